@@ -1,0 +1,119 @@
+/** What a stable error code stands for. */
+interface ErrorKind {
+  /** HTTP status that answers it. */
+  readonly status: number;
+  /** Short human summary, the same for every occurrence (`title` of RFC 9457). */
+  readonly title: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+}
+
+/**
+ * Every error this product answers with. A code never changes its meaning; `docs/errors.md` lists the same codes.
+ */
+export const ERRORS = {
+  INVALID_JSON: { status: 400, title: 'The body is not valid JSON', retryable: false },
+  INVALID_BODY: { status: 400, title: 'The body is not what this route accepts', retryable: false },
+  INVALID_ENCODING: { status: 400, title: 'The body does not decode', retryable: false },
+  INVALID_PARAMETER: { status: 400, title: 'A parameter is out of range', retryable: false },
+  INPUT_EMPTY: { status: 400, title: 'The input is empty', retryable: false },
+  TOO_MANY_ITEMS: { status: 400, title: 'Too many inputs in one request', retryable: false },
+  TOO_MANY_TOKENS: { status: 400, title: 'An input is longer than the model accepts', retryable: false },
+  INVALID_TENSOR: { status: 400, title: 'A tensor does not fit the model', retryable: false },
+  FORBIDDEN: { status: 403, title: 'The API key is missing, unknown or not allowed here', retryable: false },
+  ROUTE_NOT_FOUND: { status: 404, title: 'No such route', retryable: false },
+  MODEL_NOT_FOUND: { status: 404, title: 'No such model', retryable: false },
+  VERSION_NOT_FOUND: { status: 404, title: 'No such version of the model', retryable: false },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not answer this method', retryable: false },
+  BODY_TOO_LARGE: { status: 413, title: 'The body is too large', retryable: false },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not accepted here', retryable: false },
+  RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
+  QUOTA_EXCEEDED: { status: 429, title: 'The quota of the usage plan is used up', retryable: false },
+  INTERNAL: { status: 500, title: 'Unexpected failure', retryable: true },
+  ANSWER_NOT_FINITE: { status: 500, title: 'The model answered with NaN or infinity', retryable: false },
+  ANSWER_TOO_LARGE: { status: 500, title: 'The answer is larger than the platform returns', retryable: false },
+  BAD_GATEWAY: { status: 502, title: 'The model did not answer properly', retryable: true },
+  UNAVAILABLE: { status: 503, title: 'The service cannot answer right now', retryable: true },
+  TIMEOUT: { status: 504, title: 'The model took too long', retryable: true },
+  MANIFEST_INVALID: { status: 500, title: 'A model manifest is invalid', retryable: false },
+  CONFIG_INVALID: { status: 500, title: 'The deployment configuration is invalid', retryable: false },
+  WEIGHTS_MISMATCH: { status: 500, title: 'A weight file is not the one the manifest names', retryable: false },
+  PACKAGE_TOO_LARGE: { status: 500, title: 'A function package exceeds the limits of AWS Lambda', retryable: false },
+  ONNX_INVALID: { status: 500, title: 'An ONNX file cannot be read or used', retryable: false },
+  ACCURACY_GATE: { status: 500, title: 'No quantization scheme passes the accuracy gate', retryable: false },
+} as const satisfies Record<string, ErrorKind>;
+
+/** A stable error code, a key of {@link ERRORS}. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/**
+ * The one error class: a stable code, and a message that says what was wrong, what was got and what is allowed.
+ * Messages never hold input text or secrets, for they are answered and logged.
+ */
+export class AppError extends Error {
+  /** Stable code, a key of {@link ERRORS}. */
+  readonly code: ErrorCode;
+  /** Member of the request that was wrong (`input`, `inputs[0].shape`), where one is to blame. */
+  readonly param: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { readonly param?: string; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.param = options.param;
+  }
+
+  /** HTTP status that answers this error. */
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** An RFC 9457 problem document with this product's extension members. */
+export interface Problem {
+  /** URI reference that identifies the kind of problem: `docs/errors.md#code`. */
+  readonly type: string;
+  /** Short summary, the same for every occurrence. */
+  readonly title: string;
+  /** HTTP status. */
+  readonly status: number;
+  /** What was wrong this time. */
+  readonly detail: string;
+  /** Stable code, a key of {@link ERRORS}. */
+  readonly code: ErrorCode;
+  /** Member of the request that was wrong, where one is to blame. */
+  readonly param?: string;
+  /** Request id of the gateway, for support. */
+  readonly requestId?: string;
+}
+
+/** Media type of a {@link Problem} (RFC 9457 §3). */
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** Where a code is documented: the `type` of its problem documents. */
+export function problemType(code: ErrorCode): string {
+  return `https://tensorgate.dev/errors#${code.toLowerCase()}`;
+}
+
+/**
+ * Describes an error as a problem document (RFC 9457).
+ *
+ * @param code - Stable code.
+ * @param detail - What was wrong this time.
+ */
+export function problem(
+  code: ErrorCode,
+  detail: string,
+  extra: { readonly param?: string | undefined; readonly requestId?: string | undefined } = {},
+): Problem {
+  const { status, title } = ERRORS[code];
+  return {
+    type: problemType(code),
+    title,
+    status,
+    detail,
+    code,
+    ...(extra.param === undefined ? {} : { param: extra.param }),
+    ...(extra.requestId === undefined ? {} : { requestId: extra.requestId }),
+  };
+}

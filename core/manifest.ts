@@ -1,0 +1,121 @@
+import * as v from 'valibot';
+import { numberIn, oneOf, parse, text, wholeNumber } from './parse.ts';
+
+/** Model ids: the name in URLs. */
+export const MODEL_ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const filePath = text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a relative path inside the model folder');
+
+const provisionedSchema = v.pipe(
+  v.strictObject({
+    min: v.optional(wholeNumber(1, 1000), 1),
+    max: v.optional(wholeNumber(1, 1000), 10),
+    utilization: v.optional(numberIn(0.1, 0.9), 0.7),
+  }),
+  v.check(({ min, max }) => min <= max, 'min must not exceed max'),
+);
+
+const lambdaComputeSchema = v.strictObject({
+  target: oneOf(['lambda']),
+  memoryMiB: v.optional(wholeNumber(512, 10_240), 1769),
+  architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
+  timeoutSeconds: v.optional(wholeNumber(1, 29), 29),
+  reservedConcurrency: v.optional(wholeNumber(1, 1000)),
+  provisioned: v.optional(provisionedSchema),
+});
+
+const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
+
+const versionSchema = v.strictObject({
+  weights: filePath,
+  sha256: text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits'),
+});
+
+/**
+ * What `models/<id>/model.yaml` may hold. Inputs, outputs, shapes and datatypes are read from the ONNX file.
+ */
+export const manifestSchema = v.pipe(
+  v.strictObject({
+    id: text(MODEL_ID_PATTERN, 'lower-case letters, digits and inner hyphens, 63 at most'),
+    task: oneOf(['embedding', 'tensor']),
+    description: v.optional(
+      v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')),
+      '',
+    ),
+    versions: v.pipe(
+      v.record(versionName, versionSchema, 'must map version numbers to weights'),
+      v.minEntries(1, 'must hold at least one version'),
+    ),
+    traffic: v.optional(v.record(versionName, numberIn(0, 100), 'must map version numbers to percent')),
+    compute: v.optional(lambdaComputeSchema, { target: 'lambda' }),
+    tokenizer: v.optional(filePath, 'tokenizer.json'),
+    embedding: v.optional(
+      v.strictObject({
+        pooling: v.optional(oneOf(['mean', 'cls']), 'mean'),
+        normalize: v.optional(v.boolean('must be true or false'), true),
+      }),
+      {},
+    ),
+    batching: v.optional(
+      v.strictObject({
+        maxTokens: v.optional(wholeNumber(1, 65_536), 256),
+        maxItems: v.optional(wholeNumber(1, 2048), 64),
+      }),
+      {},
+    ),
+    cache: v.optional(
+      v.strictObject({
+        store: v.optional(oneOf(['none', 'memory', 'table']), 'table'),
+        ttlSeconds: v.optional(wholeNumber(60, 31_536_000), 604_800),
+        memoryMiB: v.optional(wholeNumber(1, 1024), 32),
+      }),
+      {},
+    ),
+    limits: v.optional(
+      v.strictObject({
+        maxItems: v.optional(wholeNumber(1, 2048), 64),
+        maxTokens: v.optional(wholeNumber(1, 32_768), 512),
+      }),
+      {},
+    ),
+  }),
+  v.forward(
+    v.check(
+      ({ traffic }) =>
+        traffic === undefined || Math.abs(Object.values(traffic).reduce((a, b) => a + b, 0) - 100) < 1e-9,
+      'must sum to 100 percent',
+    ),
+    ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ traffic, versions }) => Object.keys(traffic ?? {}).every((name) => name in versions),
+      'must name versions that are listed under versions',
+    ),
+    ['traffic'],
+  ),
+);
+
+/** A model manifest with every default filled in. */
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+/** Where a model runs when it runs on AWS Lambda. */
+export type LambdaCompute = v.InferOutput<typeof lambdaComputeSchema>;
+
+/**
+ * Reads a parsed `model.yaml`.
+ *
+ * @param value - What the YAML parser gave.
+ * @param source - Path of the file, for the message.
+ * @throws AppError `MANIFEST_INVALID` that lists every problem at once.
+ */
+export function parseManifest(value: unknown, source: string): Manifest {
+  return parse(manifestSchema, value, source, 'MANIFEST_INVALID');
+}
+
+/** The share of requests that each version gets, in percent; without `traffic`, the highest version gets all. */
+export function trafficOf(manifest: Pick<Manifest, 'versions' | 'traffic'>): Record<string, number> {
+  if (manifest.traffic !== undefined) return manifest.traffic;
+  const highest = Object.keys(manifest.versions).reduce((a, b) => (Number(b) > Number(a) ? b : a));
+  return { [highest]: 100 };
+}

@@ -1,0 +1,54 @@
+import * as v from 'valibot';
+import { type Manifest, manifestSchema } from './manifest.ts';
+import { parse, text, wholeNumber } from './parse.ts';
+import { DATATYPE_BYTES, type Datatype } from './tensor.ts';
+
+const tensorDescriptionSchema = v.strictObject({
+  name: v.string('must be a string'),
+  datatype: v.picklist(Object.keys(DATATYPE_BYTES) as Datatype[], 'must be a datatype of the Open Inference Protocol'),
+  shape: v.array(v.pipe(v.number(), v.integer())),
+});
+
+const packedVersionSchema = v.strictObject({
+  /** Path of the `.ort` file, relative to the packed model. */
+  file: v.string(),
+  /** SHA-256 of the weight file that the manifest names: part of every fingerprint. */
+  sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256'),
+  /** Size of the `.ort` file. */
+  bytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  inputs: v.array(tensorDescriptionSchema),
+  outputs: v.array(tensorDescriptionSchema),
+});
+
+/**
+ * `model.json` of a packed model: the folder that a function's package carries.
+ * Beside it lie the `.ort` files and, for models of text, the tokenizer under {@link PACKED_TOKENIZER}.
+ */
+export const packedModelSchema = v.strictObject({
+  manifest: manifestSchema,
+  versions: v.record(v.string(), packedVersionSchema),
+});
+
+/** A model ready to be served: its manifest, and what its ONNX files declare. */
+export interface PackedModel {
+  readonly manifest: Manifest;
+  readonly versions: Readonly<Record<string, PackedVersion>>;
+}
+
+/** One version of a packed model. */
+export type PackedVersion = v.InferOutput<typeof packedVersionSchema>;
+
+/** Name of the description inside a packed model. */
+export const PACKED_DESCRIPTION = 'model.json';
+
+/** Name of the tokenizer inside a packed model. */
+export const PACKED_TOKENIZER = 'tokenizer.json';
+
+/**
+ * Reads a parsed `model.json`.
+ *
+ * @throws AppError `MANIFEST_INVALID` that lists every problem at once.
+ */
+export function parsePackedModel(value: unknown, source: string): PackedModel {
+  return parse(packedModelSchema, value, source, 'MANIFEST_INVALID');
+}

@@ -1,0 +1,53 @@
+/** Bytes of one element by datatype, in the words of the Open Inference Protocol v2; `BYTES` has no fixed size. */
+export const DATATYPE_BYTES = {
+  BOOL: 1,
+  UINT8: 1,
+  UINT16: 2,
+  UINT32: 4,
+  UINT64: 8,
+  INT8: 1,
+  INT16: 2,
+  INT32: 4,
+  INT64: 8,
+  FP16: 2,
+  FP32: 4,
+  FP64: 8,
+  BYTES: 0,
+} as const;
+
+/** A datatype of the Open Inference Protocol v2. */
+export type Datatype = keyof typeof DATATYPE_BYTES;
+
+/** Row-major elements: BOOL is `Uint8Array` of 0 and 1, FP16 its raw bits in `Uint16Array`, BYTES a list of strings. */
+export type TensorData =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array
+  | readonly string[];
+
+/** A dense row-major tensor. */
+export interface Tensor {
+  readonly datatype: Datatype;
+  /** Length of each dimension; empty for a scalar. */
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+/** Name, datatype and shape of a model's input or output; -1 stands for a dimension that varies. */
+export interface TensorDescription {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+}
+
+/** How many elements a shape holds; one for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}

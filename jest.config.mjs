@@ -1,0 +1,26 @@
+/** Runs every test under test/, which mirrors the tree. One process at a time would be slow, more than the cores worse. */
+export default {
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testEnvironment: '<rootDir>/test/environment.mjs',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/cdk.out/', '<rootDir>/.tensorgate/'],
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  coverageProvider: 'v8',
+  collectCoverageFrom: [
+    'core/**/*.ts',
+    'lambdas/**/*.ts',
+    'lib/**/*.ts',
+    'local/**/*.ts',
+    'onnx/**/*.ts',
+    'cli/**/*.ts',
+  ],
+  coverageReporters: ['text-summary', 'json-summary', 'lcov'],
+  coverageThreshold: { './core/': { lines: 99, branches: 95 }, global: { lines: 85 } },
+};

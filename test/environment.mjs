@@ -1,0 +1,24 @@
+import { TestEnvironment } from 'jest-environment-node';
+
+const TYPED_ARRAYS = [
+  'Int8Array',
+  'Uint8Array',
+  'Int16Array',
+  'Uint16Array',
+  'Int32Array',
+  'Uint32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'ArrayBuffer',
+];
+
+/** Node's own environment, sharing its typed arrays with the tests: native code accepts no others (onnxruntime-node). */
+export default class extends TestEnvironment {
+  async setup() {
+    await super.setup();
+    for (const name of TYPED_ARRAYS) this.global[name] = globalThis[name];
+    this.global.process.env.ORT_DISABLE_TELEMETRY = '1';
+  }
+}
