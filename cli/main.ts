@@ -1,0 +1,30 @@
+import { Command, CommanderError } from 'commander';
+import { AppError } from '../core/errors.ts';
+
+/**
+ * Runs the `tensorgate` command line.
+ *
+ * @param argv - Arguments as in `process.argv`, the first two being the runtime and the script.
+ * @returns The exit code: 0 on success, 1 when the command failed or its arguments are wrong.
+ */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    if (!(error instanceof AppError)) throw error;
+    process.stderr.write(`${error.code}: ${error.message}\n`);
+    return 1;
+  }
+}
+
+function program(): Command {
+  const root = new Command('tensorgate');
+  root
+    .description('Turn a folder of ONNX models into an AI API, on this machine and in an AWS account.')
+    .showHelpAfterError();
+  root.command('model').description('Prepare and look into models.');
+  for (const command of [root, ...root.commands]) command.exitOverride();
+  return root;
+}
