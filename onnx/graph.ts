@@ -1,0 +1,105 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+} from 'onnx-buf';
+import { AppError } from '../core/errors.ts';
+
+/** The graph of a model. */
+export function graphOf(model: ModelProto): GraphProto {
+  if (model.graph === undefined) throw new AppError('ONNX_INVALID', 'the model holds no graph');
+  return model.graph;
+}
+
+/** A graph and every graph nested in it (branches of `If`, bodies of `Loop` and `Scan`). */
+export function allGraphs(graph: GraphProto): GraphProto[] {
+  const nested = graph.node
+    .flatMap((node) => node.attribute)
+    .flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
+  return [graph, ...nested.flatMap(allGraphs)];
+}
+
+/** What a node is called in options and reports: its name, or that of its first output where it has none. */
+export function nodeName(node: NodeProto): string {
+  return node.name === '' ? (node.output[0] ?? '') : node.name;
+}
+
+/** An attribute of a node, undefined when it is left to its default. */
+export function findAttribute(node: NodeProto, name: string): AttributeProto | undefined {
+  return node.attribute.find((attribute) => attribute.name === name);
+}
+
+/** A whole-number attribute. */
+export function intAttribute(name: string, value: number): AttributeProto {
+  return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+}
+
+/** Makes a node of the default operator set. */
+export function makeNode(
+  opType: string,
+  name: string,
+  input: readonly string[],
+  output: readonly string[],
+  attribute: readonly AttributeProto[] = [],
+): NodeProto {
+  return create(NodeProtoSchema, { opType, name, input: [...input], output: [...output], attribute: [...attribute] });
+}
+
+/** A copy of a node with some members replaced. */
+export function changeNode(
+  node: NodeProto,
+  changes: Partial<Pick<NodeProto, 'input' | 'output' | 'attribute'>>,
+): NodeProto {
+  return create(NodeProtoSchema, { ...node, ...changes });
+}
+
+/** Constant tensors of a graph by name. */
+export function initializersOf(graph: GraphProto): ReadonlyMap<string, TensorProto> {
+  return new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+}
+
+/** Version of the default operator set that a model is written in. */
+export function opsetOf(model: ModelProto): number {
+  const entry = model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');
+  if (entry === undefined) throw new AppError('ONNX_INVALID', 'the model imports no default operator set');
+  return Number(entry.version);
+}
+
+/** What replaces the content of a graph. */
+export interface Rewrite {
+  readonly nodes: readonly NodeProto[];
+  /** Constants to add; those that nothing reads any more are dropped. */
+  readonly initializers: readonly TensorProto[];
+}
+
+/**
+ * Makes a model with other nodes and constants; the original stays as it is, large constants are shared.
+ *
+ * Intermediate shapes (`value_info`) are dropped: with them onnxruntime 1.30 fuses residual additions into
+ * SkipLayerNormalization, which on x86 is slower than what it replaces.
+ */
+export function rewriteModel(model: ModelProto, { nodes, initializers }: Rewrite): ModelProto {
+  const graph = graphOf(model);
+  const changed = create(GraphProtoSchema, { ...graph, node: [...nodes], valueInfo: [] });
+  const read = namesRead(changed);
+  changed.initializer = [...graph.initializer, ...initializers].filter(({ name }) => read.has(name));
+  changed.input = graph.input.filter(
+    ({ name }) => read.has(name) || !graph.initializer.some((tensor) => tensor.name === name),
+  );
+  return create(ModelProtoSchema, { ...model, producerName: 'tensorgate', producerVersion: '', graph: changed });
+}
+
+function namesRead(graph: GraphProto): ReadonlySet<string> {
+  const graphs = allGraphs(graph);
+  return new Set(
+    graphs.flatMap(({ node, output }) => [...node.flatMap(({ input }) => input), ...output.map(({ name }) => name)]),
+  );
+}

@@ -1,0 +1,52 @@
+import type { ModelProto, NodeProto, TensorProto } from 'onnx-buf';
+import { graphOf, initializersOf, nodeName, rewriteModel } from '../graph.ts';
+import { type Exclusion, type QuantizedLayer, weightOf } from '../selection.ts';
+import { QuantizedWeights } from '../weights.ts';
+
+/** A quantized model and what was done to it. */
+export interface QuantizedModel {
+  readonly model: ModelProto;
+  /** Quantized nodes, in the order of the graph. */
+  readonly layers: readonly QuantizedLayer[];
+}
+
+/** A node that a scheme has decided to quantize. */
+export interface Target {
+  readonly node: NodeProto;
+  readonly weight: TensorProto;
+  readonly weights: QuantizedWeights;
+  /** Constant of the model by name. */
+  readonly constant: (name: string) => TensorProto | undefined;
+}
+
+/** How a scheme treats a graph. */
+export interface Scheme {
+  /** Operators of the default domain that the scheme quantizes where their weight is constant. */
+  readonly opTypes: readonly string[];
+  /**
+   * Replaces one node.
+   *
+   * @returns Nodes in execution order, or undefined when the node has to stay as it is.
+   */
+  replace(target: Target): readonly NodeProto[] | undefined;
+  /** Constants that the replacements read, other than weights. */
+  constants?(): readonly TensorProto[];
+}
+
+/** Applies a scheme to every node that it can quantize and that is not excluded. */
+export function applyScheme(model: ModelProto, scheme: Scheme, exclusion: Exclusion): QuantizedModel {
+  const graph = graphOf(model);
+  const initializers = initializersOf(graph);
+  const weights = new QuantizedWeights(initializers);
+  const layers: QuantizedLayer[] = [];
+  const nodes = graph.node.flatMap((node) => {
+    const weight = weightOf(node, scheme.opTypes, { initializers, exclusion });
+    if (weight === undefined) return [node];
+    const replacement = scheme.replace({ node, weight, weights, constant: (name) => initializers.get(name) });
+    if (replacement === undefined) return [node];
+    layers.push({ node: nodeName(node), opType: node.opType, weight: weight.name });
+    return replacement;
+  });
+  const constants = [...weights.constants, ...(scheme.constants?.() ?? [])];
+  return { model: rewriteModel(model, { nodes, initializers: constants }), layers };
+}
