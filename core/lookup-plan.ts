@@ -1,0 +1,64 @@
+/** Which items of a request share a result. */
+export interface LookupPlan {
+  /** Fingerprints without repeats, in the order of their first item. */
+  readonly fingerprints: readonly string[];
+  /** For each fingerprint, the first item that has it: the one to compute when the cache holds nothing. */
+  readonly items: readonly number[];
+  /** For each item, the position of its fingerprint in {@link fingerprints}. */
+  readonly positions: readonly number[];
+}
+
+/** Value of the response header `x-cache`: whether results came from a cache. */
+export type CacheState = 'HIT' | 'MISS' | 'PARTIAL' | 'BYPASS';
+
+/** Finds the items that are the same, so that each is looked up and computed once. */
+export function planLookup(itemFingerprints: readonly string[]): LookupPlan {
+  const known = new Map<string, number>();
+  const items: number[] = [];
+  const positions = itemFingerprints.map((fingerprint, item) => {
+    const position = known.get(fingerprint) ?? items.length;
+    if (position === items.length) {
+      known.set(fingerprint, position);
+      items.push(item);
+    }
+    return position;
+  });
+  return { fingerprints: [...known.keys()], items, positions };
+}
+
+/** The items to compute: those whose result was not found. */
+export function missedItems(plan: LookupPlan, found: ReadonlyMap<string, unknown>): number[] {
+  return plan.items.filter((_, position) => !found.has(plan.fingerprints[position] ?? ''));
+}
+
+/**
+ * Hands every item its result.
+ *
+ * @param results - One result for each of the plan's fingerprints, in their order.
+ */
+export function fanOut<T>(plan: LookupPlan, results: readonly T[]): T[] {
+  return plan.positions.map((position) => results[position] as T);
+}
+
+/**
+ * Says how far a cache answered a request.
+ *
+ * @param found - Fingerprints that a cache held.
+ * @param wanted - Fingerprints looked up, without repeats.
+ * @param read - Whether a cache was asked at all.
+ */
+export function cacheState(found: number, wanted: number, read: boolean): CacheState {
+  if (!read) return 'BYPASS';
+  if (found === 0) return 'MISS';
+  return found === wanted ? 'HIT' : 'PARTIAL';
+}
+
+/**
+ * Age of the oldest kept result, for the response header `age` (RFC 9111 §5.1).
+ *
+ * @returns Whole seconds, zero or more; undefined when no kept result was used.
+ */
+export function ageSeconds(createdAtMs: readonly number[], nowMs: number): number | undefined {
+  if (createdAtMs.length === 0) return undefined;
+  return Math.max(0, Math.floor((nowMs - Math.min(...createdAtMs)) / 1000));
+}

@@ -1,0 +1,80 @@
+import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../embedding-model.ts';
+import { AppError } from '../errors.ts';
+import { trafficOf } from '../manifest.ts';
+import type { PackedModel } from '../packed-model.ts';
+import type { TensorDescription } from '../tensor.ts';
+
+/** What `GET /v2` answers (Open Inference Protocol v2, "Server Metadata"). */
+export interface ServerMetadata {
+  readonly name: string;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
+/** What `GET /v2/models/{id}` answers (Open Inference Protocol v2, "Model Metadata"). */
+export interface ModelMetadata {
+  readonly name: string;
+  /** Versions in ascending order. */
+  readonly versions: readonly string[];
+  readonly platform: string;
+  /** -1 stands for a dimension that varies. */
+  readonly inputs: readonly TensorDescription[];
+  readonly outputs: readonly TensorDescription[];
+}
+
+/**
+ * Describes the server.
+ *
+ * @param version - Version of the package that was deployed.
+ */
+export function serverMetadata(version: string): ServerMetadata {
+  return { name: 'tensorgate', version, extensions: [] };
+}
+
+/**
+ * Describes a model, as one of its versions has it.
+ *
+ * @param version - Name of a version; by default the one that gets most requests.
+ * @throws AppError `VERSION_NOT_FOUND` when the model has no such version.
+ */
+export function modelMetadata(model: PackedModel, version = mainVersion(model)): ModelMetadata {
+  const packed = Object.hasOwn(model.versions, version) ? model.versions[version] : undefined;
+  const versions = Object.keys(model.versions).sort((a, b) => Number(a) - Number(b));
+  if (packed === undefined) {
+    throw new AppError(
+      'VERSION_NOT_FOUND',
+      `model ${model.manifest.id} has no such version, it has ${versions.join(', ')}`,
+    );
+  }
+  const isEmbedding = model.manifest.task === 'embedding';
+  return {
+    name: model.manifest.id,
+    versions,
+    platform: 'onnx_onnxv1',
+    inputs: isEmbedding ? [TEXT_INPUT] : packed.inputs,
+    outputs: isEmbedding
+      ? [{ name: EMBEDDING_OUTPUT, datatype: 'FP32', shape: [-1, embeddingDimensions(packed)] }]
+      : packed.outputs,
+  };
+}
+
+/** Of versions with the same share, the highest. */
+function mainVersion({ manifest }: PackedModel): string {
+  const shares = Object.entries(trafficOf(manifest)).sort(([a, x], [b, y]) => y - x || Number(b) - Number(a));
+  return shares[0]?.[0] ?? '';
+}
+
+/** What `GET /v2/health/live` answers: the gateway is there. */
+export function liveDocument(): { readonly live: true } {
+  return { live: true };
+}
+
+/** What `GET /v2/health/ready` answers: functions start on demand, so the service is ready whenever it is deployed. */
+export function readyDocument(): { readonly live: true; readonly ready: true } {
+  return { live: true, ready: true };
+}
+
+/** What `GET /v2/models/{id}/ready` answers. */
+export function modelReadyDocument(name: string): { readonly name: string; readonly ready: true } {
+  return { name, ready: true };
+}

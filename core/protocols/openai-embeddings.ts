@@ -1,0 +1,141 @@
+import {
+  checkItemCount,
+  describeValue,
+  type EmbeddingLimits,
+  type EmbeddingRequest,
+  readDimensions,
+  readTruncate,
+  type TextItem,
+  textItem,
+} from '../embedding-request.ts';
+import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
+import { encodeFloat32Base64, writeFloat32 } from '../float-text.ts';
+
+/** How vectors are written: a list of numbers, or base64 of little-endian float32. */
+export type EncodingFormat = 'float' | 'base64';
+
+/** A request of `POST /v1/embeddings`. */
+export interface OpenAiEmbeddingRequest extends EmbeddingRequest {
+  /** Id of the model asked for. */
+  readonly model: string;
+  readonly encodingFormat: EncodingFormat;
+}
+
+/** What `POST /v1/embeddings` answers. */
+export interface OpenAiEmbeddingAnswer {
+  readonly model: string;
+  /** One vector for each input, in the order of the inputs. */
+  readonly embeddings: readonly Float32Array[];
+  readonly encodingFormat: EncodingFormat;
+  /** Tokens of all inputs, special tokens included. */
+  readonly promptTokens: number;
+}
+
+/** OpenAI's error object. */
+export interface OpenAiError {
+  readonly message: string;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: ErrorCode;
+}
+
+/**
+ * Reads the body of `POST /v1/embeddings` (OpenAI API reference, "Create embeddings"); unknown members are ignored,
+ * for clients send extras, and null counts as absent.
+ *
+ * @param body - The parsed JSON.
+ * @throws AppError `INVALID_BODY`, `INVALID_PARAMETER`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
+ */
+export function decodeOpenAiEmbeddings(body: unknown, limits: EmbeddingLimits): OpenAiEmbeddingRequest {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new AppError('INVALID_BODY', `body must be a JSON object, got ${describeValue(body)}`);
+  }
+  const { input, model, encoding_format, dimensions, truncate } = body as Readonly<Record<string, unknown>>;
+  return {
+    model: readModel(model),
+    items: readInput(input, limits),
+    encodingFormat: readEncodingFormat(encoding_format ?? undefined),
+    dimensions: readDimensions(dimensions ?? undefined, limits),
+    truncate: readTruncate(truncate ?? undefined),
+  };
+}
+
+function readModel(value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  const got = value === '' ? 'an empty string' : describeValue(value);
+  throw new AppError('INVALID_BODY', `model must be the id of a model, got ${got}`, { param: 'model' });
+}
+
+function readEncodingFormat(value: unknown): EncodingFormat {
+  if (value === undefined) return 'float';
+  if (value === 'float' || value === 'base64') return value;
+  throw new AppError('INVALID_PARAMETER', `encoding_format must be float or base64, got ${describeValue(value)}`, {
+    param: 'encoding_format',
+  });
+}
+
+function readInput(input: unknown, limits: EmbeddingLimits): TextItem[] {
+  if (typeof input === 'string') return [textItem(input, 'input')];
+  if (!Array.isArray(input)) {
+    throw invalidInput('input', 'must be a string, an array of strings, token ids or an array of token ids', input);
+  }
+  if (typeof input[0] === 'number') return [tokenItem(input, 'input', limits)];
+  checkItemCount(input.length, limits.maxItems, 'input');
+  return input.map((item: unknown, index) => readItem(item, Array.isArray(input[0]), `input[${index}]`, limits));
+}
+
+/** All items are of the kind of the first. */
+function readItem(item: unknown, isTokens: boolean, param: string, limits: EmbeddingLimits): TextItem {
+  if (isTokens) {
+    if (Array.isArray(item)) return tokenItem(item, param, limits);
+    throw invalidInput(param, 'must be an array of token ids, as the first item is', item);
+  }
+  if (typeof item === 'string') return textItem(item, param);
+  throw invalidInput(param, 'must be a string', item);
+}
+
+function tokenItem(ids: readonly unknown[], param: string, limits: EmbeddingLimits): TextItem {
+  if (ids.length === 0) throw new AppError('INPUT_EMPTY', `${param} holds no token ids`, { param });
+  const end = limits.vocabularySize ?? 2 ** 31;
+  for (const [index, id] of ids.entries()) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= end) {
+      throw invalidInput(`${param}[${index}]`, `must be a token id, a whole number from 0 to ${end - 1}`, id);
+    }
+  }
+  return { kind: 'tokens', ids: ids as readonly number[] };
+}
+
+function invalidInput(param: string, rule: string, got: unknown): AppError {
+  return new AppError('INVALID_BODY', `${param} ${rule}, got ${describeValue(got)}`, { param });
+}
+
+/**
+ * Writes the answer of `POST /v1/embeddings`.
+ *
+ * @returns JSON text.
+ * @throws AppError `ANSWER_NOT_FINITE` when a vector holds NaN or infinity.
+ */
+export function encodeOpenAiEmbeddings(answer: OpenAiEmbeddingAnswer): string {
+  const { model, embeddings, encodingFormat, promptTokens } = answer;
+  const data = embeddings.map((vector, index) => {
+    const embedding = encodingFormat === 'base64' ? `"${encodeFloat32Base64(vector)}"` : `[${writeFloat32(vector)}]`;
+    return `{"object":"embedding","index":${index},"embedding":${embedding}}`;
+  });
+  const usage = `{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens}}`;
+  return `{"object":"list","data":[${data.join(',')}],"model":${JSON.stringify(model)},"usage":${usage}}`;
+}
+
+/**
+ * Describes an error as OpenAI's error object, the member `error` of a body.
+ *
+ * @param param - Member of the request that was wrong.
+ */
+export function openAiError(code: ErrorCode, detail: string, param?: string): OpenAiError {
+  return { message: detail, type: errorType(code), param: param ?? null, code };
+}
+
+function errorType(code: ErrorCode): string {
+  if (code === 'RATE_LIMITED') return 'rate_limit_error';
+  if (code === 'QUOTA_EXCEEDED') return 'insufficient_quota';
+  return ERRORS[code].status < 500 ? 'invalid_request_error' : 'server_error';
+}

@@ -1,0 +1,77 @@
+/** What a route does. */
+export type Operation =
+  | 'embeddings'
+  | 'predict'
+  | 'infer'
+  | 'model-ready'
+  | 'model-version'
+  | 'openai-models'
+  | 'openai-model'
+  | 'server-metadata'
+  | 'model-metadata'
+  | 'server-live'
+  | 'server-ready';
+
+/** The protocol that a route speaks; it decides the shape of an error's member `error`. */
+export type Protocol = 'openai' | 'instances' | 'open-inference';
+
+/** One method of one path. */
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Path as API Gateway's resources have it; `{version}` is its only parameter. */
+  readonly path: string;
+  readonly operation: Operation;
+  readonly protocol: Protocol;
+  /** `function`: a model's function; `document`: static JSON that the gateway holds. */
+  readonly answeredBy: 'function' | 'document';
+  /** Whether an API key is needed. */
+  readonly needsKey: boolean;
+}
+
+/** Routes that are there once, whatever the models. */
+export const SHARED_ROUTES: readonly Route[] = [
+  toFunction('POST', '/v1/embeddings', 'embeddings', 'openai'),
+  toDocument('/v1/models', 'openai-models', 'openai'),
+  toDocument('/v2', 'server-metadata', 'open-inference'),
+  { ...toDocument('/v2/health/live', 'server-live', 'open-inference'), needsKey: false },
+  { ...toDocument('/v2/health/ready', 'server-ready', 'open-inference'), needsKey: false },
+];
+
+/** Routes of one model. */
+export function modelRoutes(modelId: string): readonly Route[] {
+  const v2 = `/v2/models/${modelId}`;
+  const version = `${v2}/versions/{version}`;
+  return [
+    toFunction('POST', `/v1/models/${modelId}:predict`, 'predict', 'instances'),
+    toDocument(`/v1/models/${modelId}`, 'openai-model', 'openai'),
+    toDocument(v2, 'model-metadata', 'open-inference'),
+    toFunction('POST', `${v2}/infer`, 'infer', 'open-inference'),
+    toFunction('GET', `${v2}/ready`, 'model-ready', 'open-inference'),
+    toFunction('GET', version, 'model-version', 'open-inference'),
+    toFunction('POST', `${version}/infer`, 'infer', 'open-inference'),
+    toFunction('GET', `${version}/ready`, 'model-ready', 'open-inference'),
+  ];
+}
+
+/** Methods that a path answers, for the response header `allow`. */
+export function allowedMethods(routes: readonly Route[], path: string): string[] {
+  return routes.filter((route) => route.path === path).map(({ method }) => method);
+}
+
+/**
+ * Finds the route of a request.
+ *
+ * @param path - Path template as the gateway names it (`event.resource`).
+ * @returns Undefined when no route has this method and path.
+ */
+export function findRoute(routes: readonly Route[], method: string, path: string): Route | undefined {
+  return routes.find((route) => route.method === method && route.path === path);
+}
+
+function toFunction(method: Route['method'], path: string, operation: Operation, protocol: Protocol): Route {
+  return { method, path, operation, protocol, answeredBy: 'function', needsKey: true };
+}
+
+function toDocument(path: string, operation: Operation, protocol: Protocol): Route {
+  return { method: 'GET', path, operation, protocol, answeredBy: 'document', needsKey: true };
+}
