@@ -65,16 +65,16 @@ function mainVersion({ manifest }: PackedModel): string {
 }
 
 /** What `GET /v2/health/live` answers: the gateway is there. */
-export function liveDocument(): { readonly live: true } {
+export function serverLive(): { readonly live: true } {
   return { live: true };
 }
 
 /** What `GET /v2/health/ready` answers: functions start on demand, so the service is ready whenever it is deployed. */
-export function readyDocument(): { readonly live: true; readonly ready: true } {
+export function serverReady(): { readonly live: true; readonly ready: true } {
   return { live: true, ready: true };
 }
 
 /** What `GET /v2/models/{id}/ready` answers. */
-export function modelReadyDocument(name: string): { readonly name: string; readonly ready: true } {
+export function modelReady(name: string): { readonly name: string; readonly ready: true } {
   return { name, ready: true };
 }
