@@ -1,16 +1,16 @@
 import * as v from 'valibot';
-import { numberIn, oneOf, parse, text, wholeNumber } from './parse.ts';
+import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from './parse.ts';
 
 const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
 
-const usagePlanSchema = v.strictObject({
+const usagePlanSchema = objectOf({
   rateLimit: numberIn(0.1, 10_000),
   burstLimit: wholeNumber(1, 5000),
-  quota: v.optional(v.strictObject({ limit: wholeNumber(1, 1_000_000_000), period: oneOf(['DAY', 'WEEK', 'MONTH']) })),
+  quota: v.optional(objectOf({ limit: wholeNumber(1, 1_000_000_000), period: oneOf(['DAY', 'WEEK', 'MONTH']) })),
   keys: v.optional(v.array(planName, 'must be a list of key names'), ['default']),
 });
 
-const throttleSchema = v.strictObject({ rateLimit: numberIn(0.1, 10_000), burstLimit: wholeNumber(1, 5000) });
+const throttleSchema = objectOf({ rateLimit: numberIn(0.1, 10_000), burstLimit: wholeNumber(1, 5000) });
 
 /** CloudWatch Logs accepts these retentions only, in days. */
 const RETENTION_DAYS = [
@@ -18,7 +18,7 @@ const RETENTION_DAYS = [
 ] as const;
 
 /** What `config/<stage>.yaml` may hold; everything has a default, and the default deployment costs nothing while idle. */
-export const deployConfigSchema = v.strictObject({
+export const deployConfigSchema = objectOf({
   usagePlans: v.optional(
     v.pipe(
       v.record(planName, usagePlanSchema, 'must map plan names to limits'),

@@ -52,11 +52,11 @@ function writeValue(bytes: Buffer, start: number, value: number): number {
   let scale: number;
   do {
     scale = POWERS[digits - exponent] ?? 1;
-    whole = Math.round(magnitude * scale);
+    whole = Math.round(magnitude * scale) | 0;
     digits++;
   } while (digits < MOST_DIGITS && Math.fround(whole / scale) !== magnitude);
   while (whole % 10 === 0) {
-    whole /= 10;
+    whole = (whole / 10) | 0;
     digits--;
   }
   return exponent < 0
@@ -76,7 +76,7 @@ function exponentOf(magnitude: number): number | undefined {
 /** Writes a value below one. */
 function writeFraction(bytes: Buffer, start: number, whole: number, digits: number, exponent: number): number {
   const first = start + 1 - exponent;
-  bytes.fill(ZERO, start, first);
+  for (let at = start; at < first; at++) bytes[at] = ZERO;
   bytes[start + 1] = POINT;
   writeDigits(bytes, first, whole, digits);
   return first + digits;

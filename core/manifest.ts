@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { numberIn, oneOf, parse, text, wholeNumber } from './parse.ts';
+import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from './parse.ts';
 
 /** Model ids: the name in URLs. */
 export const MODEL_ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -7,15 +7,18 @@ export const MODEL_ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const filePath = text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a relative path inside the model folder');
 
 const provisionedSchema = v.pipe(
-  v.strictObject({
+  objectOf({
     min: v.optional(wholeNumber(1, 1000), 1),
     max: v.optional(wholeNumber(1, 1000), 10),
     utilization: v.optional(numberIn(0.1, 0.9), 0.7),
   }),
-  v.check(({ min, max }) => min <= max, 'min must not exceed max'),
+  v.check(
+    ({ min, max }) => min <= max,
+    ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
+  ),
 );
 
-const lambdaComputeSchema = v.strictObject({
+const lambdaComputeSchema = objectOf({
   target: oneOf(['lambda']),
   memoryMiB: v.optional(wholeNumber(512, 10_240), 1769),
   architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
@@ -26,16 +29,32 @@ const lambdaComputeSchema = v.strictObject({
 
 const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
 
-const versionSchema = v.strictObject({
+const versionSchema = objectOf({
   weights: filePath,
   sha256: text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits'),
 });
+
+const percent = v.pipe(
+  numberIn(0, 100),
+  v.check(
+    (value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-9,
+    ({ input }) => `must have two decimals at most, got ${input}`,
+  ),
+);
+
+function sumOf(traffic: Readonly<Record<string, number>>): number {
+  return Number(
+    Object.values(traffic)
+      .reduce((sum, share) => sum + share, 0)
+      .toFixed(6),
+  );
+}
 
 /**
  * What `models/<id>/model.yaml` may hold. Inputs, outputs, shapes and datatypes are read from the ONNX file.
  */
 export const manifestSchema = v.pipe(
-  v.strictObject({
+  objectOf({
     id: text(MODEL_ID_PATTERN, 'lower-case letters, digits and inner hyphens, 63 at most'),
     task: oneOf(['embedding', 'tensor']),
     description: v.optional(
@@ -46,25 +65,25 @@ export const manifestSchema = v.pipe(
       v.record(versionName, versionSchema, 'must map version numbers to weights'),
       v.minEntries(1, 'must hold at least one version'),
     ),
-    traffic: v.optional(v.record(versionName, numberIn(0, 100), 'must map version numbers to percent')),
+    traffic: v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
     compute: v.optional(lambdaComputeSchema, { target: 'lambda' }),
     tokenizer: v.optional(filePath, 'tokenizer.json'),
     embedding: v.optional(
-      v.strictObject({
+      objectOf({
         pooling: v.optional(oneOf(['mean', 'cls']), 'mean'),
         normalize: v.optional(v.boolean('must be true or false'), true),
       }),
       {},
     ),
     batching: v.optional(
-      v.strictObject({
+      objectOf({
         maxTokens: v.optional(wholeNumber(1, 65_536), 256),
         maxItems: v.optional(wholeNumber(1, 2048), 64),
       }),
       {},
     ),
     cache: v.optional(
-      v.strictObject({
+      objectOf({
         store: v.optional(oneOf(['none', 'memory', 'table']), 'table'),
         ttlSeconds: v.optional(wholeNumber(60, 31_536_000), 604_800),
         memoryMiB: v.optional(wholeNumber(1, 1024), 32),
@@ -72,7 +91,7 @@ export const manifestSchema = v.pipe(
       {},
     ),
     limits: v.optional(
-      v.strictObject({
+      objectOf({
         maxItems: v.optional(wholeNumber(1, 2048), 64),
         maxTokens: v.optional(wholeNumber(1, 32_768), 512),
       }),
@@ -81,16 +100,16 @@ export const manifestSchema = v.pipe(
   }),
   v.forward(
     v.check(
-      ({ traffic }) =>
-        traffic === undefined || Math.abs(Object.values(traffic).reduce((a, b) => a + b, 0) - 100) < 1e-9,
-      'must sum to 100 percent',
+      ({ traffic }) => traffic === undefined || sumOf(traffic) === 100,
+      ({ input }) => `must sum to 100 percent, got ${sumOf(input.traffic ?? {})}`,
     ),
     ['traffic'],
   ),
   v.forward(
     v.check(
-      ({ traffic, versions }) => Object.keys(traffic ?? {}).every((name) => name in versions),
-      'must name versions that are listed under versions',
+      ({ traffic, versions }) => Object.keys(traffic ?? {}).every((name) => Object.hasOwn(versions, name)),
+      ({ input }) =>
+        `must name versions that are listed under versions, which are ${Object.keys(input.versions).join(', ')}; got ${Object.keys(input.traffic ?? {}).join(', ')}`,
     ),
     ['traffic'],
   ),

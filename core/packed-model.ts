@@ -1,32 +1,32 @@
 import * as v from 'valibot';
 import { type Manifest, manifestSchema } from './manifest.ts';
-import { parse, text, wholeNumber } from './parse.ts';
+import { objectOf, parse, text, wholeNumber } from './parse.ts';
 import { DATATYPE_BYTES, type Datatype } from './tensor.ts';
 
-const tensorDescriptionSchema = v.strictObject({
+const tensorDescriptionSchema = objectOf({
   name: v.string('must be a string'),
   datatype: v.picklist(Object.keys(DATATYPE_BYTES) as Datatype[], 'must be a datatype of the Open Inference Protocol'),
-  shape: v.array(v.pipe(v.number(), v.integer())),
+  shape: v.array(wholeNumber(-1, Number.MAX_SAFE_INTEGER), 'must be a list of dimensions'),
 });
 
-const packedVersionSchema = v.strictObject({
+const packedVersionSchema = objectOf({
   /** Path of the `.ort` file, relative to the packed model. */
-  file: v.string(),
+  file: v.string('must be a path'),
   /** SHA-256 of the weight file that the manifest names: part of every fingerprint. */
   sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256'),
   /** Size of the `.ort` file. */
   bytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
-  inputs: v.array(tensorDescriptionSchema),
-  outputs: v.array(tensorDescriptionSchema),
+  inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
+  outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
 });
 
 /**
  * `model.json` of a packed model: the folder that a function's package carries.
  * Beside it lie the `.ort` files and, for models of text, the tokenizer under {@link PACKED_TOKENIZER}.
  */
-export const packedModelSchema = v.strictObject({
+export const packedModelSchema = objectOf({
   manifest: manifestSchema,
-  versions: v.record(v.string(), packedVersionSchema),
+  versions: v.record(v.string(), packedVersionSchema, 'must map version numbers to packed versions'),
 });
 
 /** A model ready to be served: its manifest, and what its ONNX files declare. */

@@ -1,6 +1,9 @@
 import * as v from 'valibot';
 import { AppError, type ErrorCode } from './errors.ts';
 
+/** Most characters of a string that a message shows. */
+const MOST_SHOWN = 80;
+
 /** One thing that is wrong with a value. */
 interface Defect {
   /** Where: `compute.memoryMiB`, empty at the root. */
@@ -11,11 +14,19 @@ interface Defect {
 
 function describeIssue(issue: v.BaseIssue<unknown>): Defect {
   const path = v.getDotPath(issue) ?? '';
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    return { path, message: 'is not a known key' };
-  }
-  const got = issue.received === 'undefined' ? 'nothing' : issue.received;
-  return { path, message: `${issue.message}, got ${got}` };
+  // A missing or unknown key has no value to show, and a check tells itself what it got.
+  const isComplete =
+    issue.type === 'check' ||
+    issue.type === 'min_entries' ||
+    (issue.type === 'strict_object' && issue.expected !== 'Object');
+  return { path, message: isComplete ? issue.message : `${issue.message}, got ${describeGot(issue.input)}` };
+}
+
+function describeGot(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN)}…` : value);
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'a map' : String(value);
 }
 
 /**
@@ -35,11 +46,29 @@ export function parse<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  const lines = result.issues.map(describeIssue).map(({ path, message }) => `  ${path || '(root)'}: ${message}`);
+  const defects = result.issues.map(describeIssue).map(({ path, message }) => `  ${path || '(root)'}: ${message}`);
+  // A value can break several rules of one kind, as 0.5 does with "a whole number from 1".
+  const lines = [...new Set(defects)];
   throw new AppError(
     code,
     `${source} has ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
   );
+}
+
+/** An object with these keys and no others. */
+export function objectOf<E extends v.ObjectEntries>(entries: E) {
+  const keys = Object.keys(entries).join(', ');
+  return v.strictObject(entries, (issue) => {
+    if (issue.expected === 'Object') return `must be a map with the keys ${keys}`;
+    if (issue.expected === 'never') return `is not a known key, known are ${keys}`;
+    return `is missing, ${ruleOf(entries, issue.path?.at(-1)?.key)}`;
+  });
+}
+
+function ruleOf(entries: v.ObjectEntries, key: unknown): string {
+  const entry = Object.entries(entries).find(([name]) => name === key)?.[1];
+  const message = entry !== undefined && 'message' in entry ? entry.message : undefined;
+  return typeof message === 'string' ? `it ${message}` : 'it is needed';
 }
 
 /** A whole number from `min` to `max`, both included. */
