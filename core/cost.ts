@@ -1,0 +1,81 @@
+import { type Architecture, MONTH_SECONDS, PRICES } from './prices.ts';
+
+/** What of a function costs money. */
+export interface PricedFunction {
+  readonly memoryMiB: number;
+  readonly architecture: Architecture;
+  /** Environments kept initialized; zero when they start on demand. */
+  readonly provisionedMin: number;
+}
+
+/** One line of a bill. */
+export interface CostLine {
+  readonly what: string;
+  /** US dollars a month. */
+  readonly usd: number;
+}
+
+/** Target tracking makes one alarm to scale out and one to scale in (Application Auto Scaling user guide). */
+const ALARMS_OF_TARGET_TRACKING = 2;
+
+/**
+ * What a deployment costs in a month without a single request, at the prices of {@link PRICES}.
+ *
+ * @param functions - One for each model.
+ * @returns The lines, those that are zero included, for they are what a reader looks for.
+ */
+export function idleMonthlyUsd(functions: readonly PricedFunction[]): {
+  readonly total: number;
+  readonly lines: CostLine[];
+} {
+  const warm = functions.filter(({ provisionedMin }) => provisionedMin > 0);
+  const lines = [
+    ...warm.map(provisionedLine),
+    ...(warm.length === 0 ? [{ what: 'functions, started on demand', usd: 0 }] : [alarmLine(warm.length)]),
+    { what: 'API Gateway, paid by request', usd: 0 },
+    { what: 'results table, paid by request and by what it holds', usd: 0 },
+    { what: 'logs and metrics, paid by what requests write', usd: 0 },
+  ];
+  return { total: lines.reduce((sum, { usd }) => sum + usd, 0), lines };
+}
+
+function provisionedLine({ memoryMiB, architecture, provisionedMin }: PricedFunction): CostLine {
+  const gibSeconds = provisionedMin * (memoryMiB / 1024) * MONTH_SECONDS;
+  return {
+    what: `provisioned concurrency, ${provisionedMin} x ${memoryMiB} MiB ${architecture}`,
+    usd: gibSeconds * PRICES.lambdaProvisionedGibSecond[architecture],
+  };
+}
+
+function alarmLine(functions: number): CostLine {
+  const count = functions * ALARMS_OF_TARGET_TRACKING;
+  return { what: `alarms of target tracking, ${count}`, usd: count * PRICES.cloudWatchAlarmMonth };
+}
+
+/** A result that the results table may keep. */
+export interface KeptResult {
+  readonly memoryMiB: number;
+  readonly architecture: Architecture;
+  /** Time that computing the result takes. */
+  readonly computeMs: number;
+  /** Size of the item in the table. */
+  readonly itemBytes: number;
+  /** Time that a look-up takes, in which the function is billed. Defaults to 4. */
+  readonly lookupMs?: number;
+}
+
+/**
+ * The share of look-ups that must find something for the results table to save money: look-up plus write, over
+ * computation plus write.
+ *
+ * @returns From 0 to 1; undefined when the table costs more than it saves even if every look-up finds something.
+ */
+export function breakEvenHitRate(result: KeptResult): number | undefined {
+  const { memoryMiB, architecture, computeMs, itemBytes, lookupMs = 4 } = result;
+  const usdPerMs = ((memoryMiB / 1024) * PRICES.lambdaGibSecond[architecture]) / 1000;
+  // An eventually consistent read of up to 4 KiB is half a read unit.
+  const read = (Math.ceil(itemBytes / 4096) * 0.5 * PRICES.dynamoDbMillionReadUnits) / 1e6;
+  const write = (Math.ceil(itemBytes / 1024) * PRICES.dynamoDbMillionWriteUnits) / 1e6;
+  const rate = (read + lookupMs * usdPerMs + write) / (computeMs * usdPerMs + write);
+  return rate <= 1 ? rate : undefined;
+}

@@ -1,0 +1,26 @@
+/** Processor of a function, as AWS Lambda names it. */
+export type Architecture = 'x86_64' | 'arm64';
+
+/**
+ * On-demand prices of us-east-1 in US dollars, without free tiers, as of 2026-11.
+ * Sources: the pricing pages of AWS Lambda, Amazon DynamoDB, Amazon API Gateway and Amazon CloudWatch.
+ */
+export const PRICES = {
+  /** AWS Lambda, a GiB of memory for a second of running code (first tier). */
+  lambdaGibSecond: { x86_64: 0.0000166667, arm64: 0.0000133334 },
+  /** AWS Lambda, a GiB of memory kept initialized for a second (provisioned concurrency). */
+  lambdaProvisionedGibSecond: { x86_64: 0.0000041667, arm64: 0.0000033334 },
+  /** AWS Lambda, a million requests. */
+  lambdaMillionRequests: 0.2,
+  /** Amazon DynamoDB on demand, a million read request units: 4 KiB read consistently, 8 KiB read eventually. */
+  dynamoDbMillionReadUnits: 0.125,
+  /** Amazon DynamoDB on demand, a million write request units of 1 KiB. */
+  dynamoDbMillionWriteUnits: 0.625,
+  /** Amazon API Gateway, a million requests of a REST API (first tier). */
+  apiGatewayMillionRequests: 3.5,
+  /** Amazon CloudWatch, a standard alarm for a month. */
+  cloudWatchAlarmMonth: 0.1,
+} as const satisfies Record<string, number | Readonly<Record<Architecture, number>>>;
+
+/** Seconds of a month as AWS's own estimates count them: 730 hours. */
+export const MONTH_SECONDS = 730 * 3600;
