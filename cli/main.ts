@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../core/errors.ts';
+import { modelInspectCommand } from './model-inspect.ts';
+import { modelQuantizeCommand } from './model-quantize.ts';
 
 /**
  * Runs the `tensorgate` command line.
@@ -24,7 +26,9 @@ function program(): Command {
   root
     .description('Turn a folder of ONNX models into an AI API, on this machine and in an AWS account.')
     .showHelpAfterError();
-  root.command('model').description('Prepare and look into models.');
-  for (const command of [root, ...root.commands]) command.exitOverride();
+  const model = root.command('model').description('Prepare and look into models.');
+  model.addCommand(modelInspectCommand());
+  model.addCommand(modelQuantizeCommand());
+  for (const command of [root, ...root.commands, ...model.commands]) command.exitOverride();
   return root;
 }

@@ -13,8 +13,8 @@ function isNumeric(data: Tensor['data']): data is NumericArray {
 
 /** An array of the same kind over other bytes. */
 function sameKind(like: NumericArray, bytes: Uint8Array<ArrayBuffer>): NumericArray {
-  const { constructor } = like as { readonly constructor: unknown };
-  return new (constructor as new (buffer: ArrayBuffer) => NumericArray)(bytes.buffer);
+  const kind = like.constructor as new (buffer: ArrayBuffer) => NumericArray;
+  return new kind(bytes.buffer);
 }
 
 /** Stacks tensors of one row each, `[1, length, …]`; shorter rows end in zeros. Undefined when they do not stack. */

@@ -9,7 +9,7 @@ import {
 } from 'onnx-buf';
 import { AppError } from '../core/errors.ts';
 import type { Range } from './affine.ts';
-import { graphOf, intAttribute, makeNode } from './graph.ts';
+import { changed, graphOf, intAttribute, makeNode } from './graph.ts';
 import { encodeModel } from './proto.ts';
 import { openSession, type Tensors } from './session.ts';
 
@@ -30,12 +30,11 @@ function withRanges(model: ModelProto, names: readonly string[]): ModelProto {
     makeNode('ReduceMax', maximumOf(name), [name], [maximumOf(name)], whole),
   ]);
   const outputs = names.flatMap((name) => [scalarOutput(minimumOf(name)), scalarOutput(maximumOf(name))]);
-  const observed = create(GraphProtoSchema, {
-    ...graph,
+  const observed = changed(GraphProtoSchema, graph, {
     node: [...graph.node, ...nodes],
     output: [...graph.output, ...outputs],
   });
-  return create(ModelProtoSchema, { ...model, graph: observed });
+  return changed(ModelProtoSchema, model, { graph: observed });
 }
 
 function scalar(outputs: Tensors, name: string): number {

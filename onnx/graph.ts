@@ -1,4 +1,5 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type Message } from '@bufbuild/protobuf';
+import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
 import {
   type AttributeProto,
   AttributeProto_AttributeType,
@@ -53,12 +54,9 @@ export function makeNode(
   return create(NodeProtoSchema, { opType, name, input: [...input], output: [...output], attribute: [...attribute] });
 }
 
-/** A copy of a node with some members replaced. */
-export function changeNode(
-  node: NodeProto,
-  changes: Partial<Pick<NodeProto, 'input' | 'output' | 'attribute'>>,
-): NodeProto {
-  return create(NodeProtoSchema, { ...node, ...changes });
+/** A copy of a message with some members replaced; the others are shared. */
+export function changed<T extends Message>(schema: GenMessage<T>, message: T, changes: Partial<T>): T {
+  return Object.assign(create(schema), message, changes);
 }
 
 /** Constant tensors of a graph by name. */
@@ -88,13 +86,12 @@ export interface Rewrite {
  */
 export function rewriteModel(model: ModelProto, { nodes, initializers }: Rewrite): ModelProto {
   const graph = graphOf(model);
-  const changed = create(GraphProtoSchema, { ...graph, node: [...nodes], valueInfo: [] });
-  const read = namesRead(changed);
-  changed.initializer = [...graph.initializer, ...initializers].filter(({ name }) => read.has(name));
-  changed.input = graph.input.filter(
-    ({ name }) => read.has(name) || !graph.initializer.some((tensor) => tensor.name === name),
-  );
-  return create(ModelProtoSchema, { ...model, producerName: 'tensorgate', producerVersion: '', graph: changed });
+  const rewritten = changed(GraphProtoSchema, graph, { node: [...nodes], valueInfo: [] });
+  const read = namesRead(rewritten);
+  const isConstant = new Set(graph.initializer.map(({ name }) => name));
+  rewritten.initializer = [...graph.initializer, ...initializers].filter(({ name }) => read.has(name));
+  rewritten.input = graph.input.filter(({ name }) => read.has(name) || !isConstant.has(name));
+  return changed(ModelProtoSchema, model, { producerName: 'tensorgate', producerVersion: '', graph: rewritten });
 }
 
 function namesRead(graph: GraphProto): ReadonlySet<string> {

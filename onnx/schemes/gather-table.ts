@@ -1,5 +1,5 @@
-import type { NodeProto } from 'onnx-buf';
-import { changeNode, makeNode } from '../graph.ts';
+import { type NodeProto, NodeProtoSchema } from 'onnx-buf';
+import { changed, makeNode } from '../graph.ts';
 import { UNSIGNED_GRID } from '../weights.ts';
 import type { Target } from './quantized-model.ts';
 
@@ -13,7 +13,7 @@ export function quantizeTable({ node, weight, weights }: Target): readonly NodeP
   const output = node.output[0] ?? '';
   const found = `${output}_quantized`;
   return [
-    changeNode(node, { input: [names.quantized, ...node.input.slice(1)], output: [found] }),
+    changed(NodeProtoSchema, node, { input: [names.quantized, ...node.input.slice(1)], output: [found] }),
     makeNode('DequantizeLinear', `${output}_DequantizeLinear`, [found, names.scale, names.zeroPoint], [output]),
   ];
 }

@@ -1,6 +1,8 @@
 import type { ModelProto, NodeProto, TensorProto } from 'onnx-buf';
+import { elementCount } from '../../core/tensor.ts';
 import { graphOf, initializersOf, nodeName, rewriteModel } from '../graph.ts';
 import { type Exclusion, type QuantizedLayer, weightOf } from '../selection.ts';
+import { shapeOf } from '../tensor-proto.ts';
 import { QuantizedWeights } from '../weights.ts';
 
 /** A quantized model and what was done to it. */
@@ -44,7 +46,8 @@ export function applyScheme(model: ModelProto, scheme: Scheme, exclusion: Exclus
     if (weight === undefined) return [node];
     const replacement = scheme.replace({ node, weight, weights, constant: (name) => initializers.get(name) });
     if (replacement === undefined) return [node];
-    layers.push({ node: nodeName(node), opType: node.opType, weight: weight.name });
+    const weightElements = elementCount(shapeOf(weight));
+    layers.push({ node: nodeName(node), opType: node.opType, weight: weight.name, weightElements });
     return replacement;
   });
   const constants = [...weights.constants, ...(scheme.constants?.() ?? [])];

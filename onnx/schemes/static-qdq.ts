@@ -1,6 +1,6 @@
-import type { ModelProto, NodeProto, TensorProto } from 'onnx-buf';
+import { type ModelProto, type NodeProto, NodeProtoSchema, type TensorProto } from 'onnx-buf';
 import { type Affine, affineOf, type Range, roundHalfEven } from '../affine.ts';
-import { changeNode, findAttribute, graphOf, initializersOf, intAttribute, makeNode } from '../graph.ts';
+import { changed, findAttribute, graphOf, initializersOf, intAttribute, makeNode } from '../graph.ts';
 import { channelAxis, type Exclusion, NOTHING_EXCLUDED, weightOf } from '../selection.ts';
 import { isFloat, readFloats, shapeOf, tensorProto } from '../tensor-proto.ts';
 import { type QuantizedWeight, UNSIGNED_GRID, weightGrid } from '../weights.ts';
@@ -98,7 +98,7 @@ class StaticQdq implements Scheme {
       ...activation.nodes,
       ...restoredWeight.nodes,
       ...(restoredBias?.nodes ?? []),
-      changeNode(node, { input: names, attribute: withoutBeta(node) }),
+      changed(NodeProtoSchema, node, { input: names, attribute: withoutBeta(node) }),
     ];
   }
 

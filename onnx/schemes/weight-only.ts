@@ -1,5 +1,5 @@
-import type { ModelProto, NodeProto } from 'onnx-buf';
-import { changeNode, intAttribute, makeNode } from '../graph.ts';
+import { type ModelProto, type NodeProto, NodeProtoSchema } from 'onnx-buf';
+import { changed, intAttribute, makeNode } from '../graph.ts';
 import { channelAxis, type Exclusion, NOTHING_EXCLUDED } from '../selection.ts';
 import { weightGrid } from '../weights.ts';
 import { quantizeTable } from './gather-table.ts';
@@ -19,7 +19,7 @@ export function quantizeWeightOnly(model: ModelProto, exclusion: Exclusion = NOT
     const options = { grid: weightGrid(false), axis: channelAxis(node, weight) };
     const { names, quantized } = weights.quantize(weight.name, options);
     const floats = `${weight.name}_DequantizeLinear_Output`;
-    const changed = changeNode(node, { input: [node.input[0] ?? '', floats, ...node.input.slice(2)] });
+    const changed = changed(NodeProtoSchema, node, { input: [node.input[0] ?? '', floats, ...node.input.slice(2)] });
     if (restored.has(weight.name)) return [changed];
     restored.add(weight.name);
     const axis = quantized.axis === undefined ? [] : [intAttribute('axis', quantized.axis)];
