@@ -19,12 +19,12 @@ export function quantizeWeightOnly(model: ModelProto, exclusion: Exclusion = NOT
     const options = { grid: weightGrid(false), axis: channelAxis(node, weight) };
     const { names, quantized } = weights.quantize(weight.name, options);
     const floats = `${weight.name}_DequantizeLinear_Output`;
-    const changed = changed(NodeProtoSchema, node, { input: [node.input[0] ?? '', floats, ...node.input.slice(2)] });
-    if (restored.has(weight.name)) return [changed];
+    const reader = changed(NodeProtoSchema, node, { input: [node.input[0] ?? '', floats, ...node.input.slice(2)] });
+    if (restored.has(weight.name)) return [reader];
     restored.add(weight.name);
     const axis = quantized.axis === undefined ? [] : [intAttribute('axis', quantized.axis)];
     const inputs = [names.quantized, names.scale, names.zeroPoint];
-    return [makeNode('DequantizeLinear', `${weight.name}_DequantizeLinear`, inputs, [floats], axis), changed];
+    return [makeNode('DequantizeLinear', `${weight.name}_DequantizeLinear`, inputs, [floats], axis), reader];
   };
   return applyScheme(model, { opTypes: ['MatMul', 'Gemm', 'Conv', 'Gather'], replace }, exclusion);
 }
