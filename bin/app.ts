@@ -1,0 +1,26 @@
+import { App } from 'aws-cdk-lib';
+import cdkJson from '../cdk.json' with { type: 'json' };
+import { ApiStack, AppError, DataStack, Models, readDeployConfig, renderSynthReport } from '../lib/index.ts';
+
+try {
+  // The CDK command hands the context over itself; run directly, this file must give the same template.
+  const app = new App({ context: cdkJson.context, analyticsReporting: false, autoSynth: false });
+  const stageName = String(app.node.tryGetContext('stage') ?? 'dev');
+  const config = readDeployConfig(stageName);
+  const models = Models.fromDirectory('models');
+  const env = { account: process.env['CDK_DEFAULT_ACCOUNT'], region: process.env['CDK_DEFAULT_REGION'] };
+  const data = new DataStack(app, `TensorgateData-${stageName}`, { env, config });
+  const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, {
+    env,
+    config,
+    stageName,
+    models,
+    resultsTable: data.results,
+  });
+  app.synth();
+  process.stderr.write(renderSynthReport(api));
+} catch (error) {
+  if (!(error instanceof AppError)) throw error;
+  process.stderr.write(`${error.code}: ${error.message}\n`);
+  process.exitCode = 1;
+}

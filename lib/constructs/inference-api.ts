@@ -1,0 +1,176 @@
+import { RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
+import {
+  AccessLogFormat,
+  EndpointType,
+  LogGroupLogDestination,
+  MethodLoggingLevel,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { AppError } from '../../core/errors.ts';
+import { ACCESS_LOG_FIELDS } from '../access-log.ts';
+import { chooseEmbeddingModel } from '../embedding-model-choice.ts';
+import { checkIdleCost } from '../idle-cost.ts';
+import type { Model } from '../model.ts';
+import { checkStackSize, countResources } from '../stack-size.ts';
+import { ApiRoutes } from './api-routes.ts';
+import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
+import { GatewayResponses } from './gateway-responses.ts';
+import { ModelFunction } from './model-function.ts';
+import { ResultsTable } from './results-table.ts';
+import { type PlanKey, UsagePlans } from './usage-plans.ts';
+
+/** Settings of an {@link InferenceApi}. */
+export interface InferenceApiProps extends ApiSettings {
+  /** Models to serve, as {@link Models.fromDirectory} reads them: at least one, each id once. */
+  readonly models: readonly Model[];
+  /**
+   * Where results are kept for later requests.
+   *
+   * @default - a table of its own, when a model's manifest asks for one
+   */
+  readonly resultsTable?: ResultsTable;
+}
+
+/** Bodies that the gateway hands on as bytes; everything else is text. */
+const BINARY_MEDIA_TYPES = ['application/octet-stream', 'application/x-protobuf', 'application/gzip'];
+
+/**
+ * A REST API that serves models: keys and usage plans in front, one function for each model behind.
+ *
+ * @example
+ * new InferenceApi(this, 'Api', { models: Models.fromDirectory('models') });
+ */
+export class InferenceApi extends Construct {
+  /** The REST API, for what this construct has no setting for: domain names, web ACLs, alarms. */
+  readonly restApi: RestApi;
+  /** One function for each model, in the order given. */
+  readonly functions: readonly ModelFunction[];
+  /** Every key of every usage plan. */
+  readonly keys: readonly PlanKey[];
+  private readonly settings: ResolvedApiSettings;
+
+  constructor(scope: Construct, id: string, props: InferenceApiProps) {
+    super(scope, id);
+    this.settings = resolveApiSettings(props, this.node.path);
+    checkModels(props.models);
+    const embeddings = chooseEmbeddingModel(props.models, props.defaultEmbeddingModel);
+    checkIdleCost(props.models, this.settings.maxIdleMonthlyUsd);
+
+    this.functions = this.createFunctions(props, embeddings);
+    this.restApi = this.createRestApi(props.cloudWatchRole ?? true);
+    new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi });
+    const embeddingsFunction = this.functions.find(({ model }) => model === embeddings);
+    const routes = new ApiRoutes(this, 'Routes', {
+      restApi: this.restApi,
+      functions: this.functions,
+      ...(embeddingsFunction === undefined ? {} : { embeddings: embeddingsFunction }),
+    });
+    const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: this.settings.usagePlans });
+    this.keys = plans.keys;
+    const functionResources = Math.max(...this.functions.map(countResources));
+    checkStackSize(this, this.functions.length, routes.resourcesPerModel + functionResources);
+  }
+
+  /** Address of the deployed stage, with a slash at the end. */
+  get url(): string {
+    return this.restApi.url;
+  }
+
+  /** Requests of any outcome. */
+  metricCount(options?: MetricOptions): Metric {
+    return this.restApi.metricCount(options);
+  }
+
+  /** Requests refused for what they ask: status 4xx. */
+  metricClientError(options?: MetricOptions): Metric {
+    return this.restApi.metricClientError(options);
+  }
+
+  /** Requests that failed for reasons of ours: status 5xx. */
+  metricServerError(options?: MetricOptions): Metric {
+    return this.restApi.metricServerError(options);
+  }
+
+  /** Time from request to answer as the gateway sees it, in milliseconds. */
+  metricLatency(options?: MetricOptions): Metric {
+    return this.restApi.metricLatency(options);
+  }
+
+  /** The embedding model's function comes last, for it knows its siblings. */
+  private createFunctions(props: InferenceApiProps, embeddings: Model | undefined): readonly ModelFunction[] {
+    const resultsTable = props.resultsTable ?? this.createTableIfWanted(props.models);
+    const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction =>
+      new ModelFunction(this, model.id, {
+        model,
+        siblings,
+        stageName: this.settings.stageName,
+        logRetention: this.settings.logRetentionDays,
+        tracing: this.settings.tracing,
+        ...(resultsTable === undefined ? {} : { resultsTable }),
+      });
+    const others = props.models.filter((model) => model !== embeddings).map((model) => create(model, []));
+    const siblings = others.filter(({ model }) => model.manifest.task === 'embedding');
+    const functions = embeddings === undefined ? others : [...others, create(embeddings, siblings)];
+    return props.models.flatMap((model) => functions.filter((fn) => fn.model === model));
+  }
+
+  private createTableIfWanted(models: readonly Model[]): ResultsTable | undefined {
+    if (models.every(({ manifest }) => manifest.cache.store !== 'table')) return undefined;
+    return new ResultsTable(this, 'Results', { retainData: this.settings.retainData });
+  }
+
+  private createRestApi(cloudWatchRole: boolean): RestApi {
+    const { settings } = this;
+    const accessLogs = new LogGroup(this, 'AccessLogs', {
+      retention: settings.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const restApi = new RestApi(this, 'RestApi', {
+      restApiName: Stack.of(this).stackName,
+      endpointTypes: [EndpointType.REGIONAL],
+      cloudWatchRole,
+      binaryMediaTypes: BINARY_MEDIA_TYPES,
+      minCompressionSize: Size.bytes(settings.minimumCompressionBytes),
+      deployOptions: {
+        stageName: settings.stageName,
+        accessLogDestination: new LogGroupLogDestination(accessLogs),
+        accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_FIELDS)),
+        loggingLevel: MethodLoggingLevel.ERROR,
+        dataTraceEnabled: false,
+        throttlingRateLimit: settings.throttle.rateLimit,
+        throttlingBurstLimit: settings.throttle.burstLimit,
+        tracingEnabled: settings.tracing,
+      },
+    });
+    acknowledgeFindings(restApi);
+    return restApi;
+  }
+}
+
+/** What the AWS Solutions rules find, and why it is meant. */
+function acknowledgeFindings(restApi: RestApi): void {
+  Validations.of(restApi).acknowledge(
+    {
+      id: 'AwsSolutions-APIG4',
+      reason: 'Callers are known by API keys, which usage plans meter; health and only health needs none.',
+    },
+    { id: 'AwsSolutions-COG4', reason: 'Callers are programs with API keys, not people who sign in.' },
+    { id: 'AwsSolutions-APIG3', reason: 'A web ACL costs money while idle; attach one to restApi where it is wanted.' },
+    {
+      id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+      reason: 'The account-wide role of API Gateway: AWS documents this managed policy as what it must have.',
+    },
+  );
+}
+
+function checkModels(models: readonly Model[]): void {
+  if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
+  const ids = models.map(({ id }) => id);
+  const repeated = ids.filter((id, index) => ids.indexOf(id) !== index);
+  if (repeated.length > 0) {
+    throw new AppError('CONFIG_INVALID', `models must hold each id once, got more than one ${repeated.join(', ')}`);
+  }
+}

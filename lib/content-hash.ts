@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/**
+ * SHA-256 of a file, read in pieces so that large weights never fill the memory.
+ *
+ * @param path - Path of the file.
+ * @returns 64 lower-case hexadecimal digits.
+ */
+export function hashFile(path: string): string {
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) hash.update(chunk.subarray(0, read));
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * SHA-256 over a list of facts, each kept apart from its neighbours.
+ *
+ * @returns 64 lower-case hexadecimal digits.
+ */
+export function hashFacts(facts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}

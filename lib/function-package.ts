@@ -1,0 +1,132 @@
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { AppError } from '../core/errors.ts';
+import type { LambdaCompute } from '../core/manifest.ts';
+import { hashFacts, hashFile } from './content-hash.ts';
+import type { Model } from './model.ts';
+import { FUNCTION_BUNDLE, NATIVE_FILES, type NativeArchitecture, nativesDirectory } from './package-layout.ts';
+
+/**
+ * What AWS Lambda holds of one function, unzipped. Assets are uploaded through S3, where the zipped size has no limit
+ * of its own.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+export const MAX_UNZIPPED_BYTES = 262_144_000;
+
+/** Bytes of a function's package by part. */
+export interface PackageSizes {
+  /** The bundled JavaScript. */
+  readonly code: number;
+  /** onnxruntime's native library. */
+  readonly natives: number;
+  /** Packed weights, tokenizer and description. */
+  readonly model: number;
+}
+
+/** A composed function package. */
+export interface FunctionPackage {
+  /** Folder with everything that the function needs. */
+  readonly directory: string;
+  /** SHA-256 over names and contents: the same everywhere for the same files. */
+  readonly hash: string;
+  readonly sizes: PackageSizes;
+}
+
+/** A file of the package: where it comes from, and where it goes. */
+interface PackageFile {
+  readonly part: keyof PackageSizes;
+  readonly source: string;
+  readonly target: string;
+}
+
+const NATIVE_ARCHITECTURES = { x86_64: 'x64', arm64: 'arm64' } as const satisfies Record<
+  LambdaCompute['architecture'],
+  NativeArchitecture
+>;
+
+/**
+ * Composes the package of a model's function: bundle, natives of one platform, packed model.
+ *
+ * @param bundle - Folder of the built function. Defaults to the one of this package.
+ * @throws AppError `CONFIG_INVALID` when the bundle is not built, `PACKAGE_TOO_LARGE` beyond {@link MAX_UNZIPPED_BYTES}.
+ */
+export function composeFunctionPackage(model: Model, bundle = FUNCTION_BUNDLE): FunctionPackage {
+  const files = listFiles(model, bundle);
+  const sizes = measure(files);
+  checkSize(model.id, sizes);
+  const hash = hashFacts(files.flatMap(({ source, target }) => [target, hashFile(source)]));
+  const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
+  if (!existsSync(directory)) stage(files, directory);
+  return { directory, hash, sizes };
+}
+
+function listFiles(model: Model, bundle: string): readonly PackageFile[] {
+  if (!existsSync(join(bundle, 'index.mjs'))) {
+    throw new AppError('CONFIG_INVALID', `the function is not built: ${bundle} has no index.mjs, run npm run build`);
+  }
+  const architecture = NATIVE_ARCHITECTURES[model.manifest.compute.architecture];
+  const natives = nativesDirectory(architecture);
+  return [
+    ...filesIn(bundle).map((name) => ({ part: 'code' as const, source: join(bundle, name), target: name })),
+    ...NATIVE_FILES.map((name) => ({
+      part: 'natives' as const,
+      source: join(natives, name),
+      target: `onnxruntime/linux/${architecture}/${name}`,
+    })),
+    ...filesIn(model.packedDirectory).map((name) => ({
+      part: 'model' as const,
+      source: join(model.packedDirectory, name),
+      target: `model/${name}`,
+    })),
+  ];
+}
+
+function filesIn(directory: string): readonly string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(directory.length + 1)
+        .replaceAll('\\', '/'),
+    )
+    .sort();
+}
+
+function measure(files: readonly PackageFile[]): PackageSizes {
+  const sizes = { code: 0, natives: 0, model: 0 };
+  for (const { part, source } of files) sizes[part] += statSync(source).size;
+  return sizes;
+}
+
+function checkSize(id: string, { code, natives, model }: PackageSizes): void {
+  const total = code + natives + model;
+  if (total <= MAX_UNZIPPED_BYTES) return;
+  throw new AppError(
+    'PACKAGE_TOO_LARGE',
+    `the package of model ${id} has ${total} bytes unzipped (code ${code}, onnxruntime ${natives}, model ${model}), ` +
+      `AWS Lambda holds ${MAX_UNZIPPED_BYTES} at most: use fewer versions or smaller weights`,
+  );
+}
+
+/** Stages beside the target first, so that a stop half-way never leaves something that looks finished. */
+function stage(files: readonly PackageFile[], directory: string): void {
+  const unfinished = `${directory}.${process.pid}`;
+  rmSync(unfinished, { recursive: true, force: true });
+  for (const { source, target } of files) {
+    const path = join(unfinished, target);
+    mkdirSync(dirname(path), { recursive: true });
+    linkOrCopy(source, path);
+  }
+  rmSync(directory, { recursive: true, force: true });
+  renameSync(unfinished, directory);
+}
+
+/** A hard link costs neither time nor space; it needs the same file system. */
+function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target);
+  } catch {
+    copyFileSync(source, target);
+  }
+}

@@ -1,0 +1,40 @@
+import { type CostLine, idleMonthlyUsd } from '../core/cost.ts';
+import { AppError } from '../core/errors.ts';
+import type { Model } from './model.ts';
+
+/**
+ * What a deployment of these models costs in a month in which nobody uses it.
+ *
+ * @returns US dollars, in all and line by line.
+ */
+export function idleCost(models: readonly Model[]): { readonly total: number; readonly lines: readonly CostLine[] } {
+  return idleMonthlyUsd(
+    models.map(({ manifest: { compute } }) => ({
+      memoryMiB: compute.memoryMiB,
+      architecture: compute.architecture,
+      provisionedMin: compute.provisioned?.min ?? 0,
+    })),
+  );
+}
+
+/**
+ * Checks that a deployment does not cost more while idle than it may.
+ *
+ * @param maxUsd - US dollars a month; absent means no limit.
+ * @throws AppError `CONFIG_INVALID` that names what costs money.
+ */
+export function checkIdleCost(models: readonly Model[], maxUsd: number | undefined): void {
+  const { total, lines } = idleCost(models);
+  if (maxUsd === undefined || total <= maxUsd) return;
+  const causes = lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `${what}: ${formatUsd(usd)}`);
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the deployment costs ${formatUsd(total)} a month while idle (${causes.join('; ')}), ` +
+      `maxIdleMonthlyUsd allows ${formatUsd(maxUsd)}`,
+  );
+}
+
+/** Writes US dollars with two decimals. */
+export function formatUsd(usd: number): string {
+  return `$${usd.toFixed(2)}`;
+}

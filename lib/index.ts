@@ -1,0 +1,16 @@
+export type { DeployConfig } from '../core/deploy-config.ts';
+export { AppError, type ErrorCode } from '../core/errors.ts';
+export type { Manifest } from '../core/manifest.ts';
+export type { PackedModel } from '../core/packed-model.ts';
+export type { ApiSettings, UsagePlanSettings } from './constructs/api-settings.ts';
+export { InferenceApi, type InferenceApiProps } from './constructs/inference-api.ts';
+export { ModelFunction, type ModelFunctionProps } from './constructs/model-function.ts';
+export { ResultsTable, type ResultsTableProps } from './constructs/results-table.ts';
+export type { PlanKey } from './constructs/usage-plans.ts';
+export { readDeployConfig } from './deploy-config-file.ts';
+export type { PackageSizes } from './function-package.ts';
+export { Model, type ModelOptions } from './model.ts';
+export { Models } from './models.ts';
+export { ApiStack, type ApiStackProps } from './stacks/api-stack.ts';
+export { DataStack, type DataStackProps } from './stacks/data-stack.ts';
+export { renderSynthReport } from './synth-report.ts';

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** `lib/` as TypeScript in a checkout, `dist/lib/` as JavaScript in the published package. */
+const runsFromSource = import.meta.filename.endsWith('.ts');
+
+const packageRoot = join(import.meta.dirname, runsFromSource ? '..' : '../..');
+
+/** Folder of the built function that serves a model. */
+export const FUNCTION_BUNDLE = join(packageRoot, 'dist/functions/serve-model');
+
+/** Entry of the `tensorgate` command, in the same form as this file: source or built. */
+export const COMMAND_ENTRY = runsFromSource
+  ? join(packageRoot, 'bin/tensorgate.ts')
+  : join(packageRoot, 'dist/bin/tensorgate.js');
+
+/** Version of this package, part of what decides whether a packed model is still good. */
+export const PACKAGE_VERSION = readVersion(join(packageRoot, 'package.json'));
+
+/** The CPU architecture of a function in onnxruntime-node's words. */
+export type NativeArchitecture = 'x64' | 'arm64';
+
+/** Files of onnxruntime's native part that a function needs; the others are for GPUs. */
+export const NATIVE_FILES = ['onnxruntime_binding.node', 'libonnxruntime.so.1'] as const;
+
+/** Version of onnxruntime-node, which writes and reads the packed weights. */
+export function onnxruntimeVersion(): string {
+  return readVersion(join(onnxruntimeRoot(), 'package.json'));
+}
+
+/** Folder of onnxruntime's native part for Linux. */
+export function nativesDirectory(architecture: NativeArchitecture): string {
+  return join(onnxruntimeRoot(), 'bin/napi-v6/linux', architecture);
+}
+
+function onnxruntimeRoot(): string {
+  return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+}
+
+function readVersion(path: string): string {
+  const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
+  return version;
+}

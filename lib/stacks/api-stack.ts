@@ -1,0 +1,45 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { DeployConfig } from '../../core/deploy-config.ts';
+import { InferenceApi } from '../constructs/inference-api.ts';
+import type { ResultsTable } from '../constructs/results-table.ts';
+import type { PlanKey } from '../constructs/usage-plans.ts';
+import type { Model } from '../model.ts';
+
+/** Settings of an {@link ApiStack}. */
+export interface ApiStackProps extends StackProps {
+  /** The deployment's configuration. */
+  readonly config: DeployConfig;
+  /** Name of the API's stage. */
+  readonly stageName: string;
+  /** Models to serve. */
+  readonly models: readonly Model[];
+  /** Results of earlier requests. */
+  readonly resultsTable: ResultsTable;
+}
+
+/** Everything that can be deployed anew at any time: the API and its functions. */
+export class ApiStack extends Stack {
+  /** The API. */
+  readonly api: InferenceApi;
+
+  constructor(scope: Construct, id: string, props: ApiStackProps) {
+    super(scope, id, props);
+    this.api = new InferenceApi(this, 'Api', {
+      ...props.config,
+      stageName: props.stageName,
+      models: props.models,
+      resultsTable: props.resultsTable,
+    });
+    new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
+    for (const key of this.api.keys) this.addKeyOutput(key);
+  }
+
+  /** The key's value is a secret, so the output is the command that fetches it. */
+  private addKeyOutput({ plan, name, key }: PlanKey): void {
+    new CfnOutput(this, `Key-${plan}-${name}`, {
+      value: `aws apigateway get-api-key --include-value --query value --output text --api-key ${key.keyId}`,
+      description: `Prints the key ${name} of the plan ${plan}`,
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import { type IResource, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
+import { ERRORS, type ErrorCode, PROBLEM_MEDIA_TYPE } from '../core/errors.ts';
+import { renderProblem, renderStaticJson } from './static-json.ts';
+
+/** An answer that the gateway holds ready. */
+interface StaticAnswer {
+  readonly status: number;
+  /** Template of the body. */
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What clients send along with requests that no body belongs to; other types are answered 415. */
+const REQUEST_TYPES = [
+  'application/json',
+  'application/octet-stream',
+  'application/x-www-form-urlencoded',
+  'text/plain',
+] as const;
+
+/**
+ * Answers `GET` on a resource with a document that is known at synth.
+ *
+ * @param document - The JSON to answer.
+ */
+export function addDocument(resource: IResource, document: unknown, options: { readonly needsKey: boolean }): void {
+  addAnswer(resource, 'GET', options.needsKey, {
+    status: 200,
+    body: renderStaticJson(document),
+    headers: { 'Content-Type': 'application/json' },
+  });
+}
+
+/**
+ * Answers a resource with a problem document.
+ *
+ * @param code - Stable code, which gives the status.
+ * @param detail - What was wrong, known without looking at the request.
+ * @param method - Method to answer. Defaults to every one that has no answer of its own.
+ */
+export function addProblem(
+  resource: IResource,
+  code: ErrorCode,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+  method = 'ANY',
+): void {
+  addAnswer(resource, method, true, {
+    status: ERRORS[code].status,
+    body: renderProblem(code, detail),
+    headers: { 'Content-Type': PROBLEM_MEDIA_TYPE, ...headers },
+  });
+}
+
+function addAnswer(resource: IResource, method: string, needsKey: boolean, answer: StaticAnswer): void {
+  const statusCode = String(answer.status);
+  const names = Object.keys(answer.headers).map((name) => `method.response.header.${name}`);
+  const values = Object.values(answer.headers).map((value) => `'${value}'`);
+  const integration = new MockIntegration({
+    passthroughBehavior: PassthroughBehavior.WHEN_NO_TEMPLATES,
+    requestTemplates: Object.fromEntries(REQUEST_TYPES.map((type) => [type, `{"statusCode": ${statusCode}}`])),
+    integrationResponses: [
+      {
+        statusCode,
+        responseParameters: Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])),
+        responseTemplates: { 'application/json': answer.body },
+      },
+    ],
+  });
+  resource.addMethod(method, integration, {
+    apiKeyRequired: needsKey,
+    methodResponses: [{ statusCode, responseParameters: Object.fromEntries(names.map((name) => [name, true])) }],
+  });
+}

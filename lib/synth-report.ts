@@ -1,0 +1,64 @@
+import { breakEvenHitRate } from '../core/cost.ts';
+import { embeddingDimensions } from '../core/embedding-model.ts';
+import type { InferenceApi } from './constructs/inference-api.ts';
+import type { ModelFunction } from './constructs/model-function.ts';
+import { formatUsd, idleCost } from './idle-cost.ts';
+import type { Model } from './model.ts';
+
+/** What a fingerprint, the attribute names and two numbers add to an item of the results table. */
+const ITEM_OVERHEAD_BYTES = 100;
+
+/** Times of computation for which the report says when the table pays. */
+const EXAMPLE_COMPUTE_MS = [10, 50];
+
+/**
+ * Describes what a deployment will be: the size of each function's package, what it costs while idle, and when the
+ * results table saves money.
+ *
+ * @returns Lines of text, with a line break at the end.
+ */
+export function renderSynthReport(api: InferenceApi): string {
+  const models = api.functions.map(({ model }) => model);
+  const idle = idleCost(models);
+  const rows = [['function', 'memory', 'code', 'onnxruntime', 'model', 'total'], ...api.functions.map(functionRow)];
+  return [
+    ...alignColumns(rows),
+    `while idle: ${formatUsd(idle.total)} a month`,
+    ...idle.lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `  ${what}: ${formatUsd(usd)}`),
+    ...models.flatMap(tableHint),
+    '',
+  ].join('\n');
+}
+
+function functionRow({ model, packageSizes: { code, natives, model: weights } }: ModelFunction): readonly string[] {
+  const { memoryMiB, architecture } = model.manifest.compute;
+  const sizes = [code, natives, weights, code + natives + weights];
+  return [model.id, `${memoryMiB} MiB ${architecture}`, ...sizes.map(formatBytes)];
+}
+
+/** Says from which share of hits on the table costs less than computing, where the size of a result is known. */
+function tableHint({ id, manifest, packed }: Model): readonly string[] {
+  const [version] = Object.values(packed.versions);
+  if (manifest.cache.store !== 'table' || manifest.task !== 'embedding' || version === undefined) return [];
+  const { memoryMiB, architecture } = manifest.compute;
+  const itemBytes = embeddingDimensions(version) * Float32Array.BYTES_PER_ELEMENT + ITEM_OVERHEAD_BYTES;
+  const hints = EXAMPLE_COMPUTE_MS.map((computeMs) => {
+    const rate = breakEvenHitRate({ memoryMiB, architecture, computeMs, itemBytes });
+    return `${rate === undefined ? 'never' : `from ${Math.ceil(rate * 100)} % hits on`} when computing takes ${computeMs} ms`;
+  });
+  return [`results table of ${id} saves money ${hints.join(', ')}`];
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function formatBytes(bytes: number): string {
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`;
+}
