@@ -40,6 +40,12 @@ export const ERRORS = {
   WEIGHTS_MISMATCH: { status: 500, title: 'A weight file is not the one the manifest names', retryable: false },
   PACKAGE_TOO_LARGE: { status: 500, title: 'A function package exceeds the limits of AWS Lambda', retryable: false },
   ONNX_INVALID: { status: 500, title: 'An ONNX file cannot be read or used', retryable: false },
+  TEMPLATE_INVALID: {
+    status: 500,
+    title: 'The synthesized template cannot be run on this machine',
+    retryable: false,
+  },
+  LOCAL_START: { status: 500, title: 'Local mode cannot start', retryable: false },
   ACCURACY_GATE: { status: 500, title: 'No quantization scheme passes the accuracy gate', retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -1,0 +1,224 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { AppError } from '../../../core/errors.ts';
+import type { FunctionPlan } from '../../template/plan-functions.ts';
+import { environmentVariables, type InitializationType } from './environment-variables.ts';
+import type { FunctionLog } from './function-log.ts';
+import { type EnvironmentOutcome, failed } from './invocation.ts';
+import { MemoryWatch } from './memory-watch.ts';
+import { type PendingInvocation, RuntimeApi } from './runtime-api.ts';
+
+const PRELOAD = new URL('./runtime-preload.mjs', import.meta.url).href;
+
+/** Go's names of signals, which is how Lambda reports them. */
+const SIGNAL_NAMES: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
+  SIGABRT: 'aborted (core dumped)',
+  SIGKILL: 'killed',
+  SIGSEGV: 'segmentation fault (core dumped)',
+  SIGTERM: 'terminated',
+};
+
+/** How an execution environment is to be started. */
+export interface EnvironmentSettings {
+  readonly plan: FunctionPlan;
+  readonly version: string;
+  readonly initializationType: InitializationType;
+  readonly endpointUrl: string;
+  readonly log: FunctionLog;
+}
+
+/** How the init phase ended. */
+export type InitOutcome = { readonly kind: 'ready' } | { readonly kind: 'timeout' } | EnvironmentOutcome;
+
+/** One execution environment: a process that runs AWS's own runtime client and takes one invocation at a time. */
+export class ExecutionEnvironment {
+  /** Whether it was warmed up ahead of any request. */
+  readonly initializationType: InitializationType;
+  /** When it last finished an invocation, in milliseconds on the monotonic clock. */
+  idleSinceMs = performance.now();
+  readonly #settings: EnvironmentSettings;
+  readonly #startedMs = performance.now();
+  readonly #initialized = Promise.withResolvers<InitOutcome>();
+  #api: RuntimeApi | undefined;
+  #process: ChildProcess | undefined;
+  #memory: MemoryWatch | undefined;
+  #initMs = 0;
+  #current: { readonly requestId: string; settle(outcome: EnvironmentOutcome): void } | undefined;
+  #initError: EnvironmentOutcome | undefined;
+  #ended = false;
+  #exitReason = exitReason(0, null);
+
+  private constructor(settings: EnvironmentSettings) {
+    this.#settings = settings;
+    this.initializationType = settings.initializationType;
+  }
+
+  /** Starts the process; {@link initialize} tells when it is ready. */
+  static async start(settings: EnvironmentSettings): Promise<ExecutionEnvironment> {
+    const environment = new ExecutionEnvironment(settings);
+    await environment.#spawn();
+    return environment;
+  }
+
+  /** Whether the process is over. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Process id. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Duration of the init phase, in milliseconds. */
+  get initMs(): number {
+    return this.#initMs;
+  }
+
+  /** Most memory that was seen, in bytes. */
+  get peakMemoryBytes(): number {
+    return this.#memory?.peakBytes ?? 0;
+  }
+
+  /**
+   * Waits for the end of the init phase.
+   *
+   * @param limitMs - Time it may take; past it the process is killed.
+   */
+  async initialize(limitMs: number): Promise<InitOutcome> {
+    const timer = setTimeout(() => {
+      this.#initialized.resolve({ kind: 'timeout' });
+      this.#kill();
+    }, limitMs);
+    const outcome = await this.#initialized.promise;
+    clearTimeout(timer);
+    return outcome;
+  }
+
+  /**
+   * Gives the environment one invocation; it must be initialized and idle.
+   *
+   * @param timeoutMs - Time the handler may take; past it the process is killed.
+   */
+  async invoke(
+    invocation: Pick<PendingInvocation, 'requestId' | 'payload' | 'functionArn'>,
+    timeoutMs: number,
+  ): Promise<EnvironmentOutcome> {
+    const { promise, resolve } = Promise.withResolvers<EnvironmentOutcome>();
+    if (this.#ended) return this.#exitError(invocation.requestId);
+    this.#current = { requestId: invocation.requestId, settle: resolve };
+    const timer = setTimeout(() => this.#timeOut(timeoutMs), timeoutMs);
+    this.#memory?.resume();
+    this.#api?.deliver({ ...invocation, deadlineMs: Date.now() + timeoutMs, traceId: traceId() });
+    const outcome = await promise;
+    clearTimeout(timer);
+    this.#memory?.pause();
+    this.idleSinceMs = performance.now();
+    return outcome;
+  }
+
+  /** Ends the process, as Lambda does: without asking. */
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || this.#ended) return;
+    const exited = once(child, 'exit');
+    this.#kill();
+    await exited;
+  }
+
+  async #spawn(): Promise<void> {
+    const { plan, log, version, initializationType, endpointUrl } = this.#settings;
+    this.#api = await RuntimeApi.listen({
+      onNext: () => this.#becomeReady(),
+      onOutcome: (_, outcome) => this.#settle(outcome),
+      onInitError: (payload) => {
+        this.#initError = { kind: 'failed', payload };
+        this.#initialized.resolve(this.#initError);
+      },
+    });
+    const child = spawn(process.execPath, [...nodeArguments(plan.memoryMiB), runtimeClient()], {
+      cwd: plan.taskRoot,
+      stdio: ['ignore', log.descriptor, log.descriptor],
+      env: environmentVariables(plan, {
+        version,
+        initializationType,
+        endpointUrl,
+        logStream: logStream(version),
+        runtimeApi: this.#api.address,
+      }),
+    });
+    this.#process = child;
+    child.once('error', () => this.#end(null, null));
+    child.once('exit', (code, signal) => this.#end(code, signal));
+    if (child.pid === undefined) return;
+    this.#memory = new MemoryWatch(child.pid, plan.memoryMiB * 1_048_576, () => this.#kill());
+    this.#memory.resume();
+  }
+
+  #becomeReady(): void {
+    if (this.#initMs > 0) return;
+    this.#initMs = performance.now() - this.#startedMs;
+    this.#memory?.pause();
+    this.#initialized.resolve({ kind: 'ready' });
+  }
+
+  #settle(outcome: EnvironmentOutcome): void {
+    const current = this.#current;
+    this.#current = undefined;
+    current?.settle(outcome);
+  }
+
+  #timeOut(timeoutMs: number): void {
+    const errorMessage = `RequestId: ${this.#current?.requestId ?? ''} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`;
+    this.#settle(failed({ errorType: 'Sandbox.Timedout', errorMessage }, 'timeout'));
+    this.#kill();
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#ended = true;
+    this.#memory?.pause();
+    this.#api?.close();
+    this.#exitReason = exitReason(code, signal);
+    this.#initialized.resolve(this.#initError ?? this.#exitError('init'));
+    this.#settle(this.#exitError(this.#current?.requestId ?? ''));
+  }
+
+  #exitError(requestId: string): EnvironmentOutcome {
+    const errorMessage = `RequestId: ${requestId} Error: ${this.#exitReason}`;
+    return failed({ errorType: 'Runtime.ExitError', errorMessage }, 'error');
+  }
+
+  #kill(): void {
+    this.#process?.kill('SIGKILL');
+  }
+}
+
+function exitReason(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal !== null) return `Runtime exited with error: signal: ${SIGNAL_NAMES[signal] ?? signal}`;
+  return code ? `Runtime exited with error: exit status ${code}` : 'Runtime exited without providing a reason';
+}
+
+/** Flags of the managed runtime: nine tenths of the memory are for the old generation. */
+function nodeArguments(memoryMiB: number): string[] {
+  return ['--max-http-header-size=81920', `--max-old-space-size=${Math.floor(memoryMiB * 0.9)}`, '--import', PRELOAD];
+}
+
+function runtimeClient(): string {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('aws-lambda-ric/package.json')), 'index.mjs');
+  } catch (cause) {
+    throw new AppError('LOCAL_START', 'the package aws-lambda-ric is not installed; run npm ci', { cause });
+  }
+}
+
+function logStream(version: string): string {
+  return `${new Date().toISOString().slice(0, 10).replaceAll('-', '/')}/[${version}]${randomBytes(16).toString('hex')}`;
+}
+
+function traceId(): string {
+  const seconds = Math.floor(Date.now() / 1000).toString(16);
+  return `Root=1-${seconds}-${randomBytes(12).toString('hex')};Parent=${randomBytes(8).toString('hex')};Sampled=0`;
+}

@@ -1,0 +1,58 @@
+/** Largest payload of a synchronous invocation, in bytes. */
+export const MAX_REQUEST_BYTES = 6_291_456;
+
+/** Largest answer of a synchronous invocation, in bytes. */
+export const MAX_RESPONSE_BYTES = 6_291_556;
+
+/** An error as a function's caller sees it. */
+export interface FunctionError {
+  readonly errorType: string;
+  readonly errorMessage: string;
+  readonly trace?: readonly string[];
+}
+
+/** How an execution environment dealt with an invocation: the answer, or the error as JSON. */
+export interface EnvironmentOutcome {
+  readonly kind: 'answered' | 'failed';
+  readonly payload: Buffer;
+  /** How the environment was lost, where it was. */
+  readonly crash?: Crash;
+}
+
+/** Ways to lose an execution environment: killed at the deadline, or ended by itself. */
+export type Crash = 'timeout' | 'error';
+
+/** How an invocation ended, as the Lambda service sees it. */
+export type InvocationOutcome =
+  | EnvironmentOutcome
+  | { readonly kind: 'throttled'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'too-large'; readonly bytes: number }
+  | { readonly kind: 'not-found'; readonly functionArn: string };
+
+/** An outcome and how it came about. */
+export interface InvocationResult {
+  readonly outcome: InvocationOutcome;
+  readonly requestId: string;
+  /** Version that ran. */
+  readonly version: string;
+  /** Whether an execution environment had to be started for it. */
+  readonly coldStart: boolean;
+  /** Time in the handler, in milliseconds; zero when it never got there. */
+  readonly durationMs: number;
+}
+
+/** Makes a failed outcome of an error; `crash` says that the environment is lost with it. */
+export function failed(error: FunctionError, crash?: Crash): EnvironmentOutcome {
+  return { kind: 'failed', payload: Buffer.from(JSON.stringify(error)), ...(crash === undefined ? {} : { crash }) };
+}
+
+/** Reads the error back from a failed outcome; what is no error object keeps its text as the message. */
+export function errorOf(payload: Buffer): FunctionError {
+  const text = payload.toString();
+  try {
+    const { errorType = 'Unknown', errorMessage = '' } = JSON.parse(text) as Partial<FunctionError>;
+    return { errorType, errorMessage };
+  } catch {
+    return { errorType: 'Unknown', errorMessage: text };
+  }
+}

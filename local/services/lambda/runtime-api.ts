@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { EnvironmentOutcome } from './invocation.ts';
+
+/** One invocation on its way to a handler. */
+export interface PendingInvocation {
+  readonly requestId: string;
+  readonly payload: Buffer | string;
+  readonly functionArn: string;
+  /** When the function will be killed, in milliseconds since the Unix epoch. */
+  readonly deadlineMs: number;
+  readonly traceId: string;
+}
+
+/** What the Runtime API tells its execution environment. */
+export interface RuntimeApiEvents {
+  /** The runtime asks for work: initialization is over, or the last invocation is. */
+  onNext(): void;
+  onOutcome(requestId: string, outcome: EnvironmentOutcome): void;
+  /** Initialization failed; the payload is the error as JSON. */
+  onInitError(payload: Buffer): void;
+}
+
+const PREFIX = '/2018-06-01/runtime';
+
+/**
+ * The Lambda Runtime API of one execution environment.
+ *
+ * @see {@link https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html}
+ */
+export class RuntimeApi {
+  readonly #server: Server;
+  readonly #events: RuntimeApiEvents;
+  #waiting: ServerResponse | undefined;
+  #current: PendingInvocation | undefined;
+  #isDelivered = false;
+
+  private constructor(events: RuntimeApiEvents) {
+    this.#events = events;
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch(() => response.destroy());
+    });
+    // `next` is a long poll without end, and the runtime takes a closed socket for the end of its host.
+    Object.assign(this.#server, { timeout: 0, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 });
+  }
+
+  /** Opens the API on a free port of the loopback interface. */
+  static async listen(events: RuntimeApiEvents): Promise<RuntimeApi> {
+    const api = new RuntimeApi(events);
+    api.#server.listen(0, '127.0.0.1');
+    await once(api.#server, 'listening');
+    return api;
+  }
+
+  /** Host and port, as `AWS_LAMBDA_RUNTIME_API` wants them. */
+  get address(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `127.0.0.1:${port}`;
+  }
+
+  /** Hands an invocation to the runtime: now if it waits for one, else as soon as it asks. */
+  deliver(invocation: PendingInvocation): void {
+    this.#current = invocation;
+    this.#isDelivered = false;
+    if (this.#waiting !== undefined) this.#send(this.#waiting, invocation);
+  }
+
+  /** Closes the API and every connection to it. */
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  #send(response: ServerResponse, invocation: PendingInvocation): void {
+    this.#waiting = undefined;
+    this.#isDelivered = true;
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(invocation.payload),
+      'lambda-runtime-aws-request-id': invocation.requestId,
+      'lambda-runtime-deadline-ms': invocation.deadlineMs,
+      'lambda-runtime-invoked-function-arn': invocation.functionArn,
+      'lambda-runtime-trace-id': invocation.traceId,
+    });
+    response.end(invocation.payload);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? '';
+    if (request.method === 'GET' && path === `${PREFIX}/invocation/next`) {
+      this.#waiting = response;
+      this.#events.onNext();
+      if (this.#current !== undefined && !this.#isDelivered) this.#send(response, this.#current);
+      return;
+    }
+    const body = await readAll(request);
+    if (path === `${PREFIX}/init/error`) {
+      accept(response);
+      this.#events.onInitError(body);
+      return;
+    }
+    const [, requestId, verb] = /\/invocation\/([^/]+)\/(response|error)$/.exec(path) ?? [];
+    if (requestId === undefined || this.#current?.requestId !== requestId) {
+      refuse(response);
+      return;
+    }
+    this.#current = undefined;
+    accept(response);
+    this.#events.onOutcome(requestId, { kind: verb === 'response' ? 'answered' : 'failed', payload: body });
+  }
+}
+
+async function readAll(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+function accept(response: ServerResponse): void {
+  response.writeHead(202, { 'content-type': 'application/json' }).end('{"status":"OK"}');
+}
+
+function refuse(response: ServerResponse): void {
+  response
+    .writeHead(400, { 'content-type': 'application/json' })
+    .end('{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}');
+}

@@ -1,0 +1,55 @@
+import { type ApiPlan, planApis } from './plan-apis.ts';
+import {
+  type FunctionPlan,
+  type InvokePermission,
+  type NotRun,
+  planFunctions,
+  planPermissions,
+} from './plan-functions.ts';
+import { planRoles, type RolePlan } from './plan-roles.ts';
+import { planTables, type TablePlan } from './plan-tables.ts';
+import type { StackDocument } from './read-assembly.ts';
+import { resolveStacks } from './resolve-stacks.ts';
+import { resourceKind } from './resource-kinds.ts';
+
+/** Everything that local mode will run of an app, and everything that it will not. */
+export interface LocalPlan {
+  readonly functions: readonly FunctionPlan[];
+  readonly permissions: readonly InvokePermission[];
+  readonly apis: readonly ApiPlan[];
+  readonly tables: readonly TablePlan[];
+  readonly roles: readonly RolePlan[];
+  /** Resources that have no counterpart here, with the reason why that does no harm. */
+  readonly ignored: readonly NotRun[];
+  /** Resources that local mode cannot run: what depends on them will not work. */
+  readonly notRun: readonly NotRun[];
+}
+
+/**
+ * Plans what to run of a synthesized app.
+ *
+ * @throws AppError `TEMPLATE_INVALID` when a template cannot be resolved or asks for what local mode cannot do.
+ */
+export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
+  const resources = resolveStacks(stacks);
+  const functions = planFunctions(resources, stacks);
+  const roles = planRoles(resources);
+  const apis = planApis(resources);
+  const ignored: NotRun[] = [];
+  const notRun: NotRun[] = [...functions.notRun, ...roles.notRun, ...apis.notRun];
+  for (const { logicalId, type } of resources) {
+    const kind = resourceKind(type);
+    if (kind.kind === 'ignored') ignored.push({ resource: logicalId, type, reason: kind.reason });
+    if (kind.kind === 'unknown')
+      notRun.push({ resource: logicalId, type, reason: 'local mode does not know this type' });
+  }
+  return {
+    functions: functions.functions,
+    permissions: planPermissions(resources),
+    apis: apis.apis,
+    tables: planTables(resources),
+    roles: roles.roles,
+    ignored,
+    notRun,
+  };
+}

@@ -1,0 +1,150 @@
+import { AppError } from '../../core/errors.ts';
+import { LOCAL_ACCOUNT, localArn } from './account.ts';
+import { dependencyOrder } from './dependency-order.ts';
+import { resolve, resolveObject, type Scope } from './intrinsics.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
+import { attributeOf, functionArn, type NamedResource, type PhysicalName, physicalName } from './physical-names.ts';
+import type { StackDocument, Template } from './read-assembly.ts';
+
+/** A resource with its intrinsic functions resolved and its names given. */
+export interface Resource {
+  readonly stack: string;
+  readonly logicalId: string;
+  readonly type: string;
+  readonly properties: JsonObject;
+  /** What `Ref` to it gives. */
+  readonly ref: string;
+  /** What `Fn::GetAtt` of it gives, for the attributes with a meaning here. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Resolves the templates of an app: intrinsic functions, conditions, exports from stack to stack, and physical names.
+ *
+ * @param stacks - Stacks, those that others import from first.
+ * @returns Every resource whose condition holds, each after what it refers to.
+ * @throws AppError `TEMPLATE_INVALID` when something refers to nothing or cannot be resolved.
+ */
+export function resolveStacks(stacks: readonly StackDocument[]): Resource[] {
+  const exports = new Map<string, Json>();
+  return stacks.flatMap((stack) => new StackResolver(stack, exports).run());
+}
+
+interface Created {
+  readonly resource: NamedResource;
+  readonly name: PhysicalName;
+}
+
+class StackResolver implements Scope {
+  readonly #stack: string;
+  readonly #template: Template;
+  readonly #exports: Map<string, Json>;
+  readonly #created = new Map<string, Created>();
+  readonly #versions = new Map<string, number>();
+
+  constructor(document: StackDocument, exports: Map<string, Json>) {
+    this.#stack = document.name;
+    this.#template = document.template;
+    this.#exports = exports;
+  }
+
+  run(): Resource[] {
+    for (const logicalId of dependencyOrder(this.#template.Resources)) this.#create(logicalId);
+    for (const output of Object.values(this.#template.Outputs)) this.#export(output);
+    return [...this.#created.values()].map(({ resource, name }) => ({
+      stack: resource.stack,
+      logicalId: resource.logicalId,
+      type: resource.type,
+      properties: resource.properties,
+      ref: name.ref,
+      attributes: name.attributes,
+    }));
+  }
+
+  ref(name: string): Json | undefined {
+    if (name.startsWith('AWS::')) return this.#pseudoParameter(name);
+    const parameter = this.#template.Parameters[name];
+    if (parameter !== undefined) return this.#parameter(name, parameter);
+    return this.#find(name).name.ref;
+  }
+
+  attribute(logicalId: string, attribute: string): Json {
+    const { resource, name } = this.#find(logicalId);
+    return attributeOf(resource, name, attribute);
+  }
+
+  imported(exportName: string): Json {
+    const value = this.#exports.get(exportName);
+    if (value === undefined) throw this.#invalid(`imports ${exportName}, which no stack before it exports`);
+    return value;
+  }
+
+  mapped(map: string, top: string, second: string): Json {
+    const row = this.#template.Mappings[map]?.[top];
+    const value = isJsonObject(row) ? row[second] : undefined;
+    if (value === undefined) throw this.#invalid(`has no mapping ${map}.${top}.${second}`);
+    return value;
+  }
+
+  holds(condition: string): boolean {
+    const definition = this.#template.Conditions[condition];
+    if (definition === undefined) throw this.#invalid(`has no condition ${condition}`);
+    return resolve(definition, this) === true;
+  }
+
+  #create(logicalId: string): void {
+    const template = this.#template.Resources[logicalId];
+    if (template === undefined || (template.Condition !== undefined && !this.holds(template.Condition))) return;
+    const properties = resolveObject(template.Properties, this);
+    const earlierVersions = template.Type === 'AWS::Lambda::Version' ? this.#countVersion(properties) : 0;
+    const resource = { stack: this.#stack, logicalId, type: template.Type, properties, earlierVersions };
+    this.#created.set(logicalId, { resource, name: physicalName(resource) });
+  }
+
+  #countVersion(properties: JsonObject): number {
+    const arn = functionArn(String(properties['FunctionName']));
+    const earlier = this.#versions.get(arn) ?? 0;
+    this.#versions.set(arn, earlier + 1);
+    return earlier;
+  }
+
+  #export(output: JsonObject): void {
+    const { Export: exported, Value: value, Condition: condition } = output;
+    if (!isJsonObject(exported) || value === undefined) return;
+    if (typeof condition === 'string' && !this.holds(condition)) return;
+    const name = resolve(exported['Name'] ?? null, this);
+    const resolved = resolve(value, this);
+    if (typeof name === 'string' && resolved !== undefined) this.#exports.set(name, resolved);
+  }
+
+  #find(logicalId: string): Created {
+    const found = this.#created.get(logicalId);
+    if (found === undefined) throw this.#invalid(`refers to ${logicalId}, which is not in it`);
+    return found;
+  }
+
+  #parameter(name: string, { Default: value }: JsonObject): Json {
+    if (value === undefined)
+      throw this.#invalid(`has parameter ${name} without a default, which local mode cannot ask for`);
+    return value;
+  }
+
+  #pseudoParameter(name: string): Json | undefined {
+    const values: Readonly<Record<string, Json | undefined>> = {
+      'AWS::AccountId': LOCAL_ACCOUNT.accountId,
+      'AWS::NoValue': undefined,
+      'AWS::NotificationARNs': [],
+      'AWS::Partition': LOCAL_ACCOUNT.partition,
+      'AWS::Region': LOCAL_ACCOUNT.region,
+      'AWS::StackId': localArn('cloudformation', `stack/${this.#stack}/local`),
+      'AWS::StackName': this.#stack,
+      'AWS::URLSuffix': LOCAL_ACCOUNT.urlSuffix,
+    };
+    if (!(name in values)) throw this.#invalid(`uses ${name}, which is no pseudo parameter`);
+    return values[name];
+  }
+
+  #invalid(what: string): AppError {
+    return new AppError('TEMPLATE_INVALID', `template of stack ${this.#stack} ${what}`);
+  }
+}
