@@ -1,0 +1,57 @@
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
+import { AppError } from '../../core/errors.ts';
+import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
+import { errorResponse } from '../shared/middleware/error-response.ts';
+import { jsonBody } from '../shared/middleware/json-body.ts';
+import { requestLog } from '../shared/middleware/request-log.ts';
+import { type AnswerOptions, failure } from './answer.ts';
+import type { ServeDeps, ServeEvent } from './call.ts';
+import { createServe } from './serve.ts';
+
+/** Most bytes of a request body once it is decoded: what API Gateway accepts at most. */
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+
+/** Time before the function's own timeout at which the request is answered with an error instead. */
+const TIMEOUT_MARGIN_MS = 100;
+
+/** All that {@link createHandler} wires. */
+export interface ServeModelDeps extends ServeDeps {
+  /** Writes one line to the log. */
+  readonly write: (line: string) => void;
+  /** Takes the failures of the results cache since it was last asked. */
+  readonly takeCacheFailures: () => readonly CacheFailure[];
+  /** Told after each answer; the place for what must not stand before the first. */
+  readonly onAnswered: () => void;
+}
+
+/** The handler of one model's function. */
+export type ServeModelHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+
+/** Wires the function: events of API Gateway in, answers out, errors as problem documents, one log line for each. */
+export function createHandler(deps: ServeModelDeps): ServeModelHandler {
+  const { packed, environment, clock, timer, write, takeCacheFailures } = deps;
+  const now = () => clock.now();
+  const answers: AnswerOptions = { modelId: packed.manifest.id, now, timer };
+  return middy<ServeEvent, APIGatewayProxyResult>({
+    timeoutEarlyInMillis: TIMEOUT_MARGIN_MS,
+    timeoutEarlyResponse: () => {
+      throw new AppError('TIMEOUT', 'the model took longer than the function may run');
+    },
+    requestEnd: () => deps.onAnswered(),
+  })
+    .use(errorResponse({ answer: (error, event) => failure(error, event, answers) }))
+    .use(
+      requestLog({
+        model: packed.manifest.id,
+        stage: environment.stage,
+        namespace: environment.metricsNamespace,
+        now,
+        timer,
+        write,
+        takeCacheFailures,
+      }),
+    )
+    .use(jsonBody({ maxBytes: MAX_BODY_BYTES }))
+    .handler(createServe(deps));
+}

@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { parseServeModelEnvironment } from '../../core/serve-model-environment.ts';
+import { openDeps } from './deps.ts';
+import { createHandler } from './handler.ts';
+
+const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_INITIALIZATION_TYPE } = process.env;
+
+// Runs once for each environment, in the init phase: before the first request, and outside of its timeout.
+const deps = await openDeps({
+  modelFolder: join(import.meta.dirname, 'model'),
+  environment: parseServeModelEnvironment(process.env),
+  memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
+  isProvisioned: AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency',
+});
+
+/** Serves one model: the entry that AWS Lambda calls. */
+export const handler = createHandler(deps);

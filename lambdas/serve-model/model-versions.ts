@@ -1,0 +1,53 @@
+import { AppError } from '../../core/errors.ts';
+import type { PackedModel, PackedVersion } from '../../core/packed-model.ts';
+import type { Predictor } from '../../core/ports.ts';
+
+/** A version of the model, ready to run. */
+export interface LoadedVersion {
+  readonly name: string;
+  readonly packed: PackedVersion;
+  readonly predictor: Predictor;
+}
+
+/** The versions of the packed model: each is loaded once, on first use. */
+export class ModelVersions {
+  readonly #packed: PackedModel;
+  readonly #load: (version: PackedVersion) => Promise<Predictor>;
+  readonly #loading = new Map<string, Promise<LoadedVersion>>();
+
+  constructor(packed: PackedModel, load: (version: PackedVersion) => Promise<Predictor>) {
+    this.#packed = packed;
+    this.#load = load;
+  }
+
+  /**
+   * Describes a version without loading it.
+   *
+   * @throws AppError `VERSION_NOT_FOUND` that names the versions there are.
+   */
+  describe(name: string): PackedVersion {
+    const { manifest, versions } = this.#packed;
+    const version = Object.hasOwn(versions, name) ? versions[name] : undefined;
+    if (version !== undefined) return version;
+    const known = Object.keys(versions).join(', ');
+    throw new AppError('VERSION_NOT_FOUND', `model ${manifest.id} has versions ${known}, not the one asked for`, {
+      param: 'version',
+    });
+  }
+
+  /**
+   * Loads a version, unless it is loaded.
+   *
+   * @throws AppError `VERSION_NOT_FOUND` that names the versions there are.
+   */
+  open(name: string): Promise<LoadedVersion> {
+    const known = this.#loading.get(name);
+    if (known !== undefined) return known;
+    const packed = this.describe(name);
+    const loading = this.#load(packed).then((predictor) => ({ name, packed, predictor }));
+    this.#loading.set(name, loading);
+    // One failure to load must not stick: the next request tries again.
+    loading.catch(() => this.#loading.delete(name));
+    return loading;
+  }
+}

@@ -1,0 +1,80 @@
+import type { CachePolicy } from '../../core/cache-policy.ts';
+import { cacheState, fanOut, missedItems, planLookup } from '../../core/lookup-plan.ts';
+import type { CachedResult, Clock } from '../../core/ports.ts';
+import type { RequestMeasures } from '../shared/request-measures.ts';
+import type { TieredResult, TieredResultCache } from '../shared/tiered-result-cache.ts';
+
+/** How results become bytes for the cache, and come back. */
+export interface ResultCodec<T> {
+  readonly encode: (result: T) => Uint8Array;
+  readonly decode: (value: Uint8Array) => T;
+}
+
+/** What {@link throughCache} works with. */
+export interface ThroughCacheOptions<T> {
+  readonly cache: TieredResultCache;
+  readonly policy: CachePolicy;
+  readonly codec: ResultCodec<T>;
+  /** Computes the results of some items, in their order. */
+  readonly compute: (items: readonly number[]) => Promise<readonly T[]>;
+  readonly clock: Clock;
+  /** Milliseconds on a timer that never goes back. */
+  readonly timer: () => number;
+  readonly measures: RequestMeasures;
+}
+
+const NOTHING: ReadonlyMap<string, TieredResult> = new Map();
+
+/**
+ * Answers items from the results cache, computes only what it lacks, and keeps that.
+ *
+ * @param fingerprints - One for each item; items that share one are computed once.
+ * @returns One result for each item.
+ */
+export async function throughCache<T>(fingerprints: readonly string[], options: ThroughCacheOptions<T>): Promise<T[]> {
+  const { cache, policy, codec, compute, clock, timer, measures } = options;
+  const plan = planLookup(fingerprints);
+  const startedMs = timer();
+  const found = policy.read ? await cache.get(plan.fingerprints) : NOTHING;
+  measures.cacheMs += timer() - startedMs;
+  measures.cache = cacheState(found.size, plan.fingerprints.length, policy.read);
+  noteHits(measures, found, plan.fingerprints.length);
+  const missed = missedItems(plan, found);
+  const computed = missed.length === 0 ? [] : await compute(missed);
+  if (policy.write && missed.length > 0) {
+    const writeMs = timer();
+    await cache.put(toKeep(missed, computed, fingerprints, codec, clock));
+    measures.cacheMs += timer() - writeMs;
+  }
+  let next = 0;
+  const results = plan.fingerprints.map((fingerprint) => {
+    const hit = found.get(fingerprint);
+    return hit === undefined ? (computed[next++] as T) : codec.decode(hit.value);
+  });
+  return fanOut(plan, results);
+}
+
+function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, TieredResult>, wanted: number): void {
+  for (const { level, createdAtMs } of found.values()) {
+    if (level === 'memory') measures.memoryHits += 1;
+    else measures.tableHits += 1;
+    measures.oldestResultMs = Math.min(measures.oldestResultMs ?? createdAtMs, createdAtMs);
+  }
+  measures.misses += wanted - found.size;
+}
+
+function toKeep<T>(
+  items: readonly number[],
+  computed: readonly T[],
+  fingerprints: readonly string[],
+  codec: ResultCodec<T>,
+  clock: Clock,
+): Map<string, CachedResult> {
+  const createdAtMs = clock.now();
+  return new Map(
+    items.map((item, index) => [
+      fingerprints[item] as string,
+      { value: codec.encode(computed[index] as T), createdAtMs },
+    ]),
+  );
+}

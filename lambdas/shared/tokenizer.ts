@@ -1,0 +1,54 @@
+import { Tokenizer } from '@huggingface/tokenizers';
+import { AppError } from '../../core/errors.ts';
+import type { TextTokenizer } from '../../core/ports.ts';
+
+/** Any text that has tokens of its own will do: what surrounds them is the same for every text. */
+const PROBE = 'a';
+
+/**
+ * Opens a tokenizer.
+ *
+ * Padding and truncation that the file asks for are not applied: how a text is padded depends on its batch, and whether
+ * it may be cut on the request.
+ *
+ * @param definition - Parsed `tokenizer.json`.
+ * @throws AppError `ONNX_INVALID` when it is not the definition of a tokenizer.
+ */
+export function openTokenizer(definition: unknown): TextTokenizer {
+  const tokenizer = construct(definition);
+  const { before, after } = specialTokens(tokenizer);
+  const isWrapped = (ids: readonly number[]) =>
+    ids.length >= before.length + after.length &&
+    before.every((id, index) => ids[index] === id) &&
+    after.every((id, index) => ids[ids.length - after.length + index] === id);
+  return {
+    vocabularySize: tokenizer.model?.vocab.length ?? 0,
+    encode: (text) => tokenizer.encode(text).ids,
+    wrap: (ids) => (isWrapped(ids) ? ids : [...before, ...ids, ...after]),
+    truncate: (ids, maxTokens) =>
+      ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - after.length), ...after],
+  };
+}
+
+function construct(definition: unknown): Tokenizer {
+  if (typeof definition !== 'object' || definition === null) {
+    throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model is not a JSON object');
+  }
+  try {
+    return new Tokenizer(definition, {});
+  } catch (cause) {
+    throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model cannot be used', { cause });
+  }
+}
+
+/** The ids that the tokenizer puts before and after every text. */
+function specialTokens(tokenizer: Tokenizer): { before: number[]; after: number[] } {
+  const bare: number[] = tokenizer.encode(PROBE, { add_special_tokens: false }).ids;
+  const whole: number[] = tokenizer.encode(PROBE).ids;
+  for (let start = 0; start + bare.length <= whole.length; start++) {
+    if (bare.every((id, index) => whole[start + index] === id)) {
+      return { before: whole.slice(0, start), after: whole.slice(start + bare.length) };
+    }
+  }
+  return { before: [], after: [] };
+}

@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises';
+import type { Plugin } from 'esbuild';
+
+/** How onnxruntime-node names its native binding: by a path inside its own package. */
+const OWN_PATH =
+  /require\(`\.\.\/bin\/napi-v6\/\$\{process\.platform\}\/\$\{process\.arch\}\/onnxruntime_binding\.node`\)/;
+
+/** Where a function's package holds it: beside the bundle. Joined at run time, so that esbuild does not look for it. */
+const PACKAGE_PATH = "require(['./onnxruntime', process.platform, process.arch, 'onnxruntime_binding.node'].join('/'))";
+
+/**
+ * Lets onnxruntime-node be bundled: its JavaScript goes into the bundle, its native binding is loaded from
+ * `./onnxruntime/<platform>/<arch>/` beside the bundle.
+ */
+export const onnxruntimePlugin: Plugin = {
+  name: 'onnxruntime-node',
+  setup: (build) => {
+    build.onLoad({ filter: /onnxruntime-node[\\/]dist[\\/]binding\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      if (!OWN_PATH.test(source)) {
+        return { errors: [{ text: `${path} does not load its binding as it used to: this plugin must follow` }] };
+      }
+      return { contents: source.replace(OWN_PATH, PACKAGE_PATH), loader: 'js' };
+    });
+  },
+};
