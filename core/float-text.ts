@@ -8,8 +8,8 @@ const MOST_DIGITS = 9;
 const SMALLEST_EXPONENT = -6;
 const LARGEST_EXPONENT = 5;
 
-/** Most bytes of one number and the comma behind it: `-0.00000123456789,` and `-1.17549435e-38,` are shorter. */
-const MOST_BYTES = 20;
+/** Most bytes of one number and the comma behind it: `-100000000000000000000,` takes 23. */
+const MOST_BYTES = 23;
 
 /** Powers of ten up to 10^22 are exact doubles, so dividing by one rounds just as parsing the decimals does. */
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));

@@ -1,0 +1,289 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { parseJson } from '../../../core/json.ts';
+import {
+  checkRequestedOutputs,
+  decodeEmbeddingInfer,
+  decodeInferRequest,
+  encodeEmbeddingInfer,
+  encodeInferResponse,
+  validateInputs,
+} from '../../../core/protocols/open-inference.ts';
+import type { Tensor, TensorDescription } from '../../../core/tensor.ts';
+
+const ANSWER = { modelName: 'm', modelVersion: '1' };
+
+function decodeOne(input: Record<string, unknown>): Tensor | undefined {
+  return decodeInferRequest({ inputs: [{ name: 'x', ...input }] }).inputs.get('x');
+}
+
+describe('decodeInferRequest', () => {
+  it('reads id, parameters, inputs and outputs, and ignores unknown members', () => {
+    const body = {
+      id: '42',
+      parameters: { truncate: true, n: 1, s: 'x' },
+      inputs: [{ name: 'x', datatype: 'INT8', shape: [2], data: [1, -2], parameters: { a: 1 }, extra: 0 }],
+      outputs: [{ name: 'y', parameters: { b: 'c' } }, { name: 'z' }],
+      extra: 0,
+    };
+    expect(decodeInferRequest(body)).toEqual({
+      id: '42',
+      parameters: { truncate: true, n: 1, s: 'x' },
+      inputs: new Map([['x', { datatype: 'INT8', shape: [2], data: Int8Array.of(1, -2) }]]),
+      outputs: ['y', 'z'],
+    });
+  });
+
+  it('gives neither id nor outputs when the request has none', () => {
+    expect(decodeInferRequest({ inputs: [] })).toEqual({ parameters: {}, inputs: new Map() });
+  });
+
+  it('reads nested and flat data alike', () => {
+    const flat = decodeOne({ datatype: 'FP32', shape: [2, 1, 3], data: [1, 2, 3, 4, 5, 6] });
+    const nested = decodeOne({ datatype: 'FP32', shape: [2, 1, 3], data: [[[1, 2, 3]], [[4, 5, 6]]] });
+    expect(nested).toEqual(flat);
+    expect(flat?.data).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
+  });
+
+  it.each([
+    { form: 'a scalar', shape: [], data: 7 },
+    { form: 'a scalar in an array', shape: [], data: [7] },
+  ])('reads $form', ({ shape, data }) => {
+    expect(decodeOne({ datatype: 'INT32', shape, data })?.data).toEqual(Int32Array.of(7));
+  });
+
+  it.each([
+    [null, 'INVALID_BODY', 'body must be a JSON object, got null'],
+    [{}, 'INVALID_BODY', 'inputs must be an array, got nothing'],
+    [{ id: 7, inputs: [] }, 'INVALID_BODY', 'id must be a string, got 7'],
+    [{ inputs: [1] }, 'INVALID_BODY', 'inputs[0] must be a JSON object, got 1'],
+    [{ inputs: [{}] }, 'INVALID_BODY', 'inputs[0].name must be the name of a tensor, got nothing'],
+    [{ inputs: [], outputs: {} }, 'INVALID_BODY', 'outputs must be an array, got an object'],
+    [
+      { inputs: [], outputs: [{ name: '' }] },
+      'INVALID_BODY',
+      'outputs[0].name must be the name of a tensor, got a string',
+    ],
+    [
+      { inputs: [], parameters: { a: {} } },
+      'INVALID_BODY',
+      'parameters must hold strings, numbers and booleans only, got an object',
+    ],
+    [{ inputs: [], parameters: [] }, 'INVALID_BODY', 'parameters must be a JSON object, got an array'],
+  ])('fails when the body is %j with %s: %s', (body, code, message) => {
+    expect(() => decodeInferRequest(body)).toThrow(expect.objectContaining({ code, message }));
+  });
+
+  it.each([
+    [{ datatype: 'BF16', shape: [1], data: [1] }, 'inputs[0].datatype must be one of BOOL, UINT8'],
+    [{ datatype: 'toString', shape: [1], data: [1] }, 'inputs[0].datatype must be one of'],
+    [{ shape: [1], data: [1] }, 'inputs[0].datatype must be one of'],
+    [{ datatype: 'FP32', shape: [-1], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got -1'],
+    [{ datatype: 'FP32', shape: [1.5], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got 1.5'],
+    [{ datatype: 'FP32', shape: ['1'], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got a string'],
+    [{ datatype: 'FP32', shape: [1] }, 'inputs[0].data is missing; tensors are taken as JSON, not as binary data'],
+    [{ datatype: 'FP32', shape: [3], data: [1, 2] }, 'inputs[0].data holds 2 elements, the shape [3] needs 3'],
+    [{ datatype: 'FP32', shape: [], data: [] }, 'inputs[0].data holds 0 elements, the shape [] needs 1'],
+    [
+      { datatype: 'FP32', shape: [2, 2], data: [[1, 2], [3]] },
+      'inputs[0].data[1] must be an array of 2 by its shape, got an array of 1',
+    ],
+    [{ datatype: 'FP32', shape: [2, 2], data: [[1, 2], 3] }, 'inputs[0].data[1] must be an array of 2, got 3'],
+    [{ datatype: 'FP32', shape: [1], data: [[1]] }, 'element 0 of inputs[0].data must be a number, got an array'],
+    [{ datatype: 'FP32', shape: [1e9, 1e9], data: [] }, 'inputs[0].data holds 0 elements'],
+    [{ datatype: 'FP16', shape: [1], data: [1] }, 'inputs[0].data is FP16, which has no JSON form; use FP32'],
+  ])('fails with INVALID_TENSOR when the input is %j: %s', (input, message) => {
+    expect(() => decodeOne(input)).toThrow(
+      expect.objectContaining({ code: 'INVALID_TENSOR', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('fails with INVALID_TENSOR when two inputs have one name', () => {
+    const input = { name: 'x', datatype: 'BOOL', shape: [1], data: [true] };
+    expect(() => decodeInferRequest({ inputs: [input, input] })).toThrow(
+      expect.objectContaining({ code: 'INVALID_TENSOR', param: 'inputs[1].name' }),
+    );
+  });
+});
+
+describe('encodeInferResponse', () => {
+  const x: Tensor = { datatype: 'INT32', shape: [2, 1], data: Int32Array.of(1, -2) };
+  const y: Tensor = { datatype: 'BYTES', shape: [1], data: ['a "b"'] };
+  const outputs = new Map([
+    ['x', x],
+    ['y', y],
+  ]);
+
+  it('answers every output, and the id of the request', () => {
+    expect(JSON.parse(encodeInferResponse({ ...ANSWER, id: '7"', outputs }))).toEqual({
+      model_name: 'm',
+      model_version: '1',
+      id: '7"',
+      outputs: [
+        { name: 'x', datatype: 'INT32', shape: [2, 1], data: [1, -2] },
+        { name: 'y', datatype: 'BYTES', shape: [1], data: ['a "b"'] },
+      ],
+    });
+  });
+
+  it('answers only the outputs asked for, in the order asked for, and no id when none was given', () => {
+    const answer = JSON.parse(encodeInferResponse({ ...ANSWER, outputs, requested: ['y'] }));
+    expect(answer.outputs.map(({ name }: { name: string }) => name)).toEqual(['y']);
+    expect(answer).not.toHaveProperty('id');
+    const both = JSON.parse(encodeInferResponse({ ...ANSWER, outputs, requested: ['y', 'x'] }));
+    expect(both.outputs.map(({ name }: { name: string }) => name)).toEqual(['y', 'x']);
+  });
+
+  it('fails with INVALID_TENSOR when an output is asked for that the model does not have', () => {
+    expect(() => encodeInferResponse({ ...ANSWER, outputs, requested: ['x', 'q'] })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_TENSOR',
+        param: 'outputs[1].name',
+        message: 'outputs[1].name is not an output of the model, its outputs are x, y',
+      }),
+    );
+  });
+
+  it('answers what decodeInferRequest reads back, for every datatype', () => {
+    const tensor = fc.oneof(
+      fc.int8Array().map((data): Tensor => ({ datatype: 'INT8', shape: [data.length], data })),
+      fc.uint16Array().map((data): Tensor => ({ datatype: 'UINT16', shape: [1, data.length], data })),
+      fc.uint8Array({ max: 1 }).map((data): Tensor => ({ datatype: 'BOOL', shape: [data.length], data })),
+      fc.bigInt64Array().map((data): Tensor => ({ datatype: 'INT64', shape: [data.length, 1], data })),
+      fc.bigUint64Array().map((data): Tensor => ({ datatype: 'UINT64', shape: [data.length], data })),
+      fc
+        .float64Array({ noNaN: true, noDefaultInfinity: true })
+        .map((data): Tensor => ({ datatype: 'FP64', shape: [data.length], data })),
+      fc
+        .float32Array({ noNaN: true, noDefaultInfinity: true })
+        .map((data): Tensor => ({ datatype: 'FP32', shape: [data.length], data })),
+      fc
+        .array(fc.string({ unit: 'binary' }))
+        .map((data): Tensor => ({ datatype: 'BYTES', shape: [data.length], data })),
+    );
+    fc.assert(
+      fc.property(tensor, (value) => {
+        const text = encodeInferResponse({ ...ANSWER, outputs: new Map([['x', value]]) });
+        const { outputs: written } = parseJson(text) as { outputs: unknown };
+        expect(decodeInferRequest({ inputs: written }).inputs.get('x')).toEqual(value);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('checkRequestedOutputs', () => {
+  const half = [
+    { name: 'h', datatype: 'FP16' },
+    { name: 'f', datatype: 'FP32' },
+  ] as const;
+
+  it('lets FP16 be left out', () => {
+    expect(() => checkRequestedOutputs(['f'], half)).not.toThrow();
+  });
+
+  it.each([[undefined], [['h']]])(
+    'fails with INVALID_TENSOR when an FP16 output would be answered: %j',
+    (requested) => {
+      expect(() => checkRequestedOutputs(requested, half)).toThrow(
+        expect.objectContaining({ code: 'INVALID_TENSOR', message: 'outputs h is FP16, which has no JSON form' }),
+      );
+    },
+  );
+});
+
+describe('validateInputs', () => {
+  const descriptions: TensorDescription[] = [
+    { name: 'a', datatype: 'INT32', shape: [-1, 2] },
+    { name: 'b', datatype: 'BYTES', shape: [] },
+  ];
+  const a: Tensor = { datatype: 'INT32', shape: [1, 2], data: Int32Array.of(1, 2) };
+  const b: Tensor = { datatype: 'BYTES', shape: [], data: ['x'] };
+
+  it('gives the tensors that the model takes', () => {
+    const inputs = new Map([
+      ['b', b],
+      ['a', a],
+    ]);
+    expect(validateInputs(inputs, descriptions)).toEqual({ a, b });
+  });
+
+  const wrong: [Record<string, Tensor>, string][] = [
+    [{ a }, 'inputs lacks the input b'],
+    [{ a, b, c: a }, 'inputs holds an input that the model does not have, its inputs are a, b'],
+    [{ a: { ...a, datatype: 'INT64' }, b }, 'input a must be INT32, got INT64'],
+    [{ a: { ...a, shape: [1, 3] }, b }, 'input a must be of shape [-1, 2], where -1 is any length from 1, got [1, 3]'],
+    [{ a: { ...a, shape: [2] }, b }, 'input a must be of shape [-1, 2], where -1 is any length from 1, got [2]'],
+    [{ a: { ...a, shape: [0, 2] }, b }, 'input a must be of shape [-1, 2], where -1 is any length from 1, got [0, 2]'],
+  ];
+
+  it.each(wrong)('fails with INVALID_TENSOR when the inputs are %j: %s', (inputs, message) => {
+    expect(() => validateInputs(new Map(Object.entries(inputs)), descriptions)).toThrow(
+      expect.objectContaining({ code: 'INVALID_TENSOR', message }),
+    );
+  });
+});
+
+describe('decodeEmbeddingInfer', () => {
+  const limits = { maxItems: 2, dimensions: 4 };
+  const request = (data: unknown[], more: Record<string, unknown> = {}) =>
+    decodeInferRequest({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [data.length], data }], ...more });
+
+  it('reads texts and parameters', () => {
+    const parameters = { truncate: true, dimensions: 3, other: 'ignored' };
+    expect(decodeEmbeddingInfer(request(['a', 'b'], { parameters, outputs: [{ name: 'embedding' }] }), limits)).toEqual(
+      {
+        items: [
+          { kind: 'text', text: 'a' },
+          { kind: 'text', text: 'b' },
+        ],
+        truncate: true,
+        dimensions: 3,
+      },
+    );
+  });
+
+  it('has neither truncation nor fewer dimensions by default', () => {
+    expect(decodeEmbeddingInfer(request(['a']), limits)).toMatchObject({ truncate: false, dimensions: undefined });
+  });
+
+  it.each([
+    [request([]), 'INPUT_EMPTY', 'inputs[0].data'],
+    [request(['a', '']), 'INPUT_EMPTY', 'inputs[0].data[1]'],
+    [request(['a', 'b', 'c']), 'TOO_MANY_ITEMS', 'inputs[0].data'],
+    [request(['a'], { parameters: { dimensions: 5 } }), 'INVALID_PARAMETER', 'parameters.dimensions'],
+    [request(['a'], { parameters: { truncate: 1 } }), 'INVALID_PARAMETER', 'parameters.truncate'],
+    [request(['a'], { outputs: [{ name: 'vector' }] }), 'INVALID_TENSOR', 'outputs[0].name'],
+    [decodeInferRequest({ inputs: [] }), 'INVALID_TENSOR', 'inputs'],
+    [
+      decodeInferRequest({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [1, 1], data: ['a'] }] }),
+      'INVALID_TENSOR',
+      'input text',
+    ],
+    [
+      decodeInferRequest({ inputs: [{ name: 'text', datatype: 'INT32', shape: [1], data: [1] }] }),
+      'INVALID_TENSOR',
+      'input text',
+    ],
+  ])('fails when the request is %j with %s at %s', (infer, code, param) => {
+    expect(() => decodeEmbeddingInfer(infer, limits)).toThrow(expect.objectContaining({ code, param }));
+  });
+});
+
+describe('encodeEmbeddingInfer', () => {
+  it('answers one output of a row for each text', () => {
+    const embeddings = [Float32Array.of(0.5, -0.25), Float32Array.of(1, 0)];
+    expect(JSON.parse(encodeEmbeddingInfer({ ...ANSWER, id: 'i', embeddings }))).toEqual({
+      model_name: 'm',
+      model_version: '1',
+      id: 'i',
+      outputs: [{ name: 'embedding', datatype: 'FP32', shape: [2, 2], data: [0.5, -0.25, 1, 0] }],
+    });
+  });
+
+  it('fails with ANSWER_NOT_FINITE when a vector holds NaN', () => {
+    expect(() => encodeEmbeddingInfer({ ...ANSWER, embeddings: [Float32Array.of(Number.NaN)] })).toThrow(
+      expect.objectContaining({ code: 'ANSWER_NOT_FINITE' }),
+    );
+  });
+});

@@ -1,0 +1,253 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { ERRORS, type ErrorCode } from '../../../core/errors.ts';
+import {
+  decodeOpenAiEmbeddings,
+  encodeOpenAiEmbeddings,
+  openAiError,
+} from '../../../core/protocols/openai-embeddings.ts';
+
+const LIMITS = { maxItems: 3, dimensions: 384, vocabularySize: 1000 };
+
+describe('decodeOpenAiEmbeddings', () => {
+  it.each([
+    { form: 'a string', input: 'a', items: [{ kind: 'text', text: 'a' }] },
+    {
+      form: 'strings',
+      input: ['a', ' '],
+      items: [
+        { kind: 'text', text: 'a' },
+        { kind: 'text', text: ' ' },
+      ],
+    },
+    { form: 'token ids', input: [5, 0, 999, 1, 2], items: [{ kind: 'tokens', ids: [5, 0, 999, 1, 2] }] },
+    {
+      form: 'arrays of token ids',
+      input: [[5], [6, 7]],
+      items: [
+        { kind: 'tokens', ids: [5] },
+        { kind: 'tokens', ids: [6, 7] },
+      ],
+    },
+  ])('reads $form', ({ input, items }) => {
+    expect(decodeOpenAiEmbeddings({ input, model: 'minilm' }, LIMITS)).toEqual({
+      model: 'minilm',
+      items,
+      encodingFormat: 'float',
+      dimensions: undefined,
+      truncate: false,
+    });
+  });
+
+  it('reads every optional member', () => {
+    const body = {
+      input: 'a',
+      model: 'm',
+      encoding_format: 'base64',
+      dimensions: 384,
+      truncate: true,
+      user: 'u',
+      extra: 1,
+    };
+    expect(decodeOpenAiEmbeddings(body, LIMITS)).toMatchObject({
+      encodingFormat: 'base64',
+      dimensions: 384,
+      truncate: true,
+    });
+  });
+
+  it('takes null for absent in optional members', () => {
+    const body = { input: 'a', model: 'm', encoding_format: null, dimensions: null, truncate: null };
+    expect(decodeOpenAiEmbeddings(body, LIMITS)).toMatchObject({
+      encodingFormat: 'float',
+      dimensions: undefined,
+      truncate: false,
+    });
+  });
+
+  it.each([1, 384])('takes %d dimensions', (dimensions) => {
+    expect(decodeOpenAiEmbeddings({ input: 'a', model: 'm', dimensions }, LIMITS).dimensions).toBe(dimensions);
+  });
+
+  it('takes any token id of 31 bits where the vocabulary is not known', () => {
+    const limits = { maxItems: 1, dimensions: 1 };
+    expect(decodeOpenAiEmbeddings({ input: [2 ** 31 - 1], model: 'm' }, limits).items).toEqual([
+      { kind: 'tokens', ids: [2 ** 31 - 1] },
+    ]);
+    expect(() => decodeOpenAiEmbeddings({ input: [2 ** 31], model: 'm' }, limits)).toThrow(
+      expect.objectContaining({ code: 'INVALID_BODY' }),
+    );
+  });
+
+  const wrong: [body: unknown, code: ErrorCode, param: string | undefined, message: string][] = [
+    [null, 'INVALID_BODY', undefined, 'body must be a JSON object, got null'],
+    [[1], 'INVALID_BODY', undefined, 'body must be a JSON object, got an array'],
+    ['a', 'INVALID_BODY', undefined, 'body must be a JSON object, got a string'],
+    [{ input: 'a' }, 'INVALID_BODY', 'model', 'model must be the id of a model, got nothing'],
+    [{ input: 'a', model: '' }, 'INVALID_BODY', 'model', 'model must be the id of a model, got an empty string'],
+    [{ input: 'a', model: 7 }, 'INVALID_BODY', 'model', 'model must be the id of a model, got 7'],
+    [
+      { model: 'm' },
+      'INVALID_BODY',
+      'input',
+      'input must be a string, an array of strings, token ids or an array of token ids, got nothing',
+    ],
+    [
+      { model: 'm', input: { text: 'a' } },
+      'INVALID_BODY',
+      'input',
+      'input must be a string, an array of strings, token ids or an array of token ids, got an object',
+    ],
+    [{ model: 'm', input: '' }, 'INPUT_EMPTY', 'input', 'input is an empty string'],
+    [{ model: 'm', input: [] }, 'INPUT_EMPTY', 'input', 'input is empty, at least one item is needed'],
+    [{ model: 'm', input: ['a', ''] }, 'INPUT_EMPTY', 'input[1]', 'input[1] is an empty string'],
+    [{ model: 'm', input: [[1], []] }, 'INPUT_EMPTY', 'input[1]', 'input[1] holds no token ids'],
+    [{ model: 'm', input: ['a', 1] }, 'INVALID_BODY', 'input[1]', 'input[1] must be a string, got 1'],
+    [{ model: 'm', input: [null] }, 'INVALID_BODY', 'input[0]', 'input[0] must be a string, got null'],
+    [
+      { model: 'm', input: [[1], 'a'] },
+      'INVALID_BODY',
+      'input[1]',
+      'input[1] must be an array of token ids, as the first item is, got a string',
+    ],
+    [
+      { model: 'm', input: [1, 'a'] },
+      'INVALID_BODY',
+      'input[1]',
+      'input[1] must be a token id, a whole number from 0 to 999, got a string',
+    ],
+    [
+      { model: 'm', input: [1, 1000] },
+      'INVALID_BODY',
+      'input[1]',
+      'input[1] must be a token id, a whole number from 0 to 999, got 1000',
+    ],
+    [
+      { model: 'm', input: [[1, -1]] },
+      'INVALID_BODY',
+      'input[0][1]',
+      'input[0][1] must be a token id, a whole number from 0 to 999, got -1',
+    ],
+    [
+      { model: 'm', input: [1.5] },
+      'INVALID_BODY',
+      'input[0]',
+      'input[0] must be a token id, a whole number from 0 to 999, got 1.5',
+    ],
+    [
+      { model: 'm', input: ['a', 'b', 'c', 'd'] },
+      'TOO_MANY_ITEMS',
+      'input',
+      'input holds 4 items, at most 3 are allowed',
+    ],
+    [
+      { model: 'm', input: [[1], [2], [3], [4]] },
+      'TOO_MANY_ITEMS',
+      'input',
+      'input holds 4 items, at most 3 are allowed',
+    ],
+    [
+      { model: 'm', input: 'a', encoding_format: 'int8' },
+      'INVALID_PARAMETER',
+      'encoding_format',
+      'encoding_format must be float or base64, got a string',
+    ],
+    [
+      { model: 'm', input: 'a', dimensions: 0 },
+      'INVALID_PARAMETER',
+      'dimensions',
+      'dimensions must be a whole number from 1 to 384, got 0',
+    ],
+    [
+      { model: 'm', input: 'a', dimensions: 385 },
+      'INVALID_PARAMETER',
+      'dimensions',
+      'dimensions must be a whole number from 1 to 384, got 385',
+    ],
+    [
+      { model: 'm', input: 'a', dimensions: 1.5 },
+      'INVALID_PARAMETER',
+      'dimensions',
+      'dimensions must be a whole number from 1 to 384, got 1.5',
+    ],
+    [
+      { model: 'm', input: 'a', dimensions: 10n ** 20n },
+      'INVALID_PARAMETER',
+      'dimensions',
+      'dimensions must be a whole number from 1 to 384, got a number beyond 2^53',
+    ],
+    [
+      { model: 'm', input: 'a', truncate: 'yes' },
+      'INVALID_PARAMETER',
+      'truncate',
+      'truncate must be true or false, got a string',
+    ],
+  ];
+
+  it.each(wrong)('fails when the body is %j: %s', (body, code, param, message) => {
+    expect(() => decodeOpenAiEmbeddings(body, LIMITS)).toThrow(expect.objectContaining({ code, param, message }));
+  });
+});
+
+describe('encodeOpenAiEmbeddings', () => {
+  const vector = fc.float32Array({ noNaN: true, noDefaultInfinity: true, minLength: 1, maxLength: 8 });
+
+  it('answers the vectors in order, the same bits in both encodings', () => {
+    fc.assert(
+      fc.property(
+        fc.array(vector, { minLength: 1, maxLength: 4 }),
+        fc.string(),
+        fc.nat(),
+        (embeddings, model, promptTokens) => {
+          const float = JSON.parse(
+            encodeOpenAiEmbeddings({ model, embeddings, encodingFormat: 'float', promptTokens }),
+          );
+          const base64 = JSON.parse(
+            encodeOpenAiEmbeddings({ model, embeddings, encodingFormat: 'base64', promptTokens }),
+          );
+          const data = (float.data as { embedding: number[] }[]).map((item) => ({
+            ...item,
+            embedding: Float32Array.from(item.embedding),
+          }));
+          expect({ ...float, data }).toEqual({
+            object: 'list',
+            data: embeddings.map((embedding, index) => ({ object: 'embedding', index, embedding })),
+            model,
+            usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+          });
+          for (const [index, { embedding }] of (base64.data as { embedding: string }[]).entries()) {
+            const bytes = Uint8Array.from(Buffer.from(embedding, 'base64'));
+            expect(new Float32Array(bytes.buffer)).toEqual(embeddings[index]);
+          }
+        },
+      ),
+    );
+  });
+
+  it.each(['float', 'base64'] as const)('fails with ANSWER_NOT_FINITE when a %s vector holds NaN', (encodingFormat) => {
+    const embeddings = [Float32Array.of(1, Number.NaN)];
+    expect(() => encodeOpenAiEmbeddings({ model: 'm', embeddings, encodingFormat, promptTokens: 1 })).toThrow(
+      expect.objectContaining({ code: 'ANSWER_NOT_FINITE' }),
+    );
+  });
+});
+
+describe('openAiError', () => {
+  it.each([
+    ['INVALID_BODY', 'invalid_request_error'],
+    ['FORBIDDEN', 'invalid_request_error'],
+    ['RATE_LIMITED', 'rate_limit_error'],
+    ['QUOTA_EXCEEDED', 'insufficient_quota'],
+    ['INTERNAL', 'server_error'],
+  ] as const)('gives %s the type %s', (code, type) => {
+    expect(openAiError(code, 'what was wrong')).toEqual({ message: 'what was wrong', type, param: null, code });
+  });
+
+  it('names the member that was wrong', () => {
+    expect(openAiError('INPUT_EMPTY', 'empty', 'input[2]').param).toBe('input[2]');
+  });
+
+  it('gives every code a type', () => {
+    for (const code of Object.keys(ERRORS) as ErrorCode[]) expect(openAiError(code, '').type).toMatch(/^[a-z_]+$/);
+  });
+});

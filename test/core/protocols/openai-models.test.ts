@@ -1,0 +1,12 @@
+import { expect, it } from '@jest/globals';
+import { openAiModelList } from '../../../core/protocols/openai-models.ts';
+
+it('lists models in the order given', () => {
+  expect(openAiModelList(['b', 'a'])).toEqual({
+    object: 'list',
+    data: [
+      { id: 'b', object: 'model', created: 0, owned_by: 'tensorgate' },
+      { id: 'a', object: 'model', created: 0, owned_by: 'tensorgate' },
+    ],
+  });
+});
