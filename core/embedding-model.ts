@@ -1,5 +1,4 @@
 import { AppError } from './errors.ts';
-import type { PackedVersion } from './packed-model.ts';
 import type { TensorDescription } from './tensor.ts';
 
 /** The input of every embedding model in the Open Inference Protocol: texts. */
@@ -8,13 +7,20 @@ export const TEXT_INPUT: TensorDescription = { name: 'text', datatype: 'BYTES', 
 /** Name of the output of every embedding model in the Open Inference Protocol: one vector for each text. */
 export const EMBEDDING_OUTPUT = 'embedding';
 
+/** What is known of a text encoder's file. */
+interface TextEncoderFile {
+  /** Its path, for messages. */
+  readonly file: string;
+  readonly outputs: readonly TensorDescription[];
+}
+
 /**
  * The output of a text encoder that holds one vector for each token.
  *
  * @returns `last_hidden_state` where there is one, else the first output of three dimensions.
  * @throws AppError `ONNX_INVALID` when no output is FP32 of three dimensions, the last of them fixed.
  */
-export function hiddenStateOutput(version: Pick<PackedVersion, 'file' | 'outputs'>): TensorDescription {
+export function hiddenStateOutput(version: TextEncoderFile): TensorDescription {
   const candidates = version.outputs.filter(
     ({ datatype, shape }) => datatype === 'FP32' && shape.length === 3 && (shape[2] ?? -1) > 0,
   );
@@ -32,6 +38,6 @@ export function hiddenStateOutput(version: Pick<PackedVersion, 'file' | 'outputs
  *
  * @throws AppError `ONNX_INVALID` when the model is no text encoder.
  */
-export function embeddingDimensions(version: Pick<PackedVersion, 'file' | 'outputs'>): number {
+export function embeddingDimensions(version: TextEncoderFile): number {
   return hiddenStateOutput(version).shape[2] ?? 0;
 }

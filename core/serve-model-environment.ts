@@ -52,11 +52,22 @@ function required(variables: Readonly<Record<string, string | undefined>>, name:
 }
 
 function parseSiblings(value: string): Record<string, string> {
-  try {
-    return Object.fromEntries(
-      Object.entries(JSON.parse(value) as Record<string, unknown>).map(([id, target]) => [id, String(target)]),
-    );
-  } catch (cause) {
-    throw new AppError('CONFIG_INVALID', 'environment variable TENSORGATE_SIBLINGS is not a JSON object', { cause });
+  const siblings = parseOrUndefined(value);
+  if (!isRecordOfStrings(siblings)) {
+    throw new AppError('CONFIG_INVALID', 'environment variable TENSORGATE_SIBLINGS is not a JSON object of strings');
   }
+  return siblings;
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecordOfStrings(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((member) => typeof member === 'string');
 }

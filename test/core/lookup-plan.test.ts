@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ageSeconds, cacheState, fanOut, missedItems, planLookup } from '../../core/lookup-plan.ts';
 
-const fingerprints = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 12 });
+const fingerprints = fc.array(fc.constantFrom<string>('a', 'b', 'c', 'd'), { maxLength: 12 });
 
 describe('planLookup', () => {
   it('names every fingerprint once, by its first item', () => {

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../../core/parse.ts';
+
+const schema = objectOf({
+  count: wholeNumber(1, 10),
+  share: numberIn(0, 1),
+  colour: oneOf(['red', 'green']),
+  name: text(/^[a-z]+$/, 'lower-case letters'),
+});
+
+function messageOf(value: unknown): string {
+  try {
+    return JSON.stringify(parse(schema, value, 'file', 'CONFIG_INVALID'));
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+}
+
+describe('parse', () => {
+  it('gives back what fits', () => {
+    const value = { count: 10, share: 0, colour: 'red', name: 'a' };
+    expect(parse(schema, value, 'file', 'CONFIG_INVALID')).toEqual(value);
+  });
+
+  it('names every wrong key once, whatever the values', () => {
+    const anything = fc.jsonValue().filter((value) => typeof value !== 'number');
+    fc.assert(
+      fc.property(fc.array(anything, { minLength: 4, maxLength: 4 }), ([count, share, colour, name]) => {
+        const lines = messageOf({ count, share, colour: [colour], name: [name] }).split('\n');
+        expect(lines.map((line) => line.trim().split(':')[0])).toEqual([
+          'file has 4 problems',
+          'count',
+          'share',
+          'colour',
+          'name',
+        ]);
+      }),
+    );
+  });
+
+  it('fails with the code given, in the singular for one problem', () => {
+    expect(() => parse(schema, { count: 11, share: 1, colour: 'red', name: 'a' }, 'file', 'MANIFEST_INVALID')).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: 'file has 1 problem:\n  count: must be a whole number from 1 to 10, got 11',
+      }),
+    );
+  });
+});
