@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { AppError, ERRORS, type ErrorCode, problem, problemType } from '../../core/errors.ts';
+
+const CODES = Object.keys(ERRORS) as ErrorCode[];
+
+/** Rows of the tables in docs/errors.md: code, status, retryable. */
+const DOCUMENTED = [
+  ...readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8').matchAll(
+    /^\| <a id="([a-z_]+)"><\/a>`([A-Z_]+)` \| (\d{3}) \| (yes|no) \| \S.* \| \S.* \|$/gm,
+  ),
+].map(([, anchor, code, status, retryable]) => ({ anchor, code, status, retryable }));
+
+describe('docs/errors.md', () => {
+  it('holds every code, once, and no other', () => {
+    expect(DOCUMENTED.map(({ code }) => code).sort()).toEqual([...CODES].sort());
+  });
+
+  it.each(CODES)('tells the status of %s and whether to try again', (code) => {
+    const row = DOCUMENTED.find((documented) => documented.code === code);
+    const { status, retryable } = ERRORS[code];
+    expect(row?.status).toBe(String(status));
+    expect(row?.retryable).toBe(retryable ? 'yes' : 'no');
+  });
+
+  it.each(CODES)('has the anchor that problem documents of %s point to', (code) => {
+    const { hash } = new URL(problemType(code));
+    expect(DOCUMENTED.find((documented) => documented.code === code)?.anchor).toBe(hash.slice(1));
+  });
+});
+
+describe('ERRORS', () => {
+  it.each(CODES)('gives %s a status of an error and a title', (code) => {
+    const { status, title } = ERRORS[code];
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(status).toBeLessThan(600);
+    expect(title).toMatch(/^[A-Z].*[^.]$/);
+  });
+});
+
+describe('AppError', () => {
+  it('carries code, status, message, member and cause', () => {
+    const cause = new Error('deep');
+    const error = new AppError('TOO_MANY_ITEMS', 'input holds 4 items', { param: 'input', cause });
+    expect(error).toMatchObject({
+      name: 'AppError',
+      code: 'TOO_MANY_ITEMS',
+      status: 400,
+      message: 'input holds 4 items',
+      param: 'input',
+      cause,
+    });
+    expect(error).toBeInstanceOf(Error);
+  });
+
+  it('needs neither member nor cause', () => {
+    expect(new AppError('INTERNAL', 'unexpected failure')).toMatchObject({ param: undefined, cause: undefined });
+  });
+});
+
+describe('problem', () => {
+  it('is a problem document with the stable code', () => {
+    expect(problem('RATE_LIMITED', 'slow down', { param: 'input', requestId: 'r-1' })).toEqual({
+      type: 'https://tensorgate.dev/errors#rate_limited',
+      title: 'Too many requests',
+      status: 429,
+      detail: 'slow down',
+      code: 'RATE_LIMITED',
+      param: 'input',
+      requestId: 'r-1',
+    });
+  });
+
+  it('leaves out what is not known', () => {
+    expect(Object.keys(problem('INTERNAL', 'unexpected failure', { param: undefined }))).toEqual([
+      'type',
+      'title',
+      'status',
+      'detail',
+      'code',
+    ]);
+  });
+});
