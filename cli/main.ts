@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { modelInspectCommand } from './model-inspect.ts';
+import { modelPackCommand } from './model-pack.ts';
 import { modelQuantizeCommand } from './model-quantize.ts';
 
 /**
@@ -28,6 +29,7 @@ function program(): Command {
     .showHelpAfterError();
   const model = root.command('model').description('Prepare and look into models.');
   model.addCommand(modelInspectCommand());
+  model.addCommand(modelPackCommand());
   model.addCommand(modelQuantizeCommand());
   for (const command of [root, ...root.commands, ...model.commands]) command.exitOverride();
   return root;

@@ -44,7 +44,8 @@ const DATATYPES = new Map<string, Datatype>(
   Object.entries(ORT_TYPES).map(([datatype, type]) => [type, datatype as Datatype]),
 );
 
-async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+/** Loads onnxruntime itself, with its telemetry off. */
+export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   // Read once while the library loads: onnxruntime 1.29 and later report usage to their maker by default.
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
   const loaded = await import('onnxruntime-node');
@@ -88,7 +89,16 @@ async function explained<T>(what: string, work: Promise<T>): Promise<T> {
 }
 
 function fromOrt({ type, dims, data }: OrtTensor): Tensor {
+  return { datatype: datatypeOf(type), shape: dims, data: data as Tensor['data'] };
+}
+
+/**
+ * The Open Inference Protocol's name of one of onnxruntime's element types.
+ *
+ * @throws AppError `ONNX_INVALID` for a type that the protocol cannot carry.
+ */
+export function datatypeOf(type: string): Datatype {
   const datatype = DATATYPES.get(type);
-  if (datatype === undefined) throw new AppError('ONNX_INVALID', `outputs of type ${type} are not supported`);
-  return { datatype, shape: dims, data: data as Tensor['data'] };
+  if (datatype === undefined) throw new AppError('ONNX_INVALID', `tensors of type ${type} are not supported`);
+  return datatype;
 }

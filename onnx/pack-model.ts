@@ -1,0 +1,71 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hiddenStateOutput } from '../core/embedding-model.ts';
+import { AppError } from '../core/errors.ts';
+import type { Manifest } from '../core/manifest.ts';
+import { PACKED_DESCRIPTION, PACKED_TOKENIZER, type PackedModel, type PackedVersion } from '../core/packed-model.ts';
+import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
+import { decodeModel } from './proto.ts';
+import { saveOrt } from './save-ort.ts';
+
+/** Inputs that a text encoder may have; the server fills them from the tokens of a text. */
+const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids'];
+
+/**
+ * Turns a model folder into what a function's package carries: `model.json`, one `.ort` file for each version, and the
+ * tokenizer of a model of text.
+ *
+ * The description is written last, so that a folder that holds one is complete. The same folder gives the same bytes.
+ *
+ * @param folder - Model folder with its `model.yaml`.
+ * @param out - Folder to write to; made when it does not exist.
+ * @throws AppError `MANIFEST_INVALID` when the manifest is wrong or a file that it names is missing, `WEIGHTS_MISMATCH`
+ * when a weight file is another, `ONNX_INVALID` when one cannot be used for the manifest's task.
+ */
+export async function packModel(folder: string, out: string): Promise<PackedModel> {
+  const manifest = readManifest(folder);
+  const tokenizer = manifest.task === 'embedding' ? readTokenizer(folder, manifest) : undefined;
+  mkdirSync(out, { recursive: true });
+  const versions: Record<string, PackedVersion> = {};
+  for (const name of Object.keys(manifest.versions)) versions[name] = await packVersion(folder, out, manifest, name);
+  if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), tokenizer);
+  const packed: PackedModel = { manifest, versions };
+  writeFileSync(join(out, PACKED_DESCRIPTION), `${JSON.stringify(packed, undefined, 2)}\n`);
+  return packed;
+}
+
+async function packVersion(folder: string, out: string, manifest: Manifest, name: string): Promise<PackedVersion> {
+  const version = manifest.versions[name];
+  if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
+  const path = join(folder, version.weights);
+  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
+  decodeModel(readWeights(folder, version), path);
+  const file = `${name}.ort`;
+  const { inputs, outputs } = await saveOrt(path, join(out, file));
+  const packed = {
+    file,
+    sha256: version.sha256,
+    bytes: statSync(join(out, file)).size,
+    inputs: inputs.map(writable),
+    outputs: outputs.map(writable),
+  };
+  if (manifest.task === 'embedding') checkEncoder(path, packed);
+  return packed;
+}
+
+function writable<T extends { readonly shape: readonly number[] }>(tensor: T): T & { shape: number[] } {
+  return { ...tensor, shape: [...tensor.shape] };
+}
+
+function checkEncoder(path: string, { inputs, outputs }: PackedVersion): void {
+  hiddenStateOutput({ file: path, outputs });
+  const isEncoder =
+    inputs.some(({ name }) => name === 'input_ids') &&
+    inputs.every(({ name, datatype }) => ENCODER_INPUTS.includes(name) && datatype === 'INT64');
+  if (isEncoder) return;
+  const got = inputs.map(({ name, datatype }) => `${name} ${datatype}`).join(', ');
+  throw new AppError(
+    'ONNX_INVALID',
+    `${path} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64, got ${got}`,
+  );
+}
