@@ -28,8 +28,9 @@ export class MemoryWatch {
     this.#timer ??= setInterval(() => this.#look(), INTERVAL_MS).unref();
   }
 
-  /** Stops looking: an idle environment is frozen on AWS. */
+  /** Looks once more if nothing was seen yet, then stops: an idle environment is frozen on AWS. */
   pause(): void {
+    if (this.#timer !== undefined && this.#peakBytes === 0) this.#peakBytes = anonymousBytes(this.#pid);
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -1,0 +1,137 @@
+import { createRequire } from 'node:module';
+
+/** A table as dynalite keeps it. */
+export interface StoredTable {
+  readonly KeySchema: readonly { readonly AttributeName: string }[];
+}
+
+/** A JSON object of DynamoDB's wire protocol. */
+export type Wire = Record<string, unknown>;
+
+/** Dynalite's store: LevelDB, in memory. */
+export interface Store {
+  readonly db: { close(callback: (error?: Error | null) => void): void };
+  getTable(name: string, callback: (error: Error | null, table: StoredTable) => void): void;
+}
+
+/** An error that dynalite answers a client with. */
+export interface ApiError extends Error {
+  readonly statusCode: number;
+  readonly body: Wire;
+}
+
+type Action = (store: Store, input: Wire, callback: (error: Error | null, output: Wire) => void) => void;
+
+interface Rules {
+  readonly types: unknown;
+  readonly custom?: unknown;
+}
+
+interface Database {
+  create(options: { createTableMs: number; deleteTableMs: number; updateTableMs: number }): Store;
+  checkConditional(input: Wire, existing: Wire | undefined): Error | null | undefined;
+}
+
+interface Validations {
+  checkTypes(input: Wire, types: unknown): Wire;
+  checkValidations(input: Wire, types: unknown, custom: unknown, store: Store): void;
+}
+
+/** Operations of dynalite's engine. */
+const OPERATIONS = [
+  'BatchGetItem',
+  'BatchWriteItem',
+  'CreateTable',
+  'DeleteItem',
+  'DeleteTable',
+  'DescribeTable',
+  'GetItem',
+  'ListTables',
+  'ListTagsOfResource',
+  'PutItem',
+  'Query',
+  'Scan',
+  'TagResource',
+  'UntagResource',
+  'UpdateItem',
+  'UpdateTable',
+] as const;
+
+/** Name of an operation that the engine knows. */
+export type EngineOperation = (typeof OPERATIONS)[number];
+
+const require = createRequire(import.meta.url);
+const database = require('dynalite/db') as Database;
+const validations = require('dynalite/validations') as Validations;
+
+const ACTIONS = new Map(
+  OPERATIONS.map((operation) => {
+    const file = operation.charAt(0).toLowerCase() + operation.slice(1);
+    return [
+      operation as string,
+      {
+        run: require(`dynalite/actions/${file}`) as Action,
+        rules: require(`dynalite/validations/${file}`) as Rules,
+      },
+    ];
+  }),
+);
+
+/** Opens an empty store whose tables are usable at once. */
+export function openStore(): Store {
+  return database.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+}
+
+/** Whether the engine knows an operation. */
+export function isEngineOperation(operation: string): operation is EngineOperation {
+  return ACTIONS.has(operation);
+}
+
+/**
+ * Validates the input of an operation as DynamoDB does.
+ *
+ * @returns The input in dynalite's parsed form, which {@link perform} takes.
+ * @throws ApiError with DynamoDB's own words.
+ */
+export function validate(store: Store, operation: EngineOperation, input: Wire): Wire {
+  const { rules } = actionOf(operation);
+  // Dynalite changes what it is given.
+  const checked = validations.checkTypes(structuredClone(input), rules.types);
+  validations.checkValidations(checked, rules.types, rules.custom, store);
+  return checked;
+}
+
+/** Performs an operation on validated input. */
+export function perform(store: Store, operation: EngineOperation, validated: Wire): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    actionOf(operation).run(store, validated, (error, output) => (error ? reject(error) : resolve(output)));
+  });
+}
+
+/** Whether the condition of a validated write holds for the item that is there. */
+export function conditionHolds(validated: Wire, existing: Wire | undefined): boolean {
+  return !database.checkConditional(validated, existing);
+}
+
+/** Reads a table's description. */
+export function readTable(store: Store, name: string): Promise<StoredTable> {
+  return new Promise((resolve, reject) => {
+    store.getTable(name, (error, table) => (error ? reject(error) : resolve(table)));
+  });
+}
+
+/** Whether an error is one to answer the client with. */
+export function isApiError(error: unknown): error is ApiError {
+  return error instanceof Error && 'statusCode' in error && 'body' in error;
+}
+
+/** Makes an error that DynamoDB answers with status 400. */
+export function apiError(type: string, message: string, members: Wire = {}): ApiError {
+  return Object.assign(new Error(message), { statusCode: 400, body: { __type: type, message, ...members } });
+}
+
+function actionOf(operation: EngineOperation): { run: Action; rules: Rules } {
+  const action = ACTIONS.get(operation);
+  if (action === undefined) throw apiError('com.amazon.coral.service#UnknownOperationException', operation);
+  return action;
+}

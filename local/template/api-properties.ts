@@ -1,0 +1,122 @@
+import * as v from 'valibot';
+import type { JsonObject } from './json.ts';
+import { cfnBoolean, cfnNumber, cfnTexts } from './properties.ts';
+
+/** Properties of one type of resource that local mode acts on. */
+export const throttleSchema = v.object({ RateLimit: v.optional(cfnNumber), BurstLimit: v.optional(cfnNumber) });
+
+/** Properties of one type of resource that local mode acts on. */
+export const restApiSchema = v.object({
+  Name: v.optional(v.string(), 'api'),
+  BinaryMediaTypes: v.optional(v.array(v.string()), []),
+  MinimumCompressionSize: v.optional(cfnNumber),
+  ApiKeySourceType: v.optional(v.literal('HEADER', 'must be HEADER: local mode reads keys from x-api-key'), 'HEADER'),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const resourceSchema = v.object({ RestApiId: v.string(), ParentId: v.string(), PathPart: v.string() });
+
+/** Properties of one type of resource that local mode acts on. */
+export const integrationResponseSchema = v.object({
+  StatusCode: v.string(),
+  SelectionPattern: v.optional(v.string()),
+  ResponseParameters: v.optional(cfnTexts, {}),
+  ResponseTemplates: v.optional(cfnTexts, {}),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const integrationSchema = v.object({
+  Type: v.picklist(['AWS_PROXY', 'MOCK'], 'must be AWS_PROXY or MOCK, local mode runs no others'),
+  Uri: v.optional(v.string()),
+  TimeoutInMillis: v.optional(cfnNumber, 29_000),
+  PassthroughBehavior: v.optional(v.picklist(['WHEN_NO_MATCH', 'WHEN_NO_TEMPLATES', 'NEVER']), 'WHEN_NO_MATCH'),
+  RequestTemplates: v.optional(cfnTexts, {}),
+  IntegrationResponses: v.optional(v.array(integrationResponseSchema), []),
+  ResponseTransferMode: v.optional(
+    v.literal('BUFFERED', 'must be BUFFERED, local mode does not stream yet'),
+    'BUFFERED',
+  ),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const methodSchema = v.object({
+  RestApiId: v.string(),
+  ResourceId: v.string(),
+  HttpMethod: v.string(),
+  ApiKeyRequired: v.optional(cfnBoolean, false),
+  AuthorizationType: v.optional(v.literal('NONE', 'must be NONE, local mode runs no authorizers'), 'NONE'),
+  Integration: integrationSchema,
+  RequestModels: v.optional(cfnTexts, {}),
+  RequestParameters: v.optional(v.record(v.string(), cfnBoolean), {}),
+  RequestValidatorId: v.optional(v.string()),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const modelSchema = v.object({
+  RestApiId: v.string(),
+  Schema: v.custom<JsonObject>((value) => typeof value === 'object'),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const validatorSchema = v.object({
+  RestApiId: v.string(),
+  ValidateRequestBody: v.optional(cfnBoolean, false),
+  ValidateRequestParameters: v.optional(cfnBoolean, false),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const gatewayResponseSchema = v.object({
+  RestApiId: v.string(),
+  ResponseType: v.string(),
+  StatusCode: v.optional(v.pipe(cfnTexts.value, v.transform(Number))),
+  ResponseParameters: v.optional(cfnTexts, {}),
+  ResponseTemplates: v.optional(cfnTexts, {}),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const stageSchema = v.object({
+  RestApiId: v.string(),
+  StageName: v.string(),
+  DeploymentId: v.optional(v.string(), ''),
+  Variables: v.optional(cfnTexts),
+  MethodSettings: v.optional(
+    v.array(
+      v.object({
+        HttpMethod: v.optional(v.string(), '*'),
+        ResourcePath: v.optional(v.string(), '/*'),
+        ThrottlingRateLimit: v.optional(cfnNumber),
+        ThrottlingBurstLimit: v.optional(cfnNumber),
+      }),
+    ),
+    [],
+  ),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const apiKeySchema = v.object({
+  Name: v.optional(v.string()),
+  Value: v.optional(v.string()),
+  Enabled: v.optional(cfnBoolean, false),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const usagePlanSchema = v.object({
+  UsagePlanName: v.optional(v.string()),
+  Throttle: v.optional(throttleSchema),
+  Quota: v.optional(
+    v.object({ Limit: cfnNumber, Period: v.picklist(['DAY', 'WEEK', 'MONTH']), Offset: v.optional(cfnNumber, 0) }),
+  ),
+  ApiStages: v.optional(
+    v.array(
+      v.object({
+        ApiId: v.string(),
+        Stage: v.string(),
+        Throttle: v.optional(v.record(v.string(), throttleSchema), {}),
+      }),
+    ),
+    [],
+  ),
+});
+
+/** Properties of one type of resource that local mode acts on. */
+export const usagePlanKeySchema = v.object({ KeyId: v.string(), UsagePlanId: v.string() });
