@@ -1,5 +1,6 @@
 import { type ErrorCode, problem } from '../core/errors.ts';
 import { openAiError } from '../core/protocols/openai-embeddings.ts';
+import type { Protocol } from '../core/routes.ts';
 
 /**
  * Renders a value as a template of API Gateway that answers exactly this JSON.
@@ -15,12 +16,13 @@ export function renderStaticJson(value: unknown): string {
 }
 
 /**
- * Renders a problem document that the gateway answers by itself, with the error objects of the protocols beside it.
+ * Renders a problem document that the gateway answers by itself, with the member `error` that the protocol demands.
  *
  * @param code - Stable code.
  * @param detail - What was wrong, known without looking at the request.
+ * @param protocol - Protocol of the route. Defaults to OpenAI's, for answers that belong to no route.
  */
-export function renderProblem(code: ErrorCode, detail: string): string {
+export function renderProblem(code: ErrorCode, detail: string, protocol: Protocol = 'openai'): string {
   const document = problem(code, detail, { requestId: '$context.requestId' });
-  return renderStaticJson({ ...document, error: openAiError(code, detail) });
+  return renderStaticJson({ ...document, error: protocol === 'open-inference' ? detail : openAiError(code, detail) });
 }

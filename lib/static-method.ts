@@ -1,5 +1,6 @@
 import { type IResource, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
 import { ERRORS, type ErrorCode, PROBLEM_MEDIA_TYPE } from '../core/errors.ts';
+import type { Protocol } from '../core/routes.ts';
 import { renderProblem, renderStaticJson } from './static-json.ts';
 
 /** An answer that the gateway holds ready. */
@@ -31,23 +32,33 @@ export function addDocument(resource: IResource, document: unknown, options: { r
   });
 }
 
-/**
- * Answers a resource with a problem document.
- *
- * @param code - Stable code, which gives the status.
- * @param detail - What was wrong, known without looking at the request.
- * @param method - Method to answer. Defaults to every one that has no answer of its own.
- */
-export function addProblem(
-  resource: IResource,
-  code: ErrorCode,
-  detail: string,
-  headers: Readonly<Record<string, string>> = {},
-  method = 'ANY',
-): void {
-  addAnswer(resource, method, true, {
+/** A refusal that is known at synth. */
+export interface StaticProblem {
+  /** Stable code, which gives the status. */
+  readonly code: ErrorCode;
+  /** What was wrong, known without looking at the request. */
+  readonly detail: string;
+  /** Protocol of the route. */
+  readonly protocol: Protocol;
+  /**
+   * Method to answer.
+   *
+   * @default 'ANY' - every method that has no answer of its own
+   */
+  readonly method?: string;
+  /**
+   * Headers of the answer.
+   *
+   * @default - the content type only
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a resource with a problem document. */
+export function addProblem(resource: IResource, { code, detail, protocol, method, headers }: StaticProblem): void {
+  addAnswer(resource, method ?? 'ANY', true, {
     status: ERRORS[code].status,
-    body: renderProblem(code, detail),
+    body: renderProblem(code, detail, protocol),
     headers: { 'Content-Type': PROBLEM_MEDIA_TYPE, ...headers },
   });
 }

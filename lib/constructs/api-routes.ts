@@ -64,9 +64,14 @@ export class ApiRoutes extends Construct {
 
   private addRoutes(routes: readonly Route[], fn: ModelFunction | undefined): void {
     for (const route of routes) this.addRoute(route, fn);
-    for (const path of new Set(routes.map((route) => route.path))) {
+    for (const [path, [first]] of Map.groupBy(routes, (route) => route.path)) {
       const methods = allowedMethods(routes, path).join(', ');
-      addProblem(this.resource(path), 'METHOD_NOT_ALLOWED', `the route answers ${methods} only`, { Allow: methods });
+      addProblem(this.resource(path), {
+        code: 'METHOD_NOT_ALLOWED',
+        detail: `the route answers ${methods} only`,
+        protocol: first?.protocol ?? 'openai',
+        headers: { Allow: methods },
+      });
     }
   }
 
@@ -78,7 +83,8 @@ export class ApiRoutes extends Construct {
       return;
     }
     if (fn === undefined) {
-      addProblem(resource, 'MODEL_NOT_FOUND', 'no embedding model is deployed', {}, route.method);
+      const { method, protocol } = route;
+      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: 'no embedding model is deployed', protocol, method });
       return;
     }
     const requestModel = this.requestModel(route.operation);
@@ -93,8 +99,10 @@ export class ApiRoutes extends Construct {
   /** Says which models there are where the path names another one. */
   private addUnknownModels(): void {
     const known = this.functions.map(({ model }) => model.id).join(', ');
-    for (const path of ['/v1/models/{model}', '/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
-      addProblem(this.resource(path), 'MODEL_NOT_FOUND', `no model or route has this path, known models: ${known}`);
+    const detail = `no model or route has this path, known models: ${known}`;
+    addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail, protocol: 'openai' });
+    for (const path of ['/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
+      addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail, protocol: 'open-inference' });
     }
   }
 
