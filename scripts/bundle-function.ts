@@ -39,6 +39,7 @@ export async function bundleFunction(entry: string, folder: string): Promise<Bun
     bundle: true,
     splitting: true,
     minify: true,
+    charset: 'utf8',
     format: 'esm',
     platform: 'node',
     target: 'node24',

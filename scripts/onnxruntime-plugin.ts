@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import type { Plugin } from 'esbuild';
 
 /** How onnxruntime-node names its native binding: by a path inside its own package. */
@@ -8,6 +9,12 @@ const OWN_PATH =
 /** Where a function's package holds it: beside the bundle. Joined at run time, so that esbuild does not look for it. */
 const PACKAGE_PATH = "require(['./onnxruntime', process.platform, process.arch, 'onnxruntime_binding.node'].join('/'))";
 
+/** The ES modules of onnxruntime-common are smaller in a bundle than its CommonJS; whoever asks gets the same copy. */
+function commonModules(): string {
+  const ownRequire = createRequire(createRequire(import.meta.url).resolve('onnxruntime-node'));
+  return ownRequire.resolve('onnxruntime-common').replace(/dist[\\/]cjs[\\/]index\.js$/, 'dist/esm/index.js');
+}
+
 /**
  * Lets onnxruntime-node be bundled: its JavaScript goes into the bundle, its native binding is loaded from
  * `./onnxruntime/<platform>/<arch>/` beside the bundle.
@@ -15,6 +22,8 @@ const PACKAGE_PATH = "require(['./onnxruntime', process.platform, process.arch, 
 export const onnxruntimePlugin: Plugin = {
   name: 'onnxruntime-node',
   setup: (build) => {
+    const common = commonModules();
+    build.onResolve({ filter: /^onnxruntime-common$/ }, () => ({ path: common }));
     build.onLoad({ filter: /onnxruntime-node[\\/]dist[\\/]binding\.js$/ }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
       if (!OWN_PATH.test(source)) {

@@ -8,7 +8,7 @@ import { CircuitBreaker } from '../shared/circuit-breaker.ts';
 import { DeferredResultCache } from '../shared/deferred-result-cache.ts';
 import { type CacheFailure, failOpen } from '../shared/fail-open-result-cache.ts';
 import type { Forward } from '../shared/lambda-forwarder.ts';
-import { openMemoryResultCache } from '../shared/memory-result-cache.ts';
+import { MemoryResultCache } from '../shared/memory-result-cache.ts';
 import { openOnnxPredictor, threadsFor } from '../shared/onnx-predictor.ts';
 import { tiered } from '../shared/tiered-result-cache.ts';
 import { openTokenizer } from '../shared/tokenizer.ts';
@@ -94,7 +94,7 @@ async function tokenizerOf({ manifest }: PackedModel, modelFolder: string): Prom
 function cacheOf({ manifest }: PackedModel, table: ResultCache | undefined, clock: Clock) {
   const { store, memoryMiB, ttlSeconds } = manifest.cache;
   if (store === 'none') return undefined;
-  return tiered(openMemoryResultCache({ maxBytes: memoryMiB * MIB, ttlSeconds, clock }), table);
+  return tiered(new MemoryResultCache({ maxBytes: memoryMiB * MIB, ttlSeconds, clock }), table);
 }
 
 function deferredTable(

@@ -1,10 +1,9 @@
-import { LRUCache } from 'lru-cache';
 import type { CachedResult, Clock, ResultCache } from '../../core/ports.ts';
 
-/** Bytes that an entry takes beside its value: key, objects, list links. Estimated on V8. */
+/** Bytes that an entry takes beside its value: key, objects, a place in the map. Estimated on V8. */
 const ENTRY_OVERHEAD_BYTES = 300;
 
-/** Bounds of a {@link openMemoryResultCache}. */
+/** Bounds of a {@link MemoryResultCache}. */
 export interface MemoryResultCacheOptions {
   /** Bytes that may be held; the entries used longest ago make room. */
   readonly maxBytes: number;
@@ -13,28 +12,60 @@ export interface MemoryResultCacheOptions {
   readonly clock: Clock;
 }
 
-/** Opens a results cache in the memory of this process. */
-export function openMemoryResultCache({ maxBytes, ttlSeconds, clock }: MemoryResultCacheOptions): ResultCache {
-  const kept = new LRUCache<string, CachedResult>({
-    maxSize: maxBytes,
-    sizeCalculation: ({ value }) => value.byteLength + ENTRY_OVERHEAD_BYTES,
-  });
-  const isFresh = ({ createdAtMs }: CachedResult) => clock.now() < createdAtMs + ttlSeconds * 1000;
-  return {
-    get: async (fingerprints) => {
-      const found = new Map<string, CachedResult>();
-      for (const fingerprint of fingerprints) {
-        const result = kept.get(fingerprint);
-        if (result === undefined) continue;
-        if (isFresh(result)) found.set(fingerprint, result);
-        else kept.delete(fingerprint);
-      }
-      return found;
-    },
-    put: async (results) => {
-      for (const [fingerprint, result] of results) {
-        if (isFresh(result)) kept.set(fingerprint, result);
-      }
-    },
-  };
+/**
+ * A results cache in the memory of this process, bounded in bytes.
+ *
+ * A map keeps its entries in the order they were set, so setting an entry again on each use leaves the one used longest
+ * ago in front. A library that does the same would be a sixth of the cold start's JavaScript.
+ */
+export class MemoryResultCache implements ResultCache {
+  readonly #options: MemoryResultCacheOptions;
+  readonly #kept = new Map<string, CachedResult>();
+  #bytes = 0;
+
+  constructor(options: MemoryResultCacheOptions) {
+    this.#options = options;
+  }
+
+  async get(fingerprints: readonly string[]): Promise<ReadonlyMap<string, CachedResult>> {
+    const found = new Map<string, CachedResult>();
+    for (const fingerprint of fingerprints) {
+      const result = this.#kept.get(fingerprint);
+      if (result === undefined) continue;
+      this.#forget(fingerprint);
+      if (!this.#isFresh(result)) continue;
+      this.#keep(fingerprint, result);
+      found.set(fingerprint, result);
+    }
+    return found;
+  }
+
+  async put(results: ReadonlyMap<string, CachedResult>): Promise<void> {
+    for (const [fingerprint, result] of results) {
+      this.#forget(fingerprint);
+      if (this.#isFresh(result) && sizeOf(result) <= this.#options.maxBytes) this.#keep(fingerprint, result);
+    }
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= this.#options.maxBytes) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #keep(fingerprint: string, result: CachedResult): void {
+    this.#kept.set(fingerprint, result);
+    this.#bytes += sizeOf(result);
+  }
+
+  #forget(fingerprint: string): void {
+    const result = this.#kept.get(fingerprint);
+    if (result !== undefined && this.#kept.delete(fingerprint)) this.#bytes -= sizeOf(result);
+  }
+
+  #isFresh({ createdAtMs }: CachedResult): boolean {
+    return this.#options.clock.now() < createdAtMs + this.#options.ttlSeconds * 1000;
+  }
+}
+
+function sizeOf({ value }: CachedResult): number {
+  return value.byteLength + ENTRY_OVERHEAD_BYTES;
 }
