@@ -27,7 +27,7 @@ export function modelQuantizeCommand(): Command {
     .option('-i, --inputs <file>', 'JSON list of texts, or of {"inputs": […]} requests, to calibrate and measure with')
     .option('-t, --tokenizer <file>', 'tokenizer.json, when the inputs are texts')
     .option('--max-tokens <count>', 'cut texts after this many tokens (default: what the tokenizer says)', wholeNumber)
-    .addOption(schemes.choices(['auto', 'static', 'dynamic', 'weight-only']).default('auto'))
+    .addOption(schemes.choices(['auto', 'static', 'static-smooth', 'dynamic', 'weight-only']).default('auto'))
     .option('--exclude-node <name>', 'leave this node in floating point; may be repeated', collect, [])
     .option('--exclude-type <operator>', 'leave operators of this type in floating point; may be repeated', collect, [])
     .option('--reduce-range', 'use 7 bits for weights, for x86 processors without VNNI', false)

@@ -14,7 +14,7 @@ import { formatBytes, renderTable } from './table.ts';
 /** What the command line gives to `tensorgate model quantize`. */
 export interface QuantizeArguments {
   readonly out: string;
-  readonly scheme: 'auto' | 'static' | 'dynamic' | 'weight-only';
+  readonly scheme: 'auto' | 'static' | 'static-smooth' | 'dynamic' | 'weight-only';
   readonly inputs?: string;
   readonly tokenizer?: string;
   readonly maxTokens?: number;

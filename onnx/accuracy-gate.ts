@@ -51,6 +51,8 @@ export interface Verdict {
 
 /** Inputs that layers are ranked on: those that suffered most. */
 const PROBES = 8;
+/** Speed that leaving layers in floating point is taken to cost at the least. */
+const REPAIR_COST = 1.1;
 /** Inputs of one timed pass. */
 const TIMED_FEEDS = 8;
 
@@ -161,9 +163,9 @@ class Gate {
   }
 
   #beats(trial: Trial, chosen: Trial | undefined): boolean {
-    return (
-      this.#choose([...(chosen === undefined ? [] : [chosen]), { ...trial, passes: true }])?.scheme === trial.scheme
-    );
+    if (chosen === undefined) return true;
+    const slowed = { ...trial, passes: true, speedup: trial.speedup / REPAIR_COST };
+    return this.#choose([chosen, slowed]) === slowed;
   }
 
   /** Leaves layers in floating point, worst first, until the candidate passes; undefined when it never does. */

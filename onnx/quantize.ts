@@ -12,7 +12,7 @@ import { type Exclusion, NOTHING_EXCLUDED } from './selection.ts';
 import type { Tensors } from './session.ts';
 
 /** Schemes that a model can be quantized by, in the order in which they are tried. */
-export const SCHEMES = ['static', 'dynamic', 'weight-only'] as const;
+export const SCHEMES = ['static', 'static-smooth', 'dynamic', 'weight-only'] as const;
 
 /** A scheme of quantization. */
 export type SchemeName = (typeof SCHEMES)[number];
@@ -84,7 +84,7 @@ function requireOpset(model: ModelProto): void {
 }
 
 function quantizeUnmeasured(original: ModelProto, scheme: SchemeName | 'auto', options: QuantizeOptions): Quantization {
-  if (scheme === 'auto' || scheme === 'static') {
+  if (scheme !== 'dynamic' && scheme !== 'weight-only') {
     throw new AppError('INVALID_PARAMETER', `scheme ${scheme} needs sample inputs to calibrate with, got none`, {
       param: 'scheme',
     });
@@ -100,7 +100,9 @@ async function rangesFor(
   samples: Samples,
   { exclusion }: QuantizeOptions,
 ): Promise<Ranges> {
-  const activations = schemes.includes('static') ? activationsToCalibrate(original, exclusion) : [];
+  const activations = schemes.some((scheme) => scheme.startsWith('static'))
+    ? activationsToCalibrate(original, exclusion)
+    : [];
   return activations.length === 0 ? new Map() : calibrate(original, activations, samples.calibration);
 }
 
@@ -117,6 +119,7 @@ function applyByName(
 ): QuantizedModel {
   const { exclusion = NOTHING_EXCLUDED, reduceRange = false } = options;
   if (scheme === 'static') return quantizeStatic(original, ranges, { reduceRange, exclusion });
+  if (scheme === 'static-smooth') return quantizeStatic(original, ranges, { reduceRange, exclusion, smooth: true });
   if (scheme === 'dynamic') return quantizeDynamic(original, { reduceRange, exclusion });
   return quantizeWeightOnly(original, exclusion);
 }

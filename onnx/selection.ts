@@ -23,6 +23,9 @@ export interface QuantizedLayer {
   readonly weightElements: number;
 }
 
+/** Operators that multiply an activation by a matrix. */
+export const MULTIPLICATIONS: readonly string[] = ['MatMul', 'Gemm'];
+
 /** Where each operator keeps the weight that is worth quantizing. */
 const WEIGHT_INPUT: Readonly<Record<string, number>> = { MatMul: 1, Gemm: 1, Gather: 0, Conv: 1 };
 

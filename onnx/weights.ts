@@ -23,6 +23,8 @@ export interface WeightOptions {
   readonly axis: number | undefined;
   /** May replace the scale of a channel before its elements are quantized. */
   readonly adjustScale?: (scale: number, channel: number) => number;
+  /** Factor of each index of the other axis of a matrix, applied before it is quantized. Defaults to none. */
+  readonly inputFactors?: Float32Array | undefined;
 }
 
 /** Grid of weights: signed and symmetric, so that the zero point drops out of the multiplication. */
@@ -32,6 +34,19 @@ export function weightGrid(reduceRange: boolean): Grid {
 
 /** Grid of look-up tables and activations: unsigned, every value of the byte used. */
 export const UNSIGNED_GRID: Grid = { signed: false, symmetric: false, reduceRange: false };
+
+/** Multiplies a matrix along the axis that is not the one of its channels. */
+function scaleInputs(
+  values: Float32Array,
+  shape: readonly number[],
+  axis: number | undefined,
+  factors: Float32Array,
+): Float32Array {
+  const columns = shape[1] ?? 1;
+  return values.map(
+    (value, index) => value * (factors[axis === 0 ? index % columns : Math.floor(index / columns)] ?? 1),
+  );
+}
 
 /** Quantized weights of one model, each made once however many nodes read it. */
 export class QuantizedWeights {
@@ -62,10 +77,11 @@ export class QuantizedWeights {
     return made;
   }
 
-  #compute(name: string, { grid, axis, adjustScale }: WeightOptions): Quantized {
+  #compute(name: string, { grid, axis, adjustScale, inputFactors }: WeightOptions): Quantized {
     const tensor = this.#originals.get(name);
     if (tensor === undefined) throw new AppError('ONNX_INVALID', `the model has no constant named ${name}`);
-    const values = readFloats(tensor);
+    const original = readFloats(tensor);
+    const values = inputFactors === undefined ? original : scaleInputs(original, shapeOf(tensor), axis, inputFactors);
     if (!values.every(Number.isFinite)) throw new AppError('ONNX_INVALID', `constant ${name} holds NaN or infinity`);
     if (axis === undefined) return quantizePerTensor(values, grid);
     return quantizePerChannel(values, shapeOf(tensor), axis, grid, adjustScale);
