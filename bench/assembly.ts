@@ -1,0 +1,27 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { FunctionPlan } from '../local/template/plan-functions.ts';
+import { planAssembly } from '../local/template/plan.ts';
+import { readAssembly } from '../local/template/read-assembly.ts';
+import { MODEL_ID, REPOSITORY, WORK_DIRECTORY } from './repository.ts';
+
+/** The synthesized app of this checkout. */
+export interface Assembly {
+  readonly directory: string;
+  /** The function of the model that is measured. */
+  readonly plan: FunctionPlan;
+}
+
+/** Synthesizes the app of this checkout into a folder of the bench. */
+export async function synthesize(): Promise<Assembly> {
+  const directory = join(WORK_DIRECTORY, 'cdk.out');
+  execFileSync(process.execPath, [join(REPOSITORY, 'bin/app.ts')], {
+    cwd: REPOSITORY,
+    env: { ...process.env, CDK_OUTDIR: directory },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const { functions } = planAssembly(await readAssembly(directory));
+  const plan = functions.find(({ name }) => name.includes(MODEL_ID)) ?? functions[0];
+  if (plan === undefined) throw new Error('the synthesized app must hold a function, it holds none');
+  return { directory, plan };
+}

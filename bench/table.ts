@@ -1,0 +1,45 @@
+import Table from 'cli-table3';
+import type { Summary } from './statistics.ts';
+
+/** A table to print: the first column names the row, the others hold figures. */
+export interface FigureTable {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** What a reader must know to read the figures right. */
+  readonly notes?: readonly string[];
+}
+
+/** Renders a table as text, without colours, ready for a terminal or a code block. */
+export function renderTable({ title, columns, rows, notes = [] }: FigureTable): string {
+  const table = new Table({
+    head: [...columns],
+    colAligns: columns.map((_, index) => (index === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) table.push([...row]);
+  return [title, table.toString(), ...notes.map((note) => `  ${note}`)].join('\n');
+}
+
+/** A figure with as many digits as mean something: three, but never less than the whole number. */
+export function formatFigure(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(digits, 3));
+}
+
+/** Median with the range that the rounds spanned: `712 (690-731)`. */
+export function formatSummary({ median, min, max }: Summary): string {
+  return `${formatFigure(median)} (${formatFigure(min)}-${formatFigure(max)})`;
+}
+
+/** How many times as much: `2.13x`; a dash where there is nothing to compare with. */
+export function formatRatio(value: number, reference: number | undefined): string {
+  return reference === undefined || reference === 0 ? '-' : `${(value / reference).toFixed(2)}x`;
+}
+
+/** Bytes as people read them: `32.1 KB`, `46.3 MB` (powers of 1000). */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} KB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
