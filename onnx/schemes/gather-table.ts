@@ -11,9 +11,10 @@ import type { Target } from './quantized-model.ts';
 export function quantizeTable({ node, weight, weights }: Target): readonly NodeProto[] {
   const { names } = weights.quantize(weight.name, { grid: UNSIGNED_GRID, axis: undefined });
   const output = node.output[0] ?? '';
-  const found = `${output}_quantized`;
+  // Not `_quantized` alone: a product that reads the rows may quantize them once more under that name.
+  const found = `${output}_lookup_quantized`;
   return [
     changed(NodeProtoSchema, node, { input: [names.quantized, ...node.input.slice(1)], output: [found] }),
-    makeNode('DequantizeLinear', `${output}_DequantizeLinear`, [found, names.scale, names.zeroPoint], [output]),
+    makeNode('DequantizeLinear', `${output}_lookup_DequantizeLinear`, [found, names.scale, names.zeroPoint], [output]),
   ];
 }

@@ -1,5 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
   TensorProto_DataType as DataType,
   GraphProtoSchema,
   type ModelProto,
@@ -29,6 +32,11 @@ export function value(name: string, shape: readonly (number | string)[], type = 
   const tensorType = create(TypeProto_TensorSchema, { elemType: type, shape: create(TensorShapeProtoSchema, { dim }) });
   const typeProto = create(TypeProtoSchema, { value: { case: 'tensorType', value: tensorType } });
   return create(ValueInfoProtoSchema, { name, type: typeProto });
+}
+
+/** A floating-point attribute. */
+export function floatAttribute(name: string, f: number): AttributeProto {
+  return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f });
 }
 
 /** Puts a model together. */
@@ -105,10 +113,10 @@ export function smallEncoder(outlier = 1): ModelProto {
   });
 }
 
-/** Inputs of {@link smallEncoder}, one row each and of several lengths. */
+/** Inputs of {@link smallEncoder}, one row each and of several lengths, two tokens at least as every text has. */
 export function encoderFeeds(count: number): Tensors[] {
   return Array.from({ length: count }, (_, item) => {
-    const length = 1 + ((item * 5) % 9);
+    const length = 2 + ((item * 5) % 9);
     const ids = Array.from({ length }, (__, index) => (item * 7 + index * 13) % 50);
     return {
       input_ids: integers([1, length], ids),
