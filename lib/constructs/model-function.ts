@@ -119,7 +119,6 @@ export class ModelFunction extends Construct {
       grantee,
       actions: ['lambda:InvokeFunction'],
       resourceArns: [this.alias.functionArn],
-      scope: this,
     });
   }
 

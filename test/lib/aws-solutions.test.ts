@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { type App, Stack, Validations } from 'aws-cdk-lib';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { ApiStack, DataStack } from '../../lib/index.ts';
+import { packedEmbedding, packedTensor } from './packed-models.ts';
+import { testApp } from './synthesized-api.ts';
+
+/** An app whose synthesis fails on findings of the AWS Solutions rules and of CloudFormation's own. */
+function checkedApp(): App {
+  const app = testApp({ '@aws-cdk/core:validateAgainstDefaultRules': true });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}
+
+function deploy(app: App, settings: object): void {
+  const config = parseDeployConfig(settings, 'test');
+  const { results } = new DataStack(app, 'Data', { config });
+  const models = [
+    packedEmbedding('one', { compute: { target: 'lambda', provisioned: {}, reservedConcurrency: 20 } }),
+    packedEmbedding('two', { compute: { target: 'lambda', architecture: 'arm64' } }),
+    packedTensor(),
+  ];
+  new ApiStack(app, 'Api', { config, stageName: 'dev', models, resultsTable: results });
+}
+
+describe('AWS Solutions rules', () => {
+  it.each([{ tracing: false }, { tracing: true }])('find nothing in a deployment with %j', (settings) => {
+    const app = checkedApp();
+    deploy(app, settings);
+    expect(() => app.synth()).not.toThrow();
+  });
+
+  it('find what is wrong in a stack that is not ours', () => {
+    const app = checkedApp();
+    new Bucket(new Stack(app, 'Other'), 'Bucket');
+    expect(() => app.synth()).toThrow('AwsSolutions-S10');
+  });
+});

@@ -1,0 +1,276 @@
+import { describe, expect, it } from '@jest/globals';
+import { Match } from 'aws-cdk-lib/assertions';
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import { modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
+import { InferenceApi } from '../../lib/index.ts';
+import { packedEmbedding, packedTensor } from './packed-models.ts';
+import { methodsByRoute, otherStack, renderTemplate, resourcesOf, synthesizeApi } from './synthesized-api.ts';
+
+const NO_TABLE = { cache: { store: 'memory' } };
+
+describe('InferenceApi', () => {
+  it('makes function, API, table, plans and keys from models alone', () => {
+    const template = synthesizeApi({ models: [packedEmbedding()] });
+    template.resourceCountIs('AWS::Lambda::Function', 1);
+    template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
+    template.hasResourceProperties('AWS::ApiGateway::Stage', { StageName: 'prod', TracingEnabled: false });
+    template.hasResourceProperties('AWS::ApiGateway::RestApi', {
+      EndpointConfiguration: { Types: ['REGIONAL'] },
+      MinimumCompressionSize: 1024,
+      BinaryMediaTypes: Match.not(Match.arrayWith(['*/*'])),
+    });
+    const plans = resourcesOf(template, 'AWS::ApiGateway::UsagePlan').map(({ Properties }) => Properties);
+    expect(plans.map(({ UsagePlanName, Throttle, Quota }) => ({ UsagePlanName, Throttle, Quota }))).toEqual([
+      { UsagePlanName: 'free', Throttle: { RateLimit: 5, BurstLimit: 10 }, Quota: { Limit: 10_000, Period: 'DAY' } },
+      { UsagePlanName: 'pro', Throttle: { RateLimit: 50, BurstLimit: 100 }, Quota: { Limit: 5e6, Period: 'MONTH' } },
+      { UsagePlanName: 'internal', Throttle: { RateLimit: 1000, BurstLimit: 2000 }, Quota: undefined },
+    ]);
+    template.resourceCountIs('AWS::ApiGateway::UsagePlanKey', 3);
+  });
+
+  it('takes every setting', () => {
+    const template = synthesizeApi({
+      models: [packedEmbedding('one'), packedEmbedding('two')],
+      stageName: 'beta',
+      defaultEmbeddingModel: 'two',
+      usagePlans: { only: { rateLimit: 1, burstLimit: 2, quota: { limit: 3, period: 'WEEK' }, keys: ['a', 'b'] } },
+      throttle: { rateLimit: 7, burstLimit: 8 },
+      logRetentionDays: 3,
+      minimumCompressionBytes: 0,
+      tracing: true,
+      retainData: false,
+      maxIdleMonthlyUsd: 0,
+      cloudWatchRole: false,
+    });
+    template.hasResourceProperties('AWS::ApiGateway::Stage', {
+      StageName: 'beta',
+      TracingEnabled: true,
+      MethodSettings: [
+        {
+          HttpMethod: '*',
+          ResourcePath: '/*',
+          ThrottlingRateLimit: 7,
+          ThrottlingBurstLimit: 8,
+          DataTraceEnabled: false,
+          LoggingLevel: 'ERROR',
+        },
+      ],
+    });
+    template.hasResourceProperties('AWS::ApiGateway::UsagePlan', { UsagePlanName: 'only', Quota: { Period: 'WEEK' } });
+    expect(resourcesOf(template, 'AWS::ApiGateway::ApiKey').map(({ Properties }) => Properties.Name)).toEqual([
+      'only-a',
+      'only-b',
+    ]);
+    template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 3 });
+    template.hasResourceProperties('AWS::ApiGateway::RestApi', { MinimumCompressionSize: 0 });
+    template.hasResource('AWS::DynamoDB::GlobalTable', { DeletionPolicy: 'Delete' });
+    template.resourceCountIs('AWS::ApiGateway::Account', 0);
+  });
+
+  it('makes no table when no model keeps results in one', () => {
+    const template = synthesizeApi({ models: [packedEmbedding('tiny', NO_TABLE)] });
+    expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable')).toEqual([]);
+  });
+
+  it('logs each request as one JSON object without the key', () => {
+    const template = synthesizeApi({ models: [packedEmbedding()] });
+    const [stage] = resourcesOf(template, 'AWS::ApiGateway::Stage');
+    const format = stage?.Properties.AccessLogSetting.Format;
+    expect(JSON.parse(format)).toMatchObject({ requestId: '$context.requestId', status: '$context.status' });
+    expect(format).not.toContain('$context.identity.apiKey"');
+  });
+
+  it('pins the logical id of the table that it makes', () => {
+    const template = synthesizeApi({ models: [packedEmbedding()] });
+    expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable').map(({ logicalId }) => logicalId)).toEqual([
+      'ApiResultsTable4095D4BD',
+    ]);
+  });
+
+  it.each([
+    ['no model', { models: [] }, 'at least one model'],
+    ['a repeated id', { models: [packedEmbedding(), packedTensor('tiny')] }, 'got more than one tiny'],
+    ['an unknown default', { models: [packedEmbedding()], defaultEmbeddingModel: 'x' }, 'got x, known: tiny'],
+    ['a tensor default', { models: [packedTensor()], defaultEmbeddingModel: 'adder' }, 'got adder, known: none'],
+    ['a bad stage name', { models: [packedEmbedding()], stageName: 'Prod_1' }, 'got "Prod_1"'],
+    [
+      'several wrong settings',
+      {
+        models: [packedEmbedding()],
+        minimumCompressionBytes: -1,
+        usagePlans: { free: { rateLimit: 0, burstLimit: 0 } },
+      },
+      'Test/Api has 3 problems',
+    ],
+    [
+      'a deployment that costs more than allowed while idle',
+      { models: [packedEmbedding('tiny', { compute: { target: 'lambda', provisioned: {} } })], maxIdleMonthlyUsd: 1 },
+      /costs \$\d+\.\d\d a month while idle .* maxIdleMonthlyUsd allows \$1\.00/,
+    ],
+  ])('fails with CONFIG_INVALID when it gets %s', (_, props, message) => {
+    expect(() => new InferenceApi(otherStack(), 'Api', props)).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(message instanceof RegExp ? message : new RegExp(escapePattern(message))),
+      }),
+    );
+  });
+
+  it('fails with CONFIG_INVALID that says how many models fit when a stack would hold too many resources', () => {
+    const models = Array.from({ length: 14 }, (_, index) => packedEmbedding(`m${index}`));
+    const build = (count: number) => new InferenceApi(otherStack(), 'Api', { models: models.slice(0, count) });
+    expect(() => build(14)).toThrow(/14 models need \d+ resources, a stack holds 500: 13 models fit/);
+    expect(() => build(13)).not.toThrow();
+  });
+
+  it('offers metrics of the API and address of the stage', () => {
+    const stack = otherStack();
+    const api = new InferenceApi(stack, 'Api', { models: [packedEmbedding()] });
+    expect(stack.resolve(api.url)).toHaveProperty('Fn::Join');
+    const metrics = [api.metricCount(), api.metricClientError(), api.metricServerError(), api.metricLatency()];
+    expect(metrics.map(({ metricName }) => metricName)).toEqual(['Count', '4XXError', '5XXError', 'Latency']);
+  });
+});
+
+describe('routes', () => {
+  const models = [packedEmbedding('one'), packedEmbedding('two'), packedTensor()];
+  const template = synthesizeApi({ models });
+  const methods = methodsByRoute(template);
+  const routes = [...SHARED_ROUTES, ...models.flatMap(({ id }) => modelRoutes(id))];
+
+  it.each(routes)('has $method $path', ({ method, path, answeredBy, needsKey }) => {
+    const found = methods.get(`${method} ${path}`)?.Properties;
+    expect(found).toMatchObject({
+      ApiKeyRequired: needsKey,
+      Integration: { Type: answeredBy === 'function' ? 'AWS_PROXY' : 'MOCK' },
+    });
+  });
+
+  it.each(routes)('answers other methods of $path with METHOD_NOT_ALLOWED and what is allowed', ({ method, path }) => {
+    const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
+    expect(answer.StatusCode).toBe('405');
+    expect(answer.ResponseParameters['method.response.header.Allow']).toBe(`'${method}'`);
+    expect(renderTemplate(answer.ResponseTemplates['application/json'])).toMatchObject({ code: 'METHOD_NOT_ALLOWED' });
+  });
+
+  it.each(['/v1/models/{model}', '/v2/models/{model}', '/v2/models/{model}/{proxy+}'])(
+    'answers %s with MODEL_NOT_FOUND and the models that exist',
+    (path) => {
+      const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
+      const problem = renderTemplate(answer.ResponseTemplates['application/json']);
+      expect(problem).toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND' });
+      expect(problem['detail']).toContain('one, two, adder');
+    },
+  );
+
+  it('has no method beyond routes and their refusals', () => {
+    const paths = new Set(routes.map(({ path }) => path));
+    expect(methods.size).toBe(routes.length + paths.size + 3);
+  });
+
+  it('needs a key for everything but health', () => {
+    const open = [...methods].filter(([, { Properties }]) => !Properties.ApiKeyRequired).map(([route]) => route);
+    expect(open.sort()).toEqual(['GET /v2/health/live', 'GET /v2/health/ready']);
+  });
+
+  it('demands a JSON object, and nothing more, of every body', () => {
+    const validated = [...methods].filter(([, { Properties }]) => Properties.RequestModels !== undefined);
+    expect(validated.map(([route]) => route).sort()).toEqual(
+      routes
+        .filter(({ method }) => method === 'POST')
+        .map(({ method, path }) => `${method} ${path}`)
+        .sort(),
+    );
+    for (const { Properties } of resourcesOf(template, 'AWS::ApiGateway::Model')) {
+      expect(Properties.Schema).toMatchObject({ type: 'object' });
+      expect(Properties.Schema.required).toBeUndefined();
+    }
+    template.hasResourceProperties('AWS::ApiGateway::RequestValidator', { ValidateRequestBody: true });
+  });
+
+  it.each(routes.filter(({ answeredBy }) => answeredBy === 'document').map(({ path }) => path))(
+    'answers GET %s with JSON',
+    (path) => {
+      const [answer] = methods.get(`GET ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
+      expect(answer.StatusCode).toBe('200');
+      expect(renderTemplate(answer.ResponseTemplates['application/json'])).toEqual(expect.any(Object));
+    },
+  );
+
+  it('gives the error member the form of the route’s protocol', () => {
+    const errorOf = (path: string) =>
+      renderTemplate(
+        methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses[0].ResponseTemplates[
+          'application/json'
+        ],
+      )['error'];
+    expect(errorOf('/v1/embeddings')).toMatchObject({ message: expect.any(String), code: 'METHOD_NOT_ALLOWED' });
+    expect(errorOf('/v2/models/one/infer')).toBe('the route answers POST only');
+  });
+
+  it('answers embeddings with MODEL_NOT_FOUND when no embedding model is there', () => {
+    const post = methodsByRoute(synthesizeApi({ models: [packedTensor()] })).get('POST /v1/embeddings')?.Properties;
+    expect(post.Integration).toMatchObject({ Type: 'MOCK', IntegrationResponses: [{ StatusCode: '404' }] });
+  });
+
+  it('keeps what a description says out of the template language', () => {
+    const risky = packedEmbedding('tiny', { description: 'costs $5 #1 $input.body' });
+    const text = JSON.stringify(synthesizeApi({ models: [risky] }).toJSON());
+    expect(text).not.toContain('$input');
+  });
+});
+
+describe('gateway responses', () => {
+  const responses = resourcesOf(synthesizeApi({ models: [packedEmbedding()] }), 'AWS::ApiGateway::GatewayResponse').map(
+    ({ Properties }) => Properties,
+  );
+
+  it.each(responses)('$ResponseType is a problem document with OpenAI’s error object', (response) => {
+    const problem = renderTemplate(response.ResponseTemplates['application/json']);
+    const code = problem['code'] as ErrorCode;
+    expect(Object.keys(ERRORS)).toContain(code);
+    expect(problem).toEqual({
+      type: expect.stringContaining(code.toLowerCase()),
+      title: ERRORS[code].title,
+      status: ERRORS[code].status,
+      detail: expect.any(String),
+      code,
+      requestId: expect.any(String),
+      error: { message: problem['detail'], type: expect.any(String), param: null, code },
+    });
+    expect(response.StatusCode).toBe(String(ERRORS[code].status));
+    expect(response.ResponseParameters['gatewayresponse.header.Content-Type']).toBe("'application/problem+json'");
+  });
+
+  it.each([
+    ['INVALID_API_KEY', 'FORBIDDEN'],
+    ['ACCESS_DENIED', 'FORBIDDEN'],
+    ['MISSING_AUTHENTICATION_TOKEN', 'ROUTE_NOT_FOUND'],
+    ['THROTTLED', 'RATE_LIMITED'],
+    ['QUOTA_EXCEEDED', 'QUOTA_EXCEEDED'],
+    ['BAD_REQUEST_BODY', 'INVALID_BODY'],
+    ['BAD_REQUEST_PARAMETERS', 'INVALID_PARAMETER'],
+    ['REQUEST_TOO_LARGE', 'BODY_TOO_LARGE'],
+    ['UNSUPPORTED_MEDIA_TYPE', 'UNSUPPORTED_MEDIA_TYPE'],
+    ['INTEGRATION_TIMEOUT', 'TIMEOUT'],
+    ['INTEGRATION_FAILURE', 'BAD_GATEWAY'],
+    ['API_CONFIGURATION_ERROR', 'INTERNAL'],
+    ['DEFAULT_5XX', 'BAD_GATEWAY'],
+  ])('%s answers %s', (type, code) => {
+    const response = responses.find(({ ResponseType }) => ResponseType === type);
+    expect(renderTemplate(response.ResponseTemplates['application/json'])).toMatchObject({ code });
+  });
+
+  it.each([
+    ['THROTTLED', 'Retry-After', "'1'"],
+    ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
+  ])('%s tells clients whether to try again', (type, header, value) => {
+    const response = responses.find(({ ResponseType }) => ResponseType === type);
+    expect(response.ResponseParameters[`gatewayresponse.header.${header}`]).toBe(value);
+  });
+});
+
+/** A pattern that matches a text literally. */
+function escapePattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,156 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ModelFunction, type ModelFunctionProps, ResultsTable } from '../../lib/index.ts';
+import { packedEmbedding } from './packed-models.ts';
+import { otherStack, propertiesOf, resourcesOf, synthesizeApi } from './synthesized-api.ts';
+
+function synthesize(props: (stack: Stack) => ModelFunctionProps): Template {
+  const stack = otherStack();
+  new ModelFunction(stack, 'Fn', props(stack));
+  return Template.fromStack(stack);
+}
+
+/** Every allowed action and its resources. */
+function statements(template: Template): readonly unknown[] {
+  return resourcesOf(template, 'AWS::IAM::Policy').flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.map(({ Action, Resource }: { Action: unknown; Resource: unknown }) => ({
+      Action,
+      Resource,
+    })),
+  );
+}
+
+describe('ModelFunction', () => {
+  it('needs a model only', () => {
+    const template = synthesize(() => ({ model: packedEmbedding() }));
+    expect(propertiesOf(template, 'AWS::Lambda::Function')).toMatchObject({
+      Handler: 'index.handler',
+      Runtime: 'nodejs24.x',
+      Architectures: ['x86_64'],
+      MemorySize: 1769,
+      Timeout: 29,
+      LoggingConfig: { LogFormat: 'JSON' },
+      Environment: {
+        Variables: {
+          ORT_DISABLE_TELEMETRY: '1',
+          TENSORGATE_METRICS_NAMESPACE: 'Tensorgate',
+          TENSORGATE_STAGE: 'prod',
+        },
+      },
+    });
+    expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({ RetentionInDays: 30 });
+    template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
+  });
+
+  it('takes memory, architecture, time and concurrency from the manifest', () => {
+    const compute = {
+      target: 'lambda',
+      memoryMiB: 3008,
+      architecture: 'arm64',
+      timeoutSeconds: 10,
+      reservedConcurrency: 5,
+    };
+    const template = synthesize(() => ({
+      model: packedEmbedding('tiny', { compute }),
+      stageName: 'beta',
+      logRetention: RetentionDays.ONE_DAY,
+      tracing: true,
+    }));
+    expect(propertiesOf(template, 'AWS::Lambda::Function')).toMatchObject({
+      Architectures: ['arm64'],
+      MemorySize: 3008,
+      Timeout: 10,
+      ReservedConcurrentExecutions: 5,
+      TracingConfig: { Mode: 'Active' },
+      Environment: { Variables: { TENSORGATE_STAGE: 'beta' } },
+    });
+    expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({ RetentionInDays: 1 });
+  });
+
+  it('keeps earlier versions, so that the alias can point back at one', () => {
+    const template = synthesize(() => ({ model: packedEmbedding() }));
+    const [version] = resourcesOf(template, 'AWS::Lambda::Version');
+    expect(version).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    expect(propertiesOf(template, 'AWS::Lambda::Alias')).toMatchObject({ Name: 'live' });
+  });
+
+  it('may write to its own log group, read and write batches of its table, and nothing else', () => {
+    const template = synthesize((stack) => ({ model: packedEmbedding(), resultsTable: new ResultsTable(stack, 'R') }));
+    expect(statements(template)).toEqual([
+      {
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [expect.stringMatching(/^FnLogs/), 'Arn'] },
+      },
+      {
+        Action: ['dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem'],
+        Resource: { 'Fn::GetAtt': [expect.stringMatching(/^RTable/), 'Arn'] },
+      },
+    ]);
+    expect(propertiesOf(template, 'AWS::IAM::Role').ManagedPolicyArns).toBeUndefined();
+  });
+
+  it('gets no table when its manifest keeps results in memory', () => {
+    const model = packedEmbedding('tiny', { cache: { store: 'memory' } });
+    const template = synthesize((stack) => ({ model, resultsTable: new ResultsTable(stack, 'R') }));
+    expect(statements(template)).toHaveLength(1);
+    const [fn] = resourcesOf(template, 'AWS::Lambda::Function');
+    expect(fn?.Properties.Environment.Variables.TENSORGATE_RESULTS_TABLE).toBeUndefined();
+  });
+
+  it('keeps environments warm and scales them when the manifest asks for it', () => {
+    const compute = { target: 'lambda', provisioned: { min: 2, max: 20, utilization: 0.6 } };
+    const template = synthesize(() => ({ model: packedEmbedding('tiny', { compute }) }));
+    expect(propertiesOf(template, 'AWS::Lambda::Alias')).toMatchObject({
+      ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 },
+    });
+    expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
+      MinCapacity: 2,
+      MaxCapacity: 20,
+    });
+    expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy')).toMatchObject({
+      PolicyType: 'TargetTrackingScaling',
+      TargetTrackingScalingPolicyConfiguration: { TargetValue: 0.6 },
+    });
+  });
+
+  it('offers metrics of the alias', () => {
+    const fn = new ModelFunction(otherStack(), 'Fn', { model: packedEmbedding() });
+    const metrics = [fn.metricInvocations(), fn.metricErrors(), fn.metricDuration(), fn.metricThrottles()];
+    expect(metrics.map(({ metricName }) => metricName)).toEqual(['Invocations', 'Errors', 'Duration', 'Throttles']);
+  });
+});
+
+describe('functions of one API', () => {
+  const models = [packedEmbedding('one'), packedEmbedding('two')];
+  const template = synthesizeApi({ models, stageName: 'beta' });
+
+  it('may be invoked by the gateway through the alias only, for one stage, by one permission each', () => {
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').map(({ Properties }) => Properties);
+    expect(permissions).toHaveLength(models.length);
+    for (const permission of permissions) {
+      expect(permission).toMatchObject({
+        Action: 'lambda:InvokeFunction',
+        Principal: 'apigateway.amazonaws.com',
+        FunctionName: { Ref: expect.stringMatching(/Live/) },
+      });
+      expect(JSON.stringify(permission.SourceArn)).toMatch(/execute-api.*DeploymentStagebeta.*"\/\*\/\*"/);
+    }
+  });
+
+  it('hand requests from the default embedding model to its siblings', () => {
+    const variables = resourcesOf(template, 'AWS::Lambda::Function').map(
+      ({ Properties }) => Properties.Environment.Variables,
+    );
+    const siblings = variables.filter(({ TENSORGATE_SIBLINGS }) => TENSORGATE_SIBLINGS !== undefined);
+    expect(siblings).toHaveLength(1);
+    expect(siblings[0].TENSORGATE_SIBLINGS).toEqual({
+      'Fn::Join': ['', ['{"two":"', { Ref: expect.stringMatching(/^ApitwoLive/) }, '"}']],
+    });
+    expect(statements(template)).toContainEqual({
+      Action: 'lambda:InvokeFunction',
+      Resource: { Ref: expect.stringMatching(/^ApitwoLive/) },
+    });
+  });
+});

@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { type Manifest, parseManifest } from '../../core/manifest.ts';
+import { Model } from '../../lib/index.ts';
+
+const temporaryDirectories: string[] = [];
+
+afterAll(() => {
+  for (const directory of temporaryDirectories) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A folder for what a test writes, gone once the file's tests are over. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'tensorgate-lib-'));
+  temporaryDirectories.push(directory);
+  return directory;
+}
+
+const SHA256 = 'a'.repeat(64);
+
+const WORK_DIRECTORY = temporaryDirectory();
+
+/** What a test says about a model; the rest has defaults. */
+export type ManifestDraft = Partial<Omit<Manifest, 'compute' | 'cache'>> & {
+  readonly compute?: object;
+  readonly cache?: object;
+};
+
+/** A packed embedding model whose weights are a few bytes: constructs look at their size, nothing runs them. */
+export function packedEmbedding(id = 'tiny', draft: ManifestDraft = {}): Model {
+  return packed({ id, task: 'embedding', ...draft }, [
+    { name: 'last_hidden_state', datatype: 'FP32', shape: [-1, -1, 384] },
+  ]);
+}
+
+/** A packed model of task `tensor`. */
+export function packedTensor(id = 'adder', draft: ManifestDraft = {}): Model {
+  return packed({ id, task: 'tensor', ...draft }, [{ name: 'sum', datatype: 'FP32', shape: [-1] }]);
+}
+
+function packed(draft: ManifestDraft, outputs: readonly object[]): Model {
+  const manifest = parseManifest({ versions: { '1': { weights: '1/model.onnx', sha256: SHA256 } }, ...draft }, 'test');
+  const directory = join(temporaryDirectory(), manifest.id);
+  mkdirSync(directory);
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [-1] }];
+  const versions = { '1': { file: '1.ort', sha256: SHA256, bytes: 4, inputs, outputs } };
+  writeFileSync(join(directory, 'model.json'), JSON.stringify({ manifest, versions }));
+  writeFileSync(join(directory, '1.ort'), 'none');
+  writeFileSync(join(directory, 'tokenizer.json'), '{}');
+  return Model.fromPacked(directory, { workDirectory: WORK_DIRECTORY });
+}

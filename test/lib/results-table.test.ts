@@ -1,0 +1,35 @@
+import { describe, expect, it } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
+import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { DataStack, ResultsTable, type ResultsTableProps } from '../../lib/index.ts';
+import { otherStack, resourcesOf, testApp } from './synthesized-api.ts';
+
+function synthesize(props?: ResultsTableProps) {
+  const stack = otherStack();
+  new ResultsTable(stack, 'Results', props);
+  return resourcesOf(Template.fromStack(stack), 'AWS::DynamoDB::GlobalTable')[0];
+}
+
+describe('ResultsTable', () => {
+  it('is paid by request, forgets by time to live, can be restored and stays by default', () => {
+    expect(synthesize()).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [{ AttributeName: 'fingerprint', KeyType: 'HASH' }],
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+        Replicas: [{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }],
+      },
+    });
+  });
+
+  it('goes with its stack when data is not retained', () => {
+    expect(synthesize({ retainData: false })).toMatchObject({ DeletionPolicy: 'Delete' });
+  });
+
+  it('keeps its logical id in the data stack', () => {
+    const stack = new DataStack(testApp(), 'Data', { config: parseDeployConfig({}, 'test') });
+    const ids = resourcesOf(Template.fromStack(stack), 'AWS::DynamoDB::GlobalTable').map(({ logicalId }) => logicalId);
+    expect(ids).toEqual(['ResultsTable7B2FF7F9']);
+  });
+});

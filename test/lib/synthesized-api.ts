@@ -1,0 +1,71 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { InferenceApi, type InferenceApiProps } from '../../lib/index.ts';
+import { temporaryDirectory } from './packed-models.ts';
+
+/** An app that leaves packages where they are instead of copying tens of megabytes for each test. */
+export function testApp(context: Readonly<Record<string, unknown>> = {}): App {
+  return new App({
+    outdir: temporaryDirectory(),
+    analyticsReporting: false,
+    autoSynth: false,
+    context: { 'aws:cdk:disable-asset-staging': true, ...context },
+  });
+}
+
+/** A stack of somebody else's. */
+export function otherStack(): Stack {
+  return new Stack(testApp(), 'Test');
+}
+
+/** The template of a stack that holds nothing but one API. */
+export function synthesizeApi(props: InferenceApiProps): Template {
+  const stack = otherStack();
+  new InferenceApi(stack, 'Api', props);
+  return Template.fromStack(stack);
+}
+
+/** A resource of a template, as far as tests look into it. */
+export interface SynthesizedResource {
+  readonly logicalId: string;
+  readonly Type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into properties of any shape
+  readonly Properties: any;
+  readonly DeletionPolicy?: string;
+}
+
+/** Resources of one type. */
+export function resourcesOf(template: Template, type: string): readonly SynthesizedResource[] {
+  return Object.entries(template.findResources(type)).map(([logicalId, resource]) => ({
+    logicalId,
+    ...(resource as Omit<SynthesizedResource, 'logicalId'>),
+  }));
+}
+
+/** Properties of the one resource of a type. */
+export function propertiesOf(template: Template, type: string): SynthesizedResource['Properties'] {
+  const [resource, ...others] = resourcesOf(template, type);
+  if (resource === undefined || others.length > 0) throw new Error(`expected one ${type}, got ${others.length + 1}`);
+  return resource.Properties;
+}
+
+/** Methods of the API by `METHOD /path`. */
+export function methodsByRoute(template: Template): ReadonlyMap<string, SynthesizedResource> {
+  const resources = new Map(resourcesOf(template, 'AWS::ApiGateway::Resource').map((one) => [one.logicalId, one]));
+  const pathOf = (logicalId: string | undefined): string => {
+    const resource = logicalId === undefined ? undefined : resources.get(logicalId);
+    if (resource === undefined) return '';
+    return `${pathOf(resource.Properties.ParentId.Ref)}/${resource.Properties.PathPart}`;
+  };
+  return new Map(
+    resourcesOf(template, 'AWS::ApiGateway::Method').map((method) => [
+      `${method.Properties.HttpMethod} ${pathOf(method.Properties.ResourceId.Ref)}`,
+      method,
+    ]),
+  );
+}
+
+/** What a template of the gateway renders: `$context` values filled in, then parsed. */
+export function renderTemplate(template: string): Record<string, unknown> {
+  return JSON.parse(template.replaceAll('$context.requestId', '6f3a9c1e-0000-4000-8000-000000000000'));
+}
