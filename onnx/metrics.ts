@@ -13,17 +13,15 @@ export interface Metric {
   error(reference: Tensors, answer: Tensors): number;
 }
 
-function numbersOf({ data }: Tensor): ArrayLike<number | bigint> | undefined {
-  return Array.isArray(data) ? undefined : (data as ArrayLike<number | bigint>);
-}
-
+/** Compares outputs of numbers; one that is missing, of another size or not finite is infinitely wrong. */
 function worstOutput(reference: Tensors, answer: Tensors, compare: (a: Tensor, b: Tensor) => number): number {
-  const errors = Object.entries(reference).map(([name, tensor]) => {
-    const other = answer[name];
-    const isComparable = other?.data.length === tensor.data.length && numbersOf(tensor) !== undefined;
-    const error = isComparable ? compare(tensor, other) : 0;
-    return other === undefined || Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
-  });
+  const errors = Object.entries(reference)
+    .filter(([, { data }]) => ArrayBuffer.isView(data))
+    .map(([name, tensor]) => {
+      const other = answer[name];
+      const error = other?.data.length === tensor.data.length ? compare(tensor, other) : Number.NaN;
+      return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+    });
   return Math.max(0, ...errors);
 }
 

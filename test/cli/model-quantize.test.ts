@@ -1,0 +1,120 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { countOperators } from '../../onnx/inspect.ts';
+import { readModel, writeModel } from '../../onnx/proto.ts';
+import { smallEncoder } from '../onnx/small-models.ts';
+import { SMALL_TOKENIZER } from '../onnx/small-tokenizer.ts';
+import { type Outcome, tensorgate } from './model-commands.ts';
+
+let folder: string;
+let [model, out, texts, tokenizer] = ['', '', '', ''];
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tensorgate-quantize-'));
+  [model, out, texts, tokenizer] = ['model.onnx', 'int8.onnx', 'texts.json', 'tokenizer.json'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
+  writeModel(smallEncoder(), model);
+  writeFileSync(texts, JSON.stringify(['hello', 'hello world', 'world world hello', 'hello hello']));
+  writeFileSync(tokenizer, JSON.stringify(SMALL_TOKENIZER));
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const quantize = (...args: readonly string[]): Promise<Outcome> =>
+  tensorgate('model', 'quantize', model, '--out', out, ...args);
+const withTexts = (...args: readonly string[]): Promise<Outcome> =>
+  quantize('--inputs', texts, '--tokenizer', tokenizer, ...args);
+
+describe('tensorgate model quantize', () => {
+  it('tries every scheme on texts, writes the chosen model and says why', async () => {
+    const { exitCode, stdout } = await withTexts();
+    expect(exitCode).toBe(0);
+    for (const scheme of ['static', 'static-smooth', 'dynamic', 'weight-only']) {
+      expect(stdout).toMatch(new RegExp(`^${scheme} +0 +\\d`, 'm'));
+    }
+    expect(stdout).toMatch(/chosen/);
+    expect(stdout).toMatch(/^size +\d+\.\d kB -> \d+\.\d kB \(\d+\.\d %\)$/m);
+    expect(stdout).toMatch(/^scheme +(static|static-smooth|dynamic|weight-only): .*1 - cosine at most 0\.0100/m);
+    expect(countOperators(readModel(out)).map(({ opType }) => opType)).toContain('DequantizeLinear');
+  });
+
+  it('counts the nodes before and after', async () => {
+    const { stdout } = await quantize('--scheme', 'dynamic');
+    expect(stdout).toMatch(/^MatMul +2 +0 +2$/m);
+    expect(stdout).toMatch(/^MatMulInteger +0 +2$/m);
+    expect(stdout).toMatch(/nothing was measured/);
+  });
+
+  it('leaves excluded nodes and operators as they are', async () => {
+    const { stdout } = await quantize('--scheme', 'weight-only', '--exclude-node', 'up', '--exclude-type', 'Gather');
+    expect(stdout).toMatch(/^MatMul +2 +2 +1$/m);
+    expect(stdout).toMatch(/^Gather +1 +1$/m);
+  });
+
+  it('measures tensors by their relative error', async () => {
+    const requests = join(folder, 'requests.json');
+    const tensor = (name: string) => ({ name, datatype: 'INT64', shape: [1, 2], data: [1, 1] });
+    writeFileSync(requests, JSON.stringify([{ inputs: [tensor('input_ids'), tensor('attention_mask')] }]));
+    const { exitCode, stdout } = await quantize('--inputs', requests, '--scheme', 'static', '--reduce-range');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/mean relative error/);
+  });
+
+  it.each([
+    ['the model does not exist', ['absent.onnx'], 'ONNX_INVALID: absent.onnx cannot be read: ENOENT'],
+    ['nothing passes', [], 'ACCURACY_GATE: no scheme keeps 1 - cosine within 0.00 (worst 0.00)'],
+  ])('fails with a code and no stack when %s', async (_, paths, message) => {
+    const path = paths[0] ?? model;
+    const target = join(folder, 'never.onnx');
+    const { exitCode, stderr } = await tensorgate(
+      'model',
+      'quantize',
+      path,
+      '--out',
+      target,
+      '--inputs',
+      texts,
+      '--tokenizer',
+      tokenizer,
+      '--min-cosine',
+      '1',
+    );
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(existsSync(target)).toBe(false);
+  });
+
+  it.each([
+    ['auto has no inputs', [], 'scheme auto needs sample inputs'],
+    [
+      'a node to exclude does not exist',
+      ['--scheme', 'dynamic', '--exclude-node', 'nobody'],
+      'the model has no node named nobody',
+    ],
+  ])('fails with INVALID_PARAMETER when %s', async (_, args, message) => {
+    const { exitCode, stderr } = await quantize(...args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`INVALID_PARAMETER: ${message}`);
+  });
+
+  it('fails with INVALID_PARAMETER when the output would overwrite the input', async () => {
+    const { stderr } = await tensorgate('model', 'quantize', model, '--out', model, '--scheme', 'dynamic');
+    expect(stderr).toBe('INVALID_PARAMETER: the output must not be the input file\n');
+  });
+
+  it.each([
+    [['--scheme', 'best'], 'Allowed choices are auto, static, static-smooth, dynamic, weight-only.'],
+    [['--min-cosine', '2'], 'must be from 0 to 1.'],
+    [['--max-tokens', 'many'], 'must be a whole number from 2 on.'],
+  ])('explains the wrong option %j', async (args, message) => {
+    const { exitCode, stderr } = await quantize(...args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
