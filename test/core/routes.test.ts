@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { allowedMethods, findRoute, modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
 
@@ -48,5 +49,22 @@ describe('the route table', () => {
   it('names the methods of a path', () => {
     expect(allowedMethods(ROUTES, '/v1/embeddings')).toEqual(['POST']);
     expect(allowedMethods(ROUTES, '/nowhere')).toEqual([]);
+  });
+});
+
+describe('docs/api.md', () => {
+  it('lists every route and no other', () => {
+    const reference = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+    const rows = reference.split('\n').filter((line) => /^\| `(GET|POST) \//.test(line));
+    const listed = rows.flatMap((row) => Array.from(row.matchAll(/`((?:GET|POST) \/[^`]*)`/g), ([, route]) => route));
+    const routes = [...SHARED_ROUTES, ...modelRoutes('{id}')].map(({ method, path }) => `${method} ${path}`);
+    expect(listed.sort()).toEqual(routes.sort());
+  });
+
+  it('holds JSON that parses', () => {
+    const reference = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+    const blocks = Array.from(reference.matchAll(/```json\n([^`]*)```/g), ([, block]) => block ?? '');
+    expect(blocks.length).toBeGreaterThan(3);
+    for (const block of blocks) expect(() => JSON.parse(block)).not.toThrow();
   });
 });
