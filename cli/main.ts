@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts';
 import { modelInspectCommand } from './model-inspect.ts';
 import { modelPackCommand } from './model-pack.ts';
 import { modelQuantizeCommand } from './model-quantize.ts';
+import { startCommand } from './start.ts';
 
 /**
  * Runs the `tensorgate` command line.
@@ -27,6 +28,7 @@ function program(): Command {
   root
     .description('Turn a folder of ONNX models into an AI API, on this machine and in an AWS account.')
     .showHelpAfterError();
+  root.addCommand(startCommand());
   const model = root.command('model').description('Prepare and look into models.');
   model.addCommand(modelInspectCommand());
   model.addCommand(modelPackCommand());

@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { AppError } from '../core/errors.ts';
+import type { LocalStack } from '../local/start.ts';
+import { synthesize } from './synthesize.ts';
+
+const OLDEST_NODE = 24;
+
+const DIRECTORY = '.tensorgate';
+
+/**
+ * The `start` command: synthesizes the CDK app in the current directory and runs it on this machine.
+ *
+ * @returns A command for commander; its action ends when the app has been stopped.
+ */
+export function startCommand(): Command {
+  return new Command('start')
+    .description('Synthesize the CDK app in the current directory and run it on this machine.')
+    .option('--port <number>', 'port of the API, 0 for a free one (environment variable PORT)')
+    .option('--stage <name>', 'stage whose configuration to use', 'dev')
+    .option('--app <folder>', 'run an app that is synthesized already instead')
+    .action(start);
+}
+
+interface StartOptions {
+  readonly port?: string;
+  readonly stage: string;
+  readonly app?: string;
+}
+
+async function start(options: StartOptions): Promise<void> {
+  checkNode(process.versions.node);
+  const port = readPort(options.port ?? process.env['PORT'] ?? '3000');
+  const maxEnvironments = readMaxEnvironments(process.env['TENSORGATE_MAX_ENVIRONMENTS']);
+  const stopped = stopSignal();
+  if (options.app === undefined) checkBundle();
+  const assembly = options.app ?? (await synthesize(options.stage, 'cdk.out'));
+  if (stopped.requested) return;
+  // Loaded only now: the other commands need neither the time that it takes nor the packages.
+  const { startLocal, renderBanner, renderRequestLine } = await loadLocalMode();
+  const stack = await startLocal({
+    assembly,
+    directory: DIRECTORY,
+    port,
+    maxEnvironments,
+    onAnswered: (request) => process.stdout.write(`${renderRequestLine(request)}\n`),
+  });
+  if (!stopped.requested) process.stdout.write(renderBanner(stack));
+  await stopped.promise;
+  await stopQuietly(stack);
+}
+
+async function loadLocalMode() {
+  const [start, banner, requestLine] = await Promise.all([
+    import('../local/start.ts'),
+    import('../local/terminal/banner.ts'),
+    import('../local/terminal/request-line.ts'),
+  ]);
+  return { ...start, ...banner, ...requestLine };
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM; the second ends the process at once, and with it its children. */
+function stopSignal(): { readonly promise: Promise<void>; readonly requested: boolean } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const state = { promise, requested: false };
+  const onSignal = (): void => {
+    if (state.requested) process.exit(130);
+    state.requested = true;
+    resolve();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return state;
+}
+
+async function stopQuietly(stack: LocalStack): Promise<void> {
+  process.stdout.write('\n  stopping\n');
+  await stack.stop();
+}
+
+function checkNode(version: string): void {
+  if (Number(version.split('.')[0]) >= OLDEST_NODE) return;
+  throw new AppError(
+    'LOCAL_START',
+    `Node ${OLDEST_NODE} or later is needed, this is ${version}; run it through npm (npm start) after npm ci, or install Node ${OLDEST_NODE}`,
+  );
+}
+
+/** The functions' bundle lies beside the sources, or inside dist when this file does too. */
+function checkBundle(): void {
+  const root = join(import.meta.dirname, '..');
+  const bundles = [join(root, 'dist/functions/serve-model/index.mjs'), join(root, 'functions/serve-model/index.mjs')];
+  if (bundles.some((file) => existsSync(file))) return;
+  throw new AppError(
+    'LOCAL_START',
+    'the bundle of the functions is not built; run npm run build:functions, or npm start',
+  );
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (text.trim() !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new AppError('LOCAL_START', `the port must be a whole number from 0 to 65535, got ${JSON.stringify(text)}`);
+}
+
+function readMaxEnvironments(text: string | undefined): number {
+  if (text === undefined || text === '') return availableParallelism();
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 1000) return count;
+  throw new AppError(
+    'LOCAL_START',
+    `TENSORGATE_MAX_ENVIRONMENTS must be a whole number from 1 to 1000, got ${JSON.stringify(text)}`,
+  );
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { delimiter, dirname } from 'node:path';
+import * as v from 'valibot';
+import { AppError } from '../core/errors.ts';
+
+const cdkJsonSchema = v.object({
+  app: v.string('must be the command that runs the CDK app'),
+  context: v.optional(v.record(v.string(), v.unknown()), {}),
+});
+
+/**
+ * Synthesizes the CDK app in the current directory, as `cdk.json` says, without the CDK command: no network, no account.
+ *
+ * @param stage - Value of the context key `stage`.
+ * @param directory - Folder to write the assembly to.
+ * @returns The folder.
+ * @throws AppError `LOCAL_START` when there is no app, or with the app's own words when it fails.
+ */
+export async function synthesize(stage: string, directory: string): Promise<string> {
+  const { app, context } = await readCdkJson();
+  await rm(directory, { recursive: true, force: true });
+  const child = spawn(app, {
+    shell: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      // The app says `node`: this very Node, whatever the machine has.
+      PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
+      CDK_OUTDIR: directory,
+      CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage }),
+      // The rules of CloudFormation take more than half of the time; `npm run synth` and the tests apply them.
+      CDK_VALIDATION: 'false',
+    },
+  });
+  const said: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const words = Buffer.concat(said).toString().trim();
+  if (code !== 0) throw new AppError('LOCAL_START', `the app does not synthesize (${app}):\n${words}`);
+  if (words !== '') process.stdout.write(`${words}\n`);
+  return directory;
+}
+
+async function readCdkJson(): Promise<v.InferOutput<typeof cdkJsonSchema>> {
+  let text: string;
+  try {
+    text = await readFile('cdk.json', 'utf8');
+  } catch (cause) {
+    throw new AppError('LOCAL_START', `no cdk.json in ${process.cwd()}; run this in the folder of the CDK app`, {
+      cause,
+    });
+  }
+  try {
+    return v.parse(cdkJsonSchema, JSON.parse(text));
+  } catch (cause) {
+    throw new AppError('LOCAL_START', 'cdk.json names no app; it must hold {"app": "<command that synthesizes>"}', {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ApiPlan, UsagePlanPlan } from './template/plan-apis.ts';
+
+/** A key as a developer needs it. */
+export interface DescribedKey {
+  readonly name: string;
+  readonly plan: string;
+  readonly value: string;
+  /** Limits of the plan in words. */
+  readonly limits: string;
+}
+
+/** Where everything is: the content of `.tensorgate/local.json`. */
+export interface LocalDescription {
+  /** Base URL of the API; the stage's name may follow it or not. */
+  readonly url: string;
+  readonly stage: string;
+  /** One key for each plan, the tightest plan first. */
+  readonly apiKeys: readonly DescribedKey[];
+  /** URL of each AWS service that runs here. */
+  readonly endpoints: Readonly<Record<string, string>>;
+  /** URL of each queue by name; local mode has none so far. */
+  readonly queues: Readonly<Record<string, string>>;
+  /** Ids of the models. */
+  readonly models: readonly string[];
+  /** Folder of the log files. */
+  readonly logs: string;
+}
+
+/** Lists one key of each usage plan, the plan with the lowest rate first. */
+export function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string>): DescribedKey[] {
+  return api.usagePlans
+    .toSorted((a, b) => (a.throttle?.RateLimit ?? Infinity) - (b.throttle?.RateLimit ?? Infinity))
+    .flatMap((plan) => {
+      const key = api.apiKeys.find(({ planIds, enabled }) => enabled && planIds.includes(plan.id));
+      const value = keyValues.get(key?.id ?? '');
+      return key === undefined || value === undefined
+        ? []
+        : [{ name: key.name, plan: plan.name, value, limits: limitsOf(plan) }];
+    });
+}
+
+/** Writes the description for other programs to find. */
+export async function writeDescription(file: string, description: LocalDescription): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(description, undefined, 2)}\n`, { mode: 0o600 });
+}
+
+/** Removes the description: nothing runs any more. */
+export async function removeDescription(file: string): Promise<void> {
+  await rm(file, { force: true });
+}
+
+function limitsOf({ throttle, quota }: UsagePlanPlan): string {
+  const rate = throttle?.RateLimit === undefined ? [] : [`${throttle.RateLimit} requests a second`];
+  const burst = throttle?.BurstLimit === undefined ? [] : [`bursts of ${throttle.BurstLimit}`];
+  const count = quota === undefined ? [] : [`${quota.limit.toLocaleString('en')} a ${quota.period.toLowerCase()}`];
+  return [...rate, ...burst, ...count].join(', ') || 'no limits';
+}

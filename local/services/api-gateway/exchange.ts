@@ -1,0 +1,51 @@
+import type { MethodPlan } from '../../template/plan-apis.ts';
+
+/** Header names and values in the order and case in which they came. */
+export type HeaderLines = readonly (readonly [name: string, value: string])[];
+
+/** An API key that a request presented, with its plan. */
+export interface PresentedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly value: string;
+  readonly plan: string;
+}
+
+/** A request on its way through the gateway, and what was found out about it so far. */
+export interface Exchange {
+  readonly requestId: string;
+  readonly extendedRequestId: string;
+  readonly startedAtMs: number;
+  readonly httpMethod: string;
+  /** Path as the client sent it, stage included. */
+  readonly fullPath: string;
+  /** Path inside the stage. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly protocol: string;
+  readonly sourceIp: string;
+  readonly domainName: string;
+  /** Headers; once the body is decompressed, without its coding. */
+  headers: HeaderLines;
+  /** Body; decompressed before anything looks at it. */
+  body: Buffer;
+  method?: MethodPlan;
+  pathParameters?: Readonly<Record<string, string>>;
+  key?: PresentedKey;
+  /** Whether an execution environment had to be started. */
+  coldStart?: boolean;
+  /** What went wrong in the function, for the developer's eyes only. */
+  functionError?: string;
+}
+
+/** What goes back to the client. */
+export interface GatewayAnswer {
+  readonly status: number;
+  readonly headers: HeaderLines;
+  readonly body: Buffer;
+}
+
+/** The last value of a header, names compared without case. */
+export function headerOf(headers: HeaderLines, name: string): string | undefined {
+  return headers.findLast(([key]) => key.toLowerCase() === name)?.[1];
+}

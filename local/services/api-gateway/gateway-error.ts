@@ -1,0 +1,73 @@
+/** What API Gateway answers by itself, when the template does not say otherwise. */
+interface DefaultResponse {
+  readonly status: number;
+  /** Value of `x-amzn-ErrorType`. */
+  readonly errorType: string;
+  readonly message: string;
+  /** Some of these bodies have a blank after the colon on AWS, the others have not. */
+  readonly blank?: boolean;
+}
+
+/** Every gateway response that local mode gives, as AWS gives it. */
+export const GATEWAY_RESPONSES = {
+  ACCESS_DENIED: { status: 403, errorType: 'AccessDeniedException', message: 'Forbidden' },
+  API_CONFIGURATION_ERROR: {
+    status: 500,
+    errorType: 'InternalServerErrorException',
+    message: 'Internal server error',
+    blank: true,
+  },
+  BAD_REQUEST_BODY: { status: 400, errorType: 'BadRequestException', message: 'Invalid request body', blank: true },
+  BAD_REQUEST_PARAMETERS: { status: 400, errorType: 'BadRequestException', message: 'Bad Request', blank: true },
+  INTEGRATION_FAILURE: {
+    status: 502,
+    errorType: 'InternalServerErrorException',
+    message: 'Internal server error',
+    blank: true,
+  },
+  INTEGRATION_TIMEOUT: {
+    status: 504,
+    errorType: 'InternalServerErrorException',
+    message: 'Endpoint request timed out',
+    blank: true,
+  },
+  INVALID_API_KEY: { status: 403, errorType: 'ForbiddenException', message: 'Forbidden' },
+  MISSING_AUTHENTICATION_TOKEN: {
+    status: 403,
+    errorType: 'MissingAuthenticationTokenException',
+    message: 'Missing Authentication Token',
+  },
+  QUOTA_EXCEEDED: { status: 429, errorType: 'LimitExceededException', message: 'Limit Exceeded' },
+  REQUEST_TOO_LARGE: { status: 413, errorType: 'RequestTooLargeException', message: 'Request Too Long' },
+  THROTTLED: { status: 429, errorType: 'TooManyRequestsException', message: 'Too Many Requests' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    errorType: 'UnsupportedMediaTypeException',
+    message: 'Unsupported Media Type',
+  },
+} as const satisfies Record<string, DefaultResponse>;
+
+/** Largest body that API Gateway takes, in bytes, before and after decompression. */
+export const MAX_BODY_BYTES = 10_485_760;
+
+/** A type of gateway response. */
+export type GatewayResponseType = keyof typeof GATEWAY_RESPONSES;
+
+/** A request that the gateway answers by itself. */
+export class GatewayError extends Error {
+  readonly responseType: GatewayResponseType;
+
+  /**
+   * @param message - What `$context.error.message` says. Defaults to AWS's sentence for the type.
+   */
+  constructor(responseType: GatewayResponseType, message?: string, options?: { readonly cause?: unknown }) {
+    super(message ?? GATEWAY_RESPONSES[responseType].message, options);
+    this.name = 'GatewayError';
+    this.responseType = responseType;
+  }
+
+  /** What AWS would answer with. */
+  get defaults(): DefaultResponse {
+    return GATEWAY_RESPONSES[this.responseType];
+  }
+}

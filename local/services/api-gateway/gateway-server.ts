@@ -1,0 +1,204 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { AppError } from '../../../core/errors.ts';
+import type { Clock } from '../../../core/ports.ts';
+import { LOCAL_ACCOUNT } from '../../template/account.ts';
+import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
+import type { InvokePermission } from '../../template/plan-functions.ts';
+import type { LambdaHost } from '../lambda/lambda-host.ts';
+import { Admission } from './admission.ts';
+import { compressAnswer, decompressRequest } from './compression.ts';
+import { type Exchange, type GatewayAnswer, type HeaderLines, headerOf } from './exchange.ts';
+import { GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
+import { GatewayResponses } from './gateway-responses.ts';
+import type { Integration } from './integration.ts';
+import { LambdaIntegration } from './lambda-integration.ts';
+import { MockIntegration } from './mock-integration.ts';
+import { compileValidation, type RequestValidation } from './request-validation.ts';
+import { RouteTree } from './route-tree.ts';
+
+/** One request that was answered, for the live log. */
+export interface AnsweredRequest {
+  readonly exchange: Exchange;
+  readonly answer: GatewayAnswer;
+  readonly durationMs: number;
+}
+
+/** What a gateway needs. */
+export interface GatewayOptions {
+  readonly api: ApiPlan;
+  readonly permissions: readonly InvokePermission[];
+  readonly host: LambdaHost;
+  /** Value of each API key by its id. */
+  readonly keyValues: ReadonlyMap<string, string>;
+  readonly clock: Clock;
+  /** Hears of every request once it is answered. */
+  readonly onAnswered?: ((request: AnsweredRequest) => void) | undefined;
+}
+
+interface Route {
+  readonly method: MethodPlan;
+  readonly validate: RequestValidation;
+  readonly integration: Integration;
+}
+
+/** A REST API of API Gateway: one stage, served under its name as execute-api does and at the root as a domain does. */
+export class GatewayServer {
+  readonly #options: GatewayOptions;
+  readonly #routes = new RouteTree<Route>();
+  readonly #admission: Admission;
+  readonly #responses: GatewayResponses;
+  readonly #server: FastifyInstance;
+  #url = '';
+
+  /** @throws AppError `TEMPLATE_INVALID` when the API asks for what local mode cannot do. */
+  constructor(options: GatewayOptions) {
+    const { api, host, permissions, keyValues, clock } = options;
+    this.#options = options;
+    this.#admission = new Admission(api, keyValues, clock);
+    this.#responses = new GatewayResponses(api);
+    for (const method of api.methods) {
+      const integration =
+        method.integration.Type === 'MOCK'
+          ? new MockIntegration(api, method)
+          : new LambdaIntegration(api, method, host, permissions);
+      const route = { method, validate: compileValidation(method), integration };
+      this.#routes.add(method.resourcePath, method.httpMethod, route);
+    }
+    this.#server = this.#createServer();
+  }
+
+  /** Base URL, without a slash at the end. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /**
+   * Starts to listen on the loopback interface.
+   *
+   * @param port - Port; 0 takes a free one.
+   * @throws AppError `LOCAL_START` when the port is taken.
+   */
+  async listen(port: number): Promise<void> {
+    try {
+      this.#url = await this.#server.listen({ port, host: '127.0.0.1' });
+    } catch (cause) {
+      const inUse = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
+      if (!inUse) throw cause;
+      throw new AppError(
+        'LOCAL_START',
+        `port ${port} is in use; stop what uses it, or choose another: PORT=3001 npm start`,
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  /** Stops to listen and drops every connection. */
+  async close(): Promise<void> {
+    await this.#server.close();
+  }
+
+  #createServer(): FastifyInstance {
+    const server = Fastify({
+      bodyLimit: MAX_BODY_BYTES,
+      forceCloseConnections: true,
+      // A path that does not decode is no route, and is answered as such.
+      frameworkErrors: (_, request, reply) => this.#handle(request, reply),
+    });
+    server.removeAllContentTypeParsers();
+    server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+    server.setNotFoundHandler((request, reply) => this.#handle(request, reply));
+    server.setErrorHandler((error, request, reply) => this.#handle(request, reply, toGatewayError(error)));
+    return server;
+  }
+
+  async #handle(request: FastifyRequest, reply: FastifyReply, refused?: GatewayError): Promise<void> {
+    const startedMs = performance.now();
+    const exchange = this.#open(request);
+    const answer = await this.#answer(exchange, refused);
+    reply.code(answer.status);
+    for (const [name, values] of Map.groupBy(answer.headers, ([key]) => key)) {
+      reply.header(name, values.length === 1 ? values[0]?.[1] : values.map(([, value]) => value));
+    }
+    reply.header('x-amzn-RequestId', exchange.requestId).header('x-amz-apigw-id', exchange.extendedRequestId);
+    await reply.send(answer.body);
+    this.#options.onAnswered?.({ exchange, answer, durationMs: performance.now() - startedMs });
+  }
+
+  async #answer(exchange: Exchange, refused: GatewayError | undefined): Promise<GatewayAnswer> {
+    try {
+      if (refused !== undefined) throw refused;
+      const answer = await this.#integrate(exchange);
+      const acceptEncoding = headerOf(exchange.headers, 'accept-encoding');
+      return await compressAnswer(answer, acceptEncoding, this.#options.api.minimumCompressionSize);
+    } catch (error) {
+      return this.#responses.render(toGatewayError(error), exchange);
+    }
+  }
+
+  async #integrate(exchange: Exchange): Promise<GatewayAnswer> {
+    const match = this.#routes.find(exchange.path, exchange.httpMethod);
+    if (match === undefined) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
+    const { method, validate, integration } = match.value;
+    exchange.method = method;
+    exchange.pathParameters = match.pathParameters;
+    const key = this.#admission.admit(method, headerOf(exchange.headers, 'x-api-key'));
+    if (key !== undefined) exchange.key = key;
+    await decompress(exchange);
+    validate(exchange);
+    return integration.answer(exchange);
+  }
+
+  #open(request: FastifyRequest): Exchange {
+    const { api, clock } = this.#options;
+    const { raw } = request;
+    const [fullPath = '/', ...query] = (raw.url ?? '/').split('?');
+    return {
+      requestId: randomUUID(),
+      extendedRequestId: `${randomBytes(10).toString('base64').slice(0, 15)}=`,
+      startedAtMs: clock.now(),
+      httpMethod: request.method,
+      fullPath,
+      path: withoutStage(fullPath, api.stage),
+      query: new URLSearchParams(query.join('?')),
+      protocol: `HTTP/${raw.httpVersion}`,
+      sourceIp: request.ip,
+      headers: headerLines(raw.rawHeaders),
+      domainName: `${api.id}.execute-api.${LOCAL_ACCOUNT.region}.${LOCAL_ACCOUNT.urlSuffix}`,
+      body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    };
+  }
+}
+
+async function decompress(exchange: Exchange): Promise<void> {
+  const encoding = headerOf(exchange.headers, 'content-encoding');
+  if (encoding === undefined || exchange.body.length === 0) return;
+  const plain = await decompressRequest(exchange.body, encoding);
+  if (plain === undefined) return;
+  exchange.body = plain;
+  exchange.headers = exchange.headers
+    .filter(([name]) => name.toLowerCase() !== 'content-encoding')
+    .map(([name, value]) => [name, name.toLowerCase() === 'content-length' ? String(plain.length) : value]);
+}
+
+function withoutStage(path: string, stage: string): string {
+  const prefix = `/${stage}`;
+  if (path === prefix) return '/';
+  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+}
+
+function headerLines(raw: readonly string[]): HeaderLines {
+  const lines: [string, string][] = [];
+  for (let index = 0; index < raw.length; index += 2) lines.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  return lines;
+}
+
+function toGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  if (status === 413) return new GatewayError('REQUEST_TOO_LARGE', undefined, { cause: error });
+  const isClients = typeof status === 'number' && status >= 400 && status < 500;
+  return new GatewayError(isClients ? 'BAD_REQUEST_BODY' : 'INTEGRATION_FAILURE', undefined, { cause: error });
+}

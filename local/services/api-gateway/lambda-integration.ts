@@ -1,0 +1,100 @@
+import { AppError } from '../../../core/errors.ts';
+import { compilePattern } from '../../iam/patterns.ts';
+import { localArn } from '../../template/account.ts';
+import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
+import type { InvokePermission } from '../../template/plan-functions.ts';
+import { errorOf, type InvocationResult } from '../lambda/invocation.ts';
+import type { LambdaHost } from '../lambda/lambda-host.ts';
+import type { Exchange, GatewayAnswer } from './exchange.ts';
+import { GatewayError } from './gateway-error.ts';
+import type { Integration } from './integration.ts';
+import { proxyEvent, traceId } from './proxy-event.ts';
+import { proxyResponse } from './proxy-response.ts';
+
+/** Hands requests to a Lambda function as proxy events. */
+export class LambdaIntegration implements Integration {
+  readonly #api: ApiPlan;
+  readonly #method: MethodPlan;
+  readonly #host: LambdaHost;
+  readonly #functionArn: string;
+  readonly #isPermitted: boolean;
+
+  /**
+   * @param permissions - Who may invoke which function: a gateway that may not answers 500.
+   * @throws AppError `TEMPLATE_INVALID` when the method names no function.
+   */
+  constructor(api: ApiPlan, method: MethodPlan, host: LambdaHost, permissions: readonly InvokePermission[]) {
+    const [, functionArn] = /\/functions\/(.+)\/invocations$/.exec(method.integration.Uri ?? '') ?? [];
+    if (functionArn === undefined) {
+      throw new AppError('TEMPLATE_INVALID', `${method.httpMethod} ${method.resourcePath} names no function to invoke`);
+    }
+    this.#api = api;
+    this.#method = method;
+    this.#host = host;
+    this.#functionArn = functionArn;
+    this.#isPermitted = isPermitted(api, method, functionArn, permissions);
+  }
+
+  async answer(exchange: Exchange): Promise<GatewayAnswer> {
+    if (!this.#isPermitted) {
+      exchange.functionError = `no AWS::Lambda::Permission lets API Gateway invoke ${this.#functionArn}`;
+      throw new GatewayError('API_CONFIGURATION_ERROR');
+    }
+    const result = await this.#invoke(JSON.stringify(proxyEvent(this.#api, this.#method, exchange)));
+    exchange.coldStart = result.coldStart;
+    const answer = proxyResponse(this.#api, exchange, readPayload(result, exchange));
+    return { ...answer, headers: [...answer.headers, ['X-Amzn-Trace-Id', traceId(exchange)]] };
+  }
+
+  async #invoke(payload: string): Promise<InvocationResult> {
+    const giveUp = new AbortController();
+    const { promise: timeout, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(new GatewayError('INTEGRATION_TIMEOUT'));
+      giveUp.abort();
+    }, this.#method.integration.TimeoutInMillis);
+    try {
+      const invocation = this.#host.invoke({ functionName: this.#functionArn, payload, signal: giveUp.signal });
+      return await Promise.race([invocation, timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function readPayload({ outcome }: InvocationResult, exchange: Exchange): Buffer {
+  switch (outcome.kind) {
+    case 'answered':
+      return outcome.payload;
+    case 'failed': {
+      const { errorType, errorMessage } = errorOf(outcome.payload);
+      exchange.functionError = `${errorType}: ${errorMessage}`;
+      throw new GatewayError('INTEGRATION_FAILURE');
+    }
+    case 'too-large':
+      throw new GatewayError('REQUEST_TOO_LARGE');
+    case 'throttled':
+      exchange.functionError = `Lambda throttled the invocation: ${outcome.reason}`;
+      throw new GatewayError('API_CONFIGURATION_ERROR');
+    default:
+      exchange.functionError = `Function not found: ${outcome.functionArn}`;
+      throw new GatewayError('API_CONFIGURATION_ERROR');
+  }
+}
+
+function isPermitted(
+  api: ApiPlan,
+  { httpMethod, resourcePath }: MethodPlan,
+  functionArn: string,
+  permissions: readonly InvokePermission[],
+): boolean {
+  const methodName = httpMethod === 'ANY' ? '*' : httpMethod;
+  const path = resourcePath.replaceAll(/\{[^}]+\}/g, '*');
+  const source = localArn('execute-api', `${api.id}/${api.stage}/${methodName}${path}`);
+  return permissions.some(
+    (permission) =>
+      permission.functionArn === functionArn &&
+      permission.principal === 'apigateway.amazonaws.com' &&
+      (permission.sourceArn === undefined || compilePattern(permission.sourceArn)(source)),
+  );
+}

@@ -1,0 +1,84 @@
+import type { ApiPlan, IntegrationResponsePlan, MethodPlan } from '../../template/plan-apis.ts';
+import { type CompiledTemplate, compileHeaderValue, compileTemplate } from './context-template.ts';
+import { type Exchange, type GatewayAnswer, type HeaderLines, headerOf } from './exchange.ts';
+import { GatewayError } from './gateway-error.ts';
+import type { Integration } from './integration.ts';
+import { chooseTemplate, mediaTypeOf } from './media-types.ts';
+
+interface MockResponse {
+  readonly status: number;
+  /** Statuses of the request template that select it; absent for the default response. */
+  readonly pattern: RegExp | undefined;
+  readonly headers: readonly (readonly [string, CompiledTemplate])[];
+  readonly templates: Readonly<Record<string, CompiledTemplate>>;
+}
+
+/** Answers by itself: the request template names a status, the status selects a response, its template is the body. */
+export class MockIntegration implements Integration {
+  readonly #api: ApiPlan;
+  readonly #passthrough: MethodPlan['integration']['PassthroughBehavior'];
+  readonly #requestTemplates: Readonly<Record<string, CompiledTemplate>>;
+  readonly #responses: readonly MockResponse[];
+
+  /** @throws AppError `TEMPLATE_INVALID` when a template uses more than `$context` variables. */
+  constructor(api: ApiPlan, { httpMethod, resourcePath, integration }: MethodPlan) {
+    const where = `${httpMethod} ${resourcePath}`;
+    this.#api = api;
+    this.#passthrough = integration.PassthroughBehavior;
+    this.#requestTemplates = compileAll(integration.RequestTemplates, where);
+    this.#responses = integration.IntegrationResponses.map((response) => compileResponse(response, where));
+  }
+
+  async answer(exchange: Exchange): Promise<GatewayAnswer> {
+    const response = this.#select(this.#statusOf(exchange));
+    const context = { api: this.#api, exchange };
+    const chosen = chooseTemplate(response.templates, headerOf(exchange.headers, 'accept'));
+    const headers: HeaderLines = response.headers.map(([name, value]) => [name, value(context)]);
+    const contentType = chosen?.[0] ?? 'application/json';
+    return {
+      status: response.status,
+      headers: headerOf(headers, 'content-type') === undefined ? [['Content-Type', contentType], ...headers] : headers,
+      body: Buffer.from(chosen?.[1](context) ?? ''),
+    };
+  }
+
+  #statusOf(exchange: Exchange): string {
+    const template = this.#requestTemplates[mediaTypeOf(headerOf(exchange.headers, 'content-type'))];
+    const hasTemplates = Object.keys(this.#requestTemplates).length > 0;
+    const passes =
+      this.#passthrough === 'WHEN_NO_MATCH' || (this.#passthrough === 'WHEN_NO_TEMPLATES' && !hasTemplates);
+    if (template === undefined && !passes) throw new GatewayError('UNSUPPORTED_MEDIA_TYPE');
+    const rendered = template?.({ api: this.#api, exchange }) ?? exchange.body.toString();
+    const status = /"?statusCode"?\s*:\s*"?(\d{3})/.exec(rendered)?.[1];
+    if (status === undefined) throw new GatewayError('API_CONFIGURATION_ERROR');
+    return status;
+  }
+
+  #select(status: string): MockResponse {
+    const selected =
+      this.#responses.find(({ pattern }) => pattern?.test(status)) ??
+      this.#responses.find((response) => response.pattern === undefined && String(response.status) === status) ??
+      this.#responses.find(({ pattern }) => pattern === undefined);
+    if (selected === undefined) throw new GatewayError('API_CONFIGURATION_ERROR');
+    return selected;
+  }
+}
+
+function compileResponse(plan: IntegrationResponsePlan, where: string): MockResponse {
+  return {
+    status: Number(plan.StatusCode),
+    pattern:
+      plan.SelectionPattern === undefined || plan.SelectionPattern === ''
+        ? undefined
+        : new RegExp(`^(?:${plan.SelectionPattern})$`),
+    headers: Object.entries(plan.ResponseParameters).map(([name, value]) => [
+      name.replace('method.response.header.', ''),
+      compileHeaderValue(value, where),
+    ]),
+    templates: compileAll(plan.ResponseTemplates, where),
+  };
+}
+
+function compileAll(templates: Readonly<Record<string, string>>, where: string): Record<string, CompiledTemplate> {
+  return Object.fromEntries(Object.entries(templates).map(([type, source]) => [type, compileTemplate(source, where)]));
+}

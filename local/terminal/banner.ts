@@ -1,0 +1,78 @@
+import pico from 'picocolors';
+import type { LocalDescription } from '../local-description.ts';
+import type { ServedModel } from '../served-models.ts';
+import type { LocalPlan } from '../template/plan.ts';
+import type { NotRun } from '../template/plan-functions.ts';
+import { columns } from './table.ts';
+
+/** What the banner tells of. */
+export interface BannerFacts {
+  readonly description: LocalDescription;
+  readonly plan: LocalPlan;
+  readonly models: readonly ServedModel[];
+  /** URL of the endpoint that stands for AWS. */
+  readonly endpointUrl: string;
+}
+
+/** Renders what a developer wants to know once local mode is up. */
+export function renderBanner({ description, plan, models, endpointUrl }: BannerFacts): string {
+  const heading = (text: string): string => `\n  ${pico.bold(text)}`;
+  const curl = renderCurl(description, models);
+  return [
+    `\n  ${pico.green('ready')}  ${pico.bold(pico.cyan(description.url))}  ${pico.dim(`stage ${description.stage}`)}`,
+    ...(models.length === 0 ? [] : [heading('Models'), columns(models.map(({ id, task }) => [id, pico.dim(task)]))]),
+    heading('API keys'),
+    columns(description.apiKeys.map(({ plan: name, value, limits }) => [name, value, pico.dim(limits)])),
+    ...(curl === undefined ? [] : [heading('Try it'), '', curl]),
+    heading('Runs'),
+    columns(runningRows(plan)),
+    ...renderNotRun(plan.notRun),
+    ...renderIgnored(plan.ignored),
+    heading('Look inside'),
+    columns([
+      ['logs', description.logs],
+      [
+        'AWS',
+        `AWS_ENDPOINT_URL=${endpointUrl} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1`,
+      ],
+    ]),
+    `\n  ${pico.dim('Ctrl-C stops everything.')}\n`,
+  ].join('\n');
+}
+
+/** A command that works when pasted: the first embedding model through OpenAI's route, else the list of models. */
+function renderCurl({ url, apiKeys }: LocalDescription, models: readonly ServedModel[]): string | undefined {
+  const key = apiKeys[0]?.value;
+  if (key === undefined) return undefined;
+  const embedding = models.find(({ task }) => task === 'embedding');
+  if (embedding === undefined) return `curl ${url}/v1/models -H 'x-api-key: ${key}'`;
+  const body = JSON.stringify({ model: embedding.id, input: 'Hello, world' });
+  return `curl ${url}/v1/embeddings -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${body}'`;
+}
+
+function runningRows(plan: LocalPlan): string[][] {
+  return [
+    ...plan.apis.map(({ name, methods }) => ['REST API', name, pico.dim(`${methods.length} methods`)]),
+    ...plan.functions.map(({ name, memoryMiB, timeoutMs, provisioned }) => {
+      const warm = Object.values(provisioned).reduce((sum, count) => sum + count, 0);
+      const size = `${memoryMiB} MiB, ${timeoutMs / 1000} s${warm > 0 ? `, ${warm} warm` : ''}`;
+      return ['Lambda function', name, pico.dim(size)];
+    }),
+    ...plan.tables.map(({ name }) => ['DynamoDB table', name, pico.dim('in memory')]),
+  ];
+}
+
+function renderNotRun(notRun: readonly NotRun[]): string[] {
+  if (notRun.length === 0) return [];
+  const rows = notRun.map(({ resource, type, reason }) => [pico.yellow(resource), type, reason]);
+  return [`\n  ${pico.bold(pico.yellow('Does not run here: what needs it will not work'))}`, columns(rows)];
+}
+
+function renderIgnored(ignored: readonly NotRun[]): string[] {
+  if (ignored.length === 0) return [];
+  const rows = [...Map.groupBy(ignored, ({ type }) => type)].map(([type, group]) => [
+    pico.dim(`${group.length} ${type}`),
+    pico.dim(group[0]?.reason ?? ''),
+  ]);
+  return [`\n  ${pico.dim('Left out, which does no harm')}`, columns(rows)];
+}
