@@ -8,7 +8,8 @@ try {
   const stageName = String(app.node.tryGetContext('stage') ?? 'dev');
   const config = readDeployConfig(stageName);
   const models = Models.fromDirectory('models');
-  const env = { account: process.env['CDK_DEFAULT_ACCOUNT'], region: process.env['CDK_DEFAULT_REGION'] };
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
+  const env = account === undefined ? {} : { account, region };
   const data = new DataStack(app, `TensorgateData-${stageName}`, { env, config });
   const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, {
     env,

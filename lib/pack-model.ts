@@ -72,6 +72,6 @@ function runPackCommand(directory: string, target: string): void {
 }
 
 function commandOutput(cause: unknown): string {
-  const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : '';
+  const stderr = typeof cause === 'object' && cause !== null && 'stderr' in cause ? String(cause.stderr).trim() : '';
   return stderr === '' ? String(cause) : stderr;
 }

@@ -19,6 +19,10 @@ export function readYamlFile(path: string, code: ErrorCode): unknown {
 
 function describe(cause: unknown): string {
   if (cause instanceof YAMLParseError) return cause.message.trimEnd().replace(/:$/, '');
-  if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return 'there is no such file';
-  return cause instanceof Error ? cause.message : String(cause);
+  if (isSystemError(cause) && cause.code === 'ENOENT') return 'there is no such file';
+  return String(cause);
+}
+
+function isSystemError(cause: unknown): cause is NodeJS.ErrnoException {
+  return typeof cause === 'object' && cause !== null && 'code' in cause;
 }

@@ -1,0 +1,65 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { writeAdder } from './model-folders.ts';
+import { temporaryDirectory } from './packed-models.ts';
+
+const ENTRY = resolve('bin/app.ts');
+
+/** Runs the app in a folder, as `cdk` and local mode do. */
+function runApp(directory: string, context: object = {}): SpawnSyncReturns<string> {
+  const { CDK_DEFAULT_ACCOUNT: _account, CDK_DEFAULT_REGION: _region, ...env } = process.env;
+  return spawnSync(process.execPath, [ENTRY], {
+    cwd: directory,
+    encoding: 'utf8',
+    env: { ...env, CDK_OUTDIR: join(directory, 'cdk.out'), CDK_CONTEXT_JSON: JSON.stringify(context) },
+  });
+}
+
+/** A folder with one configuration and one model. */
+function writeProject(config = '', manifest: object = {}): string {
+  const directory = temporaryDirectory();
+  mkdirSync(join(directory, 'config'));
+  writeFileSync(join(directory, 'config/dev.yaml'), config);
+  writeAdder(join(directory, 'models'), 'adder', manifest);
+  return directory;
+}
+
+describe('bin/app.ts', () => {
+  it('synthesizes a stack of data and a stack of everything else, and reports sizes and cost', () => {
+    const directory = writeProject();
+    const { status, stdout, stderr } = runApp(directory);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    expect(stderr).toMatch(/adder +1769 MiB x86_64 .* MB\nwhile idle: \$0\.00 a month/);
+    const manifest = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
+    expect(Object.keys(manifest.artifacts)).toEqual(
+      expect.arrayContaining(['TensorgateData-dev', 'TensorgateApi-dev']),
+    );
+    expect(manifest.artifacts['TensorgateApi-dev'].environment).toBe('aws://unknown-account/unknown-region');
+  });
+
+  it('reports what costs money while idle', () => {
+    const { stderr } = runApp(writeProject('', { compute: { target: 'lambda', provisioned: { min: 1 } } }));
+    expect(stderr).toMatch(/while idle: \$\d+\.\d\d a month\n {2}provisioned concurrency, 1 x 1769 MiB x86_64: \$/);
+  });
+
+  it.each([
+    [
+      'an unknown stage',
+      () => runApp(writeProject(), { stage: 'moon' }),
+      'CONFIG_INVALID: unknown stage "moon", known: dev',
+    ],
+    [
+      'a wrong configuration',
+      () => runApp(writeProject('tracing: 1')),
+      'CONFIG_INVALID: config/dev.yaml has 1 problem',
+    ],
+    ['a wrong manifest', () => runApp(writeProject('', { task: 'x' })), 'MANIFEST_INVALID: models/adder/model.yaml'],
+  ])('says what is wrong, and nothing else, when it gets %s', (_, run, message) => {
+    const { status, stderr } = run();
+    expect(status).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  });
+});
