@@ -25,7 +25,7 @@ export function pickVersion(traffic: Readonly<Record<string, number>>, stickyKey
   return versions.at(-1) ?? '';
 }
 
-/** 32-bit FNV-1a over the UTF-16 units, low byte first (Fowler, Noll, Vo; RFC 9923), then MurmurHash3's finalizer (Appleby). */
+/** 32-bit FNV-1a over the UTF-16 units, low byte first (Fowler, Noll, Vo; draft-eastlake-fnv), then MurmurHash3's finalizer (Appleby). */
 function bucketOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) {

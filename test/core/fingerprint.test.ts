@@ -120,6 +120,11 @@ describe('tensorFingerprint', () => {
     expect(shaped([1, 2])).not.toBe(shaped([2, 1]));
   });
 
+  it('tells all outputs from none', () => {
+    const key = { modelId: 'a', weightsSha256: 'w', inputs: {} };
+    expect(tensorFingerprint(hex, { ...key, outputs: [] })).not.toBe(tensorFingerprint(hex, key));
+  });
+
   it('holds inputs of any size', () => {
     const key = { modelId: 'a', weightsSha256: 'w' };
     const data = Float32Array.from({ length: 5000 }, (_, index) => index);

@@ -32,6 +32,20 @@ describe('meanPool', () => {
     expect(meanPool({ data, tokens: 3, width: 2 }, 1, 2)).toEqual(Float32Array.of(2, 3));
   });
 
+  it('is the mean of every column, whatever the width', () => {
+    fc.assert(
+      fc.property(batch, ({ data, tokens, width, lengths }) => {
+        lengths.forEach((length, item) => {
+          const columns = Array.from({ length: width }, (_, column) => {
+            const rows = Array.from({ length }, (_, token) => data[(item * tokens + token) * width + column] ?? 0);
+            return rows.reduce((sum, x) => sum + x, 0) / length;
+          });
+          expect(meanPool({ data, tokens, width }, item, length)).toEqual(Float32Array.from(columns));
+        });
+      }),
+    );
+  });
+
   it('gives zeros for an item without tokens', () => {
     expect(meanPool({ data: Float32Array.of(5, 5), tokens: 1, width: 2 }, 0, 0)).toEqual(Float32Array.of(0, 0));
   });

@@ -68,6 +68,18 @@ describe('pickVersion', () => {
     expect(onSecond(30).isSupersetOf(onSecond(10))).toBe(true);
   });
 
+  // Computed apart from the code: a release that moved callers to other versions would break their experiments.
+  it.each([
+    ['', '3'],
+    ['a', '1'],
+    ['b', '2'],
+    ['api-key-1', '2'],
+    ['203.0.113.7', '1'],
+    ['日本', '1'],
+  ])('keeps the caller %j at version %s from release to release', (key, version) => {
+    expect(pickVersion({ '1': 50, '2': 30, '3': 20 }, key)).toBe(version);
+  });
+
   it('gives the highest version what rounding leaves over', () => {
     expect(pickVersion({ '1': 0.001, '2': 0 }, 'any')).toBe('1');
   });
