@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { FunctionPlan } from '../local/template/plan-functions.ts';
 import { planAssembly } from '../local/template/plan.ts';
+import type { FunctionPlan } from '../local/template/plan-functions.ts';
 import { readAssembly } from '../local/template/read-assembly.ts';
 import { MODEL_ID, REPOSITORY, WORK_DIRECTORY } from './repository.ts';
 

@@ -23,7 +23,16 @@ export interface ColdStartResult {
 }
 
 /** Phases of a cold start of the function's package, in their order. */
-export const COLD_PHASES = ['boot', 'bundle', 'native', 'tokenizer', 'runtime', 'session', 'warmUp', 'request'] as const;
+export const COLD_PHASES = [
+  'boot',
+  'bundle',
+  'native',
+  'tokenizer',
+  'runtime',
+  'session',
+  'warmUp',
+  'request',
+] as const;
 
 /** Milliseconds of each phase, medians of traced starts; tracing itself adds about a millisecond. */
 export type ColdPhases = Readonly<Record<(typeof COLD_PHASES)[number], number>>;

@@ -8,17 +8,14 @@ const mark = (name) => {
   appendFileSync(process.env.BENCH_TRACE, `${JSON.stringify({ name, atMs })}\n`);
 };
 
-/** Marks the beginning of each call of a method and, where it is wanted, the end. */
-const watch = (object, method, name) => {
-  const original = object[method];
-  object[method] = function watched(...args) {
-    mark(`${name}:begin`);
-    try {
-      return original.apply(this, args);
-    } finally {
-      mark(`${name}:end`);
-    }
-  };
+/** Marks the beginning and the end of a call. */
+const marked = (name, call) => {
+  mark(`${name}:begin`);
+  try {
+    return call();
+  } finally {
+    mark(`${name}:end`);
+  }
 };
 
 mark('loaded');
@@ -32,10 +29,13 @@ syncBuiltinESMExports();
 
 const { dlopen } = process;
 process.dlopen = (module, ...rest) => {
-  mark('dlopen:begin');
-  dlopen.call(process, module, ...rest);
-  mark('dlopen:end');
+  marked('dlopen', () => dlopen.call(process, module, ...rest));
   const { InferenceSession, initOrtOnce } = module.exports;
-  if (InferenceSession !== undefined) watch(InferenceSession.prototype, 'loadModel', 'loadModel');
-  if (initOrtOnce !== undefined) watch(module.exports, 'initOrtOnce', 'initOrt');
+  // Methods of native classes cannot be replaced, but they can be overridden.
+  module.exports.InferenceSession = class extends InferenceSession {
+    loadModel(...args) {
+      return marked('loadModel', () => super.loadModel(...args));
+    }
+  };
+  module.exports.initOrtOnce = (...args) => marked('initOrt', () => initOrtOnce(...args));
 };

@@ -6,8 +6,8 @@ import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../core/protocol
 import { success } from '../lambdas/serve-model/answer.ts';
 import type { ServeModelDeps } from '../lambdas/serve-model/handler.ts';
 import { layOutTexts } from '../lambdas/serve-model/text-batch.ts';
-import { startMeasures } from '../lambdas/shared/request-measures.ts';
 import { requestLine } from '../lambdas/shared/request-line.ts';
+import { startMeasures } from '../lambdas/shared/request-measures.ts';
 import { postEvent } from './gateway-event.ts';
 import type { SessionRun } from './run-probe.ts';
 import { median } from './statistics.ts';
@@ -77,7 +77,12 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
         rows.map(({ length }) => length),
         manifest.batching,
       );
-      return plan.map((batch) => layOutTexts(batch.map((row) => rows[row] ?? []), version.inputs));
+      return plan.map((batch) =>
+        layOutTexts(
+          batch.map((row) => rows[row] ?? []),
+          version.inputs,
+        ),
+      );
     },
     pool,
     encode: () => {

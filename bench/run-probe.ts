@@ -1,6 +1,6 @@
 import { InferenceSession } from 'onnxruntime-node';
 
-type Run = InferenceSession['run'];
+type Run = (feeds: InferenceSession.FeedsType) => Promise<InferenceSession.OnnxValueMapType>;
 
 /** One call of `session.run`. */
 export interface SessionRun {

@@ -55,15 +55,20 @@ def create_app() -> FastAPI:
     return app
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 if __name__ == "__main__":
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("127.0.0.1", 0))
-    listener.set_inheritable(True)
-    print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    port = free_port()
+    print(f"listening on http://127.0.0.1:{port}", flush=True)
     uvicorn.run(
         "fastapi_server:create_app",
         factory=True,
-        fd=listener.fileno(),
+        host="127.0.0.1",
+        port=port,
         workers=int(os.environ.get("PEER_WORKERS", "1")),
         access_log=False,
         log_level="warning",
