@@ -4,6 +4,7 @@ import { hiddenStateOutput } from '../core/embedding-model.ts';
 import { AppError } from '../core/errors.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER, type PackedModel, type PackedVersion } from '../core/packed-model.ts';
+import { packTokenizer } from '../core/packed-tokenizer.ts';
 import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
 import { decodeModel } from './proto.ts';
 import { saveOrt } from './save-ort.ts';
@@ -28,7 +29,7 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
   mkdirSync(out, { recursive: true });
   const versions: Record<string, PackedVersion> = {};
   for (const name of Object.keys(manifest.versions)) versions[name] = await packVersion(folder, out, manifest, name);
-  if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), tokenizer);
+  if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), packTokenizer(tokenizer.toString()));
   const packed: PackedModel = { manifest, versions };
   writeFileSync(join(out, PACKED_DESCRIPTION), `${JSON.stringify(packed, undefined, 2)}\n`);
   return packed;

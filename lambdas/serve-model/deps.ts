@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { trafficOf } from '../../core/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER, type PackedModel, parsePackedModel } from '../../core/packed-model.ts';
@@ -56,7 +56,7 @@ export interface OpenDepsOptions {
  */
 export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps> {
   const { environment, memoryMiB, modelFolder, isProvisioned } = options;
-  const packed = parsePackedModel(await readJson(join(modelFolder, PACKED_DESCRIPTION)), PACKED_DESCRIPTION);
+  const packed = parsePackedModel(readJson(join(modelFolder, PACKED_DESCRIPTION)), PACKED_DESCRIPTION);
   const threads = threadsFor(memoryMiB);
   const versions = new ModelVersions(packed, (declared) =>
     openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads }),
@@ -68,7 +68,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
     packed,
     environment,
     versions,
-    tokenizer: await tokenizerOf(packed, modelFolder),
+    tokenizer: tokenizerOf(packed, modelFolder),
     cache: cacheOf(packed, table, clock),
     forward: lazyForward(),
     clock,
@@ -87,8 +87,8 @@ function servedVersions({ manifest }: PackedModel): string[] {
   return Object.keys(traffic).filter((name) => (traffic[name] ?? 0) > 0);
 }
 
-async function tokenizerOf({ manifest }: PackedModel, modelFolder: string): Promise<TextTokenizer | undefined> {
-  return manifest.task === 'embedding' ? openTokenizer(await readJson(join(modelFolder, PACKED_TOKENIZER))) : undefined;
+function tokenizerOf({ manifest }: PackedModel, modelFolder: string): TextTokenizer | undefined {
+  return manifest.task === 'embedding' ? openTokenizer(readJson(join(modelFolder, PACKED_TOKENIZER))) : undefined;
 }
 
 function cacheOf({ manifest }: PackedModel, table: ResultCache | undefined, clock: Clock) {
@@ -140,6 +140,7 @@ function lazyForward(): Forward {
   };
 }
 
-async function readJson(path: string): Promise<unknown> {
-  return JSON.parse(await readFile(path, 'utf8'));
+/** Synchronous on purpose: nothing else can be done meanwhile, and it spares loading the module of promises. */
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
 }

@@ -1,6 +1,13 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { AppError } from '../../core/errors.ts';
+import { packedVocabulary } from '../../core/packed-tokenizer.ts';
 import type { TextTokenizer } from '../../core/ports.ts';
+
+/** The library's model of words, as its declarations have it. */
+interface Vocabulary {
+  readonly tokens_to_ids: Map<string, number>;
+  readonly vocab: string[];
+}
 
 /** Any text that has tokens of its own will do: what surrounds them is the same for every text. */
 const PROBE = 'a';
@@ -35,10 +42,24 @@ function construct(definition: unknown): Tokenizer {
     throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model is not a JSON object');
   }
   try {
-    return new Tokenizer(definition, {});
+    const vocabulary = packedVocabulary(definition);
+    return vocabulary === undefined ? new Tokenizer(definition, {}) : withVocabulary(definition, vocabulary);
   } catch (cause) {
     throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model cannot be used', { cause });
   }
+}
+
+/** The library takes a vocabulary as an object only, which is slow to read; so it gets the tokens afterwards. */
+function withVocabulary(definition: object, vocabulary: readonly string[]): Tokenizer {
+  const { model } = definition as { readonly model: { readonly unk_token: string } };
+  const unknown = { [model.unk_token]: vocabulary.indexOf(model.unk_token) };
+  const tokenizer = new Tokenizer({ ...definition, model: { ...model, vocab: unknown } }, {});
+  const words = tokenizer.model as Vocabulary;
+  for (const [id, token] of vocabulary.entries()) {
+    words.tokens_to_ids.set(token, id);
+    words.vocab[id] = token;
+  }
+  return tokenizer;
 }
 
 /** The ids that the tokenizer puts before and after every text. */

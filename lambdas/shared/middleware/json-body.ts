@@ -1,4 +1,3 @@
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
@@ -16,7 +15,8 @@ export interface WithJson {
   json: unknown;
 }
 
-const DECODERS = { gzip: gunzipSync, deflate: inflateSync, br: brotliDecompressSync } as const;
+/** Decoders of Node by content coding. */
+const DECODERS = { gzip: 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecompressSync' } as const;
 
 type Coding = keyof typeof DECODERS;
 
@@ -33,8 +33,8 @@ export function jsonBody({
   maxBytes,
 }: JsonBodyOptions): MiddlewareObj<APIGatewayProxyEvent & WithJson, APIGatewayProxyResult> {
   return {
-    before: ({ event }) => {
-      if (event.httpMethod === 'POST') event.json = readJson(event, maxBytes);
+    before: async ({ event }) => {
+      if (event.httpMethod === 'POST') event.json = await readJson(event, maxBytes);
     },
   };
 }
@@ -47,9 +47,9 @@ export function headerOf({ headers }: Pick<APIGatewayProxyEvent, 'headers'>, nam
   return undefined;
 }
 
-function readJson(event: APIGatewayProxyEvent, maxBytes: number): unknown {
+async function readJson(event: APIGatewayProxyEvent, maxBytes: number): Promise<unknown> {
   checkContentType(headerOf(event, 'content-type'));
-  const text = readText(event, maxBytes);
+  const text = event.isBase64Encoded ? await readBinary(event, maxBytes) : readText(event, maxBytes);
   if (text.trimStart() === '') throw new AppError('INVALID_BODY', 'body is empty, a JSON object is needed');
   return parseJson(text);
 }
@@ -63,16 +63,17 @@ function checkContentType(value: string | undefined): void {
 }
 
 /** A body that comes as text is in the clear: the gateway decompressed it, or the client never compressed it. */
-function readText(event: APIGatewayProxyEvent, maxBytes: number): string {
-  const body = event.body ?? '';
-  if (!event.isBase64Encoded) {
-    if (body.length * 3 > maxBytes) checkSize(Buffer.byteLength(body), maxBytes);
-    return body;
-  }
-  const bytes = fromBase64(body);
+function readText({ body }: APIGatewayProxyEvent, maxBytes: number): string {
+  const text = body ?? '';
+  if (text.length * 3 > maxBytes) checkSize(Buffer.byteLength(text), maxBytes);
+  return text;
+}
+
+async function readBinary(event: APIGatewayProxyEvent, maxBytes: number): Promise<string> {
+  const bytes = fromBase64(event.body ?? '');
   checkSize(bytes.length, maxBytes);
   const coding = headerOf(event, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
-  return decodeUtf8(coding === 'identity' ? bytes : decompress(bytes, coding, maxBytes));
+  return decodeUtf8(coding === 'identity' ? bytes : await decompress(bytes, coding, maxBytes));
 }
 
 /** Decodes base64 strictly: Node's decoder skips what is not base64, and so gives fewer bytes. */
@@ -85,14 +86,16 @@ function fromBase64(body: string): Buffer {
   return bytes;
 }
 
-function decompress(bytes: Buffer, coding: string, maxBytes: number): Buffer {
+/** Node's zlib is loaded for bodies that need it only, for it would slow every cold start. */
+async function decompress(bytes: Buffer, coding: string, maxBytes: number): Promise<Buffer> {
   if (!isCoding(coding)) {
     const allowed = Object.keys(DECODERS).join(', ');
     throw new AppError('INVALID_ENCODING', `content-encoding must be one of ${allowed}, got ${coding.slice(0, 80)}`);
   }
   if (coding !== 'br' && bytes[0] === OPENING_BRACE) return bytes;
+  const zlib = await import('node:zlib');
   try {
-    return DECODERS[coding](bytes, { maxOutputLength: maxBytes });
+    return zlib[DECODERS[coding]](bytes, { maxOutputLength: maxBytes });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw tooLarge(`more than ${maxBytes}`, maxBytes);
