@@ -9,12 +9,15 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const PACKAGE = JSON.parse(readFileSync('package.json', 'utf8'));
+
+const COMPILER = resolve('node_modules/typescript/bin/tsc');
 
 let app: string;
 
@@ -28,7 +31,7 @@ beforeAll(() => {
   execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', app], { stdio: 'ignore' });
   const archive = join(app, `tensorgate-${PACKAGE.version}.tgz`);
   execFileSync('tar', ['-xzf', archive, '--strip-components=1', '-C', installed]);
-  for (const name of Object.keys({ ...PACKAGE.dependencies, ...PACKAGE.peerDependencies })) {
+  for (const name of ['@types/node', ...Object.keys({ ...PACKAGE.dependencies, ...PACKAGE.peerDependencies })]) {
     const link = join(app, 'node_modules', name);
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(realpathSync(resolve('node_modules', name)), link, 'junction');
@@ -38,6 +41,15 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
+
+function typeCheck(...files: readonly string[]) {
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--skipLibCheck'];
+  const { status, stdout } = spawnSync(process.execPath, [COMPILER, ...options, '--types', 'node', ...files], {
+    cwd: app,
+    encoding: 'utf8',
+  });
+  return { status, stdout };
+}
 
 describe('somebody else’s app', () => {
   it('gets function, API and table from the published package and one construct', () => {
@@ -64,6 +76,22 @@ describe('somebody else’s app', () => {
         'onnxruntime/linux/x64/libonnxruntime.so.1',
       ]),
     );
+  });
+
+  it('type-checks against the published declarations, as does every example of docs/constructs.md', () => {
+    const examples = readFileSync('docs/constructs.md', 'utf8').matchAll(/^```ts\n(.*?)^```/gms);
+    const files = [...examples].map(([, code], index) => {
+      writeFileSync(join(app, `example-${index}.ts`), code ?? '');
+      return `example-${index}.ts`;
+    });
+    expect(files.length).toBeGreaterThan(3);
+    expect(typeCheck('app.ts', ...files)).toEqual({ status: 0, stdout: '' });
+  });
+
+  it('is told about a setting that does not exist', () => {
+    const code = readFileSync(join(app, 'app.ts'), 'utf8').replace('stageName', 'stageNames');
+    writeFileSync(join(app, 'wrong.ts'), code);
+    expect(typeCheck('wrong.ts').stdout).toContain("'stageNames' does not exist in type 'InferenceApiProps'");
   });
 
   it('publishes neither sources nor tests', () => {
