@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import type { LambdaCompute } from '../core/manifest.ts';
 import { hashFacts, hashFile } from './content-hash.ts';
+import { makeFolderOnce } from './finished-folder.ts';
 import type { Model } from './model.ts';
 import { FUNCTION_BUNDLE, NATIVE_FILES, type NativeArchitecture, nativesDirectory } from './package-layout.ts';
 
@@ -33,6 +34,9 @@ export interface FunctionPackage {
   readonly sizes: PackageSizes;
 }
 
+/** The file of the bundle that holds the handler. */
+const BUNDLE_ENTRY = 'index.mjs';
+
 /** A file of the package: where it comes from, and where it goes. */
 interface PackageFile {
   readonly part: keyof PackageSizes;
@@ -57,13 +61,16 @@ export function composeFunctionPackage(model: Model, bundle = FUNCTION_BUNDLE): 
   checkSize(model.id, sizes);
   const hash = hashFacts(files.flatMap(({ source, target }) => [target, hashFile(source)]));
   const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
-  if (!existsSync(directory)) stage(files, directory);
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished));
   return { directory, hash, sizes };
 }
 
 function listFiles(model: Model, bundle: string): readonly PackageFile[] {
-  if (!existsSync(join(bundle, 'index.mjs'))) {
-    throw new AppError('CONFIG_INVALID', `the function is not built: ${bundle} has no index.mjs, run npm run build`);
+  if (!existsSync(join(bundle, BUNDLE_ENTRY))) {
+    throw new AppError(
+      'CONFIG_INVALID',
+      `the function is not built: ${bundle} has no ${BUNDLE_ENTRY}, run npm run build`,
+    );
   }
   const architecture = NATIVE_ARCHITECTURES[model.manifest.compute.architecture];
   const natives = nativesDirectory(architecture);
@@ -109,17 +116,12 @@ function checkSize(id: string, { code, natives, model }: PackageSizes): void {
   );
 }
 
-/** Stages beside the target first, so that a stop half-way never leaves something that looks finished. */
 function stage(files: readonly PackageFile[], directory: string): void {
-  const unfinished = `${directory}.${process.pid}`;
-  rmSync(unfinished, { recursive: true, force: true });
   for (const { source, target } of files) {
-    const path = join(unfinished, target);
+    const path = join(directory, target);
     mkdirSync(dirname(path), { recursive: true });
     linkOrCopy(source, path);
   }
-  rmSync(directory, { recursive: true, force: true });
-  renameSync(unfinished, directory);
 }
 
 /** A hard link costs neither time nor space; it needs the same file system. */

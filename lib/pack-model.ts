@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { PACKED_DESCRIPTION, type PackedModel, parsePackedModel } from '../core/packed-model.ts';
 import { hashFacts, hashFile } from './content-hash.ts';
+import { makeFolderOnce } from './finished-folder.ts';
 import { COMMAND_ENTRY, onnxruntimeVersion, PACKAGE_VERSION } from './package-layout.ts';
 
 /** A packed model and where it lies. */
@@ -23,7 +24,7 @@ export interface PackedFolder {
  */
 export function packModel(directory: string, manifest: Manifest, workDirectory: string): PackedFolder {
   const target = join(workDirectory, 'models', manifest.id, packingKey(directory, manifest).slice(0, 32));
-  if (!existsSync(join(target, PACKED_DESCRIPTION))) runPackCommand(directory, target);
+  makeFolderOnce(target, PACKED_DESCRIPTION, (unfinished) => runPackCommand(directory, unfinished));
   return { directory: target, packed: readPackedModel(target) };
 }
 
@@ -52,21 +53,14 @@ function packingKey(directory: string, manifest: Manifest): string {
   ]);
 }
 
-/** Packs beside the target first, so that a stop half-way never leaves something that looks finished. */
-function runPackCommand(directory: string, target: string): void {
-  const unfinished = `${target}.${process.pid}`;
-  rmSync(unfinished, { recursive: true, force: true });
-  mkdirSync(dirname(target), { recursive: true });
+function runPackCommand(directory: string, out: string): void {
   try {
-    execFileSync(process.execPath, [COMMAND_ENTRY, 'model', 'pack', directory, '--out', unfinished], {
+    execFileSync(process.execPath, [COMMAND_ENTRY, 'model', 'pack', directory, '--out', out], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', NODE_NO_WARNINGS: '1' },
     });
-    rmSync(target, { recursive: true, force: true });
-    renameSync(unfinished, target);
   } catch (cause) {
-    rmSync(unfinished, { recursive: true, force: true });
     throw new AppError('ONNX_INVALID', `${directory} cannot be packed: ${commandOutput(cause)}`, { cause });
   }
 }
