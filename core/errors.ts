@@ -77,7 +77,7 @@ export class AppError extends Error {
 
 /** An RFC 9457 problem document with this product's extension members. */
 export interface Problem {
-  /** URI reference that identifies the kind of problem: `docs/errors.md#code`. */
+  /** URI that names the kind of problem: `urn:tensorgate:error:` and the code. */
   readonly type: string;
   /** Short summary, the same for every occurrence. */
   readonly title: string;
@@ -96,9 +96,9 @@ export interface Problem {
 /** Media type of a {@link Problem} (RFC 9457 §3). */
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** Where a code is documented: the `type` of its problem documents. */
+/** The `type` of a code's problem documents: a name, not an address (RFC 9457 §3.1.1 allows any URI). */
 export function problemType(code: ErrorCode): string {
-  return `https://tensorgate.dev/errors#${code.toLowerCase()}`;
+  return `urn:tensorgate:error:${code.toLowerCase().replaceAll('_', '-')}`;
 }
 
 /**

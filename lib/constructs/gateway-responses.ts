@@ -12,6 +12,7 @@ interface Refusal {
 }
 
 const KEY_REFUSED = 'the header x-api-key holds no key that may be used here';
+const BODY_REFUSED = 'the body must be a JSON object, compressed only in the way that content-encoding names';
 const SETUP_BROKEN = 'the gateway is not set up properly';
 
 /** Every type that the gateway knows, so that none falls back to another one's status. */
@@ -40,7 +41,7 @@ const REFUSALS: readonly Refusal[] = [
     detail: 'the quota of the usage plan is used up for this period',
     headers: { 'x-should-retry': 'false' },
   },
-  { type: ResponseType.BAD_REQUEST_BODY, code: 'INVALID_BODY', detail: 'the body must be a JSON object' },
+  { type: ResponseType.BAD_REQUEST_BODY, code: 'INVALID_BODY', detail: BODY_REFUSED },
   {
     type: ResponseType.BAD_REQUEST_PARAMETERS,
     code: 'INVALID_PARAMETER',
@@ -49,7 +50,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     type: ResponseType.REQUEST_TOO_LARGE,
     code: 'BODY_TOO_LARGE',
-    detail: 'the body is larger than 10485760 bytes, the most that the gateway takes',
+    detail: 'the body is too large: the gateway takes 10485760 bytes, a model 6291556 with the headers',
   },
   {
     type: ResponseType.UNSUPPORTED_MEDIA_TYPE,

@@ -61,7 +61,7 @@ describe('AppError', () => {
 describe('problem', () => {
   it('is a problem document with the stable code', () => {
     expect(problem('RATE_LIMITED', 'slow down', { param: 'input', requestId: 'r-1' })).toEqual({
-      type: 'https://tensorgate.dev/errors#rate_limited',
+      type: 'urn:tensorgate:error:rate-limited',
       title: 'Too many requests',
       status: 429,
       detail: 'slow down',
