@@ -6,6 +6,9 @@ import { firstAccepted, isBinary } from './media-types.ts';
 
 const headerValue = v.union([v.string(), v.number(), v.boolean()]);
 
+/** A list is an object to JavaScript, and to the record below. */
+const noList = v.custom<object>((value) => !Array.isArray(value));
+
 const responseSchema = v.object({
   statusCode: v.pipe(
     v.union([v.number(), v.string()]),
@@ -14,8 +17,8 @@ const responseSchema = v.object({
     v.minValue(100),
     v.maxValue(599),
   ),
-  headers: v.nullish(v.record(v.string(), v.nullish(headerValue))),
-  multiValueHeaders: v.nullish(v.record(v.string(), v.array(headerValue))),
+  headers: v.nullish(v.pipe(noList, v.record(v.string(), v.nullish(headerValue)))),
+  multiValueHeaders: v.nullish(v.pipe(noList, v.record(v.string(), v.array(headerValue)))),
   body: v.nullish(v.string()),
   isBase64Encoded: v.nullish(v.boolean()),
 });

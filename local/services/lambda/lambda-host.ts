@@ -124,6 +124,7 @@ export class LambdaHost {
 
   /** Ends every environment and refuses further work. */
   async stop(): Promise<void> {
+    if (this.#stopped) return;
     this.#stopped = true;
     clearInterval(this.#reaper);
     await Promise.all(this.#pools().map((pool) => pool.stop()));

@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AnsweredRequest } from '../../local/services/api-gateway/gateway-server.ts';
+import { type LocalStack, startLocal } from '../../local/start.ts';
+import { renderBanner } from '../../local/terminal/banner.ts';
+import { renderRequestLine } from '../../local/terminal/request-line.ts';
+import { type FixtureApp, lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from './fixture-app.ts';
+
+function usagePlan(name: string, rate: number) {
+  return {
+    [name]: {
+      Type: 'AWS::ApiGateway::UsagePlan',
+      Properties: {
+        UsagePlanName: name.toLowerCase(),
+        Throttle: { RateLimit: rate, BurstLimit: 2 * rate },
+        Quota: { Limit: 10_000, Period: 'DAY' },
+        ApiStages: [{ ApiId: { Ref: 'Api' }, Stage: { Ref: 'Stage' } }],
+      },
+    },
+    [`${name}Key`]: {
+      Type: 'AWS::ApiGateway::ApiKey',
+      Properties: { Name: `${name.toLowerCase()}-default`, Enabled: true },
+    },
+    [`${name}Link`]: {
+      Type: 'AWS::ApiGateway::UsagePlanKey',
+      Properties: { KeyId: { Ref: `${name}Key` }, UsagePlanId: { Ref: name }, KeyType: 'API_KEY' },
+    },
+  };
+}
+
+const APP: FixtureApp = {
+  functions: {
+    Fn: {
+      code: 'export const handler = (e) => { if (e.path === "/fails") throw new Error("why"); return { statusCode: 200, headers: { "x-cache": "HIT" }, body: "ok" }; };',
+    },
+  },
+  methods: { 'GET /': lambdaMethod('Fn', { ApiKeyRequired: true }), 'GET /fails': lambdaMethod('Fn') },
+  resources: {
+    ...usagePlan('Wide', 50),
+    ...usagePlan('Tight', 5),
+    Topic: { Type: 'AWS::SNS::Topic' },
+    Alarm: { Type: 'AWS::CloudWatch::Alarm' },
+  },
+};
+
+let folder: string;
+let stack: LocalStack | undefined;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+
+afterEach(async () => {
+  await stack?.stop();
+  stack = undefined;
+  await removeFolder(folder);
+});
+
+describe('startLocal', () => {
+  it('writes where everything is, and removes it when it stops', async () => {
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
+    const file = join(folder, 'local.json');
+    const described = JSON.parse(await readFile(file, 'utf8'));
+    expect(described).toMatchObject({
+      url: stack.url,
+      stage: 'dev',
+      apiKeys: [{ plan: 'tight', name: 'tight-default' }, { plan: 'wide' }],
+      endpoints: { lambda: stack.endpointUrl },
+      queues: {},
+      models: [],
+    });
+    expect(described.apiKeys[0].limits).toBe('5 requests a second, bursts of 10, 10,000 a day');
+    await stack.stop();
+    expect(await readdir(folder)).not.toContain('local.json');
+    await expect(fetch(stack.url)).rejects.toThrow('fetch failed');
+  });
+
+  it('gives the same keys at each start', async () => {
+    const assembly = await writeFixtureApp(folder, APP);
+    const keys: string[][] = [];
+    for (let round = 0; round < 2; round += 1) {
+      stack = await startLocal({ assembly, directory: folder, port: 0 });
+      keys.push(stack.description.apiKeys.map(({ value }) => value));
+      await stack.stop();
+    }
+    expect(keys[1]).toEqual(keys[0]);
+    expect(new Set(keys[0]).size).toBe(2);
+    expect(keys[0]?.[0]).toMatch(/^[A-Za-z0-9]{40}$/);
+  });
+
+  it('tells of each request that was answered', async () => {
+    const answered: AnsweredRequest[] = [];
+    const onAnswered = (request: AnsweredRequest) => answered.push(request);
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0, onAnswered });
+    const key = stack.description.apiKeys[0]?.value ?? '';
+    await fetch(`${stack.url}/dev/`, { headers: { 'x-api-key': key } });
+    await fetch(`${stack.url}/fails`);
+    const [first = '', second = ''] = answered.map(renderRequestLine);
+    expect(first).toMatch(/GET .*\/dev\/ .*200.* ms .*tight-default cold hit/);
+    expect(second).toMatch(/\/fails .*502.*\n.*Error: why/);
+  });
+
+  it('shows what runs, what does not, and a command to paste', async () => {
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
+    const banner = renderBanner(stack);
+    const key = stack.description.apiKeys[0]?.value;
+    expect(banner).toContain(`curl ${stack.url}/v1/models -H 'x-api-key: ${key}'`);
+    expect(banner).toMatch(/Lambda function +fn/);
+    expect(banner).toMatch(/Does not run here.*Topic.*AWS::SNS::Topic.*does not know/s);
+    expect(banner).toMatch(/Left out.*1 AWS::CloudWatch::Alarm.*look at the logs/s);
+  });
+
+  it('shows a request for embeddings when a model serves them', async () => {
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
+    expect(renderBanner({ ...stack, models: [{ id: 'minilm', task: 'embedding' }] })).toContain(
+      `/v1/embeddings -H 'x-api-key: ${stack.description.apiKeys[0]?.value}' -H 'content-type: application/json' -d '{"model":"minilm","input":"Hello, world"}'`,
+    );
+  });
+
+  it('fails with LOCAL_START when the port is taken, and leaves nothing open', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const address = blocker.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const started = startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port });
+    await expect(started).rejects.toMatchObject({
+      code: 'LOCAL_START',
+      message: expect.stringContaining(`port ${port} is in use`),
+    });
+    blocker.close();
+  });
+
+  it('fails with TEMPLATE_INVALID when the app has no API', async () => {
+    const assembly = await writeFixtureApp(folder, { functions: APP.functions ?? {} });
+    await expect(startLocal({ assembly, directory: folder, port: 0 })).rejects.toMatchObject({
+      code: 'TEMPLATE_INVALID',
+    });
+  });
+
+  it('makes new keys when the file of keys is broken', async () => {
+    await writeFile(join(folder, 'api-keys.json'), '{broken');
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
+    expect(stack.description.apiKeys).toHaveLength(2);
+  });
+});
