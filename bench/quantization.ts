@@ -6,6 +6,7 @@ import { TensorProto_DataType as DataType, type ModelProto, type TensorProto } f
 import { isBatchInvariant } from '../onnx/batch-invariance.ts';
 import { calibrate } from '../onnx/calibrate.ts';
 import { foldConstants } from '../onnx/fold-constants.ts';
+import { fuseProducts } from '../onnx/fuse-products.ts';
 import { graphOf } from '../onnx/graph.ts';
 import { inputNames } from '../onnx/inspect.ts';
 import { type Accuracy, accuracyOf, answersOf, errorsOf, timePass } from '../onnx/measure.ts';
@@ -89,8 +90,8 @@ function python(executable: string, source: string, out: string, ...args: readon
 async function ours(folded: ModelProto, calibration: readonly Tensors[]): Promise<Entrant[]> {
   const ranges = await calibrate(folded, activationsToCalibrate(folded), calibration);
   const made: readonly (readonly [string, ModelProto])[] = [
-    ['ours, static smooth', quantizeStatic(folded, ranges, { smooth: true }).model],
-    ['ours, static', quantizeStatic(folded, ranges).model],
+    ['ours, static smooth', fuseProducts(quantizeStatic(folded, ranges, { smooth: true }).model)],
+    ['ours, static', fuseProducts(quantizeStatic(folded, ranges).model)],
     ['ours, dynamic', quantizeDynamic(folded).model],
     ['ours, dynamic per tensor', quantizeDynamic(folded, { perChannel: false }).model],
   ];

@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts';
 import { type Candidate, type GateOptions, runGate, type Trial, type Verdict } from './accuracy-gate.ts';
 import { calibrate } from './calibrate.ts';
 import { foldConstants } from './fold-constants.ts';
+import { fuseProducts } from './fuse-products.ts';
 import { opsetOf } from './graph.ts';
 import { quantizeDynamic } from './schemes/dynamic.ts';
 import type { QuantizedModel } from './schemes/quantized-model.ts';
@@ -118,8 +119,11 @@ function applyByName(
   options: QuantizeOptions,
 ): QuantizedModel {
   const { exclusion = NOTHING_EXCLUDED, reduceRange = false } = options;
-  if (scheme === 'static') return quantizeStatic(original, ranges, { reduceRange, exclusion });
-  if (scheme === 'static-smooth') return quantizeStatic(original, ranges, { reduceRange, exclusion, smooth: true });
+  if (scheme === 'static' || scheme === 'static-smooth') {
+    const smooth = scheme === 'static-smooth';
+    const quantized = quantizeStatic(original, ranges, { reduceRange, exclusion, smooth });
+    return { ...quantized, model: fuseProducts(quantized.model) };
+  }
   if (scheme === 'dynamic') return quantizeDynamic(original, { reduceRange, exclusion });
   return quantizeWeightOnly(original, exclusion);
 }
