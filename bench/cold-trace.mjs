@@ -1,6 +1,6 @@
 // Loaded by `--import` into a function that the bench starts: notes when what is slow begins and ends. Each mark is
 // written at once, for the process is killed in the end.
-import { appendFileSync, promises } from 'node:fs';
+import fs, { appendFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 const mark = (name) => {
@@ -20,10 +20,10 @@ const marked = (name, call) => {
 
 mark('loaded');
 
-const { readFile } = promises;
-promises.readFile = (path, ...rest) => {
+const { readFileSync } = fs;
+fs.readFileSync = (path, ...rest) => {
   if (String(path).endsWith('model.json')) mark('model.json');
-  return readFile(path, ...rest);
+  return readFileSync(path, ...rest);
 };
 syncBuiltinESMExports();
 

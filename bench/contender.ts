@@ -3,6 +3,8 @@ import type { ProcessMemory } from './process-memory.ts';
 /** A server that answers `POST /v1/embeddings` with the model that is measured. */
 export interface Contender {
   readonly name: string;
+  /** Whether it is this product, or what this product is compared with. */
+  readonly side: 'ours' | 'peer';
   /** Starts the server; it answers when this returns. */
   start(): Promise<RunningServer>;
 }

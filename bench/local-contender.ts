@@ -8,7 +8,7 @@ const START_TIMEOUT_MS = 60_000;
 
 /** This product in local mode: the synthesized API, the real bundle, one process for each execution environment. */
 export function localContender(name: string, assembly: Assembly, headers: Readonly<Record<string, string>>): Contender {
-  return { name, start: () => startServer(assembly, headers) };
+  return { name, side: 'ours', start: () => startServer(assembly, headers) };
 }
 
 async function startServer(assembly: Assembly, headers: Readonly<Record<string, string>>): Promise<RunningServer> {

@@ -18,12 +18,25 @@ export class RunProbe {
   readonly #prototype = Reflect.get(InferenceSession, 'prototype') as { run: Run };
   readonly #original = this.#prototype.run;
   #runs: SessionRun[] = [];
+  #recorded: readonly SessionRun[] = [];
+
+  /** Answers the next calls with what these gave, instead of running the model. */
+  replay(runs: readonly SessionRun[]): void {
+    this.#recorded = runs;
+  }
 
   /** Begins to watch. */
   start(): void {
     const { run: original } = this.#prototype;
     const note = (run: SessionRun) => this.#runs.push(run);
+    const nextRecorded = () => {
+      const [next, ...others] = this.#recorded;
+      this.#recorded = others;
+      return next?.results;
+    };
     this.#prototype.run = async function watched(this: InferenceSession, feeds: InferenceSession.FeedsType) {
+      const recorded = nextRecorded();
+      if (recorded !== undefined) return recorded;
       const startedMs = performance.now();
       const results = await original.call(this, feeds);
       note({ session: this, feeds, results, durationMs: performance.now() - startedMs });

@@ -23,6 +23,7 @@ export interface ThroughputLevel {
 /** What a server reached. */
 export interface ThroughputResult {
   readonly name: string;
+  readonly side: Contender['side'];
   readonly levels: readonly ThroughputLevel[];
   readonly answers: AnswerCheck;
   /** Memory of all its processes after the heaviest load, in MiB; absent where the system does not tell. */
@@ -44,7 +45,7 @@ export async function measureThroughput(
 ): Promise<readonly ThroughputResult[]> {
   const bodies = makeBodies();
   const measured = await interleave(contenders, rounds, (contender) => measureOnce(contender, bodies, seconds));
-  return contenders.map(({ name }, index) => describe(name, measured[index] ?? []));
+  return contenders.map((contender, index) => describe(contender, measured[index] ?? []));
 }
 
 /** The requests that every server gets: one text each, answered as JSON numbers. */
@@ -73,13 +74,14 @@ async function measureOnce(contender: Contender, bodies: readonly string[], seco
   }
 }
 
-function describe(name: string, visits: readonly Visit[]): ThroughputResult {
+function describe({ name, side }: Contender, visits: readonly Visit[]): ThroughputResult {
   const memoryOf = (key: 'rssMiB' | 'pssMiB') => {
     const values = visits.flatMap((visit) => visit[key] ?? []);
     return values.length === 0 ? {} : { [key]: median(values) };
   };
   return {
     name,
+    side,
     levels: CONCURRENCIES.map((concurrency, level) => {
       const of = (key: 'requestsPerSecond' | 'p50Ms' | 'p99Ms') =>
         summarize(visits.flatMap(({ loads }) => loads[level]?.[key] ?? []));

@@ -33,7 +33,7 @@ function nodePeers(): readonly (Contender | Skipped)[] {
     { name: 'fastify + transformers.js', script: 'transformers-server.mjs' },
   ].map(({ name, script }) =>
     reason === undefined
-      ? { name, start: () => startPeer(process.execPath, [join(NODE_PEERS, script)], {}) }
+      ? { name, side: 'peer' as const, start: () => startPeer(process.execPath, [join(NODE_PEERS, script)], {}) }
       : { name, reason },
   );
 }
@@ -59,7 +59,7 @@ function pythonPeers(): readonly (Contender | Skipped)[] {
   ].map(({ name, workers, threads }) => {
     if (reason !== undefined) return { name, reason };
     const env = { PEER_WORKERS: workers, PEER_THREADS: threads };
-    return { name, start: () => startPeer(python, ['fastapi_server.py'], env) };
+    return { name, side: 'peer' as const, start: () => startPeer(python, ['fastapi_server.py'], env) };
   });
 }
 

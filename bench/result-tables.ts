@@ -1,0 +1,120 @@
+import { COLD_PHASES, type ColdStartReport } from './cold-start.ts';
+import { HANDLER_STEPS } from './handler-steps.ts';
+import type { OverheadResult } from './overhead.ts';
+import type { PackageSizes } from './package-sizes.ts';
+import type { BenchResults } from './results.ts';
+import { type FigureTable, formatBytes, formatFigure, formatRatio, formatSummary } from './table.ts';
+import type { ThroughputResult } from './throughput.ts';
+
+/** The tables of a run, in the order of its parts. */
+export function resultTables({ sizes, overhead, cold, load }: BenchResults): readonly FigureTable[] {
+  return [
+    ...(sizes === undefined ? [] : [sizesTable(sizes)]),
+    ...(overhead === undefined ? [] : [overheadTable(overhead), stepsTable(overhead)]),
+    ...(cold === undefined ? [] : [coldTable(cold), phasesTable(cold)]),
+    ...(load === undefined ? [] : [...loadTables(load), serversTable(load)]),
+  ];
+}
+
+function sizesTable(sizes: PackageSizes): FigureTable {
+  return {
+    title: 'Function package',
+    columns: ['part', 'size'],
+    rows: [
+      ['JavaScript of a cold start', formatBytes(sizes.coldJavaScript)],
+      ['JavaScript loaded later', formatBytes(sizes.lazyJavaScript)],
+      ['onnxruntime', formatBytes(sizes.natives)],
+      ['model', formatBytes(sizes.model)],
+      ['all, unzipped', formatBytes(sizes.total)],
+      ['all, zipped', formatBytes(sizes.zipped)],
+      ['onnxruntime-node as npm installs it', formatBytes(sizes.onnxruntimeAsInstalled)],
+    ],
+  };
+}
+
+function overheadTable(results: readonly OverheadResult[]): FigureTable {
+  return {
+    title: 'Handler over raw session.run, results cache off (µs: median, range of the rounds)',
+    columns: ['request', 'tokens', 'runs', 'raw', 'handler', 'overhead', 'of raw', 'model stubbed'],
+    rows: results.map((result) => [
+      nameOf(result),
+      String(result.tokens),
+      String(result.runs),
+      formatSummary(result.rawUs),
+      formatSummary(result.handlerUs),
+      formatSummary(result.overheadUs),
+      `${((result.overheadUs.median / result.rawUs.median) * 100).toFixed(1)} %`,
+      formatSummary(result.stubbedUs),
+    ]),
+    notes: [
+      'overhead: the handler less the time within its own calls of session.run, call by call.',
+      'model stubbed: the same with recorded answers instead of the model, so that the processor caches stay warm.',
+    ],
+  };
+}
+
+function stepsTable(results: readonly OverheadResult[]): FigureTable {
+  return {
+    title: 'Steps of the handler, each called alone (µs, median)',
+    columns: ['request', ...HANDLER_STEPS],
+    rows: results.map((result) => [nameOf(result), ...HANDLER_STEPS.map((step) => formatFigure(result.stepsUs[step]))]),
+  };
+}
+
+function coldTable({ starts }: ColdStartReport): FigureTable {
+  const naive = starts.find(({ variant }) => variant === 'naive');
+  return {
+    title: 'Cold start: process to first answer, under aws-lambda-ric (ms: median, range)',
+    columns: ['function', 'starts', 'total', 'of naive', 'init', 'RSS MiB'],
+    rows: starts.map(({ variant, totalMs, initMs, rssMiB }) => [
+      variant,
+      String(totalMs.count),
+      formatSummary(totalMs),
+      formatRatio(totalMs.median, naive?.totalMs.median),
+      formatSummary(initMs),
+      rssMiB === undefined ? '-' : formatSummary(rssMiB),
+    ]),
+  };
+}
+
+function phasesTable({ phasesMs }: ColdStartReport): FigureTable {
+  return {
+    title: 'Phases of the package’s cold start (ms, median of traced starts)',
+    columns: ['phase', 'ms'],
+    rows: COLD_PHASES.map((phase) => [phase, formatFigure(phasesMs[phase])]),
+  };
+}
+
+/** One table for each concurrency; the first server is the one that the others are compared with. */
+function loadTables(results: readonly ThroughputResult[]): readonly FigureTable[] {
+  const levels = results[0]?.levels ?? [];
+  return levels.map(({ concurrency, requestsPerSecond: ours }, level) => ({
+    title: `Servers with the same int8 weights, ${concurrency} ${concurrency === 1 ? 'connection' : 'connections'} kept busy (median, range of the rounds)`,
+    columns: ['server', 'requests/s', 'ours is', 'p50 ms', 'p99 ms'],
+    rows: results.flatMap(({ name, side, levels }) => {
+      const reached = levels[level];
+      if (reached === undefined) return [];
+      const ratio = side === 'ours' ? '-' : formatRatio(ours.median, reached.requestsPerSecond.median);
+      const { requestsPerSecond, p50Ms, p99Ms } = reached;
+      return [[name, formatSummary(requestsPerSecond), ratio, formatSummary(p50Ms), formatSummary(p99Ms)]];
+    }),
+  }));
+}
+
+function serversTable(results: readonly ThroughputResult[]): FigureTable {
+  return {
+    title: 'Memory after the heaviest load (MiB), and mean cosine with the fp32 reference',
+    columns: ['server', 'RSS', 'PSS', 'cosine'],
+    rows: results.map(({ name, answers, rssMiB, pssMiB }) => [
+      name,
+      formatFigure(rssMiB ?? Number.NaN),
+      formatFigure(pssMiB ?? Number.NaN),
+      answers.meanCosine.toFixed(4),
+    ]),
+    notes: ['RSS counts pages that processes share once for each of them, PSS splits them.'],
+  };
+}
+
+function nameOf({ items, encodingFormat }: OverheadResult): string {
+  return `${items} ${items === 1 ? 'text' : 'texts'}, ${encodingFormat}`;
+}
