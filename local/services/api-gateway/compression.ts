@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { errorCode } from '../../error-code.ts';
 import { type GatewayAnswer, headerOf } from './exchange.ts';
 import { GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
 
@@ -22,7 +23,7 @@ export async function decompressRequest(body: Buffer, contentEncoding: string): 
   try {
     return await CODINGS[coding].decompress(body, { maxOutputLength: MAX_BODY_BYTES });
   } catch (cause) {
-    const tooLarge = cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE';
+    const tooLarge = errorCode(cause) === 'ERR_BUFFER_TOO_LARGE';
     throw new GatewayError(tooLarge ? 'REQUEST_TOO_LARGE' : 'BAD_REQUEST_BODY', undefined, { cause });
   }
 }

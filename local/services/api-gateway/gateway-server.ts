@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
+import { errorCode } from '../../error-code.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
@@ -83,8 +84,7 @@ export class GatewayServer {
     try {
       this.#url = await this.#server.listen({ port, host: '127.0.0.1' });
     } catch (cause) {
-      const inUse = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
-      if (!inUse) throw cause;
+      if (errorCode(cause) !== 'EADDRINUSE') throw cause;
       throw new AppError(
         'LOCAL_START',
         `port ${port} is in use; stop what uses it, or choose another: PORT=3001 npm start`,
@@ -197,7 +197,7 @@ function headerLines(raw: readonly string[]): HeaderLines {
 
 function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
-  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
   if (status === 413) return new GatewayError('REQUEST_TOO_LARGE', undefined, { cause: error });
   const isClients = typeof status === 'number' && status >= 400 && status < 500;
   return new GatewayError(isClients ? 'BAD_REQUEST_BODY' : 'INTEGRATION_FAILURE', undefined, { cause: error });

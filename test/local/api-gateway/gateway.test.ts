@@ -394,6 +394,12 @@ describe('the gateway, where the template does not say otherwise', () => {
     ]);
   });
 
+  it('refuses a body that decompresses to more than ten mebibytes', async () => {
+    const body = gzipSync(Buffer.alloc(10_485_761));
+    const answer = await call('/open', { method: 'POST', headers: { 'content-encoding': 'gzip' }, body });
+    expect(answer.status).toBe(413);
+  });
+
   it('names the request in every answer', async () => {
     for (const path of ['/open', '/nothing', '/mock']) {
       const { headers } = await call(path);
