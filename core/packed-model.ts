@@ -22,7 +22,7 @@ const packedVersionSchema = objectOf({
 
 /**
  * `model.json` of a packed model: the folder that a function's package carries.
- * Beside it lie the `.ort` files and, for models of text, the tokenizer under {@link PACKED_TOKENIZER}.
+ * Beside it lie the `.ort` files and, for models of text, the tokenizer under `PACKED_TOKENIZER`.
  */
 export const packedModelSchema = objectOf({
   manifest: manifestSchema,
@@ -37,12 +37,6 @@ export interface PackedModel {
 
 /** One version of a packed model. */
 export type PackedVersion = v.InferOutput<typeof packedVersionSchema>;
-
-/** Name of the description inside a packed model. */
-export const PACKED_DESCRIPTION = 'model.json';
-
-/** Name of the tokenizer inside a packed model. */
-export const PACKED_TOKENIZER = 'tokenizer.json';
 
 /**
  * Reads a parsed `model.json`.

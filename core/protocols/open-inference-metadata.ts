@@ -1,8 +1,8 @@
 import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../embedding-model.ts';
 import { AppError } from '../errors.ts';
-import { trafficOf } from '../manifest.ts';
 import type { PackedModel } from '../packed-model.ts';
 import type { TensorDescription } from '../tensor.ts';
+import { trafficOf } from '../traffic.ts';
 
 /** What `GET /v2` answers (Open Inference Protocol v2, "Server Metadata"). */
 export interface ServerMetadata {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { trafficOf } from '../../core/manifest.ts';
-import { PACKED_DESCRIPTION, PACKED_TOKENIZER, type PackedModel, parsePackedModel } from '../../core/packed-model.ts';
+import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../core/packed-files.ts';
+import type { PackedModel } from '../../core/packed-model.ts';
 import type { Clock, ResultCache, TextTokenizer } from '../../core/ports.ts';
 import type { ServeModelEnvironment } from '../../core/serve-model-environment.ts';
+import { trafficOf } from '../../core/traffic.ts';
 import { CircuitBreaker } from '../shared/circuit-breaker.ts';
 import { DeferredResultCache } from '../shared/deferred-result-cache.ts';
 import { type CacheFailure, failOpen } from '../shared/fail-open-result-cache.ts';
@@ -52,11 +53,11 @@ export interface OpenDepsOptions {
  * Opens all that a request needs: the packed model, the sessions of the versions with traffic, the tokenizer, the
  * caches. The AWS SDK is loaded behind the first answer, for it takes longer than all the rest.
  *
- * @throws AppError `MANIFEST_INVALID` or `ONNX_INVALID` when the packed model cannot be used.
+ * @throws AppError `ONNX_INVALID` when the packed model cannot be used.
  */
 export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps> {
   const { environment, memoryMiB, modelFolder, isProvisioned } = options;
-  const packed = parsePackedModel(readJson(join(modelFolder, PACKED_DESCRIPTION)), PACKED_DESCRIPTION);
+  const packed = readPackedModel(modelFolder);
   const threads = threadsFor(memoryMiB);
   const versions = new ModelVersions(packed, (declared) =>
     openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads }),
@@ -80,6 +81,14 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
   await warmUp(deps, servedVersions(packed));
   if (isProvisioned) await table?.open();
   return deps;
+}
+
+/**
+ * The description was checked when the model was packed, and is deployed in one piece with this code: checking it again
+ * would cost every cold start the schema library.
+ */
+function readPackedModel(modelFolder: string): PackedModel {
+  return readJson(join(modelFolder, PACKED_DESCRIPTION)) as PackedModel;
 }
 
 function servedVersions({ manifest }: PackedModel): string[] {

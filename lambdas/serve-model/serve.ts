@@ -5,8 +5,6 @@ import { findRoute, modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
 import { success } from './answer.ts';
 import { openCall, type ServeDeps, type ServeEvent } from './call.ts';
 import { serveEmbeddings } from './serve-embeddings.ts';
-import { serveInfer } from './serve-infer.ts';
-import { servePredict } from './serve-predict.ts';
 
 /** Finds what answers each request of one model: a function of the event. */
 export function createServe(deps: ServeDeps): (event: ServeEvent) => Promise<APIGatewayProxyResult> {
@@ -31,9 +29,9 @@ async function answerOf(
     case 'embeddings':
       return serveEmbeddings(event, deps);
     case 'predict':
-      return servePredict(event, deps);
+      return (await import('./serve-predict.ts')).servePredict(event, deps);
     case 'infer':
-      return serveInfer(event, deps);
+      return (await import('./serve-infer.ts')).serveInfer(event, deps);
     case 'model-ready':
       await openCall(event, deps);
       return JSON.stringify(modelReady(deps.packed.manifest.id));
