@@ -36,7 +36,7 @@ async function start(options: StartOptions): Promise<void> {
   const maxEnvironments = readMaxEnvironments(process.env['TENSORGATE_MAX_ENVIRONMENTS']);
   const stopped = stopSignal();
   if (options.app === undefined) checkBundle();
-  const assembly = options.app ?? (await synthesize(options.stage, 'cdk.out'));
+  const assembly = options.app ?? (await synthesizeHere(options.stage));
   if (stopped.requested) return;
   // Loaded only now: the other commands need neither the time that it takes nor the packages.
   const { startLocal, renderBanner, renderRequestLine } = await loadLocalMode();
@@ -50,6 +50,13 @@ async function start(options: StartOptions): Promise<void> {
   if (!stopped.requested) process.stdout.write(renderBanner(stack));
   await stopped.promise;
   await stopQuietly(stack);
+}
+
+async function synthesizeHere(stage: string): Promise<string> {
+  const folders = { projectDirectory: process.cwd(), outputDirectory: 'cdk.out' };
+  const { assembly, words } = await synthesize(stage, folders);
+  if (words !== '') process.stdout.write(`${words}\n`);
+  return assembly;
 }
 
 async function loadLocalMode() {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
-import { delimiter, dirname } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../core/errors.ts';
 
@@ -10,25 +10,41 @@ const cdkJsonSchema = v.object({
   context: v.optional(v.record(v.string(), v.unknown()), {}),
 });
 
+/** Where an app is and where its assembly goes. */
+export interface SynthesisFolders {
+  /** Folder of `cdk.json`. */
+  readonly projectDirectory: string;
+  /** Folder for the assembly, relative to the project's; what it holds is replaced. */
+  readonly outputDirectory: string;
+}
+
+/** What came of a synthesis. */
+export interface Synthesis {
+  /** Absolute folder of the assembly. */
+  readonly assembly: string;
+  /** What the app printed. */
+  readonly words: string;
+}
+
 /**
- * Synthesizes the CDK app in the current directory, as `cdk.json` says, without the CDK command: no network, no account.
+ * Synthesizes a CDK app as its `cdk.json` says, but without the CDK command: no network, no account.
  *
  * @param stage - Value of the context key `stage`.
- * @param directory - Folder to write the assembly to.
- * @returns The folder.
  * @throws AppError `LOCAL_START` when there is no app, or with the app's own words when it fails.
  */
-export async function synthesize(stage: string, directory: string): Promise<string> {
-  const { app, context } = await readCdkJson();
-  await rm(directory, { recursive: true, force: true });
+export async function synthesize(stage: string, folders: SynthesisFolders): Promise<Synthesis> {
+  const { app, context } = await readCdkJson(folders.projectDirectory);
+  const assembly = resolve(folders.projectDirectory, folders.outputDirectory);
+  await rm(assembly, { recursive: true, force: true });
   const child = spawn(app, {
     shell: true,
+    cwd: folders.projectDirectory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       // The app says `node`: this very Node, whatever the machine has.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
-      CDK_OUTDIR: directory,
+      CDK_OUTDIR: assembly,
       CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage }),
       // The rules of CloudFormation take more than half of the time; `npm run synth` and the tests apply them.
       CDK_VALIDATION: 'false',
@@ -40,18 +56,15 @@ export async function synthesize(stage: string, directory: string): Promise<stri
   const [code] = (await once(child, 'close')) as [number | null];
   const words = Buffer.concat(said).toString().trim();
   if (code !== 0) throw new AppError('LOCAL_START', `the app does not synthesize (${app}):\n${words}`);
-  if (words !== '') process.stdout.write(`${words}\n`);
-  return directory;
+  return { assembly, words };
 }
 
-async function readCdkJson(): Promise<v.InferOutput<typeof cdkJsonSchema>> {
+async function readCdkJson(directory: string): Promise<v.InferOutput<typeof cdkJsonSchema>> {
   let text: string;
   try {
-    text = await readFile('cdk.json', 'utf8');
+    text = await readFile(join(directory, 'cdk.json'), 'utf8');
   } catch (cause) {
-    throw new AppError('LOCAL_START', `no cdk.json in ${process.cwd()}; run this in the folder of the CDK app`, {
-      cause,
-    });
+    throw new AppError('LOCAL_START', `no cdk.json in ${directory}; run this in the folder of the CDK app`, { cause });
   }
   try {
     return v.parse(cdkJsonSchema, JSON.parse(text));

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from './fixture-app.ts';
+
+const COMMAND = resolve('bin/tensorgate.ts');
+
+const APP = {
+  functions: {
+    Fn: {
+      code: `export const handler = async (event) => {
+        if (event.path === '/hang') await new Promise((r) => setTimeout(r, 9000));
+        return { statusCode: 200, body: String(process.pid) };
+      };`,
+    },
+  },
+  methods: { 'GET /pid': lambdaMethod('Fn'), 'GET /hang': lambdaMethod('Fn') },
+};
+
+let folder: string;
+const started: ChildProcess[] = [];
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+
+afterEach(async () => {
+  for (const child of started.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+  await removeFolder(folder);
+});
+
+interface Run {
+  readonly child: ChildProcess;
+  /** Everything printed so far. */
+  output(): string;
+  /** Waits until something is printed. */
+  printed(text: string): Promise<void>;
+  /** Waits for the end. */
+  readonly ended: Promise<number | null>;
+}
+
+function run(args: readonly string[], variables: Record<string, string> = {}): Run {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [COMMAND, 'start', ...args], {
+    cwd: folder,
+    env: { PATH, HOME, NO_COLOR: '1', PORT: '0', ...variables },
+  });
+  started.push(child);
+  let text = '';
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk;
+      for (const look of waiting) look();
+    });
+  }
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  const printed = async (wanted: string): Promise<void> => {
+    const { promise, resolve: found, reject } = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (text.includes(wanted)) found();
+    };
+    waiting.add(look);
+    void ended.then(() => reject(new Error(`ended without printing ${wanted}:\n${text}`)));
+    look();
+    await promise;
+    waiting.delete(look);
+  };
+  return { child, ended, output: () => text, printed };
+}
+
+async function startFixture(): Promise<Run & { url: string }> {
+  const running = run(['--app', await writeFixtureApp(folder, APP)]);
+  await running.printed('Ctrl-C stops everything');
+  const { url } = JSON.parse(await readFile(join(folder, '.tensorgate/local.json'), 'utf8'));
+  return { ...running, url };
+}
+
+/** Waits until a process is gone. */
+async function gone(pid: number): Promise<boolean> {
+  const limit = Date.now() + 5000;
+  while (Date.now() < limit) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return true;
+    }
+    await new Promise((next) => setImmediate(next));
+  }
+  return false;
+}
+
+describe('tensorgate start', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends with everything it started on %s', async (signal) => {
+    const { child, ended, url, output } = await startFixture();
+    const pid = Number(await (await fetch(`${url}/pid`)).text());
+    child.kill(signal);
+    expect(await ended).toBe(0);
+    expect(await gone(pid)).toBe(true);
+    expect(await readdir(join(folder, '.tensorgate'))).not.toContain('local.json');
+    expect(output()).toMatch(/\d\d:\d\d:\d\d {2}GET {3}\/pid {2}200 {2}\d+ ms {2}cold\n/);
+  });
+
+  it('leaves no environment behind when it is killed itself, not even a busy one', async () => {
+    const { child, ended, url } = await startFixture();
+    const pid = Number(await (await fetch(`${url}/pid`)).text());
+    const hanging = fetch(`${url}/hang`).catch(() => undefined);
+    child.kill('SIGKILL');
+    await ended;
+    await hanging;
+    expect(await gone(pid)).toBe(true);
+  });
+
+  it('fails with LOCAL_START when the port is taken, and says what to do', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const { port } = blocker.address() as { port: number };
+    const { ended, output } = run(['--app', await writeFixtureApp(folder, APP)], { PORT: String(port) });
+    expect(await ended).toBe(1);
+    blocker.close();
+    expect(output()).toBe(
+      `LOCAL_START: port ${port} is in use; stop what uses it, or choose another: PORT=3001 npm start\n`,
+    );
+  });
+
+  it.each([
+    ['the port is no port', ['--port', 'many'], {}, /the port must be a whole number from 0 to 65535, got "many"/],
+    [
+      'the number of environments is none',
+      [],
+      { TENSORGATE_MAX_ENVIRONMENTS: '0' },
+      /TENSORGATE_MAX_ENVIRONMENTS must be/,
+    ],
+  ])('fails with LOCAL_START when %s', async (_, args, variables, message) => {
+    const { ended, output } = run(args, variables);
+    expect(await ended).toBe(1);
+    expect(output()).toMatch(/^LOCAL_START: /);
+    expect(output()).toMatch(message);
+  });
+
+  it('fails with TEMPLATE_INVALID when there is nothing to run', async () => {
+    const { ended, output } = run(['--app', 'nowhere']);
+    expect(await ended).toBe(1);
+    expect(output()).toMatch(/^TEMPLATE_INVALID: .*nowhere\/manifest\.json cannot be read/);
+  });
+});
