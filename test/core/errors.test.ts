@@ -23,9 +23,9 @@ describe('docs/errors.md', () => {
     expect(row?.retryable).toBe(retryable ? 'yes' : 'no');
   });
 
-  it.each(CODES)('has the anchor that problem documents of %s point to', (code) => {
-    const { hash } = new URL(problemType(code));
-    expect(DOCUMENTED.find((documented) => documented.code === code)?.anchor).toBe(hash.slice(1));
+  it.each(CODES)('has an anchor that is the code of %s in lower case, and a name for its type', (code) => {
+    expect(DOCUMENTED.find((documented) => documented.code === code)?.anchor).toBe(code.toLowerCase());
+    expect(new URL(problemType(code)).pathname).toBe(`tensorgate:error:${code.toLowerCase().replaceAll('_', '-')}`);
   });
 });
 

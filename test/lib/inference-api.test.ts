@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Match } from 'aws-cdk-lib/assertions';
-import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
 import { modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
 import { InferenceApi } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
@@ -230,7 +230,7 @@ describe('gateway responses', () => {
     const code = problem['code'] as ErrorCode;
     expect(Object.keys(ERRORS)).toContain(code);
     expect(problem).toEqual({
-      type: expect.stringContaining(code.toLowerCase()),
+      type: problemType(code),
       title: ERRORS[code].title,
       status: ERRORS[code].status,
       detail: expect.any(String),
