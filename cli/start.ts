@@ -59,13 +59,21 @@ async function synthesizeHere(stage: string): Promise<string> {
   return assembly;
 }
 
+/** Local mode's packages are not among those that the published package brings along. */
 async function loadLocalMode() {
-  const [start, banner, requestLine] = await Promise.all([
-    import('../local/start.ts'),
-    import('../local/terminal/banner.ts'),
-    import('../local/terminal/request-line.ts'),
-  ]);
-  return { ...start, ...banner, ...requestLine };
+  try {
+    const [start, banner, requestLine] = await Promise.all([
+      import('../local/start.ts'),
+      import('../local/terminal/banner.ts'),
+      import('../local/terminal/request-line.ts'),
+    ]);
+    return { ...start, ...banner, ...requestLine };
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
+    if (!missing) throw cause;
+    const message = `a package that local mode needs is not installed (${cause.message}); run npm ci in a checkout of tensorgate`;
+    throw new AppError('LOCAL_START', message, { cause });
+  }
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM; the second ends the process at once, and with it its children. */
