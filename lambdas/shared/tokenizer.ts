@@ -9,6 +9,17 @@ interface Vocabulary {
   readonly vocab: string[];
 }
 
+/** A step of a tokenizer's normalization, as `tokenizer.json` writes it. */
+interface Normalizer {
+  readonly type?: unknown;
+  readonly lowercase?: unknown;
+  readonly normalizers?: readonly Normalizer[];
+}
+
+interface Definition {
+  readonly normalizer?: Normalizer | null;
+}
+
 /** Any text that has tokens of its own will do: what surrounds them is the same for every text. */
 const PROBE = 'a';
 
@@ -24,13 +35,14 @@ const PROBE = 'a';
 export function openTokenizer(definition: unknown): TextTokenizer {
   const tokenizer = construct(definition);
   const { before, after } = specialTokens(tokenizer);
+  const prepare = lowercases((definition as Definition).normalizer) ? lowercaseSigma : (text: string) => text;
   const isWrapped = (ids: readonly number[]) =>
     ids.length >= before.length + after.length &&
     before.every((id, index) => ids[index] === id) &&
     after.every((id, index) => ids[ids.length - after.length + index] === id);
   return {
     vocabularySize: tokenizer.model?.vocab.length ?? 0,
-    encode: (text) => tokenizer.encode(text).ids,
+    encode: (text) => tokenizer.encode(prepare(text)).ids,
     wrap: (ids) => (isWrapped(ids) ? ids : [...before, ...ids, ...after]),
     truncate: (ids, maxTokens) =>
       ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - after.length), ...after],
@@ -72,4 +84,18 @@ function specialTokens(tokenizer: Tokenizer): { before: number[]; after: number[
     }
   }
   return { before: [], after: [] };
+}
+
+function lowercases(normalizer: Normalizer | null | undefined): boolean {
+  if (normalizer === null || normalizer === undefined) return false;
+  const { type, lowercase, normalizers } = normalizer;
+  return type === 'Lowercase' || lowercase === true || (normalizers?.some(lowercases) ?? false);
+}
+
+/**
+ * The reference lowercases letter by letter, so that a capital sigma always becomes σ; JavaScript knows that a word ends
+ * in ς (Unicode Standard, Final_Sigma).
+ */
+function lowercaseSigma(text: string): string {
+  return text.includes('Σ') ? text.replaceAll('Σ', 'σ') : text;
 }

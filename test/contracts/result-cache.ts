@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import type { CachedResult, Clock, ResultCache } from '../../core/ports.ts';
+
+/** A clock that stands still until the test moves it. */
+export interface TestClock extends Clock {
+  nowMs: number;
+}
+
+/** What the suite opens: a cache that is empty, with a time to live of {@link TTL_SECONDS}. */
+export type OpenResultCache = (clock: TestClock) => Promise<ResultCache>;
+
+/** Time to live of the caches under test. */
+export const TTL_SECONDS = 60;
+
+const START_MS = 1_700_000_000_000;
+
+/** A clock for a cache under test. */
+export function testClock(): TestClock {
+  const clock = { nowMs: START_MS, now: () => clock.nowMs };
+  return clock;
+}
+
+/** A result that was computed at some time. */
+export function resultOf(bytes: readonly number[], createdAtMs = START_MS): CachedResult {
+  return { value: Uint8Array.from(bytes), createdAtMs };
+}
+
+function bytesOf(result: CachedResult | undefined): number[] | undefined {
+  return result === undefined ? undefined : [...result.value];
+}
+
+/** Behaviour that every results cache must show; run once for each implementation. */
+export function describeResultCache(name: string, open: OpenResultCache): void {
+  describe(`ResultCache: ${name}`, () => {
+    it('finds what was put, with its bytes and the time it was computed', async () => {
+      const cache = await open(testClock());
+      await cache.put(new Map([['a', resultOf([1, 2, 255])]]));
+      const found = await cache.get(['a']);
+      expect(bytesOf(found.get('a'))).toEqual([1, 2, 255]);
+      expect(found.get('a')?.createdAtMs).toBe(START_MS);
+    });
+
+    it('leaves out what it does not hold', async () => {
+      const cache = await open(testClock());
+      await cache.put(new Map([['a', resultOf([1])]]));
+      expect([...(await cache.get(['b', 'a', 'c'])).keys()]).toEqual(['a']);
+    });
+
+    it('keeps the later of two results with one fingerprint', async () => {
+      const cache = await open(testClock());
+      await cache.put(new Map([['a', resultOf([1])]]));
+      await cache.put(new Map([['a', resultOf([2])]]));
+      expect(bytesOf((await cache.get(['a'])).get('a'))).toEqual([2]);
+    });
+
+    it('forgets a result once its time to live has passed, counted from when it was computed', async () => {
+      const clock = testClock();
+      const cache = await open(clock);
+      await cache.put(new Map([['a', resultOf([1])]]));
+      clock.nowMs = START_MS + TTL_SECONDS * 1000 - 1;
+      expect((await cache.get(['a'])).size).toBe(1);
+      clock.nowMs = START_MS + TTL_SECONDS * 1000;
+      expect((await cache.get(['a'])).size).toBe(0);
+    });
+
+    it('holds more results than one request to a service may carry', async () => {
+      const cache = await open(testClock());
+      const results = new Map(
+        Array.from({ length: 230 }, (_, index) => [`key-${index}`, resultOf([index & 0xff, index >> 8])] as const),
+      );
+      await cache.put(results);
+      const found = await cache.get([...results.keys()]);
+      expect(found.size).toBe(230);
+      expect(bytesOf(found.get('key-229'))).toEqual([229, 0]);
+    });
+
+    it('takes no results and no fingerprints', async () => {
+      const cache = await open(testClock());
+      await cache.put(new Map());
+      expect((await cache.get([])).size).toBe(0);
+    });
+  });
+}
