@@ -2,10 +2,10 @@ import * as v from 'valibot';
 import type { JsonObject } from './json.ts';
 import { cfnBoolean, cfnNumber, cfnTexts } from './properties.ts';
 
-/** Properties of one type of resource that local mode acts on. */
+/** Rate and burst of a throttle, either of them perhaps not set. */
 export const throttleSchema = v.object({ RateLimit: v.optional(cfnNumber), BurstLimit: v.optional(cfnNumber) });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::RestApi`. */
 export const restApiSchema = v.object({
   Name: v.optional(v.string(), 'api'),
   BinaryMediaTypes: v.optional(v.array(v.string()), []),
@@ -13,10 +13,10 @@ export const restApiSchema = v.object({
   ApiKeySourceType: v.optional(v.literal('HEADER', 'must be HEADER: local mode reads keys from x-api-key'), 'HEADER'),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::Resource`. */
 export const resourceSchema = v.object({ RestApiId: v.string(), ParentId: v.string(), PathPart: v.string() });
 
-/** Properties of one type of resource that local mode acts on. */
+/** How a mock integration answers with one status. */
 export const integrationResponseSchema = v.object({
   StatusCode: v.string(),
   SelectionPattern: v.optional(v.string()),
@@ -24,7 +24,7 @@ export const integrationResponseSchema = v.object({
   ResponseTemplates: v.optional(cfnTexts, {}),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** The integration of a method; types and features that local mode cannot run are errors. */
 export const integrationSchema = v.object({
   Type: v.picklist(['AWS_PROXY', 'MOCK'], 'must be AWS_PROXY or MOCK, local mode runs no others'),
   Uri: v.optional(v.string()),
@@ -38,7 +38,7 @@ export const integrationSchema = v.object({
   ),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::Method`. */
 export const methodSchema = v.object({
   RestApiId: v.string(),
   ResourceId: v.string(),
@@ -51,20 +51,20 @@ export const methodSchema = v.object({
   RequestValidatorId: v.optional(v.string()),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::Model`. */
 export const modelSchema = v.object({
   RestApiId: v.string(),
   Schema: v.custom<JsonObject>((value) => typeof value === 'object'),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::RequestValidator`. */
 export const validatorSchema = v.object({
   RestApiId: v.string(),
   ValidateRequestBody: v.optional(cfnBoolean, false),
   ValidateRequestParameters: v.optional(cfnBoolean, false),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::GatewayResponse`. */
 export const gatewayResponseSchema = v.object({
   RestApiId: v.string(),
   ResponseType: v.string(),
@@ -73,7 +73,7 @@ export const gatewayResponseSchema = v.object({
   ResponseTemplates: v.optional(cfnTexts, {}),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::Stage`. */
 export const stageSchema = v.object({
   RestApiId: v.string(),
   StageName: v.string(),
@@ -92,14 +92,14 @@ export const stageSchema = v.object({
   ),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::ApiKey`. */
 export const apiKeySchema = v.object({
   Name: v.optional(v.string()),
   Value: v.optional(v.string()),
   Enabled: v.optional(cfnBoolean, false),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::UsagePlan`. */
 export const usagePlanSchema = v.object({
   UsagePlanName: v.optional(v.string()),
   Throttle: v.optional(throttleSchema),
@@ -118,5 +118,5 @@ export const usagePlanSchema = v.object({
   ),
 });
 
-/** Properties of one type of resource that local mode acts on. */
+/** What local mode acts on of `AWS::ApiGateway::UsagePlanKey`. */
 export const usagePlanKeySchema = v.object({ KeyId: v.string(), UsagePlanId: v.string() });

@@ -91,9 +91,13 @@ export class LambdaHost {
     for (const pool of this.#pools()) await pool.warmUp(PROVISIONED_INIT_LIMIT_MS);
   }
 
-  /** Ends environments that nothing has used for ten minutes. */
-  async reapIdle(): Promise<void> {
-    await Promise.all(this.#pools().map((pool) => pool.reapIdle(IDLE_LIMIT_MS)));
+  /**
+   * Ends environments that were started on demand and have been idle since.
+   *
+   * @param idleMs - For how long. Defaults to ten minutes.
+   */
+  async reapIdle(idleMs = IDLE_LIMIT_MS): Promise<void> {
+    await Promise.all(this.#pools().map((pool) => pool.reapIdle(idleMs)));
   }
 
   /** Invokes a function and waits for its answer. */

@@ -15,11 +15,6 @@ export class Slots {
     this.#total = total;
   }
 
-  /** How many wait for a slot. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   /**
    * Takes a slot, waiting for one if need be. Each slot taken must be given back by {@link release}.
    *

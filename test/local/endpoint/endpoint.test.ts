@@ -90,11 +90,15 @@ beforeAll(async () => {
           { Effect: 'Deny', Action: 'dynamodb:Delete*', Resource: '*' },
         ],
       },
+      Closed: {
+        code: 'export const handler = () => 1;',
+        properties: { ReservedConcurrentExecutions: 0 },
+      },
       Callee: {
         code: 'export const handler = (event) => { if (event.fail) throw new Error("no"); return { got: event }; };',
       },
     },
-    methods: { 'GET /': lambdaMethod('Callee') },
+    methods: { 'GET /': lambdaMethod('Callee'), 'GET /closed': lambdaMethod('Closed') },
     resources: {
       Results: { Type: 'AWS::DynamoDB::Table', Properties: { TableName: 'results', ...table } },
       Others: { Type: 'AWS::DynamoDB::GlobalTable', Properties: { TableName: 'others', Replicas: [], ...table } },
@@ -246,9 +250,22 @@ describe('Lambda over the SDK', () => {
   it.each([
     ['ResourceNotFoundException', 'nobody', '{}'],
     ['InvalidRequestContentException', 'callee', '{'],
+    ['RequestTooLargeException', 'callee', JSON.stringify('x'.repeat(6_300_000))],
   ])('fails with %s when it has to', async (name, functionName, payload) => {
     const call = lambda.send(new InvokeCommand({ FunctionName: functionName, Payload: payload }));
     await expect(call).rejects.toMatchObject({ name });
+  });
+});
+
+describe('a function without concurrency', () => {
+  it('is throttled over the SDK, and a faulty set-up to API Gateway', async () => {
+    const once = new LambdaClient({ endpoint: stack.endpointUrl, region: 'us-east-1', credentials, maxAttempts: 1 });
+    await expect(once.send(new InvokeCommand({ FunctionName: 'closed', Payload: '{}' }))).rejects.toMatchObject({
+      name: 'TooManyRequestsException',
+      Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
+    });
+    once.destroy();
+    expect((await fetch(`${stack.url}/closed`)).status).toBe(500);
   });
 });
 

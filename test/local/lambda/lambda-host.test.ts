@@ -273,6 +273,22 @@ describe('LambdaHost', () => {
     });
   });
 
+  it('ends environments that are idle for long, but not provisioned ones', async () => {
+    const plan = await makePlan('obedient', OBEDIENT, {
+      qualifiers: { $LATEST: '$LATEST', '1': '1' },
+      provisioned: { '1': 1 },
+    });
+    const running = open([plan], { maxEnvironments: 2 });
+    await running.warmUp();
+    await running.invoke({ functionName: 'obedient', payload: '{}' });
+    await running.reapIdle();
+    expect(running.pids).toHaveLength(2);
+    await running.reapIdle(0);
+    expect(running.pids).toHaveLength(1);
+    expect((await running.invoke({ functionName: 'obedient', payload: '{}' })).coldStart).toBe(true);
+    expect((await running.invoke({ functionName: 'obedient:1', payload: '{}' })).coldStart).toBe(false);
+  });
+
   it('keeps provisioned environments warm, and replaces those that are lost', async () => {
     const plan = await makePlan('warm', OBEDIENT, {
       qualifiers: { $LATEST: '$LATEST', '1': '1', live: '1' },
