@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
@@ -15,6 +15,8 @@ export interface TestServer {
   readonly client: DynamoDBClientConfig & { readonly endpoint: string };
   /** Operations asked for so far. */
   readonly operations: string[];
+  /** Waits until an operation has been answered, from now on. */
+  seen(operation: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,6 +26,7 @@ export type Answer = (operation: string, input: Wire, response: ServerResponse) 
 /** Starts a server that speaks the wire protocol of AWS's JSON services. */
 export async function startServer(answer: Answer): Promise<TestServer> {
   const operations: string[] = [];
+  const answered = new EventEmitter();
   const server = createServer(async (request, response) => {
     const operation =
       String(request.headers['x-amz-target'] ?? request.url)
@@ -31,6 +34,7 @@ export async function startServer(answer: Answer): Promise<TestServer> {
         .at(-1) ?? '';
     operations.push(operation);
     await answer(operation, await readJson(request), response);
+    answered.emit(operation);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -38,6 +42,9 @@ export async function startServer(answer: Answer): Promise<TestServer> {
   return {
     client: clientFor(`http://127.0.0.1:${port}`),
     operations,
+    seen: async (operation) => {
+      await once(answered, operation);
+    },
     close: async () => {
       server.closeAllConnections();
       server.close();

@@ -1,0 +1,218 @@
+import { describe, expect, it } from '@jest/globals';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { postEvent } from '../events.ts';
+import { bodyOf, serveInMemory, textModel, WIDTH } from './memory-deps.ts';
+
+const ROUTE = '/v1/embeddings';
+
+function vectorsOf(body: Record<string, unknown>): number[][] {
+  return (body['data'] as { readonly embedding: number[] }[]).map(({ embedding }) => embedding);
+}
+
+describe('POST /v1/embeddings', () => {
+  it('answers one vector of length one for each input, in their order', async () => {
+    const { send } = serveInMemory();
+    const body = bodyOf(await send(postEvent(ROUTE, { model: 'words', input: ['one', 'three words here', 'one'] })));
+    const vectors = vectorsOf(body);
+    expect(vectors).toHaveLength(3);
+    expect(vectors[0]).toEqual(vectors[2]);
+    expect(vectors[0]).not.toEqual(vectors[1]);
+    for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+    expect(body['usage']).toEqual({ prompt_tokens: 11, total_tokens: 11 });
+  });
+
+  it('gives the same bits alone, among others and as base64', async () => {
+    const { send } = serveInMemory({ table: null });
+    const alone = vectorsOf(bodyOf(await send(postEvent(ROUTE, { model: 'words', input: 'a bc def' }))))[0] ?? [];
+    const among = vectorsOf(
+      bodyOf(await send(postEvent(ROUTE, { model: 'words', input: ['x', 'a bc def', 'long er text is here'] }))),
+    );
+    const coded = bodyOf(
+      await send(postEvent(ROUTE, { model: 'words', input: 'a bc def', encoding_format: 'base64' })),
+    );
+    const [{ embedding } = { embedding: '' }] = coded['data'] as { embedding: string }[];
+    const bytes = new Uint8Array(Buffer.from(embedding, 'base64'));
+    expect(among[1]).toEqual(alone);
+    expect([...new Float32Array(bytes.buffer)]).toEqual(Array.from(alone, Math.fround));
+  });
+
+  it('gives a text and its token ids one vector, computed once', async () => {
+    const { send, encoders } = serveInMemory();
+    const text = await send(postEvent(ROUTE, { model: 'words', input: 'ab cde' }));
+    const ids = await send(postEvent(ROUTE, { model: 'words', input: [5, 6] }));
+    expect(vectorsOf(bodyOf(ids))).toEqual(vectorsOf(bodyOf(text)));
+    expect(ids.headers?.['x-cache']).toBe('HIT');
+    expect(encoders[0]?.shapes).toHaveLength(1);
+  });
+
+  it('cuts vectors to the dimensions asked for, from one kept vector', async () => {
+    const { send } = serveInMemory();
+    await send(postEvent(ROUTE, { model: 'words', input: 'ab cde' }));
+    const answer = await send(postEvent(ROUTE, { model: 'words', input: 'ab cde', dimensions: 2 }));
+    const [vector = []] = vectorsOf(bodyOf(answer));
+    expect(answer.headers?.['x-cache']).toBe('HIT');
+    expect(vector).toHaveLength(2);
+    expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+  });
+
+  it('cuts a text that is too long only when asked to', async () => {
+    const { send } = serveInMemory();
+    const input = 'w '.repeat(30).trim();
+    const refused = await send(postEvent(ROUTE, { model: 'words', input }));
+    expect([refused.statusCode, bodyOf(refused)['code']]).toEqual([400, 'TOO_MANY_TOKENS']);
+    expect(bodyOf(refused)['detail']).toBe(
+      'item 0 has 32 tokens, at most 16 are allowed; set truncate to true to have it cut',
+    );
+    const cut = await send(postEvent(ROUTE, { model: 'words', input, truncate: true }));
+    expect(bodyOf(cut)['usage']).toEqual({ prompt_tokens: 16, total_tokens: 16 });
+  });
+
+  it('runs the model in batches of few padded tokens', async () => {
+    const { send, encoders } = serveInMemory({
+      packed: textModel({ batching: { maxTokens: 12, maxItems: 8 } }),
+      table: null,
+    });
+    await send(postEvent(ROUTE, { model: 'words', input: ['a', 'a b c d e f g h', 'b', 'c d'] }));
+    for (const [items = 0, tokens = 0] of encoders[0]?.shapes ?? []) {
+      expect(items === 1 || items * tokens <= 12).toBe(true);
+    }
+  });
+
+  describe('the results cache', () => {
+    it('answers the second time, and says so', async () => {
+      const { send, clock, encoders } = serveInMemory();
+      const event = () => postEvent(ROUTE, { model: 'words', input: 'hello there' });
+      const first = await send(event());
+      clock.nowMs += 5500;
+      const second = await send(event());
+      expect([first.headers?.['x-cache'], first.headers?.['age']]).toEqual(['MISS', undefined]);
+      expect([second.headers?.['x-cache'], second.headers?.['age']]).toEqual(['HIT', '5']);
+      expect(second.body).toBe(first.body);
+      expect(encoders[0]?.shapes).toHaveLength(1);
+    });
+
+    it('leaves to the model only what it lacks', async () => {
+      const { send, encoders, lines } = serveInMemory();
+      await send(postEvent(ROUTE, { model: 'words', input: 'known' }));
+      const answer = await send(postEvent(ROUTE, { model: 'words', input: ['known', 'new one', 'known', 'new one'] }));
+      expect(answer.headers?.['x-cache']).toBe('PARTIAL');
+      expect(encoders[0]?.shapes).toEqual([
+        [1, 3],
+        [1, 4],
+      ]);
+      expect(lines[1]).toMatchObject({ CacheHitsMemory: 1, CacheMisses: 1, CacheHitsTable: 0, BatchSize: 4 });
+    });
+
+    it.each([
+      ['no-store', 'BYPASS', 'MISS'],
+      ['no-cache', 'BYPASS', 'HIT'],
+      ['max-age=0', 'MISS', 'HIT'],
+    ])('heeds Cache-Control: %s', async (directive, first, afterwards) => {
+      const { send } = serveInMemory();
+      const body = { model: 'words', input: 'some text' };
+      const answer = await send(postEvent(ROUTE, body, { headers: { 'cache-control': directive } }));
+      expect(answer.headers?.['x-cache']).toBe(first);
+      expect((await send(postEvent(ROUTE, body))).headers?.['x-cache']).toBe(afterwards);
+    });
+
+    it('is passed by where the model keeps no results', async () => {
+      const { send } = serveInMemory({ table: null });
+      await send(postEvent(ROUTE, { model: 'words', input: 'x' }));
+      expect((await send(postEvent(ROUTE, { model: 'words', input: 'x' }))).headers?.['x-cache']).toBe('BYPASS');
+    });
+
+    it('keeps the results of versions apart', async () => {
+      const { send, encoders } = serveInMemory();
+      const inputs = [{ name: 'text', datatype: 'BYTES', shape: [1], data: ['x'] }];
+      for (const version of ['1', '2']) {
+        const event = postEvent(
+          '/v2/models/words/versions/{version}/infer',
+          { inputs },
+          { pathParameters: { version } },
+        );
+        expect((await send(event)).headers).toMatchObject({ 'x-cache': 'MISS', 'x-model-version': version });
+      }
+      expect(encoders).toHaveLength(2);
+    });
+
+    it('never keeps what is not finite', async () => {
+      const { send, encoders } = serveInMemory();
+      await send(postEvent(ROUTE, { model: 'words', input: 'warm' }));
+      const [encoder] = encoders;
+      if (encoder !== undefined) encoder.poison = Number.NaN;
+      const bad = await send(postEvent(ROUTE, { model: 'words', input: 'bad' }));
+      expect([bad.statusCode, bodyOf(bad)['code']]).toEqual([500, 'ANSWER_NOT_FINITE']);
+      if (encoder !== undefined) encoder.poison = undefined;
+      expect((await send(postEvent(ROUTE, { model: 'words', input: 'bad' }))).headers?.['x-cache']).toBe('MISS');
+    });
+  });
+
+  describe('with another model', () => {
+    it('hands the event on as it came, and answers what the other function answered', async () => {
+      const handed: [string, APIGatewayProxyEvent][] = [];
+      const answer = { statusCode: 200, headers: { 'x-model-id': 'other' }, body: '{}' };
+      const { send, lines } = serveInMemory({
+        siblings: { other: 'arn:other' },
+        forward: async (target, event) => {
+          handed.push([target, event]);
+          return answer;
+        },
+      });
+      const event = postEvent(ROUTE, { model: 'other', input: 'x' });
+      const original = structuredClone(event);
+      expect(await send(event)).toEqual(answer);
+      expect(handed).toEqual([['arn:other', original]]);
+      expect(lines[0]).toMatchObject({ forwardedTo: 'other', status: 200 });
+    });
+
+    it('fails with MODEL_NOT_FOUND when there is no such model', async () => {
+      const { send } = serveInMemory({ siblings: { other: 'arn:other' } });
+      for (const model of ['toString', 'gpt']) {
+        const answer = await send(postEvent(ROUTE, { model, input: 'x' }));
+        expect([answer.statusCode, bodyOf(answer)['detail']]).toEqual([404, 'model must be one of other, words']);
+      }
+    });
+  });
+
+  it('fails with ANSWER_TOO_LARGE when the platform would not return the answer', async () => {
+    const width = 500_000;
+    const packed = textModel();
+    const wide = {
+      ...packed,
+      versions: Object.fromEntries(
+        Object.entries(packed.versions).map(([name, version]) => [
+          name,
+          { ...version, outputs: [{ name: 'last_hidden_state', datatype: 'FP32' as const, shape: [-1, -1, width] }] },
+        ]),
+      ),
+    };
+    const { send } = serveInMemory({
+      packed: wide,
+      table: null,
+      load: async ({ inputs, outputs }) => ({
+        inputs,
+        outputs,
+        run: async () => ({
+          last_hidden_state: {
+            datatype: 'FP32',
+            shape: [1, 3, width],
+            data: Float32Array.from({ length: 3 * width }, (_, at) => Math.sin(at)),
+          },
+        }),
+      }),
+    });
+    const answer = await send(postEvent(ROUTE, { model: 'words', input: 'x' }));
+    expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([500, 'ANSWER_TOO_LARGE']);
+    expect(bodyOf(answer)['detail']).toMatch(
+      /^the answer takes \d+ bytes, at most 6291556 can be returned; send fewer/,
+    );
+    const coded = await send(postEvent(ROUTE, { model: 'words', input: 'x', encoding_format: 'base64' }));
+    expect(coded.statusCode).toBe(200);
+  });
+
+  it('has vectors of the length that the model declares', async () => {
+    const { send } = serveInMemory();
+    const body = bodyOf(await send(postEvent(ROUTE, { model: 'words', input: 'x' })));
+    expect(vectorsOf(body)[0]).toHaveLength(WIDTH);
+  });
+});

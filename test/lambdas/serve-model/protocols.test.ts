@@ -1,0 +1,189 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseManifest } from '../../../core/manifest.ts';
+import type { PackedModel } from '../../../core/packed-model.ts';
+import type { Predictor } from '../../../core/ports.ts';
+import { getEvent, postEvent } from '../events.ts';
+import { bodyOf, serveInMemory, textModel, WIDTH } from './memory-deps.ts';
+
+describe('a model of texts', () => {
+  const texts = ['one two', 'three'];
+
+  async function vectorsByProtocol() {
+    const { send } = serveInMemory({ table: null });
+    const openAi = bodyOf(await send(postEvent('/v1/embeddings', { model: 'words', input: texts })));
+    const predict = bodyOf(await send(postEvent('/v1/models/words:predict', { instances: texts })));
+    const inputs = [{ name: 'text', datatype: 'BYTES', shape: [2], data: texts }];
+    const infer = bodyOf(await send(postEvent('/v2/models/words/infer', { id: 'mine', inputs })));
+    return { openAi, predict, infer };
+  }
+
+  it('gives the same bits over every protocol', async () => {
+    const { openAi, predict, infer } = await vectorsByProtocol();
+    const vectors = (openAi['data'] as { embedding: number[] }[]).map(({ embedding }) => embedding);
+    expect(predict).toEqual({ predictions: vectors });
+    expect(infer).toEqual({
+      model_name: 'words',
+      model_version: '1',
+      id: 'mine',
+      outputs: [{ name: 'embedding', datatype: 'FP32', shape: [2, WIDTH], data: vectors.flat() }],
+    });
+  });
+
+  it('takes truncate and dimensions as parameters', async () => {
+    const { send } = serveInMemory();
+    const parameters = { truncate: true, dimensions: 2 };
+    const long = 'w '.repeat(30).trim();
+    const predict = bodyOf(
+      await send(postEvent('/v1/models/words:predict', { instances: [{ text: long }], parameters })),
+    );
+    expect((predict['predictions'] as number[][])[0]).toHaveLength(2);
+    const inputs = [{ name: 'text', datatype: 'BYTES', shape: [1], data: [long] }];
+    const infer = bodyOf(await send(postEvent('/v2/models/words/infer', { inputs, parameters })));
+    expect((infer['outputs'] as { shape: number[] }[])[0]?.shape).toEqual([1, 2]);
+  });
+
+  it('answers with the version that the path names, loading it on first use', async () => {
+    const { send, encoders } = serveInMemory();
+    const event = getEvent('/v2/models/words/versions/{version}/ready', { version: '2' });
+    const answer = await send(event);
+    expect(bodyOf(answer)).toEqual({ name: 'words', ready: true });
+    expect(answer.headers?.['x-model-version']).toBe('2');
+    expect(encoders).toHaveLength(1);
+  });
+
+  it('describes a version without loading it', async () => {
+    const { send, encoders } = serveInMemory();
+    const body = bodyOf(await send(getEvent('/v2/models/words/versions/{version}', { version: '2' })));
+    expect(body).toMatchObject({ name: 'words', inputs: [{ name: 'text', datatype: 'BYTES', shape: [-1] }] });
+    expect(encoders).toHaveLength(0);
+  });
+
+  it.each(['/v2/models/words/versions/{version}', '/v2/models/words/versions/{version}/ready'])(
+    'fails with VERSION_NOT_FOUND when %s names none',
+    async (route) => {
+      const { send } = serveInMemory();
+      for (const version of ['3', '__proto__', 'constructor']) {
+        const answer = await send(getEvent(route, { version }));
+        expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([404, 'VERSION_NOT_FOUND']);
+      }
+    },
+  );
+
+  it('keeps a caller on one version of a split', async () => {
+    const { send } = serveInMemory({ packed: textModel({ traffic: { '1': 50, '2': 50 } }) });
+    const versionFor = async (apiKeyId: string, experiment?: string) => {
+      const headers = experiment === undefined ? {} : { 'X-Experiment-Key': experiment };
+      const event = postEvent('/v1/embeddings', { model: 'words', input: 'x' }, { apiKeyId, headers });
+      return (await send(event)).headers?.['x-model-version'];
+    };
+    const versions = await Promise.all(Array.from({ length: 20 }, (_, key) => versionFor(`key-${key}`)));
+    expect(new Set(versions).size).toBe(2);
+    expect(await Promise.all(Array.from({ length: 20 }, (_, key) => versionFor(`key-${key}`)))).toEqual(versions);
+    const same = await Promise.all(Array.from({ length: 20 }, (_, key) => versionFor(`key-${key}`, 'me')));
+    expect(new Set(same).size).toBe(1);
+  });
+
+  it('tries again to load a version that could not be loaded', async () => {
+    let tries = 0;
+    const { send } = serveInMemory({
+      load: async ({ inputs, outputs }) => {
+        tries += 1;
+        if (tries === 1) throw new Error('disk');
+        return { inputs, outputs, run: () => Promise.reject(new Error('unused')) };
+      },
+    });
+    expect((await send(getEvent('/v2/models/words/ready'))).statusCode).toBe(500);
+    expect((await send(getEvent('/v2/models/words/ready'))).statusCode).toBe(200);
+  });
+});
+
+describe('a model of tensors', () => {
+  const sum: Predictor = {
+    inputs: [
+      { name: 'a', datatype: 'FP32', shape: [-1, 2] },
+      { name: 'n', datatype: 'INT64', shape: [-1, 1] },
+    ],
+    outputs: [
+      { name: 'sum', datatype: 'FP32', shape: [-1] },
+      { name: 'n', datatype: 'INT64', shape: [-1, 1] },
+    ],
+    run: async ({ a, n }) => {
+      const rows = a?.shape[0] ?? 0;
+      const values = a?.data as Float32Array;
+      const data = Float32Array.from({ length: rows }, (_, row) => (values[2 * row] ?? 0) + (values[2 * row + 1] ?? 0));
+      return {
+        sum: { datatype: 'FP32', shape: [rows], data },
+        n: { datatype: 'INT64', shape: [rows, 1], data: n?.data ?? new BigInt64Array() },
+      };
+    },
+  };
+
+  function serveSum() {
+    const { inputs, outputs } = sum;
+    const packed: PackedModel = {
+      manifest: parseManifest(
+        { id: 'sum', task: 'tensor', versions: { '1': { weights: '1/model.onnx', sha256: 'a'.repeat(64) } } },
+        'test',
+      ),
+      versions: {
+        '1': {
+          file: '1.ort',
+          sha256: 'a'.repeat(64),
+          bytes: 1,
+          inputs: inputs.map((input) => ({ ...input, shape: [...input.shape] })),
+          outputs: outputs.map((output) => ({ ...output, shape: [...output.shape] })),
+        },
+      },
+    };
+    return serveInMemory({ packed, tokenizer: undefined, load: async () => sum });
+  }
+
+  const big = '9007199254740993';
+  const inferBody = `{"inputs":[{"name":"a","datatype":"FP32","shape":[1,2],"data":[1,2.5]},{"name":"n","datatype":"INT64","shape":[1,1],"data":[${big}]}]}`;
+  const inferEvent = (body = inferBody) => ({ ...postEvent('/v2/models/sum/infer', {}), body });
+
+  it('answers its outputs, 64-bit integers exactly, and from the cache the second time', async () => {
+    const { send } = serveSum();
+    const first = await send(inferEvent());
+    expect(first.body).toBe(
+      `{"model_name":"sum","model_version":"1","outputs":[{"name":"sum","datatype":"FP32","shape":[1],"data":[3.5]},{"name":"n","datatype":"INT64","shape":[1,1],"data":[${big}]}]}`,
+    );
+    const second = await send(inferEvent());
+    expect(second.body).toBe(first.body);
+    expect([first.headers?.['x-cache'], second.headers?.['x-cache']]).toEqual(['MISS', 'HIT']);
+  });
+
+  it('answers the outputs that are asked for', async () => {
+    const { send } = serveSum();
+    const body = bodyOf(await send(inferEvent(inferBody.replace(/}$/, ',"outputs":[{"name":"sum"}]}'))));
+    expect((body['outputs'] as { name: string }[]).map(({ name }) => name)).toEqual(['sum']);
+  });
+
+  it('answers predictions row by row', async () => {
+    const { send } = serveSum();
+    const instances = [
+      { a: [1, 2], n: [7] },
+      { a: [3, 4], n: [8] },
+    ];
+    const body = bodyOf(await send(postEvent('/v1/models/sum:predict', { instances })));
+    expect(body).toEqual({
+      predictions: [
+        { sum: 3, n: [7] },
+        { sum: 7, n: [8] },
+      ],
+    });
+  });
+
+  it('fails with INVALID_TENSOR when a tensor does not fit the model', async () => {
+    const { send } = serveSum();
+    const answer = await send(inferEvent(inferBody.replace('[1,2],"data":[1,2.5]', '[1,3],"data":[1,2,3]')));
+    expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([400, 'INVALID_TENSOR']);
+    expect(typeof bodyOf(answer)['error']).toBe('string');
+  });
+
+  it('serves no embeddings', async () => {
+    const { send } = serveSum();
+    const answer = await send(postEvent('/v1/embeddings', { model: 'sum', input: 'x' }));
+    expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([404, 'ROUTE_NOT_FOUND']);
+  });
+});
