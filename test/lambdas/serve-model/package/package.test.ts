@@ -108,7 +108,7 @@ describe('the package of minilm', () => {
     const second = await send(embeddingEvent('twice'));
     expect([first.headers?.['x-cache'], second.headers?.['x-cache']]).toEqual(['MISS', 'HIT']);
     expect(second.body).toBe(first.body);
-    expect(lines.map(({ status, ColdStart }) => [status, ColdStart])).toEqual([
+    expect((await lines(2)).map(({ status, ColdStart }) => [status, ColdStart])).toEqual([
       [200, 1],
       [200, undefined],
     ]);
@@ -159,7 +159,7 @@ describe('the package of minilm', () => {
       const second = await two.send(embeddingEvent('shared by two'));
       expect(second.headers?.['x-cache']).toBe('HIT');
       expect(second.body).toBe(first.body);
-      expect(two.lines[0]).toMatchObject({ CacheHitsTable: 1, CacheHitsMemory: 0 });
+      expect((await two.lines(1))[0]).toMatchObject({ CacheHitsTable: 1, CacheHitsMemory: 0 });
     });
 
     it('does not ask it before the first answer, nor when memory holds everything', async () => {
@@ -178,8 +178,9 @@ describe('the package of minilm', () => {
       await gone.close();
       const { send, lines } = await start(tableAt(gone, { AWS_LAMBDA_INITIALIZATION_TYPE: 'provisioned-concurrency' }));
       for (const text of ['a', 'b', 'c', 'd']) expect((await send(embeddingEvent(text))).statusCode).toBe(200);
-      expect(lines[0]?.['cacheFailures']).toContainEqual({ operation: 'read', reason: 'ECONNREFUSED' });
-      expect(lines[3]?.['cacheFailures']).toEqual([
+      const written = await lines(4);
+      expect(written[0]?.['cacheFailures']).toContainEqual({ operation: 'read', reason: 'ECONNREFUSED' });
+      expect(written[3]?.['cacheFailures']).toEqual([
         { operation: 'read', reason: 'CircuitOpen' },
         { operation: 'write', reason: 'CircuitOpen' },
       ]);
@@ -191,8 +192,9 @@ describe('the package of minilm', () => {
         tableAt(server, { AWS_LAMBDA_INITIALIZATION_TYPE: 'provisioned-concurrency' }),
       );
       for (const text of ['a', 'b', 'c']) expect((await send(embeddingEvent(text))).statusCode).toBe(200);
-      expect(lines[2]?.['cacheMs']).toBeLessThan(5);
-      expect(lines.flatMap(({ cacheFailures }) => cacheFailures)).toContainEqual({
+      const written = await lines(3);
+      expect(written[2]?.['cacheMs']).toBeLessThan(5);
+      expect(written.flatMap(({ cacheFailures }) => cacheFailures)).toContainEqual({
         operation: 'read',
         reason: 'TimeoutError',
       });

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -33,8 +33,8 @@ export async function layOutPackage(): Promise<Package> {
 /** A process that serves a package. */
 export interface RunningFunction {
   readonly exports: readonly string[];
-  /** Parsed lines that it wrote. */
-  readonly lines: Record<string, unknown>[];
+  /** Waits until it has written some lines, and gives them parsed. */
+  lines(count: number): Promise<readonly Record<string, unknown>[]>;
   send(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult>;
   stop(): Promise<void>;
 }
@@ -56,13 +56,21 @@ export async function startFunction(folder: string, variables: Record<string, st
       ...variables,
     },
   });
-  const lines: Record<string, unknown>[] = [];
-  if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line)));
+  const written: Record<string, unknown>[] = [];
+  const more = new EventEmitter();
+  const note = (line: string) => {
+    written.push(JSON.parse(line));
+    more.emit('line');
+  };
+  if (child.stdout !== null) createInterface(child.stdout).on('line', note);
   const { exports } = (await messageFrom(child)) as { exports: string[] };
   let id = 0;
   return {
     exports,
-    lines,
+    lines: async (count) => {
+      while (written.length < count) await once(more, 'line');
+      return written;
+    },
     send: async (event) => {
       id += 1;
       child.send({ id, event, context: { awsRequestId: `request-${id}` } });
