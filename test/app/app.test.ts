@@ -8,6 +8,7 @@ import OpenAI from 'openai';
 import { type RunningApp, startApp, synthesizeApp } from './running-app.ts';
 
 const TEXT = 'The parcel arrived this morning.';
+const ROOT = join(import.meta.dirname, '../..');
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface Golden {
@@ -81,6 +82,25 @@ describe('the app of this repository, started by the command', () => {
     expect(data[0]?.embedding).toHaveLength(384);
   });
 
+  it.each([
+    ['OpenAI client', 'ts', "from 'openai'", /^2 384 \d+$/m],
+    ['curl request', 'sh', 'curl ', /"object":"list"/],
+  ])('answers the %s of the README', async (_what, language, marker, expected) => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, kind, code = '']) => ({ kind, code }));
+    const block = blocks.find(({ kind, code }) => kind === language && code.includes(marker));
+    const env = { ...process.env, API_URL: app.description.url, API_KEY: app.key('internal') };
+
+    const { stdout } = await (language === 'sh'
+      ? promisify(execFile)('sh', ['-c', block?.code ?? ''], { env })
+      : promisify(execFile)(process.execPath, ['--input-type=module', '--eval', block?.code ?? ''], {
+          cwd: ROOT,
+          env,
+        }));
+
+    expect(stdout).toMatch(expected);
+  });
+
   it('gives one and the same vector to the OpenAI client, the Open Inference Protocol and :predict', async () => {
     const { data } = await client().embeddings.create({ model: 'minilm', input: TEXT });
     const inference = await post('/v2/models/minilm/infer', {
@@ -100,8 +120,7 @@ describe('the app of this repository, started by the command', () => {
   });
 
   it('answers what the fp32 reference answers', async () => {
-    const path = join(import.meta.dirname, '../../models/minilm/golden.json');
-    const { items } = JSON.parse(readFileSync(path, 'utf8')) as Golden;
+    const { items } = JSON.parse(readFileSync(join(ROOT, 'models/minilm/golden.json'), 'utf8')) as Golden;
     const chosen = items.filter(({ text }) => text.trim() !== '').slice(0, 40);
 
     const answer = await post('/v1/embeddings', {
