@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import colors from 'picocolors';
 import { AppError } from '../core/errors.ts';
 import type { Trial } from '../onnx/accuracy-gate.ts';
@@ -51,6 +51,7 @@ export async function quantizeFile(path: string, options: QuantizeArguments): Pr
     reduceRange: options.reduceRange,
     ...(samples === undefined ? {} : { samples }),
   });
+  mkdirSync(dirname(options.out), { recursive: true });
   const bytes = writeModel(quantization.model, options.out);
   return describe(quantization, { before: encodeModel(model).length, after: bytes, out: options.out, samples });
 }

@@ -56,6 +56,13 @@ describe('tensorgate model quantize', () => {
     expect(stdout).toMatch(/^Gather +1 +1$/m);
   });
 
+  it('makes the folder that it writes into', async () => {
+    const deep = join(folder, 'made', 'here', 'int8.onnx');
+    const { exitCode } = await tensorgate('model', 'quantize', model, '--out', deep, '--scheme', 'dynamic');
+    expect(exitCode).toBe(0);
+    expect(existsSync(deep)).toBe(true);
+  });
+
   it('measures tensors by their relative error', async () => {
     const requests = join(folder, 'requests.json');
     const tensor = (name: string) => ({ name, datatype: 'INT64', shape: [1, 2], data: [1, 1] });
