@@ -98,6 +98,6 @@ function readMember(folder: string, name: string, what: string): Buffer {
 }
 
 function absence(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
   return code === 'ENOENT' ? 'does not exist' : `cannot be read: ${String(code)}`;
 }

@@ -11,13 +11,13 @@ import { decodeModel } from './proto.ts';
 import { saveOrt } from './save-ort.ts';
 
 /** Inputs that a text encoder may have; the server fills them from the tokens of a text. */
-const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids'];
+const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
 
 /**
  * Turns a model folder into what a function's package carries: `model.json`, one `.ort` file for each version, and the
  * tokenizer of a model of text.
  *
- * The description is written last, so that a folder that holds one is complete. The same folder gives the same bytes.
+ * The description is written last, so that a folder that holds one is complete.
  *
  * @param folder - Model folder with its `model.yaml`.
  * @param out - Folder to write to; made when it does not exist.
@@ -63,11 +63,11 @@ function checkEncoder(path: string, { inputs, outputs }: PackedVersion): void {
   hiddenStateOutput({ file: path, outputs });
   const isEncoder =
     inputs.some(({ name }) => name === 'input_ids') &&
-    inputs.every(({ name, datatype }) => ENCODER_INPUTS.includes(name) && datatype === 'INT64');
+    inputs.every(({ name, datatype }) => ENCODER_INPUTS.includes(name) && /^INT(32|64)$/.test(datatype));
   if (isEncoder) return;
   const got = inputs.map(({ name, datatype }) => `${name} ${datatype}`).join(', ');
   throw new AppError(
     'ONNX_INVALID',
-    `${path} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64, got ${got}`,
+    `${path} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64 or INT32, got ${got}`,
   );
 }

@@ -14,7 +14,7 @@ export interface Signature {
  *
  * The level is `extended`: what comes beyond it lays tensors out for the processor that it runs on, and such a file
  * fails on others. One fusion is left out: `SkipLayerNormalization` is slower in onnxruntime 1.30 than its two parts,
- * and fires only where a file happens to list the shapes between its nodes. The same file gives the same bytes.
+ * and fires only where a file happens to list the shapes between its nodes.
  *
  * @param path - ONNX file; every tensor lies in it, not beside it.
  * @param target - Where to write the `.ort` file.
