@@ -5,7 +5,13 @@ import type { LambdaCompute } from '../core/manifest.ts';
 import { hashFacts, hashFile } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
 import type { Model } from './model.ts';
-import { FUNCTION_BUNDLE, NATIVE_FILES, type NativeArchitecture, nativesDirectory } from './package-layout.ts';
+import {
+  FUNCTION_BUNDLE,
+  NATIVE_FILES,
+  type NativeArchitecture,
+  nativesDirectory,
+  PACKAGE_VERSION,
+} from './package-layout.ts';
 
 /**
  * What AWS Lambda holds of one function, unzipped. Assets are uploaded through S3, where the zipped size has no limit
@@ -59,10 +65,20 @@ export function composeFunctionPackage(model: Model, bundle = FUNCTION_BUNDLE): 
   const files = listFiles(model, bundle);
   const sizes = measure(files);
   checkSize(model.id, sizes);
-  const hash = hashFacts(files.flatMap(({ source, target }) => [target, hashFile(source)]));
+  const hash = hashFacts(factsOf(model, files));
   const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
   makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished));
   return { directory, hash, sizes };
+}
+
+/**
+ * What tells packages apart. Converted weights count by the hash of their originals, which the description holds:
+ * onnxruntime orders parts of a converted file by chance, and no deployment should follow from that.
+ */
+function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[]): readonly string[] {
+  const converted = new Set(Object.values(versions).map(({ file }) => `model/${file}`));
+  const told = files.filter(({ target }) => !converted.has(target));
+  return [PACKAGE_VERSION, ...told.flatMap(({ source, target }) => [target, hashFile(source)])];
 }
 
 function listFiles(model: Model, bundle: string): readonly PackageFile[] {

@@ -45,6 +45,16 @@ describe('composeFunctionPackage', () => {
     expect(composeFunctionPackage(model, writeBundle('export default 1;')).hash).not.toBe(first.hash);
   });
 
+  it('has the same hash when the same weights were converted into other bytes', () => {
+    const model = packedEmbedding();
+    const bundle = writeBundle();
+    const first = composeFunctionPackage(model, bundle);
+    writeFileSync(join(model.packedDirectory, '1.ort'), 'same');
+    expect(composeFunctionPackage(model, bundle).hash).toBe(first.hash);
+    writeFileSync(join(model.packedDirectory, 'tokenizer.json'), '{ }');
+    expect(composeFunctionPackage(model, bundle).hash).not.toBe(first.hash);
+  });
+
   it('fails with PACKAGE_TOO_LARGE that says what is how large', () => {
     const model = packedEmbedding();
     const { sizes } = composeFunctionPackage(model, writeBundle());
