@@ -48,7 +48,7 @@ export interface Embeddings {
  * Kept vectors have all dimensions; fewer are cut from them afterwards.
  *
  * @throws AppError `TOO_MANY_TOKENS` when an item is too long and may not be cut, `ANSWER_NOT_FINITE` when the model
- * answers with NaN or infinity.
+ * answers with NaN or infinity, `TIMEOUT` when the function would be cut off before it is done.
  */
 export async function embed(request: EmbeddingRequest, context: EmbedContext, deps: EmbedDeps): Promise<Embeddings> {
   const { measures, policy } = context;
@@ -101,6 +101,7 @@ async function computeVectors(
     rows.map(({ length }) => length),
     batching,
   )) {
+    if (timer() > measures.deadlineMs) throw new AppError('TIMEOUT', 'the model took longer than the function may run');
     const texts = batch.map((row) => rows[row] ?? []);
     const { [output.name]: states } = await version.predictor.run(layOutTexts(texts, version.packed.inputs));
     if (!(states?.data instanceof Float32Array)) throw new AppError('BAD_GATEWAY', `the model gave no ${output.name}`);

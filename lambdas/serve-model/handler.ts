@@ -1,6 +1,5 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import { AppError } from '../../core/errors.ts';
 import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
 import { errorResponse } from '../shared/middleware/error-response.ts';
 import { jsonBody } from '../shared/middleware/json-body.ts';
@@ -11,9 +10,6 @@ import { createServe } from './serve.ts';
 
 /** Most bytes of a request body once it is decoded: what API Gateway accepts at most. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
-
-/** Time before the function's own timeout at which the request is answered with an error instead. */
-const TIMEOUT_MARGIN_MS = 100;
 
 /** All that {@link createHandler} wires. */
 export interface ServeModelDeps extends ServeDeps {
@@ -34,10 +30,8 @@ export function createHandler(deps: ServeModelDeps): ServeModelHandler {
   const now = () => clock.now();
   const answers: AnswerOptions = { modelId: packed.manifest.id, now, timer };
   return middy<ServeEvent, APIGatewayProxyResult>({
-    timeoutEarlyInMillis: TIMEOUT_MARGIN_MS,
-    timeoutEarlyResponse: () => {
-      throw new AppError('TIMEOUT', 'the model took longer than the function may run');
-    },
+    // A deadline is looked at between two runs of the model: a timer could not fire during one, and costs more.
+    timeoutEarlyInMillis: 0,
     requestEnd: () => deps.onAnswered(),
   })
     .use(errorResponse({ answer: (error, event) => failure(error, event, answers) }))

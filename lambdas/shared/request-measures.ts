@@ -4,6 +4,8 @@ import type { CacheState } from '../../core/lookup-plan.ts';
 export interface RequestMeasures {
   /** When the request came, on the same timer as all durations. */
   readonly startedMs: number;
+  /** When the answer has to be given at the latest, on the same timer. */
+  readonly deadlineMs: number;
   /** Version of the model that answers; undefined until it is picked. */
   version: string | undefined;
   /** Model that the request was handed on to, where it named another one. */
@@ -35,10 +37,12 @@ export interface Measured {
  * Starts the measures of a request.
  *
  * @param startedMs - The time now, on a timer that never goes back.
+ * @param deadlineMs - When the answer has to be given, on the same timer. Defaults to never.
  */
-export function startMeasures(startedMs: number): RequestMeasures {
+export function startMeasures(startedMs: number, deadlineMs = Number.POSITIVE_INFINITY): RequestMeasures {
   return {
     startedMs,
+    deadlineMs,
     version: undefined,
     forwardedTo: undefined,
     items: 0,

@@ -5,6 +5,9 @@ import { type RequestFacts, requestLine } from '../request-line.ts';
 import { type Measured, startMeasures } from '../request-measures.ts';
 import { asAppError } from './error-response.ts';
 
+/** Time kept for writing and sending the answer before the function is cut off. */
+const MARGIN_MS = 100;
+
 /** What a {@link requestLog} is made of. */
 export interface RequestLogOptions {
   readonly model: string;
@@ -37,8 +40,9 @@ export function requestLog(
     isCold = false;
   };
   return {
-    before: ({ event }) => {
-      event.measures = startMeasures(options.timer());
+    before: ({ event, context }) => {
+      const startedMs = options.timer();
+      event.measures = startMeasures(startedMs, startedMs + context.getRemainingTimeInMillis() - MARGIN_MS);
     },
     after: ({ event, context, response }) => {
       write({ event, awsRequestId: context.awsRequestId, status: response?.statusCode ?? 200, error: undefined });

@@ -1,12 +1,28 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { createHandler } from '../../../lambdas/serve-model/handler.ts';
-import { binaryEvent, gatewayEvent, getEvent, lambdaContext, postEvent } from '../events.ts';
-import { bodyOf, serveInMemory } from './memory-deps.ts';
+import type { PackedVersion } from '../../../core/packed-model.ts';
+import type { Tensor } from '../../../core/tensor.ts';
+import { binaryEvent, gatewayEvent, getEvent, postEvent } from '../events.ts';
+import { bodyOf, serveInMemory, textModel, WordEncoder } from './memory-deps.ts';
 
 const ROUTE = '/v1/embeddings';
 const GOOD = { model: 'words', input: 'secret words' };
+
+/** An encoder that takes its time. */
+class SlowEncoder extends WordEncoder {
+  readonly #pass: () => void;
+
+  constructor(version: PackedVersion, pass: () => void) {
+    super(version);
+    this.#pass = pass;
+  }
+
+  override run(tensors: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    this.#pass();
+    return super.run(tensors);
+  }
+}
 
 describe('createHandler', () => {
   it('tells model, version, cache, timings and the request id in headers', async () => {
@@ -137,13 +153,18 @@ describe('createHandler', () => {
   });
 
   it('answers with TIMEOUT before the function is cut off', async () => {
-    const { deps } = serveInMemory({
-      load: async ({ inputs, outputs }) => ({ inputs, outputs, run: () => new Promise(() => undefined) }),
+    const { send, clock, encoders } = serveInMemory({
+      packed: textModel({ batching: { maxItems: 1 } }),
+      load: async (version) => {
+        const encoder = new SlowEncoder(version, () => {
+          clock.nowMs += 10_000;
+        });
+        encoders.push(encoder);
+        return encoder;
+      },
     });
-    const answer = await createHandler(deps)(postEvent(ROUTE, GOOD), {
-      ...lambdaContext(),
-      getRemainingTimeInMillis: () => 101,
-    });
+    const answer = await send(postEvent(ROUTE, { model: 'words', input: ['a', 'bb', 'ccc', 'dddd', 'eeeee'] }));
+    expect(encoders[0]?.shapes).toHaveLength(3);
     expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([504, 'TIMEOUT']);
   });
 
