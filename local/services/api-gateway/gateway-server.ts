@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports.ts';
@@ -15,6 +16,7 @@ import { GatewayResponses } from './gateway-responses.ts';
 import type { Integration } from './integration.ts';
 import { LambdaIntegration } from './lambda-integration.ts';
 import { MockIntegration } from './mock-integration.ts';
+import { readBody } from './read-body.ts';
 import { compileValidation, type RequestValidation } from './request-validation.ts';
 import { RouteTree } from './route-tree.ts';
 
@@ -102,13 +104,14 @@ export class GatewayServer {
 
   #createServer(): FastifyInstance {
     const server = Fastify({
-      bodyLimit: MAX_BODY_BYTES,
       forceCloseConnections: true,
       // A path that does not decode is no route, and is answered as such.
       frameworkErrors: (_, request, reply) => this.#handle(request, reply),
     });
     server.removeAllContentTypeParsers();
-    server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+    server.addContentTypeParser('*', (_request: FastifyRequest, payload: IncomingMessage) =>
+      readBody(payload, MAX_BODY_BYTES),
+    );
     server.setNotFoundHandler((request, reply) => this.#handle(request, reply));
     server.setErrorHandler((error, request, reply) => this.#handle(request, reply, toGatewayError(error)));
     return server;
@@ -198,7 +201,6 @@ function headerLines(raw: readonly string[]): HeaderLines {
 function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) return new GatewayError('REQUEST_TOO_LARGE', undefined, { cause: error });
   const isClients = typeof status === 'number' && status >= 400 && status < 500;
   return new GatewayError(isClients ? 'BAD_REQUEST_BODY' : 'INTEGRATION_FAILURE', undefined, { cause: error });
 }
