@@ -80,6 +80,8 @@ async function openSession(file: string, threads: number): Promise<InferenceSess
       graphOptimizationLevel: 'disabled',
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
+      // What goes wrong is thrown; onnxruntime would also print it, past the log's rule of one line.
+      logSeverityLevel: 4,
       extra: {
         session: {
           use_memory_mapped_ort_model: '1',
