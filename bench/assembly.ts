@@ -17,7 +17,7 @@ export async function synthesize(): Promise<Assembly> {
   const directory = join(WORK_DIRECTORY, 'cdk.out');
   execFileSync(process.execPath, [join(REPOSITORY, 'bin/app.ts')], {
     cwd: REPOSITORY,
-    env: { ...process.env, CDK_OUTDIR: directory },
+    env: { ...process.env, CDK_OUTDIR: directory, CDK_CONTEXT_JSON: JSON.stringify({ stage: 'bench' }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { functions } = planAssembly(await readAssembly(directory));
