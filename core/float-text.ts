@@ -1,4 +1,4 @@
-import { AppError } from './errors.ts';
+import { checkFinite, notFinite } from './finite.ts';
 
 /** Significant digits to try: with nine every float32 reads back exactly (IEEE 754-2019 §5.12.2), most need eight. */
 const FEWEST_DIGITS = 7;
@@ -124,18 +124,6 @@ function exceptionalText(value: number): string {
  * @throws AppError `ANSWER_NOT_FINITE` as {@link writeFloat32} does, so that an answer does not depend on its encoding.
  */
 export function encodeFloat32Base64(values: Float32Array): string {
-  if (!allFinite(values)) throw notFinite();
+  checkFinite(values);
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
-}
-
-/** Tells whether no value is NaN or infinite. */
-export function allFinite(values: Float32Array): boolean {
-  // Zero times anything finite is zero, else NaN, which stays: no branch for each value.
-  let probe = 0;
-  for (let index = 0; index < values.length; index++) probe += (values[index] ?? 0) * 0;
-  return probe === 0;
-}
-
-function notFinite(): AppError {
-  return new AppError('ANSWER_NOT_FINITE', 'the model answered with a number that is NaN or infinite');
 }

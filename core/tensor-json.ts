@@ -1,5 +1,6 @@
 import { describeValue } from './embedding-request.ts';
 import { AppError } from './errors.ts';
+import { notFinite } from './finite.ts';
 import { writeFloat32 } from './float-text.ts';
 import { type Datatype, elementCount, type Tensor, type TensorData, type TensorDescription } from './tensor.ts';
 
@@ -174,9 +175,7 @@ export function writeElements({ datatype, data }: Tensor, start: number, end: nu
 }
 
 function writeFloat64(value: number): string {
-  if (!Number.isFinite(value)) {
-    throw new AppError('ANSWER_NOT_FINITE', 'the model answered with a number that is NaN or infinite');
-  }
+  if (!Number.isFinite(value)) throw notFinite();
   return Object.is(value, -0) ? '-0.0' : String(value);
 }
 

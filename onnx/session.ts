@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { AppError } from '../core/errors.ts';
+import { datatypeOfOrtType, ORT_TYPES } from '../core/ort-types.ts';
 import type { Datatype, Tensor } from '../core/tensor.ts';
 
 /** Values for a model's inputs, or of its outputs, by name. */
@@ -23,26 +24,6 @@ export interface SessionSettings {
   /** Where onnxruntime writes the graph as it rewrote it. Defaults to nowhere. */
   readonly saveTo?: string;
 }
-
-const ORT_TYPES = {
-  BOOL: 'bool',
-  UINT8: 'uint8',
-  UINT16: 'uint16',
-  UINT32: 'uint32',
-  UINT64: 'uint64',
-  INT8: 'int8',
-  INT16: 'int16',
-  INT32: 'int32',
-  INT64: 'int64',
-  FP16: 'float16',
-  FP32: 'float32',
-  FP64: 'float64',
-  BYTES: 'string',
-} as const satisfies Record<Datatype, OrtTensor.Type>;
-
-const DATATYPES = new Map<string, Datatype>(
-  Object.entries(ORT_TYPES).map(([datatype, type]) => [type, datatype as Datatype]),
-);
 
 /** Loads onnxruntime itself, with its telemetry off. */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
@@ -98,7 +79,7 @@ function fromOrt({ type, dims, data }: OrtTensor): Tensor {
  * @throws AppError `ONNX_INVALID` for a type that the protocol cannot carry.
  */
 export function datatypeOf(type: string): Datatype {
-  const datatype = DATATYPES.get(type);
+  const datatype = datatypeOfOrtType(type);
   if (datatype === undefined) throw new AppError('ONNX_INVALID', `tensors of type ${type} are not supported`);
   return datatype;
 }

@@ -4,6 +4,7 @@ import { hiddenStateOutput } from '../../core/embedding-model.ts';
 import type { EmbeddingRequest, TextItem } from '../../core/embedding-request.ts';
 import { AppError } from '../../core/errors.ts';
 import { embeddingFingerprint } from '../../core/fingerprint.ts';
+import { checkFinite } from '../../core/finite.ts';
 import type { PackedModel } from '../../core/packed-model.ts';
 import { cutDimensions, poolBatch } from '../../core/pooling.ts';
 import type { Clock, TextTokenizer } from '../../core/ports.ts';
@@ -108,18 +109,11 @@ async function computeVectors(
     const [, tokens = 0, width = 0] = states.shape;
     const lengths = texts.map(({ length }) => length);
     const pooled = poolBatch({ data: states.data, tokens, width }, lengths, embedding);
-    for (const [index, row] of batch.entries()) vectors[row] = finite(pooled[index] ?? new Float32Array());
+    for (const vector of pooled) checkFinite(vector);
+    for (const [index, row] of batch.entries()) vectors[row] = pooled[index] ?? new Float32Array();
   }
   measures.modelMs += timer() - startedMs;
   return vectors;
-}
-
-/** What is not finite must be neither kept nor answered. */
-function finite(vector: Float32Array): Float32Array {
-  for (const value of vector) {
-    if (!Number.isFinite(value)) throw new AppError('ANSWER_NOT_FINITE', 'the model answered with NaN or infinity');
-  }
-  return vector;
 }
 
 function tokensOf(

@@ -1,6 +1,6 @@
 import type { CachePolicy } from '../../core/cache-policy.ts';
-import { AppError } from '../../core/errors.ts';
 import { tensorFingerprint } from '../../core/fingerprint.ts';
+import { checkFinite } from '../../core/finite.ts';
 import type { PackedModel } from '../../core/packed-model.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { Tensor } from '../../core/tensor.ts';
@@ -45,7 +45,9 @@ export async function runTensors(
     const startedMs = timer();
     const outputs = await version.predictor.run(inputs);
     measures.modelMs += timer() - startedMs;
-    for (const tensor of Object.values(outputs)) checkFinite(tensor);
+    for (const { data } of Object.values(outputs)) {
+      if (data instanceof Float32Array || data instanceof Float64Array) checkFinite(data);
+    }
     return [outputs];
   };
   if (cache === undefined || !(policy.read || policy.write)) {
@@ -60,12 +62,4 @@ export async function runTensors(
   const codec = { encode: encodeTensors, decode: decodeTensors };
   const [outputs] = await throughCache([fingerprint], { cache, policy, codec, compute, clock, timer, measures });
   return outputs ?? {};
-}
-
-/** What is not finite has no word in JSON, and must be neither kept nor answered. */
-function checkFinite({ data }: Tensor): void {
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
-  for (const value of data) {
-    if (!Number.isFinite(value)) throw new AppError('ANSWER_NOT_FINITE', 'the model answered with NaN or infinity');
-  }
 }

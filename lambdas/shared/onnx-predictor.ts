@@ -1,32 +1,12 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { AppError } from '../../core/errors.ts';
+import { datatypeOfOrtType, ORT_TYPES } from '../../core/ort-types.ts';
 import type { PackedVersion } from '../../core/packed-model.ts';
 import type { Predictor } from '../../core/ports.ts';
-import type { Datatype, Tensor, TensorData } from '../../core/tensor.ts';
+import type { Tensor, TensorData } from '../../core/tensor.ts';
 
 /** Memory that gives a function one whole vCPU, as AWS documents it. */
 const MIB_PER_VCPU = 1769;
-
-/** Names of onnxruntime's element types. */
-const ORT_TYPES = {
-  BOOL: 'bool',
-  UINT8: 'uint8',
-  UINT16: 'uint16',
-  UINT32: 'uint32',
-  UINT64: 'uint64',
-  INT8: 'int8',
-  INT16: 'int16',
-  INT32: 'int32',
-  INT64: 'int64',
-  FP16: 'float16',
-  FP32: 'float32',
-  FP64: 'float64',
-  BYTES: 'string',
-} as const satisfies Record<Datatype, OrtTensor.Type>;
-
-const DATATYPES = new Map<string, Datatype>(
-  Object.entries(ORT_TYPES).map(([datatype, type]) => [type, datatype as Datatype]),
-);
 
 /** What an {@link openOnnxPredictor} needs to know. */
 export interface OnnxPredictorOptions {
@@ -111,7 +91,7 @@ function toOrt({ datatype, shape, data }: Tensor): OrtTensor {
 }
 
 function fromOrt({ type, dims, data }: OrtTensor): Tensor {
-  const datatype = DATATYPES.get(type);
+  const datatype = datatypeOfOrtType(type);
   if (datatype === undefined) {
     throw new AppError('INTERNAL', `the model answered with elements of type ${type}, which no protocol here carries`);
   }
