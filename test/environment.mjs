@@ -14,11 +14,16 @@ const TYPED_ARRAYS = [
   'ArrayBuffer',
 ];
 
-/** Node's own environment, sharing its typed arrays with the tests: native code accepts no others (onnxruntime-node). */
+/**
+ * Node's own environment, sharing its typed arrays with the tests: native code accepts no others (onnxruntime-node).
+ * Commands print without colours, whatever `CI` or `FORCE_COLOR` say.
+ */
 export default class extends TestEnvironment {
   async setup() {
     await super.setup();
     for (const name of TYPED_ARRAYS) this.global[name] = globalThis[name];
     this.global.process.env.ORT_DISABLE_TELEMETRY = '1';
+    this.global.process.env.NO_COLOR = '1';
+    this.global.process.env.FORCE_COLOR = '';
   }
 }
