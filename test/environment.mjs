@@ -24,6 +24,6 @@ export default class extends TestEnvironment {
     for (const name of TYPED_ARRAYS) this.global[name] = globalThis[name];
     this.global.process.env.ORT_DISABLE_TELEMETRY = '1';
     this.global.process.env.NO_COLOR = '1';
-    this.global.process.env.FORCE_COLOR = '';
+    delete this.global.process.env.FORCE_COLOR;
   }
 }
