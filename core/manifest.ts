@@ -1,8 +1,6 @@
 import * as v from 'valibot';
+import { MODEL_ID_PATTERN } from './model-id.ts';
 import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from './parse.ts';
-
-/** Model ids: the name in URLs. */
-export const MODEL_ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const filePath = text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a relative path inside the model folder');
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { MODEL_ID_PATTERN, parseManifest } from '../../core/manifest.ts';
+import { parseManifest } from '../../core/manifest.ts';
+import { MODEL_ID_PATTERN } from '../../core/model-id.ts';
 import { trafficOf } from '../../core/traffic.ts';
 
 const VERSION = { weights: '1/model.onnx', sha256: 'a'.repeat(64) };

@@ -1,0 +1,80 @@
+import type { JobError } from '../jobs/job.ts';
+
+/** Where a batch stands, in OpenAI's words. The last four are final. */
+export type BatchStatus =
+  | 'validating'
+  | 'in_progress'
+  | 'finalizing'
+  | 'cancelling'
+  | 'completed'
+  | 'failed'
+  | 'expired'
+  | 'cancelled';
+
+/** How many lines of a batch have what outcome. */
+export interface BatchCounts {
+  readonly completed: number;
+  readonly failed: number;
+}
+
+/** The record of a batch. */
+export interface Batch {
+  readonly owner: string;
+  readonly id: string;
+  readonly status: BatchStatus;
+  /** Endpoint of every line. */
+  readonly endpoint: string;
+  /** Model that runs it; known once the first line was read. */
+  readonly model?: string;
+  readonly inputFileId: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+  /** End of the completion window: lines that have not run by then fail with `BATCH_EXPIRED`. */
+  readonly windowEndsAtMs: number;
+  /** When the record and the files may be deleted. */
+  readonly expiresAtMs: number;
+  readonly inProgressAtMs?: number;
+  readonly finalizingAtMs?: number;
+  readonly cancellingAtMs?: number;
+  readonly endedAtMs?: number;
+  /** Why it failed as a whole. */
+  readonly errors: readonly (JobError & { readonly line?: number })[];
+  /** Where splitting goes on: the byte after the last chunk that was sent. */
+  readonly splitAt: number;
+  /** Chunks cut so far; all of them once `splitDone`. */
+  readonly chunks: number;
+  /** Lines cut so far, blank ones included. */
+  readonly lines: number;
+  readonly splitDone: boolean;
+  /** Chunks that have a final state. */
+  readonly chunksDone: number;
+  readonly counts: BatchCounts;
+  readonly outputFileId?: string;
+  readonly errorFileId?: string;
+  /** Address of the API as the caller used it. */
+  readonly baseUrl?: string;
+}
+
+/** What came of a chunk. */
+export interface ChunkOutcome extends BatchCounts {
+  readonly index: number;
+  /** `done`: its parts lie in the bucket; `lost`: no worker could run it, merging writes its lines as errors. */
+  readonly state: 'done' | 'lost';
+  /** Whether there is an output part, and an error part. */
+  readonly hasOutput: boolean;
+  readonly hasErrors: boolean;
+  /** Bytes of the chunk in the input file, for the lines of a lost one. */
+  readonly start: number;
+  readonly end: number;
+  readonly firstLine: number;
+  readonly error?: JobError;
+}
+
+/** Most lines of a chunk: what a worker does in seconds. */
+export const MAX_CHUNK_LINES = 200;
+
+/** Most bytes of a chunk; a longer line is a chunk of its own. */
+export const MAX_CHUNK_BYTES = 256 * 1024;
+
+/** Most bytes of one line. */
+export const MAX_LINE_BYTES = 8 * 1024 * 1024;

@@ -1,0 +1,79 @@
+import type { JobDefinition, PayloadReference } from './job.ts';
+
+/** The input of a job: the JSON text of the request's body, or where it lies. */
+export type JobInput =
+  | { readonly kind: 'inline'; readonly json: string }
+  | { readonly kind: 'payload'; readonly payload: PayloadReference };
+
+/** Message on a model's jobs queue: the whole definition, so that no record is needed to run it. */
+export interface JobMessage extends JobDefinition {
+  readonly v: 1;
+  readonly kind: 'job';
+  readonly input: JobInput;
+}
+
+/** Message on a model's chunks queue: some lines of a batch's input file. */
+export interface ChunkMessage {
+  readonly v: 1;
+  readonly kind: 'chunk';
+  readonly owner: string;
+  readonly batchId: string;
+  readonly model: string;
+  /** Endpoint of every line: `/v1/embeddings`. */
+  readonly endpoint: string;
+  /** Number of the chunk, from 0. */
+  readonly index: number;
+  readonly file: PayloadReference;
+  /** First byte of the chunk in the file. */
+  readonly start: number;
+  /** Byte after the last. */
+  readonly end: number;
+  /** Number of the first line in the file, from 1. */
+  readonly firstLine: number;
+  /** Lines of the chunk, blank ones included. */
+  readonly lines: number;
+}
+
+/** What the function run-jobs receives. */
+export type WorkMessage = JobMessage | ChunkMessage;
+
+/** One step of a batch's life. Each can be repeated, and goes on where the last one stopped. */
+export interface BatchStepMessage {
+  readonly v: 1;
+  readonly kind: 'split' | 'merge';
+  readonly owner: string;
+  readonly batchId: string;
+}
+
+/** One delivery of one event to one webhook; the next attempt is the same message with `attempt` one higher. */
+export interface DeliveryMessage {
+  readonly v: 1;
+  readonly kind: 'delivery';
+  readonly owner: string;
+  /** `webhook-id`, the same for every attempt; holds no dot. */
+  readonly id: string;
+  readonly url: string;
+  /** Job or batch that the event is about. */
+  readonly subject: { readonly object: 'job' | 'batch'; readonly id: string };
+  /** Body to send, byte for byte the same at every attempt. */
+  readonly body: string;
+  /** Attempts made before this one. */
+  readonly attempt: number;
+  /** Earliest time of this attempt, milliseconds since the Unix epoch. */
+  readonly notBeforeMs: number;
+  /** When the first attempt was due, milliseconds since the Unix epoch. */
+  readonly firstAtMs: number;
+  readonly traceparent?: string;
+}
+
+/** Most bytes of an inline input; beyond it the body goes through S3. SQS takes 1 MiB a message, batches included. */
+export const MAX_INLINE_INPUT_BYTES = 192 * 1024;
+
+/**
+ * Most bytes of a result in the job's record. Beyond about 8 KiB an object in S3 is cheaper to write (a put costs as
+ * much as 8 write units), but takes one more request to read.
+ */
+export const MAX_INLINE_RESULT_BYTES = 16 * 1024;
+
+/** Most bytes of an input that a job reads from S3: it is held in the memory of the worker. */
+export const MAX_JOB_INPUT_BYTES = 64 * 1024 * 1024;

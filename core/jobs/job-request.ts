@@ -1,0 +1,48 @@
+import * as v from 'valibot';
+import { objectOf, parse, text } from '../parse.ts';
+
+/** Ids of jobs as callers may choose them. */
+export const JOB_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Names of reply queues. */
+export const REPLY_QUEUE_PATTERN = /^[a-z][a-z0-9-]{0,39}$/;
+
+const fileId = text(/^file-[A-Za-z0-9_-]{1,64}$/, 'the id of a file');
+
+/**
+ * What `PUT /v1/jobs/{id}` takes, and what the data of a producer's CloudEvent is: a request to one of the inference
+ * routes, with exactly one of `body`, `input_file_id` and `input_s3`.
+ */
+export const jobRequestSchema = v.pipe(
+  objectOf({
+    endpoint: v.pipe(
+      v.string('must be the path of an inference route'),
+      v.startsWith('/', 'must be the path of an inference route'),
+    ),
+    body: v.optional(v.record(v.string(), v.unknown(), 'must be the JSON object that the route takes')),
+    input_file_id: v.optional(fileId),
+    input_s3: v.optional(text(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/, 'an object as s3://bucket/key')),
+    webhook_url: v.optional(
+      v.pipe(v.string('must be a URL'), v.url('must be a URL'), v.maxLength(2048, 'must be 2048 characters at most')),
+    ),
+    reply_queue: v.optional(text(REPLY_QUEUE_PATTERN, 'the name of a reply queue')),
+    event_bus: v.optional(v.boolean('must be true or false')),
+  }),
+  v.check(
+    ({ body, input_file_id, input_s3 }) =>
+      [body, input_file_id, input_s3].filter((value) => value !== undefined).length === 1,
+    'must hold exactly one of body, input_file_id and input_s3',
+  ),
+);
+
+/** A checked job request. */
+export type JobRequest = v.InferOutput<typeof jobRequestSchema>;
+
+/**
+ * Checks a job request.
+ *
+ * @throws AppError `INVALID_BODY` that lists every problem at once.
+ */
+export function parseJobRequest(value: unknown): JobRequest {
+  return parse(jobRequestSchema, value, 'the job request', 'INVALID_BODY');
+}

@@ -1,0 +1,101 @@
+import type { ErrorCode } from '../errors.ts';
+
+/** Where a job stands. The last three are final: a job enters exactly one of them, once. */
+export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
+
+/** One of {@link JOB_STATUSES}. */
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** A final {@link JobStatus}. */
+export type FinalJobStatus = 'succeeded' | 'failed' | 'canceled';
+
+/** Whether a job in this status will never change again. */
+export function isFinal(status: JobStatus): status is FinalJobStatus {
+  return status === 'succeeded' || status === 'failed' || status === 'canceled';
+}
+
+/** Names a job: ids are unique among the jobs of one owner only. */
+export interface JobKey {
+  /** Id of the API key that submitted it, or what producers say; see `PRODUCERS`. */
+  readonly owner: string;
+  /** `[A-Za-z0-9_-]{1,64}`. */
+  readonly id: string;
+}
+
+/** Owner of jobs that came over the queue and name no API key. */
+export const PRODUCERS = 'producers';
+
+/** Where large bytes lie in S3. */
+export interface PayloadReference {
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/** Where a completion is told, beside the job's own record. */
+export interface Destinations {
+  /** Webhook for this job alone; webhooks that the owner registered hear of it in any case. */
+  readonly webhookUrl?: string;
+  /** Name of one of the deployment's reply queues. */
+  readonly replyQueue?: string;
+  /** Whether an event goes to the deployment's event bus. */
+  readonly eventBus?: boolean;
+}
+
+/** Everything that is known of a job when it is submitted: enough to run it with no record at all. */
+export interface JobDefinition extends JobKey {
+  /** SHA-256 (base64url) over endpoint, input and destinations: the same job submitted twice has the same. */
+  readonly hash: string;
+  /** Path of the inference route whose answer is wanted: `/v1/embeddings`. */
+  readonly endpoint: string;
+  /** Id of the model that runs it. */
+  readonly model: string;
+  /** Version pinned by the path, if any. */
+  readonly version?: string;
+  /** When it was submitted, milliseconds since the Unix epoch. */
+  readonly createdAtMs: number;
+  /** When the record and its payloads may be deleted, milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number;
+  readonly destinations: Destinations;
+  /** Address of the API as the caller used it, without a slash at the end; absent for producers. */
+  readonly baseUrl?: string;
+  /** W3C trace context of the submission. */
+  readonly traceparent?: string;
+}
+
+/** Why a job failed: the members of a problem document that are worth keeping. */
+export interface JobError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly param?: string;
+}
+
+/** What a job answered: exactly the body of the synchronous route. */
+export type JobResult =
+  | { readonly kind: 'inline'; readonly json: string }
+  | { readonly kind: 'payload'; readonly payload: PayloadReference; readonly bytes: number };
+
+/** The record of a job. */
+export interface Job extends JobDefinition {
+  readonly status: JobStatus;
+  /** How often a worker began it. */
+  readonly attempts: number;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  /** Version that ran it. */
+  readonly ranVersion?: string;
+  /** Inputs of the request, once a worker has read it. */
+  readonly items?: number;
+  /** Present when succeeded. */
+  readonly result?: JobResult;
+  /** Present when failed. */
+  readonly error?: JobError;
+  /** Why the last attempt failed that will be tried again. */
+  readonly lastError?: JobError;
+  /** When the completion was told to every destination; absent until then. */
+  readonly notifiedAtMs?: number;
+}
+
+/** How a job ended. */
+export type JobOutcome =
+  | { readonly status: 'succeeded'; readonly result: JobResult; readonly version: string; readonly items: number }
+  | { readonly status: 'failed'; readonly error: JobError; readonly version?: string; readonly items?: number };

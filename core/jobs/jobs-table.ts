@@ -1,0 +1,52 @@
+import type { JobKey } from './job.ts';
+
+/**
+ * Attribute names of the jobs table: one table for jobs, files, uploads, batches, chunks and subscriptions, told apart
+ * by the beginning of their key.
+ */
+export const JOBS_TABLE = {
+  /** Partition key, a string. */
+  partitionKey: 'pk',
+  /** Number: when DynamoDB may delete the item, seconds since the Unix epoch (the TTL attribute). */
+  expiresAt: 'expiresAt',
+  /** Index that lists what an owner has, newest last; holds keys, `status` and `model` only. */
+  byOwnerIndex: 'byOwner',
+  /** Partition key of the index: `job/<owner>`. Absent from items that are never listed. */
+  listKey: 'listKey',
+  /** Sort key of the index: creation time in milliseconds, 15 digits, a slash, the id. */
+  listSort: 'listSort',
+  /** Attributes that the index holds beside the keys. */
+  listed: ['status', 'model'],
+} as const;
+
+/** Kinds of items that owners list. */
+export type ListedKind = 'job' | 'file' | 'batch';
+
+/** Keys of the items in the jobs table. Owners are API key ids or names without a slash. */
+export const jobsTableKeys = {
+  job: ({ owner, id }: JobKey): string => `job/${owner}/${id}`,
+  file: (owner: string, id: string): string => `file/${owner}/${id}`,
+  upload: (owner: string, id: string): string => `upload/${owner}/${id}`,
+  uploadPart: (uploadId: string, partId: string): string => `part/${uploadId}/${partId}`,
+  batch: (owner: string, id: string): string => `batch/${owner}/${id}`,
+  chunk: (batchId: string, index: number): string => `chunk/${batchId}/${index}`,
+  subscriptions: (owner: string): string => `subscriptions/${owner}`,
+  listKey: (kind: ListedKind, owner: string): string => `${kind}/${owner}`,
+  listSort: (createdAtMs: number, id: string): string => `${String(createdAtMs).padStart(15, '0')}/${id}`,
+} as const;
+
+/** Attribute names of the webhooks table, which holds secrets: only who signs or shows them may read it. */
+export const WEBHOOKS_TABLE = {
+  /** Partition key, a string. */
+  partitionKey: 'pk',
+  /** Number: when DynamoDB may delete the item, seconds since the Unix epoch (the TTL attribute). */
+  expiresAt: 'expiresAt',
+} as const;
+
+/** Keys of the items in the webhooks table. */
+export const webhooksTableKeys = {
+  secrets: (owner: string): string => `secrets/${owner}`,
+  /** @param urlHash - Hash of the URL, for URLs can be longer than a key. */
+  endpoint: (owner: string, urlHash: string): string => `endpoint/${owner}/${urlHash}`,
+  deliveries: (owner: string, object: 'job' | 'batch', id: string): string => `deliveries/${owner}/${object}/${id}`,
+} as const;

@@ -1,0 +1,24 @@
+import type { JobKey } from './job.ts';
+
+/** Prefixes of the payload bucket; each has an expiration of its own. */
+export const PAYLOAD_PREFIXES = {
+  /** Inputs and results of jobs. */
+  jobs: 'jobs/',
+  /** Files of callers: inputs of batches and jobs, outputs of batches. */
+  files: 'files/',
+  /** Parts of outputs until they are merged. */
+  chunks: 'chunks/',
+} as const;
+
+/** Keys of the objects in the payload bucket. */
+export const payloadKeys = {
+  /** @param hash - Hash of the job: two submissions of one id with different bodies must not meet in one object. */
+  jobInput: ({ owner, id }: JobKey, hash: string): string =>
+    `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/${hash}/input.json`,
+  jobResult: ({ owner, id }: JobKey): string => `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/result.json`,
+  file: (owner: string, fileId: string): string => `${PAYLOAD_PREFIXES.files}${owner}/${fileId}`,
+  chunkOutput: (owner: string, batchId: string, index: number): string =>
+    `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/output/${index}.jsonl`,
+  chunkErrors: (owner: string, batchId: string, index: number): string =>
+    `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/errors/${index}.jsonl`,
+} as const;
