@@ -56,8 +56,11 @@ export interface JobStore {
   cancel(key: JobKey): Promise<Job | undefined>;
   /** Notes that every destination was told. */
   markNotified(key: JobKey): Promise<void>;
-  /** Makes a failed job wait again, for an operator has put its message back; does nothing in any other status. */
-  reopen(key: JobKey): Promise<void>;
+  /**
+   * Makes a failed job wait again, for an operator has put its message back (`REDRIVE_ATTRIBUTE`); does nothing in any
+   * other status, nor a second time for the same redrive.
+   */
+  reopen(key: JobKey, redriveId: string): Promise<void>;
   /** @throws AppError `INVALID_PARAMETER` when `after` is not what an earlier page gave. */
   list(query: JobQuery): Promise<JobPage>;
 }
