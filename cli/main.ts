@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../core/errors.ts';
+import { jobsRedriveCommand } from './jobs-redrive.ts';
 import { modelInspectCommand } from './model-inspect.ts';
 import { modelPackCommand } from './model-pack.ts';
 import { modelQuantizeCommand } from './model-quantize.ts';
@@ -33,6 +34,8 @@ function program(): Command {
   model.addCommand(modelInspectCommand());
   model.addCommand(modelPackCommand());
   model.addCommand(modelQuantizeCommand());
-  for (const command of [root, ...root.commands, ...model.commands]) command.exitOverride();
+  const jobs = root.command('jobs').description('Look after jobs.');
+  jobs.addCommand(jobsRedriveCommand());
+  for (const command of [root, ...root.commands, ...model.commands, ...jobs.commands]) command.exitOverride();
   return root;
 }

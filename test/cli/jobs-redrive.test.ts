@@ -1,0 +1,146 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { buildApp } from 'fauxqs';
+import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
+import { tensorgate } from './model-commands.ts';
+
+const server = { app: buildApp({ logger: false }), url: '' };
+let client: SQSClient;
+let [deadLetters, source] = ['', ''];
+
+beforeEach(async () => {
+  server.app = buildApp({ logger: false });
+  server.url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  client = new SQSClient({ endpoint: server.url, region: 'us-east-1', credentials });
+  [deadLetters, source] = [await createQueue('dead-letters'), await createQueue('jobs-tiny')];
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: server.url,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+  });
+});
+
+afterEach(async () => {
+  for (const name of ['AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) {
+    delete process.env[name];
+  }
+  client.destroy();
+  await server.app.close();
+});
+
+/** Its URL with the server's own address, which the queue's host name does not resolve to. */
+async function createQueue(name: string): Promise<string> {
+  await client.send(new CreateQueueCommand({ QueueName: name }));
+  return `${server.url}/000000000000/${name}`;
+}
+
+const text = (StringValue: string) => ({ DataType: 'String', StringValue });
+
+function bury(body: string, code: string, others: Record<string, ReturnType<typeof text>> = {}): Promise<unknown> {
+  const { errorCode, errorMessage, sourceQueue } = DEAD_LETTER_ATTRIBUTES;
+  return client.send(
+    new SendMessageCommand({
+      QueueUrl: deadLetters,
+      MessageBody: body,
+      MessageAttributes: {
+        [errorCode]: text(code),
+        [errorMessage]: text(`because of ${body}`),
+        [sourceQueue]: text(source),
+        ...others,
+      },
+    }),
+  );
+}
+
+async function contents(queueUrl: string) {
+  const { Messages: messages = [] } = await client.send(
+    new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }),
+  );
+  return messages.sort((a, b) => ((a.Body ?? '') < (b.Body ?? '') ? -1 : 1));
+}
+
+async function waiting(queueUrl: string): Promise<number> {
+  const { Attributes: attributes } = await client.send(
+    new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
+  );
+  return Number(attributes?.['ApproximateNumberOfMessages']);
+}
+
+const redrive = (...args: readonly string[]) => tensorgate('jobs', 'redrive', '--queue-url', deadLetters, ...args);
+
+describe('tensorgate jobs redrive', () => {
+  it('puts every dead letter back to the queue that it came from, marked once', async () => {
+    for (let index = 0; index < 23; index++) await bury(`job-${index}`, 'WORKER_LOST', { traceparent: text('00-1') });
+    const { exitCode, stdout } = await redrive();
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/WORKER_LOST +jobs-tiny +23 +23 +because of job-/);
+    expect(await waiting(deadLetters)).toBe(0);
+    expect(await waiting(source)).toBe(23);
+    const [message] = await contents(source);
+    const attributes = message?.MessageAttributes ?? {};
+    expect(Object.keys(attributes).sort()).toEqual([REDRIVE_ATTRIBUTE, 'traceparent']);
+    expect(attributes[REDRIVE_ATTRIBUTE]?.StringValue).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('leaves letters of other codes, and those over the limit, where they are and visible', async () => {
+    await bury('a', 'WORKER_LOST');
+    await bury('b', 'INVALID_EVENT');
+    await bury('c', 'WORKER_LOST');
+    const { stdout } = await redrive('--code', 'WORKER_LOST', '--limit', '1');
+    expect(stdout).toMatch(/WORKER_LOST +jobs-tiny +2 +1 /);
+    expect(stdout).toMatch(/INVALID_EVENT +jobs-tiny +1 +0 /);
+    expect(await waiting(source)).toBe(1);
+    expect(await waiting(deadLetters)).toBe(2);
+  });
+
+  it('changes nothing in a dry run', async () => {
+    await bury('a', 'INVALID_EVENT');
+    const { stdout } = await redrive('--dry-run');
+    expect(stdout).toMatch(/INVALID_EVENT +jobs-tiny +1 +- +because of a/);
+    expect(await waiting(source)).toBe(0);
+    expect((await contents(deadLetters)).map(({ Body: body }) => body)).toEqual(['a']);
+  });
+
+  it('keeps letters whose origin nobody knows, and says so', async () => {
+    await client.send(new SendMessageCommand({ QueueUrl: deadLetters, MessageBody: 'stray' }));
+    const { stdout } = await redrive();
+    expect(stdout).toMatch(/WORKER_LOST +unknown +1 +0 /);
+    expect(await waiting(deadLetters)).toBe(1);
+  });
+
+  it('says that there are none', async () => {
+    expect((await redrive()).stdout).toBe('no dead letters\n');
+  });
+
+  it.each([
+    ['the limit is no number', ['--limit', 'many'], '--limit must be a whole number from 1, got many'],
+    ['the queue is no URL', ['--queue-url', 'dead'], '--queue-url must be a URL, got dead'],
+  ])('fails with CONFIG_INVALID when %s', async (_, args, message) => {
+    const { exitCode, stderr } = await redrive(...args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(`CONFIG_INVALID: ${message}\n`);
+  });
+
+  it('fails with CONFIG_INVALID when no queue is named and local mode does not run', async () => {
+    const [before, elsewhere] = [process.cwd(), await mkdtemp(join(tmpdir(), 'tensorgate-redrive-'))];
+    process.chdir(elsewhere);
+    try {
+      const { stderr } = await tensorgate('jobs', 'redrive');
+      expect(stderr).toMatch(/^CONFIG_INVALID: --queue-url is needed/);
+    } finally {
+      process.chdir(before);
+      await rm(elsewhere, { recursive: true });
+    }
+  });
+});
