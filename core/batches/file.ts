@@ -1,0 +1,79 @@
+import type { PayloadReference } from '../jobs/job.ts';
+
+/** What callers may upload files for. */
+export const FILE_PURPOSES = ['batch', 'user_data'] as const;
+
+/** What a file is for: what its owner said, or that a batch wrote it. */
+export type FilePurpose = (typeof FILE_PURPOSES)[number] | 'batch_output';
+
+/**
+ * Where a file stands.
+ *
+ * - `pending`: its bytes are expected at a presigned URL until `uploadExpiresAtMs`;
+ * - `uploaded`: its bytes have arrived in parts, and are being put together;
+ * - `processed`: it can be used;
+ * - `error`: what has arrived was not what had been declared.
+ */
+export type FileStatus = 'pending' | 'uploaded' | 'processed' | 'error';
+
+/** The record of a file; a deleted file has none. */
+export interface StoredFile {
+  /** Id of the API key that it belongs to. */
+  readonly owner: string;
+  /** `file-` and 26 characters that begin with the time of creation (see `timeOrderedId`). */
+  readonly id: string;
+  readonly filename: string;
+  readonly purpose: FilePurpose;
+  /** Bytes that it has, or will have once it is uploaded. */
+  readonly bytes: number;
+  readonly status: FileStatus;
+  /** Why the status is `error`. */
+  readonly statusDetails?: string;
+  /** Where its bytes lie. */
+  readonly payload: PayloadReference;
+  /** Milliseconds since the Unix epoch, as all times here. */
+  readonly createdAtMs: number;
+  /** When record and bytes may be deleted; the file counts as gone from then on. */
+  readonly expiresAtMs: number;
+  /** End of the time for uploading it; for a pending file only. */
+  readonly uploadExpiresAtMs?: number;
+}
+
+/** Which files to list. */
+export interface FileQuery {
+  readonly owner: string;
+  readonly purpose?: string;
+  readonly order: 'asc' | 'desc';
+  /** From 1 to 100. */
+  readonly limit: number;
+  /** Id of the last file of the page before; it may have been deleted since. */
+  readonly after?: string;
+}
+
+/** One page of files. */
+export interface FilePage {
+  readonly files: readonly StoredFile[];
+  readonly hasMore: boolean;
+}
+
+/** The records of files. Each belongs to an owner, and is there for no other. */
+export interface FileStore {
+  /** Reads a record, strongly consistent; undefined too once the file has expired. */
+  get(owner: string, id: string): Promise<StoredFile | undefined>;
+  /**
+   * Creates the record, unless there is one.
+   *
+   * @returns The record that is there now.
+   */
+  create(file: StoredFile): Promise<StoredFile>;
+  /**
+   * Ends the waiting for a file's bytes; does nothing to a file that is not waiting for them, or is gone.
+   *
+   * @param details - Why the status becomes `error`.
+   */
+  settle(owner: string, id: string, status: 'processed' | 'error', details?: string): Promise<void>;
+  /** Deletes the record. */
+  remove(owner: string, id: string): Promise<void>;
+  /** @throws AppError `INVALID_PARAMETER` when `after` is not the id of a file. */
+  list(query: FileQuery): Promise<FilePage>;
+}
