@@ -1,0 +1,168 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { AppError } from '../../../core/errors.ts';
+import type { Job, JobDefinition, JobError, JobKey, JobOutcome } from '../../../core/jobs/job.ts';
+import type { Claim, JobPage, JobQuery, JobStore } from '../../../core/jobs/job-store.ts';
+import type { Clock } from '../../../core/ports.ts';
+import { type Item, toItem } from './attribute-value.ts';
+import { asking } from './client-settings.ts';
+import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified, reopened } from './job-changes.ts';
+import { jobItemKey, queuedItem, readJob } from './job-item.ts';
+import { listJobs } from './list-jobs.ts';
+
+/** What {@link openDynamoDbJobStore} works with. */
+export interface DynamoDbJobStoreOptions {
+  readonly client: DynamoDBClient;
+  /** Name of the jobs table. */
+  readonly table: string;
+  readonly clock: Clock;
+}
+
+/** Whether a write was made, and the item as it is now; without an item when nobody wrote one. */
+interface Outcome {
+  readonly done: boolean;
+  readonly item: Item | undefined;
+}
+
+/** Times that a claim may find a record in its way whose time is over. */
+const MOST_CLAIMS = 3;
+
+/**
+ * Opens the records of jobs in the jobs table.
+ *
+ * Every change is one conditional write, so that what is repeated, by the SDK or by SQS, changes nothing. A record whose
+ * time is over counts as gone, for DynamoDB deletes late.
+ *
+ * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
+ */
+export function openDynamoDbJobStore(options: DynamoDbJobStoreOptions): JobStore {
+  return new DynamoDbJobStore(options);
+}
+
+class DynamoDbJobStore implements JobStore {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  readonly #clock: Clock;
+
+  constructor({ client, table, clock }: DynamoDbJobStoreOptions) {
+    this.#client = client;
+    this.#table = table;
+    this.#clock = clock;
+  }
+
+  async get(key: JobKey): Promise<Job | undefined> {
+    const command = new GetItemCommand({ TableName: this.#table, Key: jobItemKey(key), ConsistentRead: true });
+    const { Item: item } = await asking('the jobs table', () => this.#client.send(command));
+    return this.#present(item);
+  }
+
+  async create(definition: JobDefinition): Promise<Job> {
+    const created = queuedItem(definition);
+    const condition = 'attribute_not_exists(#hash) OR #expiresAtMs <= :now';
+    const command = new PutItemCommand({
+      TableName: this.#table,
+      Item: created,
+      ConditionExpression: condition,
+      ExpressionAttributeNames: namesIn(condition),
+      ExpressionAttributeValues: toItem({ ':now': this.#clock.now() }),
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+    const { item } = await conditionally(async () => {
+      await this.#client.send(command);
+      return created;
+    });
+    return readJob(item ?? created);
+  }
+
+  async claim(definition: JobDefinition): Promise<Claim> {
+    for (let attempt = 0; attempt < MOST_CLAIMS; attempt++) {
+      const { done, item } = await this.#change(definition, claimed(definition, this.#clock.now()));
+      if (done && item !== undefined) return { kind: 'claimed', job: readJob(item) };
+      const job = this.#present(item);
+      if (job !== undefined) return job.hash === definition.hash ? { kind: 'ended', job } : { kind: 'foreign' };
+      await this.#deleteExpired(definition);
+    }
+    throw new AppError('UNAVAILABLE', 'the record of the job cannot be claimed right now');
+  }
+
+  async finish(key: JobKey, outcome: JobOutcome): Promise<Job> {
+    const { item } = await this.#change(key, finished(outcome, this.#clock.now()));
+    if (item === undefined) throw new AppError('JOB_NOT_FOUND', 'the job that is to end has no record');
+    return readJob(item);
+  }
+
+  async noteError(key: JobKey, error: JobError): Promise<void> {
+    await this.#change(key, failedOnce(error));
+  }
+
+  async cancel(key: JobKey): Promise<Job | undefined> {
+    const { item } = await this.#change(key, canceled(this.#clock.now()));
+    return this.#present(item);
+  }
+
+  async markNotified(key: JobKey): Promise<void> {
+    await this.#change(key, notified(this.#clock.now()));
+  }
+
+  async reopen(key: JobKey, redriveId: string): Promise<void> {
+    await this.#change(key, reopened(redriveId));
+  }
+
+  list(query: JobQuery): Promise<JobPage> {
+    const place = { client: this.#client, table: this.#table, nowMs: this.#clock.now() };
+    return asking('the jobs table', () => listJobs(query, place));
+  }
+
+  /** A record whose time is over is gone. */
+  #present(item: Item | undefined): Job | undefined {
+    const job = item === undefined ? undefined : readJob(item);
+    return job !== undefined && job.expiresAtMs > this.#clock.now() ? job : undefined;
+  }
+
+  #change(key: JobKey, { update, condition, values }: Change): Promise<Outcome> {
+    const command = new UpdateItemCommand({
+      TableName: this.#table,
+      Key: jobItemKey(key),
+      UpdateExpression: update,
+      ConditionExpression: condition,
+      ExpressionAttributeNames: namesIn(update, condition),
+      ExpressionAttributeValues: values,
+      ReturnValues: 'ALL_NEW',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+    return conditionally(async () => (await this.#client.send(command)).Attributes);
+  }
+
+  async #deleteExpired(key: JobKey): Promise<void> {
+    const condition = '#expiresAtMs <= :now';
+    const command = new DeleteItemCommand({
+      TableName: this.#table,
+      Key: jobItemKey(key),
+      ConditionExpression: condition,
+      ExpressionAttributeNames: namesIn(condition),
+      ExpressionAttributeValues: toItem({ ':now': this.#clock.now() }),
+    });
+    await conditionally(async () => {
+      await this.#client.send(command);
+      return undefined;
+    });
+  }
+}
+
+/** Makes a conditional write; a condition that does not hold is an answer, and no failure. */
+function conditionally(write: () => Promise<Item | undefined>): Promise<Outcome> {
+  return asking('the jobs table', async () => {
+    try {
+      return { done: true, item: await write() };
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return { done: false, item: error.Item };
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,128 @@
+import { BatchGetItemCommand, type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { AppError } from '../../../core/errors.ts';
+import type { Job } from '../../../core/jobs/job.ts';
+import type { JobPage, JobQuery } from '../../../core/jobs/job-store.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { decodeCursor, encodeCursor } from '../../../core/jobs/list-cursor.ts';
+import { type Item, toItem } from './attribute-value.ts';
+import { namesIn } from './job-changes.ts';
+import { jobItemKey, readJob } from './job-item.ts';
+
+/** Where jobs are listed, and when. */
+export interface ListPlace {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly nowMs: number;
+}
+
+/** Most queries for one page: each looks through thousands of jobs, so only a rare filter needs more than one. */
+const MOST_QUERIES = 4;
+
+/** Attempts at what DynamoDB leaves unprocessed, and the first pause between two. */
+const MOST_READS = 6;
+const FIRST_PAUSE_MS = 10;
+
+const { partitionKey, listKey, listSort, byOwnerIndex } = JOBS_TABLE;
+
+/** What a page shows of a job: all but the result, which may be large. */
+const PROJECTION = [
+  ...['owner', 'id', 'hash', 'endpoint', 'model', 'version', 'createdAtMs', 'expiresAtMs', 'destinations', 'baseUrl'],
+  ...['traceparent', 'status', 'attempts', 'startedAtMs', 'endedAtMs', 'ranVersion', 'items', 'error', 'lastError'],
+  'notifiedAtMs',
+]
+  .map((name) => `#${name}`)
+  .join(', ');
+
+/**
+ * Lists jobs of one owner, newest first, by the table's index.
+ *
+ * @returns A page that may hold fewer jobs than its limit, even none, and have a next one: a filter that few jobs pass
+ * does not make one request look through all of them.
+ * @throws AppError `INVALID_PARAMETER` when `after` is not what an earlier page gave.
+ */
+export async function listJobs(query: JobQuery, place: ListPlace): Promise<JobPage> {
+  const { keys, next } = await findKeys(query, place);
+  const found = new Map((await readItems(keys, place)).map((item) => [item[partitionKey]?.S, readJob(item)]));
+  const jobs = keys
+    .flatMap((key) => found.get(key[partitionKey]?.S) ?? [])
+    .filter((job) => isListed(job, query, place));
+  return { jobs, ...(next === undefined ? {} : { next: encodeCursor(next) }) };
+}
+
+/** The index runs behind the table: what it found may have changed since. */
+function isListed(job: Job, { status, model }: JobQuery, { nowMs }: ListPlace): boolean {
+  return (
+    job.expiresAtMs > nowMs &&
+    (status === undefined || job.status === status) &&
+    (model === undefined || job.model === model)
+  );
+}
+
+/** Looks for one more than the page holds: whether there is one tells whether there is a next page. */
+async function findKeys(query: JobQuery, place: ListPlace): Promise<{ keys: Item[]; next: string | undefined }> {
+  const found: Item[] = [];
+  let start = startKey(query);
+  for (let queries = 0; queries < MOST_QUERIES; queries++) {
+    const { Items: items = [], LastEvaluatedKey: last } = await queryIndex(query, start, place);
+    found.push(...items);
+    start = last;
+    if (start === undefined || found.length > query.limit) break;
+  }
+  const keys = found.slice(0, query.limit).map(({ [partitionKey]: pk }) => ({ [partitionKey]: pk ?? { S: '' } }));
+  const end = found.length > query.limit ? found[query.limit - 1] : start;
+  return { keys, next: end?.[listSort]?.S };
+}
+
+function startKey({ owner, after }: JobQuery): Item | undefined {
+  if (after === undefined) return undefined;
+  const cursor = decodeCursor(after);
+  return { ...jobItemKey({ owner, id: cursor.id }), ...toItem(indexKey(owner, cursor.listSort)) };
+}
+
+function indexKey(owner: string, sort: string) {
+  return { [listKey]: jobsTableKeys.listKey('job', owner), [listSort]: sort };
+}
+
+function queryIndex({ owner, status, model, limit }: JobQuery, start: Item | undefined, place: ListPlace) {
+  const filters = Object.entries({ status, model }).filter(([, value]) => value !== undefined);
+  const filter = filters.map(([name]) => `#${name} = :${name}`).join(' AND ');
+  const condition = `#${listKey} = :${listKey}`;
+  return place.client.send(
+    new QueryCommand({
+      TableName: place.table,
+      IndexName: byOwnerIndex,
+      KeyConditionExpression: condition,
+      ...(filter === '' ? { Limit: limit + 1 } : { FilterExpression: filter }),
+      ExpressionAttributeNames: namesIn(condition, filter),
+      ExpressionAttributeValues: toItem({
+        [`:${listKey}`]: jobsTableKeys.listKey('job', owner),
+        ...Object.fromEntries(filters.map(([name, value]) => [`:${name}`, value])),
+      }),
+      ScanIndexForward: false,
+      ExclusiveStartKey: start,
+    }),
+  );
+}
+
+async function readItems(keys: readonly Item[], { client, table }: ListPlace): Promise<Item[]> {
+  const items: Item[] = [];
+  let rest = [...keys];
+  for (let attempt = 0; rest.length > 0; attempt++) {
+    if (attempt === MOST_READS) throw new AppError('UNAVAILABLE', 'the jobs table has no room for this list right now');
+    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** attempt));
+    const { Responses: responses, UnprocessedKeys: left } = await client.send(
+      new BatchGetItemCommand({
+        RequestItems: {
+          [table]: {
+            Keys: rest,
+            ProjectionExpression: `#${partitionKey}, ${PROJECTION}`,
+            ExpressionAttributeNames: namesIn(PROJECTION, `#${partitionKey}`),
+          },
+        },
+      }),
+    );
+    items.push(...(responses?.[table] ?? []));
+    rest = left?.[table]?.Keys ?? [];
+  }
+  return items;
+}

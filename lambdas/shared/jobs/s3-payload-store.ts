@@ -1,0 +1,91 @@
+import { GetObjectCommand, PutObjectCommand, type S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { AppError } from '../../../core/errors.ts';
+import type { PayloadReference } from '../../../core/jobs/job.ts';
+import type { PayloadStore } from '../../../core/jobs/job-store.ts';
+import { asking } from './client-settings.ts';
+
+/** What {@link openS3PayloadStore} works with. */
+export interface S3PayloadStoreOptions {
+  readonly client: S3Client;
+  /** Name of the deployment's payload bucket. */
+  readonly bucket: string;
+}
+
+/** Which part of an object is wanted, and how much of it may come. */
+interface GetOptions {
+  readonly maxBytes: number;
+  readonly range?: readonly [start: number, end: number];
+}
+
+/** Codes of S3 for what is not there, and for what may not be read. */
+const ABSENT: ReadonlySet<string> = new Set(['NoSuchKey', 'NoSuchBucket', 'NotFound', 'InvalidBucketName']);
+const FORBIDDEN: ReadonlySet<string> = new Set(['AccessDenied', 'Forbidden', 'InvalidObjectState']);
+
+/**
+ * Opens the large bytes of jobs in S3.
+ *
+ * @returns A store whose methods throw AppError `UNAVAILABLE` when S3 does not answer.
+ */
+export function openS3PayloadStore({ client, bucket }: S3PayloadStoreOptions): PayloadStore {
+  return {
+    bucket,
+    put: async (key, body, contentType) => {
+      const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytesOf(body), ContentType: contentType });
+      await asking('the payload bucket', () => client.send(command));
+    },
+    get: (reference, options) => asking('the object store', () => readObject(client, reference, options)),
+    presignGet: async (key, { expiresSeconds, fileName }) => {
+      // Only who answers with such an address needs the signer: it is loaded for them.
+      const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
+      const disposition = fileName === undefined ? {} : { ResponseContentDisposition: attachment(fileName) };
+      const command = new GetObjectCommand({ Bucket: bucket, Key: key, ...disposition });
+      return asking('the payload bucket', () => getSignedUrl(client, command, { expiresIn: expiresSeconds }));
+    },
+  };
+}
+
+async function readObject(client: S3Client, reference: PayloadReference, options: GetOptions): Promise<Uint8Array> {
+  const { maxBytes, range } = options;
+  if (range !== undefined && range[1] <= range[0]) return new Uint8Array();
+  const { Body: body, ContentLength: length = 0 } = await openObject(client, reference, range);
+  if (length > maxBytes) {
+    // Whatever is left of the answer is not wanted, and would hold its connection.
+    if (body !== undefined && 'destroy' in body && typeof body.destroy === 'function') body.destroy();
+    throw new AppError('BODY_TOO_LARGE', `the object holds ${length} bytes, at most ${maxBytes} are allowed`);
+  }
+  const bytes = (await body?.transformToByteArray()) ?? new Uint8Array();
+  const expected = range === undefined ? length : range[1] - range[0];
+  if (bytes.length === expected) return bytes;
+  throw new AppError(
+    'INPUT_NOT_FOUND',
+    `the object holds ${bytes.length} of the ${expected} bytes that were asked for`,
+  );
+}
+
+async function openObject(client: S3Client, { bucket, key }: PayloadReference, range: GetOptions['range']) {
+  const bytes = range === undefined ? {} : { Range: `bytes=${range[0]}-${range[1] - 1}` };
+  try {
+    return await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, ...bytes }));
+  } catch (cause) {
+    if (!(cause instanceof S3ServiceException)) throw cause;
+    if (ABSENT.has(cause.name)) throw new AppError('INPUT_NOT_FOUND', 'there is no such object', { cause });
+    if (FORBIDDEN.has(cause.name)) {
+      throw new AppError('INPUT_FORBIDDEN', 'the object is not there or may not be read', { cause });
+    }
+    if (cause.name === 'InvalidRange')
+      throw new AppError('INPUT_NOT_FOUND', 'the object ends before the part asked for', { cause });
+    throw cause;
+  }
+}
+
+/** The length of bytes is known, even of none; the SDK takes an empty text for a stream. */
+function bytesOf(body: Uint8Array | string): Uint8Array {
+  return typeof body === 'string' ? Buffer.from(body) : body;
+}
+
+/** A file name as RFC 6266 has it: plain ASCII for old clients, UTF-8 for the others. */
+function attachment(fileName: string): string {
+  const ascii = fileName.replace(/[^ -~]|["\\]/g, '_');
+  const encoded = encodeURIComponent(fileName).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+  return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;
+}

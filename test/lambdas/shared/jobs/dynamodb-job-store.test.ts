@@ -1,0 +1,375 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Job, JobDefinition, JobOutcome } from '../../../../core/jobs/job.ts';
+import type { JobStore } from '../../../../core/jobs/job-store.ts';
+import { openDynamoDbJobStore } from '../../../../lambdas/shared/jobs/dynamodb-job-store.ts';
+import { reply, startServer } from '../dynamodb-server.ts';
+import { JOBS, type MovableClock, movableClock, startTables, type Tables } from './job-servers.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+let tables: Tables;
+let clock: MovableClock;
+let store: JobStore;
+let serial = 0;
+
+beforeAll(async () => {
+  tables = await startTables();
+});
+
+afterAll(() => tables.close());
+
+beforeEach(() => {
+  clock = movableClock();
+  store = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock });
+  serial += 1;
+});
+
+function definition(changes: Partial<JobDefinition> = {}): JobDefinition {
+  return {
+    owner: `key-${serial}`,
+    id: 'job_1',
+    hash: 'hash-1',
+    endpoint: '/v1/embeddings',
+    model: 'minilm',
+    createdAtMs: clock.nowMs,
+    expiresAtMs: clock.nowMs + 7 * DAY_MS,
+    destinations: { webhookUrl: 'https://example.com/hook', eventBus: true },
+    baseUrl: 'https://api.example.com/dev',
+    ...changes,
+  };
+}
+
+const SUCCESS: JobOutcome = {
+  status: 'succeeded',
+  result: { kind: 'inline', json: '{"data":[9007199254740993]}' },
+  version: '2',
+  items: 3,
+};
+
+const FAILURE: JobOutcome = { status: 'failed', error: { code: 'INVALID_BODY', message: 'no input', param: 'input' } };
+
+/** Puts the record into any state there is. */
+async function jobIn(status: Job['status']): Promise<JobDefinition> {
+  const job = definition();
+  await store.create(job);
+  if (status !== 'queued') await store.claim(job);
+  if (status === 'succeeded') await store.finish(job, SUCCESS);
+  if (status === 'failed') await store.finish(job, FAILURE);
+  if (status === 'canceled') await store.cancel(job);
+  return job;
+}
+
+describe('openDynamoDbJobStore', () => {
+  describe('creates records', () => {
+    it('that hold the whole definition, queued and never tried', async () => {
+      const job = definition({ version: '2', traceparent: '00-1-2-01' });
+      expect(await store.create(job)).toEqual({ ...job, status: 'queued', attempts: 0 });
+      expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 0 });
+    });
+
+    it('once: whoever comes later gets the record that is there', async () => {
+      const first = definition();
+      await store.create(first);
+      const second = await store.create(definition({ hash: 'hash-2', model: 'other' }));
+      expect(second).toMatchObject({ hash: 'hash-1', model: 'minilm' });
+      expect(await store.get(first)).toMatchObject({ hash: 'hash-1' });
+    });
+
+    it('once, however many come at the same time', async () => {
+      const hashes = Array.from({ length: 100 }, (_, index) => `hash-${index}`);
+      const seen = await Promise.all(hashes.map(async (hash) => (await store.create(definition({ hash }))).hash));
+      expect(new Set(seen).size).toBe(1);
+    });
+
+    it('in the place of one whose time is over', async () => {
+      const job = definition();
+      await store.create(job);
+      clock.nowMs = job.expiresAtMs;
+      expect(await store.get(job)).toBeUndefined();
+      expect(await store.create(definition({ hash: 'hash-2' }))).toMatchObject({ hash: 'hash-2' });
+      expect(await store.get(job)).toMatchObject({ hash: 'hash-2' });
+    });
+
+    it('with a time to live in whole seconds', async () => {
+      const job = definition({ expiresAtMs: 1_750_000_000_001 });
+      await store.create(job);
+      const { Item: item } = await tables.call('GetItem', {
+        TableName: JOBS,
+        Key: { pk: { S: `job/${job.owner}/job_1` } },
+      });
+      expect(item).toMatchObject({ expiresAt: { N: '1750000001' } });
+    });
+
+    it('apart for each owner', async () => {
+      const mine = definition();
+      await store.create(mine);
+      expect(await store.get({ owner: 'somebody', id: mine.id })).toBeUndefined();
+    });
+  });
+
+  describe('claims', () => {
+    it('a queued job', async () => {
+      const job = await jobIn('queued');
+      clock.nowMs += 5;
+      expect(await store.claim(job)).toEqual({
+        kind: 'claimed',
+        job: { ...job, status: 'running', attempts: 1, startedAtMs: clock.nowMs },
+      });
+    });
+
+    it('a job whose submitter has not written the record yet, and lets the submitter find it', async () => {
+      const job = definition();
+      expect(await store.claim(job)).toMatchObject({ kind: 'claimed', job: { ...job, attempts: 1 } });
+      expect(await store.create(job)).toMatchObject({ status: 'running', hash: job.hash });
+    });
+
+    it('a running job again, counting attempts and keeping the first start', async () => {
+      const job = await jobIn('running');
+      const startedAtMs = clock.nowMs;
+      clock.nowMs += 60_000;
+      expect(await store.claim(job)).toMatchObject({ kind: 'claimed', job: { attempts: 2, startedAtMs } });
+    });
+
+    it.each(['succeeded', 'failed', 'canceled'] as const)('no job that has %s', async (status) => {
+      const job = await jobIn(status);
+      expect(await store.claim(job)).toMatchObject({ kind: 'ended', job: { status, attempts: 1 } });
+      expect(await store.get(job)).toMatchObject({ status, attempts: 1 });
+    });
+
+    it('no job whose id belongs to another one', async () => {
+      await jobIn('queued');
+      expect(await store.claim(definition({ hash: 'hash-2' }))).toEqual({ kind: 'foreign' });
+    });
+
+    it.each(['queued', 'succeeded'] as const)('over a %s record whose time is over', async (status) => {
+      const old = await jobIn(status);
+      clock.nowMs = old.expiresAtMs;
+      const job = definition({ hash: 'hash-2' });
+      expect(await store.claim(job)).toMatchObject({ kind: 'claimed', job: { hash: 'hash-2', attempts: 1 } });
+      const record = await store.get(job);
+      expect(record).toMatchObject({ hash: 'hash-2', createdAtMs: clock.nowMs });
+      expect(record?.result).toBeUndefined();
+    });
+
+    it('one job for two hashes that race, whichever comes first', async () => {
+      const claims = await Promise.all(
+        Array.from({ length: 40 }, (_, index) => store.claim(definition({ hash: `hash-${index % 2}` }))),
+      );
+      const winners = claims.flatMap((claim) => (claim.kind === 'claimed' ? [claim.job.hash] : []));
+      expect(new Set(winners).size).toBe(1);
+      expect(winners).toHaveLength(20);
+      expect(claims.filter(({ kind }) => kind === 'foreign')).toHaveLength(20);
+    });
+  });
+
+  describe('ends jobs', () => {
+    it('with a result, exactly as it was given', async () => {
+      const job = await jobIn('running');
+      clock.nowMs += 10;
+      const ended = await store.finish(job, SUCCESS);
+      expect(ended).toMatchObject({ status: 'succeeded', ranVersion: '2', items: 3, endedAtMs: clock.nowMs });
+      expect(ended.result).toEqual({ kind: 'inline', json: '{"data":[9007199254740993]}' });
+      expect(await store.get(job)).toEqual(ended);
+    });
+
+    it('with the reason of a failure, in the place of that of an attempt', async () => {
+      const job = await jobIn('running');
+      await store.noteError(job, { code: 'TIMEOUT', message: 'too slow' });
+      expect(await store.get(job)).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
+      const ended = await store.finish(job, FAILURE);
+      expect(ended).toMatchObject({ status: 'failed', error: { code: 'INVALID_BODY', param: 'input' } });
+      expect(ended.lastError).toBeUndefined();
+    });
+
+    it('once: the first end stays', async () => {
+      const job = await jobIn('succeeded');
+      expect(await store.finish(job, FAILURE)).toMatchObject({ status: 'succeeded' });
+      await store.noteError(job, { code: 'TIMEOUT', message: 'too slow' });
+      const record = await store.get(job);
+      expect(record).toMatchObject({ status: 'succeeded' });
+      expect(record).not.toHaveProperty('error');
+      expect(record).not.toHaveProperty('lastError');
+    });
+
+    it('in one way, when cancel and finish race', async () => {
+      for (let round = 0; round < 20; round++) {
+        const job = definition({ id: `race-${round}` });
+        await store.create(job);
+        await store.claim(job);
+        const [finished, canceled] = await Promise.all([store.finish(job, SUCCESS), store.cancel(job)]);
+        const record = await store.get(job);
+        expect([finished.status, canceled?.status]).toEqual([record?.status, record?.status]);
+        expect(record?.result === undefined).toBe(record?.status === 'canceled');
+      }
+    });
+
+    it('fails with JOB_NOT_FOUND when there is no record', async () => {
+      await expect(store.finish(definition(), SUCCESS)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    });
+  });
+
+  describe('cancels', () => {
+    it.each(['queued', 'running'] as const)('a job that is %s', async (status) => {
+      const job = await jobIn(status);
+      expect(await store.cancel(job)).toMatchObject({ status: 'canceled', endedAtMs: clock.nowMs });
+    });
+
+    it.each(['succeeded', 'failed', 'canceled'] as const)('nothing of a job that has %s', async (status) => {
+      const job = await jobIn(status);
+      const endedAtMs = clock.nowMs;
+      clock.nowMs += 1000;
+      expect(await store.cancel(job)).toMatchObject({ status, endedAtMs });
+    });
+
+    it('nothing where there is no record, or none any more', async () => {
+      expect(await store.cancel(definition())).toBeUndefined();
+      expect(await store.get(definition())).toBeUndefined();
+      const job = await jobIn('queued');
+      clock.nowMs = job.expiresAtMs;
+      expect(await store.cancel(job)).toBeUndefined();
+    });
+  });
+
+  describe('notes that everybody was told', () => {
+    it('of an end', async () => {
+      const job = await jobIn('failed');
+      await store.markNotified(job);
+      expect(await store.get(job)).toMatchObject({ notifiedAtMs: clock.nowMs });
+    });
+
+    it('never of a job that runs or is not there', async () => {
+      const job = await jobIn('running');
+      await store.markNotified(job);
+      expect(await store.get(job)).not.toHaveProperty('notifiedAtMs');
+      await store.markNotified({ owner: job.owner, id: 'none' });
+      expect(await store.get({ owner: job.owner, id: 'none' })).toBeUndefined();
+    });
+  });
+
+  describe('reopens', () => {
+    it('a failed job, once for each redrive, and keeps its attempts', async () => {
+      const job = await jobIn('failed');
+      await store.markNotified(job);
+      await store.reopen(job, 'redrive-1');
+      expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 1, startedAtMs: clock.nowMs });
+      await store.finish(job, FAILURE);
+      await store.reopen(job, 'redrive-1');
+      expect(await store.get(job)).toMatchObject({ status: 'failed' });
+      await store.reopen(job, 'redrive-2');
+      expect(await store.get(job)).toMatchObject({ status: 'queued' });
+      await store.finish(job, FAILURE);
+      await store.reopen(job, 'redrive-1');
+      expect(await store.get(job)).toMatchObject({ status: 'failed' });
+    });
+
+    it.each(['queued', 'running', 'succeeded', 'canceled'] as const)('no job that is %s', async (status) => {
+      const job = await jobIn(status);
+      await store.reopen(job, 'redrive-1');
+      expect(await store.get(job)).toMatchObject({ status });
+    });
+  });
+
+  describe('lists', () => {
+    const ids = (count: number) => Array.from({ length: count }, (_, index) => `j${String(index).padStart(3, '0')}`);
+
+    async function createMany(count: number, changes: (index: number) => Partial<JobDefinition> = () => ({})) {
+      const owner = `list-${serial}`;
+      await Promise.all(
+        ids(count).map((id, index) =>
+          store.create(definition({ owner, id, createdAtMs: clock.nowMs + index, ...changes(index) })),
+        ),
+      );
+      return owner;
+    }
+
+    it('newest first, page by page, each job once', async () => {
+      const owner = await createMany(25);
+      const seen: string[] = [];
+      let after: string | undefined;
+      const sizes: number[] = [];
+      do {
+        const page = await store.list({ owner, limit: 10, ...(after === undefined ? {} : { after }) });
+        seen.push(...page.jobs.map(({ id }) => id));
+        sizes.push(page.jobs.length);
+        after = page.next;
+      } while (after !== undefined);
+      expect(seen).toEqual(ids(25).reverse());
+      expect(sizes).toEqual([10, 10, 5]);
+    });
+
+    it('with no next page after one that is just full', async () => {
+      const owner = await createMany(10);
+      expect((await store.list({ owner, limit: 10 })).next).toBeUndefined();
+    });
+
+    it('by status and by model', async () => {
+      const owner = await createMany(12, (index) => ({ model: index % 2 === 0 ? 'a' : 'b' }));
+      for (const id of ids(6)) await store.cancel({ owner, id });
+      const { jobs, next } = await store.list({ owner, limit: 2, status: 'canceled', model: 'b' });
+      expect(jobs.map(({ id }) => id)).toEqual(['j005', 'j003']);
+      const rest = await store.list({ owner, limit: 2, status: 'canceled', model: 'b', after: next ?? '' });
+      expect(rest.jobs.map(({ id }) => id)).toEqual(['j001']);
+      expect(rest.next).toBeUndefined();
+    });
+
+    it('without results, which may be large', async () => {
+      const job = await jobIn('succeeded');
+      const { jobs } = await store.list({ owner: job.owner, limit: 1 });
+      expect(jobs[0]).toMatchObject({ id: job.id, status: 'succeeded', ranVersion: '2', items: 3 });
+      expect(jobs[0]).not.toHaveProperty('result');
+    });
+
+    it('no jobs of others, whoever made the cursor', async () => {
+      const owner = await createMany(3);
+      const { next = '' } = await store.list({ owner, limit: 1 });
+      expect((await store.list({ owner: 'nobody', limit: 10, after: next })).jobs).toEqual([]);
+    });
+
+    it('no jobs whose time is over', async () => {
+      const job = await jobIn('queued');
+      clock.nowMs = job.expiresAtMs;
+      expect((await store.list({ owner: job.owner, limit: 10 })).jobs).toEqual([]);
+    });
+
+    it('fails with INVALID_PARAMETER when the cursor is none', async () => {
+      const wrong = store.list({ owner: 'a', limit: 1, after: 'what' });
+      await expect(wrong).rejects.toMatchObject({ code: 'INVALID_PARAMETER', param: 'after' });
+    });
+  });
+
+  describe('when the table fails', () => {
+    it('asks again for what a list lacks, and gives up in the end', async () => {
+      let reads = 0;
+      const server = await startServer((operation, input, response) => {
+        if (operation === 'Query') {
+          const item = { pk: { S: 'job/a/1' }, listKey: { S: 'job/a' }, listSort: { S: '000000000000001/1' } };
+          return reply(response, 200, { Items: [item] });
+        }
+        reads += 1;
+        return reply(response, 200, { Responses: {}, UnprocessedKeys: input['RequestItems'] });
+      });
+      const client = new DynamoDBClient(server.client);
+      const failing = openDynamoDbJobStore({ client, table: JOBS, clock });
+      await expect(failing.list({ owner: 'a', limit: 1 })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(reads).toBe(6);
+      client.destroy();
+      await server.close();
+    });
+
+    it('fails with UNAVAILABLE and the cause', async () => {
+      const server = await startServer((_, __, response) =>
+        reply(response, 400, { __type: 'com.amazonaws.dynamodb.v20120810#AccessDeniedException', message: 'no' }),
+      );
+      const client = new DynamoDBClient(server.client);
+      const failing = openDynamoDbJobStore({ client, table: JOBS, clock });
+      await expect(failing.get(definition())).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        cause: { name: 'AccessDeniedException' },
+      });
+      await expect(failing.claim(definition())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      client.destroy();
+      await server.close();
+    });
+  });
+});

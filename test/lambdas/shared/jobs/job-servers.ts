@@ -1,0 +1,149 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateQueueCommand, type Message, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { buildApp } from 'fauxqs';
+import { JOBS_TABLE, WEBHOOKS_TABLE } from '../../../../core/jobs/jobs-table.ts';
+import type { Clock } from '../../../../core/ports.ts';
+import { isApiError } from '../../../../local/services/dynamodb/dynalite.ts';
+import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
+import { clientFor, reply, startServer, type TestServer } from '../dynamodb-server.ts';
+
+/** Names of the tables that {@link startTables} holds. */
+export const JOBS = 'jobs';
+export const WEBHOOKS = 'webhooks';
+
+/** Name of the bucket that {@link startQueuesAndBuckets} holds. */
+export const PAYLOADS = 'payloads';
+
+/** A clock that tests move. */
+export interface MovableClock extends Clock {
+  nowMs: number;
+}
+
+/** A clock that stands still at a time of its own. */
+export function movableClock(nowMs = 1_750_000_000_000): MovableClock {
+  const clock = { nowMs, now: () => clock.nowMs };
+  return clock;
+}
+
+/** DynamoDB with empty jobs and webhooks tables, as the deployment has them. */
+export interface Tables {
+  readonly server: TestServer;
+  readonly client: DynamoDBClient;
+  /** Calls the engine itself: `GetItem`. */
+  readonly call: DynamoDbEngine['call'];
+  close(): Promise<void>;
+}
+
+/** Starts DynamoDB on a port of its own. */
+export async function startTables(): Promise<Tables> {
+  const engine = new DynamoDbEngine({ now: () => Date.now() });
+  await engine.call('CreateTable', jobsTable());
+  await engine.call('CreateTable', webhooksTable());
+  const server = await startServer(async (operation, input, response) => {
+    try {
+      reply(response, 200, await engine.call(operation, input));
+    } catch (error) {
+      if (!isApiError(error)) throw error;
+      reply(response, error.statusCode, error.body);
+    }
+  });
+  const client = new DynamoDBClient(server.client);
+  return {
+    server,
+    client,
+    call: (operation, input) => engine.call(operation, input),
+    close: async () => {
+      client.destroy();
+      await server.close();
+      await engine.close();
+    },
+  };
+}
+
+function jobsTable() {
+  const { partitionKey, listKey, listSort, byOwnerIndex, listed } = JOBS_TABLE;
+  return {
+    TableName: JOBS,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [partitionKey, listKey, listSort].map((name) => ({
+      AttributeName: name,
+      AttributeType: 'S',
+    })),
+    KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: byOwnerIndex,
+        KeySchema: [
+          { AttributeName: listKey, KeyType: 'HASH' },
+          { AttributeName: listSort, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: [...listed] },
+      },
+    ],
+  };
+}
+
+function webhooksTable() {
+  return {
+    TableName: WEBHOOKS,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [{ AttributeName: WEBHOOKS_TABLE.partitionKey, AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: WEBHOOKS_TABLE.partitionKey, KeyType: 'HASH' }],
+  };
+}
+
+/** SQS and S3, on one port. */
+export interface QueuesAndBuckets {
+  readonly url: string;
+  readonly sqs: SQSClient;
+  readonly s3: S3Client;
+  /** Creates a queue and tells its URL. */
+  createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
+  createBucket(name: string): Promise<void>;
+  /** Takes up to ten messages that are visible. */
+  receive(queueUrl: string): Promise<Message[]>;
+  /** Text of an object in the payload bucket. */
+  textOf(key: string): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** Starts SQS and S3 with an empty payload bucket. */
+export async function startQueuesAndBuckets(): Promise<QueuesAndBuckets> {
+  const app = buildApp({ logger: false });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const sqs = new SQSClient(clientFor(url));
+  const s3 = new S3Client({ ...clientFor(url), forcePathStyle: true });
+  const createBucket = async (name: string) => {
+    await s3.send(new CreateBucketCommand({ Bucket: name }));
+  };
+  await createBucket(PAYLOADS);
+  return {
+    ...{ url, sqs, s3, createBucket },
+    createQueue: async (name, attributes = {}) => {
+      await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
+      // Its URL with the server's own address, which the queue's host name does not resolve to.
+      return `${url}/000000000000/${name}`;
+    },
+    receive: async (queueUrl) => {
+      const { Messages: messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({
+          QueueUrl: queueUrl,
+          MaxNumberOfMessages: 10,
+          MessageAttributeNames: ['All'],
+          MessageSystemAttributeNames: ['All'],
+        }),
+      );
+      return messages;
+    },
+    textOf: async (key) => {
+      const { Body: body } = await s3.send(new GetObjectCommand({ Bucket: PAYLOADS, Key: key }));
+      return body?.transformToString();
+    },
+    close: async () => {
+      sqs.destroy();
+      s3.destroy();
+      await app.close();
+    },
+  };
+}
