@@ -5,11 +5,15 @@
  * steps at once, upload the same parts again.
  */
 export interface AssemblyState {
-  /** Multipart upload of S3 that the parts go to; absent until the first part is full. */
+  /** Counts the changes of the state: of two that follow the same one, the first to be recorded holds. */
+  readonly step: number;
+  /** Multipart upload of S3 that the parts go to; absent where one put is enough. */
   readonly uploadId?: string;
   /** Parts uploaded so far. */
   readonly parts: number;
-  /** Piece that the next part begins in. */
+  /** Entity tags of the parts, with a space between two. */
+  readonly tags: string;
+  /** Piece that the next part begins in; the number of pieces once all are uploaded. */
   readonly index: number;
   /** First byte of that piece that is in no part yet. */
   readonly offset: number;
@@ -21,8 +25,8 @@ export interface AssemblyState {
   readonly done: boolean;
 }
 
-/** Where every assembly begins. */
-export const ASSEMBLY_START: AssemblyState = { parts: 0, index: 0, offset: 0, bytes: 0, done: false };
+/** Where every assembly begins that asks for no sum. */
+export const ASSEMBLY_START: AssemblyState = { step: 0, parts: 0, tags: '', index: 0, offset: 0, bytes: 0, done: false };
 
 const MIB = 1024 * 1024;
 

@@ -1,4 +1,6 @@
-import type { Batch, ChunkOutcome } from './batch.ts';
+import type { AssemblyState } from './assembly.ts';
+import type { Batch, BatchStatus, ChunkOutcome } from './batch.ts';
+import type { BatchRecord } from './batch-record.ts';
 
 /** What workers do with the records of batches; the functions of the Batch API do more. */
 export interface ChunkStore {
@@ -12,4 +14,59 @@ export interface ChunkStore {
    * @returns The batch as it is afterwards; `splitDone && chunksDone === chunks` means that merging is due.
    */
   finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<Batch>;
+}
+
+/** Members of a batch that change, other than by the counting of chunks. */
+export type BatchMembers = Partial<
+  Omit<BatchRecord, 'owner' | 'id' | 'hash' | 'counts' | 'chunksDone' | 'createdAtMs'>
+>;
+
+/** A change of a batch that is made if, and only if, the batch is as expected. */
+export interface BatchChange {
+  readonly set: BatchMembers & { readonly 'merge.output'?: AssemblyState; readonly 'merge.errors'?: AssemblyState };
+  /** Statuses that the batch may have. */
+  readonly statusIn: readonly BatchStatus[];
+  /** Members that must have these values; undefined stands for a member that must be absent. */
+  readonly expect?: BatchMembers & { readonly 'merge.output.step'?: number; readonly 'merge.errors.step'?: number };
+}
+
+/** What came of a {@link BatchChange}. */
+export interface BatchChanged {
+  readonly isDone: boolean;
+  /** The batch as it is now; undefined when it is gone. */
+  readonly batch: BatchRecord | undefined;
+}
+
+/** Which batches to list, newest first. */
+export interface BatchQuery {
+  readonly owner: string;
+  /** From 1 to 100. */
+  readonly limit: number;
+  /** Id of the last batch of the page before. */
+  readonly after?: string;
+}
+
+/** One page of batches. */
+export interface BatchPage {
+  readonly batches: readonly BatchRecord[];
+  readonly hasMore: boolean;
+}
+
+/** The records of batches, for the functions of the Batch API. */
+export interface BatchStore extends ChunkStore {
+  getBatch(owner: string, id: string): Promise<BatchRecord | undefined>;
+  finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<BatchRecord>;
+  /**
+   * Creates the record, unless there is one.
+   *
+   * @returns The record that is there now: `hash` tells whether it is the same batch.
+   */
+  create(batch: BatchRecord): Promise<BatchRecord>;
+  /** Deletes a record that nothing was begun for. */
+  discard(owner: string, id: string): Promise<void>;
+  change(owner: string, id: string, change: BatchChange): Promise<BatchChanged>;
+  /** Reads the outcomes of chunks; those that are not recorded are absent. */
+  readChunks(batchId: string, indices: readonly number[]): Promise<ReadonlyMap<number, ChunkOutcome>>;
+  /** @throws AppError `INVALID_PARAMETER` when `after` is not the id of a batch. */
+  list(query: BatchQuery): Promise<BatchPage>;
 }

@@ -19,6 +19,11 @@ export const payloadKeys = {
   file: (owner: string, fileId: string): string => `${PAYLOAD_PREFIXES.files}${owner}/${fileId}`,
   chunkOutput: (owner: string, batchId: string, index: number): string =>
     `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/output/${index}.jsonl`,
+  /** A part of an upload, until the parts are one file; also their list. */
+  uploadPart: (owner: string, uploadId: string, partId: string): string =>
+    `${PAYLOAD_PREFIXES.chunks}${owner}/${uploadId}/${partId}`,
+  /** All that is kept of a batch or an upload until it has become a file. */
+  piecesOf: (owner: string, id: string): string => `${PAYLOAD_PREFIXES.chunks}${owner}/${id}/`,
   chunkErrors: (owner: string, batchId: string, index: number): string =>
     `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/errors/${index}.jsonl`,
 } as const;

@@ -1,6 +1,6 @@
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
-import { fromItem, type Item, toItem } from './attribute-values.ts';
+import { fromItem, type Item, toItem } from './attribute-value.ts';
 
 /** Attributes that an item has for the table, beside those of its record. */
 const TABLE_ATTRIBUTES: readonly string[] = [

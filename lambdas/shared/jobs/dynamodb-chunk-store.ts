@@ -10,8 +10,10 @@ import type { ChunkStore } from '../../../core/batches/batch-store.ts';
 import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Clock } from '../../../core/ports.ts';
-import { type Item, toItem, updateExpressions } from './attribute-values.ts';
+import { type Item, toItem } from './attribute-value.ts';
 import { keyAttributes, readBatchItem } from './batch-item.ts';
+import { asking } from './client-settings.ts';
+import { updateExpressions } from './update-expressions.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -23,6 +25,9 @@ const MAX_ATTEMPTS = 12;
 
 /** Longest pause between two tries. */
 const MAX_PAUSE_MS = 800;
+
+/** What the table is called in messages. */
+export const JOBS_TABLE_NAME = 'the jobs table';
 
 /** Where the records of batches are. */
 export interface DynamoDbStoreOptions {
@@ -41,8 +46,8 @@ export interface DynamoDbChunkStore extends ChunkStore {
 /**
  * Opens the records of chunks in the jobs table.
  *
- * @returns A store whose methods throw what the SDK throws; `finishChunk` throws AppError `BATCH_NOT_FOUND` for a batch
- * that is gone, and `UNAVAILABLE` when too many workers count at once.
+ * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer, or when too many workers
+ * count at once; `finishChunk` throws `BATCH_NOT_FOUND` for a batch that is gone.
  */
 export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbChunkStore {
   const { clock } = options;
@@ -67,10 +72,12 @@ export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbC
 
 /** Reads an item, strongly consistent. */
 export async function readItem({ client, table }: DynamoDbStoreOptions, key: string): Promise<Item | undefined> {
-  const { Item: item } = await client.send(
-    new GetItemCommand({ TableName: table, Key: { [JOBS_TABLE.partitionKey]: { S: key } }, ConsistentRead: true }),
-  );
-  return item;
+  const command = new GetItemCommand({
+    TableName: table,
+    Key: { [JOBS_TABLE.partitionKey]: { S: key } },
+    ConsistentRead: true,
+  });
+  return (await asking(JOBS_TABLE_NAME, () => client.send(command))).Item;
 }
 
 async function countOnce(
@@ -98,7 +105,7 @@ async function countOnce(
     ],
   });
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const reasons = await reasonsAgainst(() => client.send(command));
+    const reasons = await asking(JOBS_TABLE_NAME, () => reasonsAgainst(() => client.send(command)));
     if (reasons === undefined || reasons[0] === 'ConditionalCheckFailed') return;
     if (reasons[1] === 'ConditionalCheckFailed') throw notFound();
     await pause(attempt);

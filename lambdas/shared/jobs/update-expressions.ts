@@ -1,43 +1,6 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type Item, toAttribute } from './attribute-value.ts';
 
-/** An item of DynamoDB as the client knows it. */
-export type Item = Record<string, AttributeValue>;
-
-/**
- * Writes a value of JSON's kinds as DynamoDB's. Members that are undefined are left out.
- *
- * @throws TypeError for any other value.
- */
-export function toAttribute(value: unknown): AttributeValue {
-  if (typeof value === 'string') return { S: value };
-  if (typeof value === 'number') return { N: String(value) };
-  if (typeof value === 'boolean') return { BOOL: value };
-  if (Array.isArray(value)) return { L: value.map(toAttribute) };
-  if (typeof value === 'object' && value !== null) return { M: toItem(value) };
-  throw new TypeError(`no attribute holds ${value === null ? 'null' : typeof value}`);
-}
-
-/** Writes the members of an object as attributes; those that are undefined are left out. */
-export function toItem(object: object): Item {
-  const members = Object.entries(object).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(members.map(([name, value]) => [name, toAttribute(value)]));
-}
-
-/** Reads an attribute that {@link toAttribute} wrote. */
-export function fromAttribute(attribute: AttributeValue): unknown {
-  if (attribute.S !== undefined) return attribute.S;
-  if (attribute.N !== undefined) return Number(attribute.N);
-  if (attribute.BOOL !== undefined) return attribute.BOOL;
-  if (attribute.L !== undefined) return attribute.L.map(fromAttribute);
-  return fromItem(attribute.M ?? {});
-}
-
-/** Reads the attributes that {@link toItem} wrote. */
-export function fromItem(item: Item): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(item).map(([name, attribute]) => [name, fromAttribute(attribute)]));
-}
-
-/** What an update does. */
+/** What an update does. Names are those of attributes, or paths into maps with dots. */
 export interface UpdateSpec {
   /** Attributes to set; those that are undefined are left as they are. */
   readonly set?: Readonly<Record<string, unknown>>;
@@ -63,9 +26,10 @@ export interface UpdateExpressions {
 export function updateExpressions(spec: UpdateSpec): UpdateExpressions {
   const names: Record<string, string> = {};
   const values: Item = {};
-  const nameOf = (name: string) => {
-    names[`#${name}`] = name;
-    return `#${name}`;
+  const nameOf = (path: string) => {
+    const members = path.split('.');
+    for (const member of members) names[`#${member}`] = member;
+    return members.map((member) => `#${member}`).join('.');
   };
   const placeholderOf = (value: unknown) => {
     const placeholder = `:v${Object.keys(values).length}`;

@@ -1,0 +1,172 @@
+import { AppError } from '../errors.ts';
+import { ASSEMBLY_START, type AssemblyState, partBytes } from './assembly.ts';
+import type { FileObjects } from './file-objects.ts';
+import { Md5 } from './md5.ts';
+
+/** Some bytes of a piece. */
+export interface PieceSlice {
+  readonly bytes: Uint8Array;
+  /** Whether the piece ends with them. */
+  readonly isLast: boolean;
+}
+
+/** What a file is put together out of, in order. */
+export interface Pieces {
+  readonly count: number;
+  /** Reads on in a piece, as much as it likes but at least one byte unless the piece ends there. */
+  read(index: number, offset: number): Promise<PieceSlice>;
+}
+
+/** What {@link assemble} works with. */
+export interface Assembly {
+  readonly objects: Pick<FileObjects, 'size' | 'write' | 'begin' | 'writePart' | 'complete' | 'abort'>;
+  /** Key of the file. */
+  readonly key: string;
+  readonly contentType: string;
+  readonly pieces: Pieces;
+  /** Whether there is time for another part. */
+  readonly hasTime: () => boolean;
+  /**
+   * Records a state in the place of the one whose step is one lower.
+   *
+   * @returns The state that is recorded now: another one when somebody else was quicker.
+   */
+  readonly save: (state: AssemblyState) => Promise<AssemblyState>;
+}
+
+/** Pieces that are fetched ahead: many are small, and one after the other would be slow. */
+const PIECES_AHEAD = 6;
+
+/**
+ * Puts a file together, in bounded memory: a part at a time, each recorded once it is uploaded, so that a later call
+ * goes on from there. Two calls at once do the same work twice and nothing else.
+ *
+ * @returns The state reached; `done` unless the time ran out.
+ * @throws AppError `FILE_TOO_LARGE` beyond the parts that S3 takes, and whatever the objects and pieces throw.
+ */
+export async function assemble(state: AssemblyState, assembly: Assembly): Promise<AssemblyState> {
+  const reader = readAhead(assembly.pieces);
+  let current = state;
+  while (!current.done && assembly.hasTime()) {
+    const isRead = current.index >= assembly.pieces.count;
+    current = isRead ? await close(current, assembly) : await addPart(current, assembly, reader);
+  }
+  return current;
+}
+
+async function addPart(state: AssemblyState, assembly: Assembly, pieces: Pieces): Promise<AssemblyState> {
+  const { objects, key, contentType, save } = assembly;
+  const part = await fillPart(state, pieces);
+  if (part.next.index >= pieces.count && state.parts === 0) {
+    if (part.bytes.length > 0) await objects.write(key, part.bytes, contentType);
+    return save({ ...part.next, step: state.step + 1, done: true });
+  }
+  const begun = state.uploadId === undefined ? await begin(state, assembly) : state;
+  if (begun.uploadId === undefined || begun.index !== state.index || begun.offset !== state.offset) return begun;
+  const number = state.parts + 1;
+  const tag = await objects.writePart(key, begun.uploadId, number, part.bytes);
+  if (tag === undefined) return settleGone(begun, assembly);
+  const tags = begun.tags === '' ? tag : `${begun.tags} ${tag}`;
+  return save({ ...part.next, step: begun.step + 1, uploadId: begun.uploadId, parts: number, tags });
+}
+
+async function begin(state: AssemblyState, { objects, key, contentType, save }: Assembly): Promise<AssemblyState> {
+  const uploadId = await objects.begin(key, contentType);
+  const begun = await save({ ...state, step: state.step + 1, uploadId });
+  if (begun.uploadId !== uploadId) await objects.abort(key, uploadId);
+  return begun;
+}
+
+async function close(state: AssemblyState, assembly: Assembly): Promise<AssemblyState> {
+  const { objects, key, save } = assembly;
+  if (state.uploadId === undefined) return save(finished(state));
+  const outcome = await objects.complete(key, state.uploadId, state.tags.split(' '));
+  if (outcome === 'gone') return settleGone(state, assembly);
+  if (outcome === 'done') return save(finished(state));
+  await objects.abort(key, state.uploadId);
+  return save(startedAgain(state));
+}
+
+/**
+ * The upload is not there any more: somebody completed it, which shows in the object, or it was given up; then all
+ * begins anew.
+ */
+async function settleGone(state: AssemblyState, { objects, key, pieces, save }: Assembly): Promise<AssemblyState> {
+  const isWhole = state.index >= pieces.count && (await objects.size(key)) === state.bytes;
+  return save(isWhole ? finished(state) : startedAgain(state));
+}
+
+/**
+ * Where an assembly begins.
+ *
+ * @param withSum - Whether the MD5 sum is asked for.
+ */
+export function startAssembly(withSum: boolean): AssemblyState {
+  return withSum ? { ...ASSEMBLY_START, md5: Md5.open().state } : ASSEMBLY_START;
+}
+
+function startedAgain({ md5, step }: AssemblyState): AssemblyState {
+  return { ...startAssembly(md5 !== undefined), step: step + 1 };
+}
+
+function finished(state: AssemblyState): AssemblyState {
+  return { ...state, step: state.step + 1, tags: '', done: true };
+}
+
+async function fillPart(state: AssemblyState, pieces: Pieces) {
+  const wanted = partBytes(state.parts + 1);
+  if (wanted === undefined) throw new AppError('FILE_TOO_LARGE', 'the file would need more parts than S3 takes');
+  const slices: Uint8Array[] = [];
+  let { index, offset } = state;
+  let length = 0;
+  while (length < wanted && index < pieces.count) {
+    const { bytes, isLast } = await pieces.read(index, offset);
+    slices.push(bytes);
+    length += bytes.length;
+    offset = isLast ? 0 : offset + bytes.length;
+    if (isLast) index++;
+  }
+  const bytes = concat(slices, length);
+  const md5 = state.md5 === undefined ? {} : { md5: addToSum(state.md5, bytes) };
+  return { bytes, next: { ...state, ...md5, index, offset, bytes: state.bytes + length } };
+}
+
+function addToSum(state: string, bytes: Uint8Array): string {
+  const sum = Md5.open(state);
+  sum.update(bytes);
+  return sum.state;
+}
+
+function concat(slices: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const slice of slices) {
+    all.set(slice, at);
+    at += slice.length;
+  }
+  return all;
+}
+
+/** Fetches the beginnings of the next pieces while one is read. */
+function readAhead(pieces: Pieces): Pieces {
+  const fetched = new Map<number, Promise<PieceSlice>>();
+  const fetch = (index: number) => {
+    if (index >= pieces.count || fetched.has(index)) return;
+    const slice = pieces.read(index, 0);
+    // Whoever waits for it hears of a failure; nobody may ever wait.
+    slice.catch(() => undefined);
+    fetched.set(index, slice);
+  };
+  return {
+    count: pieces.count,
+    read: (index, offset) => {
+      for (const old of fetched.keys()) if (old < index) fetched.delete(old);
+      for (let ahead = 1; ahead <= PIECES_AHEAD; ahead++) fetch(index + ahead);
+      if (offset > 0) return pieces.read(index, offset);
+      fetch(index);
+      const slice = fetched.get(index) ?? pieces.read(index, 0);
+      fetched.delete(index);
+      return slice;
+    },
+  };
+}

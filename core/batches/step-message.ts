@@ -1,0 +1,45 @@
+import * as v from 'valibot';
+import type { BatchStepMessage } from '../jobs/job-message.ts';
+import { objectOf, parse, wholeNumber } from '../parse.ts';
+import type { UploadStepMessage } from './upload.ts';
+
+/** What the function process-batches receives; `attempt` counts the failures in a row before this try. */
+export type StepMessage = (BatchStepMessage | UploadStepMessage) & { readonly attempt?: number };
+
+const name = v.pipe(v.string('must be a name'), v.minLength(1, 'must be a name'), v.maxLength(200, 'must be a name'));
+const common = {
+  v: v.literal(1, 'must be 1'),
+  owner: name,
+  attempt: v.optional(wholeNumber(0, 1_000_000)),
+};
+
+const schema = v.variant('kind', [
+  objectOf({ ...common, kind: v.picklist(['split', 'merge']), batchId: name }),
+  objectOf({ ...common, kind: v.literal('assemble'), uploadId: name }),
+]);
+
+/**
+ * Reads a message of the queue of batch steps.
+ *
+ * @throws AppError `INVALID_EVENT` when it is none.
+ */
+export function parseStepMessage(text: string): StepMessage {
+  return parse(schema, fromJson(text), 'the message', 'INVALID_EVENT');
+}
+
+/** Text that is no JSON fails as any other value that is no message. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Longest that SQS holds a message back. */
+const MAX_DELAY_SECONDS = 900;
+
+/** How long a step waits after so many failures in a row: 2 s, doubled each time, a quarter of an hour at most. */
+export function stepDelaySeconds(attempt: number): number {
+  return Math.min(MAX_DELAY_SECONDS, 2 ** Math.min(attempt, 20));
+}
