@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { type Assembly, synthesize } from './assembly.ts';
 import { measureColdStarts } from './cold-start.ts';
+import { measureJobs } from './jobs.ts';
 import { localContender } from './local-contender.ts';
 import { describeCommit, describeMachine } from './machine.ts';
 import { type BenchOptions, type Part, readOptions } from './options.ts';
@@ -69,6 +70,7 @@ const MEASURE: Readonly<Record<Part, (assembly: Assembly, options: BenchOptions)
     const seconds = quick ? QUICK_LOAD_SECONDS : LOAD_SECONDS;
     return { load: await measureThroughput([...ours, ...contenders], { rounds, seconds }), skipped };
   },
+  jobs: async (assembly, options) => ({ jobs: await measureJobs(assembly, options) }),
 };
 
 function say(line: string): void {

@@ -1,5 +1,6 @@
 import { COLD_PHASES, type ColdStartReport } from './cold-start.ts';
 import { HANDLER_STEPS } from './handler-steps.ts';
+import type { JobsLevel } from './jobs.ts';
 import type { OverheadResult } from './overhead.ts';
 import type { PackageSizes } from './package-sizes.ts';
 import type { BenchResults } from './results.ts';
@@ -7,12 +8,13 @@ import { type FigureTable, formatBytes, formatFigure, formatRatio, formatSummary
 import type { ThroughputResult } from './throughput.ts';
 
 /** The tables of a run, in the order of its parts. */
-export function resultTables({ sizes, overhead, cold, load }: BenchResults): readonly FigureTable[] {
+export function resultTables({ sizes, overhead, cold, load, jobs }: BenchResults): readonly FigureTable[] {
   return [
     ...(sizes === undefined ? [] : [sizesTable(sizes)]),
     ...(overhead === undefined ? [] : [overheadTable(overhead), stepsTable(overhead)]),
     ...(cold === undefined ? [] : [coldTable(cold), phasesTable(cold)]),
     ...(load === undefined ? [] : [...loadTables(load), serversTable(load)]),
+    ...(jobs === undefined ? [] : [jobsTable(jobs)]),
   ];
 }
 
@@ -99,6 +101,18 @@ function loadTables(results: readonly ThroughputResult[]): readonly FigureTable[
       return [[name, formatSummary(requestsPerSecond), ratio, formatSummary(p50Ms), formatSummary(p99Ms)]];
     }),
   }));
+}
+
+function jobsTable(levels: readonly JobsLevel[]): FigureTable {
+  return {
+    title: 'Jobs of one text through local mode, submitted at once (median, range of the rounds)',
+    columns: ['jobs', 'submit p50 ms', 'submit p99 ms', 'end to end p50 ms', 'end to end p99 ms', 'jobs/s'],
+    rows: levels.map(({ depth, submitP50Ms, submitP99Ms, endToEndP50Ms, endToEndP99Ms, jobsPerSecond }) => [
+      String(depth),
+      ...[submitP50Ms, submitP99Ms, endToEndP50Ms, endToEndP99Ms, jobsPerSecond].map(formatSummary),
+    ]),
+    notes: ['End to end: from acceptance to the end of the job. Every text is new to the results cache.'],
+  };
 }
 
 function serversTable(results: readonly ThroughputResult[]): FigureTable {

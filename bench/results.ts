@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ColdStartReport } from './cold-start.ts';
 import type { Skipped } from './contender.ts';
+import type { JobsLevel } from './jobs.ts';
 import type { Machine } from './machine.ts';
 import type { OverheadResult } from './overhead.ts';
 import type { PackageSizes } from './package-sizes.ts';
@@ -22,6 +23,7 @@ export interface BenchResults {
   readonly overhead?: readonly OverheadResult[];
   readonly cold?: ColdStartReport;
   readonly load?: readonly ThroughputResult[];
+  readonly jobs?: readonly JobsLevel[];
   /** Peers that could not run, and why. */
   readonly skipped?: readonly Skipped[];
 }

@@ -27,9 +27,6 @@ export const COMPLETION_WINDOW_MS = 24 * HOUR_MS;
 /** Most requests of a batch: the chunks of more would hold the batch's counters for hours. */
 export const MAX_BATCH_REQUESTS = 10_000_000;
 
-/** Bytes from the start of a file in which a readable request must be; a file that has none there is no batch file. */
-export const MAX_UNREADABLE_BYTES = 64 * MIB;
-
 /** Most pairs of metadata, and their lengths, as in OpenAI's API. */
 export const METADATA_LIMITS = { pairs: 16, keyCharacters: 64, valueCharacters: 512 } as const;
 

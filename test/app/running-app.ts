@@ -31,10 +31,15 @@ export async function synthesizeApp(): Promise<string> {
   return assembly;
 }
 
-/** Starts the command on a synthesized app, on a free port, and waits until it is ready. */
-export async function startApp(assembly: string): Promise<RunningApp> {
+/**
+ * Starts the command on a synthesized app, on a free port, and waits until it is ready.
+ *
+ * @param options - More of the command's options.
+ */
+export async function startApp(assembly: string, options: readonly string[] = []): Promise<RunningApp> {
   const directory = await mkdtemp(join(tmpdir(), 'tensorgate-app-'));
-  const child = spawn(process.execPath, [join(ROOT, 'bin/tensorgate.ts'), 'start', '--app', assembly, '--port', '0'], {
+  const args = [join(ROOT, 'bin/tensorgate.ts'), 'start', '--app', assembly, '--port', '0', ...options];
+  const child = spawn(process.execPath, args, {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', TENSORGATE_MAX_ENVIRONMENTS: '2' },

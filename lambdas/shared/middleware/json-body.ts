@@ -13,6 +13,8 @@ export interface JsonBodyOptions {
 export interface WithJson {
   /** The parsed body; undefined for a method that carries none. */
   json: unknown;
+  /** The text that it was parsed from, decoded. */
+  jsonText?: string;
 }
 
 /** Decoders of Node by content coding. */
@@ -34,7 +36,9 @@ export function jsonBody({
 }: JsonBodyOptions): MiddlewareObj<APIGatewayProxyEvent & WithJson, APIGatewayProxyResult> {
   return {
     before: async ({ event }) => {
-      if (event.httpMethod === 'POST') event.json = await readJson(event, maxBytes);
+      if (event.httpMethod !== 'POST') return;
+      event.jsonText = await readJsonText(event, maxBytes);
+      event.json = parseJson(event.jsonText);
     },
   };
 }
@@ -47,11 +51,16 @@ export function headerOf({ headers }: Pick<APIGatewayProxyEvent, 'headers'>, nam
   return undefined;
 }
 
-async function readJson(event: APIGatewayProxyEvent, maxBytes: number): Promise<unknown> {
+/**
+ * Reads the text of a JSON body, decoded and decompressed; whether it is JSON is not looked at yet.
+ *
+ * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, `INVALID_ENCODING`, `BODY_TOO_LARGE`, or `INVALID_BODY` when it is empty.
+ */
+export async function readJsonText(event: APIGatewayProxyEvent, maxBytes: number): Promise<string> {
   checkContentType(headerOf(event, 'content-type'));
   const text = event.isBase64Encoded ? await readBinary(event, maxBytes) : readText(event, maxBytes);
   if (text.trimStart() === '') throw new AppError('INVALID_BODY', 'body is empty, a JSON object is needed');
-  return parseJson(text);
+  return text;
 }
 
 /** Clients that send no content type at all are taken at their word: API Gateway does the same. */

@@ -1,0 +1,38 @@
+import * as v from 'valibot';
+import { objectOf, parse, text } from '../parse.ts';
+import { METADATA_LIMITS } from './batch-limits.ts';
+import { expiresAfter } from './file-request.ts';
+
+const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
+
+const metadata = v.pipe(
+  v.record(
+    v.pipe(v.string(), v.maxLength(keyCharacters, `must have keys of ${keyCharacters} characters at most`)),
+    v.pipe(
+      v.string('must be a string'),
+      v.maxLength(valueCharacters, `must be ${valueCharacters} characters at most`),
+    ),
+    'must be a map of strings',
+  ),
+  v.maxEntries(pairs, `must hold ${pairs} pairs at most`),
+);
+
+const schema = objectOf({
+  input_file_id: text(/^file-[A-Za-z0-9_-]{1,64}$/, 'the id of a file'),
+  endpoint: v.string('must be the path of an inference route'),
+  completion_window: v.literal('24h', 'must be 24h'),
+  metadata: v.optional(v.nullable(metadata)),
+  output_expires_after: expiresAfter,
+});
+
+/** What `POST /v1/batches` takes. */
+export type BatchRequest = v.InferOutput<typeof schema>;
+
+/**
+ * Checks the request for a batch.
+ *
+ * @throws AppError `INVALID_BODY` that lists every problem at once.
+ */
+export function parseBatchRequest(value: unknown): BatchRequest {
+  return parse(schema, value, 'the batch', 'INVALID_BODY');
+}

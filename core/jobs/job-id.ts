@@ -1,0 +1,76 @@
+import { timeOrderedId } from '../batches/time-ordered-id.ts';
+import type { Hash } from '../fingerprint.ts';
+import type { Destinations, PayloadReference } from './job.ts';
+
+/** Digits of RFC 4648's base32, in lower case. */
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** Characters of an id after its prefix. */
+const ID_LENGTH = 26;
+
+/** What a job is about: two submissions of one id that are equal in it are the same job. */
+export interface JobIdentity {
+  readonly endpoint: string;
+  /** The JSON text of the body, or where it lies. */
+  readonly input: string | PayloadReference;
+  readonly destinations: Destinations;
+}
+
+/**
+ * Makes an id for a new job; ids sort by the time they were made.
+ *
+ * @param nowMs - Milliseconds since the Unix epoch.
+ * @param entropy - 16 random bytes.
+ */
+export function newJobId(nowMs: number, entropy: Uint8Array): string {
+  return `job_${timeOrderedId(nowMs, entropy)}`;
+}
+
+/** The id of the job that a caller submits with a header `Idempotency-Key`. */
+export function jobIdOfKey(hash: Hash, owner: string, idempotencyKey: string): string {
+  return `job_${derivedId(hash, ['job-id/1', owner, idempotencyKey])}`;
+}
+
+/** The id of the job that a CloudEvent asks for: source and id together name an event (CloudEvents 1.0, `id`). */
+export function jobIdOfEvent(hash: Hash, source: string, eventId: string): string {
+  return `evt_${derivedId(hash, ['event-id/1', source, eventId])}`;
+}
+
+/** SHA-256 over all that makes a job what it is. */
+export function jobHash(hash: Hash, { endpoint, input, destinations }: JobIdentity): string {
+  const { webhookUrl = null, replyQueue = null, eventBus = false } = destinations;
+  const told = typeof input === 'string' ? ['inline', input] : ['payload', input.bucket, input.key];
+  return hashOf(hash, ['job/1', endpoint, told, webhookUrl, replyQueue, eventBus]);
+}
+
+/**
+ * Derives an id of 26 characters of base32 from some fields.
+ *
+ * @param fields - The first keeps ids of different purposes apart.
+ */
+export function derivedId(hash: Hash, fields: readonly string[]): string {
+  const bytes = Uint8Array.from(atob(toBase64(hashOf(hash, fields))), (char) => char.charCodeAt(0));
+  return base32(bytes).slice(0, ID_LENGTH);
+}
+
+/** JSON tells every two lists of fields apart. */
+function hashOf(hash: Hash, fields: readonly unknown[]): string {
+  return hash(new TextEncoder().encode(JSON.stringify(fields)));
+}
+
+function toBase64(base64Url: string): string {
+  return base64Url.replaceAll('-', '+').replaceAll('_', '/');
+}
+
+function base32(bytes: Uint8Array): string {
+  let [text, bits, value] = ['', 0, 0];
+  for (const byte of bytes) {
+    value = ((value << 8) | byte) & 0xffff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += BASE32.charAt((value >>> bits) & 31);
+    }
+  }
+  return text;
+}

@@ -1,0 +1,86 @@
+import { problem } from '../errors.ts';
+import { isFinal, type Job } from './job.ts';
+
+/** How long an address of a result can be used. */
+export const RESULT_URL_SECONDS = 3600;
+
+/** Longest pause that callers are asked to make between two looks at a job. */
+const MAX_RETRY_AFTER_SECONDS = 30;
+
+/** What a {@link renderJob} needs beside the job. */
+export interface JobView {
+  /** Address of the API as the caller used it, without a slash at the end. */
+  readonly baseUrl: string;
+  /** Address of a result that lies in S3, good for {@link RESULT_URL_SECONDS}. */
+  readonly resultUrl?: string;
+}
+
+/**
+ * Writes a job as callers see it.
+ *
+ * @returns JSON text. A result in it is the text that the model answered, never read and written again: integers of 64
+ * bits keep all their digits.
+ */
+export function renderJob(job: Job, { baseUrl, resultUrl }: JobView): string {
+  const head = JSON.stringify(headOf(job));
+  const tail = JSON.stringify(tailOf(job, baseUrl, resultUrl));
+  const result = job.result?.kind === 'inline' ? `"result":${job.result.json},` : '';
+  return `${head.slice(0, -1)},${result}${tail.slice(1)}`;
+}
+
+/** Writes a page of jobs as callers see it. */
+export function renderJobList(jobs: readonly Job[], baseUrl: string, next: string | undefined): string {
+  const data = jobs.map((job) => renderJob(job, { baseUrl })).join(',');
+  const more = JSON.stringify({ has_more: next !== undefined, ...(next === undefined ? {} : { next_after: next }) });
+  return `{"object":"list","data":[${data}],${more.slice(1)}`;
+}
+
+/** The address of a job. */
+export function jobUrl(baseUrl: string, id: string): string {
+  return `${baseUrl}/v1/jobs/${id}`;
+}
+
+/**
+ * Seconds after which looking at a job again is worth it: one at first, more the longer it takes.
+ *
+ * @returns Undefined once it has ended.
+ */
+export function retryAfterSeconds(job: Job, nowMs: number): number | undefined {
+  if (isFinal(job.status)) return undefined;
+  const ageSeconds = Math.max(0, nowMs - job.createdAtMs) / 1000;
+  return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.floor(ageSeconds / 4)));
+}
+
+function headOf(job: Job) {
+  return {
+    id: job.id,
+    object: 'job',
+    status: job.status,
+    endpoint: job.endpoint,
+    model: job.model,
+    version: job.ranVersion ?? job.version ?? null,
+    created_at: timeOf(job.createdAtMs),
+    started_at: timeOf(job.startedAtMs),
+    ended_at: timeOf(job.endedAtMs),
+    expires_at: timeOf(job.expiresAtMs),
+    attempts: job.attempts,
+    progress: { completed: job.status === 'succeeded' ? (job.items ?? null) : 0, total: job.items ?? null },
+  };
+}
+
+function tailOf(job: Job, baseUrl: string, resultUrl: string | undefined) {
+  const { result, error, destinations } = job;
+  const self = jobUrl(baseUrl, job.id);
+  return {
+    ...(result?.kind === 'payload' ? { result_url: resultUrl, result_bytes: result.bytes } : {}),
+    ...(error === undefined ? {} : { error: problem(error.code, error.message, { param: error.param }) }),
+    ...(destinations.webhookUrl === undefined ? {} : { webhook_url: destinations.webhookUrl }),
+    ...(destinations.replyQueue === undefined ? {} : { reply_queue: destinations.replyQueue }),
+    ...(destinations.eventBus === true ? { event_bus: true } : {}),
+    links: { self, cancel: `${self}/cancel`, deliveries: `${self}/deliveries` },
+  };
+}
+
+function timeOf(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

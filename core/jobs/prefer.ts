@@ -1,0 +1,42 @@
+/** Longest time that an answer is waited for: the gateway gives up after 29 seconds. */
+export const MAX_WAIT_SECONDS = 25;
+
+/** What a caller prefers about when to be answered (RFC 7240). */
+export interface Preferences {
+  /** Whether to be answered at once, with a job (RFC 7240 §4.1). */
+  readonly respondAsync: boolean;
+  /** Seconds to wait for the answer before that, {@link MAX_WAIT_SECONDS} at most (RFC 7240 §4.3). */
+  readonly waitSeconds?: number;
+}
+
+/** A token of HTTP (RFC 9110 §5.6.2). */
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+
+/** A preference up to its parameters: name, then a token or a quoted text. */
+const PREFERENCE = new RegExp(`^\\s*(${TOKEN})(?:\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)"))?\\s*(?:;|$)`);
+
+/** What stands between two commas outside of quotes. */
+const ELEMENT = /(?:[^",]|"(?:[^"\\]|\\.)*"?)+/g;
+
+/**
+ * Reads the header `Prefer` (RFC 7240 §2).
+ *
+ * What is unknown or malformed is ignored, as the RFC has it: a preference is no demand. Of a preference that is stated
+ * twice the first counts.
+ *
+ * @param lines - Values of the header, one for each time it was sent.
+ */
+export function parsePrefer(lines: readonly string[]): Preferences {
+  const stated = new Map<string, string>();
+  for (const element of lines.flatMap((line) => line.match(ELEMENT) ?? [])) {
+    const [, name, token, quoted] = PREFERENCE.exec(element) ?? [];
+    if (name === undefined || stated.has(name.toLowerCase())) continue;
+    stated.set(name.toLowerCase(), token ?? quoted?.replace(/\\(.)/g, '$1') ?? '');
+  }
+  const wait = stated.get('wait') ?? '';
+  return {
+    // A value of respond-async means nothing; it is there all the same.
+    respondAsync: stated.has('respond-async'),
+    ...(/^\d+$/.test(wait) ? { waitSeconds: Math.min(Number(wait), MAX_WAIT_SECONDS) } : {}),
+  };
+}

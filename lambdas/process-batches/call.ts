@@ -1,0 +1,37 @@
+import type { BatchRecord } from '../../core/batches/batch-record.ts';
+import type { BatchStore } from '../../core/batches/batch-store.ts';
+import type { FileStore } from '../../core/batches/file.ts';
+import type { FileObjects } from '../../core/batches/file-objects.ts';
+import type { UploadStore } from '../../core/batches/upload.ts';
+import type { MessageQueue, Notifier } from '../../core/jobs/job-store.ts';
+import type { JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+
+/** What steps of batches work with. */
+export interface BatchDeps {
+  readonly settings: Pick<JobsSettings, 'embeddingModels' | 'retentionDays' | 'maxReceiveCount'>;
+  readonly batches: BatchStore;
+  readonly files: FileStore;
+  readonly uploads: UploadStore;
+  readonly objects: FileObjects;
+  /** Queue of batch steps. */
+  readonly steps: MessageQueue;
+  /** Queue of the chunks of a model; undefined when there is no such model. */
+  readonly chunksOf: (model: string) => MessageQueue | undefined;
+  readonly notifier: Pick<Notifier, 'notifyBatch'>;
+  readonly clock: Clock;
+}
+
+/** One step of one batch. */
+export interface StepCall extends BatchDeps {
+  /** Whether there is time for more; what is left goes to the next step. */
+  readonly hasTime: () => boolean;
+}
+
+/** Statuses of batches that have not ended. */
+export const UNENDED = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
+
+/** Whether a batch will never change again, but for being told. */
+export function hasEnded({ status }: BatchRecord): boolean {
+  return !UNENDED.some((unended) => unended === status);
+}

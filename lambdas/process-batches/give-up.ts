@@ -1,0 +1,27 @@
+import { GRACE_MS } from '../../core/batches/batch-limits.ts';
+import type { StepMessage } from '../../core/batches/step-message.ts';
+import { AppError } from '../../core/errors.ts';
+import type { BatchDeps } from './call.ts';
+import { failBatch } from './end-batch.ts';
+
+/** Whether a step has been tried so long that it will never work. */
+export async function isOverdueStep(step: StepMessage, { batches, uploads, clock }: BatchDeps): Promise<boolean> {
+  if (step.kind === 'assemble') {
+    const upload = await uploads.get(step.owner, step.uploadId);
+    return clock.now() >= (upload?.expiresAtMs ?? 0) + GRACE_MS;
+  }
+  const batch = await batches.getBatch(step.owner, step.batchId);
+  return clock.now() >= (batch?.windowEndsAtMs ?? 0) + GRACE_MS;
+}
+
+/** Ends what a step was for, with the reason that the step failed for. */
+export async function giveUp(step: StepMessage, error: unknown, deps: BatchDeps): Promise<void> {
+  const { code, message } = error instanceof AppError ? error : new AppError('INTERNAL', 'unexpected failure');
+  if (step.kind === 'assemble') {
+    const upload = await deps.uploads.get(step.owner, step.uploadId);
+    if (upload?.fileId !== undefined) await deps.files.settle(step.owner, upload.fileId, 'error', message);
+    return;
+  }
+  const batch = await deps.batches.getBatch(step.owner, step.batchId);
+  if (batch !== undefined) await failBatch(batch, [{ code, message }], deps);
+}

@@ -1,0 +1,97 @@
+import { assemble } from '../../core/batches/assemble.ts';
+import { ASSEMBLY_START } from '../../core/batches/assembly.ts';
+import type { BatchMerge, BatchRecord } from '../../core/batches/batch-record.ts';
+import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
+import { hasEnded, type StepCall } from './call.ts';
+import { tellEnd } from './end-batch.ts';
+import { errorPieces, outputPieces, type PartName } from './merge-pieces.ts';
+import { createOutputFiles, outputFileId } from './output-files.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+
+/** Media type of the output files. */
+const CONTENT_TYPE = 'application/jsonl';
+
+/** Asks for merging when all chunks of a batch have a final state. */
+export async function mergeIfDue(batch: BatchRecord, { steps }: StepCall): Promise<void> {
+  if (!isDue(batch)) return;
+  await steps.send({ v: 1, kind: 'merge', owner: batch.owner, batchId: batch.id } satisfies BatchStepMessage);
+}
+
+/**
+ * Merges the outputs of a batch whose chunks have all run, as far as the time reaches; then a new step goes on. Steps at
+ * once upload the same bytes, and each change of the record has one winner.
+ */
+export async function mergeBatch({ owner, batchId }: BatchStepMessage, call: StepCall): Promise<void> {
+  const batch = await call.batches.getBatch(owner, batchId);
+  if (batch === undefined) return;
+  if (hasEnded(batch)) return tellEnd(batch, call);
+  if (!isDue(batch)) return;
+  const begun = batch.merge === undefined ? await beginMerge(batch, call) : batch;
+  if (begun?.merge === undefined || hasEnded(begun)) return;
+  const output = await mergePart(begun, begun.merge, 'output', call);
+  const errors = await mergePart(begun, begun.merge, 'errors', call);
+  if (!output.done || !errors.done) {
+    await call.steps.send({ v: 1, kind: 'merge', owner, batchId } satisfies BatchStepMessage);
+    return;
+  }
+  await finish(begun, { ...begun.merge, output, errors }, call);
+}
+
+function isDue({ splitDone, chunksDone, chunks }: BatchRecord): boolean {
+  return splitDone && chunksDone >= chunks;
+}
+
+async function beginMerge(batch: BatchRecord, call: StepCall): Promise<BatchRecord | undefined> {
+  const startedAtMs = call.clock.now();
+  const isLate = startedAtMs >= batch.windowEndsAtMs && batch.counts.failed > 0;
+  const start = { startedAtMs, output: ASSEMBLY_START, errors: ASSEMBLY_START };
+  const { isDone, batch: finalizing } = await call.batches.change(batch.owner, batch.id, {
+    set: {
+      status: 'finalizing',
+      finalizingAtMs: startedAtMs,
+      merge: { ...start, outcome: isLate ? 'expired' : 'completed' },
+    },
+    statusIn: ['in_progress'],
+    expect: { merge: undefined },
+  });
+  if (isDone || finalizing === undefined || finalizing.merge !== undefined) return finalizing;
+  const cancelled = await call.batches.change(batch.owner, batch.id, {
+    set: { merge: { ...start, outcome: 'cancelled' } },
+    statusIn: ['cancelling'],
+    expect: { merge: undefined },
+  });
+  return cancelled.batch;
+}
+
+function mergePart(batch: BatchRecord, merge: BatchMerge, part: PartName, call: StepCall) {
+  const { owner, id, chunks } = batch;
+  return assemble(merge[part], {
+    objects: call.objects,
+    key: payloadKeys.file(owner, outputFileId(batch, merge, part)),
+    contentType: CONTENT_TYPE,
+    pieces: { count: chunks, read: part === 'output' ? outputPieces(batch, call) : errorPieces(batch, call) },
+    hasTime: call.hasTime,
+    save: async (state) => {
+      const { batch: after } = await call.batches.change(owner, id, {
+        set: part === 'output' ? { 'merge.output': state } : { 'merge.errors': state },
+        statusIn: ['finalizing', 'cancelling'],
+        expect: part === 'output' ? { 'merge.output.step': state.step - 1 } : { 'merge.errors.step': state.step - 1 },
+      });
+      // Whoever ended the batch meanwhile, there is nothing left to do here.
+      if (after?.merge === undefined || hasEnded(after)) return { ...state, done: true };
+      return after.merge[part];
+    },
+  });
+}
+
+async function finish(batch: BatchRecord, merge: BatchMerge, call: StepCall): Promise<void> {
+  const current = await call.batches.getBatch(batch.owner, batch.id);
+  if (current === undefined) return;
+  if (hasEnded(current)) return tellEnd(current, call);
+  const files = await createOutputFiles(batch, merge, call);
+  const { batch: ended } = await call.batches.change(batch.owner, batch.id, {
+    set: { status: merge.outcome, endedAtMs: call.clock.now(), ...files },
+    statusIn: ['finalizing', 'cancelling'],
+  });
+  if (ended !== undefined) await tellEnd(ended, call);
+}

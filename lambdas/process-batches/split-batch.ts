@@ -1,0 +1,201 @@
+import { MAX_BATCH_REQUESTS } from '../../core/batches/batch-limits.ts';
+import type { BatchRecord } from '../../core/batches/batch-record.ts';
+import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
+import { openFile } from '../../core/batches/file-readiness.ts';
+import { AppError } from '../../core/errors.ts';
+import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
+import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
+import { hasEnded, type StepCall } from './call.ts';
+import { failBatch, tellEnd } from './end-batch.ts';
+import { findFirstRequest } from './first-request.ts';
+import { mergeIfDue } from './merge-batch.ts';
+import { sendChunks } from './send-chunks.ts';
+
+/** Bytes of the file that are read at once. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Chunks that are sent before progress is recorded: twenty requests to SQS. One of the first so many must hold a readable
+ * line: up to 40,000 lines or 50 MiB without one are no batch file.
+ */
+const CHUNKS_PER_RECORD = 200;
+
+/** What a file turned out to be that no batch can be made of. */
+type Refusal = JobError & { readonly line?: number };
+
+/** Where splitting stands after a part of the file. */
+type Outcome =
+  | { readonly kind: 'on'; readonly batch: BatchRecord }
+  /** The record is not where this run thought: it goes on from there. */
+  | { readonly kind: 'elsewhere'; readonly batch: BatchRecord | undefined }
+  | { readonly kind: 'refused'; readonly error: Refusal };
+
+/**
+ * Cuts the input file of a batch into chunks and sends them to the model's queue, as far as the time reaches; then a new
+ * step goes on. Begun anew at any point it sends the same chunks.
+ *
+ * @throws AppError `FILE_NOT_READY` while the file is on its way, and whatever the services throw.
+ */
+export async function splitBatch({ owner, batchId }: BatchStepMessage, call: StepCall): Promise<void> {
+  let batch = await call.batches.getBatch(owner, batchId);
+  if (batch === undefined) return;
+  if (hasEnded(batch)) return tellEnd(batch, call);
+  // A step that comes late in the function's time can't tell a line without an end from having had no time.
+  if (!call.hasTime()) return goOn(batch, call);
+  const file = await findInput(batch, call);
+  if ('code' in file) return failBatch(batch, [file], call);
+  const begunAt = batch.splitAt;
+  while (!batch.splitDone) {
+    const outcome = await splitOn(batch, file, call);
+    if (outcome.kind === 'refused') return failBatch(batch, [outcome.error], call);
+    if (outcome.batch === undefined || hasEnded(outcome.batch)) return;
+    batch = outcome.batch;
+    if (!batch.splitDone && !call.hasTime()) {
+      if (batch.splitAt === begunAt) return failBatch(batch, [endless(batch)], call);
+      return goOn(batch, call);
+    }
+  }
+  await mergeIfDue(batch, call);
+}
+
+async function goOn({ owner, id }: BatchRecord, { steps }: StepCall): Promise<void> {
+  await steps.send({ v: 1, kind: 'split', owner, batchId: id } satisfies BatchStepMessage);
+}
+
+async function findInput(batch: BatchRecord, call: StepCall): Promise<PayloadReference | Refusal> {
+  try {
+    return (await openFile(batch.owner, batch.inputFileId, call)).payload;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === 'FILE_NOT_READY' || error.code === 'UNAVAILABLE') throw error;
+    return { code: error.code, message: error.message, param: 'input_file_id' };
+  }
+}
+
+/** Splits from where the record says, until the time or the file ends. */
+async function splitOn(from: BatchRecord, file: PayloadReference, call: StepCall): Promise<Outcome> {
+  let batch = from;
+  let position = from.splitAt === 0 ? await findText(file, call) : from.splitAt;
+  const plan = new ChunkPlan(position, from.lines + 1);
+  let chunks: PlannedChunk[] = [];
+  while (position < from.inputBytes && call.hasTime()) {
+    const window = await readWindow(file, position, Math.min(position + WINDOW_BYTES, from.inputBytes), call);
+    position += window.length;
+    chunks.push(...plan.push(window));
+    if (chunks.length < CHUNKS_PER_RECORD) continue;
+    const outcome = await record(batch, chunks, { isEnd: false, file }, call);
+    if (outcome.kind !== 'on') return outcome;
+    batch = outcome.batch;
+    chunks = [];
+  }
+  const isEnd = position >= from.inputBytes;
+  if (!isEnd && chunks.length === 0) return { kind: 'on', batch };
+  if (isEnd) chunks.push(...plan.end());
+  return record(batch, chunks, { isEnd, file }, call);
+}
+
+/** @returns Where the text begins: a byte order mark is not part of the first line. */
+async function findText(file: PayloadReference, call: StepCall): Promise<number> {
+  const head = await call.objects.read(file.key, 0, 3);
+  return textStart(head?.bytes ?? new Uint8Array());
+}
+
+async function readWindow(file: PayloadReference, start: number, end: number, call: StepCall): Promise<Uint8Array> {
+  const slice = await call.objects.read(file.key, start, end);
+  if (slice === undefined || slice.bytes.length < end - start) {
+    throw new AppError('INPUT_NOT_FOUND', 'the bytes of the input file are gone');
+  }
+  return slice.bytes;
+}
+
+/** Sends chunks, then records that they were sent: what was sent and not recorded is sent again, which is harmless. */
+async function record(
+  batch: BatchRecord,
+  chunks: readonly PlannedChunk[],
+  { isEnd, file }: { readonly isEnd: boolean; readonly file: PayloadReference },
+  call: StepCall,
+): Promise<Outcome> {
+  const begun = await beginRunning(batch, chunks, { isEnd, file }, call);
+  if (begun.kind !== 'on') return begun;
+  const requests = batch.requests + sum(chunks, 'requests');
+  if (requests > MAX_BATCH_REQUESTS) return refused(tooMany(requests));
+  const sent = await sendChunks(begun.batch, file, chunks, call);
+  const { isDone, batch: after } = await call.batches.change(batch.owner, batch.id, {
+    set: {
+      splitAt: isEnd ? batch.inputBytes : (chunks.at(-1)?.end ?? batch.splitAt),
+      chunks: batch.chunks + sent,
+      lines: batch.lines + sum(chunks, 'lines'),
+      requests,
+      splitDone: isEnd,
+    },
+    statusIn: ['in_progress', 'cancelling'],
+    expect: { splitAt: batch.splitAt, splitDone: false },
+  });
+  return isDone && after !== undefined ? { kind: 'on', batch: after } : { kind: 'elsewhere', batch: after };
+}
+
+/** Finds out which model runs the batch, before the first chunk is sent. */
+async function beginRunning(
+  batch: BatchRecord,
+  chunks: readonly PlannedChunk[],
+  { isEnd, file }: { readonly isEnd: boolean; readonly file: PayloadReference },
+  call: StepCall,
+): Promise<Outcome> {
+  if (batch.inProgressAtMs !== undefined) return { kind: 'on', batch };
+  if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file holds no line' });
+  const first = await findFirstRequest(file.key, chunks, call.objects);
+  if (first === undefined) return refused(unreadable(chunks));
+  const model = batch.model ?? first.model ?? call.settings.embeddingModels[0] ?? '';
+  const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || isEmbedding(model, call));
+  if (!isKnown) return refused(unknownModel(first.line, call));
+  const begun = await startRunning(batch, { model, inProgressAtMs: call.clock.now() }, call);
+  const isHere = begun !== undefined && !hasEnded(begun) && begun.splitAt === batch.splitAt;
+  return isHere ? { kind: 'on', batch: begun } : { kind: 'elsewhere', batch: begun };
+}
+
+/** A batch that was canceled meanwhile runs too, for every line of it ends as an error line. */
+async function startRunning(
+  { owner, id }: BatchRecord,
+  set: Pick<BatchRecord, 'model' | 'inProgressAtMs'>,
+  { batches }: StepCall,
+): Promise<BatchRecord | undefined> {
+  const expect = { inProgressAtMs: undefined };
+  const begun = await batches.change(owner, id, {
+    set: { ...set, status: 'in_progress' },
+    statusIn: ['validating'],
+    expect,
+  });
+  if (begun.isDone || begun.batch?.status !== 'cancelling') return begun.batch;
+  return (await batches.change(owner, id, { set, statusIn: ['cancelling'], expect })).batch;
+}
+
+function isEmbedding(model: string, { settings }: StepCall): boolean {
+  return settings.embeddingModels.includes(model);
+}
+
+function sum(chunks: readonly PlannedChunk[], member: 'lines' | 'requests'): number {
+  return chunks.reduce((total, chunk) => total + chunk[member], 0);
+}
+
+function refused(error: Refusal): Outcome {
+  return { kind: 'refused', error };
+}
+
+function tooMany(requests: number): Refusal {
+  const message = `the file holds ${requests} requests and more, at most ${MAX_BATCH_REQUESTS} are allowed in a batch`;
+  return { code: 'FILE_TOO_LARGE', message };
+}
+
+function unreadable(chunks: readonly PlannedChunk[]): Refusal {
+  const line = chunks.find(({ requests }) => requests > 0)?.firstLine ?? 1;
+  const message = 'no line is a request: each must be a JSON object with custom_id, method, url and body';
+  return { code: 'INVALID_LINE', message, line };
+}
+
+function unknownModel(line: number, { settings }: StepCall): Refusal {
+  const known = [...settings.embeddingModels].sort().join(', ');
+  return { code: 'MODEL_NOT_FOUND', message: `body.model must be one of ${known}`, param: 'body.model', line };
+}
+
+function endless({ lines }: BatchRecord): Refusal {
+  return { code: 'INVALID_LINE', message: 'the line is longer than can be read', line: lines + 1 };
+}

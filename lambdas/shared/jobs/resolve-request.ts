@@ -1,0 +1,133 @@
+import type { FileStore } from '../../../core/batches/file.ts';
+import { AppError } from '../../../core/errors.ts';
+import type { Destinations, PayloadReference } from '../../../core/jobs/job.ts';
+import { type JobEndpoint, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
+import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
+import type { JobRequest } from '../../../core/jobs/job-request.ts';
+import type { JobsSettings } from '../../../core/jobs/settings.ts';
+import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
+import type { Submission } from './submit-job.ts';
+
+/** What of the deployment requests are checked against. */
+export interface ResolveDeps {
+  readonly settings: Pick<
+    JobsSettings,
+    'modelQueues' | 'embeddingModels' | 'replyQueues' | 'inputBuckets' | 'payloadBucket'
+  >;
+  /** Whether webhooks may go to this machine; in local mode only. */
+  readonly allowLoopback: boolean;
+  readonly files: Pick<FileStore, 'get'>;
+}
+
+/** What a request asks for, as a {@link Submission} has it. */
+export type Resolved = Pick<Submission, 'endpoint' | 'model' | 'version' | 'input' | 'destinations'>;
+
+/**
+ * Finds the model, the input and the destinations that a job request names.
+ *
+ * @param owner - Whose files it may use.
+ * @param bodyText - The text of the request's `body`, as it was written.
+ * @throws AppError `MODEL_NOT_FOUND`, `INVALID_PARAMETER`, `INVALID_WEBHOOK_URL`, `INPUT_FORBIDDEN`, `FILE_NOT_FOUND`,
+ * `FILE_NOT_READY` or `BODY_TOO_LARGE`.
+ */
+export async function resolveRequest(
+  request: JobRequest,
+  owner: string,
+  bodyText: string | undefined,
+  deps: ResolveDeps,
+): Promise<Resolved> {
+  const endpoint = parseEndpoint(request.endpoint);
+  const model = modelOf(endpoint, request.body, deps);
+  const destinations = resolveDestinations(
+    { webhookUrl: request.webhook_url, replyQueue: request.reply_queue, eventBus: request.event_bus },
+    deps,
+  );
+  return {
+    endpoint: request.endpoint,
+    model,
+    ...(endpoint.version === undefined ? {} : { version: endpoint.version }),
+    input: bodyText ?? (await payloadOf(request, owner, deps)),
+    destinations,
+  };
+}
+
+/**
+ * Checks where a completion is to be told.
+ *
+ * @throws AppError `INVALID_WEBHOOK_URL`, or `INVALID_PARAMETER` when there is no such reply queue.
+ */
+export function resolveDestinations(
+  { webhookUrl, replyQueue, eventBus }: { [K in keyof Destinations]: Destinations[K] | undefined },
+  {
+    settings,
+    allowLoopback,
+  }: Pick<ResolveDeps, 'allowLoopback'> & { readonly settings: Pick<JobsSettings, 'replyQueues'> },
+): Destinations {
+  if (webhookUrl !== undefined) checkWebhookUrl(webhookUrl, { allowLoopback });
+  if (replyQueue !== undefined && !Object.hasOwn(settings.replyQueues, replyQueue)) {
+    const names = Object.keys(settings.replyQueues).sort().join(', ');
+    const allowed = names === '' ? 'this deployment has no reply queues' : `reply_queue must be one of ${names}`;
+    throw new AppError('INVALID_PARAMETER', allowed, { param: 'reply_queue' });
+  }
+  return {
+    ...(webhookUrl === undefined ? {} : { webhookUrl }),
+    ...(replyQueue === undefined ? {} : { replyQueue }),
+    ...(eventBus === true ? { eventBus } : {}),
+  };
+}
+
+/** The model of the path; for the shared route the one that the body names, else the deployment's first. */
+function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: ResolveDeps): string {
+  if (endpoint.model !== undefined) {
+    return known(endpoint.model, Object.keys(settings.modelQueues), 'endpoint');
+  }
+  const [first, ...others] = settings.embeddingModels;
+  if (first === undefined)
+    throw new AppError('MODEL_NOT_FOUND', 'this deployment has no embedding model', { param: 'endpoint' });
+  const named = body?.['model'];
+  if (typeof named === 'string' && named !== '') return known(named, settings.embeddingModels, 'body.model');
+  if (body !== undefined || others.length === 0) return first;
+  throw new AppError(
+    'INVALID_PARAMETER',
+    'endpoint must name the model of an input that is not in the request: /v1/models/{id}:predict or /v2/models/{id}/infer',
+    { param: 'endpoint' },
+  );
+}
+
+function known(model: string, models: readonly string[], param: string): string {
+  if (models.includes(model)) return model;
+  throw new AppError('MODEL_NOT_FOUND', `the model must be one of ${[...models].sort().join(', ')}`, { param });
+}
+
+function payloadOf(
+  request: JobRequest,
+  owner: string,
+  deps: ResolveDeps,
+): Promise<PayloadReference> | PayloadReference {
+  const { input_file_id: fileId, input_s3: s3 = '' } = request;
+  return fileId === undefined ? objectOf(s3, deps) : fileOf(fileId, owner, deps);
+}
+
+function objectOf(address: string, { settings }: ResolveDeps): PayloadReference {
+  const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
+  // What others have put into the payload bucket is theirs, whatever the deployment says.
+  const allowed = settings.inputBuckets.filter((name) => name !== settings.payloadBucket);
+  if (allowed.includes(bucket)) return { bucket, key };
+  const told =
+    allowed.length === 0 ? 'this deployment reads no buckets' : `its bucket must be one of ${allowed.join(', ')}`;
+  throw new AppError('INPUT_FORBIDDEN', `input_s3 may not be read, ${told}`, { param: 'input_s3' });
+}
+
+async function fileOf(id: string, owner: string, { files }: ResolveDeps): Promise<PayloadReference> {
+  const param = 'input_file_id';
+  const file = await files.get(owner, id);
+  if (file === undefined) throw new AppError('FILE_NOT_FOUND', 'input_file_id is not the id of a file', { param });
+  if (file.status !== 'processed') {
+    throw new AppError('FILE_NOT_READY', `the file must be processed, it is ${file.status}`, { param });
+  }
+  if (file.bytes > MAX_JOB_INPUT_BYTES) {
+    const message = `the file holds ${file.bytes} bytes, at most ${MAX_JOB_INPUT_BYTES} are allowed for one job`;
+    throw new AppError('BODY_TOO_LARGE', message, { param });
+  }
+  return file.payload;
+}

@@ -1,0 +1,93 @@
+import { AppError } from '../../../core/errors.ts';
+import type { Destinations, Job, JobDefinition, JobKey, PayloadReference } from '../../../core/jobs/job.ts';
+import { jobHash } from '../../../core/jobs/job-id.ts';
+import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
+import type { JobStore, MessageQueue, PayloadStore } from '../../../core/jobs/job-store.ts';
+import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
+import type { Clock } from '../../../core/ports.ts';
+import { sha256 } from '../sha256.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/** What {@link createSubmit} works with. */
+export interface SubmitDeps {
+  readonly jobs: JobStore;
+  /** Opens S3: most bodies are small and never need it. */
+  readonly payloads: () => Promise<PayloadStore>;
+  /** The jobs queue of a model. */
+  readonly queueOf: (model: string) => MessageQueue;
+  readonly retentionDays: number;
+  readonly clock: Clock;
+}
+
+/** A job to submit: checked, and its model known. */
+export interface Submission extends JobKey {
+  /** Whether the id was made for this submission, so that no other can have it. */
+  readonly hasNewId: boolean;
+  readonly endpoint: string;
+  readonly model: string;
+  readonly version?: string;
+  /** The JSON text of the request's body, or where it lies. */
+  readonly input: string | PayloadReference;
+  readonly destinations: Destinations;
+  readonly baseUrl?: string;
+  readonly traceparent?: string;
+}
+
+/** What became of a {@link Submission}. */
+export interface Submitted {
+  readonly job: Job;
+  /** Whether the same job had been submitted before. */
+  readonly isDuplicate: boolean;
+}
+
+/** Submits a job. */
+export type Submit = (submission: Submission) => Promise<Submitted>;
+
+/**
+ * Makes the one way by which jobs are accepted: the message with the whole job is sent before the record is written, and
+ * the worker creates the record where it comes first. A crash at any point leaves nothing accepted, or a job that runs.
+ *
+ * @returns A function that throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to another job, `UNAVAILABLE`
+ * when a service does not answer: what was submitted may run then, and can be submitted again under the same id.
+ */
+export function createSubmit(deps: SubmitDeps): Submit {
+  return async (submission) => {
+    const definition = define(submission, deps);
+    const present = submission.hasNewId ? undefined : await deps.jobs.get(submission);
+    if (present !== undefined) return { job: theSame(present, definition), isDuplicate: true };
+    const message: JobMessage = { ...definition, v: 1, kind: 'job', input: await place(submission, definition, deps) };
+    await deps.queueOf(definition.model).send(message);
+    return { job: theSame(await deps.jobs.create(definition), definition), isDuplicate: false };
+  };
+}
+
+function define(submission: Submission, { clock, retentionDays }: SubmitDeps): JobDefinition {
+  const { owner, id, endpoint, model, version, destinations, baseUrl, traceparent } = submission;
+  const createdAtMs = clock.now();
+  return {
+    ...{ owner, id, endpoint, model, destinations, createdAtMs },
+    hash: jobHash(sha256, submission),
+    expiresAtMs: createdAtMs + retentionDays * DAY_MS,
+    ...(version === undefined ? {} : { version }),
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+function theSame(job: Job, { hash }: JobDefinition): Job {
+  if (job.hash === hash) return job;
+  throw new AppError('IDEMPOTENCY_CONFLICT', 'the id or idempotency key belongs to a job with another request');
+}
+
+/** A body that is too large for a message lies in S3 before anybody can hear of it. */
+async function place({ input }: Submission, { hash, ...key }: JobDefinition, deps: SubmitDeps): Promise<JobInput> {
+  if (typeof input !== 'string') return { kind: 'payload', payload: input };
+  if (input.length <= MAX_INLINE_INPUT_BYTES && Buffer.byteLength(input) <= MAX_INLINE_INPUT_BYTES) {
+    return { kind: 'inline', json: input };
+  }
+  const payloads = await deps.payloads();
+  const payload = { bucket: payloads.bucket, key: payloadKeys.jobInput(key, hash) };
+  await payloads.put(payload.key, input, 'application/json');
+  return { kind: 'payload', payload };
+}

@@ -1,0 +1,223 @@
+import { rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import OpenAI, { toFile } from 'openai';
+import { type RunningApp, startApp, synthesizeApp } from './running-app.ts';
+import { WebhookReceiver } from './webhook-receiver.ts';
+
+const LINES = 10_000;
+
+let assembly: string;
+let app: RunningApp;
+
+beforeAll(async () => {
+  assembly = await synthesizeApp();
+  app = await startApp(assembly, ['--allow-loopback-webhooks']);
+});
+
+afterAll(async () => {
+  await app?.stop();
+  await rm(assembly, { recursive: true, force: true });
+});
+
+interface JobResource {
+  readonly id: string;
+  readonly status: string;
+  readonly result?: { readonly data: readonly { readonly embedding: unknown }[] };
+  readonly error?: { readonly code: string };
+}
+
+interface Answer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: T;
+}
+
+async function call<T = JobResource>(
+  method: string,
+  path: string,
+  options: { readonly body?: unknown; readonly headers?: Record<string, string>; readonly plan?: string } = {},
+): Promise<Answer<T>> {
+  const response = await fetch(`${app.description.url}${path}`, {
+    method,
+    headers: {
+      'x-api-key': app.key(options.plan ?? 'internal'),
+      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: (text === '' ? undefined : JSON.parse(text)) as T,
+  };
+}
+
+/** Asks again until an answer is there; the test's own timeout bounds it. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await pause(50);
+  }
+}
+
+function finished(id: string): Promise<JobResource> {
+  return until(async () => {
+    const { json } = await call('GET', `/v1/jobs/${id}`);
+    return ['queued', 'running'].includes(json.status) ? undefined : json;
+  });
+}
+
+const openAi = (): OpenAI =>
+  new OpenAI({
+    baseURL: `${app.description.url}/v1`,
+    apiKey: 'unused',
+    defaultHeaders: { 'x-api-key': app.key('internal') },
+  });
+
+const BODY = { model: 'minilm', input: 'The parcel arrived this morning.', encoding_format: 'float' };
+
+describe('jobs of the app of this repository', () => {
+  it('are accepted at once and answer what the synchronous route answers', async () => {
+    const synchronous = await call('POST', '/v1/embeddings', { body: BODY });
+    const accepted = await call('POST', '/v1/embeddings', { body: BODY, headers: { prefer: 'respond-async' } });
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers.get('preference-applied')).toBe('respond-async');
+    expect(accepted.headers.get('location')).toMatch(new RegExp(`/v1/jobs/${accepted.json.id}$`));
+    const job = await finished(accepted.json.id);
+    expect(job.status).toBe('succeeded');
+    expect(job.result).toEqual(synchronous.json);
+  });
+
+  it('are waited for as long as the caller prefers', async () => {
+    const { status, headers, json } = await call('POST', '/v1/embeddings', {
+      body: BODY,
+      headers: { prefer: 'wait=20' },
+    });
+    expect(status).toBe(200);
+    expect(headers.get('preference-applied')).toBe('wait=20');
+    expect(json).toMatchObject({ object: 'list' });
+  });
+
+  it('are submitted once by an id of the caller, and a conflict with another body', async () => {
+    const request = { endpoint: '/v1/embeddings', body: BODY };
+    const first = await call('PUT', '/v1/jobs/parcel-1', { body: request });
+    expect(first.status).toBe(202);
+    const again = await call('PUT', '/v1/jobs/parcel-1', { body: request });
+    expect(again.json.id).toBe('parcel-1');
+    const other = await call<{ code: string }>('PUT', '/v1/jobs/parcel-1', {
+      body: { ...request, body: { ...BODY, input: 'Another.' } },
+    });
+    expect([other.status, other.json.code]).toEqual([409, 'IDEMPOTENCY_CONFLICT']);
+    expect((await finished('parcel-1')).status).toBe('succeeded');
+  });
+
+  it('are invisible to every other key', async () => {
+    await call('PUT', '/v1/jobs/mine', { body: { endpoint: '/v1/embeddings', body: BODY } });
+    const { status, json } = await call<{ code: string }>('GET', '/v1/jobs/mine', { plan: 'pro' });
+    expect([status, json.code]).toEqual([404, 'JOB_NOT_FOUND']);
+  });
+
+  it('come from producers with nothing but an SQS client, and answer on a reply queue', async () => {
+    const { jobs = '', results = '' } = app.description.queues;
+    const client = new SQSClient({
+      endpoint: new URL(jobs).origin,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    });
+    const event = {
+      specversion: '1.0',
+      id: 'order-17',
+      source: '/shop/orders',
+      type: 'tensorgate.job.v1',
+      data: { endpoint: '/v1/embeddings', body: BODY, reply_queue: 'results' },
+    };
+    await client.send(new SendMessageCommand({ QueueUrl: jobs, MessageBody: JSON.stringify(event) }));
+    const reply = await until(async () => {
+      const { Messages: [message] = [] } = await client.send(
+        new ReceiveMessageCommand({ QueueUrl: results, WaitTimeSeconds: 2 }),
+      );
+      if (message === undefined) return undefined;
+      await client.send(new DeleteMessageCommand({ QueueUrl: results, ReceiptHandle: message.ReceiptHandle }));
+      return JSON.parse(message.Body ?? '') as { type: string; data: JobResource };
+    });
+    client.destroy();
+    expect(reply.type).toBe('tensorgate.job.succeeded.v1');
+    expect(reply.data.result?.data).toHaveLength(1);
+  });
+
+  it('tell webhooks, whose signatures the library of the standard verifies', async () => {
+    const receiver = new WebhookReceiver();
+    const url = await receiver.listen();
+    try {
+      const { json: secret } = await call<{ secrets: readonly { secret: string }[] }>('GET', '/v1/webhooks/secret');
+      receiver.trust(secret.secrets[0]?.secret ?? '');
+      const { json } = await call('POST', '/v1/embeddings', {
+        body: BODY,
+        headers: { prefer: 'respond-async', 'x-webhook-url': url },
+      });
+      const event = await until(async () => receiver.events[0]);
+      expect(event.body).toMatchObject({ type: 'job.succeeded', data: { id: json.id, status: 'succeeded' } });
+      expect(receiver.refused).toBe(0);
+    } finally {
+      await receiver.close();
+    }
+  });
+
+  it(`run a batch of ${LINES} lines for the unchanged OpenAI client`, async () => {
+    const client = openAi();
+    const texts = Array.from({ length: LINES }, (_, index) => `Parcel number ${index}`);
+    const lines = texts.map((input, index) =>
+      JSON.stringify({
+        custom_id: `parcel-${index}`,
+        method: 'POST',
+        url: '/v1/embeddings',
+        body: { model: 'minilm', input, encoding_format: 'base64' },
+      }),
+    );
+    const file = await client.files.create({
+      file: await toFile(Buffer.from(`${lines.join('\n')}\n`), 'parcels.jsonl'),
+      purpose: 'batch',
+    });
+    const { id } = await client.batches.create({
+      input_file_id: file.id,
+      endpoint: '/v1/embeddings',
+      completion_window: '24h',
+    });
+    const batch = await until(async () => {
+      const now = await client.batches.retrieve(id);
+      return ['validating', 'in_progress', 'finalizing'].includes(now.status) ? undefined : now;
+    });
+    expect(batch).toMatchObject({
+      status: 'completed',
+      request_counts: { total: LINES, completed: LINES, failed: 0 },
+    });
+    const content = await (await client.files.content(batch.output_file_id ?? '')).text();
+    const answers = content
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as BatchLine);
+    expect(answers.map(({ custom_id }) => custom_id)).toEqual(texts.map((_, index) => `parcel-${index}`));
+    const sample = [0, 1, 199, 200, 4321, LINES - 1];
+    const { data } = await client.embeddings.create({
+      model: 'minilm',
+      input: sample.map((index) => texts[index] ?? ''),
+      encoding_format: 'base64',
+    });
+    expect(sample.map((index) => answers[index]?.response.body.data[0]?.embedding)).toEqual(
+      data.map(({ embedding }) => embedding),
+    );
+  }, 240_000);
+});
+
+interface BatchLine {
+  readonly custom_id: string;
+  readonly response: {
+    readonly status_code: number;
+    readonly body: { readonly data: readonly { readonly embedding: unknown }[] };
+  };
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+
+/** An event that a receiver took and verified. */
+export interface ReceivedEvent {
+  /** `webhook-id`. */
+  readonly id: string;
+  readonly body: {
+    readonly type: string;
+    readonly timestamp: string;
+    readonly data: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** A customer's server that verifies what it gets with the library of the standard's authors. */
+export class WebhookReceiver {
+  /** Verified events in the order in which they came, repeats included. */
+  readonly events: ReceivedEvent[] = [];
+  /** Requests whose signature did not verify. */
+  refused = 0;
+  readonly #server: Server;
+  #secret = '';
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const headers = Object.fromEntries(
+          Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
+        );
+        try {
+          const body = new Webhook(this.#secret).verify(Buffer.concat(chunks).toString(), headers);
+          this.events.push({ id: headers['webhook-id'] ?? '', body: body as ReceivedEvent['body'] });
+          response.writeHead(204).end();
+        } catch {
+          this.refused += 1;
+          response.writeHead(401).end();
+        }
+      });
+    });
+  }
+
+  /** @param secret - The caller's signing secret, `whsec_…`. */
+  trust(secret: string): void {
+    this.#secret = secret;
+  }
+
+  /**
+   * Listens on the loopback interface.
+   *
+   * @param port - 0 for a free one.
+   * @returns The URL to call.
+   */
+  async listen(port = 0): Promise<string> {
+    this.#server.listen(port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, 'close');
+  }
+}
