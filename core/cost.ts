@@ -1,4 +1,4 @@
-import { type Architecture, MONTH_SECONDS, PRICES } from './prices.ts';
+import { type Architecture, FREE_SQS_REQUESTS, MONTH_SECONDS, PRICES } from './prices.ts';
 
 /** What of a function costs money. */
 export interface PricedFunction {
@@ -13,7 +13,27 @@ export interface CostLine {
   readonly what: string;
   /** US dollars a month. */
   readonly usd: number;
+  /** What a reader must know about the sum. */
+  readonly note?: string;
 }
+
+/** What of the queues of jobs costs money. */
+export interface PricedQueues {
+  /** Event source mappings, each of which polls one queue without end. */
+  readonly mappings: number;
+  /** Alarms on queues. */
+  readonly alarms: number;
+}
+
+/** A deployment without jobs. */
+const NO_QUEUES: PricedQueues = { mappings: 0, alarms: 0 };
+
+/**
+ * How an event source mapping polls an idle queue: five receivers, each waiting 20 seconds for a message.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+ */
+const IDLE_POLLING = { receivers: 5, waitSeconds: 20 };
 
 /** Target tracking makes one alarm to scale out and one to scale in (Application Auto Scaling user guide). */
 const ALARMS_OF_TARGET_TRACKING = 2;
@@ -22,9 +42,13 @@ const ALARMS_OF_TARGET_TRACKING = 2;
  * What a deployment costs in a month without a single request, at the prices of {@link PRICES}.
  *
  * @param functions - One for each model.
+ * @param queues - What jobs add. Defaults to a deployment without jobs.
  * @returns The lines, those that are zero included, for they are what a reader looks for.
  */
-export function idleMonthlyUsd(functions: readonly PricedFunction[]): {
+export function idleMonthlyUsd(
+  functions: readonly PricedFunction[],
+  queues: PricedQueues = NO_QUEUES,
+): {
   readonly total: number;
   readonly lines: CostLine[];
 } {
@@ -35,6 +59,8 @@ export function idleMonthlyUsd(functions: readonly PricedFunction[]): {
     { what: 'API Gateway, paid by request', usd: 0 },
     { what: 'results table, paid by request and by what it holds', usd: 0 },
     { what: 'logs and metrics, paid by what requests write', usd: 0 },
+    ...(queues.mappings === 0 ? [] : [pollingLine(queues.mappings)]),
+    ...(queues.alarms === 0 ? [] : [queueAlarmLine(queues.alarms)]),
   ];
   return { total: lines.reduce((sum, { usd }) => sum + usd, 0), lines };
 }
@@ -50,6 +76,24 @@ function provisionedLine({ memoryMiB, architecture, provisionedMin }: PricedFunc
 function alarmLine(functions: number): CostLine {
   const count = functions * ALARMS_OF_TARGET_TRACKING;
   return { what: `alarms of target tracking, ${count}`, usd: count * PRICES.cloudWatchAlarmMonth };
+}
+
+function pollingLine(mappings: number): CostLine {
+  const requests = mappings * IDLE_POLLING.receivers * (MONTH_SECONDS / IDLE_POLLING.waitSeconds);
+  const free = Math.min(requests, FREE_SQS_REQUESTS);
+  return {
+    what: `polling of ${mappings} queues, ${requests.toLocaleString('en-US')} requests`,
+    usd: usdOfSqs(requests),
+    note: `up to $${usdOfSqs(free).toFixed(2)} less where nothing else uses the account's ${FREE_SQS_REQUESTS.toLocaleString('en-US')} free requests`,
+  };
+}
+
+function usdOfSqs(requests: number): number {
+  return (requests / 1e6) * PRICES.sqsMillionRequests;
+}
+
+function queueAlarmLine(alarms: number): CostLine {
+  return { what: `alarms of queues, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth };
 }
 
 /** A result that the results table may keep. */

@@ -17,7 +17,45 @@ const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
 
-/** What `config/<stage>.yaml` may hold; everything has a default, and the default deployment costs nothing while idle. */
+/** Names of reply queues, as jobs name them. */
+const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
+
+const bucketName = text(/^(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket');
+
+/** Names of a kind, each once. */
+function namesOf(name: typeof queueName, what: string) {
+  return v.pipe(
+    v.array(name, `must be a list of ${what}`),
+    v.check(
+      (names) => new Set(names).size === names.length,
+      ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+    ),
+    v.maxLength(20, 'must hold 20 at most'),
+  );
+}
+
+/** Largest object that one PUT takes (Amazon S3), and so the largest file. */
+const LARGEST_FILE_BYTES = 5 * 1024 ** 3;
+
+/** What a deployment may choose about jobs: asynchronous requests, batches, webhooks and the queue of producers. */
+export const jobsConfigSchema = objectOf({
+  enabled: v.optional(v.boolean('must be true or false'), true),
+  retentionDays: v.optional(wholeNumber(1, 365), 7),
+  replyQueues: v.optional(namesOf(queueName, 'queue names'), []),
+  inputBuckets: v.optional(namesOf(bucketName, 'bucket names'), []),
+  alarms: v.optional(v.boolean('must be true or false'), false),
+  maxFileBytes: v.optional(wholeNumber(1, LARGEST_FILE_BYTES), LARGEST_FILE_BYTES),
+  fileRetentionDays: v.optional(wholeNumber(1, 365), 30),
+  deadLetterRetentionDays: v.optional(wholeNumber(1, 14), 14),
+});
+
+/** Settings of jobs with every default filled in. */
+export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
+
+/**
+ * What `config/<stage>.yaml` may hold. Everything has a default; all that the default deployment costs while idle is the
+ * polling of the queues of jobs.
+ */
 export const deployConfigSchema = objectOf({
   usagePlans: v.optional(
     v.pipe(
@@ -36,6 +74,7 @@ export const deployConfigSchema = objectOf({
   tracing: v.optional(v.boolean('must be true or false'), false),
   retainData: v.optional(v.boolean('must be true or false'), true),
   maxIdleMonthlyUsd: v.optional(numberIn(0, 1_000_000)),
+  jobs: v.optional(jobsConfigSchema, {}),
 });
 
 /** A deployment configuration with every default filled in. */

@@ -25,6 +25,24 @@ const lambdaComputeSchema = objectOf({
   provisioned: v.optional(provisionedSchema),
 });
 
+/** Largest batch that a queue hands over without waiting for more (AWS Lambda, event source mappings of Amazon SQS). */
+const LARGEST_UNWAITED_BATCH = 10;
+
+const jobsSchema = v.pipe(
+  objectOf({
+    batchSize: v.optional(wholeNumber(1, 1000), 10),
+    windowSeconds: v.optional(wholeNumber(0, 300), 0),
+    maxConcurrency: v.optional(wholeNumber(2, 1000), 10),
+    timeoutSeconds: v.optional(wholeNumber(10, 900), 60),
+    maxReceiveCount: v.optional(wholeNumber(1, 100), 5),
+  }),
+  v.check(
+    ({ batchSize, windowSeconds }) => batchSize <= LARGEST_UNWAITED_BATCH || windowSeconds > 0,
+    ({ input }) =>
+      `must have windowSeconds of 1 or more where batchSize exceeds ${LARGEST_UNWAITED_BATCH}, got batchSize ${input.batchSize}`,
+  ),
+);
+
 const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
 
 const versionSchema = objectOf({
@@ -88,6 +106,7 @@ export const manifestSchema = v.pipe(
       }),
       {},
     ),
+    jobs: v.optional(jobsSchema, {}),
     limits: v.optional(
       objectOf({
         maxItems: v.optional(wholeNumber(1, 2048), 64),
@@ -118,6 +137,9 @@ export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 /** Where a model runs when it runs on AWS Lambda. */
 export type LambdaCompute = v.InferOutput<typeof lambdaComputeSchema>;
+
+/** How a model's jobs are taken from its queues. */
+export type ModelJobs = v.InferOutput<typeof jobsSchema>;
 
 /**
  * Reads a parsed `model.yaml`.

@@ -3,7 +3,7 @@ export type Architecture = 'x86_64' | 'arm64';
 
 /**
  * On-demand prices of us-east-1 in US dollars, without free tiers, as of 2026-11.
- * Sources: the pricing pages of AWS Lambda, Amazon DynamoDB, Amazon API Gateway and Amazon CloudWatch.
+ * Sources: the pricing pages of AWS Lambda, Amazon DynamoDB, Amazon API Gateway, Amazon SQS and Amazon CloudWatch.
  */
 export const PRICES = {
   /** AWS Lambda, a GiB of memory for a second of running code (first tier). */
@@ -18,9 +18,14 @@ export const PRICES = {
   dynamoDbMillionWriteUnits: 0.625,
   /** Amazon API Gateway, a million requests of a REST API (first tier). */
   apiGatewayMillionRequests: 3.5,
+  /** Amazon SQS, a million requests of standard queues (first tier). */
+  sqsMillionRequests: 0.4,
   /** Amazon CloudWatch, a standard alarm for a month. */
   cloudWatchAlarmMonth: 0.1,
 } as const satisfies Record<string, number | Readonly<Record<Architecture, number>>>;
 
 /** Seconds of a month as AWS's own estimates count them: 730 hours. */
 export const MONTH_SECONDS = 730 * 3600;
+
+/** Requests to Amazon SQS that cost an account nothing each month, whoever sends them. */
+export const FREE_SQS_REQUESTS = 1_000_000;
