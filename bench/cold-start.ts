@@ -87,6 +87,7 @@ async function startOnce(plan: FunctionPlan, log: FunctionLog): Promise<ColdStar
     plan,
     version: '1',
     initializationType: 'on-demand',
+    aheadMs: () => 0,
     endpointUrl: NO_ENDPOINT,
     log,
   });

@@ -20,6 +20,7 @@ export function startCommand(): Command {
     .description('Synthesize the CDK app in the current directory and run it on this machine.')
     .option('--port <number>', 'port of the API, 0 for a free one (environment variable PORT)')
     .option('--stage <name>', 'stage whose configuration to use', 'dev')
+    .option('--allow-loopback-webhooks', 'let webhooks go to this machine, over plain HTTP too')
     .option('--app <folder>', 'run an app that is synthesized already instead')
     .action(start);
 }
@@ -27,6 +28,7 @@ export function startCommand(): Command {
 interface StartOptions {
   readonly port?: string;
   readonly stage: string;
+  readonly allowLoopbackWebhooks?: boolean;
   readonly app?: string;
 }
 
@@ -45,6 +47,7 @@ async function start(options: StartOptions): Promise<void> {
     directory: DIRECTORY,
     port,
     maxEnvironments,
+    allowLoopbackWebhooks: options.allowLoopbackWebhooks === true,
     onAnswered: (request) => process.stdout.write(`${renderRequestLine(request)}\n`),
   });
   if (!stopped.requested) process.stdout.write(renderBanner(stack));

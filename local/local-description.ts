@@ -1,6 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { localQueueUrls } from './template/physical-names.ts';
 import type { ApiPlan, UsagePlanPlan } from './template/plan-apis.ts';
+import type { Output } from './template/resolve-stacks.ts';
 
 /** A key as a developer needs it. */
 export interface DescribedKey {
@@ -20,7 +22,7 @@ export interface LocalDescription {
   readonly apiKeys: readonly DescribedKey[];
   /** URL of each AWS service that runs here. */
   readonly endpoints: Readonly<Record<string, string>>;
-  /** URL of each queue by name; local mode has none so far. */
+  /** URL of each queue that the app names in an output, by the name that the output's description has. */
   readonly queues: Readonly<Record<string, string>>;
   /** Ids of the models. */
   readonly models: readonly string[];
@@ -39,6 +41,19 @@ export function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string
         ? []
         : [{ name: key.name, plan: plan.name, value, limits: limitsOf(plan) }];
     });
+}
+
+/**
+ * Lists the queues that an app tells of: outputs whose value is the URL of a queue.
+ *
+ * @returns URLs on this machine, by the description of the output, else by its name.
+ */
+export function describeQueues(outputs: readonly Output[], endpointUrl: string): Record<string, string> {
+  const urls = outputs.flatMap(({ logicalId, description, value }) => {
+    const url = typeof value === 'string' ? localQueueUrls(value, endpointUrl) : '';
+    return url !== value && url.startsWith(endpointUrl) ? [[description ?? logicalId, url] as const] : [];
+  });
+  return Object.fromEntries(urls);
 }
 
 /** Writes the description for other programs to find. */

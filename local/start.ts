@@ -1,20 +1,35 @@
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { AppError } from '../core/errors.ts';
+import { ALLOW_LOOPBACK_VARIABLE } from '../core/jobs/settings.ts';
 import type { Clock } from '../core/ports.ts';
 import { readKeyValues } from './api-key-store.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
-import { principals } from './iam/principals.ts';
-import { describeKeys, type LocalDescription, removeDescription, writeDescription } from './local-description.ts';
+import type { LocalFaults } from './faults.ts';
+import { type Principal, principals } from './iam/principals.ts';
+import {
+  describeKeys,
+  describeQueues,
+  type LocalDescription,
+  removeDescription,
+  writeDescription,
+} from './local-description.ts';
+import { LocalTime } from './local-time.ts';
 import { findServedModels, type ServedModel } from './served-models.ts';
 import { type AnsweredRequest, GatewayServer } from './services/api-gateway/gateway-server.ts';
 import { DynamoDbEngine } from './services/dynamodb/dynamodb-engine.ts';
 import { DynamoDbService } from './services/endpoint/dynamodb-service.ts';
 import { EndpointServer } from './services/endpoint/endpoint-server.ts';
 import { LambdaService } from './services/endpoint/lambda-service.ts';
+import { SqsService } from './services/endpoint/sqs-service.ts';
 import { accessKeyOf } from './services/lambda/environment-variables.ts';
+import { checkEventSource, EventSource } from './services/lambda/event-source.ts';
 import { LambdaHost } from './services/lambda/lambda-host.ts';
+import { QueueEngine } from './services/sqs/queue-engine.ts';
+import { functionArn } from './template/physical-names.ts';
 import { type LocalPlan, planAssembly } from './template/plan.ts';
 import type { ApiPlan } from './template/plan-apis.ts';
+import type { FunctionPlan } from './template/plan-functions.ts';
 import { readAssembly } from './template/read-assembly.ts';
 
 /** How often items whose time to live has passed are deleted. */
@@ -34,6 +49,10 @@ export interface LocalOptions {
   readonly maxEnvironments?: number | undefined;
   /** Limit of a function's init phase in milliseconds. Defaults to Lambda's 10 seconds. */
   readonly initLimitMs?: number;
+  /** Whether webhooks may go to this machine. Defaults to what AWS allows: no. */
+  readonly allowLoopbackWebhooks?: boolean;
+  /** Faults to make, for tests. */
+  readonly faults?: LocalFaults;
   /** Hears of every request once it is answered. */
   readonly onAnswered?: (request: AnsweredRequest) => void;
 }
@@ -49,6 +68,16 @@ export interface LocalStack {
   readonly models: readonly ServedModel[];
   readonly lambda: LambdaHost;
   readonly dynamodb: DynamoDbEngine;
+  readonly queues: QueueEngine;
+  /** Whether a function works on messages right now. */
+  isBusy(): boolean;
+  /** The local time, milliseconds since the Unix epoch. */
+  now(): number;
+  /**
+   * Moves the time of everything forward: delays and visibility of messages, times to live, throttles, and what functions
+   * take for the time from their next invocation on.
+   */
+  advance(ms: number): Promise<void>;
   /** Ends every process and closes every port. */
   stop(): Promise<void>;
 }
@@ -88,21 +117,29 @@ async function run(
   cleanUp: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Promise<LocalStack> {
-  const clock = options.clock ?? SYSTEM_CLOCK;
+  const clock = new LocalTime(options.clock ?? SYSTEM_CLOCK);
   const logsDirectory = join(options.directory, 'logs');
-  const endpoint = await EndpointServer.listen();
+  const endpoint = await EndpointServer.listen(clock);
   cleanUp.push(() => endpoint.close());
   const dynamodb = await openTables(plan, clock, cleanUp);
+  const queues = openQueues(plan, clock);
+  const functions = options.allowLoopbackWebhooks === true ? plan.functions.map(withLoopbackWebhooks) : plan.functions;
   const lambda = new LambdaHost({
-    functions: plan.functions,
+    functions,
     logsDirectory,
     endpointUrl: endpoint.url,
     maxEnvironments: options.maxEnvironments,
     initLimitMs: options.initLimitMs,
+    aheadMs: () => clock.aheadMs,
   });
   cleanUp.push(() => lambda.stop());
   const callers = principals(plan.functions, plan.roles, accessKeyOf);
-  endpoint.connect([new DynamoDbService(dynamodb), new LambdaService(lambda)], callers);
+  const services = [new DynamoDbService(dynamodb), new LambdaService(lambda), new SqsService(queues, endpoint.url)];
+  endpoint.connect(services, callers, options.faults);
+  const eventSources = openEventSources(plan, { queues, host: lambda, options, callers });
+  cleanUp.push(async () => {
+    await Promise.all(eventSources.map((source) => source.stop()));
+  });
   const keyValues = await readKeyValues(api.apiKeys, join(options.directory, 'api-keys.json'));
   const { permissions } = plan;
   const gateway = new GatewayServer({
@@ -116,20 +153,66 @@ async function run(
   await gateway.listen(options.port);
   cleanUp.push(() => gateway.close());
   await lambda.warmUp();
+  for (const source of eventSources) source.start();
   const models = await findServedModels(plan.functions);
   const description: LocalDescription = {
     url: gateway.url,
     stage: api.stage,
     apiKeys: describeKeys(api, keyValues),
-    endpoints: { lambda: endpoint.url, ...(plan.tables.length === 0 ? {} : { dynamodb: endpoint.url }) },
-    queues: {},
+    endpoints: {
+      lambda: endpoint.url,
+      ...(plan.tables.length === 0 ? {} : { dynamodb: endpoint.url }),
+      ...(plan.queues.length === 0 ? {} : { sqs: endpoint.url }),
+    },
+    queues: describeQueues(plan.outputs, endpoint.url),
     models: models.map(({ id }) => id),
     logs: relative(process.cwd(), logsDirectory) || '.',
   };
   const file = join(options.directory, 'local.json');
   await writeDescription(file, description);
   cleanUp.push(() => removeDescription(file));
-  return { url: gateway.url, endpointUrl: endpoint.url, description, plan, models, lambda, dynamodb, stop };
+  return {
+    url: gateway.url,
+    endpointUrl: endpoint.url,
+    ...{ description, plan, models, lambda, dynamodb, queues },
+    isBusy: () => eventSources.some((source) => source.isBusy),
+    now: () => clock.now(),
+    advance: async (ms) => {
+      clock.advance(ms);
+      await dynamodb.sweep();
+    },
+    stop,
+  };
+}
+
+function openQueues(plan: LocalPlan, clock: LocalTime): QueueEngine {
+  const engine = new QueueEngine(clock);
+  for (const queue of plan.queues) engine.createQueue(queue);
+  clock.onAdvance(() => engine.wake());
+  return engine;
+}
+
+interface EventSourceParts {
+  readonly queues: QueueEngine;
+  readonly host: LambdaHost;
+  readonly options: LocalOptions;
+  readonly callers: ReadonlyMap<string, Principal>;
+}
+
+/** @throws AppError `TEMPLATE_INVALID` when a function may not use the queue that feeds it. */
+function openEventSources(plan: LocalPlan, { queues, host, options, callers }: EventSourceParts): EventSource[] {
+  const maxConcurrency = options.maxEnvironments ?? availableParallelism();
+  return plan.eventSources.flatMap((source) => {
+    const fn = plan.functions.find(({ arn }) => arn === functionArn(source.functionArn));
+    if (fn === undefined) return [];
+    const caller = callers.get(accessKeyOf(fn.name));
+    if (caller !== undefined) checkEventSource(source, caller.judge);
+    return [new EventSource({ plan: source, queues, host, maxConcurrency, faults: options.faults })];
+  });
+}
+
+function withLoopbackWebhooks(fn: FunctionPlan): FunctionPlan {
+  return { ...fn, environment: { ...fn.environment, [ALLOW_LOOPBACK_VARIABLE]: '1' } };
 }
 
 async function openTables(

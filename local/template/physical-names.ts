@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
-import { globalArn, localArn } from './account.ts';
+import { globalArn, LOCAL_ACCOUNT, localArn } from './account.ts';
 import type { Json, JsonObject } from './json.ts';
 
 /** What a created resource is called: the value of `Ref`, and of each `Fn::GetAtt`. */
@@ -18,6 +18,8 @@ export interface NamedResource {
   /** How many versions the same function has had before this one; matters to `AWS::Lambda::Version` only. */
   readonly earlierVersions: number;
 }
+
+const QUEUE_ORIGIN = `https://sqs.${LOCAL_ACCOUNT.region}.${LOCAL_ACCOUNT.urlSuffix}`;
 
 type Namer = (resource: NamedResource) => PhysicalName;
 
@@ -46,6 +48,11 @@ const NAMERS: Readonly<Record<string, Namer>> = {
   },
   'AWS::DynamoDB::Table': table,
   'AWS::DynamoDB::GlobalTable': table,
+  'AWS::SQS::Queue': (resource) => {
+    const name = textOf(resource.properties['QueueName']) ?? composed(resource, 80);
+    const url = queueUrl(name);
+    return { ref: url, attributes: { Arn: localArn('sqs', name), QueueName: name, QueueUrl: url } };
+  },
   'AWS::ApiGateway::RestApi': (resource) =>
     withId(resource, 'RestApiId', { RootResourceId: hashed(resource, 8, 'root') }),
   'AWS::ApiGateway::Resource': (resource) => withId(resource, 'ResourceId'),
@@ -97,6 +104,16 @@ export function attributeOf(resource: NamedResource, name: PhysicalName, attribu
 export function functionArn(nameOrArn: string): string {
   if (!nameOrArn.startsWith('arn:')) return localArn('lambda', `function:${nameOrArn.split(':')[0] ?? nameOrArn}`);
   return nameOrArn.split(':').slice(0, 7).join(':');
+}
+
+/** Where AWS would have a queue; in local mode {@link localQueueUrls} says where it is. */
+export function queueUrl(name: string): string {
+  return `${QUEUE_ORIGIN}/${LOCAL_ACCOUNT.accountId}/${name}`;
+}
+
+/** Turns the URLs of queues in a text into those that answer on this machine. */
+export function localQueueUrls(text: string, endpointUrl: string): string {
+  return text.replaceAll(`${QUEUE_ORIGIN}/`, `${endpointUrl}/`);
 }
 
 function table(resource: NamedResource): PhysicalName {

@@ -1,4 +1,5 @@
 import { type ApiPlan, planApis } from './plan-apis.ts';
+import { type EventSourcePlan, planEventSources } from './plan-event-sources.ts';
 import {
   type FunctionPlan,
   type InvokePermission,
@@ -6,10 +7,11 @@ import {
   planFunctions,
   planPermissions,
 } from './plan-functions.ts';
+import { planQueues, type QueuePlan } from './plan-queues.ts';
 import { planRoles, type RolePlan } from './plan-roles.ts';
 import { planTables, type TablePlan } from './plan-tables.ts';
 import type { StackDocument } from './read-assembly.ts';
-import { resolveStacks } from './resolve-stacks.ts';
+import { type Output, resolveStacks } from './resolve-stacks.ts';
 import { resourceKind } from './resource-kinds.ts';
 
 /** Everything that local mode will run of an app, and everything that it will not. */
@@ -18,7 +20,11 @@ export interface LocalPlan {
   readonly permissions: readonly InvokePermission[];
   readonly apis: readonly ApiPlan[];
   readonly tables: readonly TablePlan[];
+  readonly queues: readonly QueuePlan[];
+  /** Which queues feed which functions. */
+  readonly eventSources: readonly EventSourcePlan[];
   readonly roles: readonly RolePlan[];
+  readonly outputs: readonly Output[];
   /** Resources that have no counterpart here, with the reason why that does no harm. */
   readonly ignored: readonly NotRun[];
   /** Resources that local mode cannot run: what depends on them will not work. */
@@ -31,12 +37,13 @@ export interface LocalPlan {
  * @throws AppError `TEMPLATE_INVALID` when a template cannot be resolved or asks for what local mode cannot do.
  */
 export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
-  const resources = resolveStacks(stacks);
+  const { resources, outputs } = resolveStacks(stacks);
   const functions = planFunctions(resources, stacks);
   const roles = planRoles(resources);
   const apis = planApis(resources);
+  const eventSources = planEventSources(resources);
   const ignored: NotRun[] = [];
-  const notRun: NotRun[] = [...functions.notRun, ...roles.notRun, ...apis.notRun];
+  const notRun: NotRun[] = [...functions.notRun, ...roles.notRun, ...apis.notRun, ...eventSources.notRun];
   for (const { logicalId, type } of resources) {
     const kind = resourceKind(type);
     if (kind.kind === 'ignored') ignored.push({ resource: logicalId, type, reason: kind.reason });
@@ -48,7 +55,10 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     permissions: planPermissions(resources),
     apis: apis.apis,
     tables: planTables(resources),
+    queues: planQueues(resources),
+    eventSources: eventSources.eventSources,
     roles: roles.roles,
+    outputs,
     ignored,
     notRun,
   };

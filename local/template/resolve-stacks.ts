@@ -18,16 +18,35 @@ export interface Resource {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** An output of a stack. */
+export interface Output {
+  readonly stack: string;
+  readonly logicalId: string;
+  readonly value: Json;
+  readonly description: string | undefined;
+}
+
+/** What the templates of an app come to. */
+export interface ResolvedApp {
+  /** Every resource whose condition holds, each after what it refers to. */
+  readonly resources: readonly Resource[];
+  /** Every output whose condition holds. */
+  readonly outputs: readonly Output[];
+}
+
 /**
  * Resolves the templates of an app: intrinsic functions, conditions, exports from stack to stack, and physical names.
  *
  * @param stacks - Stacks, those that others import from first.
- * @returns Every resource whose condition holds, each after what it refers to.
  * @throws AppError `TEMPLATE_INVALID` when something refers to nothing or cannot be resolved.
  */
-export function resolveStacks(stacks: readonly StackDocument[]): Resource[] {
+export function resolveStacks(stacks: readonly StackDocument[]): ResolvedApp {
   const exports = new Map<string, Json>();
-  return stacks.flatMap((stack) => new StackResolver(stack, exports).run());
+  const resolved = stacks.map((stack) => new StackResolver(stack, exports).run());
+  return {
+    resources: resolved.flatMap(({ resources }) => resources),
+    outputs: resolved.flatMap(({ outputs }) => outputs),
+  };
 }
 
 interface Created {
@@ -48,10 +67,12 @@ class StackResolver implements Scope {
     this.#exports = exports;
   }
 
-  run(): Resource[] {
+  run(): ResolvedApp {
     for (const logicalId of dependencyOrder(this.#template.Resources)) this.#create(logicalId);
-    for (const output of Object.values(this.#template.Outputs)) this.#export(output);
-    return [...this.#created.values()].map(({ resource, name }) => ({
+    const outputs = Object.entries(this.#template.Outputs).flatMap(([logicalId, output]) =>
+      this.#output(logicalId, output),
+    );
+    const resources = [...this.#created.values()].map(({ resource, name }) => ({
       stack: resource.stack,
       logicalId: resource.logicalId,
       type: resource.type,
@@ -59,6 +80,7 @@ class StackResolver implements Scope {
       ref: name.ref,
       attributes: name.attributes,
     }));
+    return { resources, outputs };
   }
 
   ref(name: string): Json | undefined {
@@ -108,13 +130,15 @@ class StackResolver implements Scope {
     return earlier;
   }
 
-  #export(output: JsonObject): void {
-    const { Export: exported, Value: value, Condition: condition } = output;
-    if (!isJsonObject(exported) || value === undefined) return;
-    if (typeof condition === 'string' && !this.holds(condition)) return;
-    const name = resolve(exported['Name'] ?? null, this);
-    const resolved = resolve(value, this);
-    if (typeof name === 'string' && resolved !== undefined) this.#exports.set(name, resolved);
+  #output(logicalId: string, output: JsonObject): Output[] {
+    const { Export: exported, Value: template, Condition: condition, Description: description } = output;
+    if (template === undefined || (typeof condition === 'string' && !this.holds(condition))) return [];
+    const value = resolve(template, this);
+    if (value === undefined) return [];
+    const name = isJsonObject(exported) ? resolve(exported['Name'] ?? null, this) : undefined;
+    if (typeof name === 'string') this.#exports.set(name, value);
+    const text = typeof description === 'string' ? description : undefined;
+    return [{ stack: this.#stack, logicalId, value, description: text }];
   }
 
   #find(logicalId: string): Created {

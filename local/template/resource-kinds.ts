@@ -23,9 +23,11 @@ const RUN = new Set([
   'AWS::IAM::Policy',
   'AWS::IAM::Role',
   'AWS::Lambda::Alias',
+  'AWS::Lambda::EventSourceMapping',
   'AWS::Lambda::Function',
   'AWS::Lambda::Permission',
   'AWS::Lambda::Version',
+  'AWS::SQS::Queue',
 ]);
 
 const IGNORED: Readonly<Record<string, string>> = {
@@ -43,6 +45,7 @@ const IGNORED: Readonly<Record<string, string>> = {
   'AWS::Logs::MetricFilter': 'no metrics here; look at the logs',
   'AWS::Logs::QueryDefinition': 'no saved queries here; look at the logs',
   'AWS::Logs::ResourcePolicy': 'logs are files under the logs folder',
+  'AWS::SQS::QueuePolicy': 'callers are judged by their own policies here',
   'AWS::WAFv2::WebACL': 'requests are not filtered here',
   'AWS::WAFv2::WebACLAssociation': 'requests are not filtered here',
 };

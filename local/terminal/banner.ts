@@ -24,6 +24,7 @@ export function renderBanner({ description, plan, models, endpointUrl }: BannerF
     heading('API keys'),
     columns(description.apiKeys.map(({ plan: name, value, limits }) => [name, value, pico.dim(limits)])),
     ...(curl === undefined ? [] : [heading('Try it'), '', curl]),
+    ...renderQueues(description),
     heading('Runs'),
     columns(runningRows(plan)),
     ...renderNotRun(plan.notRun),
@@ -50,6 +51,11 @@ function renderCurl({ url, apiKeys }: LocalDescription, models: readonly ServedM
   return `curl ${url}/v1/embeddings -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${body}'`;
 }
 
+function renderQueues({ queues }: LocalDescription): string[] {
+  const rows = Object.entries(queues);
+  return rows.length === 0 ? [] : [`\n  ${pico.bold('Queues')}`, columns(rows)];
+}
+
 function runningRows(plan: LocalPlan): string[][] {
   return [
     ...plan.apis.map(({ name, methods }) => ['REST API', name, pico.dim(`${methods.length} methods`)]),
@@ -59,6 +65,7 @@ function runningRows(plan: LocalPlan): string[][] {
       return ['Lambda function', name, pico.dim(size)];
     }),
     ...plan.tables.map(({ name }) => ['DynamoDB table', name, pico.dim('in memory')]),
+    ...plan.queues.map(({ name }) => ['SQS queue', name, pico.dim('in memory')]),
   ];
 }
 

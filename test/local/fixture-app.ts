@@ -24,6 +24,8 @@ export interface FixtureApp {
   readonly stage?: Readonly<Record<string, unknown>>;
   /** More resources, as in a template. */
   readonly resources?: Readonly<Record<string, unknown>>;
+  /** Outputs, as in a template. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
   /** Leaves the permission for API Gateway out. */
   readonly withoutPermission?: boolean;
 }
@@ -49,7 +51,7 @@ export async function writeFixtureApp(folder: string, app: FixtureApp): Promise<
     files[id] = { source: { path: `asset.${id}`, packaging: 'zip' } };
   }
   await writeJson(join(assembly, 'Fixture.assets.json'), { version: '55.0.0', files });
-  await writeJson(join(assembly, 'Fixture.template.json'), { Resources: resourcesOf(app) });
+  await writeJson(join(assembly, 'Fixture.template.json'), { Resources: resourcesOf(app), Outputs: app.outputs ?? {} });
   await writeJson(join(assembly, 'manifest.json'), {
     version: '55.0.0',
     artifacts: {

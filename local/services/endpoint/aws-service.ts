@@ -10,6 +10,8 @@ export interface AwsRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** Aborted when the caller hangs up. */
+  readonly closed?: AbortSignal;
 }
 
 /** What an AWS endpoint answers. */

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Clock } from '../../../core/ports.ts';
+import type { LocalFaults } from '../../faults.ts';
 import type { Principal } from '../../iam/principals.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import { type AwsAnswer, type AwsRequest, type AwsService, deniedMessage } from './aws-service.ts';
@@ -24,9 +26,12 @@ const CONTEXT = {
 export class EndpointServer {
   readonly #server: Server;
   readonly #services = new Map<string, AwsService>();
+  readonly #clock: Clock;
   #principals: ReadonlyMap<string, Principal> = new Map();
+  #faults: LocalFaults = {};
 
-  private constructor() {
+  private constructor(clock: Clock) {
+    this.#clock = clock;
     this.#server = createServer((request, response) => {
       request.on('error', () => response.destroy());
       this.#handle(request, response).catch(() => response.destroy());
@@ -34,9 +39,13 @@ export class EndpointServer {
     this.#server.keepAliveTimeout = 60_000;
   }
 
-  /** Opens the endpoint on a free port of the loopback interface. */
-  static async listen(): Promise<EndpointServer> {
-    const endpoint = new EndpointServer();
+  /**
+   * Opens the endpoint on a free port of the loopback interface.
+   *
+   * @param clock - The time that it tells callers: the AWS SDK sets its clock by it.
+   */
+  static async listen(clock: Clock): Promise<EndpointServer> {
+    const endpoint = new EndpointServer(clock);
     endpoint.#server.listen(0, '127.0.0.1');
     await once(endpoint.#server, 'listening');
     return endpoint;
@@ -48,8 +57,9 @@ export class EndpointServer {
     return `http://127.0.0.1:${port}`;
   }
 
-  /** Connects the services and those who may call them. */
-  connect(services: readonly AwsService[], principals: ReadonlyMap<string, Principal>): void {
+  /** Connects the services and those who may call them; calls of functions suffer the faults. */
+  connect(services: readonly AwsService[], principals: ReadonlyMap<string, Principal>, faults: LocalFaults = {}): void {
+    this.#faults = faults;
     for (const service of services) this.#services.set(service.signingName, service);
     this.#principals = principals;
   }
@@ -64,8 +74,14 @@ export class EndpointServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request);
-    const answer = body === undefined ? plain(413, 'RequestEntityTooLarge') : await this.#dispatch(request, body);
+    const closing = new AbortController();
+    response.once('close', () => closing.abort());
+    const answer =
+      body === undefined ? plain(413, 'RequestEntityTooLarge') : await this.#dispatch(request, body, closing.signal);
+    // A caller that hung up, and one that is never to be answered.
+    if (closing.signal.aborted) return;
     response.writeHead(answer.status, {
+      date: new Date(this.#clock.now()).toUTCString(),
       'x-amzn-requestid': randomUUID(),
       'content-length': Buffer.byteLength(answer.body),
       ...answer.headers,
@@ -73,7 +89,7 @@ export class EndpointServer {
     response.end(answer.body);
   }
 
-  async #dispatch(request: IncomingMessage, body: Buffer): Promise<AwsAnswer> {
+  async #dispatch(request: IncomingMessage, body: Buffer, closed: AbortSignal): Promise<AwsAnswer> {
     const [, accessKeyId = '', signingName = ''] =
       /Credential=([^/,\s]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request/.exec(request.headers.authorization ?? '') ?? [];
     const service = this.#services.get(signingName);
@@ -94,8 +110,22 @@ export class EndpointServer {
       query: url.searchParams,
       headers: request.headers,
       body,
+      closed,
     };
-    return this.#judge(service, call, principal) ?? (await service.answer(call, principal));
+    return this.#judge(service, call, principal) ?? (await this.#answer(service, call, principal, closed));
+  }
+
+  async #answer(service: AwsService, call: AwsRequest, principal: Principal, closed: AbortSignal): Promise<AwsAnswer> {
+    const { functionName } = principal;
+    const [permission] = service.permissions(call) ?? [];
+    const fault =
+      functionName === undefined || permission === undefined
+        ? undefined
+        : this.#faults.onCall?.({ action: permission.action, functionName });
+    if (fault === 'hang' && !closed.aborted) await once(closed, 'abort');
+    if (fault === 'fail') return service.error(500, 'InternalError', 'a fault that was asked for');
+    const answer = await service.answer(call, principal);
+    return fault === 'fail-after' ? service.error(500, 'InternalError', 'a fault that was asked for') : answer;
   }
 
   #judge(service: AwsService, call: AwsRequest, principal: Principal): AwsAnswer | undefined {

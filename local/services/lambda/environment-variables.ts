@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { devNull } from 'node:os';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
+import { localQueueUrls } from '../../template/physical-names.ts';
 import type { FunctionPlan } from '../../template/plan-functions.ts';
 
 /** How an execution environment came to be, in the words of `AWS_LAMBDA_INITIALIZATION_TYPE`. */
@@ -34,7 +35,7 @@ export function environmentVariables(plan: FunctionPlan, identity: EnvironmentId
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',
-    ...plan.environment,
+    ...withLocalQueues(plan.environment, identity.endpointUrl),
     ...inherited('PATH', 'SystemRoot'),
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
@@ -55,6 +56,13 @@ export function environmentVariables(plan: FunctionPlan, identity: EnvironmentId
     AWS_LAMBDA_LOG_STREAM_NAME: identity.logStream,
     AWS_LAMBDA_RUNTIME_API: identity.runtimeApi,
   };
+}
+
+/** A queue is known by its URL, and the port in that is not known before local mode runs. */
+function withLocalQueues(variables: Readonly<Record<string, string>>, endpointUrl: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, localQueueUrls(value, endpointUrl)]),
+  );
 }
 
 function inherited(...names: readonly string[]): Record<string, string> {

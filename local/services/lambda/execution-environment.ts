@@ -28,6 +28,8 @@ export interface EnvironmentSettings {
   readonly initializationType: InitializationType;
   readonly endpointUrl: string;
   readonly log: FunctionLog;
+  /** How far the local time is ahead of the machine's, in milliseconds. */
+  readonly aheadMs: () => number;
 }
 
 /** How the init phase ended. */
@@ -112,7 +114,9 @@ export class ExecutionEnvironment {
     this.#current = { requestId: invocation.requestId, settle: resolve };
     const timer = setTimeout(() => this.#timeOut(timeoutMs), timeoutMs);
     this.#memory?.resume();
-    this.#api?.deliver({ ...invocation, deadlineMs: Date.now() + timeoutMs, traceId: traceId() });
+    const aheadMs = Math.round(this.#settings.aheadMs());
+    const deadlineMs = Date.now() + aheadMs + timeoutMs;
+    this.#api?.deliver({ ...invocation, deadlineMs, aheadMs, traceId: traceId() });
     const outcome = await promise;
     clearTimeout(timer);
     this.#memory?.pause();

@@ -36,6 +36,8 @@ export interface LambdaHostOptions {
   readonly maxEnvironments?: number | undefined;
   /** Limit of the init phase in milliseconds. Defaults to Lambda's 10 seconds. */
   readonly initLimitMs?: number | undefined;
+  /** How far the local time is ahead of the machine's, in milliseconds. Defaults to not at all. */
+  readonly aheadMs?: () => number;
 }
 
 /** One invocation of a function. */
@@ -44,7 +46,10 @@ export interface InvokeRequest {
   readonly functionName: string;
   readonly qualifier?: string | undefined;
   readonly payload: Buffer | string;
-  /** Whether a function waits for it: then it needs no slot of its own, or all slots could wait for each other. */
+  /**
+   * Whether it takes no slot: a function waits for it, and all slots could wait for each other; or a queue feeds it, and
+   * those who wait for an answer come first.
+   */
   readonly nested?: boolean;
   /** Gives up when aborted, as long as the invocation waits for a slot. */
   readonly signal?: AbortSignal;
@@ -67,6 +72,7 @@ export class LambdaHost {
 
   constructor(options: LambdaHostOptions) {
     const maxEnvironments = options.maxEnvironments ?? availableParallelism();
+    const { aheadMs = () => 0 } = options;
     this.#slots = new Slots(maxEnvironments);
     this.#initLimitMs = options.initLimitMs ?? INIT_LIMIT_MS;
     for (const plan of options.functions) {
@@ -74,7 +80,10 @@ export class LambdaHost {
       const pools = new Map<string, EnvironmentPool>();
       for (const version of new Set(Object.values(plan.qualifiers))) {
         const warm = Math.min(plan.provisioned[version] ?? 0, maxEnvironments);
-        pools.set(version, new EnvironmentPool({ plan, version, log, endpointUrl: options.endpointUrl }, warm));
+        pools.set(
+          version,
+          new EnvironmentPool({ plan, version, log, aheadMs, endpointUrl: options.endpointUrl }, warm),
+        );
       }
       this.#functions.set(plan.arn, { plan, log, pools, running: 0 });
     }

@@ -11,6 +11,8 @@ export interface PendingInvocation {
   /** When the function will be killed, in milliseconds since the Unix epoch. */
   readonly deadlineMs: number;
   readonly traceId: string;
+  /** How far the local time is ahead of the machine's, in milliseconds. */
+  readonly aheadMs: number;
 }
 
 /** What the Runtime API tells its execution environment. */
@@ -82,6 +84,8 @@ export class RuntimeApi {
       'lambda-runtime-deadline-ms': invocation.deadlineMs,
       'lambda-runtime-invoked-function-arn': invocation.functionArn,
       'lambda-runtime-trace-id': invocation.traceId,
+      // No part of AWS's API: the client of local mode sets the function's time by it.
+      'tensorgate-ahead-ms': invocation.aheadMs,
     });
     response.end(invocation.payload);
   }

@@ -19,7 +19,7 @@ describe('resolveStacks', () => {
       Middle: { Type: 'T', Properties: { x: { Ref: 'First' } } },
       First: { Type: 'T' },
     });
-    expect(resolveStacks([stack]).map(({ logicalId }) => logicalId)).toEqual(['First', 'Middle', 'Last']);
+    expect(resolveStacks([stack]).resources.map(({ logicalId }) => logicalId)).toEqual(['First', 'Middle', 'Last']);
   });
 
   it('carries exports from stack to stack', () => {
@@ -31,7 +31,7 @@ describe('resolveStacks', () => {
       },
     );
     const api = stackOf('Api', { User: { Type: 'T', Properties: { arn: { 'Fn::ImportValue': 'Data:Arn' } } } });
-    const user = resolveStacks([data, api]).find(({ logicalId }) => logicalId === 'User');
+    const user = resolveStacks([data, api]).resources.find(({ logicalId }) => logicalId === 'User');
     expect(user?.properties).toEqual({ arn: 'arn:aws:dynamodb:us-east-1:000000000000:table/results' });
   });
 
@@ -45,7 +45,7 @@ describe('resolveStacks', () => {
       { A: { Type: 'T', Condition: 'Never' }, B: { Type: 'T', Condition: 'Always' } },
       { Conditions: conditions },
     );
-    expect(resolveStacks([stack]).map(({ logicalId }) => logicalId)).toEqual(['B']);
+    expect(resolveStacks([stack]).resources.map(({ logicalId }) => logicalId)).toEqual(['B']);
   });
 
   it('knows pseudo parameters, parameters with a default and mappings', () => {
@@ -64,7 +64,7 @@ describe('resolveStacks', () => {
       },
       { Parameters: { Kind: { Type: 'String', Default: 'small' } }, Mappings: { Sizes: { small: { mib: 128 } } } },
     );
-    expect(resolveStacks([stack])[0]?.properties).toEqual({
+    expect(resolveStacks([stack]).resources[0]?.properties).toEqual({
       where: 'aws/us-east-1/000000000000/S/amazonaws.com',
       size: 128,
     });
@@ -81,7 +81,12 @@ describe('resolveStacks', () => {
       },
     });
     const arn = 'arn:aws:lambda:us-east-1:000000000000:function:f';
-    expect(resolveStacks([stack]).map(({ ref }) => ref)).toEqual(['f', `${arn}:1`, `${arn}:2`, `${arn}:live`]);
+    expect(resolveStacks([stack]).resources.map(({ ref }) => ref)).toEqual([
+      'f',
+      `${arn}:1`,
+      `${arn}:2`,
+      `${arn}:live`,
+    ]);
   });
 
   it('makes attributes up for resources that it does not run', () => {
@@ -92,7 +97,7 @@ describe('resolveStacks', () => {
         Properties: { arn: { 'Fn::GetAtt': ['Topic', 'TopicArn'] }, id: { 'Fn::GetAtt': ['Topic', 'Id'] } },
       },
     });
-    expect(resolveStacks([stack]).at(-1)?.properties).toEqual({
+    expect(resolveStacks([stack]).resources.at(-1)?.properties).toEqual({
       arn: 'arn:aws:sns:us-east-1:000000000000:S-Topic',
       id: 'S-Topic-Id',
     });

@@ -1,0 +1,144 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AppError } from '../../../core/errors.ts';
+import type { LocalFaults } from '../../faults.ts';
+import type { Judge } from '../../iam/policy.ts';
+import type { EventSourcePlan } from '../../template/plan-event-sources.ts';
+import type { QueueEngine, ReceivedMessage } from '../sqs/queue-engine.ts';
+import type { LambdaHost } from './lambda-host.ts';
+import { failedItems, splitByBytes, sqsEvent } from './sqs-event.ts';
+
+/** Permissions that a mapping of a queue needs (AWS Lambda developer guide, "Using Lambda with Amazon SQS"). */
+const NEEDED_ACTIONS = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+
+/** Invocations at once where a mapping has no limit: AWS Lambda begins with five. */
+const USUAL_CONCURRENCY = 5;
+
+/** Pause before messages are offered again to a function that is at its limit. */
+const THROTTLED_PAUSE_MS = 100;
+
+/** What an {@link EventSource} works with. */
+export interface EventSourceOptions {
+  readonly plan: EventSourcePlan;
+  readonly queues: QueueEngine;
+  readonly host: LambdaHost;
+  /** Most invocations at once on this machine, whatever the mapping allows. */
+  readonly maxConcurrency: number;
+  readonly faults?: LocalFaults | undefined;
+}
+
+/**
+ * Feeds a function with the messages of a queue, as AWS Lambda's event source mappings do: batches, windows, a limit of
+ * invocations at once, deletion of what was dealt with. What was not becomes visible again by itself.
+ */
+export class EventSource {
+  readonly #options: EventSourceOptions;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #limit: number;
+  #polling: Promise<void> | undefined;
+  #resume: (() => void) | undefined;
+
+  constructor(options: EventSourceOptions) {
+    this.#options = options;
+    this.#limit = Math.max(1, Math.min(options.plan.maxConcurrency ?? USUAL_CONCURRENCY, options.maxConcurrency));
+  }
+
+  /** Whether the function has messages right now. */
+  get isBusy(): boolean {
+    return this.#running.size > 0;
+  }
+
+  /** Begins to poll. */
+  start(): void {
+    this.#polling ??= this.#poll();
+  }
+
+  /** Stops polling; invocations that run are not waited for, the host ends them. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#resume?.();
+    await this.#polling;
+  }
+
+  async #poll(): Promise<void> {
+    const { plan, queues } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      if (this.#running.size >= this.#limit) {
+        await new Promise<void>((resolve) => {
+          this.#resume = resolve;
+        });
+        continue;
+      }
+      const messages = await this.#collect();
+      if (messages.length === 0) await queues.wait(plan.queueArn, signal);
+      for (const group of splitByBytes(messages)) this.#begin(group);
+    }
+  }
+
+  /** Takes a batch: what is there now, and until the window ends what comes. */
+  async #collect(): Promise<readonly ReceivedMessage[]> {
+    const { plan, queues } = this.#options;
+    const { signal } = this.#stopping;
+    const messages = [...(await queues.take(plan.queueArn, plan.batchSize))];
+    const endMs = performance.now() + plan.windowMs;
+    while (messages.length > 0 && messages.length < plan.batchSize) {
+      const more = await queues.take(plan.queueArn, plan.batchSize - messages.length);
+      messages.push(...more);
+      if (more.length > 0) continue;
+      const leftMs = Math.ceil(endMs - performance.now());
+      if (leftMs <= 0 || signal.aborted) break;
+      await queues.wait(plan.queueArn, AbortSignal.any([signal, AbortSignal.timeout(leftMs)]));
+    }
+    return messages;
+  }
+
+  #begin(messages: readonly ReceivedMessage[]): void {
+    const run = this.#deliver(messages).finally(() => {
+      this.#running.delete(run);
+      this.#resume?.();
+    });
+    this.#running.add(run);
+  }
+
+  async #deliver(messages: readonly ReceivedMessage[]): Promise<void> {
+    const { plan, queues, host, faults } = this.#options;
+    const fault = faults?.onDelivery?.({
+      queueArn: plan.queueArn,
+      functionArn: plan.functionArn,
+      count: messages.length,
+    });
+    if (fault?.delayMs !== undefined) await pause(fault.delayMs, undefined, { ref: false });
+    // What is visible again is delivered to another invocation while this one works on it.
+    if (fault?.isRepeated === true) {
+      for (const { ReceiptHandle: handle } of messages) queues.release(plan.queueArn, handle);
+    }
+    const payload = sqsEvent(messages, plan.queueArn);
+    let { outcome } = await host.invoke({ functionName: plan.functionArn, payload, nested: true });
+    while (outcome.kind === 'throttled' && !this.#stopping.signal.aborted) {
+      await pause(THROTTLED_PAUSE_MS, undefined, { ref: false });
+      ({ outcome } = await host.invoke({ functionName: plan.functionArn, payload, nested: true }));
+    }
+    if (outcome.kind !== 'answered') return;
+    const ids = messages.map(({ MessageId: id }) => id);
+    const failed = plan.reportsItemFailures ? failedItems(outcome.payload, ids) : new Set<string>();
+    for (const { MessageId: id, ReceiptHandle: handle } of messages) {
+      if (!failed.has(id)) await queues.remove(plan.queueArn, handle);
+    }
+  }
+}
+
+/**
+ * Checks what AWS checks when a mapping is created.
+ *
+ * @throws AppError `TEMPLATE_INVALID` when the role of the function may not use the queue.
+ */
+export function checkEventSource({ logicalId, queueArn }: EventSourcePlan, judge: Judge): void {
+  for (const action of NEEDED_ACTIONS) {
+    if (judge({ action, resource: queueArn }) === 'allowed') continue;
+    throw new AppError(
+      'TEMPLATE_INVALID',
+      `${logicalId} cannot poll ${queueArn}: the role of its function does not allow ${action}`,
+    );
+  }
+}

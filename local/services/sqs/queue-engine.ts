@@ -1,0 +1,262 @@
+import type { Clock } from '../../../core/ports.ts';
+import { queueUrl } from '../../template/physical-names.ts';
+import type { QueuePlan } from '../../template/plan-queues.ts';
+import {
+  isQueueOperation,
+  openStore,
+  perform,
+  type QueueLookup,
+  type StoredMessage,
+  type StoredQueue,
+  type Wire,
+} from './fauxqs.ts';
+
+/** A message as SQS gives it out. */
+export interface ReceivedMessage {
+  readonly MessageId: string;
+  readonly ReceiptHandle: string;
+  readonly Body: string;
+  readonly MD5OfBody: string;
+  readonly MD5OfMessageAttributes?: string;
+  readonly Attributes: Readonly<Record<string, string>>;
+  readonly MessageAttributes?: Readonly<
+    Record<string, { readonly DataType: string; readonly StringValue?: string; readonly BinaryValue?: string }>
+  >;
+}
+
+/** How many messages of a queue are where. */
+export interface QueueDepth {
+  readonly waiting: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/** Longest time of one timer; what is due later is looked at again then. */
+const MAX_TIMER_MS = 60_000;
+
+/**
+ * SQS in memory: fauxqs's queues, with long polling that costs nothing while nothing happens, one time for everything,
+ * retention, and the attribute that tells which queue gave a message up.
+ */
+export class QueueEngine {
+  readonly #store = openStore();
+  readonly #clock: Clock;
+  readonly #queues = new Map<string, WatchedQueue>();
+
+  /** @param clock - Tells when delays and visibility timeouts are over. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Creates a queue of the template. */
+  createQueue({ name, arn, attributes }: QueuePlan): void {
+    const stored = this.#atOurTime(() => this.#store.createQueue(name, queueUrl(name), arn, attributes));
+    this.#queues.set(name, new WatchedQueue(stored));
+  }
+
+  /** Whether SQS has such an operation here. */
+  knows(operation: string): boolean {
+    return isQueueOperation(operation);
+  }
+
+  /** ARN of the queue with a URL; undefined when there is none. */
+  arnOf(url: string): string | undefined {
+    return this.#store.getQueue(url)?.arn;
+  }
+
+  /**
+   * Performs an operation of SQS's API.
+   *
+   * @param signal - Ends a long poll.
+   * @returns Its output. A rejection that `isSqsError` knows is SQS's own answer.
+   */
+  async call(operation: string, input: Wire, signal?: AbortSignal): Promise<Wire> {
+    if (operation !== 'ReceiveMessage') return this.#perform(operation, input, this.#store);
+    const queue = this.#watched(input);
+    const seconds = input['WaitTimeSeconds'] ?? queue?.stored.attributes['ReceiveMessageWaitTimeSeconds'] ?? 0;
+    const deadlineMs = performance.now() + Number(seconds) * 1000;
+    for (;;) {
+      const output = await this.#receive(queue, input);
+      const leftMs = deadlineMs - performance.now();
+      if (output['Messages'] !== undefined || queue === undefined || leftMs <= 0 || signal?.aborted === true) {
+        return output;
+      }
+      await queue.changed(this.#untilDue(queue, leftMs), signal);
+    }
+  }
+
+  /**
+   * Takes messages for a function, all of their attributes with them.
+   *
+   * @param queueArn - A queue that {@link createQueue} made.
+   */
+  async take(queueArn: string, count: number): Promise<readonly ReceivedMessage[]> {
+    const name = nameOf(queueArn);
+    const input = {
+      QueueUrl: queueUrl(name),
+      MaxNumberOfMessages: Math.min(count, 10),
+      MessageSystemAttributeNames: ['All'],
+      MessageAttributeNames: ['All'],
+    };
+    const { Messages: messages = [] } = await this.#receive(this.#queues.get(name), input);
+    return messages as readonly ReceivedMessage[];
+  }
+
+  /** Waits until a queue may hold something to take, a minute at most. */
+  async wait(queueArn: string, signal: AbortSignal): Promise<void> {
+    const queue = this.#queues.get(nameOf(queueArn));
+    await queue?.changed(this.#untilDue(queue, MAX_TIMER_MS), signal);
+  }
+
+  /** Removes a message that was taken. */
+  async remove(queueArn: string, receiptHandle: string): Promise<void> {
+    await this.call('DeleteMessage', { QueueUrl: queueUrl(nameOf(queueArn)), ReceiptHandle: receiptHandle });
+  }
+
+  /** Makes a message that was taken visible again. */
+  release(queueArn: string, receiptHandle: string): void {
+    this.#atOurTime(() => this.#queues.get(nameOf(queueArn))?.stored.changeVisibility(receiptHandle, 0));
+  }
+
+  /** Puts a message into a queue. */
+  async send(queueArn: string, body: string): Promise<void> {
+    await this.call('SendMessage', { QueueUrl: queueUrl(nameOf(queueArn)), MessageBody: body });
+  }
+
+  /** How many messages each queue holds, by name. */
+  depths(): ReadonlyMap<string, QueueDepth> {
+    const depthOf = ({ stored }: WatchedQueue): QueueDepth => {
+      this.#atOurTime(() => stored.processTimers());
+      const { messages, inflightMessages, delayedMessages } = stored;
+      return { waiting: messages.length, inFlight: inflightMessages.size, delayed: delayedMessages.length };
+    };
+    return new Map([...this.#queues].map(([name, queue]) => [name, depthOf(queue)]));
+  }
+
+  /** Looks at every queue again, for time was moved or the end has come. */
+  wake(): void {
+    for (const queue of this.#queues.values()) queue.wake();
+  }
+
+  #watched({ QueueUrl: url }: Wire): WatchedQueue | undefined {
+    const stored = typeof url === 'string' ? this.#store.getQueue(url) : undefined;
+    return stored === undefined ? undefined : this.#queues.get(stored.name);
+  }
+
+  async #receive(queue: WatchedQueue | undefined, input: Wire): Promise<Wire> {
+    if (queue === undefined) return this.#perform('ReceiveMessage', input, this.#store);
+    this.#dropExpired(queue.stored);
+    const lookup = withSource(this.#store, queue.stored);
+    const output = await this.#perform('ReceiveMessage', withoutWaiting(input), lookup);
+    const { Messages: messages } = output as { readonly Messages?: readonly Wire[] };
+    if (wantsSource(input)) for (const message of messages ?? []) addSource(message, queue.stored);
+    return output;
+  }
+
+  async #perform(operation: string, input: Wire, lookup: QueueLookup): Promise<Wire> {
+    return (await this.#atOurTime(() => perform(operation, input, lookup))) ?? {};
+  }
+
+  /** SQS deletes messages once they have been there for the queue's retention period; fauxqs keeps them. */
+  #dropExpired(queue: StoredQueue): void {
+    const oldestMs = this.#clock.now() - Number(queue.attributes['MessageRetentionPeriod']) * 1000;
+    const isKept = ({ sentTimestamp }: StoredMessage): boolean => sentTimestamp > oldestMs;
+    // The oldest messages stand first but for those that came back: looking at one end would not do.
+    if (!queue.messages.every(isKept)) queue.messages = queue.messages.filter(isKept);
+    if (!queue.delayedMessages.every(isKept)) queue.delayedMessages = queue.delayedMessages.filter(isKept);
+  }
+
+  /** Milliseconds until a message becomes visible by itself, at most `limitMs`. */
+  #untilDue({ stored }: WatchedQueue, limitMs: number): number {
+    // One may have come since somebody looked.
+    if (stored.messages.length > 0) return 0;
+    let dueMs = this.#clock.now() + Math.min(limitMs, MAX_TIMER_MS);
+    for (const { delayUntil } of stored.delayedMessages) dueMs = Math.min(dueMs, delayUntil ?? dueMs);
+    for (const { visibilityDeadline } of stored.inflightMessages.values()) dueMs = Math.min(dueMs, visibilityDeadline);
+    return Math.max(0, dueMs - this.#clock.now());
+  }
+
+  /** Fauxqs asks the machine for the time; all that it does, it does before it returns. */
+  #atOurTime<T>(work: () => T): T {
+    const { now } = Date;
+    const nowMs = this.#clock.now();
+    Date.now = () => nowMs;
+    try {
+      return work();
+    } finally {
+      Date.now = now;
+    }
+  }
+}
+
+/** A queue, and those who wait for something to happen to it. */
+class WatchedQueue {
+  readonly stored: StoredQueue;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(stored: StoredQueue) {
+    this.stored = stored;
+    const [enqueue, changeVisibility] = [stored.enqueue.bind(stored), stored.changeVisibility.bind(stored)];
+    stored.enqueue = (message) => {
+      enqueue(message);
+      this.wake();
+    };
+    stored.changeVisibility = (receiptHandle, seconds) => {
+      changeVisibility(receiptHandle, seconds);
+      this.wake();
+    };
+  }
+
+  wake(): void {
+    for (const resolve of this.#waiting) resolve();
+  }
+
+  /** Resolves when something happened to the queue, or the time or the signal has come. */
+  async changed(limitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted === true) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = (): void => resolve();
+    // A millisecond more, for timers may fire that much early.
+    const timer = setTimeout(done, limitMs + 1);
+    signal?.addEventListener('abort', done, { once: true });
+    this.#waiting.add(done);
+    await promise;
+    this.#waiting.delete(done);
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', done);
+  }
+}
+
+/** Notes on a message that moves to a dead-letter queue where it comes from. */
+function withSource(store: QueueLookup, source: StoredQueue): QueueLookup {
+  return {
+    getQueue: (url) => store.getQueue(url),
+    getQueueByArn: (arn) => {
+      const target = store.getQueueByArn(arn);
+      if (target === undefined) return undefined;
+      return { enqueue: (message) => target.enqueue(Object.assign(message, { deadLetterSourceArn: source.arn })) };
+    },
+  };
+}
+
+/** The wait is ours; one that SQS does not allow is left for the action to refuse. */
+function withoutWaiting(input: Wire): Wire {
+  const seconds = input['WaitTimeSeconds'];
+  const isAllowed = seconds === undefined || (typeof seconds === 'number' && seconds >= 0 && seconds <= 20);
+  return isAllowed ? { ...input, WaitTimeSeconds: 0 } : input;
+}
+
+function wantsSource({ AttributeNames: old = [], MessageSystemAttributeNames: names = [] }: Wire): boolean {
+  const wanted = [old, names].flat();
+  return wanted.includes('All') || wanted.includes('DeadLetterQueueSourceArn');
+}
+
+function addSource(message: Wire, queue: StoredQueue): void {
+  const source = queue.inflightMessages.get(String(message['ReceiptHandle']))?.message.deadLetterSourceArn;
+  if (source === undefined) return;
+  message['Attributes'] = { ...(message['Attributes'] as Wire | undefined), DeadLetterQueueSourceArn: source };
+}
+
+function nameOf(queueArn: string): string {
+  return queueArn.split(':').at(-1) ?? '';
+}
