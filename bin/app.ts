@@ -1,6 +1,6 @@
 import { App } from 'aws-cdk-lib';
 import cdkJson from '../cdk.json' with { type: 'json' };
-import { ApiStack, AppError, DataStack, Models, readDeployConfig, renderSynthReport } from '../lib/index.ts';
+import { ApiStack, AppError, DataStack, JobsStack, Models, readDeployConfig, renderSynthReport } from '../lib/index.ts';
 
 try {
   // The CDK command hands the context over itself; run directly, this file must give the same template.
@@ -11,13 +11,13 @@ try {
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
   const env = account === undefined ? {} : { account, region };
   const data = new DataStack(app, `TensorgateData-${stageName}`, { env, config });
-  const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, {
-    env,
-    config,
-    stageName,
-    models,
-    resultsTable: data.results,
-  });
+  const common = { env, config, stageName, models, resultsTable: data.results };
+  const { jobData } = data;
+  const jobs =
+    jobData === undefined
+      ? {}
+      : { jobs: new JobsStack(app, `TensorgateJobs-${stageName}`, { ...common, jobData }).jobs };
+  const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, { ...common, ...jobs });
   app.synth();
   process.stderr.write(renderSynthReport(api));
 } catch (error) {

@@ -53,6 +53,21 @@ export function modelRoutes(modelId: string): readonly Route[] {
   ];
 }
 
+/** Paths that one function answers, with everything below them and by every method. */
+export interface RouteTree {
+  readonly path: string;
+  readonly answeredBy: 'serve-jobs' | 'serve-batches';
+}
+
+/** Routes of a deployment that has jobs; each needs an API key. */
+export const JOB_ROUTES: readonly RouteTree[] = [
+  { path: '/v1/jobs', answeredBy: 'serve-jobs' },
+  { path: '/v1/webhooks', answeredBy: 'serve-jobs' },
+  { path: '/v1/files', answeredBy: 'serve-batches' },
+  { path: '/v1/uploads', answeredBy: 'serve-batches' },
+  { path: '/v1/batches', answeredBy: 'serve-batches' },
+];
+
 /** Methods that a path answers, for the response header `allow`. */
 export function allowedMethods(routes: readonly Route[], path: string): string[] {
   return routes.filter((route) => route.path === path).map(({ method }) => method);

@@ -6,7 +6,7 @@ import { hashFacts, hashFile } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
 import type { Model } from './model.ts';
 import {
-  FUNCTION_BUNDLE,
+  functionBundle,
   NATIVE_FILES,
   type NativeArchitecture,
   nativesDirectory,
@@ -58,10 +58,10 @@ const NATIVE_ARCHITECTURES = { x86_64: 'x64', arm64: 'arm64' } as const satisfie
 /**
  * Composes the package of a model's function: bundle, natives of one platform, packed model.
  *
- * @param bundle - Folder of the built function. Defaults to the one of this package.
+ * @param bundle - Folder of the built function. Defaults to `serve-model` of this package.
  * @throws AppError `CONFIG_INVALID` when the bundle is not built, `PACKAGE_TOO_LARGE` beyond {@link MAX_UNZIPPED_BYTES}.
  */
-export function composeFunctionPackage(model: Model, bundle = FUNCTION_BUNDLE): FunctionPackage {
+export function composeFunctionPackage(model: Model, bundle = functionBundle('serve-model')): FunctionPackage {
   const files = listFiles(model, bundle);
   const sizes = measure(files);
   checkSize(model.id, sizes);
@@ -81,13 +81,28 @@ function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[])
   return [PACKAGE_VERSION, ...told.flatMap(({ source, target }) => [target, hashFile(source)])];
 }
 
+/**
+ * The package of a function without a model: its bundle as it was built.
+ *
+ * @param bundle - Folder of the built function.
+ * @throws AppError `CONFIG_INVALID` when it is not built.
+ */
+export function bundlePackage(bundle: string): Pick<FunctionPackage, 'directory' | 'hash'> {
+  checkBundle(bundle);
+  const facts = filesIn(bundle).flatMap((name) => [name, hashFile(join(bundle, name))]);
+  return { directory: bundle, hash: hashFacts(facts) };
+}
+
+function checkBundle(bundle: string): void {
+  if (existsSync(join(bundle, BUNDLE_ENTRY))) return;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the function is not built: ${bundle} has no ${BUNDLE_ENTRY}, run npm run build`,
+  );
+}
+
 function listFiles(model: Model, bundle: string): readonly PackageFile[] {
-  if (!existsSync(join(bundle, BUNDLE_ENTRY))) {
-    throw new AppError(
-      'CONFIG_INVALID',
-      `the function is not built: ${bundle} has no ${BUNDLE_ENTRY}, run npm run build`,
-    );
-  }
+  checkBundle(bundle);
   const architecture = NATIVE_ARCHITECTURES[model.manifest.compute.architecture];
   const natives = nativesDirectory(architecture);
   return [

@@ -1,20 +1,33 @@
-import { type CostLine, idleMonthlyUsd } from '../core/cost.ts';
+import { type CostLine, idleMonthlyUsd, type PricedQueues } from '../core/cost.ts';
 import { AppError } from '../core/errors.ts';
 import type { Model } from './model.ts';
 
+/** What of a deployment costs money while idle. */
+export interface Deployed {
+  readonly models: readonly Model[];
+  /**
+   * Queues of jobs.
+   *
+   * @default - none
+   */
+  readonly queues?: PricedQueues;
+}
+
 /**
- * What a deployment of these models costs in a month in which nobody uses it.
+ * What a deployment costs in a month in which nobody uses it.
  *
  * @returns US dollars, in all and line by line.
  */
-export function idleCost(models: readonly Model[]): { readonly total: number; readonly lines: readonly CostLine[] } {
-  return idleMonthlyUsd(
-    models.map(({ manifest: { compute } }) => ({
-      memoryMiB: compute.memoryMiB,
-      architecture: compute.architecture,
-      provisionedMin: compute.provisioned?.min ?? 0,
-    })),
-  );
+export function idleCost({ models, queues }: Deployed): {
+  readonly total: number;
+  readonly lines: readonly CostLine[];
+} {
+  const functions = models.map(({ manifest: { compute } }) => ({
+    memoryMiB: compute.memoryMiB,
+    architecture: compute.architecture,
+    provisionedMin: compute.provisioned?.min ?? 0,
+  }));
+  return idleMonthlyUsd(functions, queues);
 }
 
 /**
@@ -23,8 +36,8 @@ export function idleCost(models: readonly Model[]): { readonly total: number; re
  * @param maxUsd - US dollars a month; absent means no limit.
  * @throws AppError `CONFIG_INVALID` that names what costs money.
  */
-export function checkIdleCost(models: readonly Model[], maxUsd: number | undefined): void {
-  const { total, lines } = idleCost(models);
+export function checkIdleCost(deployed: Deployed, maxUsd: number | undefined): void {
+  const { total, lines } = idleCost(deployed);
   if (maxUsd === undefined || total <= maxUsd) return;
   const causes = lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `${what}: ${formatUsd(usd)}`);
   throw new AppError(

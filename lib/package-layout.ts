@@ -7,8 +7,21 @@ const runsFromSource = import.meta.filename.endsWith('.ts');
 
 const packageRoot = join(import.meta.dirname, runsFromSource ? '..' : '../..');
 
-/** Folder of the built function that serves a model. */
-export const FUNCTION_BUNDLE = join(packageRoot, 'dist/functions/serve-model');
+/** Names of the functions: folders of `lambdas/`, and of their bundles. */
+export type FunctionName =
+  | 'serve-model'
+  | 'accept-jobs'
+  | 'run-jobs'
+  | 'bury-jobs'
+  | 'process-batches'
+  | 'deliver-webhooks'
+  | 'serve-jobs'
+  | 'serve-batches';
+
+/** Folder of a built function. */
+export function functionBundle(name: FunctionName): string {
+  return join(packageRoot, 'dist/functions', name);
+}
 
 /** Entry of the `tensorgate` command, in the same form as this file: source or built. */
 export const COMMAND_ENTRY = runsFromSource

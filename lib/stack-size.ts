@@ -6,11 +6,11 @@ import { AppError } from '../core/errors.ts';
 export const MAX_STACK_RESOURCES = 500;
 
 /**
- * Checks that the stack around an API is not larger than CloudFormation takes.
+ * Checks that the stack around a construct is not larger than CloudFormation takes.
  *
- * @param scope - The API, everything in it defined.
- * @param modelCount - How many models it serves.
- * @param modelResources - How many resources each model adds.
+ * @param scope - The construct, everything in it defined.
+ * @param modelCount - How many models it is there for.
+ * @param modelResources - How many resources of the stack each model adds.
  * @throws AppError `CONFIG_INVALID` that says how many models fit.
  */
 export function checkStackSize(scope: Construct, modelCount: number, modelResources: number): void {
@@ -20,7 +20,7 @@ export function checkStackSize(scope: Construct, modelCount: number, modelResour
   throw new AppError(
     'CONFIG_INVALID',
     `${modelCount} models need ${total} resources, a stack holds ${MAX_STACK_RESOURCES}: ` +
-      `${fitting} models fit, put the others into an InferenceApi in a stack of its own`,
+      `${Math.max(0, fitting)} models fit, put the others into an InferenceApi in a stack of its own`,
   );
 }
 

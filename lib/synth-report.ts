@@ -1,4 +1,4 @@
-import { breakEvenHitRate } from '../core/cost.ts';
+import { breakEvenHitRate, type CostLine } from '../core/cost.ts';
 import { embeddingDimensions } from '../core/embedding-model.ts';
 import type { InferenceApi } from './constructs/inference-api.ts';
 import type { ModelFunction } from './constructs/model-function.ts';
@@ -19,15 +19,19 @@ const EXAMPLE_COMPUTE_MS = [10, 50];
  */
 export function renderSynthReport(api: InferenceApi): string {
   const models = api.functions.map(({ model }) => model);
-  const idle = idleCost(models);
+  const idle = idleCost(api.deployed);
   const rows = [['function', 'memory', 'code', 'onnxruntime', 'model', 'total'], ...api.functions.map(functionRow)];
   return [
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
-    ...idle.lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `  ${what}: ${formatUsd(usd)}`),
+    ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
     ...models.flatMap(tableHint),
     '',
   ].join('\n');
+}
+
+function costLine({ what, usd, note }: CostLine): string {
+  return `  ${what}: ${formatUsd(usd)}${note === undefined ? '' : `, ${note}`}`;
 }
 
 function functionRow({ model, packageSizes: { code, natives, model: weights } }: ModelFunction): readonly string[] {

@@ -1,5 +1,5 @@
-import { type DeployConfig, parseDeployConfig, STAGE_PATTERN, type UsagePlanConfig } from '../../core/deploy-config.ts';
-import { AppError } from '../../core/errors.ts';
+import { type DeployConfig, parseDeployConfig, type UsagePlanConfig } from '../../core/deploy-config.ts';
+import { checkStageName } from './jobs-settings.ts';
 
 /** What a deployment may choose about its API; the same settings as in `config/<stage>.yaml`. */
 export interface ApiSettings {
@@ -87,7 +87,7 @@ export interface UsagePlanSettings {
 }
 
 /** Settings with every default filled in. */
-export interface ResolvedApiSettings extends DeployConfig {
+export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
   readonly stageName: string;
 }
 
@@ -100,16 +100,11 @@ export interface ResolvedApiSettings extends DeployConfig {
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
   const { usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd } =
     settings;
-  const config = parseDeployConfig(
+  const { jobs: _, ...config } = parseDeployConfig(
     { usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd },
     source,
   );
   const stageName = settings.stageName ?? 'prod';
-  if (!STAGE_PATTERN.test(stageName)) {
-    throw new AppError(
-      'CONFIG_INVALID',
-      `stageName must be lower-case letters, digits and hyphens, a letter first, got ${JSON.stringify(stageName)}`,
-    );
-  }
+  checkStageName(stageName);
   return { ...config, stageName };
 }

@@ -12,12 +12,14 @@ import { Construct } from 'constructs';
 import { AppError } from '../../core/errors.ts';
 import { ACCESS_LOG_FIELDS } from '../access-log.ts';
 import { chooseEmbeddingModel } from '../embedding-model-choice.ts';
-import { checkIdleCost } from '../idle-cost.ts';
+import { checkIdleCost, type Deployed } from '../idle-cost.ts';
 import type { Model } from '../model.ts';
 import { checkStackSize, countResources } from '../stack-size.ts';
 import { ApiRoutes } from './api-routes.ts';
 import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
 import { GatewayResponses } from './gateway-responses.ts';
+import { JobRoutes } from './job-routes.ts';
+import type { Jobs } from './jobs.ts';
 import { ModelFunction } from './model-function.ts';
 import { ResultsTable } from './results-table.ts';
 import { type PlanKey, UsagePlans } from './usage-plans.ts';
@@ -32,10 +34,19 @@ export interface InferenceApiProps extends ApiSettings {
    * @default - a table of its own, when a model's manifest asks for one
    */
   readonly resultsTable?: ResultsTable;
+  /**
+   * Jobs: requests that do not wait for their answer, files, batches and webhooks.
+   *
+   * @default - none: there are no such routes, and the preference `respond-async` is ignored
+   */
+  readonly jobs?: Jobs;
 }
 
 /** Bodies that the gateway hands on as bytes; everything else is text. */
 const BINARY_MEDIA_TYPES = ['application/octet-stream', 'application/x-protobuf', 'application/gzip'];
+
+/** Files come as forms, whose bytes must arrive as they are. */
+const FORM_MEDIA_TYPE = 'multipart/form-data';
 
 /**
  * A REST API that serves models: keys and usage plans in front, one function for each model behind.
@@ -50,6 +61,8 @@ export class InferenceApi extends Construct {
   readonly functions: readonly ModelFunction[];
   /** Every key of every usage plan. */
   readonly keys: readonly PlanKey[];
+  /** What of the deployment costs money while idle. */
+  readonly deployed: Deployed;
   private readonly settings: ResolvedApiSettings;
 
   constructor(scope: Construct, id: string, props: InferenceApiProps) {
@@ -57,10 +70,12 @@ export class InferenceApi extends Construct {
     this.settings = resolveApiSettings(props, this.node.path);
     checkModels(props.models);
     const embeddings = chooseEmbeddingModel(props.models, props.defaultEmbeddingModel);
-    checkIdleCost(props.models, this.settings.maxIdleMonthlyUsd);
+    const { jobs } = props;
+    this.deployed = { models: props.models, ...(jobs === undefined ? {} : { queues: jobs.priced }) };
+    checkIdleCost(this.deployed, this.settings.maxIdleMonthlyUsd);
 
     this.functions = this.createFunctions(props, embeddings);
-    this.restApi = this.createRestApi(props.cloudWatchRole ?? true);
+    this.restApi = this.createRestApi(props);
     new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi });
     const embeddingsFunction = this.functions.find(({ model }) => model === embeddings);
     const routes = new ApiRoutes(this, 'Routes', {
@@ -68,10 +83,13 @@ export class InferenceApi extends Construct {
       functions: this.functions,
       ...(embeddingsFunction === undefined ? {} : { embeddings: embeddingsFunction }),
     });
+    if (jobs !== undefined) this.addJobRoutes(jobs);
     const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: this.settings.usagePlans });
     this.keys = plans.keys;
     const functionResources = Math.max(...this.functions.map(countResources));
-    checkStackSize(this, this.functions.length, routes.resourcesPerModel + functionResources);
+    const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;
+    const perModel = routes.resourcesPerModel + functionResources + jobResources;
+    checkStackSize(this, this.functions.length, perModel);
   }
 
   /** Address of the deployed stage, with a slash at the end. */
@@ -110,6 +128,7 @@ export class InferenceApi extends Construct {
         logRetention: this.settings.logRetentionDays,
         tracing: this.settings.tracing,
         ...(resultsTable === undefined ? {} : { resultsTable }),
+        ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
       });
     const others = props.models.filter((model) => model !== embeddings).map((model) => create(model, []));
     const siblings = others.filter(({ model }) => model.manifest.task === 'embedding');
@@ -122,7 +141,12 @@ export class InferenceApi extends Construct {
     return new ResultsTable(this, 'Results', { retainData: this.settings.retainData });
   }
 
-  private createRestApi(cloudWatchRole: boolean): RestApi {
+  private addJobRoutes(jobs: Jobs): void {
+    const { logRetentionDays: logRetention, tracing } = this.settings;
+    new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, jobs, logRetention, tracing });
+  }
+
+  private createRestApi({ cloudWatchRole = true, jobs }: InferenceApiProps): RestApi {
     const { settings } = this;
     const accessLogs = new LogGroup(this, 'AccessLogs', {
       retention: settings.logRetentionDays,
@@ -132,7 +156,7 @@ export class InferenceApi extends Construct {
       restApiName: Stack.of(this).stackName,
       endpointTypes: [EndpointType.REGIONAL],
       cloudWatchRole,
-      binaryMediaTypes: BINARY_MEDIA_TYPES,
+      binaryMediaTypes: [...BINARY_MEDIA_TYPES, ...(jobs === undefined ? [] : [FORM_MEDIA_TYPE])],
       minCompressionSize: Size.bytes(settings.minimumCompressionBytes),
       deployOptions: {
         stageName: settings.stageName,

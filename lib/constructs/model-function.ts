@@ -1,17 +1,17 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
-import { Grant, type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Alias, Architecture, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { LambdaCompute } from '../../core/manifest.ts';
 import { renderServeModelEnvironment } from '../../core/serve-model-environment.ts';
 import { composeFunctionPackage, type PackageSizes } from '../function-package.ts';
+import { METRICS_NAMESPACE } from '../metrics-namespace.ts';
 import type { Model } from '../model.ts';
+import type { Jobs } from './jobs.ts';
 import type { ResultsTable } from './results-table.ts';
-
-/** Namespace of the metrics that functions write. */
-export const METRICS_NAMESPACE = 'Tensorgate';
+import { ARCHITECTURES, createLogGroup, createRole } from './service-function.ts';
 
 /** Name of the alias that callers invoke. */
 export const LIVE_ALIAS = 'live';
@@ -26,6 +26,12 @@ export interface ModelFunctionProps {
    * @default - results are kept in the function's memory only, even when the manifest asks for the table
    */
   readonly resultsTable?: ResultsTable;
+  /**
+   * Where requests go that do not wait for their answer.
+   *
+   * @default - nowhere: the preference `respond-async` is ignored
+   */
+  readonly jobs?: Jobs;
   /**
    * Functions of other embedding models, to which requests are handed that name them.
    *
@@ -52,11 +58,6 @@ export interface ModelFunctionProps {
   readonly tracing?: boolean;
 }
 
-const ARCHITECTURES = { x86_64: Architecture.X86_64, arm64: Architecture.ARM_64 } as const satisfies Record<
-  LambdaCompute['architecture'],
-  Architecture
->;
-
 /**
  * One model behind the alias `live` of an AWS Lambda function of its own.
  *
@@ -77,11 +78,8 @@ export class ModelFunction extends Construct {
     const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
     const functionPackage = composeFunctionPackage(model);
 
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: props.logRetention ?? RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    const role = this.createRole(logGroup, props.tracing ?? false);
+    const logGroup = createLogGroup(this, props.logRetention);
+    const role = createRole(this, logGroup, props.tracing ?? false);
     const fn = new Fn(this, 'Function', {
       description: `Serves the model ${model.id}`,
       code: Code.fromAsset(functionPackage.directory, { assetHash: functionPackage.hash }),
@@ -97,12 +95,15 @@ export class ModelFunction extends Construct {
       logGroup,
       loggingFormat: LoggingFormat.JSON,
       tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
-      environment: renderServeModelEnvironment({
-        ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
-        siblings: Object.fromEntries(siblings.map((sibling) => [sibling.model.id, sibling.alias.functionArn])),
-        metricsNamespace: METRICS_NAMESPACE,
-        stage: props.stageName ?? 'prod',
-      }),
+      environment: {
+        ...renderServeModelEnvironment({
+          ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
+          siblings: Object.fromEntries(siblings.map((sibling) => [sibling.model.id, sibling.alias.functionArn])),
+          metricsNamespace: METRICS_NAMESPACE,
+          stage: props.stageName ?? 'prod',
+        }),
+        ...props.jobs?.submitterEnvironment(model),
+      },
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
 
@@ -110,6 +111,7 @@ export class ModelFunction extends Construct {
     this.packageSizes = functionPackage.sizes;
     this.alias = this.createAlias(fn, compute);
     resultsTable?.grantReadWriteBatches(role);
+    props.jobs?.grantSubmit(role, model);
     for (const sibling of siblings) sibling.grantInvoke(role);
   }
 
@@ -140,18 +142,6 @@ export class ModelFunction extends Construct {
   /** Requests refused because every allowed environment was busy. */
   metricThrottles(options?: MetricOptions): Metric {
     return this.alias.metricThrottles(options);
-  }
-
-  private createRole(logGroup: LogGroup, tracing: boolean): Role {
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-    logGroup.grantWrite(role);
-    if (tracing) {
-      Validations.of(role).acknowledge({
-        id: 'AwsSolutions-IAM5[Resource::*]',
-        reason: 'X-Ray has no resources: xray:PutTraceSegments and xray:PutTelemetryRecords can be granted on * only.',
-      });
-    }
-    return role;
   }
 
   private createAlias(fn: Fn, { provisioned }: LambdaCompute): Alias {

@@ -2,6 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/deploy-config.ts';
 import { InferenceApi } from '../constructs/inference-api.ts';
+import type { Jobs } from '../constructs/jobs.ts';
 import type { ResultsTable } from '../constructs/results-table.ts';
 import type { PlanKey } from '../constructs/usage-plans.ts';
 import type { Model } from '../model.ts';
@@ -16,6 +17,12 @@ export interface ApiStackProps extends StackProps {
   readonly models: readonly Model[];
   /** Results of earlier requests. */
   readonly resultsTable: ResultsTable;
+  /**
+   * Jobs, as the stack of them made them.
+   *
+   * @default - none
+   */
+  readonly jobs?: Jobs;
 }
 
 /** Everything that can be deployed anew at any time: the API and its functions. */
@@ -25,11 +32,13 @@ export class ApiStack extends Stack {
 
   constructor(scope: Construct, id: string, props: ApiStackProps) {
     super(scope, id, props);
+    const { jobs: _, ...settings } = props.config;
     this.api = new InferenceApi(this, 'Api', {
-      ...props.config,
+      ...settings,
       stageName: props.stageName,
       models: props.models,
       resultsTable: props.resultsTable,
+      ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
     });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
     for (const key of this.api.keys) this.addKeyOutput(key);

@@ -1,7 +1,10 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/deploy-config.ts';
+import { JobsTable } from '../constructs/jobs-table.ts';
+import { PayloadBucket } from '../constructs/payload-bucket.ts';
 import { ResultsTable } from '../constructs/results-table.ts';
+import { WebhooksTable } from '../constructs/webhooks-table.ts';
 
 /** Settings of a {@link DataStack}. */
 export interface DataStackProps extends StackProps {
@@ -9,13 +12,33 @@ export interface DataStackProps extends StackProps {
   readonly config: DeployConfig;
 }
 
-/** What must outlive a deployment: the results. */
+/** What jobs leave behind. */
+export interface JobData {
+  /** Records of jobs, files and batches. */
+  readonly jobsTable: JobsTable;
+  /** Secrets of webhooks and the log of deliveries. */
+  readonly webhooksTable: WebhooksTable;
+  /** Large inputs and results, and files. */
+  readonly payloadBucket: PayloadBucket;
+}
+
+/** What must outlive a deployment: results, and what jobs leave behind. */
 export class DataStack extends Stack {
   /** Results of earlier requests. */
   readonly results: ResultsTable;
+  /** What jobs leave behind; undefined where the configuration has no jobs. */
+  readonly jobData: JobData | undefined;
 
   constructor(scope: Construct, id: string, props: DataStackProps) {
     super(scope, id, props);
-    this.results = new ResultsTable(this, 'Results', { retainData: props.config.retainData });
+    const { jobs, retainData } = props.config;
+    this.results = new ResultsTable(this, 'Results', { retainData });
+    this.jobData = jobs.enabled
+      ? {
+          jobsTable: new JobsTable(this, 'Jobs', { retainData }),
+          webhooksTable: new WebhooksTable(this, 'Webhooks', { retainData }),
+          payloadBucket: new PayloadBucket(this, 'Payloads', { ...jobs, retainData }),
+        }
+      : undefined;
   }
 }

@@ -1,0 +1,68 @@
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { EventBus, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, ResourcePolicy, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+
+/** Value of `source` of the events of jobs. */
+export const JOB_EVENT_SOURCE = 'tensorgate.jobs';
+
+/** Settings of {@link JobEvents}. */
+export interface JobEventsProps {
+  /** Name of the stage, part of the names of bus and log group. */
+  readonly stageName: string;
+  /** How long events are kept in the log. */
+  readonly logRetention: RetentionDays;
+}
+
+/** The event bus that jobs may name for their end, and a log of all that was on it. */
+export class JobEvents extends Construct {
+  /** The bus, for rules of one's own. */
+  readonly bus: EventBus;
+  /** Log group with every event of jobs. */
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, { stageName, logRetention }: JobEventsProps) {
+    super(scope, id);
+    this.bus = new EventBus(this, 'Bus', {
+      eventBusName: `tensorgate-${stageName}`,
+      description: `Jobs of the stage ${stageName} that have ended`,
+    });
+    this.logGroup = new LogGroup(this, 'Log', {
+      // EventBridge writes to log groups below this prefix only.
+      logGroupName: `/aws/events/tensorgate-${stageName}`,
+      retention: logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const policy = new ResourcePolicy(this, 'LogPolicy', {
+      policyStatements: [
+        new PolicyStatement({
+          principals: [
+            new ServicePrincipal('events.amazonaws.com'),
+            new ServicePrincipal('delivery.logs.amazonaws.com'),
+          ],
+          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          resources: [this.logGroup.logGroupArn],
+        }),
+      ],
+    });
+    const rule = new Rule(this, 'Rule', {
+      description: 'Writes every event of jobs to the log',
+      eventBus: this.bus,
+      eventPattern: { source: [JOB_EVENT_SOURCE] },
+      targets: [logTarget(this.logGroup)],
+    });
+    rule.node.addDependency(policy);
+  }
+}
+
+/** The library's own target for log groups sets the policy by a function of its own; CloudFormation can by itself. */
+function logTarget(logGroup: LogGroup): IRuleTarget {
+  const arn = Stack.of(logGroup).formatArn({
+    service: 'logs',
+    resource: 'log-group',
+    resourceName: logGroup.logGroupName,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  return { bind: () => ({ arn }) };
+}

@@ -1,0 +1,76 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  Billing,
+  type ITableV2,
+  ProjectionType,
+  TableEncryptionV2,
+  TableV2,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { JOBS_TABLE } from '../../core/jobs/jobs-table.ts';
+
+/** What of DynamoDB functions around jobs may use. */
+export type RecordAction = 'GetItem' | 'BatchGetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
+
+/** Settings of a {@link JobsTable}. */
+export interface JobsTableProps {
+  /**
+   * Whether the table outlives its stack.
+   *
+   * @default true
+   */
+  readonly retainData?: boolean;
+}
+
+/**
+ * Records of jobs, files, uploads and batches, and the subscriptions of callers.
+ *
+ * On demand, encrypted with DynamoDB's own key, restorable to any second of the last 35 days; records leave by
+ * themselves once their time to live has passed.
+ */
+export class JobsTable extends Construct {
+  /** The table itself. */
+  readonly table: ITableV2;
+
+  constructor(scope: Construct, id: string, props: JobsTableProps = {}) {
+    super(scope, id);
+    this.table = new TableV2(this, 'Table', {
+      partitionKey: { name: JOBS_TABLE.partitionKey, type: AttributeType.STRING },
+      timeToLiveAttribute: JOBS_TABLE.expiresAt,
+      billing: Billing.onDemand(),
+      encryption: TableEncryptionV2.dynamoOwnedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      globalSecondaryIndexes: [
+        {
+          indexName: JOBS_TABLE.byOwnerIndex,
+          partitionKey: { name: JOBS_TABLE.listKey, type: AttributeType.STRING },
+          sortKey: { name: JOBS_TABLE.listSort, type: AttributeType.STRING },
+          projectionType: ProjectionType.INCLUDE,
+          nonKeyAttributes: [...JOBS_TABLE.listed],
+        },
+      ],
+    });
+  }
+
+  /** Lets `grantee` do these things with records, and nothing else. */
+  grantRecords(grantee: IGrantable, actions: readonly RecordAction[]): Grant {
+    return grantActions(grantee, this.table.tableArn, actions);
+  }
+
+  /** Lets `grantee` list what an owner has. */
+  grantList(grantee: IGrantable): Grant {
+    return grantActions(grantee, `${this.table.tableArn}/index/${JOBS_TABLE.byOwnerIndex}`, ['Query']);
+  }
+}
+
+/** Allows actions on one table or index. */
+export function grantActions(grantee: IGrantable, resourceArn: string, actions: readonly RecordAction[]): Grant {
+  return Grant.addToPrincipal({
+    grantee,
+    actions: actions.map((action) => `dynamodb:${action}`),
+    resourceArns: [resourceArn],
+  });
+}

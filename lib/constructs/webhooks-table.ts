@@ -1,0 +1,44 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, Billing, type ITableV2, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { WEBHOOKS_TABLE } from '../../core/jobs/jobs-table.ts';
+import { grantActions, type RecordAction } from './jobs-table.ts';
+
+/** Settings of a {@link WebhooksTable}. */
+export interface WebhooksTableProps {
+  /**
+   * Whether the table outlives its stack.
+   *
+   * @default true
+   */
+  readonly retainData?: boolean;
+}
+
+/**
+ * Signing secrets of callers, health of their endpoints and the log of deliveries: a table of its own, so that only the
+ * two functions that sign and show secrets may read it.
+ *
+ * On demand, encrypted with DynamoDB's own key, restorable to any second of the last 35 days.
+ */
+export class WebhooksTable extends Construct {
+  /** The table itself. */
+  readonly table: ITableV2;
+
+  constructor(scope: Construct, id: string, props: WebhooksTableProps = {}) {
+    super(scope, id);
+    this.table = new TableV2(this, 'Table', {
+      partitionKey: { name: WEBHOOKS_TABLE.partitionKey, type: AttributeType.STRING },
+      timeToLiveAttribute: WEBHOOKS_TABLE.expiresAt,
+      billing: Billing.onDemand(),
+      encryption: TableEncryptionV2.dynamoOwnedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+  }
+
+  /** Lets `grantee` do these things with items, and nothing else. */
+  grantItems(grantee: IGrantable, actions: readonly RecordAction[]): Grant {
+    return grantActions(grantee, this.table.tableArn, actions);
+  }
+}

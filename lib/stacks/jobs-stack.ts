@@ -1,0 +1,55 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { DeployConfig } from '../../core/deploy-config.ts';
+import { Jobs } from '../constructs/jobs.ts';
+import type { ResultsTable } from '../constructs/results-table.ts';
+import type { Model } from '../model.ts';
+import type { JobData } from './data-stack.ts';
+
+/** Settings of a {@link JobsStack}. */
+export interface JobsStackProps extends StackProps {
+  /** The deployment's configuration. */
+  readonly config: DeployConfig;
+  /** Name of the API's stage. */
+  readonly stageName: string;
+  /** Models that jobs may name. */
+  readonly models: readonly Model[];
+  /** Results of earlier requests. */
+  readonly resultsTable: ResultsTable;
+  /** What jobs leave behind. */
+  readonly jobData: JobData;
+}
+
+/** Queues, workers and events of jobs: what can be deployed anew while nothing waits. */
+export class JobsStack extends Stack {
+  /** The jobs. */
+  readonly jobs: Jobs;
+
+  constructor(scope: Construct, id: string, props: JobsStackProps) {
+    super(scope, id, props);
+    const { config, stageName, models, resultsTable, jobData } = props;
+    const { enabled: _, ...settings } = config.jobs;
+    const { logRetentionDays, tracing, retainData } = config;
+    this.jobs = new Jobs(this, 'Jobs', {
+      ...{ ...settings, logRetentionDays, tracing, retainData },
+      ...{ stageName, models, resultsTable, ...jobData },
+    });
+    const { shared, replies } = this.jobs.queues;
+    this.#addQueueOutput('Jobs', 'jobs', shared.jobs);
+    this.#addQueueOutput('DeadLetters', 'dead-letters', shared['dead-letters']);
+    for (const [name, queue] of replies) this.#addQueueOutput(`Reply${pascalCase(name)}`, name, queue);
+  }
+
+  /** Programs find a queue by the description, which is its short name. */
+  #addQueueOutput(id: string, name: string, queue: IQueue): void {
+    new CfnOutput(this, `QueueUrl${id}`, { value: queue.queueUrl, description: name });
+  }
+}
+
+function pascalCase(name: string): string {
+  return name
+    .split('-')
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
+}
