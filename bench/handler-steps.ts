@@ -5,7 +5,7 @@ import { poolBatch } from '../core/pooling.ts';
 import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../core/protocols/openai-embeddings.ts';
 import { success } from '../lambdas/serve-model/answer.ts';
 import type { ServeModelDeps } from '../lambdas/serve-model/handler.ts';
-import { layOutTexts } from '../lambdas/serve-model/text-batch.ts';
+import { layOutTexts } from '../lambdas/shared/inference/text-batch.ts';
 import { requestLine } from '../lambdas/shared/request-line.ts';
 import { startMeasures } from '../lambdas/shared/request-measures.ts';
 import { postEvent } from './gateway-event.ts';

@@ -1,8 +1,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../core/errors.ts';
-import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../../core/protocols/openai-embeddings.ts';
-import { embeddingLimits, openCall, readsTexts, type ServeDeps, type ServeEvent } from './call.ts';
-import { embed } from './embed.ts';
+import type { ServeDeps, ServeEvent } from './call.ts';
+import { serveInference } from './serve-inference.ts';
 
 /**
  * Answers `POST /v1/embeddings`, the one route that all embedding models share: a request that names another model is
@@ -14,12 +13,7 @@ import { embed } from './embed.ts';
 export async function serveEmbeddings(event: ServeEvent, deps: ServeDeps): Promise<string | APIGatewayProxyResult> {
   const named = modelOf(event.json);
   if (named !== undefined && named !== deps.packed.manifest.id) return handOn(named, event, deps);
-  if (!readsTexts(deps)) throw new AppError('ROUTE_NOT_FOUND', 'the model reads no text');
-  const call = await openCall(event, deps);
-  const request = decodeOpenAiEmbeddings(event.json, embeddingLimits(call, deps));
-  const { vectors, tokens } = await embed(request, { ...call, param: 'input' }, deps);
-  const { model, encodingFormat } = request;
-  return encodeOpenAiEmbeddings({ model, embeddings: vectors, encodingFormat, promptTokens: tokens });
+  return serveInference('embeddings', event, deps);
 }
 
 function modelOf(body: unknown): string | undefined {
@@ -39,6 +33,6 @@ function handOn(model: string, event: ServeEvent, deps: ServeDeps): Promise<APIG
 }
 
 /** The event as the gateway sent it, without what was added on the way. */
-function untouched({ json, measures, ...event }: ServeEvent): APIGatewayProxyEvent {
+function untouched({ json, jsonText, measures, ...event }: ServeEvent): APIGatewayProxyEvent {
   return event;
 }

@@ -5,6 +5,7 @@ import { findRoute, modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
 import { success } from './answer.ts';
 import { openCall, type ServeDeps, type ServeEvent } from './call.ts';
 import { serveEmbeddings } from './serve-embeddings.ts';
+import { serveInference } from './serve-inference.ts';
 
 /** Finds what answers each request of one model: a function of the event. */
 export function createServe(deps: ServeDeps): (event: ServeEvent) => Promise<APIGatewayProxyResult> {
@@ -29,9 +30,8 @@ async function answerOf(
     case 'embeddings':
       return serveEmbeddings(event, deps);
     case 'predict':
-      return (await import('./serve-predict.ts')).servePredict(event, deps);
     case 'infer':
-      return (await import('./serve-infer.ts')).serveInfer(event, deps);
+      return serveInference(operation, event, deps);
     case 'model-ready':
       await openCall(event, deps);
       return JSON.stringify(modelReady(deps.packed.manifest.id));

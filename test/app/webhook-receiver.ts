@@ -23,8 +23,18 @@ export class WebhookReceiver {
   readonly #server: Server;
   #secret = '';
 
-  constructor() {
+  /** @param mood - Asked at each request what becomes of it; defaults to a receiver that always works. */
+  constructor(mood: () => 'works' | 'fails' | 'hangs up' = () => 'works') {
     this.#server = createServer((request, response) => {
+      const now = mood();
+      if (now === 'hangs up') {
+        request.socket.destroy();
+        return;
+      }
+      if (now === 'fails') {
+        request.resume().on('end', () => response.writeHead(503).end());
+        return;
+      }
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {

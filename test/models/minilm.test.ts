@@ -8,7 +8,7 @@ import { PACKED_TOKENIZER } from '../../core/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../../core/packed-model.ts';
 import { type PoolingSettings, poolBatch } from '../../core/pooling.ts';
 import type { Predictor, TextTokenizer } from '../../core/ports.ts';
-import { layOutTexts } from '../../lambdas/serve-model/text-batch.ts';
+import { layOutTexts } from '../../lambdas/shared/inference/text-batch.ts';
 import { openOnnxPredictor } from '../../lambdas/shared/onnx-predictor.ts';
 import { openTokenizer } from '../../lambdas/shared/tokenizer.ts';
 import { packModel } from '../../onnx/pack-model.ts';

@@ -5,8 +5,8 @@ import type { Predictor, ResultCache, TextTokenizer } from '../../../core/ports.
 import type { Tensor } from '../../../core/tensor.ts';
 import type { ServeModelDeps } from '../../../lambdas/serve-model/handler.ts';
 import { createHandler } from '../../../lambdas/serve-model/handler.ts';
-import { ModelVersions } from '../../../lambdas/serve-model/model-versions.ts';
 import type { CacheFailure } from '../../../lambdas/shared/fail-open-result-cache.ts';
+import { ModelVersions } from '../../../lambdas/shared/inference/model-versions.ts';
 import { MemoryResultCache } from '../../../lambdas/shared/memory-result-cache.ts';
 import { tiered } from '../../../lambdas/shared/tiered-result-cache.ts';
 import { testClock } from '../../contracts/result-cache.ts';

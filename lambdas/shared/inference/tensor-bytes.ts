@@ -1,4 +1,4 @@
-import type { Datatype, Tensor, TensorData } from '../../core/tensor.ts';
+import type { Datatype, Tensor, TensorData } from '../../../core/tensor.ts';
 
 /** Describes one tensor of {@link encodeTensors}. */
 interface Entry {

@@ -1,7 +1,7 @@
-import { elementCount, type Tensor, type TensorDescription } from '../../core/tensor.ts';
-import { startMeasures } from '../shared/request-measures.ts';
-import { readsTexts, type ServeDeps } from './call.ts';
-import { embed } from './embed.ts';
+import { elementCount, type Tensor, type TensorDescription } from '../../../core/tensor.ts';
+import { startMeasures } from '../request-measures.ts';
+import { embedRows } from './embed-rows.ts';
+import { type InferenceDeps, readsTexts } from './inference.ts';
 import type { LoadedVersion } from './model-versions.ts';
 import { runTensors } from './run-tensors.ts';
 import { ELEMENTS } from './tensor-bytes.ts';
@@ -11,15 +11,15 @@ import { ELEMENTS } from './tensor-bytes.ts';
  *
  * @param names - Versions that requests will go to.
  */
-export async function warmUp(deps: ServeDeps, names: readonly string[]): Promise<void> {
+export async function warmUp(deps: InferenceDeps, names: readonly string[]): Promise<void> {
   for (const name of names) await runOnce(await deps.versions.open(name), deps);
 }
 
-async function runOnce(version: LoadedVersion, deps: ServeDeps): Promise<void> {
+async function runOnce(version: LoadedVersion, deps: InferenceDeps): Promise<void> {
   const call = { version, policy: { read: false, write: false }, measures: startMeasures(0) };
   if (readsTexts(deps)) {
-    const request = { items: [{ kind: 'text', text: 'Warm up.' } as const], dimensions: undefined, truncate: true };
-    await embed(request, { ...call, param: '' }, deps);
+    const { tokenizer, packed } = deps;
+    await embedRows([tokenizer.truncate(tokenizer.encode('Warm up.'), packed.manifest.limits.maxTokens)], call, deps);
     return;
   }
   const inputs = version.packed.inputs.map((description) => [description.name, zeros(description)] as const);

@@ -1,32 +1,13 @@
-import type { CachePolicy } from '../../core/cache-policy.ts';
-import { tensorFingerprint } from '../../core/fingerprint.ts';
-import { checkFinite } from '../../core/finite.ts';
-import type { PackedModel } from '../../core/packed-model.ts';
-import type { Clock } from '../../core/ports.ts';
-import type { Tensor } from '../../core/tensor.ts';
-import type { RequestMeasures } from '../shared/request-measures.ts';
-import { sha256 } from '../shared/sha256.ts';
-import type { TieredResultCache } from '../shared/tiered-result-cache.ts';
-import type { LoadedVersion } from './model-versions.ts';
+import { tensorFingerprint } from '../../../core/fingerprint.ts';
+import { checkFinite } from '../../../core/finite.ts';
+import type { Tensor } from '../../../core/tensor.ts';
+import { sha256 } from '../sha256.ts';
+import type { Call, InferenceDeps } from './inference.ts';
 import { decodeTensors, encodeTensors } from './tensor-bytes.ts';
 import { throughCache } from './through-cache.ts';
 
 /** What {@link runTensors} works with. */
-export interface RunTensorsDeps {
-  readonly packed: PackedModel;
-  /** Absent where the model keeps no results. */
-  readonly cache: TieredResultCache | undefined;
-  readonly clock: Clock;
-  /** Milliseconds on a timer that never goes back. */
-  readonly timer: () => number;
-}
-
-/** How one request is to be answered. */
-export interface RunTensorsContext {
-  readonly version: LoadedVersion;
-  readonly policy: CachePolicy;
-  readonly measures: RequestMeasures;
-}
+export type RunTensorsDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'clock' | 'timer'>;
 
 /**
  * Runs a tensor model; all tensors of a request are one item of the results cache.
@@ -37,10 +18,10 @@ export interface RunTensorsContext {
  */
 export async function runTensors(
   inputs: Readonly<Record<string, Tensor>>,
-  { version, policy, measures }: RunTensorsContext,
+  { version, policy, measures }: Call,
   { packed, cache, clock, timer }: RunTensorsDeps,
 ): Promise<Readonly<Record<string, Tensor>>> {
-  measures.items = 1;
+  measures.items += 1;
   const compute = async () => {
     const startedMs = timer();
     const outputs = await version.predictor.run(inputs);

@@ -1,8 +1,8 @@
-import type { CachePolicy } from '../../core/cache-policy.ts';
-import { cacheState, fanOut, missedItems, planLookup } from '../../core/lookup-plan.ts';
-import type { CachedResult, Clock } from '../../core/ports.ts';
-import type { RequestMeasures } from '../shared/request-measures.ts';
-import type { TieredResult, TieredResultCache } from '../shared/tiered-result-cache.ts';
+import type { CachePolicy } from '../../../core/cache-policy.ts';
+import { cacheState, fanOut, missedItems, planLookup } from '../../../core/lookup-plan.ts';
+import type { CachedResult, Clock } from '../../../core/ports.ts';
+import type { RequestMeasures } from '../request-measures.ts';
+import type { TieredResult, TieredResultCache } from '../tiered-result-cache.ts';
 
 /** How results become bytes for the cache, and come back. */
 export interface ResultCodec<T> {

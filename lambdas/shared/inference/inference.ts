@@ -1,0 +1,45 @@
+import type { CachePolicy } from '../../../core/cache-policy.ts';
+import { embeddingDimensions } from '../../../core/embedding-model.ts';
+import type { EmbeddingLimits } from '../../../core/embedding-request.ts';
+import type { PackedModel } from '../../../core/packed-model.ts';
+import type { Clock, TextTokenizer } from '../../../core/ports.ts';
+import type { RequestMeasures } from '../request-measures.ts';
+import type { TieredResultCache } from '../tiered-result-cache.ts';
+import type { LoadedVersion, ModelVersions } from './model-versions.ts';
+
+/** What inference needs, whoever asks for it. */
+export interface InferenceDeps {
+  readonly packed: PackedModel;
+  readonly versions: ModelVersions;
+  /** Absent for models that read no text. */
+  readonly tokenizer: TextTokenizer | undefined;
+  /** Absent where the model keeps no results. */
+  readonly cache: TieredResultCache | undefined;
+  readonly clock: Clock;
+  /** Milliseconds on a timer that never goes back. */
+  readonly timer: () => number;
+}
+
+/** What inference on texts needs. */
+export type TextInferenceDeps = InferenceDeps & { readonly tokenizer: TextTokenizer };
+
+/** Whether the model reads texts; the others take tensors. */
+export function readsTexts<D extends InferenceDeps>(deps: D): deps is D & { readonly tokenizer: TextTokenizer } {
+  return deps.tokenizer !== undefined;
+}
+
+/** One use of the model: which version runs, what the cache may do, and where it is noted what happened. */
+export interface Call {
+  readonly version: LoadedVersion;
+  readonly policy: CachePolicy;
+  readonly measures: RequestMeasures;
+}
+
+/** Bounds of a request for embeddings from one version. */
+export function embeddingLimits({ version }: Call, { packed, tokenizer }: TextInferenceDeps): EmbeddingLimits {
+  return {
+    maxItems: packed.manifest.limits.maxItems,
+    dimensions: embeddingDimensions(version.packed),
+    vocabularySize: tokenizer.vocabularySize,
+  };
+}

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/packed-files.ts';
+import type { PackedModel } from '../../../core/packed-model.ts';
+import type { Clock, ResultCache, TextTokenizer } from '../../../core/ports.ts';
+import { trafficOf } from '../../../core/traffic.ts';
+import { CircuitBreaker } from '../circuit-breaker.ts';
+import { DeferredResultCache } from '../deferred-result-cache.ts';
+import { type CacheFailure, failOpen } from '../fail-open-result-cache.ts';
+import { MemoryResultCache } from '../memory-result-cache.ts';
+import { openOnnxPredictor, threadsFor } from '../onnx-predictor.ts';
+import { tiered } from '../tiered-result-cache.ts';
+import { openTokenizer } from '../tokenizer.ts';
+import type { InferenceDeps } from './inference.ts';
+import { ModelVersions } from './model-versions.ts';
+import { warmUp } from './warm-up.ts';
+
+/** Time that the table may take: a cheap model answers sooner than a slow look-up. */
+const READ_BUDGET_MS = 25;
+const WRITE_BUDGET_MS = 50;
+
+/** Time for the first connection and what waited for it; no request waits for that. */
+const CONNECT_BUDGET_MS = 1000;
+
+/** Failures in a row after which the table is left alone, and for how long. */
+const BREAKER = { failures: 3, openMs: 30_000 };
+
+/** Most results that wait for the table's client to be loaded. */
+const MAX_WAITING_RESULTS = 1000;
+
+/** A key that no result has: reading it makes the first connection. */
+const PROBE_FINGERPRINT = 'connect';
+
+const MIB = 1024 * 1024;
+
+/** Where {@link openInference} finds things. */
+export interface OpenInferenceOptions {
+  /** Folder of the packed model. */
+  readonly modelFolder: string;
+  /** Name of the DynamoDB results table; absent where the model does not use it. */
+  readonly resultsTable: string | undefined;
+  /** Memory of the function; decides how many threads the model gets. */
+  readonly memoryMiB: number;
+}
+
+/** A model that can be asked. */
+export interface Inference {
+  readonly deps: InferenceDeps;
+  /** The results table, not connected yet; absent where the model does not use it. */
+  readonly table: DeferredResultCache | undefined;
+  /** Failures of the results cache that nobody has taken yet. */
+  readonly failures: CacheFailure[];
+}
+
+/**
+ * Opens the packed model, the sessions of the versions with traffic, the tokenizer and the caches, and runs the model
+ * once.
+ *
+ * @throws AppError `ONNX_INVALID` when the packed model cannot be used.
+ */
+export async function openInference({
+  modelFolder,
+  resultsTable,
+  memoryMiB,
+}: OpenInferenceOptions): Promise<Inference> {
+  const packed = readPackedModel(modelFolder);
+  const threads = threadsFor(memoryMiB);
+  const versions = new ModelVersions(packed, (declared) =>
+    openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads }),
+  );
+  const clock: Clock = { now: () => Date.now() };
+  const failures: CacheFailure[] = [];
+  const table = deferredTable(packed, resultsTable, clock, failures);
+  const deps: InferenceDeps = {
+    packed,
+    versions,
+    tokenizer: tokenizerOf(packed, modelFolder),
+    cache: cacheOf(packed, table, clock),
+    clock,
+    timer: () => performance.now(),
+  };
+  await warmUp(deps, servedVersions(packed));
+  return { deps, table, failures };
+}
+
+/**
+ * The description was checked when the model was packed, and is deployed in one piece with this code: checking it again
+ * would cost every cold start the schema library.
+ */
+function readPackedModel(modelFolder: string): PackedModel {
+  return readJson(join(modelFolder, PACKED_DESCRIPTION)) as PackedModel;
+}
+
+function servedVersions({ manifest }: PackedModel): string[] {
+  const traffic = trafficOf(manifest);
+  return Object.keys(traffic).filter((name) => (traffic[name] ?? 0) > 0);
+}
+
+function tokenizerOf({ manifest }: PackedModel, modelFolder: string): TextTokenizer | undefined {
+  return manifest.task === 'embedding' ? openTokenizer(readJson(join(modelFolder, PACKED_TOKENIZER))) : undefined;
+}
+
+function cacheOf({ manifest }: PackedModel, table: ResultCache | undefined, clock: Clock) {
+  const { store, memoryMiB, ttlSeconds } = manifest.cache;
+  if (store === 'none') return undefined;
+  return tiered(new MemoryResultCache({ maxBytes: memoryMiB * MIB, ttlSeconds, clock }), table);
+}
+
+function deferredTable(
+  { manifest }: PackedModel,
+  resultsTable: string | undefined,
+  clock: Clock,
+  failures: CacheFailure[],
+): DeferredResultCache | undefined {
+  if (manifest.cache.store !== 'table' || resultsTable === undefined) return undefined;
+  const breaker = new CircuitBreaker({ ...BREAKER, clock });
+  const report = (failure: CacheFailure) => failures.push(failure);
+  return new DeferredResultCache({
+    maxWaiting: MAX_WAITING_RESULTS,
+    open: async () => {
+      const { openDynamoDbResultCache } = await import('../dynamodb-result-cache.ts');
+      const table = openDynamoDbResultCache({
+        table: resultsTable,
+        ttlSeconds: manifest.cache.ttlSeconds,
+        connectBudgetMs: CONNECT_BUDGET_MS,
+        readBudgetMs: READ_BUDGET_MS,
+        writeBudgetMs: WRITE_BUDGET_MS,
+        clock,
+      });
+      const cache = failOpen(table, { breaker, report });
+      await cache.get([PROBE_FINGERPRINT]);
+      return cache;
+    },
+  });
+}
+
+/** Synchronous on purpose: nothing else can be done meanwhile, and it spares loading the module of promises. */
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
