@@ -14,7 +14,12 @@ const common = {
 };
 
 const schema = v.variant('kind', [
-  objectOf({ ...common, kind: v.picklist(['split', 'merge']), batchId: name }),
+  objectOf({
+    ...common,
+    kind: v.picklist(['split', 'merge']),
+    batchId: name,
+    isSpare: v.optional(v.boolean('must be true or false')),
+  }),
   objectOf({ ...common, kind: v.literal('assemble'), uploadId: name }),
 ]);
 

@@ -43,6 +43,8 @@ export interface BatchStepMessage {
   readonly kind: 'split' | 'merge';
   readonly owner: string;
   readonly batchId: string;
+  /** Whether it does nothing once another step has begun the batch: it was sent before the batch was recorded. */
+  readonly isSpare?: boolean | undefined;
 }
 
 /** One delivery of one event to one webhook; the next attempt is the same message with `attempt` one higher. */

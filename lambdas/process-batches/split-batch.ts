@@ -36,10 +36,11 @@ type Outcome =
  *
  * @throws AppError `FILE_NOT_READY` while the file is on its way, and whatever the services throw.
  */
-export async function splitBatch({ owner, batchId }: BatchStepMessage, call: StepCall): Promise<void> {
+export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, call: StepCall): Promise<void> {
   let batch = await call.batches.getBatch(owner, batchId);
   if (batch === undefined) return;
   if (hasEnded(batch)) return tellEnd(batch, call);
+  if (isSpare === true && batch.inProgressAtMs !== undefined) return;
   // A step that comes late in the function's time can't tell a line without an end from having had no time.
   if (!call.hasTime()) return goOn(batch, call);
   const file = await findInput(batch, call);

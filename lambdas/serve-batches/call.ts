@@ -1,0 +1,45 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import type { BatchStore } from '../../core/batches/batch-store.ts';
+import type { FileStore } from '../../core/batches/file.ts';
+import type { FileObjects } from '../../core/batches/file-objects.ts';
+import type { UploadStore } from '../../core/batches/upload.ts';
+import type { MessageQueue, PayloadStore } from '../../core/jobs/job-store.ts';
+import type { JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+
+/** The bytes of files, and the addresses that they are read at. */
+export interface Storage {
+  readonly objects: FileObjects;
+  readonly payloads: Pick<PayloadStore, 'presignGet'>;
+}
+
+/** What the routes work with. */
+export interface RouteDeps {
+  readonly settings: Pick<JobsSettings, 'retentionDays' | 'maxFileBytes' | 'embeddingModels' | 'modelQueues'>;
+  readonly files: FileStore;
+  readonly uploads: UploadStore;
+  readonly batches: BatchStore;
+  /** Opens S3: what only reads records never needs it. */
+  readonly storage: () => Promise<Storage>;
+  /** Opens the queue of batch steps. */
+  readonly steps: () => Promise<MessageQueue>;
+  readonly clock: Clock;
+  /** As many random bytes as asked for. */
+  readonly entropy: (bytes: number) => Uint8Array;
+}
+
+/** One request. */
+export interface Call extends RouteDeps {
+  readonly event: APIGatewayProxyEvent;
+  /** Id of the API key that it came with. */
+  readonly owner: string;
+  /** Whether there is time for more work before the answer. */
+  readonly hasTime: () => boolean;
+  /** Logs what went wrong without harm to the request. */
+  readonly note: (message: string, cause: unknown) => void;
+}
+
+/** Query parameters of a request. */
+export function queryOf({ event }: Call): Readonly<Record<string, string | undefined>> {
+  return event.queryStringParameters ?? {};
+}

@@ -1,0 +1,130 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { startAssembly } from '../../core/batches/assemble.ts';
+import type { StoredFile } from '../../core/batches/file.ts';
+import { fileExpiry } from '../../core/batches/file-expiry.ts';
+import { type CompleteRequest, parseCompleteRequest } from '../../core/batches/file-request.ts';
+import { openAiUpload } from '../../core/batches/openai-file.ts';
+import type { ListedPart, Upload, UploadStepMessage } from '../../core/batches/upload.ts';
+import { AppError } from '../../core/errors.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { jsonAnswer } from '../shared/jobs/api-answer.ts';
+import { assembleUpload, writePartList } from '../shared/jobs/assemble-upload.ts';
+import { sha256 } from '../shared/sha256.ts';
+import type { Call } from './call.ts';
+import { readJson } from './read-json.ts';
+import { SPARE_STEP_SECONDS } from './step-delay.ts';
+import { checkOpen, findUpload } from './uploads.ts';
+
+/**
+ * `POST /v1/uploads/{id}/complete`: makes a file of the parts, here as far as the time reaches, else in steps.
+ *
+ * The step that goes on is sent before anything is recorded, and held back until this function is surely over. A crash
+ * at any point leaves an upload that can be completed again, or a file that is put together by that step.
+ */
+export async function completeUpload(call: Call, id: string): Promise<APIGatewayProxyResult> {
+  const request = parseCompleteRequest(await readJson(call.event));
+  const partsHash = sha256(Buffer.from(JSON.stringify(['parts/1', request.part_ids, request.md5 ?? null])));
+  const upload = await findUpload(call, id);
+  const file =
+    upload.status === 'completed' && upload.partsHash === partsHash
+      ? await resume(upload, request, call)
+      : await begin(upload, { request, partsHash }, call);
+  if (file?.status === 'error') {
+    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the parts are not what was declared');
+  }
+  const completed: Upload = { ...upload, status: 'completed' };
+  return jsonAnswer(200, JSON.stringify(openAiUpload(completed, call.clock, file)), call.event);
+}
+
+interface Completion {
+  readonly request: CompleteRequest;
+  /** SHA-256 over what the upload is completed with. */
+  readonly partsHash: string;
+}
+
+async function begin(upload: Upload, { request, partsHash }: Completion, call: Call): Promise<StoredFile | undefined> {
+  checkOpen(upload, call);
+  const parts = await checkParts(upload, request, call);
+  await sendSpare(upload, call);
+  const md5 = request.md5?.toLowerCase();
+  const { upload: current } = await call.uploads.change(upload.owner, upload.id, {
+    set: {
+      status: 'completed',
+      fileId: upload.id.replace(/^upload_/, 'file-'),
+      completedAtMs: call.clock.now(),
+      partsHash,
+      partCount: parts.length,
+      assembly: startAssembly(md5 !== undefined),
+      ...(md5 === undefined ? {} : { md5 }),
+    },
+    statusIn: ['pending'],
+  });
+  // Somebody else completed or canceled it meanwhile.
+  if (current?.partsHash !== partsHash) throw ended(current);
+  return putTogether(current, parts, call);
+}
+
+/** Completing again with the same parts: what the first time began is going on, unless it crashed before the file. */
+async function resume(upload: Upload, request: CompleteRequest, call: Call): Promise<StoredFile | undefined> {
+  const file = await call.files.get(upload.owner, upload.fileId ?? '');
+  if (file !== undefined || upload.assembly?.done === true) return file;
+  const parts = await checkParts(upload, request, call);
+  await sendSpare(upload, call);
+  return putTogether(upload, parts, call);
+}
+
+async function putTogether(upload: Upload, parts: readonly ListedPart[], call: Call): Promise<StoredFile> {
+  const { objects } = await call.storage();
+  await writePartList(upload, parts, objects);
+  const file = await call.files.create(describe(upload, objects.bucket, call));
+  if (file.status !== 'uploaded') return file;
+  try {
+    const status = await assembleUpload(upload, { ...call, objects });
+    if (status !== 'error') return { ...file, status };
+  } catch (error) {
+    call.note('the parts are put together later', error);
+    return file;
+  }
+  return (await call.files.get(file.owner, file.id)) ?? file;
+}
+
+/**
+ * Looks the parts up.
+ *
+ * @throws AppError `INVALID_PARAMETER` for one that the upload does not have, `UPLOAD_INCOMPLETE` when their bytes are
+ * not as many as declared.
+ */
+async function checkParts({ id, bytes }: Upload, { part_ids: ids }: CompleteRequest, { uploads }: Call) {
+  const known = await uploads.readParts(id, [...new Set(ids)]);
+  const parts = ids.map((partId, index): ListedPart => {
+    const part = known.get(partId);
+    if (part !== undefined) return [partId, part.bytes];
+    const param = `part_ids[${index}]`;
+    throw new AppError('INVALID_PARAMETER', `${param} names no part of this upload`, { param });
+  });
+  const total = parts.reduce((sum, [, partBytes]) => sum + partBytes, 0);
+  if (total === bytes) return parts;
+  const message = `the ${parts.length} parts hold ${total} bytes, the upload was declared with ${bytes}`;
+  throw new AppError('UPLOAD_INCOMPLETE', message, { param: 'part_ids' });
+}
+
+async function sendSpare({ owner, id }: Upload, call: Call): Promise<void> {
+  const steps = await call.steps();
+  const message: UploadStepMessage = { v: 1, kind: 'assemble', owner, uploadId: id };
+  await steps.send(message, { delaySeconds: SPARE_STEP_SECONDS });
+}
+
+/** The file dates from when the upload was created, for its id holds that time: so a second try makes the same file. */
+function describe(upload: Upload, bucket: string, { settings }: Call): StoredFile {
+  const { owner, fileId = '', filename, purpose, bytes, createdAtMs, fileExpiresAfterSeconds } = upload;
+  return {
+    ...{ owner, id: fileId, filename, purpose, bytes, createdAtMs },
+    status: 'uploaded',
+    payload: { bucket, key: payloadKeys.file(owner, fileId) },
+    expiresAtMs: fileExpiry(createdAtMs, settings.retentionDays, fileExpiresAfterSeconds),
+  };
+}
+
+function ended(upload: Upload | undefined): AppError {
+  return new AppError('UPLOAD_ENDED', `the upload is ${upload?.status ?? 'gone'}, by another request`);
+}

@@ -1,0 +1,137 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { COMPLETION_WINDOW_MS } from '../../core/batches/batch-limits.ts';
+import type { BatchRecord } from '../../core/batches/batch-record.ts';
+import { type BatchRequest, parseBatchRequest } from '../../core/batches/batch-request.ts';
+import type { StoredFile } from '../../core/batches/file.ts';
+import { fileExpiry } from '../../core/batches/file-expiry.ts';
+import { openFile } from '../../core/batches/file-readiness.ts';
+import { openAiBatch } from '../../core/batches/openai-batch.ts';
+import type { StepMessage } from '../../core/batches/step-message.ts';
+import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/batches/time-ordered-id.ts';
+import { AppError } from '../../core/errors.ts';
+import { type JobEndpoint, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
+import { derivedId } from '../../core/jobs/job-id.ts';
+import { jsonAnswer } from '../shared/jobs/api-answer.ts';
+import { baseUrlOf } from '../shared/jobs/caller.ts';
+import { headerOf } from '../shared/middleware/json-body.ts';
+import { sha256 } from '../shared/sha256.ts';
+import type { Call } from './call.ts';
+import { readJson } from './read-json.ts';
+import { SPARE_STEP_SECONDS } from './step-delay.ts';
+
+/** Most characters of an idempotency key. */
+const MAX_KEY_CHARACTERS = 255;
+
+/**
+ * `POST /v1/batches`.
+ *
+ * A spare step is sent first, held back until this function is surely over: a crash at any point leaves nothing accepted,
+ * or a batch that is split. The step that splits it right away follows the record, and may fail.
+ */
+export async function createBatch(call: Call): Promise<APIGatewayProxyResult> {
+  const request = parseBatchRequest(await readJson(call.event));
+  const endpoint = parseEndpoint(request.endpoint);
+  checkModel(endpoint, call);
+  const key = idempotencyKeyOf(call);
+  const hash = hashOf(request);
+  const id = idOf(key, call);
+  const present = key === undefined ? undefined : await call.batches.getBatch(call.owner, id);
+  if (present !== undefined) return answer(theSame(present, hash), call);
+  const file = await findInput(request.input_file_id, call);
+  const steps = await call.steps();
+  const step: StepMessage = { v: 1, kind: 'split', owner: call.owner, batchId: id };
+  await steps.send({ ...step, isSpare: true } satisfies StepMessage, { delaySeconds: SPARE_STEP_SECONDS });
+  const batch = theSame(await call.batches.create(describe(call, { id, hash, request, endpoint, file })), hash);
+  await steps.send(step).catch((error: unknown) => call.note('the batch is split by its spare step', error));
+  return answer(batch, call);
+}
+
+/** @throws AppError `MODEL_NOT_FOUND` when the deployment has no model for the endpoint. */
+function checkModel({ model }: JobEndpoint, { settings }: Call): void {
+  const isServed =
+    model === undefined ? settings.embeddingModels.length > 0 : Object.hasOwn(settings.modelQueues, model);
+  if (isServed) return;
+  const known = Object.keys(settings.modelQueues).sort().join(', ');
+  throw new AppError('MODEL_NOT_FOUND', `endpoint names no model of this deployment, known are ${known}`, {
+    param: 'endpoint',
+  });
+}
+
+function idempotencyKeyOf({ event }: Call): string | undefined {
+  const key = headerOf(event, 'idempotency-key');
+  if (key === undefined || (key.length > 0 && key.length <= MAX_KEY_CHARACTERS)) return key;
+  throw new AppError('INVALID_PARAMETER', `Idempotency-Key must have 1 to ${MAX_KEY_CHARACTERS} characters`, {
+    param: 'Idempotency-Key',
+  });
+}
+
+function idOf(key: string | undefined, { owner, clock, entropy }: Call): string {
+  return key === undefined
+    ? `batch_${timeOrderedId(clock.now(), entropy(ID_ENTROPY_BYTES))}`
+    : `batch_${derivedId(sha256, ['batch-id/1', owner, key])}`;
+}
+
+/** The order of metadata says nothing. */
+function hashOf({ endpoint, input_file_id: file, metadata, output_expires_after: expiry }: BatchRequest): string {
+  const pairs = Object.entries(metadata ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
+  return sha256(Buffer.from(JSON.stringify(['batch/1', endpoint, file, pairs, expiry?.seconds ?? null])));
+}
+
+function theSame(batch: BatchRecord, hash: string): BatchRecord {
+  if (batch.hash === hash) return batch;
+  throw new AppError('IDEMPOTENCY_CONFLICT', 'the idempotency key belongs to a batch with another request');
+}
+
+/**
+ * Finds the input file. One whose parts are being put together is good enough: its steps are tried until it is there.
+ */
+async function findInput(id: string, call: Call): Promise<StoredFile> {
+  const param = 'input_file_id';
+  const found = await call.files.get(call.owner, id);
+  if (found !== undefined && found.purpose !== 'batch') {
+    const message = `${param} must name a file with the purpose batch, got one with ${found.purpose}`;
+    throw new AppError('INVALID_PARAMETER', message, { param });
+  }
+  if (found?.status === 'uploaded' || found?.status === 'processed') return found;
+  const { objects } = await call.storage();
+  return openFile(call.owner, id, { ...call, objects }, param);
+}
+
+interface BatchFacts {
+  readonly id: string;
+  readonly hash: string;
+  readonly request: BatchRequest;
+  readonly endpoint: JobEndpoint;
+  readonly file: StoredFile;
+}
+
+function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts): BatchRecord {
+  const createdAtMs = call.clock.now();
+  const windowEndsAtMs = createdAtMs + COMPLETION_WINDOW_MS;
+  const { output_expires_after: expiry } = request;
+  return {
+    ...{ owner: call.owner, id, hash, createdAtMs, windowEndsAtMs },
+    status: 'validating',
+    endpoint: request.endpoint,
+    inputFileId: file.id,
+    inputBytes: file.bytes,
+    metadata: request.metadata ?? {},
+    // The output files date from when merging begins: the record lasts longer than they do.
+    expiresAtMs: fileExpiry(windowEndsAtMs, call.settings.retentionDays),
+    errors: [],
+    splitAt: 0,
+    chunks: 0,
+    lines: 0,
+    requests: 0,
+    splitDone: false,
+    chunksDone: 0,
+    counts: { completed: 0, failed: 0 },
+    baseUrl: baseUrlOf(call.event),
+    ...(endpoint.model === undefined ? {} : { model: endpoint.model }),
+    ...(expiry === undefined ? {} : { outputExpiresAfterSeconds: expiry.seconds }),
+  };
+}
+
+function answer(batch: BatchRecord, { event }: Call): APIGatewayProxyResult {
+  return jsonAnswer(200, JSON.stringify(openAiBatch(batch)), event);
+}

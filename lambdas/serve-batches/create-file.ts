@@ -1,0 +1,98 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { MAX_PUT_BYTES, UPLOAD_WINDOW_MS } from '../../core/batches/batch-limits.ts';
+import type { StoredFile } from '../../core/batches/file.ts';
+import { fileExpiry } from '../../core/batches/file-expiry.ts';
+import { parseDeclaredFile, parseSentFile } from '../../core/batches/file-request.ts';
+import { openAiFile } from '../../core/batches/openai-file.ts';
+import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/batches/time-ordered-id.ts';
+import { AppError } from '../../core/errors.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { jsonAnswer } from '../shared/jobs/api-answer.ts';
+import type { Call } from './call.ts';
+import { type Form, type FormFile, isForm, readForm } from './form.ts';
+import { readJson } from './read-json.ts';
+
+/** What to do with a file that is too large for a form. */
+const OTHERWISE =
+  'send it in parts with /v1/uploads, or POST {"filename", "purpose", "bytes"} as JSON to get an upload_url for all of it';
+
+/** Media types by purpose; content is always handed out as an attachment. */
+const MEDIA_TYPES = { batch: 'application/jsonl', user_data: 'application/octet-stream' } as const;
+
+/** `POST /v1/files`: a form with the file itself, or JSON that declares one whose bytes come to a presigned URL. */
+export async function createFile(call: Call): Promise<APIGatewayProxyResult> {
+  return isForm(call.event) ? takeFile(call) : declareFile(call);
+}
+
+async function takeFile(call: Call): Promise<APIGatewayProxyResult> {
+  const form = await readForm(call.event, { fileField: 'file', otherwise: OTHERWISE });
+  if (form.file === undefined)
+    throw new AppError('INVALID_BODY', 'the form must hold the field file', { param: 'file' });
+  const request = parseSentFile({ ...withSeconds(form), filename: form.file.filename });
+  const { objects } = await call.storage();
+  const file = describe(call, objects.bucket, { ...request, bytes: sizeOf(form.file) });
+  checkFileSize(file.bytes, call);
+  await objects.write(file.payload.key, form.file.bytes, MEDIA_TYPES[request.purpose]);
+  return answer(await call.files.create(file), call);
+}
+
+async function declareFile(call: Call): Promise<APIGatewayProxyResult> {
+  const request = parseDeclaredFile(await readJson(call.event));
+  checkFileSize(request.bytes, call);
+  if (request.bytes > MAX_PUT_BYTES) {
+    const message = `the file has ${request.bytes} bytes, at most ${MAX_PUT_BYTES} go to one address; send it in parts with /v1/uploads`;
+    throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
+  }
+  const { objects } = await call.storage();
+  const file = describe(call, objects.bucket, request);
+  const options = { bytes: file.bytes, expiresSeconds: UPLOAD_WINDOW_MS / 1000 };
+  const uploadUrl = await objects.presignPut(file.payload.key, options);
+  const uploadExpiresAtMs = file.createdAtMs + UPLOAD_WINDOW_MS;
+  return answer(await call.files.create({ ...file, status: 'pending', uploadExpiresAtMs }), call, uploadUrl);
+}
+
+/**
+ * Holds a file to what the deployment takes.
+ *
+ * @throws AppError `FILE_TOO_LARGE`.
+ */
+export function checkFileSize(bytes: number, { settings }: Pick<Call, 'settings'>): void {
+  if (bytes <= settings.maxFileBytes) return;
+  const message = `the file has ${bytes} bytes, at most ${settings.maxFileBytes} are allowed`;
+  throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
+}
+
+/** Numbers come as text in a form. */
+function withSeconds({ fields }: Form): Record<string, unknown> {
+  const { expires_after: expiry } = fields;
+  if (typeof expiry !== 'object' || expiry === null || !('seconds' in expiry)) return { ...fields };
+  const { seconds } = expiry;
+  const isNumber = typeof seconds === 'string' && /^\d{1,12}$/.test(seconds);
+  return { ...fields, expires_after: isNumber ? { ...expiry, seconds: Number(seconds) } : expiry };
+}
+
+function sizeOf({ bytes }: FormFile): number {
+  if (bytes.length === 0) throw new AppError('EMPTY_FILE', 'the file is empty', { param: 'file' });
+  return bytes.length;
+}
+
+interface FileFacts extends Pick<StoredFile, 'filename' | 'purpose' | 'bytes'> {
+  readonly expires_after?: { readonly seconds: number } | undefined;
+}
+
+function describe(call: Call, bucket: string, facts: FileFacts): StoredFile {
+  const { clock, owner, entropy, settings } = call;
+  const createdAtMs = clock.now();
+  const id = `file-${timeOrderedId(createdAtMs, entropy(ID_ENTROPY_BYTES))}`;
+  const { filename, purpose, bytes, expires_after: expiry } = facts;
+  return {
+    ...{ owner, id, filename, purpose, bytes, createdAtMs },
+    status: 'processed',
+    payload: { bucket, key: payloadKeys.file(owner, id) },
+    expiresAtMs: fileExpiry(createdAtMs, settings.retentionDays, expiry?.seconds),
+  };
+}
+
+function answer(file: StoredFile, { clock, event }: Call, uploadUrl?: string): APIGatewayProxyResult {
+  return jsonAnswer(200, JSON.stringify(openAiFile(file, clock, uploadUrl)), event);
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { openDynamoDbBatchStore } from '../shared/jobs/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../shared/jobs/dynamodb-upload-store.ts';
+import type { Storage } from './call.ts';
+import type { ServeBatchesDeps } from './handler.ts';
+
+/** Settings that this function needs. */
+export const SETTINGS = [
+  'stage',
+  'jobsTable',
+  'payloadBucket',
+  'batchesQueue',
+  'modelQueues',
+  'embeddingModels',
+  'retentionDays',
+  'maxFileBytes',
+] as const satisfies readonly (keyof JobsSettings)[];
+
+/** Opens what the function works with; each client but DynamoDB's when it is first needed. */
+export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): ServeBatchesDeps {
+  const clock: Clock = { now: () => Date.now() };
+  const options = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
+  return {
+    settings,
+    stage: settings.stage,
+    files: openDynamoDbFileStore(options),
+    uploads: openDynamoDbUploadStore(options),
+    batches: openDynamoDbBatchStore(options),
+    storage: once(() => openStorage(settings.payloadBucket)),
+    steps: once(() => openSteps(settings.batchesQueue)),
+    clock,
+    entropy: randomBytes,
+    timer: () => performance.now(),
+    write: (line) => process.stdout.write(`${line}\n`),
+  };
+}
+
+async function openStorage(bucket: string): Promise<Storage> {
+  const [{ S3Client }, { openS3FileObjects }, { openS3PayloadStore }] = await Promise.all([
+    import('@aws-sdk/client-s3'),
+    import('../shared/jobs/s3-file-objects.ts'),
+    import('../shared/jobs/s3-payload-store.ts'),
+  ]);
+  // A presigned address with a checksum would hold that of no bytes.
+  const client = new S3Client({ ...PAYLOAD_CLIENT_SETTINGS, requestChecksumCalculation: 'WHEN_REQUIRED' });
+  return { objects: openS3FileObjects({ client, bucket }), payloads: openS3PayloadStore({ client, bucket }) };
+}
+
+async function openSteps(url: string) {
+  const [{ SQSClient }, { openSqsMessageQueue }] = await Promise.all([
+    import('@aws-sdk/client-sqs'),
+    import('../shared/jobs/sqs-message-queue.ts'),
+  ]);
+  return openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url });
+}
+
+/** What could not be opened is tried again the next time. */
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opening: Promise<T> | undefined;
+  return () => {
+    opening ??= open().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+}

@@ -1,0 +1,102 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { MAX_FORM_BYTES, UPLOAD_WINDOW_MS } from '../../core/batches/batch-limits.ts';
+import { fileExpiry } from '../../core/batches/file-expiry.ts';
+import { parseUploadRequest } from '../../core/batches/file-request.ts';
+import { openAiUpload, openAiUploadPart } from '../../core/batches/openai-file.ts';
+import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/batches/time-ordered-id.ts';
+import type { Upload, UploadPart } from '../../core/batches/upload.ts';
+import { AppError } from '../../core/errors.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { jsonAnswer } from '../shared/jobs/api-answer.ts';
+import type { Call } from './call.ts';
+import { checkFileSize } from './create-file.ts';
+import { readForm } from './form.ts';
+import { readJson } from './read-json.ts';
+
+/** What to do with a part that is too large. */
+const OTHERWISE =
+  `send parts of ${Math.floor(MAX_FORM_BYTES / 1_000_000)} MB at most, or POST {"filename", "purpose", "bytes"} as JSON to /v1/files ` +
+  'to get an upload_url for all of it';
+
+/** Media type of the parts, which nobody but this product reads. */
+const PART_MEDIA_TYPE = 'application/octet-stream';
+
+/** `POST /v1/uploads`. */
+export async function createUpload(call: Call): Promise<APIGatewayProxyResult> {
+  const {
+    filename,
+    purpose,
+    bytes,
+    mime_type: mimeType,
+    expires_after: expiry,
+  } = parseUploadRequest(await readJson(call.event));
+  checkFileSize(bytes, call);
+  const createdAtMs = call.clock.now();
+  const upload: Upload = {
+    ...{ owner: call.owner, filename, purpose, mimeType, bytes, createdAtMs },
+    id: `upload_${timeOrderedId(createdAtMs, call.entropy(ID_ENTROPY_BYTES))}`,
+    status: 'pending',
+    expiresAtMs: createdAtMs + UPLOAD_WINDOW_MS,
+    keptUntilMs: fileExpiry(createdAtMs, call.settings.retentionDays),
+    ...(expiry === undefined ? {} : { fileExpiresAfterSeconds: expiry.seconds }),
+  };
+  await call.uploads.create(upload);
+  return answer(upload, call);
+}
+
+/** `POST /v1/uploads/{id}/parts`: first the bytes, then the record, so that every part that is known is there. */
+export async function addPart(call: Call, uploadId: string): Promise<APIGatewayProxyResult> {
+  const upload = await findUpload(call, uploadId);
+  checkOpen(upload, call);
+  const { file, fields } = await readForm(call.event, { fileField: 'data', otherwise: OTHERWISE });
+  const [unknown] = Object.keys(fields);
+  if (file === undefined || unknown !== undefined) {
+    throw new AppError('INVALID_BODY', 'the form must hold the field data and no other', { param: 'data' });
+  }
+  if (file.bytes.length === 0) throw new AppError('INVALID_BODY', 'the part is empty', { param: 'data' });
+  const createdAtMs = call.clock.now();
+  const id = `part_${timeOrderedId(createdAtMs, call.entropy(ID_ENTROPY_BYTES))}`;
+  const part: UploadPart = { uploadId, id, bytes: file.bytes.length, createdAtMs };
+  const { objects } = await call.storage();
+  await objects.write(payloadKeys.uploadPart(call.owner, uploadId, id), file.bytes, PART_MEDIA_TYPE);
+  await call.uploads.addPart(part, upload.keptUntilMs);
+  return jsonAnswer(200, JSON.stringify(openAiUploadPart(part)), call.event);
+}
+
+/** `POST /v1/uploads/{id}/cancel`; canceling again is no error. */
+export async function cancelUpload(call: Call, id: string): Promise<APIGatewayProxyResult> {
+  await findUpload(call, id);
+  const { upload } = await call.uploads.change(call.owner, id, { set: { status: 'cancelled' }, statusIn: ['pending'] });
+  if (upload === undefined) throw notFound();
+  if (upload.status !== 'cancelled') throw new AppError('UPLOAD_ENDED', 'the upload is completed, delete its file');
+  const { objects } = await call.storage();
+  await objects.removeAll(payloadKeys.piecesOf(call.owner, id));
+  return answer(upload, call);
+}
+
+/** @throws AppError `UPLOAD_NOT_FOUND`. */
+export async function findUpload({ uploads, owner }: Call, id: string): Promise<Upload> {
+  const upload = await uploads.get(owner, id);
+  if (upload === undefined) throw notFound();
+  return upload;
+}
+
+/**
+ * Looks whether an upload takes parts.
+ *
+ * @throws AppError `UPLOAD_ENDED` or `UPLOAD_EXPIRED`.
+ */
+export function checkOpen({ status, expiresAtMs }: Upload, { clock }: Call): void {
+  if (status !== 'pending') throw new AppError('UPLOAD_ENDED', `the upload is ${status}`);
+  if (clock.now() < expiresAtMs) return;
+  const hours = UPLOAD_WINDOW_MS / 3_600_000;
+  throw new AppError('UPLOAD_EXPIRED', `the upload was not completed within ${hours} h of its creation`);
+}
+
+function answer(upload: Upload, { clock, event }: Call): APIGatewayProxyResult {
+  return jsonAnswer(200, JSON.stringify(openAiUpload(upload, clock)), event);
+}
+
+function notFound(): AppError {
+  return new AppError('UPLOAD_NOT_FOUND', 'this key has no such upload');
+}
