@@ -169,15 +169,11 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
   'serve-batches': {
     settings: [
       'stage',
-      'metricsNamespace',
       'jobsTable',
       'payloadBucket',
       'batchesQueue',
-      'embeddingModels',
       'modelQueues',
-      'webhooksQueue',
-      'eventBus',
-      'replyQueues',
+      'embeddingModels',
       'retentionDays',
       'maxFileBytes',
     ],
@@ -189,6 +185,5 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
     },
     listsObjects: true,
     sends: ['batches'],
-    notifies: true,
   },
 };

@@ -6,6 +6,7 @@ import { type FunctionNeeds, JOB_NEEDS } from '../job-needs.ts';
 import { METRICS_NAMESPACE } from '../metrics-namespace.ts';
 import type { Model } from '../model.ts';
 import type { FunctionName } from '../package-layout.ts';
+import { explainWildcard } from '../wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
 import { type JobQueues, type QueuesOfModel, SHARED_MAX_RECEIVES } from './job-queues.ts';
 import type { JobsTable } from './jobs-table.ts';
@@ -88,14 +89,15 @@ function grantObjects(needs: FunctionNeeds, grantee: IGrantable, { payloadBucket
     payloadBucket.grantObjects(grantee, kind as PayloadKind, actions);
   }
   if (needs.listsObjects === true) payloadBucket.grantList(grantee);
-  if (needs.readsInputBuckets === true && config.inputBuckets.length > 0) {
-    const { partition } = Stack.of(payloadBucket);
-    Grant.addToPrincipal({
-      grantee,
-      actions: ['s3:GetObject'],
-      resourceArns: config.inputBuckets.map((bucket) => `arn:${partition}:s3:::${bucket}/*`),
-    });
-  }
+  if (needs.readsInputBuckets !== true) return;
+  for (const name of config.inputBuckets) grantReadInputs(grantee, payloadBucket, name);
+}
+
+function grantReadInputs(grantee: IGrantable, payloadBucket: PayloadBucket, name: string): void {
+  const arn = Stack.of(payloadBucket).formatArn({ service: 's3', region: '', account: '', resource: name });
+  const reason = 'The configuration names the whole bucket as a place of inputs.';
+  explainWildcard(grantee, { arn, suffix: '/*', reason });
+  Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [`${arn}/*`] });
 }
 
 function grantQueues(needs: FunctionNeeds, grantee: IGrantable, { queues }: JobParts, own: Scope): void {

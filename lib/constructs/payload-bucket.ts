@@ -3,6 +3,7 @@ import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { PAYLOAD_PREFIXES } from '../../core/jobs/payload-keys.ts';
+import { explainWildcard } from '../wildcard-reason.ts';
 
 /** A kind of objects, each below a prefix of its own. */
 export type PayloadKind = keyof typeof PAYLOAD_PREFIXES;
@@ -71,6 +72,12 @@ export class PayloadBucket extends Construct {
 
   /** Lets `grantee` do these things with objects of one kind, and nothing else. */
   grantObjects(grantee: IGrantable, kind: PayloadKind, actions: readonly ObjectAction[]): Grant {
+    explainWildcard(grantee, {
+      owner: this.bucket,
+      arn: this.bucket.bucketArn,
+      suffix: `/${PAYLOAD_PREFIXES[kind]}*`,
+      reason: 'Objects of one kind lie below one prefix; their keys are made while jobs run.',
+    });
     return Grant.addToPrincipal({
       grantee,
       actions: actions.map((action) => `s3:${action}`),

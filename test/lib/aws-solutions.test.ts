@@ -3,7 +3,7 @@ import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { parseDeployConfig } from '../../core/deploy-config.ts';
-import { ApiStack, DataStack } from '../../lib/index.ts';
+import { ApiStack, DataStack, JobsStack } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';
 
@@ -16,17 +16,24 @@ function checkedApp(): App {
 
 function deploy(app: App, settings: object): void {
   const config = parseDeployConfig(settings, 'test');
-  const { results } = new DataStack(app, 'Data', { config });
+  const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
   const models = [
     packedEmbedding('one', { compute: { target: 'lambda', provisioned: {}, reservedConcurrency: 20 } }),
     packedEmbedding('two', { compute: { target: 'lambda', architecture: 'arm64' } }),
     packedTensor(),
   ];
-  new ApiStack(app, 'Api', { config, stageName: 'dev', models, resultsTable: results });
+  const common = { config, stageName: 'dev', models, resultsTable };
+  const jobs = jobData === undefined ? {} : { jobs: new JobsStack(app, 'Jobs', { ...common, jobData }).jobs };
+  new ApiStack(app, 'Api', { ...common, ...jobs });
 }
 
 describe('AWS Solutions rules', () => {
-  it.each([{ tracing: false }, { tracing: true }])('find nothing in a deployment with %j', (settings) => {
+  it.each([
+    { tracing: false },
+    { tracing: true },
+    { jobs: { enabled: false } },
+    { jobs: { alarms: true, replyQueues: ['results'], inputBuckets: ['inputs'] } },
+  ])('find nothing in a deployment with %j', (settings) => {
     const app = checkedApp();
     deploy(app, settings);
     expect(() => app.synth()).not.toThrow();
