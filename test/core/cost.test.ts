@@ -19,6 +19,30 @@ describe('idleMonthlyUsd', () => {
     expect(idleMonthlyUsd([priced]).total).toBeCloseTo(usd, 2);
   });
 
+  it('counts what polling costs, and says what of it may be free', () => {
+    // 6 queues x 5 receivers x 131,400 requests of 20 seconds in 730 hours, at 0.40 USD a million
+    const { total, lines } = idleMonthlyUsd([ON_DEMAND], { mappings: 6, alarms: 0 });
+    expect(total).toBeCloseTo(1.5768, 4);
+    expect(lines.filter(({ usd }) => usd > 0)).toEqual([
+      {
+        what: 'polling of 6 queues, 3,942,000 requests',
+        usd: total,
+        note: "up to $0.40 less where nothing else uses the account's 1,000,000 free requests",
+      },
+    ]);
+  });
+
+  it('says that all of what one queue costs may be free', () => {
+    const { lines } = idleMonthlyUsd([], { mappings: 1, alarms: 0 });
+    expect(lines.at(-1)).toHaveProperty('note', expect.stringMatching(/^up to \$0\.26 less/));
+  });
+
+  it('counts the alarms of queues', () => {
+    const { total, lines } = idleMonthlyUsd([], { mappings: 0, alarms: 4 });
+    expect(total).toBeCloseTo(0.4, 6);
+    expect(lines.at(-1)?.what).toBe('alarms of queues, 4');
+  });
+
   it('sums its lines, none of them negative', () => {
     const priced = fc.record({
       memoryMiB: fc.integer({ min: 512, max: 10_240 }),

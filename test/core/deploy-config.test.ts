@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseDeployConfig, STAGE_PATTERN } from '../../core/deploy-config.ts';
 
+const MANY = Array.from({ length: 21 }, (_, index) => `inputs-${index}`);
+
 describe('parseDeployConfig', () => {
   it.each([undefined, null, {}])('has a default for everything: %j', (value) => {
     const config = parseDeployConfig(value, 'config/dev.yaml');
@@ -12,6 +14,16 @@ describe('parseDeployConfig', () => {
       keys: ['default'],
     });
     expect(config).toMatchObject({ retainData: true, tracing: false, logRetentionDays: 30 });
+    expect(config.jobs).toEqual({
+      enabled: true,
+      retentionDays: 7,
+      replyQueues: [],
+      inputBuckets: [],
+      alarms: false,
+      maxFileBytes: 5 * 1024 ** 3,
+      fileRetentionDays: 30,
+      deadLetterRetentionDays: 14,
+    });
   });
 
   it('fails with CONFIG_INVALID when anything is wrong, naming every problem at once', () => {
@@ -32,7 +44,7 @@ describe('parseDeployConfig', () => {
   usagePlans.Free.keys: must be a list of key names, got "a"
   logRetentionDays: must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, got 2
   tracing: must be true or false, got 1
-  alarm: is not a known key, known are usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd`,
+  alarm: is not a known key, known are usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd, jobs`,
       }),
     );
   });
@@ -48,6 +60,39 @@ describe('parseDeployConfig', () => {
       'a cost that is no number',
       { maxIdleMonthlyUsd: Number.NaN },
       'maxIdleMonthlyUsd: must be a number from 0 to 1000000, got NaN',
+    ],
+    ['an unknown setting of jobs', { jobs: { queues: 1 } }, 'jobs.queues: is not a known key, known are enabled, '],
+    [
+      'no time to keep jobs',
+      { jobs: { retentionDays: 0 } },
+      'jobs.retentionDays: must be a whole number from 1 to 365',
+    ],
+    [
+      'dead letters that outlast their queue',
+      { jobs: { deadLetterRetentionDays: 15 } },
+      'jobs.deadLetterRetentionDays: must be a whole number from 1 to 14, got 15',
+    ],
+    [
+      'a reply queue twice',
+      { jobs: { replyQueues: ['a', 'a'] } },
+      'jobs.replyQueues: must hold each name once, got a, a',
+    ],
+    ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lower-case letters'],
+    [
+      'reply queues as text',
+      { jobs: { replyQueues: 'a' } },
+      'jobs.replyQueues: must be a list of queue names, got "a"',
+    ],
+    ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must hold 20 at most'],
+    [
+      'an address in the place of a bucket',
+      { jobs: { inputBuckets: ['s3://inputs'] } },
+      'jobs.inputBuckets.0: must be the name of an S3 bucket, got "s3://inputs"',
+    ],
+    [
+      'a file of no bytes',
+      { jobs: { maxFileBytes: 0 } },
+      'jobs.maxFileBytes: must be a whole number from 1 to 5368709120',
     ],
     ['text', 'stage: dev', '(root): must be a map with the keys usagePlans, '],
   ])('fails with CONFIG_INVALID when there is %s', (_, value, problem) => {

@@ -29,6 +29,7 @@ describe('parseManifest', () => {
       embedding: { pooling: 'mean', normalize: true },
       batching: { maxTokens: 256, maxItems: 64 },
       cache: { store: 'table', ttlSeconds: 604_800, memoryMiB: 32 },
+      jobs: { batchSize: 10, windowSeconds: 0, maxConcurrency: 10, timeoutSeconds: 60, maxReceiveCount: 5 },
       limits: { maxItems: 64, maxTokens: 512 },
     });
   });
@@ -50,6 +51,7 @@ describe('parseManifest', () => {
       embedding: { pooling: 'cls', normalize: false },
       batching: { maxTokens: 128, maxItems: 8 },
       cache: { store: 'memory', ttlSeconds: 60, memoryMiB: 8 },
+      jobs: { batchSize: 100, windowSeconds: 5, maxConcurrency: 2, timeoutSeconds: 900, maxReceiveCount: 3 },
       limits: { maxItems: 8, maxTokens: 128 },
     };
     expect(parseManifest(full, 'model.yaml')).toEqual(full);
@@ -80,7 +82,7 @@ describe('parseManifest', () => {
   compute.provisioned: min must not exceed max, got min 5 and max 2
   cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
   limits.maxItems: must be a whole number from 1 to 2048, got "8"
-  colour: is not a known key, known are id, task, description, versions, traffic, compute, tokenizer, embedding, batching, cache, limits`,
+  colour: is not a known key, known are id, task, description, versions, traffic, compute, tokenizer, embedding, batching, cache, jobs, limits`,
       }),
     );
   });
@@ -122,6 +124,21 @@ describe('parseManifest', () => {
       'a version in letters',
       { ...MINIMAL, versions: { '01': VERSION } },
       'versions.01: must be a whole number in quotes, as "1", got "01"',
+    ],
+    [
+      'a batch that no queue fills at once',
+      { ...MINIMAL, jobs: { batchSize: 11 } },
+      'jobs: must have windowSeconds of 1 or more where batchSize exceeds 10, got batchSize 11',
+    ],
+    [
+      'one worker',
+      { ...MINIMAL, jobs: { maxConcurrency: 1 } },
+      'jobs.maxConcurrency: must be a whole number from 2 to 1000',
+    ],
+    [
+      'an endless job',
+      { ...MINIMAL, jobs: { timeoutSeconds: 901 } },
+      'jobs.timeoutSeconds: must be a whole number from 10 to',
     ],
   ])('fails with MANIFEST_INVALID when there is %s', (_, value, problem) => {
     expect(problemsOf(value)).toContainEqual(expect.stringContaining(problem));
