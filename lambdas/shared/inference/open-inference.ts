@@ -16,8 +16,7 @@ import { ModelVersions } from './model-versions.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Time that the table may take: a cheap model answers sooner than a slow look-up. */
-const READ_BUDGET_MS = 25;
-const WRITE_BUDGET_MS = 50;
+const USUAL_BUDGETS: TableBudgets = { readMs: 25, writeMs: 50 };
 
 /** Time for the first connection and what waited for it; no request waits for that. */
 const CONNECT_BUDGET_MS = 1000;
@@ -41,6 +40,14 @@ export interface OpenInferenceOptions {
   readonly resultsTable: string | undefined;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
+  /** Time that the results table may take, in milliseconds. Defaults to what somebody who waits for an answer can bear. */
+  readonly budgets?: TableBudgets;
+}
+
+/** Time that the results table may take, in milliseconds. */
+export interface TableBudgets {
+  readonly readMs: number;
+  readonly writeMs: number;
 }
 
 /** A model that can be asked. */
@@ -58,11 +65,8 @@ export interface Inference {
  *
  * @throws AppError `ONNX_INVALID` when the packed model cannot be used.
  */
-export async function openInference({
-  modelFolder,
-  resultsTable,
-  memoryMiB,
-}: OpenInferenceOptions): Promise<Inference> {
+export async function openInference(options: OpenInferenceOptions): Promise<Inference> {
+  const { modelFolder, memoryMiB } = options;
   const packed = readPackedModel(modelFolder);
   const threads = threadsFor(memoryMiB);
   const versions = new ModelVersions(packed, (declared) =>
@@ -70,7 +74,7 @@ export async function openInference({
   );
   const clock: Clock = { now: () => Date.now() };
   const failures: CacheFailure[] = [];
-  const table = deferredTable(packed, resultsTable, clock, failures);
+  const table = deferredTable(packed, options, clock, failures);
   const deps: InferenceDeps = {
     packed,
     versions,
@@ -108,7 +112,7 @@ function cacheOf({ manifest }: PackedModel, table: ResultCache | undefined, cloc
 
 function deferredTable(
   { manifest }: PackedModel,
-  resultsTable: string | undefined,
+  { resultsTable, budgets = USUAL_BUDGETS }: OpenInferenceOptions,
   clock: Clock,
   failures: CacheFailure[],
 ): DeferredResultCache | undefined {
@@ -123,8 +127,8 @@ function deferredTable(
         table: resultsTable,
         ttlSeconds: manifest.cache.ttlSeconds,
         connectBudgetMs: CONNECT_BUDGET_MS,
-        readBudgetMs: READ_BUDGET_MS,
-        writeBudgetMs: WRITE_BUDGET_MS,
+        readBudgetMs: budgets.readMs,
+        writeBudgetMs: budgets.writeMs,
         clock,
       });
       const cache = failOpen(table, { breaker, report });

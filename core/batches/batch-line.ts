@@ -1,0 +1,136 @@
+import { AppError, type ErrorCode } from '../errors.ts';
+import { parseJson } from '../json.ts';
+import { openAiError } from '../protocols/openai-embeddings.ts';
+
+/** Where a line stands, and what its request is called. */
+export interface LineKey {
+  /** Number in the file, from 1. */
+  readonly line: number;
+  /** `custom_id` of the request; null where it can't be read. */
+  readonly customId: string | null;
+}
+
+/** A line of a batch file that is a request. */
+export interface LineRequest extends LineKey {
+  readonly customId: string;
+  /** Body of the request, integers beyond 2^53 as `bigint`. */
+  readonly body: unknown;
+}
+
+/** A line of a batch file that is none, and why. */
+export interface BrokenLine extends LineKey {
+  readonly error: AppError;
+}
+
+/** What every line of a batch must be. */
+export interface LineRules {
+  /** Endpoint of the batch: `/v1/embeddings`. */
+  readonly endpoint: string;
+  /** Model of the batch: a body that names another is refused. */
+  readonly model: string;
+}
+
+/** Most characters of a `custom_id`. */
+const MAX_CUSTOM_ID_CHARACTERS = 512;
+
+/** Members of a line (OpenAI API reference, "The request input object"). */
+const MEMBERS: readonly string[] = ['custom_id', 'method', 'url', 'body'];
+
+/** Errors of lines that were never sent to the model: OpenAI answers no HTTP response for those. */
+const NOT_RUN: ReadonlySet<ErrorCode> = new Set(['INVALID_LINE', 'BATCH_CANCELED', 'BATCH_EXPIRED', 'WORKER_LOST']);
+
+/**
+ * Reads the lines of a chunk; blank ones are left out.
+ *
+ * @param text - Lines that end with a line feed, before which a carriage return may stand.
+ * @param firstLine - Number of the first line in the file, from 1.
+ */
+export function readLines(text: string, firstLine: number, rules: LineRules): (LineRequest | BrokenLine)[] {
+  return text
+    .split('\n')
+    .map((line, index) => ({ line: line.trim(), number: firstLine + index }))
+    .filter(({ line }) => line !== '')
+    .map(({ line, number }) => readLine(line, number, rules));
+}
+
+/** Reads one line. */
+export function readLine(text: string, line: number, rules: LineRules): LineRequest | BrokenLine {
+  let customId: string | null = null;
+  try {
+    const value = objectIn(parseLine(text));
+    customId = customIdOf(value);
+    return { line, customId, body: bodyOf(value, rules) };
+  } catch (error) {
+    return { line, customId, error: error instanceof AppError ? error : invalid('is no request') };
+  }
+}
+
+/** Whether a line is a request. */
+export function isRequest(line: LineRequest | BrokenLine): line is LineRequest {
+  return 'body' in line;
+}
+
+/**
+ * Writes a line of the output file: a request that was answered.
+ *
+ * @param body - JSON text of the answer.
+ */
+export function outputLine(batchId: string, key: LineKey, body: string): string {
+  const response = `{"status_code":200,"request_id":${JSON.stringify(requestId(batchId, key.line))},"body":${body}}`;
+  return `{${head(batchId, key)},"response":${response},"error":null}`;
+}
+
+/** Writes a line of the error file: a request that was refused or failed, or was never run. */
+export function errorLine(batchId: string, key: LineKey, { code, message, param, status }: AppError): string {
+  if (NOT_RUN.has(code)) {
+    const told = JSON.stringify({ code, message, param: param ?? null, line: key.line });
+    return `{${head(batchId, key)},"response":null,"error":${told}}`;
+  }
+  const body = { error: openAiError(code, message, param) };
+  const response = JSON.stringify({ status_code: status, request_id: requestId(batchId, key.line), body });
+  return `{${head(batchId, key)},"response":${response},"error":null}`;
+}
+
+function parseLine(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw invalid(error instanceof AppError ? error.message.replace(/^body /, '') : 'is not valid JSON');
+  }
+}
+
+function objectIn(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalid(`must be a JSON object with ${MEMBERS.join(', ')}`);
+}
+
+function customIdOf({ custom_id: id }: Readonly<Record<string, unknown>>): string {
+  if (typeof id === 'string' && id !== '' && id.length <= MAX_CUSTOM_ID_CHARACTERS) return id;
+  throw invalid(`must have a custom_id of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`, 'custom_id');
+}
+
+function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, model }: LineRules): unknown {
+  const { method, url, body } = value;
+  const unknown = Object.keys(value).find((name) => !MEMBERS.includes(name));
+  if (unknown !== undefined) throw invalid(`has a member that is not one of ${MEMBERS.join(', ')}`);
+  if (method !== 'POST') throw invalid('must have the method POST', 'method');
+  if (url !== endpoint) throw invalid(`must have the url of the batch, ${endpoint}`, 'url');
+  const named = objectIn(body)['model'];
+  if (endpoint === '/v1/embeddings' && typeof named === 'string' && named !== model) {
+    throw new AppError('MODEL_NOT_FOUND', `the model must be that of the batch, ${model}`, { param: 'body.model' });
+  }
+  return body;
+}
+
+function invalid(rule: string, param?: string): AppError {
+  return new AppError('INVALID_LINE', `the line ${rule}`, param === undefined ? {} : { param });
+}
+
+function head(batchId: string, { line, customId }: LineKey): string {
+  return `"id":${JSON.stringify(requestId(batchId, line))},"custom_id":${JSON.stringify(customId)}`;
+}
+
+/** The same at every try: merging a batch twice gives the same bytes. */
+function requestId(batchId: string, line: number): string {
+  return `${batchId.replace(/^batch_/, 'batch_req_')}_${line}`;
+}

@@ -1,0 +1,107 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { AppError } from '../../core/errors.ts';
+import type { JobsSettings } from '../../core/jobs/settings.ts';
+import { openInference } from '../shared/inference/open-inference.ts';
+import { asking, CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
+import { openDynamoDbChunkStore } from '../shared/jobs/dynamodb-chunk-store.ts';
+import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
+import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
+import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
+import { openNotifier } from '../shared/webhooks/notifier.ts';
+import type { RunJobsHandlerDeps } from './handler.ts';
+import type { WorkQueue } from './work.ts';
+
+/** Time that the table of results may take: a batch waits longer than a caller would. */
+const READ_BUDGET_MS = 200;
+const WRITE_BUDGET_MS = 500;
+
+/** Settings that the function needs. */
+export const SETTINGS = [
+  'stage',
+  'metricsNamespace',
+  'jobsTable',
+  'payloadBucket',
+  'modelQueues',
+  'batchesQueue',
+  'webhooksQueue',
+  'deadLettersQueue',
+  'eventBus',
+  'replyQueues',
+  'maxReceiveCount',
+] as const satisfies readonly (keyof JobsSettings)[];
+
+/** Where {@link openDeps} finds things. */
+export interface OpenDepsOptions {
+  /** Folder of the packed model. */
+  readonly modelFolder: string;
+  readonly settings: Pick<JobsSettings, (typeof SETTINGS)[number]>;
+  /** Name of the DynamoDB results table; absent where the model does not use it. */
+  readonly resultsTable: string | undefined;
+  /** Memory of the function; decides how many threads the model gets. */
+  readonly memoryMiB: number;
+}
+
+/**
+ * Opens all that messages need: the model, the records, the payloads, the queues. All of it now, for no caller waits.
+ *
+ * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
+ */
+export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
+  const { settings, modelFolder, resultsTable, memoryMiB } = options;
+  const { deps: inference, table: results } = await openInference({
+    ...{ modelFolder, resultsTable, memoryMiB },
+    budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
+  });
+  await results?.open();
+  const { id } = inference.packed.manifest;
+  const queues = settings.modelQueues[id];
+  if (queues === undefined) throw new AppError('CONFIG_INVALID', `the model ${id} has no queues`);
+  const { clock } = inference;
+  const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
+  const sqs = new SQSClient(CLIENT_SETTINGS);
+  const payloads = openS3PayloadStore({
+    client: new S3Client(PAYLOAD_CLIENT_SETTINGS),
+    bucket: settings.payloadBucket,
+  });
+  const tableOptions = { client: dynamoDb, table: settings.jobsTable, clock };
+  return {
+    inference,
+    jobs: openDynamoDbJobStore(tableOptions),
+    chunks: openDynamoDbChunkStore(tableOptions),
+    payloads,
+    queues: { jobs: openWorkQueue(sqs, queues.jobs), chunks: openWorkQueue(sqs, queues.chunks) },
+    batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
+    deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
+    notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: openEventBridge }),
+    maxReceiveCount: settings.maxReceiveCount,
+    random: Math.random,
+    stage: settings.stage,
+    metricsNamespace: settings.metricsNamespace,
+    write: (line) => process.stdout.write(`${line}\n`),
+  };
+}
+
+/** Few jobs tell the event bus: its client is loaded for them. */
+async function openEventBridge() {
+  const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
+  return new EventBridgeClient(CLIENT_SETTINGS);
+}
+
+/** Opens one of the queues that feed the function. */
+export function openWorkQueue(client: SQSClient, url: string): WorkQueue {
+  return {
+    ...openSqsMessageQueue({ client, url }),
+    url,
+    setVisibility: async (receiptHandle, seconds) => {
+      const command = new ChangeMessageVisibilityCommand({
+        QueueUrl: url,
+        ReceiptHandle: receiptHandle,
+        VisibilityTimeout: seconds,
+      });
+      await asking('the queue', () => client.send(command));
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { AppError } from '../../core/errors.ts';
+import { parseWorkMessage } from '../../core/jobs/work-message.ts';
+import { ClockWatch } from './clock-watch.ts';
+import { runChunkMessages } from './run-chunk-messages.ts';
+import { type JobRun, runJobMessages } from './run-job-messages.ts';
+import { type RunFacts, runLine } from './run-line.ts';
+import { isChunk, isJob, type Received, type RunJobsDeps, toAppError, type Verdict } from './work.ts';
+
+/** All that {@link createHandler} wires. */
+export interface RunJobsHandlerDeps extends RunJobsDeps {
+  readonly stage: string;
+  readonly metricsNamespace: string;
+  /** Writes one line to the log. */
+  readonly write: (line: string) => void;
+}
+
+/** The handler of one model's queues. */
+export type RunJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+
+/** Wires the function: jobs and chunks in, one log line for each invocation. */
+export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
+  let isCold = true;
+  return async (event, context) => {
+    const { timer, clock } = deps.inference;
+    const startedMs = timer();
+    const facts = startFacts(event.Records.length, isCold);
+    isCold = false;
+    const run: JobRun = {
+      deps,
+      watch: new ClockWatch(() => context.getRemainingTimeInMillis(), timer),
+      measures: facts.measures,
+      onError: ({ code }) => facts.errors.set(code, (facts.errors.get(code) ?? 0) + 1),
+      onEnded: ({ status }) => facts.ended.set(status, (facts.ended.get(status) ?? 0) + 1),
+    };
+    const verdicts = await dispatch(event.Records, run);
+    const failed = event.Records.filter(({ messageId }) => verdicts.get(messageId) !== 'done');
+    const { packed } = deps.inference;
+    deps.write(
+      runLine({
+        ...facts,
+        again: failed.length,
+        model: packed.manifest.id,
+        stage: deps.stage,
+        namespace: deps.metricsNamespace,
+        awsRequestId: context.awsRequestId,
+        nowMs: clock.now(),
+        durationMs: timer() - startedMs,
+      }),
+    );
+    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+  };
+}
+
+function startFacts(messages: number, isCold: boolean) {
+  return {
+    messages,
+    isCold,
+    measures: { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 },
+    errors: new Map<string, number>(),
+    ended: new Map<string, number>(),
+  } satisfies Partial<RunFacts>;
+}
+
+async function dispatch(records: readonly SQSRecord[], run: JobRun): Promise<Map<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  const understood: Received[] = [];
+  for (const record of records) {
+    const received = readRecord(record);
+    if ('message' in received) understood.push(received);
+    else verdicts.set(record.messageId, await park(record, received.error, run));
+  }
+  const repeats = duplicates(understood);
+  const works = understood.filter((work) => !repeats.has(work));
+  for (const [id, verdict] of await runJobMessages(works.filter(isJob), run)) verdicts.set(id, verdict);
+  for (const [id, verdict] of await runChunkMessages(works.filter(isChunk), run)) verdicts.set(id, verdict);
+  for (const [repeat, original] of repeats) {
+    verdicts.set(repeat.record.messageId, verdicts.get(original.record.messageId) ?? 'again');
+  }
+  return verdicts;
+}
+
+function readRecord(record: SQSRecord): Received | { readonly error: AppError } {
+  try {
+    const receives = Number(record.attributes.ApproximateReceiveCount);
+    return { message: parseWorkMessage(JSON.parse(record.body)), record, receives };
+  } catch (error) {
+    return { error: toAppError(error) };
+  }
+}
+
+/** The same message twice in one invocation is worked on once. */
+function duplicates(works: readonly Received[]): Map<Received, Received> {
+  const first = new Map<string, Received>();
+  const repeats = new Map<Received, Received>();
+  for (const work of works) {
+    const original = first.get(work.record.body);
+    if (original === undefined) first.set(work.record.body, work);
+    else repeats.set(work, original);
+  }
+  return repeats;
+}
+
+/** What nobody can understand must not come again and again. */
+async function park(record: SQSRecord, { code, message }: AppError, { deps, onError }: JobRun): Promise<Verdict> {
+  const queue = record.eventSourceARN.split(':').at(-1) ?? '';
+  const { jobs, chunks } = deps.queues;
+  const sourceQueue = chunks.url.endsWith(`/${queue}`) ? chunks.url : jobs.url;
+  try {
+    await deps.deadLetters.park(record, { code, message, sourceQueue });
+    return 'done';
+  } catch (error) {
+    onError(toAppError(error));
+    return 'again';
+  }
+}

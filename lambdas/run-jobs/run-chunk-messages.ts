@@ -1,0 +1,157 @@
+import type { Batch, ChunkOutcome } from '../../core/batches/batch.ts';
+import {
+  type BrokenLine,
+  errorLine,
+  isRequest,
+  type LineRequest,
+  outputLine,
+  readLines,
+} from '../../core/batches/batch-line.ts';
+import { AppError } from '../../core/errors.ts';
+import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
+import type { BatchStepMessage, ChunkMessage } from '../../core/jobs/job-message.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { comeAgain, giveBack } from './give-back.ts';
+import type { JobRun } from './run-job-messages.ts';
+import { type Answer, runRequests } from './run-requests.ts';
+import { isRetryable, type Received, toAppError, type Verdict } from './work.ts';
+
+/** A chunk of an invocation. */
+type Work = Received<ChunkMessage>;
+
+/** Media type of files with a JSON value in each line. */
+const JSONL = 'application/jsonl';
+
+/**
+ * Runs chunks of batches, one after the other: each fills micro-batches by itself.
+ *
+ * @returns What becomes of each message, by message id.
+ */
+export async function runChunkMessages(works: readonly Work[], run: JobRun): Promise<Map<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  for (const work of works) {
+    const verdict = run.watch.hasTime
+      ? await run.watch.measure(() => runOrRepeat(work, run))
+      : await giveBack(work, run.deps.queues.chunks);
+    verdicts.set(work.record.messageId, verdict);
+  }
+  return verdicts;
+}
+
+/**
+ * A chunk fails as a whole only for reasons that pass. What never does goes to the queue of lost messages with its last
+ * receive, whose function goes on with the batch.
+ */
+async function runOrRepeat(work: Work, run: JobRun): Promise<Verdict> {
+  try {
+    await runChunk(work, run);
+    return 'done';
+  } catch (cause) {
+    run.onError(toAppError(cause));
+    return comeAgain(work, run.deps.queues.chunks, run.deps.random);
+  }
+}
+
+async function runChunk({ message, receives }: Work, run: JobRun): Promise<void> {
+  const { chunks } = run.deps;
+  const { owner, batchId, index } = message;
+  const batch = await chunks.getBatch(owner, batchId);
+  // A batch that is gone has nobody who waits for it.
+  if (batch === undefined) return;
+  if (await chunks.hasChunk(batchId, index)) return mergeIfDue(batch, run);
+  const lines = await readChunk(message, run);
+  const written = await answerLines(lines, message, batch, { isLast: receives >= run.deps.maxReceiveCount, run });
+  const outcome = await writeParts(message, written, run);
+  await mergeIfDue(await chunks.finishChunk(owner, batchId, outcome), run);
+}
+
+async function readChunk(
+  { file, start, end, firstLine, endpoint, model }: ChunkMessage,
+  { deps }: JobRun,
+): Promise<(LineRequest | BrokenLine)[]> {
+  const bytes = await deps.payloads.get(file, { maxBytes: end - start, range: [start, end] });
+  return readLines(Buffer.from(bytes).toString(), firstLine, { endpoint, model });
+}
+
+/** Lines of the two files that a batch makes. */
+interface Written {
+  readonly output: readonly string[];
+  readonly errors: readonly string[];
+}
+
+async function answerLines(
+  lines: readonly (LineRequest | BrokenLine)[],
+  message: ChunkMessage,
+  batch: Batch,
+  { isLast, run }: { readonly isLast: boolean; readonly run: JobRun },
+): Promise<Written> {
+  const { batchId } = message;
+  const stopped = whyStopped(batch, run.deps.inference.clock.now());
+  if (stopped !== undefined) {
+    return { output: [], errors: lines.map((line) => errorLine(batchId, line, stopped)) };
+  }
+  const requests = lines.filter(isRequest);
+  const answers = await askModel(requests, message, run);
+  const lasting = answers.find((answer) => answer.kind === 'failed' && isRetryable(answer.error));
+  // Nothing is lost by doing it all again: what was computed lies in the results cache.
+  if (lasting?.kind === 'failed' && !isLast) throw lasting.error;
+  const answerOf = new Map(requests.map((line, at) => [line as LineRequest | BrokenLine, answers[at]]));
+  const output: string[] = [];
+  const errors: string[] = [];
+  for (const line of lines) {
+    const answer = answerOf.get(line);
+    if (answer?.kind === 'answered') output.push(outputLine(batchId, line, answer.body));
+    else errors.push(errorLine(batchId, line, reasonOf(line, answer)));
+  }
+  return { output, errors };
+}
+
+function askModel(requests: readonly LineRequest[], message: ChunkMessage, run: JobRun): Promise<Answer[]> {
+  const { operation, version } = parseEndpoint(message.endpoint);
+  const pinned = version === undefined ? {} : { version };
+  return runRequests(
+    requests.map(({ body }) => ({ operation, body, owner: message.owner, ...pinned })),
+    run.watch.deadlineMs,
+    run.deps.inference,
+    run.measures,
+  );
+}
+
+/** Why no line of a batch is run any more. */
+function whyStopped({ status, windowEndsAtMs }: Batch, nowMs: number): AppError | undefined {
+  if (status === 'cancelling' || status === 'cancelled') {
+    return new AppError('BATCH_CANCELED', 'the batch was canceled before this line ran');
+  }
+  if (nowMs < windowEndsAtMs) return undefined;
+  return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
+}
+
+function reasonOf(line: LineRequest | BrokenLine, answer: Answer | undefined): AppError {
+  if (!isRequest(line)) return line.error;
+  return answer?.kind === 'failed' ? answer.error : new AppError('INTERNAL', 'the line has no answer');
+}
+
+/** The parts are the same at every try, so it does no harm when two workers write them. */
+async function writeParts(message: ChunkMessage, { output, errors }: Written, { deps }: JobRun): Promise<ChunkOutcome> {
+  const { owner, batchId, index, start, end, firstLine } = message;
+  const put = (key: string, lines: readonly string[]) =>
+    lines.length === 0 ? undefined : deps.payloads.put(key, `${lines.join('\n')}\n`, JSONL);
+  await Promise.all([
+    put(payloadKeys.chunkOutput(owner, batchId, index), output),
+    put(payloadKeys.chunkErrors(owner, batchId, index), errors),
+  ]);
+  return {
+    ...{ index, start, end, firstLine },
+    state: 'done',
+    completed: output.length,
+    failed: errors.length,
+    hasOutput: output.length > 0,
+    hasErrors: errors.length > 0,
+  };
+}
+
+/** Whoever counts the last chunk asks for the outputs to be merged; asking twice is harmless. */
+async function mergeIfDue({ owner, id, splitDone, chunksDone, chunks }: Batch, { deps }: JobRun): Promise<void> {
+  if (!splitDone || chunksDone < chunks) return;
+  await deps.batchSteps.send({ v: 1, kind: 'merge', owner, batchId: id } satisfies BatchStepMessage);
+}
