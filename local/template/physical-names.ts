@@ -21,6 +21,9 @@ export interface NamedResource {
 
 const QUEUE_ORIGIN = `https://sqs.${LOCAL_ACCOUNT.region}.${LOCAL_ACCOUNT.urlSuffix}`;
 
+/** Name of the event bus that each account has. */
+export const DEFAULT_EVENT_BUS = 'default';
+
 type Namer = (resource: NamedResource) => PhysicalName;
 
 const NAMERS: Readonly<Record<string, Namer>> = {
@@ -52,6 +55,29 @@ const NAMERS: Readonly<Record<string, Namer>> = {
     const name = textOf(resource.properties['QueueName']) ?? composed(resource, 80);
     const url = queueUrl(name);
     return { ref: url, attributes: { Arn: localArn('sqs', name), QueueName: name, QueueUrl: url } };
+  },
+  'AWS::S3::Bucket': (resource) => {
+    const name = textOf(resource.properties['BucketName']) ?? composed(resource, 63).toLowerCase();
+    const { partition, region, urlSuffix } = LOCAL_ACCOUNT;
+    return {
+      ref: name,
+      attributes: {
+        Arn: `arn:${partition}:s3:::${name}`,
+        DomainName: `${name}.s3.${urlSuffix}`,
+        RegionalDomainName: `${name}.s3.${region}.${urlSuffix}`,
+      },
+    };
+  },
+  'AWS::Events::EventBus': (resource) => {
+    const name = textOf(resource.properties['Name']) ?? composed(resource, 256);
+    return { ref: name, attributes: { Arn: localArn('events', `event-bus/${name}`), Name: name } };
+  },
+  'AWS::Events::Rule': (resource) => {
+    const name = textOf(resource.properties['Name']) ?? composed(resource, 64);
+    const bus = eventBusName(textOf(resource.properties['EventBusName']));
+    const isDefault = bus === DEFAULT_EVENT_BUS;
+    const arn = localArn('events', isDefault ? `rule/${name}` : `rule/${bus}/${name}`);
+    return { ref: isDefault ? name : `${bus}|${name}`, attributes: { Arn: arn } };
   },
   'AWS::ApiGateway::RestApi': (resource) =>
     withId(resource, 'RestApiId', { RootResourceId: hashed(resource, 8, 'root') }),
@@ -104,6 +130,11 @@ export function attributeOf(resource: NamedResource, name: PhysicalName, attribu
 export function functionArn(nameOrArn: string): string {
   if (!nameOrArn.startsWith('arn:')) return localArn('lambda', `function:${nameOrArn.split(':')[0] ?? nameOrArn}`);
   return nameOrArn.split(':').slice(0, 7).join(':');
+}
+
+/** Name of an event bus from its name or ARN; the account's own where none is named. */
+export function eventBusName(nameOrArn = DEFAULT_EVENT_BUS): string {
+  return nameOrArn.split('/').at(-1) ?? nameOrArn;
 }
 
 /** Where AWS would have a queue; in local mode {@link localQueueUrls} says where it is. */

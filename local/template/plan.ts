@@ -1,4 +1,6 @@
 import { type ApiPlan, planApis } from './plan-apis.ts';
+import { type BucketPlan, planBuckets } from './plan-buckets.ts';
+import { type EventBusPlan, planEventBuses } from './plan-event-buses.ts';
 import { type EventSourcePlan, planEventSources } from './plan-event-sources.ts';
 import {
   type FunctionPlan,
@@ -21,6 +23,8 @@ export interface LocalPlan {
   readonly apis: readonly ApiPlan[];
   readonly tables: readonly TablePlan[];
   readonly queues: readonly QueuePlan[];
+  readonly buckets: readonly BucketPlan[];
+  readonly eventBuses: readonly EventBusPlan[];
   /** Which queues feed which functions. */
   readonly eventSources: readonly EventSourcePlan[];
   readonly roles: readonly RolePlan[];
@@ -42,8 +46,10 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
   const roles = planRoles(resources);
   const apis = planApis(resources);
   const eventSources = planEventSources(resources);
+  const buckets = planBuckets(resources);
+  const eventBuses = planEventBuses(resources);
   const ignored: NotRun[] = [];
-  const notRun: NotRun[] = [...functions.notRun, ...roles.notRun, ...apis.notRun, ...eventSources.notRun];
+  const notRun: NotRun[] = [functions, roles, apis, eventSources, buckets, eventBuses].flatMap((plan) => plan.notRun);
   for (const { logicalId, type } of resources) {
     const kind = resourceKind(type);
     if (kind.kind === 'ignored') ignored.push({ resource: logicalId, type, reason: kind.reason });
@@ -56,6 +62,8 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     apis: apis.apis,
     tables: planTables(resources),
     queues: planQueues(resources),
+    buckets: buckets.buckets,
+    eventBuses: eventBuses.eventBuses,
     eventSources: eventSources.eventSources,
     roles: roles.roles,
     outputs,

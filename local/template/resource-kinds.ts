@@ -19,6 +19,8 @@ const RUN = new Set([
   'AWS::ApplicationAutoScaling::ScalableTarget',
   'AWS::DynamoDB::GlobalTable',
   'AWS::DynamoDB::Table',
+  'AWS::Events::EventBus',
+  'AWS::Events::Rule',
   'AWS::IAM::ManagedPolicy',
   'AWS::IAM::Policy',
   'AWS::IAM::Role',
@@ -27,6 +29,7 @@ const RUN = new Set([
   'AWS::Lambda::Function',
   'AWS::Lambda::Permission',
   'AWS::Lambda::Version',
+  'AWS::S3::Bucket',
   'AWS::SQS::Queue',
 ]);
 
@@ -38,6 +41,8 @@ const IGNORED: Readonly<Record<string, string>> = {
   'AWS::CloudWatch::Alarm': 'no alarms here; look at the logs',
   'AWS::CloudWatch::CompositeAlarm': 'no alarms here; look at the logs',
   'AWS::CloudWatch::Dashboard': 'no dashboards here; look at the logs',
+  'AWS::Events::Archive': 'events are not kept here',
+  'AWS::Events::EventBusPolicy': 'callers are judged by their own policies here',
   'AWS::KMS::Alias': 'nothing is encrypted at rest here',
   'AWS::KMS::Key': 'nothing is encrypted at rest here',
   'AWS::Lambda::EventInvokeConfig': 'asynchronous invocations are not retried here',
@@ -45,6 +50,7 @@ const IGNORED: Readonly<Record<string, string>> = {
   'AWS::Logs::MetricFilter': 'no metrics here; look at the logs',
   'AWS::Logs::QueryDefinition': 'no saved queries here; look at the logs',
   'AWS::Logs::ResourcePolicy': 'logs are files under the logs folder',
+  'AWS::S3::BucketPolicy': 'callers are judged by their own policies here',
   'AWS::SQS::QueuePolicy': 'callers are judged by their own policies here',
   'AWS::WAFv2::WebACL': 'requests are not filtered here',
   'AWS::WAFv2::WebACLAssociation': 'requests are not filtered here',

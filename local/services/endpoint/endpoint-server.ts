@@ -2,14 +2,34 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../../core/ports.ts';
 import type { LocalFaults } from '../../faults.ts';
-import type { Principal } from '../../iam/principals.ts';
+import type { IamRequest } from '../../iam/policy.ts';
+import { DEVELOPER_CREDENTIALS, type Principal } from '../../iam/principals.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
-import { type AwsAnswer, type AwsRequest, type AwsService, deniedMessage } from './aws-service.ts';
+import {
+  type AnyAwsService,
+  type AwsAnswer,
+  type AwsCaller,
+  type AwsRequest,
+  type AwsRequestHead,
+  type AwsService,
+  type AwsStreamAnswer,
+  type AwsStreamService,
+  deniedMessage,
+} from './aws-service.ts';
+import { isPresigned, refusePresigned } from './presigned-url.ts';
 
 /** DynamoDB's limit of a request is 16 MiB, Lambda's is below it. */
 const MAX_BODY_BYTES = 16_777_216;
+
+/** Access key and service in the scope of a signature. */
+const CREDENTIAL = /^([^/]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request$/;
+
+/** Statuses whose answers have no body, nor a length. */
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 
 /** Keys that conditions of policies may ask for, as they would be on AWS. */
 const CONTEXT = {
@@ -21,11 +41,12 @@ const CONTEXT = {
 
 /**
  * The one endpoint that stands for all of AWS: finds the service and the caller in the signature, judges the call by
- * the caller's policies, and hands it on. Signatures themselves are not verified: nobody but this machine can call.
+ * the caller's policies, and hands it on. Of signatures only those in URLs are verified, for such a URL may be in anyone's
+ * hands; those in headers are not: nobody but this machine can call.
  */
 export class EndpointServer {
   readonly #server: Server;
-  readonly #services = new Map<string, AwsService>();
+  readonly #services = new Map<string, AwsService | AwsStreamService>();
   readonly #clock: Clock;
   #principals: ReadonlyMap<string, Principal> = new Map();
   #faults: LocalFaults = {};
@@ -58,7 +79,11 @@ export class EndpointServer {
   }
 
   /** Connects the services and those who may call them; calls of functions suffer the faults. */
-  connect(services: readonly AwsService[], principals: ReadonlyMap<string, Principal>, faults: LocalFaults = {}): void {
+  connect(
+    services: readonly (AwsService | AwsStreamService)[],
+    principals: ReadonlyMap<string, Principal>,
+    faults: LocalFaults = {},
+  ): void {
     this.#faults = faults;
     for (const service of services) this.#services.set(service.signingName, service);
     this.#principals = principals;
@@ -73,25 +98,28 @@ export class EndpointServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request);
     const closing = new AbortController();
     response.once('close', () => closing.abort());
-    const answer =
-      body === undefined ? plain(413, 'RequestEntityTooLarge') : await this.#dispatch(request, body, closing.signal);
+    const answer = await this.#dispatch(request, closing.signal);
+    const { body } = answer;
     // A caller that hung up, and one that is never to be answered.
-    if (closing.signal.aborted) return;
+    if (closing.signal.aborted) {
+      if (body instanceof Readable) body.destroy();
+      return;
+    }
     response.writeHead(answer.status, {
       date: new Date(this.#clock.now()).toUTCString(),
       'x-amzn-requestid': randomUUID(),
-      'content-length': Buffer.byteLength(answer.body),
+      ...(body instanceof Readable || BODILESS.has(answer.status) ? {} : { 'content-length': Buffer.byteLength(body) }),
       ...answer.headers,
     });
-    response.end(answer.body);
+    if (body instanceof Readable) await pipeline(body, response);
+    else response.end(body);
   }
 
-  async #dispatch(request: IncomingMessage, body: Buffer, closed: AbortSignal): Promise<AwsAnswer> {
-    const [, accessKeyId = '', signingName = ''] =
-      /Credential=([^/,\s]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request/.exec(request.headers.authorization ?? '') ?? [];
+  async #dispatch(request: IncomingMessage, closed: AbortSignal): Promise<AwsStreamAnswer> {
+    const head = headOf(request);
+    const [, accessKeyId = '', signingName = ''] = CREDENTIAL.exec(credentialOf(head)) ?? [];
     const service = this.#services.get(signingName);
     if (signingName === '') return plain(403, 'MissingAuthenticationToken: the request is not signed');
     if (service === undefined) return plain(501, `local mode runs no service ${signingName}`);
@@ -103,46 +131,101 @@ export class EndpointServer {
         'The security token included in the request is invalid.',
       );
     }
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const call: AwsRequest = {
-      method: request.method ?? 'GET',
-      path: url.pathname,
-      query: url.searchParams,
-      headers: request.headers,
-      body,
-      closed,
+    const caller: AwsCaller = {
+      principal,
+      judge: (asked) => principal.judge({ ...asked, context: { ...CONTEXT, ...asked.context } }),
     };
-    return this.#judge(service, call, principal) ?? (await this.#answer(service, call, principal, closed));
+    if (isPresigned(head.query)) {
+      const refusal = refusePresigned(head, DEVELOPER_CREDENTIALS, this.#clock.now());
+      if (refusal !== undefined) return service.error(refusal.status, refusal.type, refusal.message);
+    }
+    return 'answerStream' in service
+      ? this.#answerStream(service, head, request, caller, closed)
+      : this.#answerWhole(service, head, request, caller, closed);
   }
 
-  async #answer(service: AwsService, call: AwsRequest, principal: Principal, closed: AbortSignal): Promise<AwsAnswer> {
-    const { functionName } = principal;
-    const [permission] = service.permissions(call) ?? [];
+  async #answerStream(
+    service: AwsStreamService,
+    head: AwsRequestHead,
+    body: Readable,
+    caller: AwsCaller,
+    closed: AbortSignal,
+  ): Promise<AwsStreamAnswer> {
+    const permissions = service.permissions(head);
+    const refusal = refuse(service, permissions, caller);
+    if (refusal !== undefined) return refusal;
+    return this.#withFault(service, permissions, caller, closed, () => service.answerStream(head, body, caller));
+  }
+
+  async #answerWhole(
+    service: AwsService,
+    head: AwsRequestHead,
+    stream: Readable,
+    caller: AwsCaller,
+    closed: AbortSignal,
+  ): Promise<AwsStreamAnswer> {
+    const body = await readBody(stream);
+    if (body === undefined) return plain(413, 'RequestEntityTooLarge');
+    const call: AwsRequest = { ...head, body, closed };
+    const permissions = service.permissions(call);
+    const refusal = refuse(service, permissions, caller);
+    if (refusal !== undefined) return refusal;
+    return this.#withFault(service, permissions, caller, closed, () => service.answer(call, caller.principal));
+  }
+
+  async #withFault(
+    service: AnyAwsService,
+    [permission]: readonly IamRequest[] = [],
+    { principal: { functionName } }: AwsCaller,
+    closed: AbortSignal,
+    answer: () => Promise<AwsStreamAnswer>,
+  ): Promise<AwsStreamAnswer> {
     const fault =
       functionName === undefined || permission === undefined
         ? undefined
         : this.#faults.onCall?.({ action: permission.action, functionName });
     if (fault === 'hang' && !closed.aborted) await once(closed, 'abort');
     if (fault === 'fail') return service.error(500, 'InternalError', 'a fault that was asked for');
-    const answer = await service.answer(call, principal);
-    return fault === 'fail-after' ? service.error(500, 'InternalError', 'a fault that was asked for') : answer;
-  }
-
-  #judge(service: AwsService, call: AwsRequest, principal: Principal): AwsAnswer | undefined {
-    const permissions = service.permissions(call);
-    if (permissions === undefined)
-      return service.error(400, 'UnknownOperationException', 'local mode does not know this operation');
-    for (const permission of permissions) {
-      const verdict = principal.judge({ ...permission, context: { ...CONTEXT, ...permission.context } });
-      if (verdict !== 'allowed') {
-        return service.error(403, 'AccessDeniedException', deniedMessage(principal, permission, verdict));
-      }
-    }
-    return undefined;
+    const answered = await answer();
+    if (fault !== 'fail-after') return answered;
+    if (answered.body instanceof Readable) answered.body.destroy();
+    return service.error(500, 'InternalError', 'a fault that was asked for');
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+function headOf(request: IncomingMessage): AwsRequestHead {
+  // Not parsed as a URL, which would take `.` and `..` out of the keys of objects.
+  const [path = '/', ...query] = (request.url ?? '/').split('?');
+  return {
+    method: request.method ?? 'GET',
+    path,
+    query: new URLSearchParams(query.join('?')),
+    headers: request.headers,
+  };
+}
+
+function credentialOf({ headers, query }: AwsRequestHead): string {
+  if (isPresigned(query)) return query.get('X-Amz-Credential') ?? '';
+  return /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+function refuse(
+  service: AnyAwsService,
+  permissions: readonly IamRequest[] | undefined,
+  { principal, judge }: AwsCaller,
+): AwsAnswer | undefined {
+  if (permissions === undefined)
+    return service.error(400, 'UnknownOperationException', 'local mode does not know this operation');
+  for (const permission of permissions) {
+    const verdict = judge(permission);
+    if (verdict !== 'allowed') {
+      return service.error(403, 'AccessDeniedException', deniedMessage(principal, permission, verdict));
+    }
+  }
+  return undefined;
+}
+
+async function readBody(request: Readable): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../../core/ports.ts';
+import { LOCAL_ACCOUNT } from '../../template/account.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../template/json.ts';
+import type { EventBusPlan, EventTargetPlan } from '../../template/plan-event-buses.ts';
+import { compilePattern, type EventMatcher } from './event-pattern.ts';
+
+/** Delivers to the targets of rules. */
+export interface EventTargets {
+  /** Puts a message into a queue. */
+  sendMessage(queueArn: string, body: string): Promise<void>;
+  /** Invokes a function as an event of a rule. */
+  invoke(functionArn: string, payload: string, ruleArn: string): Promise<void>;
+  /** Writes a line into a log group. */
+  log(logGroupArn: string, line: string): Promise<void>;
+}
+
+/** What {@link EventRouter} works with. */
+export interface EventRouterOptions {
+  readonly buses: readonly EventBusPlan[];
+  readonly targets: EventTargets;
+  readonly clock: Clock;
+  /** Hears of an event that a target did not take; EventBridge tries again for a day, local mode does not. */
+  readonly onLost: (event: JsonObject, targetArn: string, error: unknown) => void;
+}
+
+/** One event as a caller puts it on a bus. */
+export interface PutEvent {
+  readonly bus: string;
+  readonly source: string;
+  readonly detailType: string;
+  readonly detail: JsonObject;
+  readonly resources: readonly string[];
+  /** Milliseconds since the Unix epoch; absent for now. */
+  readonly timeMs: number | undefined;
+}
+
+interface CompiledRule {
+  readonly arn: string;
+  readonly matches: EventMatcher;
+  readonly targets: readonly EventTargetPlan[];
+}
+
+/** Event buses: gives each event to the targets of every rule that it fits. */
+export class EventRouter {
+  readonly #options: EventRouterOptions;
+  readonly #rules: ReadonlyMap<string, readonly CompiledRule[]>;
+  readonly #underway = new Set<Promise<void>>();
+
+  /** @throws AppError `TEMPLATE_INVALID` when a rule has a pattern that is not known here. */
+  constructor(options: EventRouterOptions) {
+    this.#options = options;
+    this.#rules = new Map(
+      options.buses.map(({ name, rules }) => [
+        name,
+        rules.map(({ arn, pattern, targets }) => ({ arn, matches: compilePattern(pattern), targets })),
+      ]),
+    );
+  }
+
+  /** Whether there is a bus with this name. */
+  has(bus: string): boolean {
+    return this.#rules.has(bus);
+  }
+
+  /**
+   * Takes an event; its targets get it after the caller has its answer.
+   *
+   * @returns Id of the event.
+   */
+  put({ bus, source, detailType, detail, resources, timeMs }: PutEvent): string {
+    const id = randomUUID();
+    const event: JsonObject = {
+      version: '0',
+      id,
+      'detail-type': detailType,
+      source,
+      account: LOCAL_ACCOUNT.accountId,
+      time: new Date(timeMs ?? this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+      region: LOCAL_ACCOUNT.region,
+      resources,
+      detail,
+    };
+    for (const rule of this.#rules.get(bus) ?? []) {
+      if (rule.matches(event)) for (const target of rule.targets) this.#send(event, rule.arn, target);
+    }
+    return id;
+  }
+
+  /** Whether events are on their way to targets. */
+  get isBusy(): boolean {
+    return this.#underway.size > 0;
+  }
+
+  /** Waits until every event that was put is with its targets. */
+  async drain(): Promise<void> {
+    while (this.#underway.size > 0) await Promise.all(this.#underway);
+  }
+
+  #send(event: JsonObject, ruleArn: string, target: EventTargetPlan): void {
+    const delivery = this.#deliver(event, ruleArn, target)
+      .catch((error: unknown) => this.#options.onLost(event, target.arn, error))
+      .finally(() => this.#underway.delete(delivery));
+    this.#underway.add(delivery);
+  }
+
+  async #deliver(event: JsonObject, ruleArn: string, { arn, input, inputPath }: EventTargetPlan): Promise<void> {
+    const { targets } = this.#options;
+    const body = input ?? JSON.stringify(inputPath === undefined ? event : (placeIn(event, inputPath) ?? null));
+    const service = arn.split(':')[2];
+    if (service === 'sqs') await targets.sendMessage(arn, body);
+    else if (service === 'lambda') await targets.invoke(arn, body, ruleArn);
+    else await targets.log(arn, body);
+  }
+}
+
+function placeIn(event: JsonObject, path: string): Json | undefined {
+  const names = path.split('.').slice(1);
+  return names.reduce<Json | undefined>(
+    (value, name) => (value !== undefined && isJsonObject(value) ? value[name] : undefined),
+    event,
+  );
+}

@@ -1,0 +1,108 @@
+import * as v from 'valibot';
+import { localArn } from './account.ts';
+import type { Json } from './json.ts';
+import { DEFAULT_EVENT_BUS, eventBusName } from './physical-names.ts';
+import type { NotRun } from './plan-functions.ts';
+import { ofType, readProperties } from './properties.ts';
+import type { Resource } from './resolve-stacks.ts';
+
+/** Where a rule sends events. */
+export interface EventTargetPlan {
+  readonly arn: string;
+  /** What is sent in place of the event. */
+  readonly input: string | undefined;
+  /** Place in the event of what is sent: `$.detail`. */
+  readonly inputPath: string | undefined;
+}
+
+/** A rule of an event bus. */
+export interface EventRulePlan {
+  readonly arn: string;
+  readonly logicalId: string;
+  /** Pattern as the template has it, intrinsic functions resolved. */
+  readonly pattern: Json;
+  readonly targets: readonly EventTargetPlan[];
+}
+
+/** An event bus with its rules. */
+export interface EventBusPlan {
+  readonly name: string;
+  readonly arn: string;
+  readonly rules: readonly EventRulePlan[];
+}
+
+/** Services that a rule can send to here. */
+const TARGETS = ['lambda', 'logs', 'sqs'];
+
+const targetSchema = v.object({
+  Arn: v.string(),
+  Input: v.optional(v.string()),
+  InputPath: v.optional(v.pipe(v.string(), v.regex(/^\$(?:\.[\w-]+)*$/, 'must be a path such as $.detail'))),
+  InputTransformer: v.optional(v.unknown()),
+});
+
+const ruleSchema = v.object({
+  EventBusName: v.optional(v.string()),
+  EventPattern: v.optional(v.custom<Json>((value) => typeof value === 'object' && value !== null)),
+  ScheduleExpression: v.optional(v.string()),
+  State: v.optional(v.string(), 'ENABLED'),
+  Targets: v.optional(v.array(targetSchema), []),
+});
+
+type RuleProperties = v.InferOutput<typeof ruleSchema>;
+
+/**
+ * Describes the event buses of an app: the account's own and those of the template.
+ *
+ * @returns The buses with their rules, and what of the rules does not run here.
+ * @throws AppError `TEMPLATE_INVALID` when a rule is malformed.
+ */
+export function planEventBuses(resources: readonly Resource[]): {
+  readonly eventBuses: EventBusPlan[];
+  readonly notRun: NotRun[];
+} {
+  const rules = ofType(resources, 'AWS::Events::Rule').map((resource) => ({
+    resource,
+    properties: readProperties(resource, ruleSchema),
+  }));
+  const notRun = rules.flatMap(({ resource, properties }) =>
+    leftOut(properties).map((reason) => ({ resource: resource.logicalId, type: resource.type, reason })),
+  );
+  const names = [DEFAULT_EVENT_BUS, ...ofType(resources, 'AWS::Events::EventBus').map(({ ref }) => ref)];
+  const eventBuses = names.map((name) => ({
+    name,
+    arn: localArn('events', `event-bus/${name}`),
+    rules: rules.flatMap(({ resource, properties }) =>
+      eventBusName(properties.EventBusName) === name ? planRule(resource, properties) : [],
+    ),
+  }));
+  return { eventBuses, notRun };
+}
+
+function planRule({ logicalId, attributes }: Resource, properties: RuleProperties): EventRulePlan[] {
+  const { EventPattern: pattern, State: state, Targets: targets } = properties;
+  if (pattern === undefined || state === 'DISABLED') return [];
+  const run = targets.filter((target) => isRun(target));
+  return [
+    {
+      arn: attributes['Arn'] ?? '',
+      logicalId,
+      pattern,
+      targets: run.map(({ Arn: arn, Input: input, InputPath: inputPath }) => ({ arn, input, inputPath })),
+    },
+  ];
+}
+
+function leftOut({ ScheduleExpression: schedule, Targets: targets }: RuleProperties): string[] {
+  const others = targets.filter((target) => !isRun(target));
+  return [
+    ...(schedule === undefined ? [] : ['its schedule is not followed here']),
+    ...others.map(({ Arn: arn, InputTransformer: transformer }) =>
+      transformer === undefined ? `its target ${arn} gets no events here` : 'its events are not transformed here',
+    ),
+  ];
+}
+
+function isRun({ Arn: arn, InputTransformer: transformer }: v.InferOutput<typeof targetSchema>): boolean {
+  return transformer === undefined && TARGETS.includes(arn.split(':')[2] ?? '');
+}
