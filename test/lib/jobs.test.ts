@@ -1,0 +1,259 @@
+import { describe, expect, it } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { InferenceApi, Jobs, ResultsTable } from '../../lib/index.ts';
+import { packedEmbedding, packedTensor } from './packed-models.ts';
+import { otherStack, resourcesOf } from './synthesized-api.ts';
+import { functionOf, mappingsOf, permissionsOf, queueId, queueOf, synthesizeJobs } from './synthesized-jobs.ts';
+
+const DAY = 86_400;
+
+const SLOW = { batchSize: 20, windowSeconds: 3, maxConcurrency: 4, timeoutSeconds: 120, maxReceiveCount: 2 };
+
+const models = [packedEmbedding('one'), packedTensor('slow', { jobs: SLOW })];
+const template = synthesizeJobs({ models, replyQueues: ['results'], inputBuckets: ['inputs'] });
+
+describe('queues', () => {
+  it('are encrypted, keep what waits for as long as can be, and take no plain HTTP', () => {
+    const queues = resourcesOf(template, 'AWS::SQS::Queue');
+    expect(queues).toHaveLength(5 + models.length * 2 + 1);
+    for (const { Properties } of queues) {
+      expect(Properties).toMatchObject({ SqsManagedSseEnabled: true, MessageRetentionPeriod: 14 * DAY });
+      expect(Properties.QueueName).toBeUndefined();
+    }
+    const policies = resourcesOf(template, 'AWS::SQS::QueuePolicy');
+    expect(policies).toHaveLength(queues.length);
+    for (const { Properties } of policies) {
+      expect(Properties.PolicyDocument.Statement).toEqual([
+        expect.objectContaining({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      ]);
+    }
+  });
+
+  it('hide a message for at least six timeouts of each function that takes it, and for the window', () => {
+    const functions = new Map(resourcesOf(template, 'AWS::Lambda::Function').map((one) => [one.logicalId, one]));
+    const queues = new Map(resourcesOf(template, 'AWS::SQS::Queue').map((one) => [one.logicalId, one]));
+    const mappings = resourcesOf(template, 'AWS::Lambda::EventSourceMapping');
+    expect(mappings).toHaveLength(4 + models.length * 2);
+    for (const { Properties } of mappings) {
+      const timeout = functions.get(Properties.FunctionName.Ref)?.Properties.Timeout;
+      const visibility = queues.get(Properties.EventSourceArn['Fn::GetAtt'][0])?.Properties.VisibilityTimeout;
+      const window = Properties.MaximumBatchingWindowInSeconds ?? 0;
+      expect(visibility).toBeGreaterThanOrEqual(6 * timeout + window);
+      expect(visibility).toBeLessThanOrEqual(43_200);
+    }
+    expect(queueOf(template, 'jobs-slow').VisibilityTimeout).toBe(6 * 120 + 3);
+  });
+
+  it.each([
+    ['jobs-one', 'lost-jobs', 5],
+    ['chunks-one', 'lost-jobs', 5],
+    ['jobs-slow', 'lost-jobs', 2],
+    ['chunks-slow', 'lost-jobs', 2],
+    ['jobs', 'dead-letters', 5],
+    ['lost-jobs', 'dead-letters', 5],
+    ['batches', 'dead-letters', 5],
+    ['webhooks', 'dead-letters', 5],
+  ])('move what %s cannot get rid of to %s after %i times', (from, to, maxReceiveCount) => {
+    expect(queueOf(template, from).RedrivePolicy).toEqual({
+      deadLetterTargetArn: { 'Fn::GetAtt': [queueId(template, to), 'Arn'] },
+      maxReceiveCount,
+    });
+  });
+
+  it.each(['dead-letters', 'reply-results'])('leave %s to those who read it', (name) => {
+    expect(queueOf(template, name).RedrivePolicy).toBeUndefined();
+  });
+
+  it('keep dead letters for as long as told', () => {
+    const short = synthesizeJobs({ models, deadLetterRetentionDays: 3 });
+    expect(queueOf(short, 'dead-letters').MessageRetentionPeriod).toBe(3 * DAY);
+    expect(queueOf(short, 'jobs').MessageRetentionPeriod).toBe(14 * DAY);
+  });
+});
+
+describe('event source mappings', () => {
+  it('tell which messages of a batch are to come again, and run a bounded number at once', () => {
+    for (const { Properties } of resourcesOf(template, 'AWS::Lambda::EventSourceMapping')) {
+      expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
+      expect(Properties.ScalingConfig.MaximumConcurrency).toBeGreaterThanOrEqual(2);
+    }
+  });
+
+  it('take batch size, window and concurrency of a model’s jobs from its manifest, and one chunk at once', () => {
+    expect(mappingsOf(template, 'run-jobs-slow')).toEqual([
+      expect.objectContaining({
+        EventSourceArn: { 'Fn::GetAtt': [queueId(template, 'jobs-slow'), 'Arn'] },
+        BatchSize: 20,
+        MaximumBatchingWindowInSeconds: 3,
+        ScalingConfig: { MaximumConcurrency: 4 },
+      }),
+      expect.objectContaining({
+        EventSourceArn: { 'Fn::GetAtt': [queueId(template, 'chunks-slow'), 'Arn'] },
+        BatchSize: 1,
+        ScalingConfig: { MaximumConcurrency: 4 },
+      }),
+    ]);
+  });
+
+  it.each([
+    ['accept-jobs', 'jobs', 10],
+    ['bury-jobs', 'lost-jobs', 10],
+    ['process-batches', 'batches', 1],
+    ['deliver-webhooks', 'webhooks', 10],
+  ])('invoke %s with messages of %s, %i at once', (name, queue, batchSize) => {
+    expect(mappingsOf(template, name)).toEqual([
+      expect.objectContaining({
+        EventSourceArn: { 'Fn::GetAtt': [queueId(template, queue), 'Arn'] },
+        BatchSize: batchSize,
+      }),
+    ]);
+  });
+});
+
+describe('functions', () => {
+  it.each([
+    ['accept-jobs', { MemorySize: 512, Timeout: 60, Architectures: ['arm64'] }],
+    ['process-batches', { MemorySize: 1024, Timeout: 300, Architectures: ['arm64'] }],
+    ['run-jobs-one', { MemorySize: 1769, Timeout: 60, Architectures: ['x86_64'] }],
+    ['run-jobs-slow', { MemorySize: 1769, Timeout: 120, Architectures: ['x86_64'] }],
+  ])('%s has %j', (name, expected) => {
+    expect(functionOf(template, name)).toMatchObject({ ...expected, Runtime: 'nodejs24.x', Handler: 'index.handler' });
+  });
+
+  it('know the queues of their own model only, and how often it lets a message come', () => {
+    const variables = functionOf(template, 'run-jobs-slow').Environment.Variables;
+    const text = JSON.stringify(variables.TENSORGATE_MODEL_QUEUES);
+    expect(text).toContain(queueId(template, 'chunks-slow'));
+    expect(text).not.toContain(queueId(template, 'jobs-one'));
+    expect(variables).toMatchObject({
+      TENSORGATE_MAX_RECEIVE_COUNT: '2',
+      TENSORGATE_INPUT_BUCKETS: '["inputs"]',
+      ORT_DISABLE_TELEMETRY: '1',
+    });
+  });
+
+  it('that serve all models know them all, the one for requests without a name first', () => {
+    const both = [packedEmbedding('a'), packedTensor('b'), packedEmbedding('c')];
+    const { Variables } = functionOf(
+      synthesizeJobs({ models: both, defaultEmbeddingModel: 'c' }),
+      'accept-jobs',
+    ).Environment;
+    expect(Variables.TENSORGATE_EMBEDDING_MODELS).toBe('["c","a"]');
+    expect(JSON.stringify(Variables.TENSORGATE_MODEL_QUEUES)).toMatch(/jobsa.*jobsb.*jobsc/);
+  });
+
+  it('keep files for longer than jobs', () => {
+    const kept = synthesizeJobs({ models, retentionDays: 3, fileRetentionDays: 40 });
+    const daysOf = (name: string) => functionOf(kept, name).Environment.Variables.TENSORGATE_JOB_RETENTION_DAYS;
+    expect(daysOf('accept-jobs')).toBe('3');
+    expect(daysOf('process-batches')).toBe('40');
+  });
+
+  it('log to groups of their own for as long as told', () => {
+    const traced = synthesizeJobs({ models, logRetentionDays: 5, tracing: true });
+    traced.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 5 });
+    traced.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
+  });
+});
+
+describe('events', () => {
+  it('of jobs are on a bus of the stage, and all of them in a log', () => {
+    const beta = synthesizeJobs({ models, stageName: 'beta' });
+    beta.hasResourceProperties('AWS::Events::EventBus', { Name: 'tensorgate-beta' });
+    beta.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: '/aws/events/tensorgate-beta' });
+    const [rule, ...others] = resourcesOf(beta, 'AWS::Events::Rule');
+    expect(others).toEqual([]);
+    expect(rule?.Properties).toMatchObject({ EventPattern: { source: ['tensorgate.jobs'] }, State: 'ENABLED' });
+    expect(JSON.stringify(rule?.Properties.Targets[0].Arn)).toMatch(/:logs:.*:log-group:.*JobsEventsLog/);
+    beta.resourceCountIs('AWS::Logs::ResourcePolicy', 1);
+  });
+});
+
+describe('alarms', () => {
+  it('are not there unless they are wanted, for they cost money', () => {
+    template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
+  });
+
+  it('watch dead letters, and the age of what waits', () => {
+    const alarms = resourcesOf(synthesizeJobs({ models, alarms: true }), 'AWS::CloudWatch::Alarm');
+    expect(alarms.map(({ Properties: { MetricName, Threshold } }) => [MetricName, Threshold])).toEqual([
+      ['ApproximateNumberOfMessagesVisible', 0],
+      ['ApproximateAgeOfOldestMessage', 900],
+      ['ApproximateAgeOfOldestMessage', 900],
+      ['ApproximateAgeOfOldestMessage', 43_200],
+      ['ApproximateAgeOfOldestMessage', 900],
+      ['ApproximateAgeOfOldestMessage', 43_200],
+    ]);
+    for (const { Properties } of alarms) {
+      expect(Properties).toMatchObject({
+        ComparisonOperator: 'GreaterThanThreshold',
+        TreatMissingData: 'notBreaching',
+      });
+    }
+  });
+});
+
+describe('Jobs', () => {
+  const setUp = () => {
+    const stack = otherStack();
+    const jobs = new Jobs(stack, 'Jobs', { models, replyQueues: ['results'] });
+    const program = new Role(stack, 'Program', { assumedBy: new ServicePrincipal('ec2.amazonaws.com') });
+    return { stack, jobs, program };
+  };
+
+  it('lets a producer send to the queue of jobs, and nothing else', () => {
+    const { stack, jobs, program } = setUp();
+    jobs.grantProduce(program);
+    expect(permissionsOf(Template.fromStack(stack), 'Program')).toEqual({
+      'sqs:SendMessage': ['JobsQueuesjobs'],
+      'sqs:GetQueueUrl': ['JobsQueuesjobs'],
+      'sqs:GetQueueAttributes': ['JobsQueuesjobs'],
+    });
+  });
+
+  it('lets a program read one reply queue', () => {
+    const { stack, jobs, program } = setUp();
+    jobs.grantConsumeReplies(program, 'results');
+    const permissions = permissionsOf(Template.fromStack(stack), 'Program');
+    expect(Object.keys(permissions)).toEqual(expect.arrayContaining(['sqs:ReceiveMessage', 'sqs:DeleteMessage']));
+    expect(new Set(Object.values(permissions).flat())).toEqual(new Set(['JobsQueuesreplyresults']));
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'a reply queue that is not there is to be read',
+      () => {
+        const { jobs, program } = setUp();
+        return jobs.grantConsumeReplies(program, 'others');
+      },
+      'replyQueues must hold others for it to be read, known: results',
+    ],
+    ['there is no model', () => new Jobs(otherStack(), 'Jobs', { models: [] }), 'models must hold at least one model'],
+    ['a setting is wrong', () => new Jobs(otherStack(), 'Jobs', { models, retentionDays: 0 }), 'jobs.retentionDays: '],
+    ['the stage has no proper name', () => new Jobs(otherStack(), 'Jobs', { models, stageName: 'A' }), 'got "A"'],
+    [
+      'the API has a model that jobs do not know',
+      () => {
+        const { stack, jobs } = setUp();
+        return new InferenceApi(stack, 'Api', { models: [packedEmbedding('new')], jobs });
+      },
+      'jobs must know every model of the API, new is not among one, slow',
+    ],
+  ])('fails with CONFIG_INVALID when %s', (_, build, message) => {
+    expect(build).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('uses a table of results in the workers whose manifest asks for it', () => {
+    const stack = otherStack();
+    const memory = packedEmbedding('light', { cache: { store: 'memory' } });
+    const resultsTable = new ResultsTable(stack, 'Results');
+    new Jobs(stack, 'Jobs', { models: [...models, memory], resultsTable });
+    const synthesized = Template.fromStack(stack);
+    const tableOf = (name: string) => functionOf(synthesized, name).Environment.Variables.TENSORGATE_RESULTS_TABLE;
+    expect(tableOf('run-jobs-one')).toEqual({ Ref: expect.stringMatching(/^ResultsTable/) });
+    expect(tableOf('run-jobs-light')).toBeUndefined();
+  });
+});
