@@ -1,18 +1,18 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../core/errors.ts';
 import type { JobsSettings } from '../../core/jobs/settings.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
-import { asking, CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
 import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
 import { openDynamoDbChunkStore } from '../shared/jobs/dynamodb-chunk-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
+import { openSqsWorkQueue } from '../shared/jobs/sqs-work-queue.ts';
 import { openNotifier } from '../shared/webhooks/notifier.ts';
 import type { RunJobsHandlerDeps } from './handler.ts';
-import type { WorkQueue } from './work.ts';
 
 /** Time that the table of results may take: a batch waits longer than a caller would. */
 const READ_BUDGET_MS = 200;
@@ -51,7 +51,11 @@ export interface OpenDepsOptions {
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
   const { settings, modelFolder, resultsTable, memoryMiB } = options;
-  const { deps: inference, table: results } = await openInference({
+  const {
+    deps: inference,
+    table: results,
+    failures,
+  } = await openInference({
     ...{ modelFolder, resultsTable, memoryMiB },
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
@@ -72,7 +76,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     jobs: openDynamoDbJobStore(tableOptions),
     chunks: openDynamoDbChunkStore(tableOptions),
     payloads,
-    queues: { jobs: openWorkQueue(sqs, queues.jobs), chunks: openWorkQueue(sqs, queues.chunks) },
+    queues: { jobs: openSqsWorkQueue(sqs, queues.jobs), chunks: openSqsWorkQueue(sqs, queues.chunks) },
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
     notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: openEventBridge }),
@@ -81,6 +85,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     stage: settings.stage,
     metricsNamespace: settings.metricsNamespace,
     write: (line) => process.stdout.write(`${line}\n`),
+    takeCacheFailures: () => failures.splice(0),
   };
 }
 
@@ -88,20 +93,4 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
 async function openEventBridge() {
   const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
   return new EventBridgeClient(CLIENT_SETTINGS);
-}
-
-/** Opens one of the queues that feed the function. */
-export function openWorkQueue(client: SQSClient, url: string): WorkQueue {
-  return {
-    ...openSqsMessageQueue({ client, url }),
-    url,
-    setVisibility: async (receiptHandle, seconds) => {
-      const command = new ChangeMessageVisibilityCommand({
-        QueueUrl: url,
-        ReceiptHandle: receiptHandle,
-        VisibilityTimeout: seconds,
-      });
-      await asking('the queue', () => client.send(command));
-    },
-  };
 }

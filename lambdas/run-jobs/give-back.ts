@@ -1,5 +1,6 @@
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
-import type { Received, Verdict, WorkQueue } from './work.ts';
+import type { WorkQueue } from '../shared/jobs/sqs-work-queue.ts';
+import type { Received, Verdict } from './work.ts';
 
 /** Seconds until the second try, doubled for each further one. */
 const FIRST_BACKOFF_SECONDS = 4;

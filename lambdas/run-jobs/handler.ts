@@ -1,6 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { AppError } from '../../core/errors.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
+import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';
 import { type JobRun, runJobMessages } from './run-job-messages.ts';
@@ -13,6 +14,8 @@ export interface RunJobsHandlerDeps extends RunJobsDeps {
   readonly metricsNamespace: string;
   /** Writes one line to the log. */
   readonly write: (line: string) => void;
+  /** Takes the failures of the results cache since it was last asked. */
+  readonly takeCacheFailures: () => readonly CacheFailure[];
 }
 
 /** The handler of one model's queues. */
@@ -40,6 +43,7 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
       runLine({
         ...facts,
         again: failed.length,
+        cacheFailures: deps.takeCacheFailures().length,
         model: packed.manifest.id,
         stage: deps.stage,
         namespace: deps.metricsNamespace,

@@ -14,6 +14,8 @@ export interface RunFacts {
   /** Messages that come again. */
   readonly again: number;
   readonly measures: RunMeasures;
+  /** Calls of the results table that failed or took too long. */
+  readonly cacheFailures: number;
   /** Errors by code. */
   readonly errors: ReadonlyMap<string, number>;
   /** Jobs that ended, by status. */
@@ -35,6 +37,7 @@ export function runLine(facts: RunFacts): string {
     Tokens: measures.tokens,
     CacheHits: measures.cacheHits,
     CacheMisses: measures.cacheMisses,
+    ...(facts.cacheFailures === 0 ? {} : { CacheFailures: facts.cacheFailures }),
   };
   const times: Record<string, number> = { Duration: round(facts.durationMs), ModelTime: round(measures.modelMs) };
   const metrics = [

@@ -6,14 +6,7 @@ import type { ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-
 import type { JobStore, MessageQueue, Notifier, PayloadStore } from '../../core/jobs/job-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
 import type { DeadLetters } from '../shared/jobs/dead-letters.ts';
-
-/** One of the model's queues, as its worker uses it. */
-export interface WorkQueue extends MessageQueue {
-  /** URL, named in dead letters as the place to put them back to. */
-  readonly url: string;
-  /** Makes a received message visible again after some seconds, from 0 to 43,200. */
-  setVisibility(receiptHandle: string, seconds: number): Promise<void>;
-}
+import type { WorkQueue } from '../shared/jobs/sqs-work-queue.ts';
 
 /** What the worker works with. */
 export interface RunJobsDeps {

@@ -1,6 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { CreateQueueCommand, type Message, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
 import { JOBS_TABLE, WEBHOOKS_TABLE } from '../../../../core/jobs/jobs-table.ts';
 import type { Clock } from '../../../../core/ports.ts';
@@ -103,6 +109,8 @@ export interface QueuesAndBuckets {
   createBucket(name: string): Promise<void>;
   /** Takes up to ten messages that are visible. */
   receive(queueUrl: string): Promise<Message[]>;
+  /** Deletes a message that was received. */
+  remove(queueUrl: string, receiptHandle: string): Promise<void>;
   /** Text of an object in the payload bucket. */
   textOf(key: string): Promise<string | undefined>;
   close(): Promise<void>;
@@ -135,6 +143,9 @@ export async function startQueuesAndBuckets(): Promise<QueuesAndBuckets> {
         }),
       );
       return messages;
+    },
+    remove: async (queueUrl, receiptHandle) => {
+      await sqs.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle }));
     },
     textOf: async (key) => {
       const { Body: body } = await s3.send(new GetObjectCommand({ Bucket: PAYLOADS, Key: key }));

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { postEvent } from '../events.ts';
+import { bodyOf, serveInMemory, textModel } from '../serve-model/memory-deps.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+let worker: Worker;
+
+beforeEach(async () => {
+  worker = await startWorker();
+});
+
+afterEach(() => worker.close());
+
+function request(customId: string, input: unknown, more: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    ...{ custom_id: customId, method: 'POST', url: '/v1/embeddings', body: { model: 'words', input } },
+    ...more,
+  });
+}
+
+interface Line {
+  readonly custom_id: string | null;
+  readonly response: { readonly status_code: number; readonly body: Record<string, unknown> } | null;
+  readonly error: { readonly code: string; readonly line: number } | null;
+}
+
+async function part(kind: 'output' | 'errors', index = 0): Promise<Line[]> {
+  const text = await worker.servers.textOf(`chunks/key1/batch_1/${kind}/${index}.jsonl`);
+  return (text ?? '')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+}
+
+describe('a chunk', () => {
+  it('writes an output line for each request, in order, with the bits of the synchronous answer', async () => {
+    await worker.createBatch();
+    const inputs = ['a', 'bb cc', 'd'];
+    await worker.send('chunks', await worker.chunkOf(inputs.map((input, index) => request(`r${index}`, input))));
+    expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+    const lines = await part('output');
+    expect(lines.map(({ custom_id: id }) => id)).toEqual(['r0', 'r1', 'r2']);
+    for (const [index, input] of inputs.entries()) {
+      const answer = await serveInMemory({ packed: textModel() }).send(
+        postEvent('/v1/embeddings', { model: 'words', input }),
+      );
+      expect(lines[index]?.response).toMatchObject({ status_code: 200, body: bodyOf(answer) });
+    }
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 3, failed: 0 } });
+  });
+
+  it('asks for the merge when it is the last one', async () => {
+    await worker.createBatch();
+    await worker.send('chunks', await worker.chunkOf([request('r', 'a')]));
+    await worker.work('chunks');
+    const [step] = await worker.servers.receive(worker.urls.batches);
+    expect(JSON.parse(step?.Body ?? '')).toEqual({ v: 1, kind: 'merge', owner: 'key1', batchId: 'batch_1' });
+  });
+
+  it('puts each bad line into the error file, and the others are answered', async () => {
+    await worker.createBatch();
+    const lines = [
+      request('good', 'a'),
+      '{"custom_id": "torn',
+      '',
+      request('empty', ''),
+      request('elsewhere', 'a', { url: '/v1/models/words:predict' }),
+      request('stranger', 'a', { body: { model: 'other', input: 'a' } }),
+      '[]',
+      request('good too', 'b'),
+    ];
+    await worker.send('chunks', await worker.chunkOf(lines, { firstLine: 11 }));
+    await worker.work('chunks');
+    expect((await part('output')).map(({ custom_id: id }) => id)).toEqual(['good', 'good too']);
+    const errors = await part('errors');
+    expect(errors).toMatchObject([
+      { custom_id: null, response: null, error: { code: 'INVALID_LINE', line: 12 } },
+      { custom_id: 'empty', response: { status_code: 400, body: { error: { code: 'INPUT_EMPTY' } } }, error: null },
+      { custom_id: 'elsewhere', error: { code: 'INVALID_LINE', line: 15 } },
+      { custom_id: 'stranger', response: { status_code: 404 } },
+      { custom_id: null, error: { code: 'INVALID_LINE', line: 17 } },
+    ]);
+    expect((await worker.batch())?.counts).toEqual({ completed: 2, failed: 5 });
+  });
+
+  it('that comes again after it was counted is not counted again, and asks for the merge again', async () => {
+    await worker.createBatch();
+    const chunk = await worker.chunkOf([request('r', 'a')]);
+    await worker.send('chunks', chunk);
+    await worker.work('chunks');
+    await worker.send('chunks', chunk);
+    await worker.work('chunks');
+    expect((await worker.batch())?.chunksDone).toBe(1);
+    expect(await worker.servers.receive(worker.urls.batches)).toHaveLength(2);
+  });
+
+  it.each([
+    ['BATCH_CANCELED', { status: 'cancelling' }],
+    ['BATCH_EXPIRED', { windowEndsAtMs: 0 }],
+  ] as const)('ends with %s for each line where the batch has stopped', async (code, more) => {
+    await worker.createBatch(more);
+    await worker.send('chunks', await worker.chunkOf([request('a', 'a'), request('b', 'b')]));
+    const runs = worker.shapes().length;
+    await worker.work('chunks');
+    expect(worker.shapes()).toHaveLength(runs);
+    expect((await part('errors')).map(({ error }) => error?.code)).toEqual([code, code]);
+  });
+
+  it('of a batch that is gone is dropped', async () => {
+    await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
+    expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+  });
+
+  it('comes again when its file can not be read right now, and is given back when there is no time', async () => {
+    await worker.createBatch();
+    await worker.send(
+      'chunks',
+      await worker.chunkOf([request('a', 'a')], { file: { bucket: 'payloads', key: 'gone' } }),
+    );
+    expect((await worker.work('chunks')).batchItemFailures).toHaveLength(1);
+    await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
+    worker.remainingMs = 1000;
+    await worker.work('chunks');
+    expect((await worker.batch())?.chunksDone).toBe(0);
+    worker.remainingMs = 60_000;
+    await worker.work('chunks');
+    expect((await worker.batch())?.chunksDone).toBe(1);
+  });
+});

@@ -1,0 +1,292 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { postEvent } from '../events.ts';
+import { serveInMemory, textModel, WordEncoder } from '../serve-model/memory-deps.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+let worker: Worker;
+
+beforeEach(async () => {
+  worker = await startWorker();
+});
+
+afterEach(() => worker.close());
+
+const BODY = { model: 'words', input: ['a bb', 'ccc'], encoding_format: 'float' };
+
+async function synchronous(body: unknown): Promise<string> {
+  const answer = await serveInMemory({ packed: textModel() }).send(postEvent('/v1/embeddings', body));
+  return answer.body;
+}
+
+async function resultOf(id: string): Promise<string | undefined> {
+  const { result } = (await worker.read(id)) ?? {};
+  return result?.kind === 'inline' ? result.json : undefined;
+}
+
+/** Gives the worker what comes again, as soon as it does. */
+async function workAgain() {
+  for (;;) {
+    const before = worker.lines.length;
+    const answer = await worker.work();
+    if (Number(worker.lines[before]?.['Messages']) > 0) return answer;
+    await pause(50);
+  }
+}
+
+describe('a job', () => {
+  it('answers byte for byte what the synchronous route answers', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1, ranVersion: '1', items: 2 });
+    expect(await resultOf('one')).toBe(await synchronous(BODY));
+    expect(worker.notifier.told.map(({ id }) => id)).toEqual(['one']);
+    expect((await worker.read('one'))?.notifiedAtMs).toBe(worker.clock.nowMs);
+  });
+
+  it.each([
+    ['/v1/models/words:predict', { instances: ['a bb'] }, 'predictions'],
+    ['/v2/models/words/infer', { inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], data: ['a'] }] }, 'outputs'],
+    [
+      '/v2/models/words/versions/2/infer',
+      { inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], data: ['a'] }] },
+      'outputs',
+    ],
+  ])('speaks the protocol of its endpoint %s', async (endpoint, body, member) => {
+    await worker.send('jobs', worker.job('one', body, { endpoint }));
+    await worker.work();
+    expect(JSON.parse((await resultOf('one')) ?? '')).toHaveProperty(member);
+    expect((await worker.read('one'))?.ranVersion).toBe(endpoint.includes('/2/') ? '2' : '1');
+  });
+
+  it('is created by the worker when its submitter has not done so yet', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    expect(await worker.read('one')).toBeUndefined();
+    await worker.work();
+    expect((await worker.read('one'))?.status).toBe('succeeded');
+  });
+
+  it('runs together with others, and gets the bits that it would get alone', async () => {
+    const inputs = ['a', 'bb cc', 'ddd ee f', 'gggg', 'h ii jjj kkkk'];
+    for (const [index, input] of inputs.entries()) {
+      await worker.send('jobs', worker.job(`job-${index}`, { model: 'words', input }));
+    }
+    const before = worker.shapes().length;
+    await worker.work();
+    const runs = worker.shapes().slice(before);
+    expect(runs.reduce((sum, [rows = 0]) => sum + rows, 0)).toBe(inputs.length);
+    expect(runs.length).toBeLessThan(inputs.length);
+    for (const [index, input] of inputs.entries()) {
+      expect(await resultOf(`job-${index}`)).toBe(await synchronous({ model: 'words', input }));
+    }
+  });
+
+  it('takes from the results cache what it holds', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.work();
+    const runs = worker.shapes().length;
+    await worker.send('jobs', worker.job('two', BODY));
+    await worker.work();
+    expect(worker.shapes()).toHaveLength(runs);
+    expect(worker.lines.at(-1)).toMatchObject({ CacheHits: 2, JobsSucceeded: 1 });
+  });
+
+  it('keeps a large result in the bucket', async () => {
+    const body = {
+      model: 'words',
+      input: Array.from({ length: 500 }, (_, index) => 'w'.repeat(index % 40)).map((w) => `a${w}`),
+    };
+    await worker.send('jobs', worker.job('one', body));
+    await worker.work();
+    const job = await worker.read('one');
+    expect(job).toMatchObject({
+      status: 'succeeded',
+      result: { kind: 'payload', payload: { key: 'jobs/key1/one/result.json' } },
+    });
+    const text = (await worker.servers.textOf('jobs/key1/one/result.json')) ?? '';
+    expect(JSON.parse(text)).toMatchObject({ object: 'list' });
+    expect(job?.result).toMatchObject({ bytes: Buffer.byteLength(text) });
+  });
+
+  it('reads its input from the bucket', async () => {
+    const { payloads } = worker.deps;
+    await payloads.put('jobs/key1/one/input.json', JSON.stringify(BODY), 'application/json');
+    const input = { kind: 'payload', payload: { bucket: payloads.bucket, key: 'jobs/key1/one/input.json' } } as const;
+    await worker.send('jobs', worker.job('one', undefined, { input }));
+    await worker.work();
+    expect(await resultOf('one')).toBe(await synchronous(BODY));
+  });
+
+  it.each([
+    ['INPUT_EMPTY', { model: 'words', input: '' }, {}],
+    ['INVALID_BODY', { input: 'x' }, {}],
+    ['TOO_MANY_TOKENS', { model: 'words', input: 'x '.repeat(30).trim() }, {}],
+    ['INPUT_NOT_FOUND', undefined, { input: { kind: 'payload', payload: { bucket: 'payloads', key: 'gone' } } }],
+    ['INVALID_JSON', undefined, { input: { kind: 'inline', json: '{' } }],
+    ['VERSION_NOT_FOUND', BODY, { version: '9' }],
+  ] as const)('fails with %s alone, and its neighbours do not', async (code, body, more) => {
+    await worker.send('jobs', worker.job('good', BODY));
+    await worker.send('jobs', worker.job('bad', body, more));
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('bad')).toMatchObject({ status: 'failed', error: { code } });
+    expect((await worker.read('good'))?.status).toBe('succeeded');
+    expect(worker.notifier.told.map(({ id }) => id).toSorted()).toEqual(['bad', 'good']);
+  });
+
+  it('is skipped when it was canceled, and its destinations are told once', async () => {
+    const message = worker.job('one', BODY);
+    const { v, kind, input, ...definition } = message;
+    await worker.deps.jobs.create(definition);
+    await worker.deps.jobs.cancel(message);
+    await worker.send('jobs', message);
+    await worker.send('jobs', { ...message, traceparent: 'x' });
+    const runs = worker.shapes().length;
+    await worker.work();
+    expect(worker.shapes()).toHaveLength(runs);
+    expect((await worker.read('one'))?.status).toBe('canceled');
+    await worker.send('jobs', message);
+    const told = worker.notifier.told.length;
+    await worker.work();
+    expect(worker.notifier.told).toHaveLength(told);
+  });
+
+  it('is dropped when its id belongs to another job', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.work();
+    await worker.send('jobs', worker.job('one', { model: 'words', input: 'other' }, { hash: 'other' }));
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await resultOf('one')).toBe(await synchronous(BODY));
+  });
+});
+
+describe('a message', () => {
+  it('that comes twice in one invocation is worked on once', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.send('jobs', worker.job('one', BODY));
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect((await worker.read('one'))?.attempts).toBe(1);
+    expect(worker.notifier.told).toHaveLength(1);
+  });
+
+  it('that two workers have at the same time gives one result', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.send('jobs', worker.job('one', BODY, { traceparent: 'other copy' }));
+    await worker.work();
+    expect((await worker.read('one'))?.status).toBe('succeeded');
+    expect(new Set(worker.notifier.told.map(({ result }) => JSON.stringify(result))).size).toBe(1);
+  });
+
+  it('that nobody understands ends among the dead letters with the reason', async () => {
+    await worker.servers.sqs.send(new SendMessageCommand({ QueueUrl: worker.urls.jobs, MessageBody: 'nonsense' }));
+    await worker.send('jobs', { v: 2, kind: 'job' });
+    await worker.send('jobs', worker.job('good', BODY));
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    const letters = await worker.servers.receive(worker.urls.dead);
+    expect(letters).toHaveLength(2);
+    expect(letters[0]?.MessageAttributes).toMatchObject({ sourceQueue: { StringValue: worker.urls.jobs } });
+    expect((await worker.read('good'))?.status).toBe('succeeded');
+  });
+
+  it('whose job ended but was not told of is told of again', async () => {
+    worker.notifier.failures = 1;
+    await worker.send('jobs', worker.job('one', BODY));
+    expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
+    await workAgain();
+    expect(worker.notifier.told.map(({ id }) => id)).toEqual(['one']);
+    expect((await worker.read('one'))?.attempts).toBe(1);
+  });
+
+  it('is given back as a fresh copy when there is no time for it', async () => {
+    await worker.send('jobs', worker.job('one', BODY));
+    worker.remainingMs = 4000;
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toBeUndefined();
+    worker.remainingMs = 60_000;
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+  });
+});
+
+/** A model that fails as often as it is told to. */
+class Fragile extends WordEncoder {
+  failures: number;
+  readonly #error: () => Error;
+
+  constructor(version: ConstructorParameters<typeof WordEncoder>[0], failures: number, error: () => Error) {
+    super(version);
+    this.failures = failures;
+    this.#error = error;
+  }
+
+  override async run(tensors: Parameters<WordEncoder['run']>[0]) {
+    if (this.failures-- > 0) throw this.#error();
+    return super.run(tensors);
+  }
+}
+
+describe('a failure that may pass', () => {
+  it('is noted, and the job comes again after a pause', async () => {
+    await worker.close();
+    worker = await startWorker({ load: async (version) => new Fragile(version, 2, () => new Error('out of memory')) });
+    await worker.send('jobs', worker.job('one', BODY));
+    expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    expect(await worker.read('one')).toMatchObject({ status: 'running', lastError: { code: 'INTERNAL' } });
+    expect(worker.lines.at(-1)).toMatchObject({ MessagesAgain: 1, errors: { INTERNAL: 1 }, level: 'WARN' });
+    await workAgain();
+    expect((await worker.read('one'))?.attempts).toBe(2);
+  }, 30_000);
+
+  it('ends the job with the last receive', async () => {
+    await worker.close();
+    worker = await startWorker({ load: async (version) => new Fragile(version, 99, () => new Error('broken')) });
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.work();
+    await workAgain();
+    await workAgain();
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'INTERNAL' } });
+    expect(worker.notifier.told).toMatchObject([{ id: 'one', status: 'failed' }]);
+  }, 30_000);
+
+  it('lets a failed job wait again when an operator puts it back, once for each redrive', async () => {
+    const message = worker.job('one', BODY);
+    const { v, kind, input, ...definition } = message;
+    await worker.deps.jobs.create(definition);
+    await worker.deps.jobs.finish(message, { status: 'failed', error: { code: 'WORKER_LOST', message: 'lost' } });
+    await worker.servers.sqs.send(
+      new SendMessageCommand({
+        QueueUrl: worker.urls.jobs,
+        MessageBody: JSON.stringify(message),
+        MessageAttributes: { redrive: { DataType: 'String', StringValue: 'r1' } },
+      }),
+    );
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
+    expect(worker.notifier.told).toMatchObject([{ status: 'succeeded' }]);
+  });
+
+  it('runs a request alone that fails among others', async () => {
+    await worker.close();
+    worker = await startWorker({ load: async (version) => new PoisonedByLength(version) });
+    await worker.send('jobs', worker.job('good', { model: 'words', input: 'fine' }));
+    await worker.send('jobs', worker.job('bad', { model: 'words', input: 'a b c d e f g' }));
+    await worker.work();
+    expect((await worker.read('good'))?.status).toBe('succeeded');
+    expect(await worker.read('bad')).toMatchObject({ status: 'failed', error: { code: 'ANSWER_NOT_FINITE' } });
+  });
+});
+
+/** A model that answers NaN where a text of nine tokens is among its inputs. */
+class PoisonedByLength extends WordEncoder {
+  override async run(tensors: Parameters<WordEncoder['run']>[0]) {
+    this.poison = tensors['input_ids']?.shape[1] === 9 ? Number.NaN : undefined;
+    return super.run(tensors);
+  }
+}
+
+it('logs nothing of the input', async () => {
+  await worker.send('jobs', worker.job('one', { model: 'words', input: 'secret words' }));
+  await worker.work();
+  expect(JSON.stringify(worker.lines)).not.toContain('secret');
+});
