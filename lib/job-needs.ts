@@ -26,6 +26,8 @@ export interface FunctionNeeds {
   readonly sends: readonly SharedQueueName[];
   /** Queues of models that it sends to: of its own model where it has one, else of every model. */
   readonly sendsToModels?: readonly ('jobs' | 'chunks')[];
+  /** Queues of models that it must tell apart without sending to them. */
+  readonly namesModels?: readonly ('jobs' | 'chunks')[];
   /** Whether it tells destinations that a job has ended: reply queues, event bus, queue of webhooks. */
   readonly notifies?: true;
 }
@@ -81,8 +83,6 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
       'deadLettersQueue',
       'eventBus',
       'replyQueues',
-      'inputBuckets',
-      'retentionDays',
       'maxReceiveCount',
     ],
     records: RECORDS,
@@ -108,6 +108,7 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
     records: RECORDS,
     objects: { jobs: ['GetObject'], files: ['GetObject'], chunks: ['PutObject'] },
     sends: ['batches', 'dead-letters'],
+    namesModels: ['jobs', 'chunks'],
     notifies: true,
   },
   'process-batches': {

@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { JobsConfig } from '../../core/deploy-config.ts';
-import { type JobsSettings, renderJobsSettings } from '../../core/jobs/settings.ts';
+import { type JobsSettings, type ModelQueues, renderJobsSettings } from '../../core/jobs/settings.ts';
 import { type FunctionNeeds, JOB_NEEDS } from '../job-needs.ts';
 import { METRICS_NAMESPACE } from '../metrics-namespace.ts';
 import type { Model } from '../model.ts';
@@ -58,14 +58,13 @@ export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: J
 function allSettings(name: FunctionName, parts: JobParts, own: Scope): JobsSettings {
   const { config, queues } = parts;
   const keepsFiles = name === 'serve-batches' || name === 'process-batches';
-  const urlsOf = ({ jobs, chunks }: QueuesOfModel) => ({ jobs: jobs.queueUrl, chunks: chunks.queueUrl });
   return {
     stage: parts.stageName,
     metricsNamespace: METRICS_NAMESPACE,
     jobsTable: parts.jobsTable.table.tableName,
     webhooksTable: parts.webhooksTable.table.tableName,
     payloadBucket: parts.payloadBucket.bucket.bucketName,
-    modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, urlsOf(one)])),
+    modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(JOB_NEEDS[name], one)])),
     embeddingModels: parts.embeddingModels,
     batchesQueue: queues.shared.batches.queueUrl,
     webhooksQueue: queues.shared.webhooks.queueUrl,
@@ -78,6 +77,13 @@ function allSettings(name: FunctionName, parts: JobParts, own: Scope): JobsSetti
     maxReceiveCount: own?.manifest.jobs.maxReceiveCount ?? SHARED_MAX_RECEIVES,
     maxFileBytes: config.maxFileBytes,
   };
+}
+
+/** An environment has little room: the URLs that a function does not need are empty. */
+function neededUrls({ sendsToModels = [], namesModels = [] }: FunctionNeeds, queues: QueuesOfModel): ModelQueues {
+  const urlOf = (kind: keyof QueuesOfModel) =>
+    sendsToModels.includes(kind) || namesModels.includes(kind) ? queues[kind].queueUrl : '';
+  return { jobs: urlOf('jobs'), chunks: urlOf('chunks') };
 }
 
 function queuesOf({ models }: JobQueues, own: Scope): readonly (readonly [string, QueuesOfModel])[] {

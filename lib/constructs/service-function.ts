@@ -4,6 +4,7 @@ import { Architecture, Code, Function as Fn, LoggingFormat, Runtime, Tracing } f
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { LambdaCompute } from '../../core/manifest.ts';
+import { checkEnvironmentSize } from '../environment-size.ts';
 import type { FunctionPackage } from '../function-package.ts';
 
 /** What all functions around jobs have in common. */
@@ -61,6 +62,7 @@ export class ServiceFunction extends Construct implements IGrantable {
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id);
+    checkEnvironmentSize(this, props.environment);
     const tracing = props.tracing ?? false;
     const logGroup = createLogGroup(this, props.logRetention);
     this.role = createRole(this, logGroup, tracing);

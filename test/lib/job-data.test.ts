@@ -1,0 +1,149 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { DataStack, JobsTable, PayloadBucket, type PayloadBucketProps, WebhooksTable } from '../../lib/index.ts';
+import { otherStack, propertiesOf, resourcesOf, testApp } from './synthesized-api.ts';
+
+function synthesize(build: (stack: Stack) => unknown): Template {
+  const stack = otherStack();
+  build(stack);
+  return Template.fromStack(stack);
+}
+
+describe.each([
+  ['JobsTable', (stack: Stack, retainData?: boolean) => new JobsTable(stack, 'T', optional({ retainData }))],
+  ['WebhooksTable', (stack: Stack, retainData?: boolean) => new WebhooksTable(stack, 'T', optional({ retainData }))],
+])('%s', (_, create) => {
+  const tableOf = (retainData?: boolean) =>
+    resourcesOf(
+      synthesize((stack) => create(stack, retainData)),
+      'AWS::DynamoDB::GlobalTable',
+    )[0];
+
+  it('is paid by request, forgets by time to live, can be restored and stays by default', () => {
+    expect(tableOf()).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+        Replicas: [{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }],
+      },
+    });
+  });
+
+  it('goes with its stack when data is not retained', () => {
+    expect(tableOf(false)).toMatchObject({ DeletionPolicy: 'Delete' });
+  });
+});
+
+describe('JobsTable', () => {
+  it('lists what an owner has by an index of keys, status and model', () => {
+    const table = propertiesOf(
+      synthesize((stack) => new JobsTable(stack, 'T')),
+      'AWS::DynamoDB::GlobalTable',
+    );
+    expect(table.GlobalSecondaryIndexes).toEqual([
+      {
+        IndexName: 'byOwner',
+        KeySchema: [
+          { AttributeName: 'listKey', KeyType: 'HASH' },
+          { AttributeName: 'listSort', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['status', 'model'] },
+      },
+    ]);
+  });
+});
+
+describe('PayloadBucket', () => {
+  const bucketOf = (props?: PayloadBucketProps) => synthesize((stack) => new PayloadBucket(stack, 'P', props));
+
+  it('is private, encrypted and reached through TLS only', () => {
+    const template = bucketOf();
+    expect(propertiesOf(template, 'AWS::S3::Bucket')).toMatchObject({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+    });
+    expect(propertiesOf(template, 'AWS::S3::BucketPolicy').PolicyDocument.Statement).toEqual([
+      expect.objectContaining({
+        Effect: 'Deny',
+        Action: 's3:*',
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      }),
+    ]);
+  });
+
+  it('forgets each kind of objects a day after its time, and uploads that nobody finished', () => {
+    const { Rules } = propertiesOf(
+      bucketOf({ retentionDays: 3, fileRetentionDays: 20 }),
+      'AWS::S3::Bucket',
+    ).LifecycleConfiguration;
+    expect(Rules).toEqual([
+      { Id: 'jobs', Prefix: 'jobs/', ExpirationInDays: 4, Status: 'Enabled' },
+      { Id: 'files', Prefix: 'files/', ExpirationInDays: 21, Status: 'Enabled' },
+      { Id: 'chunks', Prefix: 'chunks/', ExpirationInDays: 7, Status: 'Enabled' },
+      {
+        Id: 'unfinished-uploads',
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
+        Status: 'Enabled',
+      },
+    ]);
+  });
+
+  it('stays by default, and goes with its stack when data is not retained', () => {
+    const policyOf = (props?: PayloadBucketProps) => resourcesOf(bucketOf(props), 'AWS::S3::Bucket')[0]?.DeletionPolicy;
+    expect(policyOf()).toBe('Retain');
+    expect(policyOf({ retainData: false })).toBe('Delete');
+  });
+});
+
+describe('DataStack', () => {
+  const synthesizeData = (settings: object) => {
+    const stack = new DataStack(testApp(), 'Data', { config: parseDeployConfig(settings, 'test') });
+    return Template.fromStack(stack);
+  };
+
+  it('keeps the logical ids of what has something to lose', () => {
+    const template = synthesizeData({});
+    const idsOf = (type: string) => resourcesOf(template, type).map(({ logicalId }) => logicalId);
+    expect(idsOf('AWS::DynamoDB::GlobalTable')).toEqual([
+      'ResultsTable7B2FF7F9',
+      'JobsTable10C8EDF6',
+      'WebhooksTable55C3C645',
+    ]);
+    expect(idsOf('AWS::S3::Bucket')).toEqual(['PayloadsBucket1715615A']);
+  });
+
+  it('hands retention on to everything in it', () => {
+    const template = synthesizeData({ retainData: false, jobs: { retentionDays: 1, fileRetentionDays: 2 } });
+    for (const { DeletionPolicy } of resourcesOf(template, 'AWS::DynamoDB::GlobalTable')) {
+      expect(DeletionPolicy).toBe('Delete');
+    }
+    const [bucket] = resourcesOf(template, 'AWS::S3::Bucket');
+    expect(bucket?.DeletionPolicy).toBe('Delete');
+    expect(bucket?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(2);
+  });
+
+  it('holds the results only where there are no jobs', () => {
+    const template = synthesizeData({ jobs: { enabled: false } });
+    template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
+    template.resourceCountIs('AWS::S3::Bucket', 0);
+  });
+});
+
+/** Leaves out what is undefined, as callers do. */
+function optional<T extends object>(settings: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: NonNullable<T[K]>;
+  };
+}

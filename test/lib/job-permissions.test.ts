@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
+import { InferenceApi, Jobs } from '../../lib/index.ts';
+import { packedEmbedding, packedTensor } from './packed-models.ts';
+import { otherStack } from './synthesized-api.ts';
+import { permissionsOf } from './synthesized-jobs.ts';
+
+/** A deployment in one stack, with all that jobs can have. */
+function deploy(): Template {
+  const stack = otherStack();
+  const models = [packedEmbedding('one'), packedTensor('two')];
+  const jobs = new Jobs(stack, 'Jobs', { models, replyQueues: ['results'], inputBuckets: ['inputs'] });
+  new InferenceApi(stack, 'Api', { models, jobs });
+  return Template.fromStack(stack);
+}
+
+const template = deploy();
+
+const FUNCTIONS = [
+  'Apione',
+  'Apitwo',
+  'ApiJobRoutesservejobs',
+  'ApiJobRoutesservebatches',
+  'JobsFunctionsacceptjobs',
+  'JobsFunctionsburyjobs',
+  'JobsFunctionsprocessbatches',
+  'JobsFunctionsdeliverwebhooks',
+  'JobsFunctionsrunjobsone',
+  'JobsFunctionsrunjobstwo',
+];
+
+/** Names of functions that may do something to a resource. */
+function allowed(action: RegExp, target: string): readonly string[] {
+  return FUNCTIONS.filter((name) =>
+    Object.entries(permissionsOf(template, name)).some(
+      ([granted, targets]) => action.test(granted) && targets.includes(target),
+    ),
+  );
+}
+
+describe('permissions of functions around jobs', () => {
+  it('let only the two functions that sign and show secrets touch the table of webhooks', () => {
+    expect(allowed(/^dynamodb:/, 'JobsWebhooksTable')).toEqual([
+      'ApiJobRoutesservejobs',
+      'JobsFunctionsdeliverwebhooks',
+    ]);
+  });
+
+  it('let those that list records use the index, and nobody read the whole table', () => {
+    expect(allowed(/^dynamodb:Query$/, 'JobsRecordsTable/index/byOwner')).toEqual([
+      'ApiJobRoutesservejobs',
+      'ApiJobRoutesservebatches',
+    ]);
+    expect(allowed(/^dynamodb:(Scan|\*)/, 'JobsRecordsTable')).toEqual([]);
+  });
+
+  it.each([
+    ['JobsQueuesjobs', ['JobsFunctionsacceptjobs']],
+    ['JobsQueueslostjobs', ['JobsFunctionsburyjobs']],
+    ['JobsQueuesbatches', ['JobsFunctionsprocessbatches']],
+    ['JobsQueueswebhooks', ['JobsFunctionsdeliverwebhooks']],
+    ['JobsQueuesjobsone', ['JobsFunctionsrunjobsone']],
+    ['JobsQueueschunkstwo', ['JobsFunctionsrunjobstwo']],
+    ['JobsQueuesdeadletters', []],
+    ['JobsQueuesreplyresults', []],
+  ])('let messages of %s be received by %j only', (queue, names) => {
+    expect(allowed(/^sqs:ReceiveMessage$/, queue)).toEqual(names);
+    expect(allowed(/^sqs:DeleteMessage$/, queue)).toEqual(names);
+  });
+
+  it.each([
+    ['JobsQueuesjobs', []],
+    ['JobsQueueslostjobs', []],
+    ['JobsQueuesjobsone', ['Apione', 'ApiJobRoutesservejobs', 'JobsFunctionsacceptjobs', 'JobsFunctionsrunjobsone']],
+    ['JobsQueueschunksone', ['JobsFunctionsprocessbatches', 'JobsFunctionsrunjobsone']],
+  ])('let messages be sent to %s by %j only', (queue, names) => {
+    expect(allowed(/^sqs:SendMessage$/, queue)).toEqual(names);
+  });
+
+  it('let those tell of an end that can end a job or batch, and no others', () => {
+    const notifiers = [
+      'ApiJobRoutesservejobs',
+      'JobsFunctionsburyjobs',
+      'JobsFunctionsprocessbatches',
+      'JobsFunctionsrunjobsone',
+      'JobsFunctionsrunjobstwo',
+    ];
+    expect(allowed(/^events:PutEvents$/, 'JobsEventsBus')).toEqual(notifiers);
+    expect(allowed(/^sqs:SendMessage$/, 'JobsQueuesreplyresults')).toEqual(notifiers);
+    expect(allowed(/^sqs:SendMessage$/, 'JobsQueueswebhooks')).toEqual(
+      expect.arrayContaining([...notifiers, 'JobsFunctionsdeliverwebhooks']),
+    );
+  });
+
+  it('let nobody into the bucket beyond the prefixes of what they work on', () => {
+    const bucket = 'JobsPayloadsBucket';
+    expect(allowed(/^s3:(?!ListBucket)/, bucket)).toEqual([]);
+    expect(allowed(/^s3:/, `${bucket}/*`)).toEqual([]);
+    expect(allowed(/^s3:PutObject$/, `${bucket}/files/*`)).toEqual([
+      'ApiJobRoutesservebatches',
+      'JobsFunctionsprocessbatches',
+    ]);
+    expect(allowed(/^s3:DeleteObject$/, `${bucket}/jobs/*`)).toEqual([]);
+    expect(permissionsOf(template, 'JobsFunctionsdeliverwebhooks')).not.toHaveProperty('s3:GetObject');
+  });
+
+  it('let workers read the buckets that the deployment names', () => {
+    const readers = FUNCTIONS.filter((name) =>
+      permissionsOf(template, name)['s3:GetObject']?.some((target) => target.includes(':s3:::inputs/*')),
+    );
+    expect(readers).toEqual(['JobsFunctionsrunjobsone', 'JobsFunctionsrunjobstwo']);
+  });
+
+  it('hold no wildcard but prefixes of objects', () => {
+    const wild = FUNCTIONS.flatMap((name) => Object.entries(permissionsOf(template, name))).filter(
+      ([action, targets]) => action.includes('*') || targets.some((target) => /\*(?<!\/\*)/.test(target)),
+    );
+    expect(wild).toEqual([]);
+  });
+});

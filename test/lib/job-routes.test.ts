@@ -1,0 +1,129 @@
+import { describe, expect, it } from '@jest/globals';
+import { Template } from 'aws-cdk-lib/assertions';
+import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { JOB_ROUTES } from '../../core/routes.ts';
+import { ApiStack, DataStack, InferenceApi, Jobs, JobsStack, renderSynthReport } from '../../lib/index.ts';
+import { packedEmbedding, packedTensor } from './packed-models.ts';
+import { methodsByRoute, otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
+
+const models = [packedEmbedding('one'), packedTensor('two')];
+
+function deploy(settings: object, deployed = models) {
+  const app = testApp();
+  const config = parseDeployConfig(settings, 'test');
+  const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
+  const common = { config, stageName: 'dev', models: deployed, resultsTable };
+  const jobsStack = jobData === undefined ? undefined : new JobsStack(app, 'Jobs', { ...common, jobData });
+  const api = new ApiStack(app, 'Api', { ...common, ...(jobsStack === undefined ? {} : { jobs: jobsStack.jobs }) });
+  return { api, jobsStack };
+}
+
+describe('routes of jobs', () => {
+  const template = Template.fromStack(deploy({}).api);
+  const methods = methodsByRoute(template);
+  const paths = JOB_ROUTES.flatMap(({ path, answeredBy }) => [
+    { path, answeredBy },
+    { path: `${path}/{proxy+}`, answeredBy },
+  ]);
+
+  it.each(paths)('hand every method of $path with a key to $answeredBy', ({ path, answeredBy }) => {
+    const { Properties } = methods.get(`ANY ${path}`) ?? {};
+    expect(Properties).toMatchObject({ ApiKeyRequired: true, Integration: { Type: 'AWS_PROXY' } });
+    expect(JSON.stringify(Properties.Integration.Uri)).toContain(`ApiJobRoutes${answeredBy.replace('-', '')}Function`);
+    expect(Properties.RequestModels).toBeUndefined();
+  });
+
+  it('let the gateway invoke each function by one permission, for one stage', () => {
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(({ Properties }) =>
+      JSON.stringify(Properties.FunctionName).includes('JobRoutes'),
+    );
+    expect(permissions).toHaveLength(2);
+    for (const { Properties } of permissions) {
+      expect(JSON.stringify(Properties.SourceArn)).toMatch(/execute-api.*DeploymentStagedev.*"\/\*\/\*"/);
+    }
+  });
+
+  it('hand forms on as bytes', () => {
+    expect(propertiesOf(template, 'AWS::ApiGateway::RestApi').BinaryMediaTypes).toContain('multipart/form-data');
+  });
+
+  it('are not there without jobs, nor is anything else of them', () => {
+    const { api, jobsStack } = deploy({ jobs: { enabled: false } });
+    const without = Template.fromStack(api);
+    expect(jobsStack).toBeUndefined();
+    expect([...methodsByRoute(without).keys()].filter((route) => /\/v1\/(jobs|webhooks|files)/.test(route))).toEqual(
+      [],
+    );
+    expect(propertiesOf(without, 'AWS::ApiGateway::RestApi').BinaryMediaTypes).not.toContain('multipart/form-data');
+    expect(JSON.stringify(without.toJSON())).not.toContain('TENSORGATE_JOBS_TABLE');
+    without.resourceCountIs('AWS::Lambda::Function', models.length);
+  });
+
+  it('give each model’s function its own queue', () => {
+    const variables = resourcesOf(template, 'AWS::Lambda::Function')
+      .filter(({ logicalId }) => logicalId.startsWith('Apione'))
+      .map(({ Properties }) => Properties.Environment.Variables);
+    expect(JSON.stringify(variables[0].TENSORGATE_MODEL_QUEUES)).toMatch(/\{\\"one\\":(?!.*two)/);
+  });
+});
+
+describe('JobsStack', () => {
+  const { jobsStack } = deploy({ jobs: { replyQueues: ['results', 'late-ones'], alarms: true } });
+  if (jobsStack === undefined) throw new Error('the stack is not there');
+
+  it('tells where the queues are that programs use', () => {
+    const outputs = Object.entries(Template.fromStack(jobsStack).findOutputs('*'));
+    const named = outputs.filter(([id]) => id.startsWith('QueueUrl'));
+    expect(named.map(([id, { Description, Export }]) => [id, Description, Export])).toEqual([
+      ['QueueUrlJobs', 'jobs', undefined],
+      ['QueueUrlDeadLetters', 'dead-letters', undefined],
+      ['QueueUrlReplyResults', 'results', undefined],
+      ['QueueUrlReplyLateOnes', 'late-ones', undefined],
+    ]);
+  });
+
+  it('hands settings of the deployment on', () => {
+    expect(jobsStack.jobs.alarms).toHaveLength(2 + models.length * 2);
+    const template = Template.fromStack(jobsStack);
+    template.hasResourceProperties('AWS::Events::EventBus', { Name: 'tensorgate-dev' });
+  });
+});
+
+describe('cost of jobs', () => {
+  it('is in the report, with what of it may be free', () => {
+    const report = renderSynthReport(deploy({}).api.api);
+    expect(report).toContain(
+      'while idle: $2.10 a month\n  polling of 8 queues, 5,256,000 requests: $2.10, up to $0.40 less',
+    );
+    expect(renderSynthReport(deploy({ jobs: { enabled: false } }).api.api)).toContain('while idle: $0.00 a month');
+  });
+
+  it('fails with CONFIG_INVALID when it is more than the deployment may cost', () => {
+    expect(() => deploy({ maxIdleMonthlyUsd: 1, jobs: { alarms: true } })).toThrow(
+      /costs \$2\.70 a month while idle \(polling of 8 queues, 5,256,000 requests: \$2\.10; alarms of queues, 6: \$0\.60\)/,
+    );
+  });
+});
+
+describe('size of a stack', () => {
+  const many = Array.from({ length: 14 }, (_, index) => packedEmbedding(`m${index}`));
+
+  it('counts the routes of jobs', () => {
+    expect(() => deploy({}, many.slice(0, 12))).not.toThrow();
+    expect(() => deploy({}, many)).toThrow(/14 models need \d+ resources, a stack holds 500: 12 models fit/);
+  });
+
+  it('counts jobs in the stack of the API', () => {
+    const build = (count: number) => {
+      const stack = otherStack();
+      const some = many.slice(0, count);
+      return new InferenceApi(stack, 'Api', { models: some, jobs: new Jobs(stack, 'Jobs', { models: some }) });
+    };
+    expect(() => build(12)).toThrow(/12 models need \d+ resources, a stack holds 500: \d models fit/);
+    expect(() => build(8)).not.toThrow();
+  });
+
+  it('leaves an API without jobs as it was', () => {
+    expect(() => synthesizeApi({ models: many.slice(0, 13) })).not.toThrow();
+  });
+});
