@@ -36,24 +36,41 @@ const MAX_CUSTOM_ID_CHARACTERS = 512;
 /** Members of a line (OpenAI API reference, "The request input object"). */
 const MEMBERS: readonly string[] = ['custom_id', 'method', 'url', 'body'];
 
+const LINE_FEED = 0x0a;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** A line of nothing but JSON's white space (RFC 8259 §2). */
+const BLANK = /^[ \t\r]*$/;
+
 /** Errors of lines that were never sent to the model: OpenAI answers no HTTP response for those. */
 const NOT_RUN: ReadonlySet<ErrorCode> = new Set(['INVALID_LINE', 'BATCH_CANCELED', 'BATCH_EXPIRED', 'WORKER_LOST']);
 
 /**
- * Reads the lines of a chunk; blank ones are left out.
+ * Reads the lines of a chunk; blank ones are left out. A line that is not UTF-8 spoils no other.
  *
- * @param text - Lines that end with a line feed, before which a carriage return may stand.
+ * @param bytes - Lines that end with a line feed, before which a carriage return may stand.
  * @param firstLine - Number of the first line in the file, from 1.
  */
-export function readLines(text: string, firstLine: number, rules: LineRules): (LineRequest | BrokenLine)[] {
-  return text
-    .split('\n')
-    .map((line, index) => ({ line: line.trim(), number: firstLine + index }))
-    .filter(({ line }) => line !== '')
-    .map(({ line, number }) => readLine(line, number, rules));
+export function readLines(bytes: Uint8Array, firstLine: number, rules: LineRules): (LineRequest | BrokenLine)[] {
+  const lines: (LineRequest | BrokenLine)[] = [];
+  let number = firstLine;
+  for (let start = 0; start < bytes.length; number++) {
+    const found = bytes.indexOf(LINE_FEED, start);
+    const end = found === -1 ? bytes.length : found;
+    const text = decode(bytes.subarray(start, end));
+    if (text === undefined) lines.push({ line: number, customId: null, error: invalid('is not UTF-8') });
+    else if (!BLANK.test(text)) lines.push(readLine(text, number, rules));
+    start = end + 1;
+  }
+  return lines;
 }
 
-/** Reads one line. */
+/**
+ * Reads one line.
+ *
+ * @returns The request; for a line that is none the reason, with its `custom_id` where that can be read.
+ */
 export function readLine(text: string, line: number, rules: LineRules): LineRequest | BrokenLine {
   let customId: string | null = null;
   try {
@@ -91,6 +108,14 @@ export function errorLine(batchId: string, key: LineKey, { code, message, param,
   return `{${head(batchId, key)},"response":${response},"error":null}`;
 }
 
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 function parseLine(text: string): unknown {
   try {
     return parseJson(text);
@@ -100,8 +125,12 @@ function parseLine(text: string): unknown {
 }
 
 function objectIn(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isObject(value)) return value;
   throw invalid(`must be a JSON object with ${MEMBERS.join(', ')}`);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function customIdOf({ custom_id: id }: Readonly<Record<string, unknown>>): string {
@@ -115,7 +144,8 @@ function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, model }: L
   if (unknown !== undefined) throw invalid(`has a member that is not one of ${MEMBERS.join(', ')}`);
   if (method !== 'POST') throw invalid('must have the method POST', 'method');
   if (url !== endpoint) throw invalid(`must have the url of the batch, ${endpoint}`, 'url');
-  const named = objectIn(body)['model'];
+  if (!isObject(body)) throw invalid('must have a body that is a JSON object', 'body');
+  const named = body['model'];
   if (endpoint === '/v1/embeddings' && typeof named === 'string' && named !== model) {
     throw new AppError('MODEL_NOT_FOUND', `the model must be that of the batch, ${model}`, { param: 'body.model' });
   }

@@ -56,8 +56,8 @@ async function runChunk({ message, receives }: Work, run: JobRun): Promise<void>
   const { chunks } = run.deps;
   const { owner, batchId, index } = message;
   const batch = await chunks.getBatch(owner, batchId);
-  // A batch that is gone has nobody who waits for it.
-  if (batch === undefined) return;
+  // A batch that is gone or over has nobody who waits for it.
+  if (batch === undefined || batch.endedAtMs !== undefined) return;
   if (await chunks.hasChunk(batchId, index)) return mergeIfDue(batch, run);
   const lines = await readChunk(message, run);
   const written = await answerLines(lines, message, batch, { isLast: receives >= run.deps.maxReceiveCount, run });
@@ -70,7 +70,7 @@ async function readChunk(
   { deps }: JobRun,
 ): Promise<(LineRequest | BrokenLine)[]> {
   const bytes = await deps.payloads.get(file, { maxBytes: end - start, range: [start, end] });
-  return readLines(Buffer.from(bytes).toString(), firstLine, { endpoint, model });
+  return readLines(bytes, firstLine, { endpoint, model });
 }
 
 /** Lines of the two files that a batch makes. */

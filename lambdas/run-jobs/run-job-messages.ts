@@ -3,6 +3,7 @@ import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import type { Job, JobDefinition, JobResult } from '../../core/jobs/job.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { type JobMessage, MAX_INLINE_RESULT_BYTES, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
+import type { PayloadStore } from '../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { parseJson } from '../../core/json.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -123,18 +124,47 @@ async function begin(work: Work, run: JobRun): Promise<Begun | { readonly verdic
       await tellOnce(claim.job, run);
       return { verdict: 'done' };
     }
-    const { operation, version } = parseEndpoint(message.endpoint);
-    const { input } = message;
-    const text =
-      input.kind === 'inline'
-        ? input.json
-        : Buffer.from(await payloads.get(input.payload, { maxBytes: MAX_JOB_INPUT_BYTES })).toString();
-    const pinned = message.version ?? version;
-    const request = { operation, body: parseJson(text), owner: message.owner };
-    return { request: pinned === undefined ? request : { ...request, version: pinned } };
+    return { request: requestOf(message, await readInput(message, payloads), run.deps.inference.packed.manifest.id) };
   } catch (error) {
     return { verdict: { kind: 'failed', error: toAppError(error) } };
   }
+}
+
+async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise<string> {
+  if (input.kind === 'inline') return input.json;
+  const bytes = await payloads.get(input.payload, { maxBytes: MAX_JOB_INPUT_BYTES });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new AppError('INVALID_ENCODING', 'the input is not UTF-8', { cause });
+  }
+}
+
+/**
+ * Nobody has seen an input that lies in a file yet: which model it names is known here only.
+ *
+ * @param own - Id of the model that runs here.
+ */
+function requestOf(message: JobMessage, text: string, own: string): ModelRequest {
+  const { operation, model = own, version } = parseEndpoint(message.endpoint);
+  const body = parseJson(text);
+  if (model !== own) throw notHere(own, 'endpoint');
+  if (operation === 'embeddings' && !namesModel(body, own)) throw notHere(own, 'model');
+  const pinned = message.version ?? version;
+  const request = { operation, body, owner: message.owner };
+  return pinned === undefined ? request : { ...request, version: pinned };
+}
+
+/** Whether a body names a model, or nothing that could be one: then the protocol says what is wrong. */
+function namesModel(body: unknown, model: string): boolean {
+  if (typeof body !== 'object' || body === null || !('model' in body)) return true;
+  return typeof body.model !== 'string' || body.model === '' || body.model === model;
+}
+
+function notHere(own: string, param: string): AppError {
+  return new AppError('MODEL_NOT_FOUND', `${param} must name the model that the job was submitted to, ${own}`, {
+    param,
+  });
 }
 
 /** Writes what came of a job, and tells everybody who wants to know. */
