@@ -20,11 +20,15 @@ import { type AnsweredRequest, GatewayServer } from './services/api-gateway/gate
 import { DynamoDbEngine } from './services/dynamodb/dynamodb-engine.ts';
 import { DynamoDbService } from './services/endpoint/dynamodb-service.ts';
 import { EndpointServer } from './services/endpoint/endpoint-server.ts';
+import { EventBridgeService } from './services/endpoint/event-bridge-service.ts';
 import { LambdaService } from './services/endpoint/lambda-service.ts';
+import { S3Service } from './services/endpoint/s3-service.ts';
 import { SqsService } from './services/endpoint/sqs-service.ts';
+import { openEventRouter } from './services/event-bridge/open-event-router.ts';
 import { accessKeyOf } from './services/lambda/environment-variables.ts';
 import { checkEventSource, EventSource } from './services/lambda/event-source.ts';
 import { LambdaHost } from './services/lambda/lambda-host.ts';
+import { ObjectEngine } from './services/s3/object-engine.ts';
 import { QueueEngine } from './services/sqs/queue-engine.ts';
 import { functionArn } from './template/physical-names.ts';
 import { type LocalPlan, planAssembly } from './template/plan.ts';
@@ -32,7 +36,7 @@ import type { ApiPlan } from './template/plan-apis.ts';
 import type { FunctionPlan } from './template/plan-functions.ts';
 import { readAssembly } from './template/read-assembly.ts';
 
-/** How often items whose time to live has passed are deleted. */
+/** How often items and objects whose time has passed are deleted. */
 const SWEEP_INTERVAL_MS = 60_000;
 
 /** What to run and where to keep things. */
@@ -69,13 +73,14 @@ export interface LocalStack {
   readonly lambda: LambdaHost;
   readonly dynamodb: DynamoDbEngine;
   readonly queues: QueueEngine;
-  /** Whether a function works on messages right now. */
+  readonly objects: ObjectEngine;
+  /** Whether a function works on messages, or an event is on its way, right now. */
   isBusy(): boolean;
   /** The local time, milliseconds since the Unix epoch. */
   now(): number;
   /**
    * Moves the time of everything forward: delays and visibility of messages, times to live, throttles, and what functions
-   * take for the time from their next invocation on.
+   * take for the time from their next invocation on; lives of objects and of presigned URLs.
    */
   advance(ms: number): Promise<void>;
   /** Ends every process and closes every port. */
@@ -123,6 +128,7 @@ async function run(
   cleanUp.push(() => endpoint.close());
   const dynamodb = await openTables(plan, clock, cleanUp);
   const queues = openQueues(plan, clock);
+  const objects = await openBuckets(options, plan, clock, cleanUp);
   const functions = options.allowLoopbackWebhooks === true ? plan.functions.map(withLoopbackWebhooks) : plan.functions;
   const lambda = new LambdaHost({
     functions,
@@ -134,7 +140,19 @@ async function run(
   });
   cleanUp.push(() => lambda.stop());
   const callers = principals(plan.functions, plan.roles, accessKeyOf);
-  const services = [new DynamoDbService(dynamodb), new LambdaService(lambda), new SqsService(queues, endpoint.url)];
+  const events = openEventRouter({
+    ...{ buses: plan.eventBuses, permissions: plan.permissions, host: lambda, clock, logsDirectory },
+    sendMessage: (queueArn, body) => queues.send(queueArn, body),
+  });
+  // Once the functions are gone: no event on its way may write a log afterwards.
+  cleanUp.splice(-1, 0, () => events.drain());
+  const services = [
+    new DynamoDbService(dynamodb),
+    new LambdaService(lambda),
+    new SqsService(queues, endpoint.url),
+    new S3Service(objects),
+    new EventBridgeService(events),
+  ];
   endpoint.connect(services, callers, options.faults);
   const eventSources = openEventSources(plan, { queues, host: lambda, options, callers });
   cleanUp.push(async () => {
@@ -163,6 +181,8 @@ async function run(
       lambda: endpoint.url,
       ...(plan.tables.length === 0 ? {} : { dynamodb: endpoint.url }),
       ...(plan.queues.length === 0 ? {} : { sqs: endpoint.url }),
+      ...(plan.buckets.length === 0 ? {} : { s3: endpoint.url }),
+      ...(plan.eventBuses.every(({ rules }) => rules.length === 0) ? {} : { events: endpoint.url }),
     },
     queues: describeQueues(plan.outputs, endpoint.url),
     models: models.map(({ id }) => id),
@@ -174,15 +194,29 @@ async function run(
   return {
     url: gateway.url,
     endpointUrl: endpoint.url,
-    ...{ description, plan, models, lambda, dynamodb, queues },
-    isBusy: () => eventSources.some((source) => source.isBusy),
+    ...{ description, plan, models, lambda, dynamodb, queues, objects },
+    isBusy: () => events.isBusy || eventSources.some((source) => source.isBusy),
     now: () => clock.now(),
     advance: async (ms) => {
       clock.advance(ms);
       await dynamodb.sweep();
+      await objects.sweep();
     },
     stop,
   };
+}
+
+async function openBuckets(
+  { directory }: LocalOptions,
+  plan: LocalPlan,
+  clock: Clock,
+  cleanUp: (() => Promise<void> | void)[],
+): Promise<ObjectEngine> {
+  const engine = await ObjectEngine.open(directory, plan.buckets, clock);
+  cleanUp.push(() => engine.close());
+  const sweeper = setInterval(() => void engine.sweep(), SWEEP_INTERVAL_MS).unref();
+  cleanUp.push(() => clearInterval(sweeper));
+  return engine;
 }
 
 function openQueues(plan: LocalPlan, clock: LocalTime): QueueEngine {

@@ -12,10 +12,10 @@ export class EventLog {
   /**
    * Appends a line.
    *
-   * @param logGroupArn - ARN of the log group; the slashes of its name become dashes.
+   * @param logGroup - Name or ARN of the log group; the slashes of the name become dashes.
    */
-  async write(logGroupArn: string, line: string): Promise<void> {
-    const name = (logGroupArn.split(':log-group:')[1] ?? 'events').replace(/:\*$/, '');
+  async write(logGroup: string, line: string): Promise<void> {
+    const name = (logGroup.split(':log-group:').at(-1) ?? logGroup).replace(/:\*$/, '');
     await mkdir(this.#directory, { recursive: true });
     await appendFile(join(this.#directory, `${name.replace(/^\//, '').replace(/[^\w.-]/g, '-')}.log`), `${line}\n`);
   }

@@ -21,7 +21,7 @@ export interface EventRouterOptions {
   readonly targets: EventTargets;
   readonly clock: Clock;
   /** Hears of an event that a target did not take; EventBridge tries again for a day, local mode does not. */
-  readonly onLost: (event: JsonObject, targetArn: string, error: unknown) => void;
+  readonly onLost: (event: JsonObject, targetArn: string, error: unknown) => Promise<void>;
 }
 
 /** One event as a caller puts it on a bus. */

@@ -70,7 +70,7 @@ export function childText(element: XmlElement, name: string): string | undefined
 function readToken([, closing, name, selfClosing, text]: RegExpExecArray, open: XmlElement[]): void {
   const current = open.at(-1);
   if (current === undefined || open.length > MAX_DEPTH) throw new S3Error('MalformedXML');
-  if (text !== undefined) current.text += unescape(text);
+  if (text !== undefined) current.text += decodeEntities(text);
   if (name === undefined) return;
   if (closing === '/') {
     if (current.name !== name || open.length === 1) throw new S3Error('MalformedXML');
@@ -94,7 +94,7 @@ function renderContent(content: XmlContent): string {
     .join('');
 }
 
-function unescape(text: string): string {
+function decodeEntities(text: string): string {
   return text.replace(/&(#x[0-9a-f]+|#\d+|\w+);/gi, (_, entity: string) => {
     if (!entity.startsWith('#')) return ENTITIES[entity] ?? malformed();
     const code = /^#x/i.test(entity) ? Number.parseInt(entity.slice(2), 16) : Number(entity.slice(1));
