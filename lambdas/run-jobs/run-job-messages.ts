@@ -202,11 +202,17 @@ async function fail(work: Work, error: AppError, answer: Answer | undefined, run
       },
       run,
     );
+    // What might have worked some other time, an operator can put back; what never will is the caller's to mend.
+    if (isRetryable(error)) await park(work, error, deps);
     return 'done';
   } catch (second) {
     onError(toAppError(second));
     return comeAgain(work, deps.queues.jobs, deps.random);
   }
+}
+
+async function park({ record }: Work, { code, message }: AppError, { deadLetters, queues }: RunJobsDeps) {
+  await deadLetters.park(record, { code, message, sourceQueue: queues.jobs.url });
 }
 
 async function finish(key: JobMessage, outcome: Parameters<RunJobsDeps['jobs']['finish']>[1], run: JobRun) {

@@ -247,6 +247,9 @@ describe('a failure that may pass', () => {
     await workAgain();
     expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'INTERNAL' } });
     expect(worker.notifier.told).toMatchObject([{ id: 'one', status: 'failed' }]);
+    expect(await worker.servers.receive(worker.urls.dead)).toMatchObject([
+      { MessageAttributes: { errorCode: { StringValue: 'INTERNAL' } } },
+    ]);
   }, 30_000);
 
   it('lets a failed job wait again when an operator puts it back, once for each redrive', async () => {

@@ -1,0 +1,67 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
+import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
+import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
+import { jobsLog } from '../shared/jobs/jobs-line.ts';
+import { modelQueueOpener } from '../shared/jobs/model-queues.ts';
+import { createSubmit } from '../shared/jobs/submit-job.ts';
+import type { AcceptJobsDeps } from './handler.ts';
+
+/** Settings that the function needs. */
+export const SETTINGS = [
+  'stage',
+  'metricsNamespace',
+  'jobsTable',
+  'payloadBucket',
+  'modelQueues',
+  'embeddingModels',
+  'deadLettersQueue',
+  'jobsQueue',
+  'replyQueues',
+  'inputBuckets',
+  'retentionDays',
+  'maxReceiveCount',
+] as const satisfies readonly (keyof JobsSettings)[];
+
+/** Opens what the function works with. */
+export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): AcceptJobsDeps {
+  const clock: Clock = { now: () => Date.now() };
+  const table = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
+  const sqs = new SQSClient(CLIENT_SETTINGS);
+  return {
+    resolve: {
+      settings,
+      allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1',
+      files: openDynamoDbFileStore(table),
+    },
+    submit: createSubmit({
+      jobs: openDynamoDbJobStore(table),
+      payloads: () => openPayloads(settings.payloadBucket),
+      queueOf: modelQueueOpener(sqs, settings.modelQueues),
+      retentionDays: settings.retentionDays,
+      clock,
+    }),
+    deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
+    jobsQueue: settings.jobsQueue,
+    maxReceiveCount: settings.maxReceiveCount,
+    log: jobsLog({
+      stage: settings.stage,
+      namespace: settings.metricsNamespace,
+      now: () => clock.now(),
+      write: (line) => process.stdout.write(`${line}\n`),
+    }),
+  };
+}
+
+/** Few messages are so large that they need S3: its client is loaded for them. */
+async function openPayloads(bucket: string) {
+  const [{ S3Client }, { openS3PayloadStore }] = await Promise.all([
+    import('@aws-sdk/client-s3'),
+    import('../shared/jobs/s3-payload-store.ts'),
+  ]);
+  return openS3PayloadStore({ client: new S3Client(PAYLOAD_CLIENT_SETTINGS), bucket });
+}

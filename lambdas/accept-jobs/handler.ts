@@ -1,0 +1,91 @@
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { AppError, ERRORS } from '../../core/errors.ts';
+import { parseJobEvent } from '../../core/jobs/cloud-event.ts';
+import { PRODUCERS } from '../../core/jobs/job.ts';
+import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
+import { jsonMember } from '../../core/jobs/json-member.ts';
+import { parseJson } from '../../core/json.ts';
+import type { DeadLetters } from '../shared/jobs/dead-letters.ts';
+import type { jobsLog } from '../shared/jobs/jobs-line.ts';
+import { type ResolveDeps, resolveRequest } from '../shared/jobs/resolve-request.ts';
+import type { Submit } from '../shared/jobs/submit-job.ts';
+import { sha256 } from '../shared/sha256.ts';
+
+/** What the function works with. */
+export interface AcceptJobsDeps {
+  readonly resolve: ResolveDeps;
+  readonly submit: Submit;
+  readonly deadLetters: DeadLetters;
+  /** URL of the queue that the messages come from. */
+  readonly jobsQueue: string;
+  /** How often a message is received before it is given up. */
+  readonly maxReceiveCount: number;
+  readonly log: ReturnType<typeof jobsLog>;
+}
+
+/** The handler of the producers' queue. */
+export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+
+/**
+ * Wires the function: CloudEvents of producers in, jobs out.
+ *
+ * What can't be understood or is refused ends among the dead letters with the reason: it would be refused each time.
+ * What fails for reasons that pass comes again, and after its last time ends there too.
+ */
+export function createHandler(deps: AcceptJobsDeps): AcceptJobsHandler {
+  return async (event) => {
+    // SQS gives ten messages at most, so that all of them can be on their way at once.
+    const verdicts = await Promise.all(event.Records.map((record) => handle(record, deps)));
+    const failed = event.Records.filter((_, index) => verdicts[index] === 'again');
+    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+  };
+}
+
+async function handle(record: SQSRecord, deps: AcceptJobsDeps): Promise<'done' | 'again'> {
+  try {
+    await accept(record, deps);
+    return 'done';
+  } catch (cause) {
+    const error = cause instanceof AppError ? cause : new AppError('INTERNAL', 'unexpected failure', { cause });
+    const isLast = Number(record.attributes.ApproximateReceiveCount) >= deps.maxReceiveCount;
+    if (ERRORS[error.code].retryable && !isLast) return 'again';
+    return park(record, error, deps);
+  }
+}
+
+async function accept({ body, messageId }: SQSRecord, { resolve, submit, log }: AcceptJobsDeps): Promise<void> {
+  const event = parseJobEvent(readBody(body));
+  const owner = event.apiKeyId ?? PRODUCERS;
+  // The body of the request as it was written: reading and writing it again would cut integers of 64 bits.
+  const resolved = await resolveRequest(event.request, owner, jsonMember(body, 'data', 'body'), resolve);
+  const { job, isDuplicate } = await submit({
+    ...resolved,
+    owner,
+    id: jobIdOfEvent(sha256, event.source, event.id),
+    hasNewId: false,
+    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+  });
+  const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';
+  log({ metric, model: job.model, details: { jobId: job.id, messageId } });
+}
+
+function readBody(body: string): unknown {
+  try {
+    return parseJson(body);
+  } catch (error) {
+    const message = error instanceof AppError ? error.message : 'body is not valid JSON';
+    throw new AppError('INVALID_EVENT', `the message must be one CloudEvent in structured mode: ${message}`);
+  }
+}
+
+async function park(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<'done' | 'again'> {
+  const { code, message } = error;
+  try {
+    await deps.deadLetters.park(record, { code, message, sourceQueue: deps.jobsQueue });
+    deps.log({ metric: 'DeadLetters', code, details: { messageId: record.messageId, error: message } });
+    return 'done';
+  } catch {
+    // Its next receive tries again; past the last one SQS moves it to the same queue.
+    return 'again';
+  }
+}

@@ -1,0 +1,60 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
+import { openDynamoDbChunkStore } from '../shared/jobs/dynamodb-chunk-store.ts';
+import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
+import { jobsLog } from '../shared/jobs/jobs-line.ts';
+import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
+import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
+import { openNotifier } from '../shared/webhooks/notifier.ts';
+import type { BuryJobsDeps } from './handler.ts';
+
+/** Settings that the function needs. */
+export const SETTINGS = [
+  'stage',
+  'metricsNamespace',
+  'jobsTable',
+  'payloadBucket',
+  'modelQueues',
+  'batchesQueue',
+  'webhooksQueue',
+  'deadLettersQueue',
+  'eventBus',
+  'replyQueues',
+] as const satisfies readonly (keyof JobsSettings)[];
+
+/** Opens what the function works with. */
+export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): BuryJobsDeps {
+  const clock: Clock = { now: () => Date.now() };
+  const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
+  const sqs = new SQSClient(CLIENT_SETTINGS);
+  const table = { client: dynamoDb, table: settings.jobsTable, clock };
+  const payloads = openS3PayloadStore({
+    client: new S3Client(PAYLOAD_CLIENT_SETTINGS),
+    bucket: settings.payloadBucket,
+  });
+  return {
+    jobs: openDynamoDbJobStore(table),
+    chunks: openDynamoDbChunkStore(table),
+    notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: openEventBridge }),
+    deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
+    batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
+    modelQueues: settings.modelQueues,
+    log: jobsLog({
+      stage: settings.stage,
+      namespace: settings.metricsNamespace,
+      now: () => clock.now(),
+      write: (line) => process.stdout.write(`${line}\n`),
+    }),
+  };
+}
+
+/** Few jobs tell the event bus: its client is loaded for them. */
+async function openEventBridge() {
+  const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
+  return new EventBridgeClient(CLIENT_SETTINGS);
+}
