@@ -27,16 +27,24 @@ function writeProject(config = '', manifest: object = {}): string {
 }
 
 describe('bin/app.ts', () => {
-  it('synthesizes a stack of data and a stack of everything else, and reports sizes and cost', () => {
+  it('synthesizes stacks of data, jobs and everything else, and reports sizes and cost', () => {
     const directory = writeProject();
     const { status, stdout, stderr } = runApp(directory);
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-    expect(stderr).toMatch(/adder +1769 MiB x86_64 .* MB\nwhile idle: \$0\.00 a month/);
+    expect(stderr).toMatch(/adder +1769 MiB x86_64 .* MB\nwhile idle: \$1\.58 a month\n {2}polling of 6 queues, /);
     const manifest = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
     expect(Object.keys(manifest.artifacts)).toEqual(
-      expect.arrayContaining(['TensorgateData-dev', 'TensorgateApi-dev']),
+      expect.arrayContaining(['TensorgateData-dev', 'TensorgateJobs-dev', 'TensorgateApi-dev']),
     );
     expect(manifest.artifacts['TensorgateApi-dev'].environment).toBe('aws://unknown-account/unknown-region');
+  });
+
+  it('makes no stack of jobs, and costs nothing while idle, where there are none', () => {
+    const directory = writeProject('jobs: { enabled: false }');
+    const { stderr } = runApp(directory);
+    expect(stderr).toMatch(/while idle: \$0\.00 a month\n/);
+    const manifest = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
+    expect(Object.keys(manifest.artifacts)).not.toContain('TensorgateJobs-dev');
   });
 
   it('reports what costs money while idle', () => {

@@ -19,7 +19,7 @@ const SETTINGS = readdirSync('lib', { recursive: true, encoding: 'utf8' })
   );
 
 const PUBLIC = SETTINGS.filter(({ name }) =>
-  /^(InferenceApi|ModelFunction|ResultsTable|ApiStack|DataStack|Model|Api|UsagePlan)(Props|Settings|Options)$/.test(
+  /^(InferenceApi|ModelFunction|ResultsTable|Jobs|JobsTable|WebhooksTable|PayloadBucket|ApiStack|DataStack|JobsStack|Model|Api|UsagePlan)(Props|Settings|Options)$/.test(
     name ?? '',
   ),
 );

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
-import { parseDeployConfig } from '../../core/deploy-config.ts';
-import { DataStack, ResultsTable, type ResultsTableProps } from '../../lib/index.ts';
-import { otherStack, resourcesOf, testApp } from './synthesized-api.ts';
+import { ResultsTable, type ResultsTableProps } from '../../lib/index.ts';
+import { otherStack, resourcesOf } from './synthesized-api.ts';
 
 function synthesize(props?: ResultsTableProps) {
   const stack = otherStack();
@@ -25,11 +24,5 @@ describe('ResultsTable', () => {
 
   it('goes with its stack when data is not retained', () => {
     expect(synthesize({ retainData: false })).toMatchObject({ DeletionPolicy: 'Delete' });
-  });
-
-  it('keeps its logical id in the data stack', () => {
-    const stack = new DataStack(testApp(), 'Data', { config: parseDeployConfig({}, 'test') });
-    const ids = resourcesOf(Template.fromStack(stack), 'AWS::DynamoDB::GlobalTable').map(({ logicalId }) => logicalId);
-    expect(ids).toEqual(['ResultsTable7B2FF7F9']);
   });
 });
