@@ -42,6 +42,22 @@ afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
 
+/** Synthesizes one of the apps. */
+function synthesize(file: string) {
+  const { status, stderr } = spawnSync(process.execPath, [file], {
+    cwd: app,
+    encoding: 'utf8',
+    env: { ...process.env, CDK_OUTDIR: join(app, 'cdk.out') },
+  });
+  return { status, stderr };
+}
+
+/** Types of the resources of a stack. */
+function resourceTypes(stack: string): readonly string[] {
+  const { Resources } = JSON.parse(readFileSync(join(app, `cdk.out/${stack}.template.json`), 'utf8'));
+  return Object.values(Resources).map((resource) => (resource as { readonly Type: string }).Type);
+}
+
 function typeCheck(...files: readonly string[]) {
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--skipLibCheck'];
   const { status, stdout } = spawnSync(process.execPath, [COMPILER, ...options, '--types', 'node', ...files], {
@@ -53,22 +69,26 @@ function typeCheck(...files: readonly string[]) {
 
 describe('somebody else’s app', () => {
   it('gets function, API and table from the published package and one construct', () => {
-    const { status, stderr } = spawnSync(process.execPath, ['app.ts'], {
-      cwd: app,
-      encoding: 'utf8',
-      env: { ...process.env, CDK_OUTDIR: join(app, 'cdk.out') },
-    });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const { Resources } = JSON.parse(readFileSync(join(app, 'cdk.out/Search.template.json'), 'utf8'));
-    const types = Object.values(Resources).map((resource) => (resource as { readonly Type: string }).Type);
+    expect(synthesize('app.ts')).toEqual({ status: 0, stderr: '' });
+    const types = resourceTypes('Search');
     expect(types.filter((type) => type === 'AWS::Lambda::Function')).toHaveLength(1);
     expect(types).toEqual(expect.arrayContaining(['AWS::ApiGateway::RestApi', 'AWS::DynamoDB::GlobalTable']));
   });
 
+  it('gets workers, queues and routes from one construct more', () => {
+    expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
+    const types = resourceTypes('SearchWithJobs');
+    const count = (wanted: string) => types.filter((type) => type === wanted).length;
+    expect(count('AWS::Lambda::Function')).toBe(1 + 5 + 2);
+    expect(count('AWS::Lambda::EventSourceMapping')).toBe(6);
+    expect(count('AWS::SQS::Queue')).toBe(8);
+    expect(count('AWS::DynamoDB::GlobalTable')).toBe(3);
+  });
+
   it('carries bundle, natives of one platform and packed model in the function’s package', () => {
-    const [asset] = readdirSync(join(app, 'cdk.out')).filter((name) => name.startsWith('asset.'));
-    const files = readdirSync(join(app, 'cdk.out', asset ?? ''), { recursive: true });
-    expect(files).toEqual(
+    const assets = readdirSync(join(app, 'cdk.out')).filter((name) => name.startsWith('asset.'));
+    const packages = assets.map((asset) => readdirSync(join(app, 'cdk.out', asset), { recursive: true }));
+    expect(packages).toContainEqual(
       expect.arrayContaining([
         'index.mjs',
         'model/1.ort',
@@ -85,7 +105,7 @@ describe('somebody else’s app', () => {
       return `example-${index}.ts`;
     });
     expect(files.length).toBeGreaterThan(3);
-    expect(typeCheck('app.ts', ...files)).toEqual({ status: 0, stdout: '' });
+    expect(typeCheck('app.ts', 'app-with-jobs.ts', ...files)).toEqual({ status: 0, stdout: '' });
   });
 
   it('is told about a setting that does not exist', () => {
