@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { PayloadStore } from '../../core/jobs/job-store.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/jobs/settings.ts';
 import type { Clock } from '../../core/ports.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
@@ -32,6 +33,7 @@ export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>
   const clock: Clock = { now: () => Date.now() };
   const table = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
   const sqs = new SQSClient(CLIENT_SETTINGS);
+  let payloads: Promise<PayloadStore> | undefined;
   return {
     resolve: {
       settings,
@@ -40,7 +42,10 @@ export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>
     },
     submit: createSubmit({
       jobs: openDynamoDbJobStore(table),
-      payloads: () => openPayloads(settings.payloadBucket),
+      payloads: () => {
+        payloads ??= openPayloads(settings.payloadBucket);
+        return payloads;
+      },
       queueOf: modelQueueOpener(sqs, settings.modelQueues),
       retentionDays: settings.retentionDays,
       clock,
@@ -58,7 +63,7 @@ export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>
 }
 
 /** Few messages are so large that they need S3: its client is loaded for them. */
-async function openPayloads(bucket: string) {
+async function openPayloads(bucket: string): Promise<PayloadStore> {
   const [{ S3Client }, { openS3PayloadStore }] = await Promise.all([
     import('@aws-sdk/client-s3'),
     import('../shared/jobs/s3-payload-store.ts'),

@@ -1,6 +1,6 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { AppError, ERRORS } from '../../core/errors.ts';
-import { parseJobEvent } from '../../core/jobs/cloud-event.ts';
+import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
 import { jsonMember } from '../../core/jobs/json-member.ts';
@@ -26,6 +26,15 @@ export interface AcceptJobsDeps {
 /** The handler of the producers' queue. */
 export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
+/** What becomes of a message: done with, or to come again. */
+type Verdict = 'done' | 'again';
+
+/** A message, and the event in it or why there is none. */
+interface Intake {
+  readonly record: SQSRecord;
+  readonly event: JobEvent | AppError;
+}
+
 /**
  * Wires the function: CloudEvents of producers in, jobs out.
  *
@@ -33,31 +42,51 @@ export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<S
  * What fails for reasons that pass comes again, and after its last time ends there too.
  */
 export function createHandler(deps: AcceptJobsDeps): AcceptJobsHandler {
-  return async (event) => {
-    // SQS gives ten messages at most, so that all of them can be on their way at once.
-    const verdicts = await Promise.all(event.Records.map((record) => handle(record, deps)));
-    const failed = event.Records.filter((_, index) => verdicts[index] === 'again');
+  return async ({ Records: records }) => {
+    const verdicts = new Map<string, Verdict>();
+    // SQS gives ten messages at most, so that all of them can be on their way at once, but for repeats of one event.
+    const lanes = Map.groupBy(records.map(read), laneOf);
+    await Promise.all([...lanes.values()].map((lane) => handleInTurn(lane, verdicts, deps)));
+    const failed = records.filter(({ messageId }) => verdicts.get(messageId) !== 'done');
     return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 
-async function handle(record: SQSRecord, deps: AcceptJobsDeps): Promise<'done' | 'again'> {
+function read(record: SQSRecord): Intake {
   try {
-    await accept(record, deps);
-    return 'done';
+    return { record, event: parseJobEvent(readBody(record.body)) };
   } catch (cause) {
-    const error = cause instanceof AppError ? cause : new AppError('INTERNAL', 'unexpected failure', { cause });
-    const isLast = Number(record.attributes.ApproximateReceiveCount) >= deps.maxReceiveCount;
-    if (ERRORS[error.code].retryable && !isLast) return 'again';
-    return park(record, error, deps);
+    return { record, event: toAppError(cause) };
   }
 }
 
-async function accept({ body, messageId }: SQSRecord, { resolve, submit, log }: AcceptJobsDeps): Promise<void> {
-  const event = parseJobEvent(readBody(body));
+function laneOf({ record, event }: Intake): string {
+  return event instanceof AppError ? record.messageId : JSON.stringify([event.source, event.id]);
+}
+
+async function handleInTurn(lane: readonly Intake[], verdicts: Map<string, Verdict>, deps: AcceptJobsDeps) {
+  for (const intake of lane) verdicts.set(intake.record.messageId, await handle(intake, deps));
+}
+
+async function handle(intake: Intake, deps: AcceptJobsDeps): Promise<Verdict> {
+  const { record } = intake;
+  try {
+    await accept(intake, deps);
+    return 'done';
+  } catch (cause) {
+    const error = toAppError(cause);
+    const isLast = Number(record.attributes.ApproximateReceiveCount) >= deps.maxReceiveCount;
+    if (!ERRORS[error.code].retryable || isLast) return park(record, error, deps);
+    logAgain(record, error, deps);
+    return 'again';
+  }
+}
+
+async function accept({ record, event }: Intake, { resolve, submit, log }: AcceptJobsDeps): Promise<void> {
+  if (event instanceof AppError) throw event;
   const owner = event.apiKeyId ?? PRODUCERS;
   // The body of the request as it was written: reading and writing it again would cut integers of 64 bits.
-  const resolved = await resolveRequest(event.request, owner, jsonMember(body, 'data', 'body'), resolve);
+  const resolved = await resolveRequest(event.request, owner, jsonMember(record.body, 'data', 'body'), resolve);
   const { job, isDuplicate } = await submit({
     ...resolved,
     owner,
@@ -66,7 +95,7 @@ async function accept({ body, messageId }: SQSRecord, { resolve, submit, log }: 
     ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
   });
   const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';
-  log({ metric, model: job.model, details: { jobId: job.id, messageId } });
+  log({ metric, model: job.model, details: { jobId: job.id, messageId: record.messageId } });
 }
 
 function readBody(body: string): unknown {
@@ -78,14 +107,23 @@ function readBody(body: string): unknown {
   }
 }
 
-async function park(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<'done' | 'again'> {
+async function park(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<Verdict> {
   const { code, message } = error;
   try {
     await deps.deadLetters.park(record, { code, message, sourceQueue: deps.jobsQueue });
     deps.log({ metric: 'DeadLetters', code, details: { messageId: record.messageId, error: message } });
     return 'done';
-  } catch {
+  } catch (cause) {
     // Its next receive tries again; past the last one SQS moves it to the same queue.
+    logAgain(record, toAppError(cause), deps);
     return 'again';
   }
+}
+
+function logAgain({ messageId }: SQSRecord, { code, message }: AppError, { log }: AcceptJobsDeps): void {
+  log({ code, details: { messageId, outcome: 'comes again', error: message } });
+}
+
+function toAppError(cause: unknown): AppError {
+  return cause instanceof AppError ? cause : new AppError('INTERNAL', 'unexpected failure', { cause });
 }

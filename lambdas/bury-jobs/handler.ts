@@ -1,8 +1,9 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Batch } from '../../core/batches/batch.ts';
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
 import type { Job, JobDefinition, JobError } from '../../core/jobs/job.ts';
-import type { BatchStepMessage, ChunkMessage, JobMessage } from '../../core/jobs/job-message.ts';
+import type { BatchStepMessage, ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
 import type { JobStore, MessageQueue, Notifier } from '../../core/jobs/job-store.ts';
 import type { JobsSettings } from '../../core/jobs/settings.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
@@ -49,18 +50,20 @@ export function createHandler(deps: BuryJobsDeps): BuryJobsHandler {
 async function bury(record: SQSRecord, deps: BuryJobsDeps): Promise<boolean> {
   const message = read(record);
   try {
-    if (message instanceof AppError) await park(record, message, '', deps);
+    if (message instanceof AppError) await park({ record, reason: message }, deps);
     else if (message.kind === 'job') await buryJob(record, message, deps);
     else await buryChunk(record, message, deps);
     return true;
   } catch (error) {
-    const code = error instanceof AppError ? error.code : 'INTERNAL';
-    deps.log({ metric: 'JobsBuried', code, details: { messageId: record.messageId, outcome: 'comes again' } });
+    // The queue gives it out again; past the last time SQS moves it to the dead letters as it is.
+    const known = error instanceof AppError ? error : new AppError('INTERNAL', 'unexpected failure');
+    const { code, message: words } = known;
+    deps.log({ code, details: { messageId: record.messageId, outcome: 'comes again', error: words } });
     return false;
   }
 }
 
-function read({ body }: SQSRecord): JobMessage | ChunkMessage | AppError {
+function read({ body }: SQSRecord): WorkMessage | AppError {
   try {
     return parseWorkMessage(JSON.parse(body));
   } catch (error) {
@@ -75,27 +78,23 @@ async function buryJob(record: SQSRecord, message: JobMessage, deps: BuryJobsDep
   const reason = before.error ?? before.lastError ?? LOST;
   const job = await deps.jobs.finish(message, { status: 'failed', error: reason });
   await tellOnce(job, deps);
+  // A worker was faster, or the caller has canceled it: there is nothing to put back.
   if (job.status !== 'failed') return;
-  const { code, message: words } = job.error ?? reason;
-  await park(record, { code, message: words }, deps.modelQueues[message.model]?.jobs ?? '', deps, message);
+  await park({ record, message, reason: job.error ?? reason }, deps);
 }
 
 async function buryChunk(record: SQSRecord, message: ChunkMessage, deps: BuryJobsDeps): Promise<void> {
-  const { owner, batchId, index, start, end, firstLine, model } = message;
+  const { owner, batchId, index, start, end, firstLine, lines } = message;
   const batch = await deps.chunks.getBatch(owner, batchId);
+  // A batch that is gone has nobody who waits for it.
   if (batch === undefined) return;
   if (await deps.chunks.hasChunk(batchId, index)) return mergeIfDue(batch, deps);
-  const outcome = { state: 'lost', completed: 0, failed: message.lines, hasOutput: false, hasErrors: true } as const;
-  const after = await deps.chunks.finishChunk(owner, batchId, {
-    ...outcome,
-    index,
-    start,
-    end,
-    firstLine,
-    error: LOST,
-  });
-  await mergeIfDue(after, deps);
-  await park(record, LOST, deps.modelQueues[model]?.chunks ?? '', deps, message);
+  // Kept first: once its outcome is recorded, nothing tells that this has not been done.
+  await park({ record, message, reason: LOST }, deps);
+  const counts = { completed: 0, failed: lines };
+  const place = { index, start, end, firstLine };
+  const outcome = { ...counts, ...place, state: 'lost', hasOutput: false, hasErrors: true, error: LOST } as const;
+  await mergeIfDue(await deps.chunks.finishChunk(owner, batchId, outcome), deps);
 }
 
 async function tellOnce(job: Job, { notifier, jobs }: BuryJobsDeps): Promise<void> {
@@ -106,29 +105,43 @@ async function tellOnce(job: Job, { notifier, jobs }: BuryJobsDeps): Promise<voi
 
 /** Whoever counts the last chunk asks for the outputs to be merged; asking twice is harmless. */
 async function mergeIfDue(
-  { owner, id, splitDone, chunksDone, chunks }: NonNullable<Awaited<ReturnType<ChunkStore['getBatch']>>>,
+  { owner, id, splitDone, chunksDone, chunks }: Batch,
   { batchSteps }: BuryJobsDeps,
 ): Promise<void> {
   if (!splitDone || chunksDone < chunks) return;
   await batchSteps.send({ v: 1, kind: 'merge', owner, batchId: id } satisfies BatchStepMessage);
 }
 
-async function park(
-  record: SQSRecord,
-  { code, message }: { readonly code: ErrorCode; readonly message: string },
-  sourceQueue: string,
-  { deadLetters, log }: BuryJobsDeps,
-  work?: JobMessage | ChunkMessage,
-): Promise<void> {
-  await deadLetters.park(record, { code, message, sourceQueue: sourceQueue || sourceUrlOf(record) });
-  const id = work?.kind === 'job' ? work.id : work?.batchId;
-  const model = work === undefined ? {} : { model: work.model };
-  log({ metric: 'JobsBuried', code, ...model, details: { id, messageId: record.messageId, error: message } });
+/** A message that is given up; what it says where it can be read. */
+interface Lost {
+  readonly record: SQSRecord;
+  readonly message?: WorkMessage;
+  readonly reason: { readonly code: ErrorCode; readonly message: string };
 }
 
-/** A queue that is no model's any more is told of by its ARN. */
-function sourceUrlOf({ attributes, eventSourceARN }: SQSRecord): string {
-  return attributes.DeadLetterQueueSourceArn ?? eventSourceARN;
+async function park({ record, message, reason }: Lost, { deadLetters, log, modelQueues }: BuryJobsDeps): Promise<void> {
+  const { code, message: words } = reason;
+  await deadLetters.park(record, { code, message: words, sourceQueue: sourceOf(record, message, modelQueues) });
+  const about = message?.kind === 'job' ? { jobId: message.id } : { batchId: message?.batchId, chunk: message?.index };
+  log({
+    metric: 'JobsBuried',
+    ...(message === undefined ? {} : { model: message.model }),
+    code,
+    details: { ...about, messageId: record.messageId, error: words },
+  });
+}
+
+/** The queue that SQS says it was moved from; where SQS says nothing, that of its model. */
+function sourceOf(
+  { attributes }: SQSRecord,
+  message: WorkMessage | undefined,
+  modelQueues: BuryJobsDeps['modelQueues'],
+): string | undefined {
+  const name = attributes.DeadLetterQueueSourceArn?.split(':').at(-1);
+  const urls = Object.values(modelQueues).flatMap(({ jobs, chunks }) => [jobs, chunks]);
+  const moved = urls.find((url) => url.split('/').at(-1) === name);
+  if (moved !== undefined || message === undefined || !Object.hasOwn(modelQueues, message.model)) return moved;
+  return modelQueues[message.model]?.[message.kind === 'job' ? 'jobs' : 'chunks'];
 }
 
 function definitionOf({ v, kind, input, ...definition }: JobMessage): JobDefinition {

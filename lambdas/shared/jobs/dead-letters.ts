@@ -18,8 +18,8 @@ const NOT_SENDABLE = /[^\t\n\r -\uD7FF\uE000-\uFFFD]/g;
 export interface Reason {
   readonly code: ErrorCode;
   readonly message: string;
-  /** URL of the queue that it came from: where to put it back to. */
-  readonly sourceQueue: string;
+  /** URL of the queue that it came from: where to put it back to; undefined where that is not known. */
+  readonly sourceQueue: string | undefined;
 }
 
 /** The operators' queue. */
@@ -49,7 +49,10 @@ export function openDeadLetters(client: SQSClient, url: string): DeadLetters {
 function attributesOf({ code, message, sourceQueue }: Reason): Record<string, MessageAttributeValue> {
   const { errorCode, errorMessage, sourceQueue: source } = DEAD_LETTER_ATTRIBUTES;
   const sendable = message.replace(NOT_SENDABLE, ' ').slice(0, MOST_CHARACTERS);
-  return { [errorCode]: text(code), [errorMessage]: text(sendable || code), [source]: text(sourceQueue) };
+  return {
+    ...{ [errorCode]: text(code), [errorMessage]: text(sendable || code) },
+    ...(sourceQueue === undefined ? {} : { [source]: text(sourceQueue) }),
+  };
 }
 
 function text(value: string): MessageAttributeValue {
@@ -59,8 +62,13 @@ function text(value: string): MessageAttributeValue {
 function originals(attributes: SQSRecord['messageAttributes']): Record<string, MessageAttributeValue> {
   const own: readonly string[] = Object.values(DEAD_LETTER_ATTRIBUTES);
   const kept = Object.entries(attributes).filter(([name]) => !own.includes(name));
+  return sendableAttributes(Object.fromEntries(kept.slice(0, MOST_ATTRIBUTES - OWN_ATTRIBUTES)));
+}
+
+/** Turns the attributes of a received message into those of one to send. */
+export function sendableAttributes(attributes: SQSRecord['messageAttributes']): Record<string, MessageAttributeValue> {
   return Object.fromEntries(
-    kept.slice(0, MOST_ATTRIBUTES - OWN_ATTRIBUTES).map(([name, { dataType, stringValue, binaryValue }]) => [
+    Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
       name,
       {
         DataType: dataType,

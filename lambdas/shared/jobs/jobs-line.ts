@@ -5,7 +5,8 @@ export type JobMetric = 'JobsSubmitted' | 'JobsDuplicate' | 'JobsCanceled' | 'Jo
 
 /** All that a {@link jobsLine} tells. */
 export interface JobsFacts {
-  readonly metric: JobMetric;
+  /** What is counted; absent from a line that only tells. */
+  readonly metric?: JobMetric;
   readonly stage: string;
   readonly namespace: string;
   readonly nowMs: number;
@@ -32,18 +33,15 @@ export interface JobsLog {
  */
 export function jobsLine({ metric, stage, namespace, nowMs, model, code, details }: JobsFacts): string {
   const dimensions = ['stage', ...(model === undefined ? [] : ['model']), ...(code === undefined ? [] : ['code'])];
-  const metrics = [{ Name: metric, Unit: 'Count' }];
+  const directive = { Namespace: namespace, Dimensions: [dimensions], Metrics: [{ Name: metric, Unit: 'Count' }] };
   return JSON.stringify({
-    _aws: {
-      Timestamp: nowMs,
-      CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [dimensions], Metrics: metrics }],
-    },
+    ...(metric === undefined ? {} : { _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] } }),
     level: code === undefined ? 'INFO' : 'WARN',
     timestamp: new Date(nowMs).toISOString(),
     message: 'job',
     ...{ stage, model, code },
     ...details,
-    [metric]: 1,
+    ...(metric === undefined ? {} : { [metric]: 1 }),
   });
 }
 
