@@ -66,6 +66,8 @@ export interface DeliveryMessage {
   /** When the first attempt was due, milliseconds since the Unix epoch. */
   readonly firstAtMs: number;
   readonly traceparent?: string;
+  /** Whether its owner asked for it: then it is sent even if it was delivered before. */
+  readonly isRedelivery?: boolean;
 }
 
 /** Most bytes of an inline input; beyond it the body goes through S3. SQS takes 1 MiB a message, batches included. */

@@ -1,0 +1,72 @@
+import type { Hash } from '../fingerprint.ts';
+import type { Job } from '../jobs/job.ts';
+import { derivedId } from '../jobs/job-id.ts';
+import type { DeliveryMessage } from '../jobs/job-message.ts';
+import { jobUrl } from '../jobs/job-resource.ts';
+
+/** Events that webhooks are told of. */
+export const WEBHOOK_EVENTS = [
+  'job.succeeded',
+  'job.failed',
+  'job.canceled',
+  'batch.completed',
+  'batch.failed',
+  'batch.expired',
+  'batch.cancelled',
+] as const;
+
+/** One of {@link WEBHOOK_EVENTS}. */
+export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number];
+
+/** An event that has happened, as webhooks are told of it. */
+export interface WebhookEvent {
+  readonly owner: string;
+  readonly type: string;
+  readonly subject: DeliveryMessage['subject'];
+  /** Body of the webhook, the same for every receiver and attempt. */
+  readonly body: string;
+  readonly traceparent?: string;
+}
+
+/** A batch that has ended, as far as webhooks tell of it. */
+export interface EndedBatch {
+  readonly owner: string;
+  readonly id: string;
+  readonly status: string;
+  readonly endpoint: string;
+  readonly baseUrl?: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly endedAtMs: number;
+}
+
+/** The event that a job has ended: thin, for what the job answered is read from its `url`. */
+export function jobEvent(job: Job): WebhookEvent {
+  const { owner, id, status, model, ranVersion, version, baseUrl, traceparent, endedAtMs = job.createdAtMs } = job;
+  const type = `job.${status}`;
+  const url = baseUrl === undefined ? null : jobUrl(baseUrl, id);
+  const data = { id, object: 'job', status, model, version: ranVersion ?? version ?? null, url };
+  const event = { owner, type, subject: { object: 'job', id }, body: bodyOf(type, endedAtMs, data) } as const;
+  return traceparent === undefined ? event : { ...event, traceparent };
+}
+
+/** The event that a batch has ended. */
+export function batchEvent({ owner, id, status, endpoint, baseUrl, endedAtMs }: EndedBatch): WebhookEvent {
+  const type = `batch.${status}`;
+  const url = baseUrl === undefined ? null : `${baseUrl}/v1/batches/${id}`;
+  const data = { id, object: 'batch', status, endpoint, url };
+  return { owner, type, subject: { object: 'batch', id }, body: bodyOf(type, endedAtMs, data) };
+}
+
+/** The first delivery of an event to a receiver. Its id is the same however often it is made. */
+export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: number): DeliveryMessage {
+  const { owner, subject, body, type, traceparent } = event;
+  const id = `dlv_${derivedId(hash, ['delivery/1', owner, subject.object, subject.id, type, url])}`;
+  return {
+    ...{ v: 1, kind: 'delivery', owner, id, url, subject, body, attempt: 0, notBeforeMs: nowMs, firstAtMs: nowMs },
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+function bodyOf(type: string, atMs: number, data: object): string {
+  return JSON.stringify({ type, timestamp: new Date(atMs).toISOString(), data });
+}

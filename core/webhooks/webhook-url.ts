@@ -1,0 +1,42 @@
+import { AppError } from '../errors.ts';
+
+/** Where webhooks may go. */
+export interface WebhookUrlOptions {
+  /** Whether this machine may be called, over plain HTTP too; in local mode only. */
+  readonly allowLoopback: boolean;
+}
+
+const MAX_CHARACTERS = 2048;
+
+/** Hosts of this machine, as URLs have them. */
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
+
+/** Host names are the network's own, or reserved (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`). */
+const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|test|invalid|example)$/;
+
+/** What a URL has as its host when it is an address: IPv4 in dots (any other notation was turned into it), or IPv6. */
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[.*\])$/;
+
+/**
+ * Checks that a URL may be called as a webhook, as far as its text tells; what its host resolves to is checked at each
+ * delivery.
+ *
+ * @throws AppError `INVALID_WEBHOOK_URL` when it is not HTTPS to a public host name.
+ */
+export function checkWebhookUrl(url: string, { allowLoopback }: WebhookUrlOptions): void {
+  if (url.length > MAX_CHARACTERS || !URL.canParse(url)) {
+    throw invalid(`must be a URL of ${MAX_CHARACTERS} characters at most`);
+  }
+  const { protocol, hostname, username, password } = new URL(url);
+  if (username !== '' || password !== '') throw invalid('must hold no user name and password');
+  const isLoopback = LOOPBACK.test(hostname);
+  if (allowLoopback && isLoopback && (protocol === 'http:' || protocol === 'https:')) return;
+  if (protocol !== 'https:') throw invalid(`must be an https URL, got ${protocol.slice(0, 20)}`);
+  if (ADDRESS.test(hostname)) throw invalid('must name its host, addresses are not called');
+  const name = hostname.replace(/\.$/, '');
+  if (!name.includes('.') || PRIVATE_NAME.test(name)) throw invalid('must name a public host');
+}
+
+function invalid(rule: string): AppError {
+  return new AppError('INVALID_WEBHOOK_URL', `the webhook URL ${rule}`, { param: 'webhook_url' });
+}
