@@ -1,3 +1,4 @@
+import type { SQSRecord } from 'aws-lambda';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import type { WorkQueue } from '../shared/jobs/sqs-work-queue.ts';
 import type { Received, Verdict } from './work.ts';
@@ -9,17 +10,31 @@ const FIRST_BACKOFF_SECONDS = 4;
 const MAX_BACKOFF_SECONDS = 900;
 
 /**
- * Gives a message back that was never begun: a fresh copy takes its place, for having waited in vain must not count
- * among the receives that it has.
+ * Message attribute of a copy: how often the messages were received that it stands for, and after a slash the redrive
+ * that they belonged to; another redrive begins to count anew.
  */
-export async function giveBack({ message, record }: Received, queue: WorkQueue): Promise<Verdict> {
+const RECEIVES_ATTRIBUTE = 'receives';
+
+/** How often a message was received, as any of its copies, this time included. */
+export function receivesOf({ attributes, messageAttributes }: SQSRecord): number {
+  const own = Number(attributes.ApproximateReceiveCount);
+  const [, earlier, redrive] =
+    /^(\d{1,6})\/(.*)$/s.exec(messageAttributes[RECEIVES_ATTRIBUTE]?.stringValue ?? '') ?? [];
+  return redrive === redriveOf(messageAttributes) ? own + Number(earlier) : own;
+}
+
+function redriveOf(attributes: SQSRecord['messageAttributes']): string {
+  return attributes[REDRIVE_ATTRIBUTE]?.stringValue ?? '';
+}
+
+/**
+ * Gives a message back that was never begun: a fresh copy takes its place, for having waited in vain must not count
+ * among its receives. Those before do: what may end the process stays apart from others.
+ */
+export async function giveBack({ record, receives }: Received, queue: WorkQueue): Promise<Verdict> {
+  const counted = `${receives - 1}/${redriveOf(record.messageAttributes)}`;
   try {
-    // A copy would lose what an operator asked for.
-    if (record.messageAttributes[REDRIVE_ATTRIBUTE] !== undefined) {
-      await queue.setVisibility(record.receiptHandle, 0);
-      return 'again';
-    }
-    await queue.send(message);
+    await queue.sendCopy(record, receives > 1 ? { [RECEIVES_ATTRIBUTE]: counted } : {});
     return 'done';
   } catch {
     return 'again';

@@ -1,8 +1,10 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { AppError } from '../../core/errors.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
+import { parseJson } from '../../core/json.ts';
 import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
 import { ClockWatch } from './clock-watch.ts';
+import { receivesOf } from './give-back.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';
 import { type JobRun, runJobMessages } from './run-job-messages.ts';
 import { type RunFacts, runLine } from './run-line.ts';
@@ -86,8 +88,7 @@ async function dispatch(records: readonly SQSRecord[], run: JobRun): Promise<Map
 
 function readRecord(record: SQSRecord): Received | { readonly error: AppError } {
   try {
-    const receives = Number(record.attributes.ApproximateReceiveCount);
-    return { message: parseWorkMessage(JSON.parse(record.body)), record, receives };
+    return { message: parseWorkMessage(parseJson(record.body)), record, receives: receivesOf(record) };
   } catch (error) {
     return { error: toAppError(error) };
   }

@@ -42,10 +42,34 @@ export async function runJobMessages(works: readonly Work[], run: JobRun): Promi
     works.filter(({ receives }) => receives === 1),
     works.filter(({ receives }) => receives > 1),
   ];
-  for (const group of [...groupsOf(fresh), ...(await inOrderOfAttempts(repeats, run)).map((work) => [work])]) {
+  const runNext = async (group: readonly Work[]) => {
     for (const [id, verdict] of await runOrGiveBack(group, run)) verdicts.set(id, verdict);
+  };
+  for (const group of groupsOf(fresh)) await runNext(group);
+  const done = new Acknowledgements(works, run);
+  for (const work of await inOrderOfAttempts(repeats, run)) {
+    await done.send(verdicts);
+    await runNext([work]);
   }
   return verdicts;
+}
+
+/** Acknowledges messages before the invocation has ended, for the next one may end the process. */
+class Acknowledgements {
+  readonly #run: JobRun;
+  readonly #open: Set<Work>;
+
+  constructor(works: readonly Work[], run: JobRun) {
+    this.#run = run;
+    this.#open = new Set(works);
+  }
+
+  async send(verdicts: ReadonlyMap<string, Verdict>): Promise<void> {
+    const done = [...this.#open].filter(({ record }) => verdicts.get(record.messageId) === 'done');
+    for (const work of done) this.#open.delete(work);
+    // What fails here is acknowledged when the invocation has ended.
+    await Promise.allSettled(done.map(({ record }) => this.#run.deps.queues.jobs.remove(record.receiptHandle)));
+  }
 }
 
 function runOrGiveBack(group: readonly Work[], run: JobRun): Promise<[string, Verdict][]> {

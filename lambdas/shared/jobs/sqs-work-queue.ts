@@ -1,6 +1,13 @@
-import { ChangeMessageVisibilityCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import type { SQSRecord } from 'aws-lambda';
 import type { MessageQueue } from '../../../core/jobs/job-store.ts';
 import { asking } from './client-settings.ts';
+import { sendableAttributes } from './dead-letters.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
 /** A queue as the function that it feeds uses it. */
@@ -9,6 +16,17 @@ export interface WorkQueue extends MessageQueue {
   readonly url: string;
   /** Makes a received message visible again after some seconds, from 0 to 43,200. */
   setVisibility(receiptHandle: string, seconds: number): Promise<void>;
+  /** Acknowledges a received message. */
+  remove(receiptHandle: string): Promise<void>;
+  /**
+   * Sends a received message anew.
+   *
+   * @param attributes - Texts that take the place of its attributes with these names.
+   */
+  sendCopy(
+    record: Pick<SQSRecord, 'body' | 'messageAttributes'>,
+    attributes: Readonly<Record<string, string>>,
+  ): Promise<void>;
 }
 
 /**
@@ -25,6 +43,22 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
         QueueUrl: url,
         ReceiptHandle: receiptHandle,
         VisibilityTimeout: seconds,
+      });
+      await asking('the queue', () => client.send(command));
+    },
+    remove: async (receiptHandle) => {
+      const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
+      await asking('the queue', () => client.send(command));
+    },
+    sendCopy: async ({ body, messageAttributes }, attributes) => {
+      const texts = Object.entries(attributes).map(([name, value]) => [
+        name,
+        { DataType: 'String', StringValue: value },
+      ]);
+      const command = new SendMessageCommand({
+        QueueUrl: url,
+        MessageBody: body,
+        MessageAttributes: { ...sendableAttributes(messageAttributes), ...Object.fromEntries(texts) },
       });
       await asking('the queue', () => client.send(command));
     },

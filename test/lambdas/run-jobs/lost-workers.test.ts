@@ -1,0 +1,238 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { PackedVersion } from '../../../core/packed-model.ts';
+import { WordEncoder } from '../serve-model/memory-deps.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+let worker: Worker;
+
+afterEach(() => worker.close());
+
+const NEVER = new Promise<never>(() => undefined);
+
+function body(input: string) {
+  return { model: 'words', input };
+}
+
+/** A model at which a process ends that runs a text of nine tokens: whoever waits for it never hears of it. */
+class Deadly extends WordEncoder {
+  deaths = 0;
+
+  override async run(tensors: Parameters<WordEncoder['run']>[0]) {
+    if (tensors['input_ids']?.shape[1] === 9) {
+      this.deaths += 1;
+      return NEVER;
+    }
+    return super.run(tensors);
+  }
+}
+
+const POISON = body('a b c d e f g');
+
+/** Waits for something to become true. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const endMs = performance.now() + 10_000; performance.now() < endMs; await pause(20)) {
+    if (await isSo()) return;
+  }
+  throw new Error('it did not happen in time');
+}
+
+/** Hands the worker what becomes visible, until there is something. */
+async function workOnNext(): Promise<void> {
+  await until(async () => {
+    await worker.work();
+    return Number(worker.lines.at(-1)?.['Messages']) > 0;
+  });
+}
+
+describe('a job that ends the process', () => {
+  it('takes nobody with it: the others end, and their messages are gone before it runs again', async () => {
+    const models: Deadly[] = [];
+    const load = async (version: PackedVersion) => {
+      const model = new Deadly(version);
+      models.push(model);
+      return model;
+    };
+    worker = await startWorker({ load });
+    const deaths = () => models.reduce((sum, model) => sum + model.deaths, 0);
+    await worker.send('jobs', worker.job('first', body('one')));
+    await worker.send('jobs', worker.job('poison', POISON));
+    await worker.send('jobs', worker.job('last', body('two')));
+    for (const round of [1, 2, 3]) {
+      // An invocation that finds nothing ends; the one that meets the poison never does.
+      await until(() => {
+        void worker.work();
+        return pause(100, deaths() >= round);
+      });
+    }
+    expect(await worker.read('first')).toMatchObject({ status: 'succeeded' });
+    expect(await worker.read('last')).toMatchObject({ status: 'succeeded' });
+    expect(await worker.read('poison')).toMatchObject({ status: 'running' });
+    const left: string[] = [];
+    await until(async () => {
+      left.push(...(await worker.servers.receive(worker.urls.jobs)).map(({ Body: text = '' }) => JSON.parse(text).id));
+      return left.length > 0;
+    });
+    expect(new Set(left)).toEqual(new Set(['poison']));
+  }, 30_000);
+});
+
+describe('a worker that is lost', () => {
+  it('after it wrote the end and before it told of it, is made up for by the next', async () => {
+    worker = await startWorker();
+    const { notifier } = worker;
+    const notifyJobs = notifier.notifyJobs.bind(notifier);
+    let reached = false;
+    notifier.notifyJobs = () => {
+      reached = true;
+      return NEVER;
+    };
+    await worker.send('jobs', worker.job('one', body('a')));
+    void worker.work();
+    await until(() => reached);
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect((await worker.read('one'))?.notifiedAtMs).toBeUndefined();
+    notifier.notifyJobs = notifyJobs;
+    await workOnNext();
+    expect(notifier.told.map(({ id, status }) => [id, status])).toEqual([['one', 'succeeded']]);
+    expect(await worker.read('one')).toMatchObject({ attempts: 1, notifiedAtMs: worker.clock.nowMs });
+  });
+
+  it('after it wrote the parts of a chunk and before it counted it, is made up for by the next', async () => {
+    worker = await startWorker();
+    await worker.createBatch();
+    const lines = ['a', 'b'].map((input) =>
+      JSON.stringify({ custom_id: input, method: 'POST', url: '/v1/embeddings', body: body(input) }),
+    );
+    await worker.send('chunks', await worker.chunkOf(lines));
+    const { chunks } = worker.deps;
+    const finishChunk = chunks.finishChunk.bind(chunks);
+    let reached = false;
+    chunks.finishChunk = () => {
+      reached = true;
+      return NEVER;
+    };
+    void worker.work('chunks');
+    await until(() => reached);
+    const key = 'chunks/key1/batch_1/output/0.jsonl';
+    const before = await worker.servers.textOf(key);
+    chunks.finishChunk = finishChunk;
+    await until(async () => {
+      await worker.work('chunks');
+      return (await worker.batch())?.chunksDone === 1;
+    });
+    expect(await worker.servers.textOf(key)).toBe(before);
+    expect((await worker.batch())?.counts).toEqual({ completed: 2, failed: 0 });
+    expect(await worker.servers.receive(worker.urls.batches)).toHaveLength(1);
+  });
+});
+
+describe('a message that two workers have', () => {
+  it('gives one result, and whoever comes second changes nothing', async () => {
+    const waiting: (() => void)[] = [];
+    class Gated extends WordEncoder {
+      override async run(tensors: Parameters<WordEncoder['run']>[0]) {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return super.run(tensors);
+      }
+    }
+    worker = await startWorker({ load: async (version) => new Gated(version) });
+    await worker.send('jobs', worker.job('one', body('a')));
+    const first = worker.work();
+    await until(() => waiting.length === 1);
+    const others: Promise<unknown>[] = [];
+    await until(() => {
+      others.push(worker.work());
+      return pause(100, waiting.length === 2);
+    });
+    expect(await worker.read('one')).toMatchObject({ status: 'running', attempts: 2 });
+    waiting[1]?.();
+    await until(async () => (await worker.read('one'))?.notifiedAtMs !== undefined);
+    const ended = await worker.read('one');
+    worker.clock.nowMs += 1000;
+    waiting[0]?.();
+    await Promise.all([first, ...others]);
+    expect(await worker.read('one')).toEqual(ended);
+    expect(worker.notifier.told).toHaveLength(1);
+  }, 30_000);
+});
+
+describe('a message that is given back', () => {
+  it('keeps its attributes, and the receives before this one', async () => {
+    worker = await startWorker();
+    const { sqs } = worker.servers;
+    const text = (value: string) => ({ DataType: 'String', StringValue: value });
+    await sqs.send(
+      new SendMessageCommand({
+        QueueUrl: worker.urls.jobs,
+        MessageBody: JSON.stringify(worker.job('one', body('a'))),
+        MessageAttributes: { redrive: text('r1'), receives: text('1/r1') },
+      }),
+    );
+    worker.remainingMs = 1000;
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    const [copy] = await worker.servers.receive(worker.urls.jobs);
+    expect(copy?.MessageAttributes).toMatchObject({ redrive: text('r1'), receives: text('1/r1') });
+  });
+
+  it('begins to count anew with another redrive', async () => {
+    worker = await startWorker();
+    const text = (value: string) => ({ DataType: 'String', StringValue: value });
+    await worker.servers.sqs.send(
+      new SendMessageCommand({
+        QueueUrl: worker.urls.jobs,
+        MessageBody: JSON.stringify(worker.job('one', undefined, { input: { kind: 'inline', json: '{' } })),
+        MessageAttributes: { redrive: text('r2'), receives: text('7/r1') },
+      }),
+    );
+    worker.remainingMs = 1000;
+    await worker.work();
+    const [copy] = await worker.servers.receive(worker.urls.jobs);
+    expect(copy?.MessageAttributes?.['receives']?.StringValue).toBe('7/r1');
+  });
+
+  it('fails for good at its last receive, whichever copy that is', async () => {
+    class Broken extends WordEncoder {
+      override run(): Promise<never> {
+        return Promise.reject(new Error('broken'));
+      }
+    }
+    worker = await startWorker({ load: async (version) => new Broken(version) });
+    await worker.servers.sqs.send(
+      new SendMessageCommand({
+        QueueUrl: worker.urls.jobs,
+        MessageBody: JSON.stringify(worker.job('one', body('a'))),
+        MessageAttributes: { receives: { DataType: 'String', StringValue: '2/' } },
+      }),
+    );
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', error: { code: 'INTERNAL' } });
+  });
+});
+
+describe('an input', () => {
+  it.each([
+    ['MODEL_NOT_FOUND', Buffer.from('{"model":"other","input":"a"}'), '/v1/embeddings'],
+    ['MODEL_NOT_FOUND', Buffer.from('{"instances":["a"]}'), '/v1/models/other:predict'],
+    ['INVALID_ENCODING', Buffer.from([0x7b, 0xff]), '/v1/embeddings'],
+  ])('in the bucket fails with %s when it is not for this model or no text', async (code, bytes, endpoint) => {
+    worker = await startWorker();
+    const { payloads } = worker.deps;
+    await payloads.put('files/key1/file-1', bytes, 'application/json');
+    const input = { kind: 'payload', payload: { bucket: payloads.bucket, key: 'files/key1/file-1' } } as const;
+    await worker.send('jobs', worker.job('one', undefined, { input, endpoint }));
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', error: { code } });
+  });
+});
+
+describe('a message that is no JSON', () => {
+  it('is a dead letter with INVALID_JSON', async () => {
+    worker = await startWorker();
+    await worker.servers.sqs.send(new SendMessageCommand({ QueueUrl: worker.urls.jobs, MessageBody: 'nonsense' }));
+    await worker.work();
+    const [letter] = await worker.servers.receive(worker.urls.dead);
+    expect(letter?.MessageAttributes?.['errorCode']?.StringValue).toBe('INVALID_JSON');
+  });
+});
