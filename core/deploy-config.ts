@@ -22,16 +22,21 @@ const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and
 
 const bucketName = text(/^(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket');
 
-/** Names of a kind, each once. */
-function namesOf(name: typeof queueName, what: string) {
+/** Names of a kind, each once; `keyOf` says which ones count as the same. */
+function namesOf(name: typeof queueName, what: string, keyOf = (one: string) => one) {
   return v.pipe(
     v.array(name, `must be a list of ${what}`),
     v.check(
-      (names) => new Set(names).size === names.length,
+      (names) => new Set(names.map(keyOf)).size === names.length,
       ({ input }) => `must hold each name once, got ${input.join(', ')}`,
     ),
     v.maxLength(20, 'must hold 20 at most'),
   );
+}
+
+/** Names of queues become names of outputs, which have no hyphens. */
+function withoutHyphens(name: string): string {
+  return name.replaceAll('-', '');
 }
 
 /** Largest object that one PUT takes (Amazon S3), and so the largest file. */
@@ -41,7 +46,7 @@ const LARGEST_FILE_BYTES = 5 * 1024 ** 3;
 export const jobsConfigSchema = objectOf({
   enabled: v.optional(v.boolean('must be true or false'), true),
   retentionDays: v.optional(wholeNumber(1, 365), 7),
-  replyQueues: v.optional(namesOf(queueName, 'queue names'), []),
+  replyQueues: v.optional(namesOf(queueName, 'queue names', withoutHyphens), []),
   inputBuckets: v.optional(namesOf(bucketName, 'bucket names'), []),
   alarms: v.optional(v.boolean('must be true or false'), false),
   maxFileBytes: v.optional(wholeNumber(1, LARGEST_FILE_BYTES), LARGEST_FILE_BYTES),

@@ -87,10 +87,12 @@ function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[])
  * @param bundle - Folder of the built function.
  * @throws AppError `CONFIG_INVALID` when it is not built.
  */
-export function bundlePackage(bundle: string): Pick<FunctionPackage, 'directory' | 'hash'> {
+export function bundlePackage(bundle: string): FunctionPackage {
   checkBundle(bundle);
-  const facts = filesIn(bundle).flatMap((name) => [name, hashFile(join(bundle, name))]);
-  return { directory: bundle, hash: hashFacts(facts) };
+  const names = filesIn(bundle);
+  const facts = names.flatMap((name) => [name, hashFile(join(bundle, name))]);
+  const code = names.reduce((sum, name) => sum + statSync(join(bundle, name)).size, 0);
+  return { directory: bundle, hash: hashFacts(facts), sizes: { code, natives: 0, model: 0 } };
 }
 
 function checkBundle(bundle: string): void {

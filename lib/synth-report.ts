@@ -1,7 +1,8 @@
 import { breakEvenHitRate, type CostLine } from '../core/cost.ts';
 import { embeddingDimensions } from '../core/embedding-model.ts';
 import type { InferenceApi } from './constructs/inference-api.ts';
-import type { ModelFunction } from './constructs/model-function.ts';
+import type { ServiceFunction } from './constructs/service-function.ts';
+import type { PackageSizes } from './function-package.ts';
 import { formatUsd, idleCost } from './idle-cost.ts';
 import type { Model } from './model.ts';
 
@@ -20,7 +21,11 @@ const EXAMPLE_COMPUTE_MS = [10, 50];
 export function renderSynthReport(api: InferenceApi): string {
   const models = api.functions.map(({ model }) => model);
   const idle = idleCost(api.deployed);
-  const rows = [['function', 'memory', 'code', 'onnxruntime', 'model', 'total'], ...api.functions.map(functionRow)];
+  const rows = [
+    ['function', 'memory', 'code', 'onnxruntime', 'model', 'total'],
+    ...api.functions.map(({ model, packageSizes }) => functionRow(model.id, model.manifest.compute, packageSizes)),
+    ...api.jobFunctions.map((fn) => functionRow(fn.node.id, fn, fn.packageSizes)),
+  ];
   return [
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
@@ -34,10 +39,13 @@ function costLine({ what, usd, note }: CostLine): string {
   return `  ${what}: ${formatUsd(usd)}${note === undefined ? '' : `, ${note}`}`;
 }
 
-function functionRow({ model, packageSizes: { code, natives, model: weights } }: ModelFunction): readonly string[] {
-  const { memoryMiB, architecture } = model.manifest.compute;
-  const sizes = [code, natives, weights, code + natives + weights];
-  return [model.id, `${memoryMiB} MiB ${architecture}`, ...sizes.map(formatBytes)];
+function functionRow(
+  name: string,
+  { memoryMiB, architecture }: Pick<ServiceFunction, 'memoryMiB' | 'architecture'>,
+  { code, natives, model }: PackageSizes,
+): readonly string[] {
+  const sizes = [code, natives, model, code + natives + model];
+  return [name, `${memoryMiB} MiB ${architecture}`, ...sizes.map(formatBytes)];
 }
 
 /** Says from which share of hits on the table costs less than computing, where the size of a result is known. */
@@ -64,5 +72,6 @@ function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
 }
 
 function formatBytes(bytes: number): string {
+  if (bytes === 0) return '-';
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`;
 }

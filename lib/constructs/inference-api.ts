@@ -22,6 +22,7 @@ import { JobRoutes } from './job-routes.ts';
 import type { Jobs } from './jobs.ts';
 import { ModelFunction } from './model-function.ts';
 import { ResultsTable } from './results-table.ts';
+import type { ServiceFunction } from './service-function.ts';
 import { type PlanKey, UsagePlans } from './usage-plans.ts';
 
 /** Settings of an {@link InferenceApi}. */
@@ -59,6 +60,8 @@ export class InferenceApi extends Construct {
   readonly restApi: RestApi;
   /** One function for each model, in the order given. */
   readonly functions: readonly ModelFunction[];
+  /** Functions around jobs: those of the API's routes, and those behind the queues. */
+  readonly jobFunctions: readonly ServiceFunction[];
   /** Every key of every usage plan. */
   readonly keys: readonly PlanKey[];
   /** What of the deployment costs money while idle. */
@@ -83,7 +86,7 @@ export class InferenceApi extends Construct {
       functions: this.functions,
       ...(embeddingsFunction === undefined ? {} : { embeddings: embeddingsFunction }),
     });
-    if (jobs !== undefined) this.addJobRoutes(jobs);
+    this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs);
     const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: this.settings.usagePlans });
     this.keys = plans.keys;
     const functionResources = Math.max(...this.functions.map(countResources));
@@ -141,9 +144,11 @@ export class InferenceApi extends Construct {
     return new ResultsTable(this, 'Results', { retainData: this.settings.retainData });
   }
 
-  private addJobRoutes(jobs: Jobs): void {
+  private addJobRoutes(jobs: Jobs): readonly ServiceFunction[] {
     const { logRetentionDays: logRetention, tracing } = this.settings;
-    new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, jobs, logRetention, tracing });
+    const routes = new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, jobs, logRetention, tracing });
+    const { consumers, workers } = jobs.functions;
+    return [...routes.functions.values(), ...consumers.values(), ...workers.values()];
   }
 
   private createRestApi({ cloudWatchRole = true, jobs }: InferenceApiProps): RestApi {

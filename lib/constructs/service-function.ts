@@ -5,7 +5,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { LambdaCompute } from '../../core/manifest.ts';
 import { checkEnvironmentSize } from '../environment-size.ts';
-import type { FunctionPackage } from '../function-package.ts';
+import type { FunctionPackage, PackageSizes } from '../function-package.ts';
 
 /** What all functions around jobs have in common. */
 export interface ServiceFunctionOptions {
@@ -28,7 +28,7 @@ export interface ServiceFunctionProps extends ServiceFunctionOptions {
   /** What the function does, one sentence. */
   readonly description: string;
   /** The function's files. */
-  readonly package: Pick<FunctionPackage, 'directory' | 'hash'>;
+  readonly package: FunctionPackage;
   /** Longest time of one invocation. */
   readonly timeoutSeconds: number;
   /** Environment variables. */
@@ -59,10 +59,19 @@ export class ServiceFunction extends Construct implements IGrantable {
   readonly fn: Fn;
   /** What it may do. */
   readonly role: Role;
+  /** Memory in MiB. */
+  readonly memoryMiB: number;
+  /** Processor. */
+  readonly architecture: LambdaCompute['architecture'];
+  /** Bytes of the function's package by part. */
+  readonly packageSizes: PackageSizes;
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id);
     checkEnvironmentSize(this, props.environment);
+    this.memoryMiB = props.memoryMiB ?? 512;
+    this.architecture = props.architecture ?? 'arm64';
+    this.packageSizes = props.package.sizes;
     const tracing = props.tracing ?? false;
     const logGroup = createLogGroup(this, props.logRetention);
     this.role = createRole(this, logGroup, tracing);
@@ -71,8 +80,8 @@ export class ServiceFunction extends Construct implements IGrantable {
       code: Code.fromAsset(props.package.directory, { assetHash: props.package.hash }),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
-      architecture: ARCHITECTURES[props.architecture ?? 'arm64'],
-      memorySize: props.memoryMiB ?? 512,
+      architecture: ARCHITECTURES[this.architecture],
+      memorySize: this.memoryMiB,
       timeout: Duration.seconds(props.timeoutSeconds),
       role: this.role,
       logGroup,

@@ -77,6 +77,11 @@ describe('parseDeployConfig', () => {
       { jobs: { replyQueues: ['a', 'a'] } },
       'jobs.replyQueues: must hold each name once, got a, a',
     ],
+    [
+      'reply queues that differ by hyphens',
+      { jobs: { replyQueues: ['a1', 'a-1'] } },
+      'must hold each name once, got a1, a-1',
+    ],
     ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lower-case letters'],
     [
       'reply queues as text',
