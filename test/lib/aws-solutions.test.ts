@@ -3,7 +3,7 @@ import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { parseDeployConfig } from '../../core/deploy-config.ts';
-import { ApiStack, DataStack, JobsStack } from '../../lib/index.ts';
+import { ApiStack, DataStack, InferenceApi, Jobs, JobsStack } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';
 
@@ -36,6 +36,15 @@ describe('AWS Solutions rules', () => {
   ])('find nothing in a deployment with %j', (settings) => {
     const app = checkedApp();
     deploy(app, settings);
+    expect(() => app.synth()).not.toThrow();
+  });
+
+  it('find nothing in an API and its jobs in one stack', () => {
+    const app = checkedApp();
+    const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
+    const models = [packedEmbedding('one'), packedTensor()];
+    const jobs = new Jobs(stack, 'Jobs', { models, inputBuckets: ['inputs'] });
+    new InferenceApi(stack, 'Api', { models, jobs });
     expect(() => app.synth()).not.toThrow();
   });
 
