@@ -6,6 +6,7 @@ import type { Notifier } from '../../../core/jobs/job-store.ts';
 import type { PackedVersion } from '../../../core/packed-model.ts';
 import type { Predictor } from '../../../core/ports.ts';
 import { createHandler, type RunJobsHandlerDeps } from '../../../lambdas/run-jobs/handler.ts';
+import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.ts';
 import { openDeadLetters } from '../../../lambdas/shared/jobs/dead-letters.ts';
 import { openDynamoDbBatchStore } from '../../../lambdas/shared/jobs/dynamodb-batch-store.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
@@ -74,8 +75,15 @@ export interface Worker {
 
 let names = 0;
 
+/** What a test may set. */
+export interface WorkerOptions {
+  readonly load?: (version: PackedVersion) => Promise<Predictor>;
+  /** Another model than that of {@link textModel}. */
+  readonly inference?: Omit<InferenceDeps, 'clock'>;
+}
+
 /** Starts a worker for the model of {@link textModel}. */
-export async function startWorker(options: { readonly load?: (version: PackedVersion) => Promise<Predictor> } = {}) {
+export async function startWorker(options: WorkerOptions = {}) {
   const [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
   const clock = movableClock();
   const round = ++names;
@@ -95,7 +103,7 @@ export async function startWorker(options: { readonly load?: (version: PackedVer
   const batchStore = openDynamoDbBatchStore(store);
   const { packed, versions, tokenizer, cache } = memory.deps;
   const deps: RunJobsHandlerDeps = {
-    inference: { packed, versions, tokenizer, cache, clock, timer: () => performance.now() },
+    inference: { packed, versions, tokenizer, cache, timer: () => performance.now(), ...options.inference, clock },
     jobs: openDynamoDbJobStore(store),
     chunks: batchStore,
     payloads: openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS }),
