@@ -36,6 +36,10 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
       watch: new ClockWatch(() => context.getRemainingTimeInMillis(), timer),
       measures: facts.measures,
       onError: ({ code }) => facts.errors.set(code, (facts.errors.get(code) ?? 0) + 1),
+      onLines: ({ completed, failed }) => {
+        facts.lines.completed += completed;
+        facts.lines.failed += failed;
+      },
       onEnded: ({ status }) => facts.ended.set(status, (facts.ended.get(status) ?? 0) + 1),
     };
     const verdicts = await dispatch(event.Records, run);
@@ -65,6 +69,7 @@ function startFacts(messages: number, isCold: boolean) {
     measures: { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 },
     errors: new Map<string, number>(),
     ended: new Map<string, number>(),
+    lines: { completed: 0, failed: 0 },
   } satisfies Partial<RunFacts>;
 }
 

@@ -62,6 +62,7 @@ async function runChunk({ message, receives }: Work, run: JobRun): Promise<void>
   const lines = await readChunk(message, run);
   const written = await answerLines(lines, message, batch, { isLast: receives >= run.deps.maxReceiveCount, run });
   const outcome = await writeParts(message, written, run);
+  run.onLines(outcome);
   await mergeIfDue(await chunks.finishChunk(owner, batchId, outcome), run);
 }
 
@@ -100,8 +101,13 @@ async function answerLines(
   const errors: string[] = [];
   for (const line of lines) {
     const answer = answerOf.get(line);
-    if (answer?.kind === 'answered') output.push(outputLine(batchId, line, answer.body));
-    else errors.push(errorLine(batchId, line, reasonOf(line, answer)));
+    if (answer?.kind === 'answered') {
+      output.push(outputLine(batchId, line, answer.body));
+      continue;
+    }
+    const error = reasonOf(line, answer);
+    run.onError(error);
+    errors.push(errorLine(batchId, line, error));
   }
   return { output, errors };
 }

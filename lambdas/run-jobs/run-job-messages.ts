@@ -1,3 +1,4 @@
+import type { BatchCounts } from '../../core/batches/batch.ts';
 import { AppError } from '../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import type { Job, JobDefinition, JobResult } from '../../core/jobs/job.ts';
@@ -25,6 +26,8 @@ export interface JobRun {
   /** Hears of each error that a job ran into. */
   readonly onError: (error: AppError) => void;
   readonly onEnded: (job: Job) => void;
+  /** Hears of the lines of each chunk that was run. */
+  readonly onLines: (counts: BatchCounts) => void;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { BatchCounts } from '../../core/batches/batch.ts';
 import type { RunMeasures } from './run-requests.ts';
 
 /** All that a {@link runLine} tells. */
@@ -20,6 +21,8 @@ export interface RunFacts {
   readonly errors: ReadonlyMap<string, number>;
   /** Jobs that ended, by status. */
   readonly ended: ReadonlyMap<string, number>;
+  /** Lines of batches that were run. */
+  readonly lines: BatchCounts;
 }
 
 /**
@@ -27,12 +30,14 @@ export interface RunFacts {
  * (CloudWatch embedded metric format specification, version 0). It never holds input text.
  */
 export function runLine(facts: RunFacts): string {
-  const { measures, errors, ended } = facts;
+  const { measures, errors, ended, lines } = facts;
   const values: Record<string, number> = {
     Messages: facts.messages,
     MessagesAgain: facts.again,
     JobsSucceeded: ended.get('succeeded') ?? 0,
     JobsFailed: ended.get('failed') ?? 0,
+    LinesCompleted: lines.completed,
+    LinesFailed: lines.failed,
     Items: measures.items,
     Tokens: measures.tokens,
     CacheHits: measures.cacheHits,

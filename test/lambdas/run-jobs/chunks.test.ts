@@ -81,6 +81,8 @@ describe('a chunk', () => {
       { custom_id: null, error: { code: 'INVALID_LINE', line: 17 } },
     ]);
     expect((await worker.batch())?.counts).toEqual({ completed: 2, failed: 5 });
+    const errorCounts = { INVALID_LINE: 3, INPUT_EMPTY: 1, MODEL_NOT_FOUND: 1 };
+    expect(worker.lines.at(-1)).toMatchObject({ LinesCompleted: 2, LinesFailed: 5, errors: errorCounts });
   });
 
   it('that comes again after it was counted is not counted again, and asks for the merge again', async () => {
