@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type OpenDepsOptions, openDeps } from '../../../lambdas/run-jobs/deps.ts';
+import { packModel } from '../../../onnx/pack-model.ts';
+
+describe('openDeps', () => {
+  const modelFolder = mkdtempSync(join(tmpdir(), 'tensorgate-run-jobs-deps-'));
+  beforeAll(async () => {
+    await packModel(join(import.meta.dirname, '..', '..', '..', 'models', 'minilm'), modelFolder);
+  });
+  afterAll(() => rmSync(modelFolder, { recursive: true }));
+
+  const options = (modelQueues: OpenDepsOptions['settings']['modelQueues']): OpenDepsOptions => ({
+    modelFolder,
+    resultsTable: undefined,
+    memoryMiB: 1769,
+    settings: {
+      ...{ stage: 'test', metricsNamespace: 'Tensorgate', jobsTable: 'jobs', payloadBucket: 'payloads', modelQueues },
+      ...{ batchesQueue: 'https://queues/batches', webhooksQueue: 'https://queues/webhooks' },
+      ...{ deadLettersQueue: 'https://queues/dead-letters', eventBus: 'bus', replyQueues: {}, maxReceiveCount: 4 },
+    },
+  });
+
+  it('opens the model and the queues that are its own', async () => {
+    const own = { jobs: 'https://queues/jobs-minilm', chunks: 'https://queues/chunks-minilm' };
+    const other = { jobs: 'https://queues/jobs-other', chunks: 'https://queues/chunks-other' };
+    const deps = await openDeps(options({ other, minilm: own }));
+    expect(deps.inference.packed.manifest.id).toBe('minilm');
+    expect({ jobs: deps.queues.jobs.url, chunks: deps.queues.chunks.url }).toEqual(own);
+    expect(deps.maxReceiveCount).toBe(4);
+    expect(deps.takeCacheFailures()).toEqual([]);
+  });
+
+  it('fails with CONFIG_INVALID when the model has no queues', async () => {
+    await expect(openDeps(options({}))).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'the model minilm has no queues',
+    });
+  });
+});
