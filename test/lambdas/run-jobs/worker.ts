@@ -80,6 +80,8 @@ export interface WorkerOptions {
   readonly load?: (version: PackedVersion) => Promise<Predictor>;
   /** Another model than that of {@link textModel}. */
   readonly inference?: Omit<InferenceDeps, 'clock'>;
+  /** Milliseconds that a test moves; else those of the process. */
+  readonly timer?: () => number;
 }
 
 /** Starts a worker for the model of {@link textModel}. */
@@ -87,6 +89,7 @@ export async function startWorker(options: WorkerOptions = {}) {
   const [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
   const clock = movableClock();
   const round = ++names;
+  const timer = options.timer ?? (() => performance.now());
   const [jobs = '', chunks = '', batches = '', dead = ''] = await Promise.all(
     ['jobs', 'chunks', 'batches', 'dead'].map((name) =>
       servers.createQueue(`${name}-${round}`, { VisibilityTimeout: '1' }),
@@ -103,7 +106,7 @@ export async function startWorker(options: WorkerOptions = {}) {
   const batchStore = openDynamoDbBatchStore(store);
   const { packed, versions, tokenizer, cache } = memory.deps;
   const deps: RunJobsHandlerDeps = {
-    inference: { packed, versions, tokenizer, cache, timer: () => performance.now(), ...options.inference, clock },
+    inference: { packed, versions, tokenizer, cache, timer, ...options.inference, clock },
     jobs: openDynamoDbJobStore(store),
     chunks: batchStore,
     payloads: openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS }),
