@@ -160,6 +160,7 @@ async function openBenchDeps(modelFolder: string): Promise<ServeModelDeps> {
   const deps = await openDeps({
     modelFolder,
     environment: { siblings: {}, metricsNamespace: 'Bench', stage: 'bench' },
+    variables: {},
     memoryMiB: MEMORY_MIB,
     isProvisioned: false,
   });

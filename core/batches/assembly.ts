@@ -26,7 +26,15 @@ export interface AssemblyState {
 }
 
 /** Where every assembly begins that asks for no sum. */
-export const ASSEMBLY_START: AssemblyState = { step: 0, parts: 0, tags: '', index: 0, offset: 0, bytes: 0, done: false };
+export const ASSEMBLY_START: AssemblyState = {
+  step: 0,
+  parts: 0,
+  tags: '',
+  index: 0,
+  offset: 0,
+  bytes: 0,
+  done: false,
+};
 
 const MIB = 1024 * 1024;
 

@@ -8,10 +8,7 @@ const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 const metadata = v.pipe(
   v.record(
     v.pipe(v.string(), v.maxLength(keyCharacters, `must have keys of ${keyCharacters} characters at most`)),
-    v.pipe(
-      v.string('must be a string'),
-      v.maxLength(valueCharacters, `must be ${valueCharacters} characters at most`),
-    ),
+    v.pipe(v.string('must be a string'), v.maxLength(valueCharacters, `must be ${valueCharacters} characters at most`)),
     'must be a map of strings',
   ),
   v.maxEntries(pairs, `must hold ${pairs} pairs at most`),

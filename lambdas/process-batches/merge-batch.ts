@@ -2,11 +2,11 @@ import { assemble } from '../../core/batches/assemble.ts';
 import { ASSEMBLY_START } from '../../core/batches/assembly.ts';
 import type { BatchMerge, BatchRecord } from '../../core/batches/batch-record.ts';
 import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { hasEnded, type StepCall } from './call.ts';
 import { tellEnd } from './end-batch.ts';
 import { errorPieces, outputPieces, type PartName } from './merge-pieces.ts';
 import { createOutputFiles, outputFileId } from './output-files.ts';
-import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 
 /** Media type of the output files. */
 const CONTENT_TYPE = 'application/jsonl';

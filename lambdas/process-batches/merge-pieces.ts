@@ -57,7 +57,12 @@ function outcomes({ id, chunks }: BatchRecord, { batches }: StepCall): (index: n
     const page = Math.floor(index / OUTCOMES_PER_READ);
     const first = page * OUTCOMES_PER_READ;
     const count = Math.min(OUTCOMES_PER_READ, chunks - first);
-    const reading = pages.get(page) ?? batches.readChunks(id, Array.from({ length: count }, (_, at) => first + at));
+    const reading =
+      pages.get(page) ??
+      batches.readChunks(
+        id,
+        Array.from({ length: count }, (_, at) => first + at),
+      );
     pages.set(page, reading);
     pages.delete(page - 2);
     const outcome = (await reading).get(index);

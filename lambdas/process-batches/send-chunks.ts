@@ -1,7 +1,7 @@
-import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { MAX_LINE_BYTES } from '../../core/batches/batch.ts';
-import type { PlannedChunk } from '../../core/batches/chunk-plan.ts';
 import { errorLine } from '../../core/batches/batch-line.ts';
+import type { BatchRecord } from '../../core/batches/batch-record.ts';
+import type { PlannedChunk } from '../../core/batches/chunk-plan.ts';
 import { AppError } from '../../core/errors.ts';
 import type { PayloadReference } from '../../core/jobs/job.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
@@ -25,9 +25,7 @@ export async function sendChunks(
   const numbered = chunks
     .filter(({ requests }) => requests > 0)
     .map((chunk, index) => ({ ...chunk, index: batch.chunks + index }));
-  await queue.sendAll(
-    numbered.filter(({ isTooLong }) => !isTooLong).map((chunk) => chunkMessage(batch, file, chunk)),
-  );
+  await queue.sendAll(numbered.filter(({ isTooLong }) => !isTooLong).map((chunk) => chunkMessage(batch, file, chunk)));
   for (const chunk of numbered.filter(({ isTooLong }) => isTooLong)) await refuseLine(batch, chunk, call);
   return numbered.length;
 }

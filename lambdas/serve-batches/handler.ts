@@ -1,10 +1,10 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../core/errors.ts';
 import { type AnswerHeaders, problemAnswer } from '../shared/jobs/api-answer.ts';
+import { type LogFacts, logLine } from '../shared/jobs/api-log-line.ts';
 import { ownerOf, pathOf } from '../shared/jobs/caller.ts';
 import { asAppError } from '../shared/middleware/error-response.ts';
 import type { Call, RouteDeps } from './call.ts';
-import { type LogFacts, logLine } from './log-line.ts';
 import { allowedMethods, findOperation } from './routes.ts';
 
 /** Longest that parts of an upload are put together before the answer; the rest is done behind it. */

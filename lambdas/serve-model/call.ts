@@ -4,6 +4,7 @@ import type { ServeModelEnvironment } from '../../core/serve-model-environment.t
 import { trafficOf } from '../../core/traffic.ts';
 import { pickVersion } from '../../core/version-split.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
+import type { Submission } from '../shared/jobs/open-submission.ts';
 import type { Forward } from '../shared/lambda-forwarder.ts';
 import { headerOf, type WithJson } from '../shared/middleware/json-body.ts';
 import type { Measured } from '../shared/request-measures.ts';
@@ -16,6 +17,8 @@ export interface ServeDeps extends InferenceDeps {
   readonly environment: ServeModelEnvironment;
   /** Hands a request that names another model on to its function. */
   readonly forward: Forward;
+  /** Opens what submitting a job takes; absent where the deployment has no jobs, and `Prefer` is ignored. */
+  readonly submission?: () => Promise<Submission>;
 }
 
 /**

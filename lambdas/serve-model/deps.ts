@@ -1,18 +1,25 @@
+import type { Clock } from '../../core/ports.ts';
 import type { ServeModelEnvironment } from '../../core/serve-model-environment.ts';
 import type { DeferredResultCache } from '../shared/deferred-result-cache.ts';
 import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
+import type { Submission } from '../shared/jobs/open-submission.ts';
 import type { Forward } from '../shared/lambda-forwarder.ts';
 import type { ServeModelDeps } from './handler.ts';
 
 /** How long after the first answer the table's client is loaded. */
 const BEHIND_ANSWER_MS = 5;
 
+/** There where the deployment has jobs. */
+const JOBS_VARIABLE = 'TENSORGATE_JOBS_TABLE';
+
 /** Where {@link openDeps} finds things. */
 export interface OpenDepsOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
   readonly environment: ServeModelEnvironment;
+  /** Environment variables: those of jobs are read when the first one is submitted. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
   /** Whether the environment is initialized ahead of traffic: then all that is slow happens now. */
@@ -34,6 +41,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
     ...deps,
     environment,
     forward: lazyForward(),
+    ...(options.variables[JOBS_VARIABLE] === undefined ? {} : { submission: lazySubmission(options, deps.clock) }),
     write: (line) => process.stdout.write(`${line}\n`),
     takeCacheFailures: () => failures.splice(0),
     onAnswered: () => openBehindAnswer(table, failures),
@@ -45,6 +53,16 @@ function openBehindAnswer(table: DeferredResultCache | undefined, failures: Cach
   if (table === undefined || table.isOpening) return;
   const open = () => table.open().catch(() => failures.push({ operation: 'read', reason: 'ClientNotLoaded' }));
   setTimeout(open, BEHIND_ANSWER_MS).unref();
+}
+
+function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Promise<Submission> {
+  let opening: Promise<Submission> | undefined;
+  return () => {
+    opening ??= import('../shared/jobs/open-submission.ts').then(({ openSubmission }) =>
+      openSubmission(variables, clock),
+    );
+    return opening;
+  };
 }
 
 function lazyForward(): Forward {

@@ -9,6 +9,7 @@ const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_INITIALIZATION_TYPE } = proc
 const deps = await openDeps({
   modelFolder: join(import.meta.dirname, 'model'),
   environment: parseServeModelEnvironment(process.env),
+  variables: process.env,
   memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
   isProvisioned: AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency',
 });

@@ -47,7 +47,8 @@ export async function assembleUpload(
   deps: AssembleUploadDeps,
 ): Promise<'uploaded' | 'processed' | 'error'> {
   const { owner, id, fileId, assembly } = upload;
-  if (fileId === undefined || assembly === undefined) throw new AppError('UPLOAD_INCOMPLETE', 'the upload is not completed');
+  if (fileId === undefined || assembly === undefined)
+    throw new AppError('UPLOAD_INCOMPLETE', 'the upload is not completed');
   const reached = assembly.done ? assembly : await putTogether(upload, fileId, assembly, deps);
   if (!reached.done) return 'uploaded';
   const isRight = upload.md5 === undefined || Md5.open(reached.md5).digest() === upload.md5;

@@ -39,12 +39,22 @@ export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): Me
   };
 }
 
+/** Sends a text that is JSON already. */
+export async function sendText(client: SQSClient, url: string, json: string): Promise<void> {
+  const command = new SendMessageCommand({ QueueUrl: url, MessageBody: sendable(json) });
+  await asking('the queue', () => client.send(command));
+}
+
 /** Two code points that XML has no place for, and halves of those beyond the first 65,536: not all servers take them. */
 const NOT_PLAIN = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
 
 /** Writes a message as JSON; what SQS may refuse can stand in strings only, and is escaped there. */
 export function messageBody(message: object): string {
-  return JSON.stringify(message).replace(NOT_PLAIN, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+  return sendable(JSON.stringify(message));
+}
+
+function sendable(json: string): string {
+  return json.replace(NOT_PLAIN, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
 }
 
 function batches(bodies: readonly string[]): SendMessageBatchRequestEntry[][] {

@@ -89,6 +89,7 @@ describe('openDeps', () => {
     return openDeps({
       modelFolder: join(root, `${id}-packed`),
       environment: { siblings: {}, metricsNamespace: 'Tensorgate', stage: 'test', resultsTable: 'unused' },
+      variables: {},
       memoryMiB: 1769,
       isProvisioned: false,
     });
@@ -128,7 +129,7 @@ describe('openDeps', () => {
   });
 
   it('fails with ENOENT when there is no packed model', async () => {
-    const options = { environment: deps.environment, memoryMiB: 1769, isProvisioned: false };
+    const options = { environment: deps.environment, variables: {}, memoryMiB: 1769, isProvisioned: false };
     await expect(openDeps({ ...options, modelFolder: join(root, 'none') })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

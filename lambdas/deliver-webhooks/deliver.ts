@@ -1,0 +1,177 @@
+import { createHmac } from 'node:crypto';
+import { AppError } from '../../core/errors.ts';
+import type { DeliveryMessage } from '../../core/jobs/job-message.ts';
+import type { MessageQueue } from '../../core/jobs/job-store.ts';
+import type { Clock } from '../../core/ports.ts';
+import { type Delivery, type DeliveryAttempt, withAttempt } from '../../core/webhooks/delivery.ts';
+import { afterFailure, HEALTHY } from '../../core/webhooks/endpoint-health.ts';
+import { delaySeconds, MAX_AGE_MS, nextAttemptMs, readRetryAfter } from '../../core/webhooks/schedule.ts';
+import { signedHeaders } from '../../core/webhooks/signature.ts';
+import type { SubscriptionStore } from '../shared/webhooks/subscription-store.ts';
+import type { WebhookStore } from '../shared/webhooks/webhook-store.ts';
+import type { Post, PostAnswer } from './post-webhook.ts';
+
+/** What deliveries work with. */
+export interface DeliverDeps {
+  readonly webhooks: WebhookStore;
+  readonly subscriptions: SubscriptionStore;
+  /** The queue that the messages come from. */
+  readonly queue: MessageQueue;
+  readonly post: Post;
+  readonly clock: Clock;
+  /** Milliseconds on a timer that never goes back. */
+  readonly timer: () => number;
+  /** From 0 up to but not including 1. */
+  readonly random: () => number;
+}
+
+/** What became of a message, for the log; holds no URL, for those can hold secrets. */
+export interface DeliveryNote {
+  readonly outcome: 'delivered' | 'retried' | 'waits' | 'failed' | 'discarded';
+  readonly deliveryId: string;
+  readonly attempt?: number;
+  readonly status?: number;
+  readonly error?: string;
+}
+
+/** A message that is due within this time is not held back again. */
+const EARLY_MS = 1000;
+
+/** Longest that a delivery waits beyond the end of a receiver's rest, so that not all come back at once. */
+const SPREAD_MS = 30_000;
+
+/**
+ * Works on one message of the queue: waits on, or makes one attempt, records it, and sends the message of the next one.
+ *
+ * A receiver that rests or is disabled is not called, and no attempt is counted.
+ *
+ * @throws AppError `UNAVAILABLE` when the table or the queue does not answer: the message comes again.
+ */
+export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Promise<DeliveryNote> {
+  const { webhooks, clock, random } = deps;
+  const { owner, id, url, subject } = message;
+  const nowMs = clock.now();
+  if (message.notBeforeMs > nowMs + EARLY_MS) return wait(message, message.notBeforeMs, deps);
+  const [known, health] = await Promise.all([webhooks.deliveries(owner, subject), webhooks.health(owner, url)]);
+  const delivery = known.find((one) => one.id === id) ?? begin(message);
+  // The same message twice: the receiver has it.
+  if (delivery.status === 'delivered' && message.isRedelivery !== true) return { outcome: 'delivered', deliveryId: id };
+  if (health.disabledAtMs !== undefined) return discard(message, delivery, deps);
+  if (health.openUntilMs > nowMs) {
+    if (nowMs - message.firstAtMs > MAX_AGE_MS) return giveUp(message, delivery, deps);
+    return wait(message, health.openUntilMs + Math.round(random() * SPREAD_MS), deps);
+  }
+  return attempt(message, delivery, deps);
+}
+
+function begin({ id, url, body, firstAtMs }: DeliveryMessage): Delivery {
+  return { id, url, body, status: 'pending', attempts: [], createdAtMs: firstAtMs };
+}
+
+async function wait(message: DeliveryMessage, untilMs: number, { queue, clock }: DeliverDeps): Promise<DeliveryNote> {
+  const waiting = { ...message, notBeforeMs: untilMs } satisfies DeliveryMessage;
+  await queue.send(waiting, { delaySeconds: delaySeconds(untilMs, clock.now()) });
+  return { outcome: 'waits', deliveryId: message.id };
+}
+
+/** What an attempt came to. */
+interface Tried {
+  readonly attempt: DeliveryAttempt;
+  readonly answer: PostAnswer | undefined;
+}
+
+async function attempt(message: DeliveryMessage, delivery: Delivery, deps: DeliverDeps): Promise<DeliveryNote> {
+  const { owner, url, subject } = message;
+  const tried = await tryOnce(message, deps);
+  const { status } = tried.attempt;
+  const note = {
+    deliveryId: message.id,
+    attempt: message.attempt + 1,
+    ...(status === undefined ? {} : { status }),
+    ...(tried.attempt.error === undefined ? {} : { error: tried.attempt.error }),
+  };
+  if (status !== undefined && status >= 200 && status < 300) {
+    await deps.webhooks.putDelivery(owner, subject, withAttempt(delivery, tried.attempt, { status: 'delivered' }));
+    await deps.webhooks.setHealth(owner, url, HEALTHY);
+    return { outcome: 'delivered', ...note };
+  }
+  if (status === 410) {
+    await deps.webhooks.putDelivery(owner, subject, withAttempt(delivery, tried.attempt, { status: 'discarded' }));
+    await disable(owner, url, deps);
+    return { outcome: 'discarded', ...note };
+  }
+  return { ...(await retry(message, delivery, tried, deps)), ...note };
+}
+
+async function tryOnce({ owner, id, url, body, traceparent }: DeliveryMessage, deps: DeliverDeps): Promise<Tried> {
+  const atMs = deps.clock.now();
+  const secrets = (await deps.webhooks.secrets(owner)).map(({ secret }) => secret);
+  const signed = signedHeaders({ id, timestamp: Math.floor(atMs / 1000), body }, secrets, hmacSha256);
+  const startedMs = deps.timer();
+  try {
+    const answer = await deps.post(url, traceparent === undefined ? signed : { ...signed, traceparent }, body);
+    const isRedirect = answer.status >= 300 && answer.status < 400;
+    const error = isRedirect ? { error: 'redirects are not followed' } : {};
+    return { answer, attempt: { atMs, durationMs: deps.timer() - startedMs, status: answer.status, ...error } };
+  } catch (cause) {
+    const error = cause instanceof AppError ? cause.message : 'unexpected failure';
+    return { answer: undefined, attempt: { atMs, durationMs: deps.timer() - startedMs, error } };
+  }
+}
+
+/** The next attempt is sent before this one is recorded: a crash in between repeats, and loses nothing. */
+async function retry(
+  message: DeliveryMessage,
+  delivery: Delivery,
+  { attempt: made, answer }: Tried,
+  deps: DeliverDeps,
+): Promise<Pick<DeliveryNote, 'outcome'>> {
+  const { webhooks, queue, clock, random } = deps;
+  const { owner, url, subject } = message;
+  const nowMs = clock.now();
+  const attempts = message.attempt + 1;
+  const retryAfterSeconds = readRetryAfter(answer?.retryAfter, nowMs);
+  const nextMs = nextAttemptMs({ attempts, nowMs, retryAfterSeconds, random: random() });
+  if (nextMs !== undefined) {
+    const next = { ...message, attempt: attempts, notBeforeMs: nextMs } satisfies DeliveryMessage;
+    await queue.send(next, { delaySeconds: delaySeconds(nextMs, nowMs) });
+  }
+  const status = nextMs === undefined ? 'failed' : 'pending';
+  await webhooks.putDelivery(owner, subject, withAttempt(delivery, made, { status, nextAttemptMs: nextMs }));
+  await webhooks.setHealth(owner, url, afterFailure(await webhooks.health(owner, url), nowMs));
+  return { outcome: nextMs === undefined ? 'failed' : 'retried' };
+}
+
+async function disable(owner: string, url: string, { webhooks, subscriptions, clock }: DeliverDeps): Promise<void> {
+  const disabledAtMs = clock.now();
+  await webhooks.setHealth(owner, url, { failures: 0, openUntilMs: 0, disabledAtMs });
+  await subscriptions.change(owner, (known) =>
+    known.some((one) => one.url === url && one.disabledAtMs === undefined)
+      ? known.map((one) => (one.url === url ? { ...one, disabledAtMs } : one))
+      : known,
+  );
+}
+
+async function discard(
+  { owner, id, subject }: DeliveryMessage,
+  delivery: Delivery,
+  { webhooks }: DeliverDeps,
+): Promise<DeliveryNote> {
+  const { nextAttemptMs: _, ...rest } = delivery;
+  await webhooks.putDelivery(owner, subject, { ...rest, status: 'discarded' });
+  return { outcome: 'discarded', deliveryId: id };
+}
+
+async function giveUp(
+  { owner, id, subject }: DeliveryMessage,
+  delivery: Delivery,
+  { webhooks }: DeliverDeps,
+): Promise<DeliveryNote> {
+  const { nextAttemptMs: _, ...rest } = delivery;
+  await webhooks.putDelivery(owner, subject, { ...rest, status: 'failed' });
+  return { outcome: 'failed', deliveryId: id };
+}
+
+function hmacSha256(key: Uint8Array, text: string): Uint8Array {
+  return createHmac('sha256', key).update(text).digest();
+}

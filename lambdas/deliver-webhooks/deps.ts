@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+import { SECRET_BYTES } from '../../core/webhooks/signature.ts';
+import { CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
+import { resolveBySystem } from '../shared/webhooks/public-address.ts';
+import { openSubscriptionStore } from '../shared/webhooks/subscription-store.ts';
+import { openWebhookStore } from '../shared/webhooks/webhook-store.ts';
+import type { DeliverWebhooksDeps } from './handler.ts';
+import { createPost } from './post-webhook.ts';
+
+/** Settings that the function needs. */
+export const SETTINGS = [
+  'stage',
+  'metricsNamespace',
+  'jobsTable',
+  'webhooksTable',
+  'webhooksQueue',
+  'retentionDays',
+] as const satisfies readonly (keyof JobsSettings)[];
+
+/** Opens what the function works with. */
+export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): DeliverWebhooksDeps {
+  const clock: Clock = { now: () => Date.now() };
+  const client = new DynamoDBClient(CLIENT_SETTINGS);
+  const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace } = settings;
+  return {
+    webhooks: openWebhookStore({
+      ...{ client, table: webhooksTable, retentionDays, clock },
+      secretBytes: () => randomBytes(SECRET_BYTES),
+    }),
+    subscriptions: openSubscriptionStore(client, jobsTable),
+    queue: openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url: webhooksQueue }),
+    post: createPost({ allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1', resolve: resolveBySystem }),
+    clock,
+    timer: () => performance.now(),
+    random: Math.random,
+    stage,
+    metricsNamespace,
+    write: (line) => process.stdout.write(`${line}\n`),
+  };
+}

@@ -1,0 +1,107 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { AppError } from '../../core/errors.ts';
+import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
+import { type PinnedAddress, pinAddress, type Resolve } from '../shared/webhooks/public-address.ts';
+
+/** Longest that an attempt takes, from the look-up of the host to the end of the answer. */
+const LIMIT_MS = 15_000;
+
+/** Bytes of an answer that are read; nothing in it matters. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Bytes of the headers of an answer. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** What {@link createPost} works with. */
+export interface PostOptions {
+  /** Whether webhooks may go to this machine; in local mode only. */
+  readonly allowLoopback: boolean;
+  readonly resolve: Resolve;
+  /** Longest that an attempt takes, in milliseconds. Defaults to fifteen seconds. */
+  readonly limitMs?: number;
+}
+
+/** What a receiver answered. */
+export interface PostAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+}
+
+/** Posts a body to a webhook. */
+export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<PostAnswer>;
+
+/**
+ * Makes what posts webhooks: to public addresses only, the one that was checked and no other, without following
+ * redirects, and in bounded time and memory.
+ *
+ * @returns A function that throws AppError `INVALID_WEBHOOK_URL`, `UNAVAILABLE` or `TIMEOUT`.
+ */
+export function createPost({ allowLoopback, resolve, limitMs = LIMIT_MS }: PostOptions): Post {
+  return async (url, headers, body) => {
+    checkWebhookUrl(url, { allowLoopback });
+    const limit = AbortSignal.timeout(limitMs);
+    const over = new Promise<never>((_, reject) => {
+      limit.addEventListener('abort', () => reject(timeout(limitMs)), { once: true });
+    });
+    // Whoever is done first decides; the other must not be an unhandled rejection.
+    over.catch(() => undefined);
+    const pinned = await Promise.race([pinAddress(new URL(url).hostname, resolve, allowLoopback), over]);
+    return Promise.race([send(url, { headers, body, pinned, limit }), over]);
+  };
+}
+
+interface SendOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly pinned: PinnedAddress;
+  readonly limit: AbortSignal;
+}
+
+function send(url: string, { headers, body, pinned, limit }: SendOptions): Promise<PostAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<PostAnswer>();
+  const fail = (cause: unknown): void =>
+    reject(new AppError('UNAVAILABLE', `the receiver cannot be reached: ${codeOf(cause)}`, { cause }));
+  const request = (url.startsWith('https:') ? requestHttps : requestHttp)(url, {
+    method: 'POST',
+    agent: false,
+    signal: limit,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // The address was checked: whatever the name resolves to by now, the connection goes there.
+    lookup: (_hostname, options, callback) =>
+      options.all === true ? callback(null, [pinned]) : callback(null, pinned.address, pinned.family),
+    headers: {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'user-agent': 'Tensorgate-Webhooks/1',
+      ...headers,
+    },
+  });
+  request.once('error', fail);
+  request.once('response', (response) => {
+    drain(response).then(
+      () => resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }),
+      fail,
+    );
+  });
+  request.end(body);
+  return promise;
+}
+
+/** Reads an answer to its end, or as much of it as anybody may send. */
+async function drain(response: IncomingMessage): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_ANSWER_BYTES) break;
+  }
+  response.destroy();
+}
+
+function timeout(limitMs: number): AppError {
+  return new AppError('TIMEOUT', `the receiver took longer than ${limitMs / 1000} s`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'connection failed';
+}

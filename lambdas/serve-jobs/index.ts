@@ -1,0 +1,9 @@
+import { readJobsSettings } from '../../core/jobs/settings.ts';
+import { openDeps, SETTINGS } from './deps.ts';
+import { createHandler } from './handler.ts';
+
+// Runs once for each environment, in the init phase.
+const deps = openDeps(readJobsSettings(process.env, SETTINGS));
+
+/** Serves jobs and webhooks: the entry that AWS Lambda calls. */
+export const handler = createHandler(deps);
