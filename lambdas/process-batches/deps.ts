@@ -1,0 +1,65 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { JobsSettings } from '../../core/jobs/settings.ts';
+import type { Clock } from '../../core/ports.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
+import { openDynamoDbBatchStore } from '../shared/jobs/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../shared/jobs/dynamodb-upload-store.ts';
+import { openS3FileObjects } from '../shared/jobs/s3-file-objects.ts';
+import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
+import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
+import { openNotifier } from '../shared/webhooks/notifier.ts';
+import type { ProcessBatchesDeps } from './handler.ts';
+
+/** Settings that the function needs. */
+export const SETTINGS = [
+  'stage',
+  'metricsNamespace',
+  'jobsTable',
+  'payloadBucket',
+  'modelQueues',
+  'embeddingModels',
+  'batchesQueue',
+  'webhooksQueue',
+  'eventBus',
+  'replyQueues',
+  'retentionDays',
+  'maxReceiveCount',
+] as const satisfies readonly (keyof JobsSettings)[];
+
+/** Opens what the function works with. */
+export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): ProcessBatchesDeps {
+  const clock: Clock = { now: () => Date.now() };
+  const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
+  const sqs = new SQSClient(CLIENT_SETTINGS);
+  const bucket = { client: new S3Client(PAYLOAD_CLIENT_SETTINGS), bucket: settings.payloadBucket };
+  const table = { client: dynamoDb, table: settings.jobsTable, clock };
+  return {
+    settings,
+    batches: openDynamoDbBatchStore(table),
+    files: openDynamoDbFileStore(table),
+    uploads: openDynamoDbUploadStore(table),
+    objects: openS3FileObjects(bucket),
+    steps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
+    chunksOf: (model) => {
+      const url = Object.hasOwn(settings.modelQueues, model) ? settings.modelQueues[model]?.chunks : undefined;
+      return url === undefined ? undefined : openSqsMessageQueue({ client: sqs, url });
+    },
+    notifier: openNotifier({
+      ...{ settings, dynamoDb, sqs, clock },
+      payloads: openS3PayloadStore(bucket),
+      eventBridge: openEventBridge,
+    }),
+    clock,
+    timer: () => performance.now(),
+    write: (line) => process.stdout.write(`${line}\n`),
+  };
+}
+
+/** Batches are not told of on the event bus: its client is loaded for nobody. */
+async function openEventBridge() {
+  const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
+  return new EventBridgeClient(CLIENT_SETTINGS);
+}
