@@ -2,14 +2,16 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
 import { deployConfigSchema } from '../core/deploy-config.ts';
+import { jobEventSchema } from '../core/jobs/cloud-event.ts';
 import { manifestSchema } from '../core/manifest.ts';
 
 const FOLDER = new URL('../docs/schemas/', import.meta.url);
 
-/** File name, title and schema of each kind of file that people write. */
+/** File name, title and schema of each kind of file or message that people write. */
 const SCHEMAS: readonly (readonly [file: string, title: string, schema: GenericSchema])[] = [
   ['model.schema.json', 'models/<id>/model.yaml', manifestSchema],
   ['config.schema.json', 'config/<stage>.yaml', deployConfigSchema],
+  ['job-event.schema.json', 'Message on the jobs queue: one CloudEvent in structured mode', jobEventSchema],
 ];
 
 /** The JSON Schema of what people type: keys with a default may be left out, and checks across keys are not told. */
