@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { MAX_FORM_BYTES } from '../../core/batches/batch-limits.ts';
 import { AppError } from '../../core/errors.ts';
 import { headerOf } from '../shared/middleware/json-body.ts';
+import type { FormParser } from './form-parser.ts';
 
 /** The file of a form. */
 export interface FormFile {
@@ -53,10 +54,10 @@ export async function readForm(event: APIGatewayProxyEvent, options: FormOptions
   const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > MAX_FORM_BYTES) throw tooLarge(bytes.length, options);
   // Only forms need the parser: it is loaded for them.
-  const { Busboy } = await import('@fastify/busboy');
+  const { openFormParser } = await import('./form-parser.ts');
   const headers: BusboyHeaders = { 'content-type': headerOf(event, 'content-type') ?? '' };
   return collect(
-    () => new Busboy({ headers, limits: LIMITS, isPartAFile: isFileOf(options.fileField) }),
+    () => openFormParser({ headers, limits: LIMITS, isPartAFile: isFileOf(options.fileField) }),
     bytes,
     options,
   );
@@ -67,9 +68,7 @@ function isFileOf(fileField: string) {
     name === fileField || filename !== undefined;
 }
 
-type Parser = InstanceType<typeof import('@fastify/busboy').Busboy>;
-
-function collect(open: () => Parser, body: Buffer, { fileField }: FormOptions): Promise<Form> {
+function collect(open: () => FormParser, body: Buffer, { fileField }: FormOptions): Promise<Form> {
   const fields: [string, string][] = [];
   const slices: Buffer[] = [];
   let file: { readonly filename: string | undefined } | undefined;
