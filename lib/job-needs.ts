@@ -37,15 +37,7 @@ const RECORDS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'] as const;
 /** Needs of each function. Their `deps.ts` name the same settings. */
 export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
   'serve-model': {
-    settings: [
-      'jobsTable',
-      'payloadBucket',
-      'modelQueues',
-      'embeddingModels',
-      'replyQueues',
-      'inputBuckets',
-      'retentionDays',
-    ],
+    settings: ['jobsTable', 'payloadBucket', 'modelQueues', 'retentionDays'],
     records: ['GetItem', 'PutItem'],
     objects: { jobs: ['GetObject', 'PutObject'] },
     sends: [],
@@ -129,19 +121,18 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
     ],
     records: [...RECORDS, 'BatchGetItem'],
     objects: {
-      jobs: ['GetObject'],
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
       chunks: ['GetObject', 'PutObject', 'DeleteObject'],
     },
     listsObjects: true,
-    sends: ['batches'],
+    // Of batches only webhooks are told.
+    sends: ['batches', 'webhooks'],
     sendsToModels: ['chunks'],
-    notifies: true,
   },
   'deliver-webhooks': {
     settings: ['stage', 'metricsNamespace', 'jobsTable', 'webhooksTable', 'webhooksQueue', 'retentionDays'],
-    records: ['GetItem', 'UpdateItem'],
-    webhooks: [...RECORDS, 'Query'],
+    records: ['GetItem', 'PutItem'],
+    webhooks: RECORDS,
     objects: {},
     sends: ['webhooks'],
   },
@@ -162,7 +153,7 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
     ],
     records: [...RECORDS, 'BatchGetItem'],
     lists: true,
-    webhooks: [...RECORDS, 'Query'],
+    webhooks: RECORDS,
     objects: { jobs: ['GetObject', 'PutObject'] },
     sends: ['webhooks'],
     sendsToModels: ['jobs'],
