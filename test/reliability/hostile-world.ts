@@ -26,7 +26,8 @@ export class HostileWorld {
     this.#random = random;
     this.faults = {
       onCall: () => {
-        if (this.#isCalm || !random.chance(CALLS_FAIL)) return !this.#isCalm && random.chance(CALLS_HANG) ? 'hang' : undefined;
+        if (this.#isCalm || !random.chance(CALLS_FAIL))
+          return !this.#isCalm && random.chance(CALLS_HANG) ? 'hang' : undefined;
         this.failedCalls += 1;
         return random.pick(['fail', 'fail-after'] as const);
       },
@@ -49,11 +50,14 @@ export class HostileWorld {
   rage({ lambda }: Pick<LocalStack, 'lambda'>): void {
     this.#isCalm = false;
     const plan = (): void => {
-      this.#killing = setTimeout(() => {
-        const { pids } = lambda;
-        if (pids.length > 0 && kill(this.#random.pick(pids))) this.kills += 1;
-        plan();
-      }, this.#random.whole(...KILL_PAUSE_MS));
+      this.#killing = setTimeout(
+        () => {
+          const { pids } = lambda;
+          if (pids.length > 0 && kill(this.#random.pick(pids))) this.kills += 1;
+          plan();
+        },
+        this.#random.whole(...KILL_PAUSE_MS),
+      );
     };
     plan();
   }

@@ -35,7 +35,20 @@ export interface Plan {
 /** Distinct texts: their right answers are looked up once, ahead of all faults. */
 const DISTINCT_TEXTS = 40;
 
-const WORDS = ['parcel', 'arrived', 'late', 'broken', 'thanks', 'refund', 'where', 'order', 'again', 'today', 'box', 'blue'];
+const WORDS = [
+  'parcel',
+  'arrived',
+  'late',
+  'broken',
+  'thanks',
+  'refund',
+  'where',
+  'order',
+  'again',
+  'today',
+  'box',
+  'blue',
+];
 
 /** Plans work of about so many items from a seed: the same seed plans the same work. */
 export function planWork(random: SeededRandom, items: number): Plan {

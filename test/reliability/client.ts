@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** An answer of the API. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly json: Record<string, unknown>;
+}
+
+/** A caller that tries again until it has an answer that is not the fault of a service, as good clients do. */
+export class PatientCaller {
+  readonly #url: string;
+  readonly #key: string;
+  retries = 0;
+
+  constructor(url: string, key: string) {
+    this.#url = url;
+    this.#key = key;
+  }
+
+  async call(
+    method: string,
+    path: string,
+    options: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<ApiAnswer> {
+    for (;;) {
+      const answer = await this.#try(method, path, options).catch(() => undefined);
+      if (answer !== undefined && answer.status < 500 && answer.status !== 429) return answer;
+      this.retries += 1;
+      await pause(50);
+    }
+  }
+
+  async #try(
+    method: string,
+    path: string,
+    { body, headers }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<ApiAnswer> {
+    const response = await fetch(`${this.#url}${path}`, {
+      method,
+      headers: {
+        'x-api-key': this.#key,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(40_000),
+    });
+    return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+  }
+}
+
+/** Runs work on some items at a time, in their order. */
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (let next = rest.next(); next.done !== true; next = rest.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}

@@ -1,0 +1,36 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { synthesizeApp } from '../app/running-app.ts';
+import { runScenario } from './scenario.ts';
+
+/** Replays a run: the seed that an earlier one printed. */
+const SEED = Number(process.env['TENSORGATE_FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+const ITEMS = 2500;
+
+let assembly: string;
+let directory: string;
+
+beforeAll(async () => {
+  assembly = await synthesizeApp();
+  directory = await mkdtemp(join(tmpdir(), 'tensorgate-faults-'));
+});
+
+afterAll(async () => {
+  await rm(assembly, { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('jobs in a world of faults', () => {
+  it(`are neither lost nor doubled (TENSORGATE_FAULT_SEED=${SEED})`, async () => {
+    const { problems, facts } = await runScenario({ assembly, directory, seed: SEED, items: ITEMS });
+    process.stdout.write(`seed ${SEED}: ${JSON.stringify(facts)}\n`);
+    expect(problems).toEqual([]);
+    // A world in which nothing went wrong would prove nothing.
+    expect(facts['kills']).toBeGreaterThan(0);
+    expect(facts['failedCalls']).toBeGreaterThan(0);
+    expect(facts['repeatedDeliveries']).toBeGreaterThan(0);
+  }, 300_000);
+});

@@ -1,0 +1,431 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import OpenAI, { toFile } from 'openai';
+import { redriveDeadLetters } from '../../cli/redrive-dead-letters.ts';
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
+import { sha256 } from '../../lambdas/shared/sha256.ts';
+import { type LocalStack, startLocal } from '../../local/start.ts';
+import { WebhookReceiver } from '../app/webhook-receiver.ts';
+import { inParallel, PatientCaller } from './client.ts';
+import { HostileWorld } from './hostile-world.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { type Plan, type PlannedJob, planWork } from './work.ts';
+
+/** What to run. */
+export interface ScenarioOptions {
+  /** Folder of the synthesized app. */
+  readonly assembly: string;
+  /** Folder for logs and keys. */
+  readonly directory: string;
+  readonly seed: number;
+  /** About how many items to submit. */
+  readonly items: number;
+}
+
+/** What was found at the end. */
+export interface ScenarioReport {
+  /** Everything that is not as it must be; empty when nothing was lost, doubled or wrong. */
+  readonly problems: readonly string[];
+  /** How much was done and how much went wrong meanwhile. */
+  readonly facts: Readonly<Record<string, number>>;
+}
+
+const MODEL = 'minilm';
+const ENDPOINT = '/v1/embeddings';
+const SOURCE = '/reliability';
+const FORMAT = 'base64';
+
+/** Submitters that work at the same time. */
+const WIDTH = 6;
+
+/** Steps by which time is moved while everybody waits. */
+const STEP_MS = 20_000;
+
+/** Local time that a run may take: beyond it something hangs for ever. */
+const MAX_LOCAL_MS = 10 * 24 * 3_600_000;
+
+/** Runs the whole scenario: submit, break, wait, look. */
+export async function runScenario(options: ScenarioOptions): Promise<ScenarioReport> {
+  const random = new SeededRandom(options.seed);
+  const plan = planWork(random, options.items);
+  const world = new HostileWorld(random);
+  const stack = await startLocal({
+    assembly: options.assembly,
+    directory: options.directory,
+    port: 0,
+    maxEnvironments: 2,
+    allowLoopbackWebhooks: true,
+    faults: world.faults,
+  });
+  try {
+    return await new Scenario(stack, plan, world).run();
+  } finally {
+    world.calmDown();
+    await stack.stop();
+  }
+}
+
+/** A completion as somebody was told of it. */
+interface Told {
+  readonly id: string;
+  readonly status: string;
+}
+
+class Scenario {
+  readonly #stack: LocalStack;
+  readonly #plan: Plan;
+  readonly #world: HostileWorld;
+  readonly #caller: PatientCaller;
+  readonly #sqs: SQSClient;
+  readonly #receiver: WebhookReceiver;
+  readonly #keyId: string;
+  /** Right answers by text. */
+  readonly #answers = new Map<string, string>();
+  /** Ids of the accepted jobs. */
+  readonly #ids = new Map<PlannedJob, string>();
+  readonly #replies: Told[] = [];
+  readonly #problems: string[] = [];
+  readonly #startedMs: number;
+  #batchId = '';
+  #redriven = 0;
+
+  constructor(stack: LocalStack, plan: Plan, world: HostileWorld) {
+    this.#stack = stack;
+    this.#plan = plan;
+    this.#world = world;
+    this.#startedMs = stack.now();
+    const [api] = stack.plan.apis;
+    const key = stack.description.apiKeys.find(({ plan: name }) => name === 'internal');
+    this.#keyId = api?.apiKeys.find(({ name }) => name === key?.name)?.id ?? '';
+    this.#caller = new PatientCaller(stack.url, key?.value ?? '');
+    this.#receiver = new WebhookReceiver(world.mood);
+    this.#sqs = new SQSClient({
+      endpoint: stack.endpointUrl,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    });
+  }
+
+  async run(): Promise<ScenarioReport> {
+    const url = await this.#receiver.listen();
+    try {
+      await this.#lookUpAnswers();
+      await this.#trustSecret();
+      this.#world.rage(this.#stack);
+      await Promise.all([this.#submitJobs(url), this.#submitNonsense(), this.#submitFile()]);
+      await this.#settle();
+      this.#world.calmDown();
+      await this.#settle();
+      await this.#checkJobs();
+      await this.#checkBatch();
+      await this.#checkDeadLetters();
+      return { problems: this.#problems, facts: this.#facts() };
+    } finally {
+      this.#sqs.destroy();
+      await this.#receiver.close();
+    }
+  }
+
+  async #lookUpAnswers(): Promise<void> {
+    const { texts } = this.#plan;
+    const body = { model: MODEL, input: texts, encoding_format: FORMAT };
+    const { json } = await this.#caller.call('POST', ENDPOINT, { body });
+    const data = json['data'] as readonly { readonly embedding: string }[];
+    for (const [index, text] of texts.entries()) this.#answers.set(text, data[index]?.embedding ?? '');
+  }
+
+  async #trustSecret(): Promise<void> {
+    const { json } = await this.#caller.call('GET', '/v1/webhooks/secret');
+    const [newest] = json['secrets'] as readonly { readonly secret: string }[];
+    this.#receiver.trust(newest?.secret ?? '');
+  }
+
+  async #submitJobs(webhookUrl: string): Promise<void> {
+    await inParallel(this.#plan.jobs, WIDTH, async (job) => {
+      const id = await this.#submit(job, webhookUrl);
+      this.#ids.set(job, id);
+      if (job.isCanceled && job.door !== 'queue') await this.#caller.call('POST', `/v1/jobs/${id}/cancel`);
+    });
+  }
+
+  async #submit(job: PlannedJob, webhookUrl: string): Promise<string> {
+    const body = { model: MODEL, input: job.texts, encoding_format: FORMAT };
+    const request = {
+      ...{ endpoint: ENDPOINT, body },
+      ...(job.wantsWebhook ? { webhook_url: webhookUrl } : {}),
+      ...(job.wantsReply ? { reply_queue: 'results' } : {}),
+    };
+    if (job.door === 'queue') return this.#sendEvent(job.key, request);
+    const headers = {
+      prefer: 'respond-async',
+      'idempotency-key': job.key,
+      ...(job.wantsWebhook ? { 'x-webhook-url': webhookUrl } : {}),
+    };
+    const { status, json } =
+      job.door === 'put'
+        ? await this.#caller.call('PUT', `/v1/jobs/${job.key}`, { body: request })
+        : await this.#caller.call('POST', ENDPOINT, { body, headers });
+    if (status !== 200 && status !== 202)
+      this.#problems.push(`${job.key} was answered ${status}: ${JSON.stringify(json)}`);
+    return String(json['id']);
+  }
+
+  async #sendEvent(id: string, data: object): Promise<string> {
+    const event = { specversion: '1.0', id, source: SOURCE, type: 'tensorgate.job.v1', apikeyid: this.#keyId, data };
+    await this.#send('jobs', JSON.stringify(event));
+    return jobIdOfEvent(sha256, SOURCE, id);
+  }
+
+  async #submitNonsense(): Promise<void> {
+    for (const { body } of this.#plan.nonsense) await this.#send('jobs', body);
+  }
+
+  async #submitFile(): Promise<void> {
+    const client = this.#openAi();
+    const lines = this.#plan.lines.map((line, index) =>
+      typeof line === 'string'
+        ? JSON.stringify({
+            ...{ custom_id: `line-${index}`, method: 'POST', url: ENDPOINT },
+            body: { model: MODEL, input: line, encoding_format: FORMAT },
+          })
+        : line.broken,
+    );
+    const bytes = Buffer.from(`${lines.join('\n')}\n`);
+    const file = await untilDone(async () =>
+      client.files.create({ file: await toFile(bytes, 'lines.jsonl'), purpose: 'batch' }),
+    );
+    const batch = await untilDone(() =>
+      client.batches.create(
+        { input_file_id: file.id, endpoint: ENDPOINT, completion_window: '24h' },
+        { headers: { 'idempotency-key': `batch-${file.id}` } },
+      ),
+    );
+    this.#batchId = batch.id;
+  }
+
+  /** Waits until nothing is on its way any more; while everybody only waits, time is moved. */
+  async #settle(): Promise<void> {
+    for (let quietRounds = 0; quietRounds < 3; ) {
+      await pause(60);
+      await this.#takeReplies();
+      if (this.#isWorking()) {
+        quietRounds = 0;
+        continue;
+      }
+      if (await this.#redrive()) continue;
+      if (this.#isEmpty()) {
+        quietRounds += 1;
+        continue;
+      }
+      quietRounds = 0;
+      if (this.#stack.now() - this.#startedMs > MAX_LOCAL_MS) {
+        this.#problems.push(`still on their way after ten days: ${JSON.stringify(this.#inFlight())}`);
+        return;
+      }
+      await this.#stack.advance(STEP_MS);
+    }
+  }
+
+  #isWorking(): boolean {
+    return this.#stack.isBusy() || this.#inFlight().some(([, { waiting }]) => waiting > 0);
+  }
+
+  #isEmpty(): boolean {
+    return this.#inFlight().every(([, { waiting, inFlight, delayed }]) => waiting + inFlight + delayed === 0);
+  }
+
+  /** Queues that functions take from. */
+  #inFlight() {
+    const names = new Set(this.#stack.plan.eventSources.map(({ queueArn }) => queueArn.split(':').at(-1)));
+    return [...this.#stack.queues.depths()].filter(([name]) => names.has(name));
+  }
+
+  /** Puts back what was given up for reasons that pass, as an operator would. */
+  async #redrive(): Promise<boolean> {
+    let putBack = 0;
+    const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].retryable);
+    const { waiting = 0 } = this.#stack.queues.depths().get(nameOf(this.#queue('dead-letters'))) ?? {};
+    if (waiting <= this.#plan.nonsense.length) return false;
+    for (const code of codes) {
+      const counts = await redriveDeadLetters(this.#sqs, {
+        queueUrl: this.#queue('dead-letters'),
+        redriveId: randomUUID(),
+        code,
+        limit: Number.POSITIVE_INFINITY,
+        dryRun: false,
+      });
+      putBack += counts.reduce((sum, count) => sum + count.putBack, 0);
+    }
+    this.#redriven += putBack;
+    return putBack > 0;
+  }
+
+  async #takeReplies(): Promise<void> {
+    const { Messages: messages = [] } = await this.#sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: this.#queue('results'), MaxNumberOfMessages: 10 }),
+    );
+    for (const { Body: body = '{}', ReceiptHandle: handle } of messages) {
+      this.#replies.push((JSON.parse(body) as { readonly data: Told }).data);
+      await this.#sqs.send(new DeleteMessageCommand({ QueueUrl: this.#queue('results'), ReceiptHandle: handle }));
+    }
+    if (messages.length > 0) await this.#takeReplies();
+  }
+
+  async #checkJobs(): Promise<void> {
+    await inParallel([...this.#ids], WIDTH, async ([job, id]) => {
+      const { status, json } = await this.#caller.call('GET', `/v1/jobs/${id}`);
+      if (status !== 200) this.#problems.push(`${job.key} is answered ${status}`);
+      else await this.#checkJob(job, id, json);
+    });
+  }
+
+  async #checkJob(job: PlannedJob, id: string, json: Record<string, unknown>): Promise<void> {
+    const status = String(json['status']);
+    const { code } = (json['error'] ?? {}) as { readonly code?: string };
+    if (job.poison === undefined) {
+      const allowed = job.isCanceled && job.door !== 'queue' ? ['canceled', 'succeeded'] : ['succeeded'];
+      if (!allowed.includes(status)) this.#problems.push(`${job.key} is ${status} ${code ?? ''}`);
+    } else if (status !== 'failed' || code !== job.poison) {
+      this.#problems.push(`${job.key} is ${status} ${code ?? ''}, not failed ${job.poison}`);
+    }
+    if (status === 'succeeded') await this.#checkResult(job, json);
+    if (job.wantsWebhook) this.#checkTold(job, status, this.#webhooksOf(id), 'webhook');
+    if (job.wantsReply)
+      this.#checkTold(
+        job,
+        status,
+        this.#replies.filter((told) => told.id === id),
+        'reply',
+      );
+  }
+
+  async #checkResult(job: PlannedJob, json: Record<string, unknown>): Promise<void> {
+    const inline = json['result'];
+    const url = json['result_url'];
+    const result = (inline ?? (typeof url === 'string' ? await (await fetch(url)).json() : undefined)) as
+      | { readonly data: readonly { readonly embedding: string }[] }
+      | undefined;
+    const got = result?.data.map(({ embedding }) => embedding);
+    const wanted = job.texts.map((text) => this.#answers.get(text));
+    if (JSON.stringify(got) !== JSON.stringify(wanted)) this.#problems.push(`${job.key} has the wrong result`);
+  }
+
+  #webhooksOf(id: string): Told[] {
+    const all = this.#receiver.events.map(({ body }) => body.data as unknown as Told);
+    return all.filter((told) => told.id === id);
+  }
+
+  /** A completion may be told of more than once, but of one only, unless an operator let it begin again. */
+  #checkTold(job: PlannedJob, status: string, told: readonly Told[], what: string): void {
+    if (!told.some((one) => one.status === status)) this.#problems.push(`${job.key} has no ${what} of its end`);
+    const others = told.filter((one) => one.status !== status);
+    if (others.length > 0 && this.#redriven === 0) {
+      this.#problems.push(`${job.key} has a ${what} of another end: ${others.map((one) => one.status).join(', ')}`);
+    }
+  }
+
+  async #checkBatch(): Promise<void> {
+    const client = this.#openAi();
+    const batch = await client.batches.retrieve(this.#batchId);
+    const broken = this.#plan.lines.filter((line) => typeof line !== 'string').length;
+    const counts = { total: this.#plan.lines.length, completed: this.#plan.lines.length - broken, failed: broken };
+    if (batch.status !== 'completed') this.#problems.push(`the batch is ${batch.status}`);
+    if (JSON.stringify(batch.request_counts) !== JSON.stringify(counts)) {
+      this.#problems.push(`the batch counts ${JSON.stringify(batch.request_counts)}, not ${JSON.stringify(counts)}`);
+    }
+    const output = await readLines(client, batch.output_file_id);
+    const wanted = this.#plan.lines.flatMap((line, index) =>
+      typeof line === 'string' ? [[`line-${index}`, this.#answers.get(line)]] : [],
+    );
+    const got = output.map(({ custom_id, response }) => [custom_id, response?.body.data[0]?.embedding]);
+    if (JSON.stringify(got) !== JSON.stringify(wanted)) this.#problems.push('the output file is wrong');
+    const errors = await readLines(client, batch.error_file_id);
+    if (errors.length !== broken) this.#problems.push(`the error file holds ${errors.length} lines, not ${broken}`);
+  }
+
+  async #checkDeadLetters(): Promise<void> {
+    const { Messages: messages = [] } = await this.#sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: this.#queue('dead-letters'),
+        MaxNumberOfMessages: 10,
+        MessageAttributeNames: ['All'],
+      }),
+    );
+    const got = messages.map(({ MessageAttributes: attributes }) => attributes?.['errorCode']?.StringValue ?? '');
+    const wanted = new Set<string>(this.#plan.nonsense.map(({ code }) => code));
+    // A message can be delivered twice, and then be refused twice.
+    const [unexpected, missing] = [
+      got.filter((code) => !wanted.has(code)),
+      [...wanted].filter((code) => !got.includes(code)),
+    ];
+    if (unexpected.length > 0) this.#problems.push(`dead letters with ${unexpected.join(', ')}`);
+    if (missing.length > 0) this.#problems.push(`no dead letter with ${missing.join(', ')}`);
+  }
+
+  #facts(): Record<string, number> {
+    const jobItems = this.#plan.jobs.reduce((sum, { texts }) => sum + texts.length, 0);
+    return {
+      items: jobItems + this.#plan.lines.length,
+      jobs: this.#plan.jobs.length,
+      lines: this.#plan.lines.length,
+      kills: this.#world.kills,
+      failedCalls: this.#world.failedCalls,
+      repeatedDeliveries: this.#world.repeatedDeliveries,
+      submitRetries: this.#caller.retries,
+      webhooks: this.#receiver.events.length,
+      redriven: this.#redriven,
+      localMinutes: Math.round((this.#stack.now() - this.#startedMs) / 60_000),
+    };
+  }
+
+  #openAi(): OpenAI {
+    const { apiKeys } = this.#stack.description;
+    const key = apiKeys.find(({ plan }) => plan === 'internal')?.value ?? '';
+    return new OpenAI({
+      baseURL: `${this.#stack.url}/v1`,
+      apiKey: 'unused',
+      defaultHeaders: { 'x-api-key': key },
+      maxRetries: 5,
+    });
+  }
+
+  #queue(name: string): string {
+    return this.#stack.description.queues[name] ?? '';
+  }
+
+  async #send(queue: string, body: string): Promise<void> {
+    await this.#sqs.send(new SendMessageCommand({ QueueUrl: this.#queue(queue), MessageBody: body }));
+  }
+}
+
+interface FileLine {
+  readonly custom_id: string;
+  readonly response: { readonly body: { readonly data: readonly { readonly embedding: string }[] } } | null;
+}
+
+async function readLines(client: OpenAI, fileId: string | null | undefined): Promise<FileLine[]> {
+  if (typeof fileId !== 'string') return [];
+  const text = await (await client.files.content(fileId)).text();
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as FileLine);
+}
+
+async function untilDone<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const { status } = error as { readonly status?: number };
+      if (status !== undefined && status < 500 && status !== 429 && status !== 409) throw error;
+      await pause(50);
+    }
+  }
+}
+
+function nameOf(queueUrl: string): string {
+  return queueUrl.split('/').at(-1) ?? '';
+}
