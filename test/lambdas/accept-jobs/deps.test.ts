@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SQSEvent } from 'aws-lambda';
+import { PRODUCERS } from '../../../core/jobs/job.ts';
+import type { JobMessage } from '../../../core/jobs/job-message.ts';
+import { openDeps, SETTINGS } from '../../../lambdas/accept-jobs/deps.ts';
+import { createHandler } from '../../../lambdas/accept-jobs/handler.ts';
+import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
+import { JOB_NEEDS } from '../../../lib/job-needs.ts';
+import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
+import { lambdaContext } from '../events.ts';
+import { withEndpoints } from '../shared/jobs/endpoints.ts';
+import {
+  JOBS,
+  PAYLOADS,
+  type QueuesAndBuckets,
+  startQueuesAndBuckets,
+  startTables,
+  type Tables,
+} from '../shared/jobs/job-servers.ts';
+import { drain, jobEvent } from './intake.ts';
+
+let tables: Tables;
+let servers: QueuesAndBuckets;
+let restore: () => void;
+
+beforeAll(async () => {
+  [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
+  restore = withEndpoints(tables, servers);
+});
+
+afterAll(async () => {
+  restore();
+  await Promise.all([tables.close(), servers.close()]);
+});
+
+describe('the function as it is deployed', () => {
+  it('gets every setting that it reads', () => {
+    expect(JOB_NEEDS['accept-jobs'].settings).toEqual(expect.arrayContaining([...SETTINGS]));
+  });
+
+  it('turns events into jobs with clients of its own, and large bodies into objects', async () => {
+    const [words, dead] = [await servers.createQueue('words'), await servers.createQueue('dead')];
+    const handler = createHandler(
+      openDeps({
+        ...{ stage: 'dev', metricsNamespace: 'Tensorgate', jobsTable: JOBS, payloadBucket: PAYLOADS },
+        ...{ modelQueues: { words: { jobs: words, chunks: words } }, embeddingModels: ['words'], replyQueues: {} },
+        ...{ deadLettersQueue: dead, jobsQueue: words, inputBuckets: [], retentionDays: 7, maxReceiveCount: 5 },
+      }),
+    );
+    const bodies = [
+      jobEvent('1'),
+      jobEvent('2', { body: { input: 'x'.repeat(200_000) } }),
+      jobEvent('3', { body: { input: 'y'.repeat(200_000) } }),
+      'broken',
+    ];
+    expect(await handler(eventOf(bodies), lambdaContext())).toEqual({ batchItemFailures: [] });
+    const messages = (await drain(servers, words)).map(({ Body: body = '' }) => JSON.parse(body) as JobMessage);
+    expect(messages.map(({ input }) => input.kind).sort()).toEqual(['inline', 'payload', 'payload']);
+    const store = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock: { now: () => Date.now() } });
+    const records = await Promise.all(messages.map(({ id }) => store.get({ owner: PRODUCERS, id })));
+    expect(records.map((record) => record?.status)).toEqual(['queued', 'queued', 'queued']);
+    expect(await drain(servers, dead)).toHaveLength(1);
+  });
+});
+
+function eventOf(bodies: readonly unknown[]): SQSEvent {
+  const messages = bodies.map((body, at) => ({
+    ...{ MessageId: String(at), ReceiptHandle: String(at), MD5OfBody: '', MessageAttributes: {} },
+    Body: typeof body === 'string' ? body : JSON.stringify(body),
+    Attributes: {
+      ApproximateReceiveCount: '1',
+      SentTimestamp: '0',
+      ApproximateFirstReceiveTimestamp: '0',
+      SenderId: '',
+    },
+  }));
+  return JSON.parse(sqsEvent(messages, 'arn:aws:sqs:us-east-1:000000000000:jobs')) as SQSEvent;
+}
