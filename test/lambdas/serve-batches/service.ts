@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { S3Client } from '@aws-sdk/client-s3';
+import { GetQueueAttributesCommand, type Message } from '@aws-sdk/client-sqs';
+import OpenAI from 'openai';
+import { createHandler, type ServeBatchesDeps } from '../../../lambdas/serve-batches/handler.ts';
+import { openDynamoDbBatchStore } from '../../../lambdas/shared/jobs/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../../../lambdas/shared/jobs/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../../../lambdas/shared/jobs/dynamodb-upload-store.ts';
+import { openS3FileObjects } from '../../../lambdas/shared/jobs/s3-file-objects.ts';
+import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
+import { openSqsMessageQueue } from '../../../lambdas/shared/jobs/sqs-message-queue.ts';
+import { clientFor } from '../shared/dynamodb-server.ts';
+import {
+  JOBS,
+  type MovableClock,
+  movableClock,
+  PAYLOADS,
+  type QueuesAndBuckets,
+  startQueuesAndBuckets,
+  startTables,
+} from '../shared/jobs/job-servers.ts';
+import { type Gateway, startGateway } from './gateway.ts';
+
+/** The function behind a gateway, with real servers behind it. */
+export interface Service {
+  readonly gateway: Gateway;
+  readonly servers: QueuesAndBuckets;
+  readonly clock: MovableClock;
+  /** What the function works with; tests may exchange parts of it. */
+  readonly deps: ServeBatchesDeps;
+  /** Lines that the function logged. */
+  readonly log: Record<string, unknown>[];
+  /** The unchanged client of OpenAI, with an API key of its own. */
+  client(apiKey?: string): OpenAI;
+  /** A request as it is. */
+  send(method: string, path: string, init?: RequestInit): Promise<Response>;
+  /** Takes the messages of steps that are visible. */
+  steps(): Promise<Message[]>;
+  /** How many messages of a queue are held back. */
+  heldBack(queue?: string): Promise<number>;
+  /** Serves with other parts. */
+  start(changes: Partial<ServeBatchesDeps>): Promise<Gateway>;
+  close(): Promise<void>;
+}
+
+/** Most bytes of a file here. */
+export const MAX_FILE_BYTES = 40_000_000;
+
+/** Starts everything, empty. */
+export async function startService(): Promise<Service> {
+  const [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
+  const url = await servers.createQueue('batches');
+  const clock = movableClock();
+  const log: Record<string, unknown>[] = [];
+  const options = { client: tables.client, table: JOBS, clock };
+  const settings = {
+    ...clientFor(servers.url),
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  } as const;
+  const s3 = new S3Client(settings);
+  const storage = {
+    objects: openS3FileObjects({ client: s3, bucket: PAYLOADS }),
+    payloads: openS3PayloadStore({ client: s3, bucket: PAYLOADS }),
+  };
+  const steps = openSqsMessageQueue({ client: servers.sqs, url });
+  const deps: ServeBatchesDeps = {
+    settings: {
+      retentionDays: 30,
+      maxFileBytes: MAX_FILE_BYTES,
+      embeddingModels: ['minilm'],
+      modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },
+    },
+    stage: 'dev',
+    files: openDynamoDbFileStore(options),
+    uploads: openDynamoDbUploadStore(options),
+    batches: openDynamoDbBatchStore(options),
+    storage: async () => storage,
+    steps: async () => steps,
+    clock,
+    entropy: randomBytes,
+    timer: () => performance.now(),
+    write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
+  };
+  const gateway = await startGateway(createHandler(deps));
+  const gateways = [gateway];
+  return {
+    ...{ gateway, servers, clock, deps, log },
+    client: (apiKey = 'key-1') => clientOf(gateway, apiKey),
+    send: (method, path, init = {}) => fetch(`${gateway.url}${path}`, { redirect: 'manual', ...init, method }),
+    steps: () => servers.receive(url),
+    heldBack: async (queue = 'batches') => {
+      const name = 'ApproximateNumberOfMessagesDelayed' as const;
+      const queueUrl = url.replace(/[^/]+$/, queue);
+      const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [name] });
+      const { Attributes: attributes } = await servers.sqs.send(command);
+      return Number(attributes?.[name]);
+    },
+    start: async (changes) => {
+      const another = await startGateway(createHandler({ ...deps, ...changes }));
+      gateways.push(another);
+      return another;
+    },
+    close: async () => {
+      await Promise.all(gateways.map((one) => one.close()));
+      s3.destroy();
+      await Promise.all([tables.close(), servers.close()]);
+    },
+  };
+}
+
+/** The unchanged client of OpenAI, told the address and the header that the gateway reads the key from. */
+export function clientOf({ url }: Gateway, apiKey = 'key-1'): OpenAI {
+  return new OpenAI({
+    apiKey: 'unused',
+    baseURL: `${url}/v1`,
+    defaultHeaders: { 'x-api-key': apiKey },
+    maxRetries: 0,
+  });
+}
+
+/** Lines of a batch file. */
+export function linesOf(count: number): string {
+  const line = (index: number) => ({
+    custom_id: `line-${index}`,
+    method: 'POST',
+    url: '/v1/embeddings',
+    body: { model: 'minilm', input: `text ${index}` },
+  });
+  return Array.from({ length: count }, (_, index) => `${JSON.stringify(line(index))}\n`).join('');
+}
