@@ -27,7 +27,7 @@ export interface DeliverDeps {
 
 /** What became of a message, for the log; holds no URL, for those can hold secrets. */
 export interface DeliveryNote {
-  readonly outcome: 'delivered' | 'retried' | 'waits' | 'failed' | 'discarded';
+  readonly outcome: 'delivered' | 'retried' | 'waits' | 'failed' | 'discarded' | 'repeated';
   readonly deliveryId: string;
   readonly attempt?: number;
   readonly status?: number;
@@ -56,12 +56,22 @@ export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Prom
   const delivery = known.find((one) => one.id === id) ?? begin(message);
   // The same message twice: the receiver has it.
   if (delivery.status === 'delivered' && message.isRedelivery !== true) return { outcome: 'delivered', deliveryId: id };
+  // Another copy of the message was quicker, and has sent the one that is due next: copies must not multiply.
+  if (isOvertaken(message, delivery)) return { outcome: 'repeated', deliveryId: id };
   if (health.disabledAtMs !== undefined) return discard(message, delivery, deps);
   if (health.openUntilMs > nowMs) {
     if (nowMs - message.firstAtMs > MAX_AGE_MS) return giveUp(message, delivery, deps);
-    return wait(message, health.openUntilMs + Math.round(random() * SPREAD_MS), deps);
+    const untilMs = health.openUntilMs + Math.round(random() * SPREAD_MS);
+    const note = await wait(message, untilMs, deps);
+    await webhooks.putDelivery(owner, subject, { ...delivery, status: 'pending', nextAttemptMs: untilMs });
+    return note;
   }
   return attempt(message, delivery, deps);
+}
+
+function isOvertaken(message: DeliveryMessage, { nextAttemptMs = 0 }: Delivery): boolean {
+  const isFirstOfRedelivery = message.isRedelivery === true && message.attempt === 0;
+  return !isFirstOfRedelivery && message.notBeforeMs + EARLY_MS < nextAttemptMs;
 }
 
 function begin({ id, url, body, firstAtMs }: DeliveryMessage): Delivery {

@@ -52,7 +52,7 @@ function lineOf(note: Note, { stage, metricsNamespace, clock }: DeliverWebhooksD
   };
   return JSON.stringify({
     _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
-    level: note.outcome === 'delivered' || note.outcome === 'waits' ? 'INFO' : 'WARN',
+    level: CALM.has(note.outcome) ? 'INFO' : 'WARN',
     timestamp: new Date(nowMs).toISOString(),
     message: 'webhook',
     stage,
@@ -61,11 +61,15 @@ function lineOf(note: Note, { stage, metricsNamespace, clock }: DeliverWebhooksD
   });
 }
 
+/** Outcomes that nobody need look at. */
+const CALM: ReadonlySet<Note['outcome']> = new Set(['delivered', 'waits', 'repeated']);
+
 const METRICS: Readonly<Record<Note['outcome'], string>> = {
   delivered: 'WebhooksDelivered',
   retried: 'WebhookRetries',
   waits: 'WebhookWaits',
   failed: 'WebhooksFailed',
   discarded: 'WebhooksDiscarded',
+  repeated: 'WebhooksRepeated',
   'comes again': 'WebhookErrors',
 };

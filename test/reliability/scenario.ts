@@ -40,8 +40,8 @@ const FORMAT = 'base64';
 /** Submitters that work at the same time. */
 const WIDTH = 6;
 
-/** Steps by which time is moved while everybody waits. */
-const STEP_MS = 20_000;
+/** Shortest step by which time is moved while everybody waits for something. */
+const LEAST_STEP_MS = 1000;
 
 /** Local time that a run may take: beyond it something hangs for ever. */
 const MAX_LOCAL_MS = 10 * 24 * 3_600_000;
@@ -100,7 +100,7 @@ class Scenario {
     const key = stack.description.apiKeys.find(({ plan: name }) => name === 'internal');
     this.#keyId = api?.apiKeys.find(({ name }) => name === key?.name)?.id ?? '';
     this.#caller = new PatientCaller(stack.url, key?.value ?? '');
-    this.#receiver = new WebhookReceiver(world.mood);
+    this.#receiver = new WebhookReceiver(world.mood, () => stack.now());
     this.#sqs = new SQSClient({
       endpoint: stack.endpointUrl,
       region: 'us-east-1',
@@ -115,9 +115,9 @@ class Scenario {
       await this.#trustSecret();
       this.#world.rage(this.#stack);
       await Promise.all([this.#submitJobs(url), this.#submitNonsense(), this.#submitFile()]);
-      await this.#settle();
+      await this.#settle('all work');
       this.#world.calmDown();
-      await this.#settle();
+      await this.#settle('all work and webhooks');
       await this.#checkJobs();
       await this.#checkBatch();
       await this.#checkDeadLetters();
@@ -205,8 +205,12 @@ class Scenario {
     this.#batchId = batch.id;
   }
 
-  /** Waits until nothing is on its way any more; while everybody only waits, time is moved. */
-  async #settle(): Promise<void> {
+  /**
+   * Waits until nothing is on its way any more; while everybody only waits, time is moved.
+   *
+   * @param what - Webhooks may take days, of which a hostile world would make years.
+   */
+  async #settle(what: 'all work' | 'all work and webhooks'): Promise<void> {
     for (let quietRounds = 0; quietRounds < 3; ) {
       await pause(60);
       await this.#takeReplies();
@@ -215,7 +219,7 @@ class Scenario {
         continue;
       }
       if (await this.#redrive()) continue;
-      if (this.#isEmpty()) {
+      if (this.#isEmpty(what)) {
         quietRounds += 1;
         continue;
       }
@@ -224,7 +228,8 @@ class Scenario {
         this.#problems.push(`still on their way after ten days: ${JSON.stringify(this.#inFlight())}`);
         return;
       }
-      await this.#stack.advance(STEP_MS);
+      const dueMs = this.#stack.queues.nextDueMs() ?? 0;
+      await this.#stack.advance(Math.max(LEAST_STEP_MS, dueMs - this.#stack.now()));
     }
   }
 
@@ -232,8 +237,9 @@ class Scenario {
     return this.#stack.isBusy() || this.#inFlight().some(([, { waiting }]) => waiting > 0);
   }
 
-  #isEmpty(): boolean {
-    return this.#inFlight().every(([, { waiting, inFlight, delayed }]) => waiting + inFlight + delayed === 0);
+  #isEmpty(what: 'all work' | 'all work and webhooks'): boolean {
+    const looked = this.#inFlight().filter(([name]) => what !== 'all work' || !name.includes('webhooks'));
+    return looked.every(([, { waiting, inFlight, delayed }]) => waiting + inFlight + delayed === 0);
   }
 
   /** Queues that functions take from. */
@@ -375,6 +381,7 @@ class Scenario {
       repeatedDeliveries: this.#world.repeatedDeliveries,
       submitRetries: this.#caller.retries,
       webhooks: this.#receiver.events.length,
+      refusedWebhooks: this.#receiver.refused,
       redriven: this.#redriven,
       localMinutes: Math.round((this.#stack.now() - this.#startedMs) / 60_000),
     };

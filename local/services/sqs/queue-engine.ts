@@ -133,6 +133,19 @@ export class QueueEngine {
     return new Map([...this.#queues].map(([name, queue]) => [name, depthOf(queue)]));
   }
 
+  /**
+   * When the next message becomes visible by itself, milliseconds since the Unix epoch.
+   *
+   * @returns Undefined when none is waiting for that.
+   */
+  nextDueMs(): number | undefined {
+    const dues = [...this.#queues.values()].flatMap(({ stored }) => [
+      ...stored.delayedMessages.map(({ delayUntil = 0 }) => delayUntil),
+      ...[...stored.inflightMessages.values()].map(({ visibilityDeadline }) => visibilityDeadline),
+    ]);
+    return dues.length === 0 ? undefined : dues.reduce((a, b) => Math.min(a, b));
+  }
+
   /** Looks at every queue again, for time was moved or the end has come. */
   wake(): void {
     for (const queue of this.#queues.values()) queue.wake();
