@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { MAX_CHUNK_BYTES, MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../core/batches/batch.ts';
+import {
+  MAX_BATCH_REQUESTS,
+  MAX_FORM_BYTES,
+  MAX_UPLOAD_PARTS,
+  METADATA_LIMITS,
+  PAGE,
+} from '../../core/batches/batch-limits.ts';
+import { isRequest, readLine } from '../../core/batches/batch-line.ts';
+import { ERRORS } from '../../core/errors.ts';
+import { findOperation } from '../../lambdas/serve-batches/routes.ts';
+
+const GUIDE = readFileSync('docs/batches.md', 'utf8');
+
+describe('docs/batches.md', () => {
+  it('lists routes that there are', () => {
+    const routes = [...GUIDE.matchAll(/`(GET|POST|DELETE) (\/v1\/[^`]+)`/g)];
+    expect(routes.length).toBeGreaterThan(12);
+    for (const [, method = '', path = ''] of routes) {
+      expect(findOperation(method, path.replace('{id}', 'id'))).toBeInstanceOf(Function);
+    }
+  });
+
+  it('shows a line that is a request', () => {
+    const [, line = ''] = /```json\n(.*)\n```/.exec(GUIDE) ?? [];
+    expect(isRequest(readLine(line, 1, { endpoint: '/v1/embeddings', model: 'minilm' }))).toBe(true);
+  });
+
+  it('names codes that there are', () => {
+    const codes = [...GUIDE.matchAll(/`([A-Z]+_[A-Z_]+)`/g)].map(([, code]) => code);
+    expect(codes.length).toBeGreaterThan(15);
+    expect(codes.filter((code = '') => !Object.hasOwn(ERRORS, code) && !code.startsWith('API_'))).toEqual([]);
+  });
+
+  it.each([
+    [`${MAX_CHUNK_LINES} lines and ${MAX_CHUNK_BYTES / 1024} KiB`],
+    [`| ${MAX_LINE_BYTES / 1024 ** 2} MiB |`],
+    [`| ${MAX_FORM_BYTES / 1_000_000} MB |`],
+    [`| ${MAX_UPLOAD_PARTS.toLocaleString('en-US')}, within an hour |`],
+    [`| ${MAX_BATCH_REQUESTS.toLocaleString('en-US')} |`],
+    [`| records on a page | ${PAGE.most} |`],
+    [
+      `${METADATA_LIMITS.pairs} pairs, keys of ${METADATA_LIMITS.keyCharacters} and values of ${METADATA_LIMITS.valueCharacters} characters`,
+    ],
+  ])('tells the limit %s', (limit) => {
+    expect(GUIDE).toContain(limit);
+  });
+});
