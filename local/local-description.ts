@@ -44,14 +44,15 @@ export function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string
 }
 
 /**
- * Lists the queues that an app tells of: outputs whose value is the URL of a queue.
+ * Lists the queues that an app tells of: outputs whose value is the URL of a queue. The exports that the AWS CDK makes by
+ * itself have no description.
  *
- * @returns URLs on this machine, by the description of the output, else by its name.
+ * @returns URLs on this machine, by the description of the output.
  */
 export function describeQueues(outputs: readonly Output[], endpointUrl: string): Record<string, string> {
-  const urls = outputs.flatMap(({ logicalId, description, value }) => {
+  const urls = outputs.flatMap(({ description, value }) => {
     const url = typeof value === 'string' ? localQueueUrls(value, endpointUrl) : '';
-    return url !== value && url.startsWith(endpointUrl) ? [[description ?? logicalId, url] as const] : [];
+    return description !== undefined && url !== value ? [[description, url] as const] : [];
   });
   return Object.fromEntries(urls);
 }

@@ -14,13 +14,14 @@ export interface ServedModel {
 /**
  * Finds the models inside the functions' packages.
  *
- * @returns Models by id; functions without a packed model add none.
+ * @returns Each model once, by id: its worker carries the same as the function that serves it.
  */
 export async function findServedModels(functions: readonly FunctionPlan[]): Promise<ServedModel[]> {
   const found = await Promise.all(
     functions.map(({ taskRoot }) => readModel(join(taskRoot, 'model', PACKED_DESCRIPTION))),
   );
-  return found.filter((model) => model !== undefined).sort((a, b) => a.id.localeCompare(b.id));
+  const models = new Map(found.filter((model) => model !== undefined).map((model) => [model.id, model]));
+  return [...models.values()].sort((a, b) => a.id.localeCompare(b.id));
 }
 
 async function readModel(file: string): Promise<ServedModel | undefined> {

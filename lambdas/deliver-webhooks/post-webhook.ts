@@ -77,7 +77,8 @@ function send(url: string, { headers, body, pinned, limit }: SendOptions): Promi
       ...headers,
     },
   });
-  request.once('error', fail);
+  // Not once: a connection can fail more than once, and an error that nobody hears ends the process.
+  request.on('error', fail);
   request.once('response', (response) => {
     drain(response).then(
       () => resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] }),

@@ -90,6 +90,8 @@ class Scenario {
   readonly #startedMs: number;
   #batchId = '';
   #redriven = 0;
+  /** Dead letters that nobody can put back. */
+  #leftAlone = 0;
 
   constructor(stack: LocalStack, plan: Plan, world: HostileWorld) {
     this.#stack = stack;
@@ -250,22 +252,24 @@ class Scenario {
 
   /** Puts back what was given up for reasons that pass, as an operator would. */
   async #redrive(): Promise<boolean> {
-    let putBack = 0;
-    const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].retryable);
     const { waiting = 0 } = this.#stack.queues.depths().get(nameOf(this.#queue('dead-letters'))) ?? {};
-    if (waiting <= this.#plan.nonsense.length) return false;
-    for (const code of codes) {
-      const counts = await redriveDeadLetters(this.#sqs, {
-        queueUrl: this.#queue('dead-letters'),
-        redriveId: randomUUID(),
-        code,
-        limit: Number.POSITIVE_INFINITY,
-        dryRun: false,
-      });
-      putBack += counts.reduce((sum, count) => sum + count.putBack, 0);
+    if (waiting <= this.#leftAlone) return false;
+    const before = this.#redriven;
+    for (const { code } of await this.#redriveAll({ dryRun: true })) {
+      if (!isErrorCode(code) || !ERRORS[code].retryable) continue;
+      const counts = await this.#redriveAll({ dryRun: false, code });
+      this.#redriven += counts.reduce((sum, { putBack }) => sum + putBack, 0);
     }
-    this.#redriven += putBack;
-    return putBack > 0;
+    this.#leftAlone = waiting - (this.#redriven - before);
+    return this.#redriven > before;
+  }
+
+  #redriveAll(options: { readonly dryRun: boolean; readonly code?: string }) {
+    const limit = Number.POSITIVE_INFINITY;
+    return redriveDeadLetters(this.#sqs, {
+      ...options,
+      ...{ queueUrl: this.#queue('dead-letters'), redriveId: randomUUID(), limit },
+    });
   }
 
   async #takeReplies(): Promise<void> {
@@ -431,6 +435,10 @@ async function untilDone<T>(work: () => Promise<T>): Promise<T> {
       await pause(50);
     }
   }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
 }
 
 function nameOf(queueUrl: string): string {
