@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseSubscriptionRequest, renderSubscription, wants } from '../../../core/webhooks/subscription.ts';
+
+const ALL = { id: 'wh_1', url: 'https://a.example.com/', events: [], createdAtMs: 0 };
+
+describe('a subscription', () => {
+  it('wants everything unless it names events, and nothing while it is disabled', () => {
+    expect(wants(ALL, 'job.failed')).toBe(true);
+    expect(wants({ ...ALL, events: ['job.succeeded'] }, 'job.failed')).toBe(false);
+    expect(wants({ ...ALL, events: ['job.failed'] }, 'job.failed')).toBe(true);
+    expect(wants({ ...ALL, disabledAtMs: 1 }, 'job.failed')).toBe(false);
+  });
+
+  it('is shown with the events that it gets', () => {
+    expect(renderSubscription(ALL)).toMatchObject({
+      status: 'enabled',
+      events: expect.arrayContaining(['job.failed']),
+    });
+    expect(renderSubscription({ ...ALL, events: ['job.failed'], disabledAtMs: 1 })).toMatchObject({
+      ...{ id: 'wh_1', object: 'webhook', status: 'disabled', events: ['job.failed'] },
+    });
+  });
+
+  it.each([
+    [{}, 'url: is missing'],
+    [{ url: 1 }, 'must be a URL'],
+    [{ url: 'https://a.b/', events: ['job.born'] }, 'must be one of job.succeeded'],
+    [{ url: 'https://a.b/', secret: 'x' }, 'is not a known key'],
+  ])('fails with INVALID_BODY for %j', (value, words) => {
+    expect(() => parseSubscriptionRequest(value)).toThrow(words);
+  });
+
+  it('asks for all events where it names none', () => {
+    expect(parseSubscriptionRequest({ url: 'https://a.b/' })).toEqual({ url: 'https://a.b/', events: [] });
+  });
+});

@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
+
+const check = (url: string, allowLoopback = false) => checkWebhookUrl(url, { allowLoopback });
+
+describe('checkWebhookUrl', () => {
+  it.each(['https://hooks.example.com/a?b=c', 'https://shop.de:8443/', 'https://xn--bcher-kva.ch./hook'])(
+    'takes %s',
+    (url) => {
+      expect(() => check(url)).not.toThrow();
+    },
+  );
+
+  it.each([
+    ['no URL', 'must be a URL'],
+    [`https://a.example.com/${'x'.repeat(2048)}`, 'must be a URL of 2048 characters'],
+    ['http://hooks.example.com/', 'must be an https URL'],
+    ['ftp://hooks.example.com/', 'must be an https URL'],
+    ['https://user:word@hooks.example.com/', 'no user name'],
+    ['https://127.0.0.1/', 'must name its host'],
+    ['https://2130706433/', 'must name its host'],
+    ['https://0x7f.1/', 'must name its host'],
+    ['https://169.254.169.254/latest/meta-data', 'must name its host'],
+    ['https://[::1]/', 'must name its host'],
+    ['https://[::ffff:10.0.0.1]/', 'must name its host'],
+    ['https://localhost/', 'public host'],
+    ['https://intranet/', 'public host'],
+    ['https://db.internal/', 'public host'],
+    ['https://printer.local./', 'public host'],
+  ])('fails with INVALID_WEBHOOK_URL for %s', (url, words) => {
+    expect(() => check(url)).toThrow(expect.objectContaining({ code: 'INVALID_WEBHOOK_URL' }));
+    expect(() => check(url)).toThrow(words);
+  });
+
+  it.each(['http://127.0.0.1:8080/hook', 'http://localhost:1/', 'https://[::1]/'])(
+    'takes %s where this machine may be called',
+    (url) => {
+      expect(() => check(url, true)).not.toThrow();
+    },
+  );
+
+  it('takes no other address where this machine may be called', () => {
+    expect(() => check('http://10.0.0.1/', true)).toThrow('must be an https URL');
+    expect(() => check('ftp://localhost/', true)).toThrow('must be an https URL');
+  });
+});
