@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { AppError } from '../errors.ts';
 import { objectOf, parse, text } from '../parse.ts';
 
 /** Ids of jobs as callers may choose them. */
@@ -44,5 +45,11 @@ export type JobRequest = v.InferOutput<typeof jobRequestSchema>;
  * @throws AppError `INVALID_BODY` that lists every problem at once.
  */
 export function parseJobRequest(value: unknown): JobRequest {
+  // The schema library takes a list for a record without members.
+  if (typeof value === 'object' && value !== null && 'body' in value && Array.isArray(value.body)) {
+    throw new AppError('INVALID_BODY', 'body must be the JSON object that the route takes, got a list', {
+      param: 'body',
+    });
+  }
   return parse(jobRequestSchema, value, 'the job request', 'INVALID_BODY');
 }
