@@ -1,0 +1,26 @@
+import { describe, expect, it } from '@jest/globals';
+import { lostLines } from '../../../core/batches/lost-lines.ts';
+
+const parse = (text: string): Record<string, unknown>[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('lostLines', () => {
+  it('are one error line for each request, with its custom_id where it can be read', () => {
+    const text = '{"custom_id":"a","method":"POST"}\n\n  \ntorn\n{"custom_id":"b"}';
+    const error = { code: 'WORKER_LOST', message: 'gone' } as const;
+    expect(parse(lostLines('batch_1', { firstLine: 5, error }, new TextEncoder().encode(text)))).toMatchObject([
+      { custom_id: 'a', response: null, error: { code: 'WORKER_LOST', message: 'gone', line: 5 } },
+      { custom_id: null, error: { line: 8 } },
+      { custom_id: 'b', error: { line: 9 } },
+    ]);
+  });
+
+  it('are a single one where the file is gone', () => {
+    expect(parse(lostLines('batch_1', { firstLine: 5 }, undefined))).toMatchObject([
+      { error: { code: 'WORKER_LOST', line: 5 } },
+    ]);
+  });
+});
