@@ -21,7 +21,8 @@ export async function synthesize(): Promise<Assembly> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { functions } = planAssembly(await readAssembly(directory));
-  const plan = functions.find(({ name }) => name.includes(MODEL_ID)) ?? functions[0];
+  // The model's worker of jobs has its name, too.
+  const plan = functions.find(({ name }) => name.includes(MODEL_ID) && !/run-?jobs/i.test(name)) ?? functions[0];
   if (plan === undefined) throw new Error('the synthesized app must hold a function, it holds none');
   return { directory, plan };
 }

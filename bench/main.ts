@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { type Assembly, synthesize } from './assembly.ts';
+import { measureBatching } from './batching.ts';
 import { measureColdStarts } from './cold-start.ts';
 import { measureJobs } from './jobs.ts';
 import { localContender } from './local-contender.ts';
@@ -70,6 +71,9 @@ const MEASURE: Readonly<Record<Part, (assembly: Assembly, options: BenchOptions)
     const seconds = quick ? QUICK_LOAD_SECONDS : LOAD_SECONDS;
     return { load: await measureThroughput([...ours, ...contenders], { rounds, seconds }), skipped };
   },
+  batching: async ({ plan }, { rounds, quick }) => ({
+    batching: await measureBatching({ modelFolder: `${plan.taskRoot}/model`, rounds, quick }),
+  }),
   jobs: async (assembly, options) => ({ jobs: await measureJobs(assembly, options) }),
 };
 

@@ -1,3 +1,4 @@
+import type { BatchingResult } from './batching.ts';
 import { COLD_PHASES, type ColdStartReport } from './cold-start.ts';
 import { HANDLER_STEPS } from './handler-steps.ts';
 import type { JobsLevel } from './jobs.ts';
@@ -8,12 +9,13 @@ import { type FigureTable, formatBytes, formatFigure, formatRatio, formatSummary
 import type { ThroughputResult } from './throughput.ts';
 
 /** The tables of a run, in the order of its parts. */
-export function resultTables({ sizes, overhead, cold, load, jobs }: BenchResults): readonly FigureTable[] {
+export function resultTables({ sizes, overhead, cold, load, batching, jobs }: BenchResults): readonly FigureTable[] {
   return [
     ...(sizes === undefined ? [] : [sizesTable(sizes)]),
     ...(overhead === undefined ? [] : [overheadTable(overhead), stepsTable(overhead)]),
     ...(cold === undefined ? [] : [coldTable(cold), phasesTable(cold)]),
     ...(load === undefined ? [] : [...loadTables(load), serversTable(load)]),
+    ...(batching === undefined ? [] : [batchingTable(batching)]),
     ...(jobs === undefined ? [] : [jobsTable(jobs)]),
   ];
 }
@@ -101,6 +103,22 @@ function loadTables(results: readonly ThroughputResult[]): readonly FigureTable[
       return [[name, formatSummary(requestsPerSecond), ratio, formatSummary(p50Ms), formatSummary(p99Ms)]];
     }),
   }));
+}
+
+function batchingTable(results: readonly BatchingResult[]): FigureTable {
+  return {
+    title:
+      'Jobs of one text each: merged by run-jobs against one by one as serve-model (texts/s, median, range of the rounds)',
+    columns: ['texts', 'jobs at once', 'one by one', 'merged', 'gain'],
+    rows: results.map(({ lengths, jobs, alone, merged, gain }) => [
+      lengths,
+      String(jobs),
+      formatSummary(alone),
+      formatSummary(merged),
+      formatSummary(gain),
+    ]),
+    notes: ['Both decode, tokenize, run the model and write the answer; the results cache is off.'],
+  };
 }
 
 function jobsTable(levels: readonly JobsLevel[]): FigureTable {

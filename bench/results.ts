@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BatchingResult } from './batching.ts';
 import type { ColdStartReport } from './cold-start.ts';
 import type { Skipped } from './contender.ts';
 import type { JobsLevel } from './jobs.ts';
@@ -23,6 +24,7 @@ export interface BenchResults {
   readonly overhead?: readonly OverheadResult[];
   readonly cold?: ColdStartReport;
   readonly load?: readonly ThroughputResult[];
+  readonly batching?: readonly BatchingResult[];
   readonly jobs?: readonly JobsLevel[];
   /** Peers that could not run, and why. */
   readonly skipped?: readonly Skipped[];
