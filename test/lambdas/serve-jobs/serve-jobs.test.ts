@@ -1,0 +1,427 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import type { Job } from '../../../core/jobs/job.ts';
+import type { JobMessage } from '../../../core/jobs/job-message.ts';
+import type { JobStore } from '../../../core/jobs/job-store.ts';
+import { renderJobsSettings } from '../../../core/jobs/settings.ts';
+import { openDeps } from '../../../lambdas/serve-jobs/deps.ts';
+import { createHandler, type ServeJobsHandler } from '../../../lambdas/serve-jobs/handler.ts';
+import { createHandler as createServeModel } from '../../../lambdas/serve-model/handler.ts';
+import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
+import { openSubmission } from '../../../lambdas/shared/jobs/open-submission.ts';
+import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
+import { type EventOptions, gatewayEvent, lambdaContext, postEvent } from '../events.ts';
+import { serveInMemory } from '../serve-model/memory-deps.ts';
+import { withEndpoints } from '../shared/jobs/endpoints.ts';
+import {
+  JOBS,
+  PAYLOADS,
+  type QueuesAndBuckets,
+  startQueuesAndBuckets,
+  startTables,
+  type Tables,
+  WEBHOOKS,
+} from '../shared/jobs/job-servers.ts';
+
+let tables: Tables;
+let servers: QueuesAndBuckets;
+let restore: () => void;
+let handler: ServeJobsHandler;
+let jobs: JobStore;
+let words: string;
+let replies: string;
+let webhooks: string;
+
+const clock = { now: () => Date.now() };
+
+beforeAll(async () => {
+  [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
+  restore = withEndpoints(tables, servers);
+  [words, replies, webhooks] = (await Promise.all(
+    ['words', 'replies', 'webhooks'].map((name) => servers.createQueue(name)),
+  )) as [string, string, string];
+  handler = createHandler({
+    ...openDeps({
+      ...{ stage: 'dev', metricsNamespace: 'Tensorgate', jobsTable: JOBS, webhooksTable: WEBHOOKS },
+      ...{
+        payloadBucket: PAYLOADS,
+        modelQueues: { words: { jobs: words, chunks: words } },
+        embeddingModels: ['words'],
+      },
+      ...{ webhooksQueue: webhooks, eventBus: 'bus', replyQueues: { results: replies }, inputBuckets: ['theirs'] },
+      retentionDays: 7,
+    }),
+    write: () => undefined,
+    log: () => undefined,
+  });
+  jobs = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock });
+});
+
+afterAll(async () => {
+  restore();
+  await Promise.all([tables.close(), servers.close()]);
+});
+
+interface CallOptions {
+  readonly body?: unknown;
+  readonly text?: string;
+  readonly query?: Record<string, string>;
+  readonly apiKeyId?: string;
+  readonly headers?: Record<string, string>;
+}
+
+async function call(method: string, path: string, options: CallOptions = {}) {
+  const { body, text, query, apiKeyId, headers } = options;
+  const [, family = '', proxy = ''] = /^\/v1\/(\w+)\/?(.*)$/.exec(path) ?? [];
+  const eventOptions: EventOptions = {
+    httpMethod: method,
+    headers: { Host: 'api.example.com', ...headers },
+    ...(apiKeyId === undefined ? {} : { apiKeyId }),
+    ...(body === undefined && text === undefined ? {} : { body: text ?? JSON.stringify(body) }),
+    ...(proxy === '' ? {} : { pathParameters: { proxy } }),
+  };
+  const event: APIGatewayProxyEvent = {
+    ...gatewayEvent(proxy === '' ? `/v1/${family}` : `/v1/${family}/{proxy+}`, eventOptions),
+    queryStringParameters: query ?? null,
+  };
+  const context = { ...event.requestContext, path: `/dev${path}` };
+  const answer = await handler({ ...event, requestContext: context }, lambdaContext());
+  return { ...answer, json: JSON.parse(answer.body) as Record<string, unknown> };
+}
+
+async function messages(queue: string): Promise<JobMessage[]> {
+  const found: JobMessage[] = [];
+  for (;;) {
+    const batch = await servers.receive(queue);
+    if (batch.length === 0) return found;
+    for (const { Body: body = '', ReceiptHandle: handle = '' } of batch) {
+      found.push(JSON.parse(body) as JobMessage);
+      await servers.remove(queue, handle);
+    }
+  }
+}
+
+const REQUEST = { endpoint: '/v1/embeddings', body: { model: 'words', input: 'x' } };
+
+function definition(
+  id: string,
+  owner = 'key-1',
+): Pick<Job, 'owner' | 'id' | 'hash' | 'endpoint' | 'model' | 'createdAtMs' | 'expiresAtMs' | 'destinations'> {
+  const nowMs = Date.now();
+  return {
+    owner,
+    id,
+    hash: 'h',
+    endpoint: '/v1/embeddings',
+    model: 'words',
+    createdAtMs: nowMs,
+    expiresAtMs: nowMs + 9e8,
+    destinations: {},
+  };
+}
+
+describe('PUT /v1/jobs/{id}', () => {
+  it('submits a job once, and answers it from then on', async () => {
+    const first = await call('PUT', '/v1/jobs/a1', { body: REQUEST });
+    expect(first.statusCode).toBe(202);
+    expect(first.headers).toMatchObject({ location: 'https://api.example.com/dev/v1/jobs/a1', 'retry-after': '1' });
+    expect(first.json).toMatchObject({ id: 'a1', status: 'queued', model: 'words' });
+    expect((await call('PUT', '/v1/jobs/a1', { body: REQUEST })).statusCode).toBe(200);
+    expect((await call('PUT', '/v1/jobs/a1', { body: { ...REQUEST, event_bus: true } })).json).toMatchObject({
+      ...{ status: 409, code: 'IDEMPOTENCY_CONFLICT' },
+    });
+    expect(await messages(words)).toMatchObject([{ id: 'a1', owner: 'key-1', input: { kind: 'inline' } }]);
+  });
+
+  it('hands the body on as it was written, with every digit', async () => {
+    const text = '{"endpoint":"/v2/models/words/infer","body":{"inputs":[{"data":[12345678901234567890]}] }}';
+    await call('PUT', '/v1/jobs/a2', { text });
+    expect(await messages(words)).toMatchObject([{ input: { json: '{"inputs":[{"data":[12345678901234567890]}] }' } }]);
+  });
+
+  it('puts a large body into the bucket', async () => {
+    await call('PUT', '/v1/jobs/a3', { body: { ...REQUEST, body: { model: 'words', input: 'y'.repeat(300_000) } } });
+    const [message] = await messages(words);
+    expect(message?.input.kind).toBe('payload');
+    const key = message?.input.kind === 'payload' ? message.input.payload.key : '';
+    expect(await servers.textOf(key)).toContain('yyy');
+  });
+
+  it('takes destinations, and a webhook as a header too', async () => {
+    const headers = { 'x-webhook-url': 'https://hooks.shop.com/a' };
+    await call('PUT', '/v1/jobs/a4', { body: { ...REQUEST, reply_queue: 'results', event_bus: true }, headers });
+    expect(await messages(words)).toMatchObject([
+      { destinations: { webhookUrl: 'https://hooks.shop.com/a', replyQueue: 'results', eventBus: true } },
+    ]);
+  });
+
+  it.each([
+    ['INVALID_PARAMETER', 'bad%20id', REQUEST],
+    ['INVALID_BODY', 'b', {}],
+    ['INVALID_PARAMETER', 'b', { ...REQUEST, endpoint: '/v1/chat' }],
+    ['MODEL_NOT_FOUND', 'b', { ...REQUEST, body: { model: 'other', input: 'x' } }],
+    ['MODEL_NOT_FOUND', 'b', { ...REQUEST, endpoint: '/v2/models/other/infer' }],
+    ['INVALID_PARAMETER', 'b', { ...REQUEST, reply_queue: 'nobody' }],
+    ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'https://169.254.169.254/' }],
+    ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'http://hooks.shop.com/' }],
+    ['INPUT_FORBIDDEN', 'b', { endpoint: '/v1/embeddings', input_s3: 's3://others/x' }],
+    ['FILE_NOT_FOUND', 'b', { endpoint: '/v1/embeddings', input_file_id: 'file-unknown' }],
+  ])('fails with %s and submits nothing', async (code, id, body) => {
+    const { json, headers } = await call('PUT', `/v1/jobs/${id}`, { body });
+    expect(json).toMatchObject({ code });
+    expect(headers?.['content-type']).toBe('application/problem+json');
+    expect(await messages(words)).toEqual([]);
+  });
+});
+
+describe('GET /v1/jobs/{id}', () => {
+  it('shows a result, or where a large one is', async () => {
+    await jobs.create(definition('g1'));
+    await jobs.finish(definition('g1'), {
+      status: 'succeeded',
+      result: { kind: 'inline', json: '{"n":1}' },
+      version: '1',
+      items: 1,
+    });
+    const shown = await call('GET', '/v1/jobs/g1');
+    expect(shown.json).toMatchObject({ status: 'succeeded', result: { n: 1 } });
+    expect(shown.headers).not.toHaveProperty('retry-after');
+    const payload = { bucket: PAYLOADS, key: 'jobs/key-1/g2/result.json' };
+    await openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS }).put(payload.key, '{"n":2}', 'application/json');
+    await jobs.create(definition('g2'));
+    await jobs.finish(definition('g2'), {
+      status: 'succeeded',
+      result: { kind: 'payload', payload, bytes: 7 },
+      version: '1',
+      items: 1,
+    });
+    const { json } = await call('GET', '/v1/jobs/g2');
+    expect(json).toMatchObject({ result_bytes: 7 });
+    expect(new URL(String(json['result_url'])).searchParams.get('X-Amz-Expires')).toBe('3600');
+  });
+
+  it.each(['nobody', 'not%20an%20id'])('is JOB_NOT_FOUND for %s', async (id) => {
+    expect((await call('GET', `/v1/jobs/${id}`)).json).toMatchObject({ status: 404, code: 'JOB_NOT_FOUND' });
+  });
+
+  it('is JOB_NOT_FOUND for the job of another key', async () => {
+    await jobs.create(definition('g3', 'key-2'));
+    expect((await call('GET', '/v1/jobs/g3')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect((await call('POST', '/v1/jobs/g3/cancel')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect((await call('GET', '/v1/jobs/g3', { apiKeyId: 'key-2' })).statusCode).toBe(200);
+  });
+});
+
+describe('GET /v1/jobs', () => {
+  it('lists page by page, the newest first, by status and model', async () => {
+    for (let index = 0; index < 5; index++) {
+      await jobs.create({ ...definition(`l${index}`, 'lister'), createdAtMs: 1_900_000_000_000 + index });
+    }
+    await jobs.cancel({ owner: 'lister', id: 'l3' });
+    const first = await call('GET', '/v1/jobs', { query: { limit: '2' }, apiKeyId: 'lister' });
+    expect(first.json).toMatchObject({ has_more: true, data: [{ id: 'l4' }, { id: 'l3' }] });
+    const after = String(first.json['next_after']);
+    const next = await call('GET', '/v1/jobs', { query: { limit: '2', after }, apiKeyId: 'lister' });
+    expect(next.json).toMatchObject({ data: [{ id: 'l2' }, { id: 'l1' }] });
+    const canceled = await call('GET', '/v1/jobs', {
+      query: { status: 'canceled', model: 'words' },
+      apiKeyId: 'lister',
+    });
+    expect(canceled.json).toMatchObject({ data: [{ id: 'l3', status: 'canceled' }] });
+  });
+
+  it.each<Record<string, string>>([
+    { limit: '0' },
+    { limit: '101' },
+    { status: 'lost' },
+    { after: 'x' },
+    { color: 'red' },
+  ])('fails with INVALID_PARAMETER for %j', async (query) => {
+    expect((await call('GET', '/v1/jobs', { query })).json).toMatchObject({
+      code: 'INVALID_PARAMETER',
+    });
+  });
+});
+
+describe('POST /v1/jobs/{id}/cancel', () => {
+  it('ends a job once and tells of it once', async () => {
+    await jobs.create({ ...definition('c1'), destinations: { replyQueue: 'results' } });
+    expect((await call('POST', '/v1/jobs/c1/cancel')).json).toMatchObject({ status: 'canceled' });
+    expect((await call('POST', '/v1/jobs/c1/cancel')).statusCode).toBe(200);
+    expect(await messages(replies)).toMatchObject([{ type: 'tensorgate.job.canceled.v1', subject: 'c1' }]);
+  });
+
+  it('fails with JOB_ENDED when the job has ended otherwise', async () => {
+    await jobs.create(definition('c2'));
+    await jobs.finish(definition('c2'), { status: 'failed', error: { code: 'INPUT_EMPTY', message: 'm' } });
+    expect((await call('POST', '/v1/jobs/c2/cancel')).json).toMatchObject({ status: 409, code: 'JOB_ENDED' });
+  });
+});
+
+describe('the routes of webhooks', () => {
+  it('register, list, enable and remove', async () => {
+    const created = await call('POST', '/v1/webhooks', {
+      body: { url: 'https://hooks.shop.com/', events: ['job.failed'] },
+    });
+    expect(created.statusCode).toBe(201);
+    const id = String(created.json['id']);
+    expect((await call('GET', '/v1/webhooks')).json).toMatchObject({ data: [{ id, status: 'enabled' }] });
+    expect((await call('POST', `/v1/webhooks/${id}/enable`)).json).toMatchObject({ id, status: 'enabled' });
+    expect((await call('GET', '/v1/webhooks', { apiKeyId: 'key-2' })).json).toMatchObject({ data: [] });
+    expect((await call('DELETE', `/v1/webhooks/${id}`, { apiKeyId: 'key-2' })).json).toMatchObject({
+      code: 'WEBHOOK_NOT_FOUND',
+    });
+    expect((await call('DELETE', `/v1/webhooks/${id}`)).json).toMatchObject({ deleted: true });
+    expect((await call('POST', `/v1/webhooks/${id}/enable`)).json).toMatchObject({ code: 'WEBHOOK_NOT_FOUND' });
+  });
+
+  it('keep twenty of them and no more, none of them private', async () => {
+    for (let index = 0; index < 20; index++) {
+      await call('POST', '/v1/webhooks', { body: { url: `https://hooks.shop.com/${index}` }, apiKeyId: 'many' });
+    }
+    const more = await call('POST', '/v1/webhooks', { body: { url: 'https://hooks.shop.com/x' }, apiKeyId: 'many' });
+    expect(more.json).toMatchObject({ status: 409, code: 'TOO_MANY_WEBHOOKS' });
+    expect((await call('POST', '/v1/webhooks', { body: { url: 'https://10.0.0.1/' } })).json).toMatchObject({
+      code: 'INVALID_WEBHOOK_URL',
+    });
+  });
+
+  it('show and rotate the secrets of a key', async () => {
+    const [first] = (await call('GET', '/v1/webhooks/secret')).json['secrets'] as { secret: string }[];
+    const again = (await call('GET', '/v1/webhooks/secret')).json['secrets'] as { secret: string }[];
+    expect(again[0]?.secret).toBe(first?.secret);
+    const rotated = (await call('POST', '/v1/webhooks/secret/rotate')).json['secrets'] as {
+      secret: string;
+      expires_at?: string;
+    }[];
+    expect(rotated).toHaveLength(2);
+    expect(rotated[1]).toMatchObject({ secret: first?.secret, expires_at: expect.any(String) });
+  });
+
+  it('know deliveries of jobs only that the key has', async () => {
+    await jobs.create(definition('d1'));
+    expect((await call('GET', '/v1/jobs/d1/deliveries')).json).toEqual({ object: 'list', data: [] });
+    expect((await call('GET', '/v1/jobs/d9/deliveries')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect((await call('POST', '/v1/jobs/d1/deliveries/dlv_x/redeliver')).json).toMatchObject({
+      code: 'DELIVERY_NOT_FOUND',
+    });
+  });
+});
+
+describe('every other path and method', () => {
+  it.each([
+    ['DELETE', '/v1/jobs/a', 'GET, PUT'],
+    ['POST', '/v1/jobs', 'GET'],
+    ['PUT', '/v1/webhooks', 'GET, POST'],
+  ])('is refused: %s %s', async (method, path, allow) => {
+    const answer = await call(method, path);
+    expect([answer.statusCode, answer.headers?.['allow']]).toEqual([405, allow]);
+  });
+
+  it.each(['/v1/jobs/a/b/c', '/v1/webhooks/a/b/c'])('is ROUTE_NOT_FOUND: %s', async (path) => {
+    expect((await call('GET', path)).json).toMatchObject({ code: 'ROUTE_NOT_FOUND' });
+  });
+
+  it('is FORBIDDEN without a key', async () => {
+    expect((await call('GET', '/v1/jobs', { apiKeyId: '' })).json).toMatchObject({ code: 'FORBIDDEN' });
+  });
+});
+
+describe('Prefer on an inference route', () => {
+  const ask = (
+    prefer: string | undefined,
+    headers: Record<string, string> = {},
+    body: unknown = { model: 'words', input: 'a bb' },
+  ) => {
+    const { deps } = serveInMemory();
+    const settings = {
+      jobsTable: JOBS,
+      payloadBucket: PAYLOADS,
+      modelQueues: { words: { jobs: words, chunks: words } },
+      retentionDays: 7,
+    };
+    const submission = openSubmission(renderJobsSettings(settings), clock);
+    const model = createServeModel({
+      ...deps,
+      clock,
+      timer: () => performance.now(),
+      submission: async () => submission,
+    });
+    const event = postEvent('/v1/embeddings', body, {
+      headers: { Host: 'api.example.com', ...(prefer === undefined ? {} : { Prefer: prefer }), ...headers },
+    });
+    return model(
+      { ...event, requestContext: { ...event.requestContext, path: '/dev/v1/embeddings' } },
+      lambdaContext(),
+    );
+  };
+
+  it('makes a job of a request', async () => {
+    const answer = await ask('respond-async');
+    const job = JSON.parse(answer.body) as { id: string };
+    expect(answer.statusCode).toBe(202);
+    expect(answer.headers).toMatchObject({
+      ...{ 'preference-applied': 'respond-async', 'retry-after': '1' },
+      location: `https://api.example.com/dev/v1/jobs/${job.id}`,
+    });
+    expect(await messages(words)).toMatchObject([{ id: job.id, input: { json: '{"model":"words","input":"a bb"}' } }]);
+  });
+
+  it('answers what the job answers, if it does so in time', async () => {
+    const waiting = ask('wait=10', { 'Idempotency-Key': 'w1' });
+    let [message]: (JobMessage | undefined)[] = [];
+    while (message === undefined) [message] = await messages(words);
+    await jobs.finish(message, {
+      status: 'succeeded',
+      result: { kind: 'inline', json: '{"the":"answer"}' },
+      version: '1',
+      items: 1,
+    });
+    const answer = await waiting;
+    expect([answer.statusCode, answer.body]).toEqual([200, '{"the":"answer"}']);
+    expect(answer.headers).toMatchObject({ 'preference-applied': 'wait=10' });
+    expect((await ask('wait=10', { 'Idempotency-Key': 'w1' })).statusCode).toBe(200);
+    expect(await messages(words)).toEqual([]);
+  });
+
+  it('answers why the job failed', async () => {
+    const waiting = ask('wait=10', { 'Idempotency-Key': 'w2' });
+    let [message]: (JobMessage | undefined)[] = [];
+    while (message === undefined) [message] = await messages(words);
+    await jobs.finish(message, { status: 'failed', error: { code: 'TIMEOUT', message: 'too slow' } });
+    expect((await waiting).statusCode).toBe(504);
+  });
+
+  it('answers the job when the time is over', async () => {
+    const answer = await ask('wait=0');
+    expect([answer.statusCode, answer.headers?.['preference-applied']]).toEqual([202, 'wait=0']);
+    await messages(words);
+  });
+
+  it('is the same job for the same key, and a conflict for another body', async () => {
+    const ids = new Set<string>();
+    for (let round = 0; round < 2; round++) {
+      ids.add((JSON.parse((await ask('respond-async', { 'Idempotency-Key': 'k' })).body) as { id: string }).id);
+    }
+    expect(ids.size).toBe(1);
+    expect(await messages(words)).toHaveLength(1);
+    expect((await ask('respond-async', { 'Idempotency-Key': 'k' }, { model: 'words', input: 'b' })).statusCode).toBe(
+      409,
+    );
+    expect((await ask('respond-async', { 'Idempotency-Key': 'ü' })).statusCode).toBe(400);
+  });
+
+  it('submits nothing that is wrong', async () => {
+    expect((await ask('respond-async', {}, { model: 'words', input: '' })).statusCode).toBe(400);
+    expect((await ask('respond-async', { 'X-Webhook-Url': 'https://localhost/' })).statusCode).toBe(400);
+    expect(await messages(words)).toEqual([]);
+  });
+
+  it('changes nothing where it asks for nothing of the kind, or the deployment has no jobs', async () => {
+    expect((await ask('handling=lenient')).statusCode).toBe(200);
+    expect((await ask(undefined)).statusCode).toBe(200);
+    const { send } = serveInMemory();
+    const event = postEvent('/v1/embeddings', { model: 'words', input: 'a' }, { headers: { Prefer: 'respond-async' } });
+    expect((await send(event)).statusCode).toBe(200);
+  });
+});
