@@ -1,0 +1,336 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { startAssembly } from '../../../core/batches/assemble.ts';
+import { MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../../core/batches/batch.ts';
+import { GRACE_MS } from '../../../core/batches/batch-limits.ts';
+import type { StepMessage } from '../../../core/batches/step-message.ts';
+import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
+import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
+import { writePartList } from '../../../lambdas/shared/jobs/assemble-upload.ts';
+import { lineOf, OWNER, type Processor, startProcessor } from './processor.ts';
+
+const SPLIT: StepMessage = { v: 1, kind: 'split', owner: OWNER, batchId: 'batch_1' };
+const MERGE: StepMessage = { ...SPLIT, kind: 'merge' };
+const DAY_MS = 86_400_000;
+
+let processor: Processor;
+beforeEach(async () => {
+  processor = await startProcessor();
+});
+afterEach(() => processor.close());
+
+/** Lines `line-0` to `line-<count - 1>`. */
+function linesOf(count: number, name = (index: number) => `line-${index}`): string {
+  return Array.from({ length: count }, (_, index) => lineOf(name(index))).join('');
+}
+
+async function workAll(): Promise<ChunkMessage[]> {
+  const chunks = await processor.take<ChunkMessage>('chunks');
+  for (const chunk of chunks) await processor.work(chunk);
+  return chunks;
+}
+
+async function piecesLeft(): Promise<number> {
+  const { objects } = processor.deps;
+  const keys = [0, 1, 2, 3].flatMap((index) => [
+    payloadKeys.chunkOutput(OWNER, 'batch_1', index),
+    payloadKeys.chunkErrors(OWNER, 'batch_1', index),
+  ]);
+  const sizes = await Promise.all(keys.map((key) => objects.size(key)));
+  return sizes.filter((size) => size !== undefined).length;
+}
+
+async function errorsOf(fileId: string | undefined) {
+  const text = await processor.textOf(fileId);
+  const lines = text.trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as { custom_id: string | null; error: { code: string } });
+}
+
+describe('splitting', () => {
+  it('sends every byte of the file once, in order, in chunks of at most 200 lines', async () => {
+    const text = linesOf(2 * MAX_CHUNK_LINES + 7);
+    await processor.createBatch(text);
+    await processor.invoke(SPLIT);
+    const chunks = (await processor.take<ChunkMessage>('chunks')).sort((a, b) => a.index - b.index);
+    expect(chunks.map(({ index, start, end, firstLine }) => ({ index, start, end, firstLine }))).toEqual([
+      { index: 0, start: 0, end: linesOf(200).length, firstLine: 1 },
+      { index: 1, start: linesOf(200).length, end: linesOf(400).length, firstLine: 201 },
+      { index: 2, start: linesOf(400).length, end: text.length, firstLine: 401 },
+    ]);
+    expect(await processor.batch()).toMatchObject({
+      ...{ status: 'in_progress', model: 'minilm', chunks: 3, requests: 407, splitDone: true },
+    });
+  });
+
+  it('starts behind a byte order mark', async () => {
+    await processor.createBatch(`\uFEFF${lineOf('a')}`);
+    await processor.invoke(SPLIT);
+    expect(await processor.take('chunks')).toMatchObject([{ start: 3, firstLine: 1 }]);
+  });
+
+  it('goes on in another step when the time is short, with the same chunks', async () => {
+    await processor.createBatch(linesOf(90_000));
+    // Time to begin, and for one window of 4 MiB out of two and a half.
+    processor.remaining = [600_000, 600_000, 0];
+    await processor.invoke(SPLIT);
+    const between = await processor.batch();
+    expect(between.splitDone).toBe(false);
+    expect(between.chunks).toBeGreaterThan(0);
+    processor.remaining = [600_000];
+    await processor.runSteps();
+    const chunks = (await processor.take<ChunkMessage>('chunks')).sort((a, b) => a.index - b.index);
+    const { splitDone, chunks: count, requests, inputBytes } = await processor.batch();
+    expect({ splitDone, count, requests }).toEqual({ splitDone: true, count: chunks.length, requests: 90_000 });
+    const edges = [0, ...chunks.map(({ end }) => end)];
+    expect(chunks.map(({ start }) => start)).toEqual(edges.slice(0, -1));
+    expect(edges.at(-1)).toBe(inputBytes);
+  });
+
+  it('does not begin late in the time of the function', async () => {
+    await processor.createBatch(linesOf(3));
+    processor.remaining = [1000];
+    await processor.invoke(SPLIT);
+    expect(await processor.take('steps')).toEqual([SPLIT]);
+    expect(await processor.batch()).toMatchObject({ status: 'validating' });
+  });
+
+  it('may be done again, and a spare step does nothing once it has begun', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke(SPLIT);
+    await processor.invoke(SPLIT);
+    await processor.invoke({ ...SPLIT, isSpare: true });
+    expect(await processor.take('chunks')).toHaveLength(1);
+    expect(await processor.batch()).toMatchObject({ chunks: 1, requests: 3 });
+  });
+
+  it.each([
+    ['an empty file', '\n \n', 'EMPTY_FILE', undefined],
+    ['a file of anything else', '\nhello\nworld\n', 'INVALID_LINE', 2],
+    ['a model that is not there', lineOf('a', 'nobody'), 'MODEL_NOT_FOUND', 1],
+  ])('refuses %s, and tells it once', async (_, text, code, line) => {
+    await processor.createBatch(text);
+    await processor.invoke(SPLIT);
+    await processor.invoke(SPLIT);
+    const { status, errors } = await processor.batch();
+    expect({ status, code: errors[0]?.code }).toEqual({ status: 'failed', code });
+    if (line !== undefined && code !== 'INVALID_LINE') expect(errors[0]?.line).toBe(line);
+    expect(processor.told).toMatchObject([{ id: 'batch_1', status: 'failed' }]);
+    expect(await processor.take('chunks')).toEqual([]);
+  });
+
+  it('makes a line that is too long an error line, and its neighbours run', async () => {
+    await processor.createBatch(`${lineOf('a')}${'x'.repeat(MAX_LINE_BYTES + 1)}\n${lineOf('b')}`);
+    await processor.invoke(SPLIT);
+    expect((await workAll()).map(({ firstLine }) => firstLine).sort()).toEqual([1, 3]);
+    await processor.invoke(MERGE);
+    const batch = await processor.batch();
+    expect(batch).toMatchObject({ status: 'completed', counts: { completed: 2, failed: 1 } });
+    expect(await errorsOf(batch.errorFileId)).toMatchObject([{ custom_id: null, error: { code: 'INVALID_LINE' } }]);
+  });
+
+  it('waits for a file that is on its way without counting it as a failure', async () => {
+    const batch = await processor.createBatch(lineOf('a'), { inputFileId: 'file-2' });
+    const file = await processor.deps.files.get(OWNER, 'file-1');
+    if (file === undefined) throw new Error('no file');
+    const payload = { ...file.payload, key: payloadKeys.file(OWNER, 'file-2') };
+    await processor.deps.files.create({ ...file, id: batch.inputFileId, status: 'uploaded', payload });
+    const answer = await processor.invoke({ ...SPLIT, attempt: 0 });
+    expect(answer.batchItemFailures).toEqual([]);
+    expect(processor.log.at(-1)).toMatchObject({ level: 'WARN', code: 'FILE_NOT_READY', attempt: 0 });
+    expect(await processor.batch()).toMatchObject({ status: 'validating', errors: [] });
+    // Held back for a second.
+    expect(await waitForStep()).toEqual({ ...SPLIT, attempt: 0 });
+  });
+
+  it('fails a batch whose file is gone', async () => {
+    await processor.createBatch(lineOf('a'), { inputFileId: 'file-9' });
+    await processor.invoke(SPLIT);
+    expect(await processor.batch()).toMatchObject({
+      ...{ status: 'failed', errors: [{ code: 'FILE_NOT_FOUND', param: 'input_file_id' }] },
+    });
+  });
+});
+
+/** The next step of the queue, once its delay is over. */
+async function waitForStep(): Promise<StepMessage | undefined> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const [step] = await processor.take<StepMessage>('steps');
+    if (step !== undefined) return step;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return undefined;
+}
+
+describe('merging', () => {
+  it('puts the outputs together in the order of the lines, errors apart, and tells the end once', async () => {
+    const name = (index: number) => (index % 100 === 7 ? `bad-${index}` : `line-${index}`);
+    await processor.createBatch(linesOf(450, name));
+    await processor.invoke(SPLIT);
+    const chunks = await processor.take<ChunkMessage>('chunks');
+    for (const chunk of chunks.reverse()) await processor.work(chunk);
+    await processor.invoke(MERGE);
+    await processor.invoke(MERGE);
+    const batch = await processor.batch();
+    expect(batch).toMatchObject({ status: 'completed', counts: { completed: 445, failed: 5 } });
+    const names = Array.from({ length: 450 }, (_, index) => name(index));
+    const good = names.filter((id) => !id.startsWith('bad'));
+    expect(await processor.textOf(batch.outputFileId)).toBe(`${good.join('\n')}\n`);
+    expect(await processor.textOf(batch.errorFileId)).toBe('bad-7\nbad-107\nbad-207\nbad-307\nbad-407\n');
+    expect(processor.told).toEqual([expect.objectContaining({ id: 'batch_1', status: 'completed' })]);
+    expect(await piecesLeft()).toBe(0);
+  });
+
+  it('is asked for by the last split step when the chunks were quicker', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke(SPLIT);
+    await workAll();
+    await processor.invoke(SPLIT);
+    expect(await processor.take('steps')).toEqual([MERGE]);
+  });
+
+  it('does nothing while a chunk is running', async () => {
+    await processor.createBatch(linesOf(201));
+    await processor.invoke(SPLIT);
+    const [first] = await processor.take<ChunkMessage>('chunks');
+    if (first !== undefined) await processor.work(first);
+    await processor.invoke(MERGE);
+    expect(await processor.batch()).toMatchObject({ status: 'in_progress', chunksDone: 1 });
+  });
+
+  it('goes on in another step when there is no time', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke(SPLIT);
+    await workAll();
+    processor.remaining = [0];
+    await processor.invoke(MERGE);
+    expect(await processor.batch()).toMatchObject({ status: 'finalizing' });
+    processor.remaining = [600_000];
+    await processor.runSteps();
+    expect(await processor.batch()).toMatchObject({ status: 'completed' });
+  });
+
+  it('writes the lines of a lost chunk as errors, with their names', async () => {
+    await processor.createBatch(`${linesOf(2)}\n{"custom_id":\n`);
+    await processor.invoke(SPLIT);
+    const [chunk] = await processor.take<ChunkMessage>('chunks');
+    if (chunk === undefined) throw new Error('no chunk');
+    const error = { code: 'WORKER_LOST' as const, message: 'killed' };
+    const lost = { state: 'lost', completed: 0, failed: 3, hasOutput: false, hasErrors: true, error } as const;
+    await processor.deps.batches.finishChunk(OWNER, 'batch_1', { ...chunk, ...lost });
+    await processor.invoke(MERGE);
+    const batch = await processor.batch();
+    expect(batch).toMatchObject({ status: 'completed', counts: { completed: 0, failed: 3 } });
+    const lines = await errorsOf(batch.errorFileId);
+    expect(lines.map(({ custom_id, error: { code } }) => [custom_id, code])).toEqual([
+      ['line-0', 'WORKER_LOST'],
+      ['line-1', 'WORKER_LOST'],
+      [null, 'WORKER_LOST'],
+    ]);
+  });
+
+  it('ends a canceled batch as cancelled', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke(SPLIT);
+    await workAll();
+    await processor.deps.batches.change(OWNER, 'batch_1', { set: { status: 'cancelling' }, statusIn: ['in_progress'] });
+    await processor.invoke(MERGE);
+    expect(await processor.batch()).toMatchObject({ status: 'cancelled' });
+    expect(processor.told).toMatchObject([{ status: 'cancelled' }]);
+  });
+
+  it('ends a batch with failures after its window as expired', async () => {
+    await processor.createBatch(`${lineOf('a')}${lineOf('bad')}`);
+    await processor.invoke(SPLIT);
+    await workAll();
+    processor.clock.nowMs += DAY_MS;
+    await processor.invoke(MERGE);
+    expect(await processor.batch()).toMatchObject({ status: 'expired', counts: { completed: 1, failed: 1 } });
+  });
+});
+
+describe('a step that does not end', () => {
+  it('is put off when the queue gives it out for the last time', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke({ ...SPLIT, attempt: 2 }, 5);
+    expect(await processor.batch()).toMatchObject({ status: 'validating' });
+    expect(await processor.take('chunks')).toEqual([]);
+  });
+
+  it('is given up long after the window, and the batch says why', async () => {
+    await processor.createBatch(linesOf(3));
+    processor.clock.nowMs += DAY_MS + GRACE_MS;
+    await processor.invoke(SPLIT, 5);
+    expect(await processor.batch()).toMatchObject({ status: 'failed', errors: [{ code: 'WORKER_LOST' }] });
+    expect(processor.told).toHaveLength(1);
+  });
+
+  it('is given back when it is no step', async () => {
+    const answer = await processor.invoke('{"v":1,"kind":"stroll"}');
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: 'm-1' }]);
+    expect(processor.log).toMatchObject([{ level: 'ERROR', code: 'INVALID_EVENT' }]);
+  });
+
+  it('has nothing to do for a batch that is gone', async () => {
+    for (const step of [SPLIT, MERGE]) expect((await processor.invoke(step)).batchItemFailures).toEqual([]);
+    expect(await processor.take('steps')).toEqual([]);
+  });
+});
+
+describe('putting an upload together', () => {
+  const STEP: StepMessage = { v: 1, kind: 'assemble', owner: OWNER, uploadId: 'upload_1' };
+
+  /** A completed upload of two parts, `hello ` and `world`. */
+  async function completed(md5: string): Promise<void> {
+    const { deps, clock } = processor;
+    const parts: [string, number][] = [
+      ['part_1', 6],
+      ['part_2', 5],
+    ];
+    const upload = await processor.upload({
+      ...{ status: 'completed', fileId: 'file-3', bytes: 11, partCount: 2, assembly: startAssembly(true), md5 },
+    });
+    for (const [index, [id]] of parts.entries()) {
+      const bytes = Buffer.from(['hello ', 'world'][index] ?? '');
+      await deps.objects.write(payloadKeys.uploadPart(OWNER, upload.id, id), bytes, 'application/octet-stream');
+    }
+    await writePartList(upload, parts, deps.objects);
+    const payload = { bucket: 'payloads', key: payloadKeys.file(OWNER, 'file-3') };
+    const times = { createdAtMs: clock.nowMs, expiresAtMs: clock.nowMs + DAY_MS };
+    const named = { id: 'file-3', owner: OWNER, filename: 'in.jsonl', purpose: 'batch', status: 'uploaded' } as const;
+    await deps.files.create({ ...named, ...times, bytes: 11, payload });
+  }
+
+  const md5Of = (text: string) => createHash('md5').update(text).digest('hex');
+
+  it('makes the file of its parts, and removes them', async () => {
+    await completed(md5Of('hello world'));
+    await processor.invoke(STEP);
+    expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'processed' });
+    expect(await processor.textOf('file-3')).toBe('hello world');
+    expect(await processor.deps.objects.size(payloadKeys.uploadPart(OWNER, 'upload_1', 'part_1'))).toBeUndefined();
+  });
+
+  it('refuses parts whose sum is not the declared one', async () => {
+    await completed(md5Of('hello'));
+    await processor.invoke(STEP);
+    expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'error' });
+    expect(await processor.deps.objects.size(payloadKeys.file(OWNER, 'file-3'))).toBeUndefined();
+  });
+
+  it('goes on in another step when there is no time', async () => {
+    await completed(md5Of('hello world'));
+    processor.remaining = [0];
+    await processor.invoke(STEP);
+    expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'uploaded' });
+    processor.remaining = [600_000];
+    await processor.runSteps();
+    expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'processed' });
+  });
+
+  it('is given up when its parts are gone', async () => {
+    await completed(md5Of('hello world'));
+    await processor.deps.objects.removeAll(payloadKeys.piecesOf(OWNER, 'upload_1'));
+    await processor.invoke(STEP);
+    expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'error' });
+  });
+});

@@ -1,0 +1,208 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { ChunkOutcome } from '../../../core/batches/batch.ts';
+import type { BatchRecord } from '../../../core/batches/batch-record.ts';
+import type { StepMessage } from '../../../core/batches/step-message.ts';
+import type { Upload } from '../../../core/batches/upload.ts';
+import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
+import type { Notifier } from '../../../core/jobs/job-store.ts';
+import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
+import { createHandler, type ProcessBatchesDeps } from '../../../lambdas/process-batches/handler.ts';
+import { openDynamoDbBatchStore } from '../../../lambdas/shared/jobs/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../../../lambdas/shared/jobs/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../../../lambdas/shared/jobs/dynamodb-upload-store.ts';
+import { openS3FileObjects } from '../../../lambdas/shared/jobs/s3-file-objects.ts';
+import { openSqsMessageQueue } from '../../../lambdas/shared/jobs/sqs-message-queue.ts';
+import { lambdaContext } from '../events.ts';
+import { clientFor } from '../shared/dynamodb-server.ts';
+import {
+  JOBS,
+  type MovableClock,
+  movableClock,
+  PAYLOADS,
+  type QueuesAndBuckets,
+  startQueuesAndBuckets,
+  startTables,
+} from '../shared/jobs/job-servers.ts';
+
+/** The API key that everything here belongs to. */
+export const OWNER = 'key1';
+
+const DAY_MS = 86_400_000;
+
+/** What the webhooks are told of a batch. */
+export type ToldBatch = Parameters<Notifier['notifyBatch']>[0];
+
+/** The function that splits and merges batches, with its table, queues and bucket behind sockets. */
+export interface Processor {
+  readonly servers: QueuesAndBuckets;
+  readonly clock: MovableClock;
+  readonly deps: ProcessBatchesDeps;
+  readonly log: Record<string, unknown>[];
+  readonly told: ToldBatch[];
+  /** Milliseconds that an invocation still has, asked for again and again; the last one stays. */
+  remaining: number[];
+  /** Invokes the function with one message. */
+  invoke(step: StepMessage | string, receiveCount?: number): Promise<SQSBatchResponse>;
+  /** Takes steps off the queue and runs them until none is visible. */
+  runSteps(): Promise<void>;
+  /** Takes the messages of a queue, and deletes them. */
+  take<T>(queue: 'steps' | 'chunks'): Promise<T[]>;
+  /** Records a batch of a file with these bytes. */
+  createBatch(text: string, more?: Partial<BatchRecord>): Promise<BatchRecord>;
+  batch(): Promise<BatchRecord>;
+  /** Does what a worker does: answers each line of a chunk, or its error for lines that say `bad`. */
+  work(chunk: ChunkMessage, more?: Partial<ChunkOutcome>): Promise<void>;
+  /** Text of a file of the batch. */
+  textOf(fileId: string | undefined): Promise<string>;
+  upload(more: Partial<Upload>): Promise<Upload>;
+  close(): Promise<void>;
+}
+
+/** Starts everything, empty. */
+export async function startProcessor(): Promise<Processor> {
+  const [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
+  const urls = { steps: await servers.createQueue('steps'), chunks: await servers.createQueue('chunks') };
+  const clock = movableClock();
+  const log: Record<string, unknown>[] = [];
+  const told: ToldBatch[] = [];
+  const options = { client: tables.client, table: JOBS, clock };
+  const settings: S3ClientConfig = {
+    ...clientFor(servers.url),
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  };
+  const s3 = new S3Client(settings);
+  const chunks = openSqsMessageQueue({ client: servers.sqs, url: urls.chunks });
+  const deps: ProcessBatchesDeps = {
+    settings: { embeddingModels: ['minilm'], retentionDays: 30, maxReceiveCount: 5 },
+    batches: openDynamoDbBatchStore(options),
+    files: openDynamoDbFileStore(options),
+    uploads: openDynamoDbUploadStore(options),
+    objects: openS3FileObjects({ client: s3, bucket: PAYLOADS }),
+    steps: openSqsMessageQueue({ client: servers.sqs, url: urls.steps }),
+    chunksOf: (model) => (model === 'minilm' ? chunks : undefined),
+    notifier: {
+      notifyBatch: async (batch) => {
+        told.push(batch);
+      },
+    },
+    clock,
+    timer: () => performance.now(),
+    write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
+  };
+  const take = async <T>(queue: 'steps' | 'chunks'): Promise<T[]> => {
+    const taken: T[] = [];
+    for (;;) {
+      const messages = await servers.receive(urls[queue]);
+      if (messages.length === 0) return taken;
+      for (const { Body: body = '', ReceiptHandle: handle = '' } of messages) {
+        taken.push(JSON.parse(body) as T);
+        await servers.remove(urls[queue], handle);
+      }
+    }
+  };
+  const processor: Processor = {
+    ...{ servers, clock, deps, log, told, take },
+    remaining: [600_000],
+    invoke: (step, receiveCount = 1) => {
+      const left = [...processor.remaining];
+      const context: Context = {
+        ...lambdaContext(),
+        getRemainingTimeInMillis: () => (left.length > 1 ? left.shift() : left[0]) ?? 0,
+      };
+      const body = typeof step === 'string' ? step : JSON.stringify(step);
+      return createHandler(processor.deps)(eventOf(body, receiveCount), context);
+    },
+    runSteps: async () => {
+      for (;;) {
+        const steps = await take<StepMessage>('steps');
+        if (steps.length === 0) return;
+        for (const step of steps) await processor.invoke(step);
+      }
+    },
+    createBatch: async (text, more) => {
+      const bytes = Buffer.from(text);
+      const payload = { bucket: PAYLOADS, key: payloadKeys.file(OWNER, 'file-1') };
+      await deps.objects.write(payload.key, bytes, 'application/jsonl');
+      const common = { owner: OWNER, createdAtMs: clock.nowMs, expiresAtMs: clock.nowMs + 30 * DAY_MS };
+      const name = { id: 'file-1', filename: 'in.jsonl', purpose: 'batch', status: 'processed' } as const;
+      await deps.files.create({ ...common, ...name, bytes: bytes.length, payload });
+      return deps.batches.create({
+        ...common,
+        ...{ id: 'batch_1', hash: 'h', status: 'validating', endpoint: '/v1/embeddings', inputFileId: 'file-1' },
+        ...{ inputBytes: bytes.length, metadata: {}, errors: [], windowEndsAtMs: clock.nowMs + DAY_MS },
+        ...{ splitAt: 0, splitDone: false, chunks: 0, chunksDone: 0, lines: 0, requests: 0 },
+        counts: { completed: 0, failed: 0 },
+        ...more,
+      });
+    },
+    batch: async () => {
+      const batch = await deps.batches.getBatch(OWNER, 'batch_1');
+      if (batch === undefined) throw new Error('the batch is gone');
+      return batch;
+    },
+    work: async ({ owner, batchId, index, file, start, end, firstLine }, more) => {
+      const slice = await deps.objects.read(file.key, start, end);
+      const lines = Buffer.from(slice?.bytes ?? [])
+        .toString()
+        .split('\n')
+        .filter((line) => line.trim() !== '');
+      const bad = lines.filter((line) => line.includes('bad'));
+      const good = lines.filter((line) => !line.includes('bad'));
+      const put = async (key: string, answered: readonly string[]) => {
+        const text = answered.map((line) => `${(JSON.parse(line) as { custom_id: string }).custom_id}\n`).join('');
+        if (answered.length > 0) await deps.objects.write(key, Buffer.from(text), 'application/jsonl');
+      };
+      await put(payloadKeys.chunkOutput(owner, batchId, index), good);
+      await put(payloadKeys.chunkErrors(owner, batchId, index), bad);
+      await deps.batches.finishChunk(owner, batchId, {
+        ...{ index, state: 'done', completed: good.length, failed: bad.length, start, end, firstLine },
+        ...{ hasOutput: good.length > 0, hasErrors: bad.length > 0 },
+        ...more,
+      });
+    },
+    textOf: async (fileId) => {
+      const file = fileId === undefined ? undefined : await deps.files.get(OWNER, fileId);
+      if (file === undefined) throw new Error(`there is no file ${fileId}`);
+      return (await servers.textOf(file.payload.key)) ?? '';
+    },
+    upload: async (more) => {
+      const upload: Upload = {
+        ...{ owner: OWNER, id: 'upload_1', filename: 'in.jsonl', purpose: 'batch', mimeType: 'application/jsonl' },
+        ...{ bytes: 0, status: 'pending', createdAtMs: clock.nowMs, expiresAtMs: clock.nowMs + 3_600_000 },
+        keptUntilMs: clock.nowMs + DAY_MS,
+        ...more,
+      };
+      await deps.uploads.create(upload);
+      return upload;
+    },
+    close: async () => {
+      s3.destroy();
+      await Promise.all([tables.close(), servers.close()]);
+    },
+  };
+  return processor;
+}
+
+/** A line of a batch file. */
+export function lineOf(id: string, model = 'minilm'): string {
+  return `${JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/embeddings', body: { model, input: id } })}\n`;
+}
+
+function eventOf(body: string, receiveCount: number): SQSEvent {
+  const attributes = { ApproximateReceiveCount: String(receiveCount), SentTimestamp: '0', SenderId: 's' };
+  return {
+    Records: [
+      {
+        ...{ messageId: 'm-1', receiptHandle: 'r', body, messageAttributes: {}, md5OfBody: '' },
+        attributes: { ...attributes, ApproximateFirstReceiveTimestamp: '0' },
+        ...{
+          eventSource: 'aws:sqs',
+          eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:steps',
+          awsRegion: 'us-east-1',
+        },
+      },
+    ],
+  };
+}
