@@ -43,7 +43,12 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 /** Measures the same texts one by one and merged, in turns, with the results cache off. */
 export async function measureBatching({ modelFolder, rounds, quick }: BatchingOptions): Promise<BatchingResult[]> {
-  const { deps } = await openInference({ modelFolder, resultsTable: undefined, memoryMiB: MEMORY_MIB });
+  const { deps } = await openInference({
+    modelFolder,
+    resultsTable: undefined,
+    endpoint: undefined,
+    memoryMiB: MEMORY_MIB,
+  });
   const uncached: InferenceDeps = { ...deps, cache: undefined };
   const results: BatchingResult[] = [];
   for (const [lengths, texts] of Object.entries(textSets())) {

@@ -1,6 +1,15 @@
 import { App } from 'aws-cdk-lib';
 import cdkJson from '../cdk.json' with { type: 'json' };
-import { ApiStack, AppError, DataStack, JobsStack, Models, readDeployConfig, renderSynthReport } from '../lib/index.ts';
+import {
+  ApiStack,
+  AppError,
+  DataStack,
+  GpuStack,
+  JobsStack,
+  Models,
+  readDeployConfig,
+  renderSynthReport,
+} from '../lib/index.ts';
 
 try {
   // The CDK command hands the context over itself; run directly, this file must give the same template.
@@ -11,7 +20,10 @@ try {
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
   const env = account === undefined ? {} : { account, region };
   const data = new DataStack(app, `TensorgateData-${stageName}`, { env, config });
-  const common = { env, config, stageName, models, resultsTable: data.results };
+  const gpu = GpuStack.isNeeded(models)
+    ? { endpoints: new GpuStack(app, `TensorgateGpu-${stageName}`, { env, config, models }).endpoints }
+    : {};
+  const common = { env, config, stageName, models, resultsTable: data.results, ...gpu };
   const { jobData } = data;
   const jobs =
     jobData === undefined

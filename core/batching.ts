@@ -1,9 +1,26 @@
+import type { Manifest } from './manifest.ts';
+
 /** Bounds of one run of the model. */
 export interface BatchBudget {
   /** Most tokens of a run, padding included: items times the longest item. A longer item runs alone. */
   readonly maxTokens: number;
   /** Most items of a run. */
   readonly maxItems: number;
+}
+
+/** Requests to an endpoint that are on their way at once: the next is there when the GPU is done with the last. */
+const ENDPOINT_CONCURRENCY = 4;
+
+/**
+ * How the runs of a model are bounded: on a CPU few tokens at a time and one run after the other; a GPU wants many, and
+ * several runs on their way.
+ */
+export function batchBudget({ batching, compute }: Pick<Manifest, 'batching' | 'compute'>): BatchBudget & {
+  /** Runs at once. */
+  readonly concurrency: number;
+} {
+  if (compute.target === 'lambda') return { ...batching, concurrency: 1 };
+  return { maxTokens: compute.maxBatchTokens, maxItems: batching.maxItems, concurrency: ENDPOINT_CONCURRENCY };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { gpuInstanceType } from './gpu/instance-types.ts';
 import { type Architecture, FREE_SQS_REQUESTS, MONTH_SECONDS, PRICES } from './prices.ts';
 
 /** What of a function costs money. */
@@ -25,6 +26,15 @@ export interface PricedQueues {
   readonly alarms: number;
 }
 
+/** What of an endpoint costs money. */
+export interface PricedEndpoint {
+  readonly instanceType: string;
+  /** Instances that run whether requests come or not, of all variants together. */
+  readonly instances: number;
+  /** Metrics in alarms. */
+  readonly alarms: number;
+}
+
 /** A deployment without jobs. */
 const NO_QUEUES: PricedQueues = { mappings: 0, alarms: 0 };
 
@@ -43,11 +53,13 @@ const ALARMS_OF_TARGET_TRACKING = 2;
  *
  * @param functions - One for each model.
  * @param queues - What jobs add. Defaults to a deployment without jobs.
+ * @param endpoints - Endpoints on GPUs. Defaults to none.
  * @returns The lines, those that are zero included, for they are what a reader looks for.
  */
 export function idleMonthlyUsd(
   functions: readonly PricedFunction[],
   queues: PricedQueues = NO_QUEUES,
+  endpoints: readonly PricedEndpoint[] = [],
 ): {
   readonly total: number;
   readonly lines: CostLine[];
@@ -61,6 +73,7 @@ export function idleMonthlyUsd(
     { what: 'logs and metrics, paid by what requests write', usd: 0 },
     ...(queues.mappings === 0 ? [] : [pollingLine(queues.mappings)]),
     ...(queues.alarms === 0 ? [] : [queueAlarmLine(queues.alarms)]),
+    ...endpoints.flatMap(endpointLines),
   ];
   return { total: lines.reduce((sum, { usd }) => sum + usd, 0), lines };
 }
@@ -94,6 +107,18 @@ function usdOfSqs(requests: number): number {
 
 function queueAlarmLine(alarms: number): CostLine {
   return { what: `alarms of queues, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth };
+}
+
+function endpointLines({ instanceType, instances, alarms }: PricedEndpoint): readonly CostLine[] {
+  const usdPerHour = gpuInstanceType(instanceType)?.usdPerHour ?? 0;
+  return [
+    {
+      what: `GPU instances, ${instances} x ${instanceType}`,
+      usd: (instances * usdPerHour * MONTH_SECONDS) / 3600,
+      note: 'they run whether requests come or not',
+    },
+    { what: `alarms of the endpoint, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth },
+  ];
 }
 
 /** A result that the results table may keep. */

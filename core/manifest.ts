@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES } from './gpu/instance-types.ts';
 import { MODEL_ID_PATTERN } from './model-id.ts';
 import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from './parse.ts';
 
@@ -16,14 +17,55 @@ const provisionedSchema = v.pipe(
   ),
 );
 
-const lambdaComputeSchema = objectOf({
-  target: oneOf(['lambda']),
+/** The function that requests reach, whatever runs the model. */
+const functionMembers = {
   memoryMiB: v.optional(wholeNumber(512, 10_240), 1769),
   architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
   timeoutSeconds: v.optional(wholeNumber(1, 29), 29),
   reservedConcurrency: v.optional(wholeNumber(1, 1000)),
   provisioned: v.optional(provisionedSchema),
+};
+
+const lambdaComputeSchema = objectOf({
+  target: v.literal('lambda', 'must be lambda or sagemaker'),
+  ...functionMembers,
 });
+
+const instancesSchema = v.pipe(
+  objectOf({
+    min: v.optional(wholeNumber(1, 100), 1),
+    max: v.optional(wholeNumber(1, 100), 4),
+    invocationsPerMinute: v.optional(wholeNumber(1, 1_000_000)),
+    concurrency: v.optional(numberIn(0.1, 1000)),
+  }),
+  v.check(
+    ({ min, max }) => min <= max,
+    ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
+  ),
+  v.check(
+    ({ invocationsPerMinute, concurrency }) => invocationsPerMinute === undefined || concurrency === undefined,
+    () => 'must scale on invocationsPerMinute or on concurrency, got both',
+  ),
+);
+
+const queueSchema = objectOf({
+  delayMicroseconds: v.optional(wholeNumber(0, 1_000_000), 0),
+  maxRequests: v.optional(wholeNumber(1, 100_000), 256),
+  timeoutMilliseconds: v.optional(wholeNumber(1, 60_000), 10_000),
+});
+
+const sageMakerComputeSchema = objectOf({
+  target: v.literal('sagemaker', 'must be lambda or sagemaker'),
+  ...functionMembers,
+  instanceType: v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
+  instances: v.optional(instancesSchema, {}),
+  maxBatchTokens: v.optional(wholeNumber(1, 65_536), 4096),
+  queue: v.optional(queueSchema, {}),
+  modelInstances: v.optional(wholeNumber(1, 16), 1),
+  tensorRt: v.optional(v.boolean('must be true or false'), false),
+});
+
+const computeSchema = v.variant('target', [lambdaComputeSchema, sageMakerComputeSchema], 'must be lambda or sagemaker');
 
 /** Largest batch that a queue hands over without waiting for more (AWS Lambda, event source mappings of Amazon SQS). */
 const LARGEST_UNWAITED_BATCH = 10;
@@ -45,10 +87,12 @@ const jobsSchema = v.pipe(
 
 const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
 
-const versionSchema = objectOf({
+const weightMembers = {
   weights: filePath,
   sha256: text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits'),
-});
+};
+
+const versionSchema = objectOf({ ...weightMembers, sagemaker: v.optional(objectOf(weightMembers)) });
 
 const percent = v.pipe(
   numberIn(0, 100),
@@ -82,7 +126,7 @@ export const manifestSchema = v.pipe(
       v.minEntries(1, 'must hold at least one version'),
     ),
     traffic: v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
-    compute: v.optional(lambdaComputeSchema, { target: 'lambda' }),
+    compute: v.optional(computeSchema, { target: 'lambda' }),
     tokenizer: v.optional(filePath, 'tokenizer.json'),
     embedding: v.optional(
       objectOf({
@@ -135,8 +179,14 @@ export const manifestSchema = v.pipe(
 /** A model manifest with every default filled in. */
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 
+/** What a model runs on. The members of the function hold for both targets: requests reach a function first. */
+export type Compute = v.InferOutput<typeof computeSchema>;
+
 /** Where a model runs when it runs on AWS Lambda. */
 export type LambdaCompute = v.InferOutput<typeof lambdaComputeSchema>;
+
+/** Where a model runs when it runs on an endpoint of Amazon SageMaker, with a function in front. */
+export type SageMakerCompute = v.InferOutput<typeof sageMakerComputeSchema>;
 
 /** How a model's jobs are taken from its queues. */
 export type ModelJobs = v.InferOutput<typeof jobsSchema>;

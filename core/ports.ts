@@ -16,9 +16,11 @@ export interface Predictor {
    * Runs the model once.
    *
    * @param inputs - One tensor for each input.
+   * @param withinMs - Time for the answer in milliseconds, where the model runs elsewhere; a run in this process can't be
+   * stopped. Defaults to no limit.
    * @returns One tensor for each output.
    */
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  run(inputs: Readonly<Record<string, Tensor>>, withinMs?: number): Promise<Record<string, Tensor>>;
 }
 
 /** Turns texts into the token ids that a model reads. */

@@ -4,6 +4,8 @@ import { AppError } from './errors.ts';
 export interface ServeModelEnvironment {
   /** Name of the DynamoDB results table; absent where the model does not use it. */
   readonly resultsTable?: string;
+  /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
+  readonly endpoint?: string;
   /**
    * Functions of the other embedding models by model id, for requests to the shared OpenAI route that name them.
    * Values are what Lambda's Invoke takes: an ARN of the alias.
@@ -19,6 +21,7 @@ export interface ServeModelEnvironment {
 export function renderServeModelEnvironment(environment: ServeModelEnvironment): Record<string, string> {
   return {
     ...(environment.resultsTable === undefined ? {} : { TENSORGATE_RESULTS_TABLE: environment.resultsTable }),
+    ...(environment.endpoint === undefined ? {} : { TENSORGATE_ENDPOINT: environment.endpoint }),
     ...(Object.keys(environment.siblings).length === 0
       ? {}
       : { TENSORGATE_SIBLINGS: JSON.stringify(environment.siblings) }),
@@ -36,9 +39,14 @@ export function renderServeModelEnvironment(environment: ServeModelEnvironment):
 export function parseServeModelEnvironment(
   variables: Readonly<Record<string, string | undefined>>,
 ): ServeModelEnvironment {
-  const { TENSORGATE_RESULTS_TABLE: resultsTable, TENSORGATE_SIBLINGS: siblings } = variables;
+  const {
+    TENSORGATE_RESULTS_TABLE: resultsTable,
+    TENSORGATE_ENDPOINT: endpoint,
+    TENSORGATE_SIBLINGS: siblings,
+  } = variables;
   return {
     ...(resultsTable === undefined ? {} : { resultsTable }),
+    ...(endpoint === undefined ? {} : { endpoint }),
     siblings: siblings === undefined ? {} : parseSiblings(siblings),
     metricsNamespace: required(variables, 'TENSORGATE_METRICS_NAMESPACE'),
     stage: required(variables, 'TENSORGATE_STAGE'),

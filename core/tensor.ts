@@ -18,6 +18,22 @@ export const DATATYPE_BYTES = {
 /** A datatype of the Open Inference Protocol v2. */
 export type Datatype = keyof typeof DATATYPE_BYTES;
 
+/** What holds the elements of each datatype of fixed size. */
+export const ELEMENTS = {
+  BOOL: Uint8Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Uint16Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+} as const satisfies Record<Exclude<Datatype, 'BYTES'>, unknown>;
+
 /** Row-major elements: BOOL is `Uint8Array` of 0 and 1, FP16 its raw bits in `Uint16Array`, BYTES a list of strings. */
 export type TensorData =
   | Int8Array

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync } 
 import { dirname, join } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import type { LambdaCompute } from '../core/manifest.ts';
+import { PACKED_ENDPOINT } from '../core/packed-files.ts';
 import { hashFacts, hashFile } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
 import type { Model } from './model.ts';
@@ -105,16 +106,20 @@ function checkBundle(bundle: string): void {
 
 function listFiles(model: Model, bundle: string): readonly PackageFile[] {
   checkBundle(bundle);
-  const architecture = NATIVE_ARCHITECTURES[model.manifest.compute.architecture];
+  const { architecture: wanted, target } = model.manifest.compute;
+  const architecture = NATIVE_ARCHITECTURES[wanted];
   const natives = nativesDirectory(architecture);
+  // What runs on an endpoint needs no runtime here, and its weights go there.
+  const nativeFiles = target === 'lambda' ? NATIVE_FILES : [];
+  const modelFiles = filesIn(model.packedDirectory).filter((name) => !name.startsWith(`${PACKED_ENDPOINT}/`));
   return [
     ...filesIn(bundle).map((name) => ({ part: 'code' as const, source: join(bundle, name), target: name })),
-    ...NATIVE_FILES.map((name) => ({
+    ...nativeFiles.map((name) => ({
       part: 'natives' as const,
       source: join(natives, name),
       target: `onnxruntime/linux/${architecture}/${name}`,
     })),
-    ...filesIn(model.packedDirectory).map((name) => ({
+    ...modelFiles.map((name) => ({
       part: 'model' as const,
       source: join(model.packedDirectory, name),
       target: `model/${name}`,

@@ -1,5 +1,6 @@
-import { type CostLine, idleMonthlyUsd, type PricedQueues } from '../core/cost.ts';
+import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../core/cost.ts';
 import { AppError } from '../core/errors.ts';
+import type { GpuEndpoint } from './constructs/gpu-endpoint.ts';
 import type { Model } from './model.ts';
 
 /** What of a deployment costs money while idle. */
@@ -11,6 +12,12 @@ export interface Deployed {
    * @default - none
    */
   readonly queues?: PricedQueues;
+  /**
+   * Endpoints on GPUs.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
 }
 
 /**
@@ -18,7 +25,7 @@ export interface Deployed {
  *
  * @returns US dollars, in all and line by line.
  */
-export function idleCost({ models, queues }: Deployed): {
+export function idleCost({ models, queues, endpoints = [] }: Deployed): {
   readonly total: number;
   readonly lines: readonly CostLine[];
 } {
@@ -27,7 +34,15 @@ export function idleCost({ models, queues }: Deployed): {
     architecture: compute.architecture,
     provisionedMin: compute.provisioned?.min ?? 0,
   }));
-  return idleMonthlyUsd(functions, queues);
+  return idleMonthlyUsd(functions, queues, endpoints.map(pricedEndpoint));
+}
+
+function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): PricedEndpoint {
+  const { compute } = manifest;
+  // An endpoint is made of no other model.
+  if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };
+  const { instanceType, instances } = compute;
+  return { instanceType, instances: instances.min * Object.keys(packed.versions).length, alarms };
 }
 
 /**

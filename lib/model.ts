@@ -80,7 +80,10 @@ export class Model {
 const DEFAULT_WORK_DIRECTORY = '.tensorgate';
 
 function checkWeights(directory: string, manifest: Manifest): void {
-  const problems = Object.entries(manifest.versions).flatMap(([version, { weights, sha256 }]) => {
+  const named = Object.entries(manifest.versions).flatMap(([version, { sagemaker, ...lambda }]) =>
+    [lambda, ...(sagemaker === undefined ? [] : [sagemaker])].map((file) => [version, file] as const),
+  );
+  const problems = named.flatMap(([version, { weights, sha256 }]) => {
     const actual = hashIfPresent(join(directory, weights));
     if (actual === sha256) return [];
     return [

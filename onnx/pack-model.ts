@@ -2,20 +2,21 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hiddenStateOutput } from '../core/embedding-model.ts';
 import { AppError } from '../core/errors.ts';
-import type { Manifest } from '../core/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../core/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../core/packed-model.ts';
 import { packTokenizer } from '../core/packed-tokenizer.ts';
 import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
+import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { decodeModel } from './proto.ts';
-import { saveOrt } from './save-ort.ts';
+import { type Signature, saveOrt } from './save-ort.ts';
 
 /** Inputs that a text encoder may have; the server fills them from the tokens of a text. */
 const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
 
 /**
  * Turns a model folder into what a function's package carries: `model.json`, one `.ort` file for each version, and the
- * tokenizer of a model of text.
+ * tokenizer of a model of text. Of a model that runs on an endpoint, the versions become `model.tar.gz` of their own, for
+ * the container.
  *
  * The description is written last, so that a folder that holds one is complete.
  *
@@ -29,30 +30,42 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
   const tokenizer = manifest.task === 'embedding' ? readTokenizer(folder, manifest) : undefined;
   mkdirSync(out, { recursive: true });
   const versions: Record<string, PackedVersion> = {};
-  for (const name of Object.keys(manifest.versions)) versions[name] = await packVersion(folder, out, manifest, name);
+  const pack = manifest.compute.target === 'sagemaker' ? packForEndpoint : packVersion;
+  for (const name of Object.keys(manifest.versions)) {
+    versions[name] = await pack({ folder, out, manifest, name });
+    if (manifest.task === 'embedding') checkEncoder(manifest.id, versions[name]);
+  }
   if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), packTokenizer(tokenizer.toString()));
   const packed: PackedModel = { manifest, versions };
   writeFileSync(join(out, PACKED_DESCRIPTION), `${JSON.stringify(packed, undefined, 2)}\n`);
   return packed;
 }
 
-async function packVersion(folder: string, out: string, manifest: Manifest, name: string): Promise<PackedVersion> {
+async function packVersion({ folder, out, manifest, name }: Packing): Promise<PackedVersion> {
   const version = manifest.versions[name];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
   const path = join(folder, version.weights);
   // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
   decodeModel(readWeights(folder, version), path);
   const file = `${name}.ort`;
-  const { inputs, outputs } = await saveOrt(path, join(out, file));
-  const packed = {
+  const signature = await saveOrt(path, join(out, file));
+  return {
     file,
     sha256: version.sha256,
     bytes: statSync(join(out, file)).size,
-    inputs: inputs.map(writable),
-    outputs: outputs.map(writable),
+    ...writableSignature(signature),
   };
-  if (manifest.task === 'embedding') checkEncoder(path, packed);
-  return packed;
+}
+
+async function packForEndpoint(packing: Packing): Promise<PackedVersion> {
+  const { manifest, name } = packing;
+  const { signature, ...packed } = await packEndpointVersion(packing);
+  if (manifest.versions[name] === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
+  return { ...packed, ...writableSignature(signature) };
+}
+
+function writableSignature({ inputs, outputs }: Signature) {
+  return { inputs: inputs.map(writable), outputs: outputs.map(writable) };
 }
 
 function writable<T extends { readonly shape: readonly number[] }>(tensor: T): T & { shape: number[] } {

@@ -21,20 +21,30 @@ export interface Signature {
  * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or it has inputs that no request can carry.
  */
 export async function saveOrt(path: string, target: string): Promise<Signature> {
+  return openForSignature(path, {
+    graphOptimizationLevel: 'extended',
+    optimizedModelFilePath: target,
+    extra: {
+      session: { save_model_format: 'ORT' },
+      optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' },
+    },
+  });
+}
+
+/**
+ * Lets onnxruntime read an ONNX file, and tells what the model takes and gives.
+ *
+ * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or it has inputs that no request can carry.
+ */
+export async function readSignature(path: string): Promise<Signature> {
+  return openForSignature(path, { graphOptimizationLevel: 'disabled' });
+}
+
+async function openForSignature(path: string, options: InferenceSession.SessionOptions): Promise<Signature> {
   const { InferenceSession: sessions } = await loadRuntime();
   const session = await explained(
     path,
-    sessions.create(path, {
-      graphOptimizationLevel: 'extended',
-      optimizedModelFilePath: target,
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      extra: {
-        session: { save_model_format: 'ORT' },
-        optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' },
-      },
-    }),
+    sessions.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...options }),
   );
   try {
     return {

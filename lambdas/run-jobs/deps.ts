@@ -40,6 +40,8 @@ export interface OpenDepsOptions {
   readonly settings: Pick<JobsSettings, (typeof SETTINGS)[number]>;
   /** Name of the DynamoDB results table; absent where the model does not use it. */
   readonly resultsTable: string | undefined;
+  /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
+  readonly endpoint: string | undefined;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
 }
@@ -50,13 +52,13 @@ export interface OpenDepsOptions {
  * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
-  const { settings, modelFolder, resultsTable, memoryMiB } = options;
+  const { settings, modelFolder, resultsTable, memoryMiB, endpoint } = options;
   const {
     deps: inference,
     table: results,
     failures,
   } = await openInference({
-    ...{ modelFolder, resultsTable, memoryMiB },
+    ...{ modelFolder, resultsTable, memoryMiB, endpoint },
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
   await results?.open();

@@ -10,6 +10,9 @@ export const MAX_ANSWER_BYTES = 6_291_556;
 /** Room for status and headers in the answer. */
 const ENVELOPE_BYTES = 4096;
 
+/** When to ask again what cannot be answered right now. */
+const RETRY_AFTER_SECONDS = '1';
+
 /** What answers tell beside their body. */
 export interface AnswerOptions {
   readonly modelId: string;
@@ -42,7 +45,11 @@ export function failure(error: AppError, event: AnsweredEvent, options: AnswerOp
   const member = event.resource?.startsWith('/v2') ? message : openAiError(code, message, param);
   return {
     statusCode: status,
-    headers: { 'content-type': PROBLEM_MEDIA_TYPE, ...headersOf(event, options) },
+    headers: {
+      'content-type': PROBLEM_MEDIA_TYPE,
+      ...(code === 'UNAVAILABLE' ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
+      ...headersOf(event, options),
+    },
     body: JSON.stringify({ ...document, error: member }),
   };
 }

@@ -34,8 +34,8 @@ export interface OpenDepsOptions {
  */
 export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps> {
   const { environment, memoryMiB, modelFolder, isProvisioned } = options;
-  const { resultsTable } = environment;
-  const { deps, table, failures } = await openInference({ modelFolder, resultsTable, memoryMiB });
+  const { resultsTable, endpoint } = environment;
+  const { deps, table, failures } = await openInference({ modelFolder, resultsTable, memoryMiB, endpoint });
   if (isProvisioned) await table?.open();
   return {
     ...deps,

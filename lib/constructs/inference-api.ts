@@ -18,6 +18,7 @@ import { checkStackSize, countResources } from '../stack-size.ts';
 import { ApiRoutes } from './api-routes.ts';
 import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
 import { GatewayResponses } from './gateway-responses.ts';
+import { endpointOf, GpuEndpoint } from './gpu-endpoint.ts';
 import { JobRoutes } from './job-routes.ts';
 import type { Jobs } from './jobs.ts';
 import { ModelFunction } from './model-function.ts';
@@ -35,6 +36,12 @@ export interface InferenceApiProps extends ApiSettings {
    * @default - a table of its own, when a model's manifest asks for one
    */
   readonly resultsTable?: ResultsTable;
+  /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - an endpoint for each of them
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
   /**
    * Jobs: requests that do not wait for their answer, files, batches and webhooks.
    *
@@ -74,10 +81,11 @@ export class InferenceApi extends Construct {
     checkModels(props.models);
     const embeddings = chooseEmbeddingModel(props.models, props.defaultEmbeddingModel);
     const { jobs } = props;
-    this.deployed = { models: props.models, ...(jobs === undefined ? {} : { queues: jobs.priced }) };
+    const endpoints = props.endpoints ?? this.createEndpoints(props.models);
+    this.deployed = { models: props.models, endpoints, ...(jobs === undefined ? {} : { queues: jobs.priced }) };
     checkIdleCost(this.deployed, this.settings.maxIdleMonthlyUsd);
 
-    this.functions = this.createFunctions(props, embeddings);
+    this.functions = this.createFunctions({ ...props, endpoints }, embeddings);
     this.restApi = this.createRestApi(props);
     new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi });
     const embeddingsFunction = this.functions.find(({ model }) => model === embeddings);
@@ -123,20 +131,31 @@ export class InferenceApi extends Construct {
   /** The embedding model's function comes last, for it knows its siblings. */
   private createFunctions(props: InferenceApiProps, embeddings: Model | undefined): readonly ModelFunction[] {
     const resultsTable = props.resultsTable ?? this.createTableIfWanted(props.models);
-    const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction =>
-      new ModelFunction(this, model.id, {
+    const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction => {
+      const endpoint = endpointOf(model, props.endpoints);
+      return new ModelFunction(this, model.id, {
         model,
         siblings,
+        ...(endpoint === undefined ? {} : { endpoint }),
         stageName: this.settings.stageName,
         logRetention: this.settings.logRetentionDays,
         tracing: this.settings.tracing,
         ...(resultsTable === undefined ? {} : { resultsTable }),
         ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
       });
+    };
     const others = props.models.filter((model) => model !== embeddings).map((model) => create(model, []));
     const siblings = others.filter(({ model }) => model.manifest.task === 'embedding');
     const functions = embeddings === undefined ? others : [...others, create(embeddings, siblings)];
     return props.models.flatMap((model) => functions.filter((fn) => fn.model === model));
+  }
+
+  private createEndpoints(models: readonly Model[]): readonly GpuEndpoint[] {
+    return models
+      .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
+      .map(
+        (model) => new GpuEndpoint(this, `Gpu-${model.id}`, { model, logRetention: this.settings.logRetentionDays }),
+      );
   }
 
   private createTableIfWanted(models: readonly Model[]): ResultsTable | undefined {

@@ -7,6 +7,7 @@ import { bundlePackage, composeFunctionPackage } from '../function-package.ts';
 import { METRICS_NAMESPACE } from '../metrics-namespace.ts';
 import type { Model } from '../model.ts';
 import { type FunctionName, functionBundle } from '../package-layout.ts';
+import { endpointFor, endpointOf, type GpuEndpoint } from './gpu-endpoint.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
 import { CONSUMER_TIMEOUT_SECONDS } from './job-queues.ts';
 import type { ResultsTable } from './results-table.ts';
@@ -72,6 +73,12 @@ export interface JobFunctionsProps extends ServiceFunctionOptions {
    * @default - results are kept in the functions' memory only
    */
   readonly resultsTable?: ResultsTable;
+  /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
 }
 
 /** The functions behind the queues: one worker for each model, and those that belong to no model. */
@@ -111,6 +118,7 @@ export class JobFunctions extends Construct {
     const { parts } = this.#props;
     const { compute, jobs, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? this.#props.resultsTable : undefined;
+    const endpoint = endpointFor(model, endpointOf(model, this.#props.endpoints));
     const worker = new ServiceFunction(this, `run-jobs-${model.id}`, {
       ...this.#options(),
       description: `Runs jobs of the model ${model.id}`,
@@ -121,6 +129,7 @@ export class JobFunctions extends Construct {
       environment: {
         ...renderServeModelEnvironment({
           ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
+          ...(endpoint === undefined ? {} : { endpoint: endpoint.endpointName }),
           siblings: {},
           metricsNamespace: METRICS_NAMESPACE,
           stage: parts.stageName,
@@ -130,6 +139,7 @@ export class JobFunctions extends Construct {
     });
     grantJobAccess('run-jobs', worker, parts, model);
     resultsTable?.grantReadWriteBatches(worker);
+    endpoint?.grantInvoke(worker);
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     consume(worker, queues.jobs, jobs);

@@ -8,6 +8,7 @@ import { chooseEmbeddingModel } from '../embedding-model-choice.ts';
 import type { Model } from '../model.ts';
 import type { FunctionName } from '../package-layout.ts';
 import { checkStackSize, countResources } from '../stack-size.ts';
+import type { GpuEndpoint } from './gpu-endpoint.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
 import { JobAlarms } from './job-alarms.ts';
 import { JobEvents } from './job-events.ts';
@@ -29,6 +30,12 @@ export interface JobsProps extends JobsSettings {
    * @default - results are kept in the workers' memory only, even when a manifest asks for the table
    */
   readonly resultsTable?: ResultsTable;
+  /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
   /**
    * Records of jobs, files and batches.
    *
@@ -96,6 +103,7 @@ export class Jobs extends Construct {
     this.functions = new JobFunctions(this, 'Functions', {
       ...{ models, parts: this.#parts, logRetention, tracing },
       ...(props.resultsTable === undefined ? {} : { resultsTable: props.resultsTable }),
+      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
     });
     this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues: this.queues }).alarms : [];
     this.priced = { mappings: this.functions.mappings, alarms: this.alarms.length };

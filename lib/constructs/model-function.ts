@@ -4,11 +4,12 @@ import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { LambdaCompute } from '../../core/manifest.ts';
+import type { Compute } from '../../core/manifest.ts';
 import { renderServeModelEnvironment } from '../../core/serve-model-environment.ts';
 import { composeFunctionPackage, type PackageSizes } from '../function-package.ts';
 import { METRICS_NAMESPACE } from '../metrics-namespace.ts';
 import type { Model } from '../model.ts';
+import { endpointFor, type GpuEndpoint } from './gpu-endpoint.ts';
 import type { Jobs } from './jobs.ts';
 import type { ResultsTable } from './results-table.ts';
 import { ARCHITECTURES, createLogGroup, createRole } from './service-function.ts';
@@ -26,6 +27,12 @@ export interface ModelFunctionProps {
    * @default - results are kept in the function's memory only, even when the manifest asks for the table
    */
   readonly resultsTable?: ResultsTable;
+  /**
+   * Where the model runs whose manifest says `target: sagemaker`.
+   *
+   * @default - none, which is an error for such a model
+   */
+  readonly endpoint?: GpuEndpoint;
   /**
    * Where requests go that do not wait for their answer.
    *
@@ -76,6 +83,7 @@ export class ModelFunction extends Construct {
     const { model, siblings = [] } = props;
     const { compute, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
+    const endpoint = endpointFor(model, props.endpoint);
     const functionPackage = composeFunctionPackage(model);
 
     const logGroup = createLogGroup(this, props.logRetention);
@@ -98,6 +106,7 @@ export class ModelFunction extends Construct {
       environment: {
         ...renderServeModelEnvironment({
           ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
+          ...(endpoint === undefined ? {} : { endpoint: endpoint.endpointName }),
           siblings: Object.fromEntries(siblings.map((sibling) => [sibling.model.id, sibling.alias.functionArn])),
           metricsNamespace: METRICS_NAMESPACE,
           stage: props.stageName ?? 'prod',
@@ -111,6 +120,7 @@ export class ModelFunction extends Construct {
     this.packageSizes = functionPackage.sizes;
     this.alias = this.createAlias(fn, compute);
     resultsTable?.grantReadWriteBatches(role);
+    endpoint?.grantInvoke(role);
     props.jobs?.grantSubmit(role, model);
     for (const sibling of siblings) sibling.grantInvoke(role);
   }
@@ -144,7 +154,7 @@ export class ModelFunction extends Construct {
     return this.alias.metricThrottles(options);
   }
 
-  private createAlias(fn: Fn, { provisioned }: LambdaCompute): Alias {
+  private createAlias(fn: Fn, { provisioned }: Compute): Alias {
     const alias = new Alias(this, 'Live', {
       aliasName: LIVE_ALIAS,
       version: fn.currentVersion,

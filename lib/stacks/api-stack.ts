@@ -1,6 +1,7 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/deploy-config.ts';
+import type { GpuEndpoint } from '../constructs/gpu-endpoint.ts';
 import { InferenceApi } from '../constructs/inference-api.ts';
 import type { Jobs } from '../constructs/jobs.ts';
 import type { ResultsTable } from '../constructs/results-table.ts';
@@ -18,6 +19,12 @@ export interface ApiStackProps extends StackProps {
   /** Results of earlier requests. */
   readonly resultsTable: ResultsTable;
   /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
+  /**
    * Jobs, as the stack of them made them.
    *
    * @default - none
@@ -32,6 +39,8 @@ export class ApiStack extends Stack {
 
   constructor(scope: Construct, id: string, props: ApiStackProps) {
     super(scope, id, props);
+    for (const { endpoint } of props.endpoints ?? [])
+      this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { jobs: _, ...settings } = props.config;
     this.api = new InferenceApi(this, 'Api', {
       ...settings,
@@ -39,6 +48,7 @@ export class ApiStack extends Stack {
       models: props.models,
       resultsTable: props.resultsTable,
       ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
+      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
     });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
     for (const key of this.api.keys) this.addKeyOutput(key);

@@ -2,6 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/deploy-config.ts';
+import type { GpuEndpoint } from '../constructs/gpu-endpoint.ts';
 import { Jobs } from '../constructs/jobs.ts';
 import type { ResultsTable } from '../constructs/results-table.ts';
 import type { Model } from '../model.ts';
@@ -17,6 +18,12 @@ export interface JobsStackProps extends StackProps {
   readonly models: readonly Model[];
   /** Results of earlier requests. */
   readonly resultsTable: ResultsTable;
+  /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
   /** What jobs leave behind. */
   readonly jobData: JobData;
 }
@@ -28,12 +35,15 @@ export class JobsStack extends Stack {
 
   constructor(scope: Construct, id: string, props: JobsStackProps) {
     super(scope, id, props);
+    for (const { endpoint } of props.endpoints ?? [])
+      this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { config, stageName, models, resultsTable, jobData } = props;
     const { enabled: _, ...settings } = config.jobs;
     const { logRetentionDays, tracing, retainData } = config;
     this.jobs = new Jobs(this, 'Jobs', {
       ...{ ...settings, logRetentionDays, tracing, retainData },
       ...{ stageName, models, resultsTable, ...jobData },
+      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
     });
     const { shared, replies } = this.jobs.queues;
     this.#addQueueOutput('Jobs', 'jobs', shared.jobs);

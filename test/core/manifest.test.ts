@@ -70,16 +70,14 @@ describe('parseManifest', () => {
     expect(() => parseManifest(wrong, 'models/minilm/model.yaml')).toThrow(
       expect.objectContaining({
         code: 'MANIFEST_INVALID',
-        message: `models/minilm/model.yaml has 12 problems:
+        message: `models/minilm/model.yaml has 10 problems:
   id: must be lower-case letters, digits and inner hyphens, 63 at most, got "Mini LM"
   task: must be one of embedding, tensor, got "ocr"
   versions.v1: must be a whole number in quotes, as "1", got "v1"
   versions.v1.weights: must be a relative path inside the model folder, got "/etc/model.onnx"
   versions.v1.sha256: must be the SHA-256 of the weight file, 64 lower-case hexadecimal digits, got "x"
-  versions.v1.size: is not a known key, known are weights, sha256
-  compute.target: must be one of lambda, got "gpu"
-  compute.memoryMiB: must be a whole number from 512 to 10240, got 0.5
-  compute.provisioned: min must not exceed max, got min 5 and max 2
+  versions.v1.size: is not a known key, known are weights, sha256, sagemaker
+  compute.target: must be lambda or sagemaker, got "gpu"
   cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
   limits.maxItems: must be a whole number from 1 to 2048, got "8"
   colour: is not a known key, known are id, task, description, versions, traffic, compute, tokenizer, embedding, batching, cache, jobs, limits`,

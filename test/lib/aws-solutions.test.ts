@@ -48,6 +48,14 @@ describe('AWS Solutions rules', () => {
     expect(() => app.synth()).not.toThrow();
   });
 
+  it('find nothing in an endpoint on GPUs', () => {
+    const app = checkedApp();
+    const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
+    const model = packedEmbedding('one', { compute: { target: 'sagemaker', instances: { min: 2, max: 3 } } });
+    new InferenceApi(stack, 'Api', { models: [model] });
+    expect(() => app.synth()).not.toThrow();
+  });
+
   it('find what is wrong in a stack that is not ours', () => {
     const app = checkedApp();
     new Bucket(new Stack(app, 'Other'), 'Bucket');

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
@@ -10,6 +10,7 @@ import {
   StringStringEntryProtoSchema,
   TensorProto_DataLocation,
 } from 'onnx-buf';
+import { extract } from 'tar';
 import { parsePackedModel } from '../../core/packed-model.ts';
 import { openOnnxPredictor } from '../../lambdas/shared/onnx-predictor.ts';
 import { graphOf, makeNode } from '../../onnx/graph.ts';
@@ -86,6 +87,70 @@ describe('packModel', () => {
     });
     expect(parsePackedModel(JSON.parse(readFileSync(join(out, 'model.json'), 'utf8')), 'model.json')).toEqual(packed);
     expect(packed.versions['1']?.bytes).toBe(readFileSync(join(out, '1.ort')).length);
+  });
+
+  describe('of a model on an endpoint', () => {
+    const compute = '{ target: sagemaker }';
+
+    /** Unpacks the archive of version 1. */
+    async function unpack(): Promise<string> {
+      const target = join(root, 'unpacked');
+      mkdirSync(target, { recursive: true });
+      await extract({ file: join(out, 'endpoint/1.tar.gz'), cwd: target });
+      return target;
+    }
+
+    it('makes a Triton model repository of a version, and no file for onnxruntime here', async () => {
+      writeFolder(perceptron(), { compute });
+      const { versions } = await packModel(folder, out);
+      const bytes = encodeModel(perceptron());
+      expect(versions['1']).toEqual({
+        file: 'endpoint/1.tar.gz',
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        bytes: bytes.length,
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 8] }],
+        outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
+      });
+      const repository = await unpack();
+      expect(readdirSync(repository, { recursive: true }).sort()).toEqual([
+        ...['small', 'small/1', 'small/1/model.onnx', 'small/config.pbtxt'],
+      ]);
+      expect(readFileSync(join(repository, 'small/1/model.onnx'))).toEqual(Buffer.from(bytes));
+      expect(readFileSync(join(repository, 'small/config.pbtxt'), 'utf8')).toContain('name: "small"');
+      expect(existsSync(join(out, '1.ort'))).toBe(false);
+    });
+
+    it('makes the same archive of the same files', async () => {
+      writeFolder(perceptron(), { compute });
+      await packModel(folder, out);
+      const first = readFileSync(join(out, 'endpoint/1.tar.gz'));
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await packModel(folder, join(root, 'again'));
+      expect(readFileSync(join(root, 'again/endpoint/1.tar.gz'))).toEqual(first);
+    });
+
+    it('takes other weights where the version names some', async () => {
+      const bytes = encodeModel(
+        smallModel({
+          nodes: [makeNode('MatMul', 'only', ['x', 'w'], ['y'])],
+          inputs: [value('x', ['rows', 8])],
+          outputs: [value('y', ['rows', 3])],
+          constants: [matrix('w', 8, 3, 2)],
+        }),
+      );
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      const cpu = createHash('sha256').update(encodeModel(perceptron())).digest('hex');
+      writeFolder(perceptron(), {
+        compute,
+        versions: `{ "1": { weights: 1/model.onnx, sha256: ${cpu}, sagemaker: { weights: 1/gpu.onnx, sha256: ${sha256} } } }`,
+      });
+      writeFileSync(join(folder, '1/gpu.onnx'), bytes);
+      const { versions } = await packModel(folder, out);
+      expect(versions['1']?.sha256).toBe(sha256);
+      expect(readFileSync(join(await unpack(), 'small/1/model.onnx'))).toEqual(Buffer.from(bytes));
+      writeFileSync(join(folder, '1/gpu.onnx'), encodeModel(perceptron()));
+      await expect(packModel(folder, out)).rejects.toMatchObject({ code: 'WEIGHTS_MISMATCH' });
+    });
   });
 
   it('writes a file that answers what the original answers', async () => {

@@ -1,13 +1,17 @@
-import { planBatches } from '../../../core/batching.ts';
+import { batchBudget, planBatches } from '../../../core/batching.ts';
 import { hiddenStateOutput } from '../../../core/embedding-model.ts';
 import { AppError } from '../../../core/errors.ts';
 import { embeddingFingerprint } from '../../../core/fingerprint.ts';
 import { checkFinite } from '../../../core/finite.ts';
+import type { Manifest } from '../../../core/manifest.ts';
 import { poolBatch } from '../../../core/pooling.ts';
 import { sha256 } from '../sha256.ts';
 import type { Call, InferenceDeps } from './inference.ts';
 import { layOutTexts } from './text-batch.ts';
 import { type ResultCodec, throughCache } from './through-cache.ts';
+
+/** Texts for an endpoint are padded to a multiple of so many tokens. */
+const ENDPOINT_LENGTH_STEP = 16;
 
 /** What {@link embedRows} works with. */
 export type EmbedDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'clock' | 'timer'>;
@@ -46,29 +50,54 @@ export async function embedRows(
 /** Runs the model in micro-batches of few padded tokens, then puts the vectors back in the order of the rows. */
 async function computeVectors(
   rows: readonly (readonly number[])[],
-  { version, measures }: Call,
-  { packed, timer }: EmbedDeps,
+  call: Call,
+  deps: EmbedDeps,
 ): Promise<Float32Array[]> {
-  const { batching, embedding } = packed.manifest;
-  const startedMs = timer();
-  const output = hiddenStateOutput(version.packed);
+  const { manifest } = deps.packed;
+  const startedMs = deps.timer();
   const vectors: Float32Array[] = new Array(rows.length);
-  for (const batch of planBatches(
+  const budget = batchBudget(manifest);
+  const batches = planBatches(
     rows.map(({ length }) => length),
-    batching,
-  )) {
-    if (timer() > measures.deadlineMs) throw new AppError('TIMEOUT', 'the model took longer than the function may run');
-    const texts = batch.map((row) => rows[row] ?? []);
-    const { [output.name]: states } = await version.predictor.run(layOutTexts(texts, version.packed.inputs));
-    if (!(states?.data instanceof Float32Array)) throw new AppError('BAD_GATEWAY', `the model gave no ${output.name}`);
-    const [, tokens = 0, width = 0] = states.shape;
-    const lengths = texts.map(({ length }) => length);
-    const pooled = poolBatch({ data: states.data, tokens, width }, lengths, embedding);
-    for (const vector of pooled) checkFinite(vector);
-    for (const [index, row] of batch.entries()) vectors[row] = pooled[index] ?? new Float32Array();
-  }
-  measures.modelMs += timer() - startedMs;
+    budget,
+  );
+  const runNext = async (left: Iterator<readonly number[]>): Promise<void> => {
+    for (let next = left.next(); next.done !== true; next = left.next()) {
+      const texts = next.value.map((row) => rows[row] ?? []);
+      const pooled = await computeBatch(texts, call, deps);
+      for (const [index, row] of next.value.entries()) vectors[row] = pooled[index] ?? new Float32Array();
+    }
+  };
+  const left = batches.values();
+  await Promise.all(Array.from({ length: Math.min(budget.concurrency, batches.length) }, () => runNext(left)));
+  call.measures.modelMs += deps.timer() - startedMs;
   return vectors;
+}
+
+async function computeBatch(
+  texts: readonly (readonly number[])[],
+  { version, measures }: Call,
+  { packed: { manifest }, timer }: EmbedDeps,
+): Promise<readonly Float32Array[]> {
+  const withinMs = measures.deadlineMs - timer();
+  if (withinMs < 0) throw new AppError('TIMEOUT', 'the model took longer than the function may run');
+  const output = hiddenStateOutput(version.packed);
+  const inputs = layOutTexts(texts, version.packed.inputs, paddedLength(texts, manifest));
+  const { [output.name]: states } = await version.predictor.run(inputs, withinMs);
+  if (!(states?.data instanceof Float32Array)) throw new AppError('BAD_GATEWAY', `the model gave no ${output.name}`);
+  const [, tokens = 0, width = 0] = states.shape;
+  const lengths = texts.map(({ length }) => length);
+  const pooled = poolBatch({ data: states.data, tokens, width }, lengths, manifest.embedding);
+  for (const vector of pooled) checkFinite(vector);
+  return pooled;
+}
+
+/** A container merges requests of one shape only: it gets few different lengths. */
+function paddedLength(texts: readonly (readonly number[])[], { compute, limits }: Manifest): number {
+  const longest = texts.reduce((most, { length }) => Math.max(most, length), 0);
+  if (compute.target === 'lambda') return longest;
+  const rounded = Math.ceil(longest / ENDPOINT_LENGTH_STEP) * ENDPOINT_LENGTH_STEP;
+  return Math.max(longest, Math.min(rounded, limits.maxTokens));
 }
 
 /** Vectors are kept as their bytes; every processor that Lambda has is little-endian. */

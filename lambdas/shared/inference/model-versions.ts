@@ -9,13 +9,16 @@ export interface LoadedVersion {
   readonly predictor: Predictor;
 }
 
+/** Opens a version of the packed model. */
+export type LoadVersion = (version: PackedVersion, name: string) => Promise<Predictor>;
+
 /** The versions of the packed model: each is loaded once, on first use. */
 export class ModelVersions {
   readonly #packed: PackedModel;
-  readonly #load: (version: PackedVersion) => Promise<Predictor>;
+  readonly #load: LoadVersion;
   readonly #loading = new Map<string, Promise<LoadedVersion>>();
 
-  constructor(packed: PackedModel, load: (version: PackedVersion) => Promise<Predictor>) {
+  constructor(packed: PackedModel, load: LoadVersion) {
     this.#packed = packed;
     this.#load = load;
   }
@@ -44,7 +47,7 @@ export class ModelVersions {
     const known = this.#loading.get(name);
     if (known !== undefined) return known;
     const packed = this.describe(name);
-    const loading = this.#load(packed).then((predictor) => ({ name, packed, predictor }));
+    const loading = this.#load(packed, name).then((predictor) => ({ name, packed, predictor }));
     this.#loading.set(name, loading);
     // One failure to load must not stick: the next request tries again.
     loading.catch(() => this.#loading.delete(name));

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AppError } from '../../../core/errors.ts';
+import { variantName } from '../../../core/gpu/endpoint-contract.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/packed-files.ts';
 import type { PackedModel } from '../../../core/packed-model.ts';
 import type { Clock, ResultCache, TextTokenizer } from '../../../core/ports.ts';
@@ -8,11 +10,10 @@ import { CircuitBreaker } from '../circuit-breaker.ts';
 import { DeferredResultCache } from '../deferred-result-cache.ts';
 import { type CacheFailure, failOpen } from '../fail-open-result-cache.ts';
 import { MemoryResultCache } from '../memory-result-cache.ts';
-import { openOnnxPredictor, threadsFor } from '../onnx-predictor.ts';
 import { tiered } from '../tiered-result-cache.ts';
 import { openTokenizer } from '../tokenizer.ts';
 import type { InferenceDeps } from './inference.ts';
-import { ModelVersions } from './model-versions.ts';
+import { type LoadVersion, ModelVersions } from './model-versions.ts';
 import { warmUp } from './warm-up.ts';
 
 /** Time that the table may take: a cheap model answers sooner than a slow look-up. */
@@ -40,6 +41,8 @@ export interface OpenInferenceOptions {
   readonly resultsTable: string | undefined;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
+  /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
+  readonly endpoint: string | undefined;
   /** Time that the results table may take, in milliseconds. Defaults to what somebody who waits for an answer can bear. */
   readonly budgets?: TableBudgets;
 }
@@ -63,16 +66,14 @@ export interface Inference {
  * Opens the packed model, the sessions of the versions with traffic, the tokenizer and the caches, and runs the model
  * once.
  *
- * @throws AppError `ONNX_INVALID` when the packed model cannot be used.
+ * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when it runs on an endpoint and
+ * none is named.
  */
 export async function openInference(options: OpenInferenceOptions): Promise<Inference> {
-  const { modelFolder, memoryMiB } = options;
+  const { modelFolder } = options;
   const packed = readPackedModel(modelFolder);
-  const threads = threadsFor(memoryMiB);
-  const versions = new ModelVersions(packed, (declared) =>
-    openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads }),
-  );
   const clock: Clock = { now: () => Date.now() };
+  const versions = new ModelVersions(packed, await loaderOf(packed, options, clock));
   const failures: CacheFailure[] = [];
   const table = deferredTable(packed, options, clock, failures);
   const deps: InferenceDeps = {
@@ -93,6 +94,26 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
  */
 function readPackedModel(modelFolder: string): PackedModel {
   return readJson(join(modelFolder, PACKED_DESCRIPTION)) as PackedModel;
+}
+
+/** Each kind of predictor is loaded only where it is used: the one brings native code, the other the AWS SDK. */
+async function loaderOf(
+  { manifest }: PackedModel,
+  { endpoint: name, modelFolder, memoryMiB }: OpenInferenceOptions,
+  clock: Clock,
+): Promise<LoadVersion> {
+  if (manifest.compute.target === 'lambda') {
+    const { openOnnxPredictor, threadsFor } = await import('../onnx-predictor.ts');
+    const threads = threadsFor(memoryMiB);
+    return (declared) => openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads });
+  }
+  if (name === undefined) throw new AppError('CONFIG_INVALID', `the model ${manifest.id} has no endpoint`);
+  const [{ openSageMakerEndpoint }, { openSageMakerPredictor }] = await Promise.all([
+    import('../sagemaker-endpoint.ts'),
+    import('../sagemaker-predictor.ts'),
+  ]);
+  const endpoint = openSageMakerEndpoint({ name, clock });
+  return async (declared, version) => openSageMakerPredictor({ endpoint, variant: variantName(version), declared });
 }
 
 function servedVersions({ manifest }: PackedModel): string[] {

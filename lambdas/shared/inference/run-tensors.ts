@@ -24,7 +24,7 @@ export async function runTensors(
   measures.items += 1;
   const compute = async () => {
     const startedMs = timer();
-    const outputs = await version.predictor.run(inputs);
+    const outputs = await version.predictor.run(inputs, measures.deadlineMs - startedMs);
     measures.modelMs += timer() - startedMs;
     for (const { data } of Object.values(outputs)) {
       if (data instanceof Float32Array || data instanceof Float64Array) checkFinite(data);

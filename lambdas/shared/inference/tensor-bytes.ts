@@ -1,4 +1,4 @@
-import type { Datatype, Tensor, TensorData } from '../../../core/tensor.ts';
+import { type Datatype, ELEMENTS, type Tensor, type TensorData } from '../../../core/tensor.ts';
 
 /** Describes one tensor of {@link encodeTensors}. */
 interface Entry {
@@ -8,22 +8,6 @@ interface Entry {
   /** Bytes of the elements; of BYTES tensors, the UTF-8 bytes of the list of strings as JSON. */
   readonly bytes: number;
 }
-
-/** What holds the elements of each datatype of fixed size. */
-export const ELEMENTS = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-} as const;
 
 /**
  * Writes tensors as bytes: the length of a JSON header (32 bits, little-endian), the header, the elements of each

@@ -33,13 +33,14 @@ const FILLS: Readonly<Record<string, Fill>> = {
  *
  * @param rows - Token ids of each text of the batch, special tokens included; at least one.
  * @param inputs - Inputs that the model declares.
+ * @param width - Length of every row once padded, at least that of the longest. Defaults to that.
  * @throws AppError `ONNX_INVALID` when the model declares an input that texts have no values for.
  */
 export function layOutTexts(
   rows: readonly (readonly number[])[],
   inputs: readonly TensorDescription[],
+  width = rows.reduce((longest, { length }) => Math.max(longest, length), 0),
 ): Record<string, Tensor> {
-  const width = rows.reduce((longest, { length }) => Math.max(longest, length), 0);
   const tensors: Record<string, Tensor> = {};
   for (const { name, datatype } of inputs) {
     const fill = FILLS[name];

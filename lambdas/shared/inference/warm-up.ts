@@ -1,13 +1,16 @@
-import { elementCount, type Tensor, type TensorDescription } from '../../../core/tensor.ts';
+import { ELEMENTS, elementCount, type Tensor, type TensorDescription } from '../../../core/tensor.ts';
 import { startMeasures } from '../request-measures.ts';
 import { embedRows } from './embed-rows.ts';
 import { type InferenceDeps, readsTexts } from './inference.ts';
 import type { LoadedVersion } from './model-versions.ts';
 import { runTensors } from './run-tensors.ts';
-import { ELEMENTS } from './tensor-bytes.ts';
+
+/** Time that an endpoint has for the first run: the connection is made, and a function that starts can't wait longer. */
+const ENDPOINT_BUDGET_MS = 1000;
 
 /**
- * Loads versions and runs each once, so that the first request finds memory allocated and code compiled.
+ * Loads versions and runs each once, so that the first request finds memory allocated and code compiled, or an endpoint
+ * connected. An endpoint that cannot answer keeps no function from starting.
  *
  * @param names - Versions that requests will go to.
  */
@@ -16,10 +19,14 @@ export async function warmUp(deps: InferenceDeps, names: readonly string[]): Pro
 }
 
 async function runOnce(version: LoadedVersion, deps: InferenceDeps): Promise<void> {
-  const call = { version, policy: { read: false, write: false }, measures: startMeasures(0) };
+  const { compute, limits } = deps.packed.manifest;
+  const isRemote = compute.target === 'sagemaker';
+  const measures = isRemote ? startMeasures(0, deps.timer() + ENDPOINT_BUDGET_MS) : startMeasures(0);
+  const call = { version, policy: { read: false, write: false }, measures };
   if (readsTexts(deps)) {
-    const { tokenizer, packed } = deps;
-    await embedRows([tokenizer.truncate(tokenizer.encode('Warm up.'), packed.manifest.limits.maxTokens)], call, deps);
+    const { tokenizer } = deps;
+    const run = embedRows([tokenizer.truncate(tokenizer.encode('Warm up.'), limits.maxTokens)], call, deps);
+    await (isRemote ? run.catch(() => undefined) : run);
     return;
   }
   const inputs = version.packed.inputs.map((description) => [description.name, zeros(description)] as const);

@@ -32,7 +32,12 @@ describe('jobs of a model on onnxruntime', () => {
   let worker: Worker;
   beforeAll(async () => {
     await packModel(join(import.meta.dirname, '..', '..', '..', 'models', 'minilm'), folder);
-    ({ deps: inference } = await openInference({ modelFolder: folder, resultsTable: undefined, memoryMiB: 1769 }));
+    ({ deps: inference } = await openInference({
+      modelFolder: folder,
+      resultsTable: undefined,
+      endpoint: undefined,
+      memoryMiB: 1769,
+    }));
   });
   beforeEach(async () => {
     worker = await startWorker({ inference: { ...inference, cache: undefined } });

@@ -32,7 +32,12 @@ beforeAll(async () => {
     `id: doubles\ntask: tensor\nversions: ${versions}\ncache: { store: memory }\n`,
   );
   await packModel(folder, join(root, 'packed'));
-  const opened = await openInference({ modelFolder: join(root, 'packed'), resultsTable: undefined, memoryMiB: 1769 });
+  const opened = await openInference({
+    modelFolder: join(root, 'packed'),
+    resultsTable: undefined,
+    endpoint: undefined,
+    memoryMiB: 1769,
+  });
   worker = await startWorker({ inference: opened.deps });
 });
 

@@ -1,0 +1,164 @@
+import { AppError } from '../errors.ts';
+import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, type TensorData } from '../tensor.ts';
+
+/**
+ * Media type of binary tensors on Amazon SageMaker, where the header that usually tells the length of the JSON part is
+ * taken away: the type tells it.
+ *
+ * @see https://github.com/triton-inference-server/server/blob/main/src/sagemaker_server.cc
+ */
+const MEDIA_TYPE = 'application/vnd.sagemaker-triton.binary+json;json-header-size=';
+
+/** A request or an answer with binary tensors. */
+export interface TritonMessage {
+  /** Its media type, which tells how many bytes the JSON part has. */
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+/** Bytes of the length that stands before each string. */
+const LENGTH_BYTES = 4;
+
+/**
+ * Writes a request of the Open Inference Protocol with binary tensors in and out, as Triton reads it.
+ *
+ * @param inputs - One tensor for each input.
+ * @param timeoutMs - How long the request may wait in Triton's queue. Defaults to the model's own limit.
+ * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+ */
+export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, timeoutMs?: number): TritonMessage {
+  const parts = Object.entries(inputs).map(([name, tensor]) => ({ name, tensor, bytes: rawBytes(tensor) }));
+  const header = new TextEncoder().encode(
+    JSON.stringify({
+      parameters: {
+        binary_data_output: true,
+        ...(timeoutMs === undefined ? {} : { timeout: Math.max(1, Math.floor(timeoutMs * 1000)) }),
+      },
+      inputs: parts.map(({ name, tensor: { datatype, shape }, bytes }) => ({
+        ...{ name, datatype, shape, parameters: { binary_data_size: bytes.byteLength } },
+      })),
+    }),
+  );
+  return {
+    contentType: `${MEDIA_TYPE}${header.byteLength}`,
+    body: joined([header, ...parts.map(({ bytes }) => bytes)]),
+  };
+}
+
+/** One output in the JSON part of an answer. */
+interface WireOutput {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly parameters: { readonly binary_data_size: number };
+}
+
+/**
+ * Reads the answer to {@link encodeTritonRequest}.
+ *
+ * @returns Tensors by name.
+ * @throws AppError `BAD_GATEWAY` when it is not one.
+ */
+export function decodeTritonAnswer({ contentType, body }: TritonMessage): Record<string, Tensor> {
+  const headerBytes = Number(contentType.startsWith(MEDIA_TYPE) ? contentType.slice(MEDIA_TYPE.length) : Number.NaN);
+  if (!Number.isInteger(headerBytes) || headerBytes > body.byteLength) {
+    throw broken(`binary tensors were asked for, got ${contentType.slice(0, 100) || 'no media type'}`);
+  }
+  let at = headerBytes;
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, datatype, shape, parameters } of readOutputs(body.subarray(0, headerBytes))) {
+    const end = at + parameters.binary_data_size;
+    if (end > body.byteLength) throw broken(`the output ${name} is cut off`);
+    tensors[name] = { datatype, shape, data: readData(name, datatype, shape, body.subarray(at, end)) };
+    at = end;
+  }
+  return tensors;
+}
+
+function readOutputs(header: Uint8Array): readonly WireOutput[] {
+  const value = parseOrUndefined(new TextDecoder().decode(header));
+  const outputs = typeof value === 'object' && value !== null && 'outputs' in value ? value.outputs : undefined;
+  if (!Array.isArray(outputs) || !outputs.every(isOutput)) throw broken('its JSON part lists no binary outputs');
+  return outputs;
+}
+
+function isOutput(value: unknown): value is WireOutput {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, datatype, shape, parameters } = value as Partial<Record<keyof WireOutput, unknown>>;
+  return (
+    typeof name === 'string' &&
+    typeof datatype === 'string' &&
+    Object.hasOwn(DATATYPE_BYTES, datatype) &&
+    Array.isArray(shape) &&
+    shape.every((length) => Number.isInteger(length) && length >= 0) &&
+    typeof parameters === 'object' &&
+    parameters !== null &&
+    'binary_data_size' in parameters &&
+    Number.isInteger(parameters.binary_data_size)
+  );
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function rawBytes({ data }: Tensor): Uint8Array {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const encoder = new TextEncoder();
+  return joined(
+    data.flatMap((text) => {
+      const bytes = encoder.encode(text);
+      const length = new DataView(new ArrayBuffer(LENGTH_BYTES));
+      length.setUint32(0, bytes.byteLength, true);
+      return [new Uint8Array(length.buffer), bytes];
+    }),
+  );
+}
+
+function readData(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): TensorData {
+  const count = elementCount(shape);
+  if (datatype === 'BYTES') {
+    const texts = readStrings(bytes);
+    if (texts === undefined || texts.length !== count)
+      throw broken(`the output ${name} does not hold ${count} strings`);
+    return texts;
+  }
+  const wanted = count * DATATYPE_BYTES[datatype];
+  if (bytes.byteLength !== wanted) {
+    throw broken(`the output ${name} [${shape.join(', ')}] has ${bytes.byteLength} bytes, not ${wanted}`);
+  }
+  // A copy: elements must be aligned, and an answer may begin anywhere in its buffer.
+  return new ELEMENTS[datatype](new Uint8Array(bytes).buffer);
+}
+
+function readStrings(bytes: Uint8Array): string[] | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const decoder = new TextDecoder();
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.byteLength; ) {
+    const start = at + LENGTH_BYTES;
+    if (start > bytes.byteLength) return undefined;
+    at = start + view.getUint32(at, true);
+    if (at > bytes.byteLength) return undefined;
+    texts.push(decoder.decode(bytes.subarray(start, at)));
+  }
+  return texts;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return bytes;
+}
+
+function broken(what: string): AppError {
+  return new AppError('BAD_GATEWAY', `the endpoint gave no proper answer: ${what}`);
+}

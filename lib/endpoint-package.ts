@@ -1,0 +1,16 @@
+import { tritonConfigOf } from '../core/gpu/triton-config.ts';
+import { hashFacts } from './content-hash.ts';
+import type { Model } from './model.ts';
+import { PACKAGE_VERSION } from './package-layout.ts';
+
+/**
+ * What tells the `model.tar.gz` of versions apart: what is in it. Its own bytes depend on the compressor, and no
+ * deployment should follow from that.
+ *
+ * @returns 64 lower-case hexadecimal digits.
+ */
+export function endpointPackageHash({ packed }: Model, version: string): string {
+  const { sha256 = '', inputs = [], outputs = [] } = packed.versions[version] ?? {};
+  const config = tritonConfigOf(packed.manifest, version, { inputs, outputs });
+  return hashFacts([PACKAGE_VERSION, packed.manifest.id, version, sha256, config]);
+}

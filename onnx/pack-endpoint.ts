@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from 'tar';
+import { AppError } from '../core/errors.ts';
+import { tritonConfigOf } from '../core/gpu/triton-config.ts';
+import type { Manifest } from '../core/manifest.ts';
+import { PACKED_ENDPOINT } from '../core/packed-files.ts';
+import type { PackedVersion } from '../core/packed-model.ts';
+import { readWeights } from './model-folder.ts';
+import { decodeModel } from './proto.ts';
+import { readSignature, type Signature } from './save-ort.ts';
+
+/** A version that is being packed. */
+export interface Packing {
+  /** Model folder. */
+  readonly folder: string;
+  /** Folder of the packed model. */
+  readonly out: string;
+  readonly manifest: Manifest;
+  /** Version. */
+  readonly name: string;
+}
+
+/** A packed version and what its weights declare. */
+export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'bytes'> & {
+  readonly signature: Signature;
+};
+
+/** Weights hardly compress: more effort costs seconds and gains nothing. */
+const COMPRESSION_LEVEL = 1;
+
+/**
+ * Makes the `model.tar.gz` of a version: a Triton model repository with one model, one version of it, and its
+ * `config.pbtxt`. The same files give the same archive: no times, no owners, a fixed order.
+ *
+ * @throws AppError `WEIGHTS_MISMATCH` when a weight file is another one, `ONNX_INVALID` when it cannot be used.
+ * @see https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_repository.md
+ */
+export async function packEndpointVersion({ folder, out, manifest, name }: Packing): Promise<PackedEndpointVersion> {
+  const { compute, id } = manifest;
+  const version = manifest.versions[name];
+  if (version === undefined || compute.target !== 'sagemaker') {
+    throw new AppError('MANIFEST_INVALID', `version ${name} of ${id} does not run on an endpoint`);
+  }
+  const named = version.sagemaker ?? version;
+  const weights = readWeights(folder, named);
+  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
+  decodeModel(weights, join(folder, named.weights));
+  const repository = join(out, PACKED_ENDPOINT, name);
+  const graph = join(repository, id, name, 'model.onnx');
+  mkdirSync(join(repository, id, name), { recursive: true });
+  writeFileSync(graph, weights);
+  const signature = await readSignature(graph);
+  writeFileSync(join(repository, id, 'config.pbtxt'), tritonConfigOf(manifest, name, signature));
+  const file = `${PACKED_ENDPOINT}/${name}.tar.gz`;
+  archive(repository, join(out, file), [`${id}/config.pbtxt`, `${id}/${name}/model.onnx`]);
+  const bytes = statSync(graph).size;
+  rmSync(repository, { recursive: true });
+  return { file, sha256: createHash('sha256').update(weights).digest('hex'), bytes, signature };
+}
+
+function archive(folder: string, file: string, members: string[]): void {
+  create(
+    {
+      ...{ cwd: folder, file, sync: true },
+      gzip: { level: COMPRESSION_LEVEL, portable: true },
+      portable: true,
+      noMtime: true,
+      noPax: true,
+    },
+    members,
+  );
+}

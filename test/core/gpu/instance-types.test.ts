@@ -1,0 +1,51 @@
+import { describe, expect, it } from '@jest/globals';
+import { idleMonthlyUsd } from '../../../core/cost.ts';
+import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../../../core/gpu/instance-types.ts';
+import { parseManifest } from '../../../core/manifest.ts';
+
+const MINIMAL = { id: 'a', task: 'tensor', versions: { '1': { weights: 'a.onnx', sha256: 'a'.repeat(64) } } };
+
+describe('gpuInstanceType', () => {
+  it('knows its own default', () => {
+    expect(gpuInstanceType(DEFAULT_INSTANCE_TYPE)).toMatchObject({ gpus: 1, usdPerHour: 1.408 });
+  });
+
+  it.each(['ml.m5.xlarge', 'constructor', ''])('does not know %j', (name) => {
+    expect(gpuInstanceType(name)).toBeUndefined();
+  });
+
+  it.each(Object.entries(GPU_INSTANCE_TYPES))('%s costs more than a GPU, in dollars', (_, { usdPerHour, gpus }) => {
+    expect(usdPerHour / gpus).toBeGreaterThan(0.5);
+    expect(usdPerHour / gpus).toBeLessThan(7);
+  });
+});
+
+describe('compute of a manifest', () => {
+  it('has a default for all but the target', () => {
+    expect(parseManifest({ ...MINIMAL, compute: { target: 'sagemaker' } }, 'model.yaml').compute).toEqual({
+      ...{ target: 'sagemaker', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
+      ...{ instanceType: 'ml.g5.xlarge', instances: { min: 1, max: 4 }, maxBatchTokens: 4096 },
+      queue: { delayMicroseconds: 0, maxRequests: 256, timeoutMilliseconds: 10_000 },
+      ...{ modelInstances: 1, tensorRt: false },
+    });
+  });
+
+  it.each([
+    [{ instanceType: 'ml.m5.xlarge' }, 'compute.instanceType: must be one of ml.g4dn.xlarge'],
+    [{ instances: { min: 5, max: 2 } }, 'min must not exceed max, got min 5 and max 2'],
+    [{ instances: { concurrency: 1, invocationsPerMinute: 1 } }, 'invocationsPerMinute or on concurrency, got both'],
+    [{ gpu: true }, 'compute.gpu: is not a known key'],
+  ])('refuses %j', (compute, message) => {
+    expect(() => parseManifest({ ...MINIMAL, compute: { target: 'sagemaker', ...compute } }, 'model.yaml')).toThrow(
+      message,
+    );
+  });
+});
+
+describe('what an endpoint costs while idle', () => {
+  it('is its instances by the hour, and its alarms', () => {
+    const endpoint = { instanceType: 'ml.g5.xlarge', instances: 2, alarms: 3 };
+    const { total } = idleMonthlyUsd([], undefined, [endpoint]);
+    expect(total).toBeCloseTo(2 * 730 * 1.408 + 0.3, 6);
+  });
+});

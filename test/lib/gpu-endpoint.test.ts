@@ -1,0 +1,187 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { App, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { parseDeployConfig } from '../../core/deploy-config.ts';
+import {
+  ApiStack,
+  DataStack,
+  GpuEndpoint,
+  type GpuEndpointProps,
+  GpuStack,
+  InferenceApi,
+  Jobs,
+  JobsStack,
+  type Model,
+  ModelFunction,
+} from '../../lib/index.ts';
+import { type ManifestDraft, packedEmbedding } from './packed-models.ts';
+import { otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
+
+/** A packed model for an endpoint: its archive is a few bytes, for nothing here opens it. */
+function gpuModel(compute: object = {}, draft: ManifestDraft = {}): Model {
+  const model = packedEmbedding('tiny', { compute: { target: 'sagemaker', ...compute }, ...draft });
+  const [version] = Object.values(model.packed.versions);
+  if (version !== undefined) version.file = 'endpoint/1.tar.gz';
+  mkdirSync(join(model.packedDirectory, 'endpoint'));
+  writeFileSync(join(model.packedDirectory, 'endpoint/1.tar.gz'), 'none');
+  return model;
+}
+
+function synthesize(model: Model, props: (stack: Stack) => Partial<GpuEndpointProps> = () => ({})): Template {
+  const stack = otherStack();
+  new GpuEndpoint(stack, 'Gpu', { model, ...props(stack) });
+  return Template.fromStack(stack);
+}
+
+describe('GpuEndpoint', () => {
+  it('runs each version in a Triton container without a network', () => {
+    const template = synthesize(gpuModel());
+    expect(propertiesOf(template, 'AWS::SageMaker::Model')).toMatchObject({
+      EnableNetworkIsolation: true,
+      PrimaryContainer: { Environment: { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: 'tiny' } },
+    });
+    expect(propertiesOf(template, 'AWS::SageMaker::EndpointConfig').ProductionVariants).toMatchObject([
+      { VariantName: 'v1', InitialVariantWeight: 100, InitialInstanceCount: 1, InstanceType: 'ml.g5.xlarge' },
+    ]);
+    expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({
+      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny',
+      RetentionInDays: 30,
+    });
+  });
+
+  it('is updated blue/green, rolled back by an alarm, and keeps what operators set', () => {
+    const properties = propertiesOf(synthesize(gpuModel()), 'AWS::SageMaker::Endpoint');
+    expect(properties).toMatchObject({
+      EndpointName: 'Test-tiny',
+      RetainAllVariantProperties: true,
+      DeploymentConfig: {
+        BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: { Type: 'ALL_AT_ONCE' } },
+        AutoRollbackConfiguration: { Alarms: [{ AlarmName: expect.anything() }] },
+      },
+    });
+  });
+
+  it('moves half of the traffic first where there are two instances', () => {
+    const template = synthesize(gpuModel({ instances: { min: 2, max: 4 } }));
+    expect(propertiesOf(template, 'AWS::SageMaker::Endpoint')).toMatchObject({
+      DeploymentConfig: {
+        BlueGreenUpdatePolicy: {
+          TrafficRoutingConfiguration: { Type: 'CANARY', CanarySize: { Type: 'CAPACITY_PERCENT', Value: 50 } },
+        },
+      },
+    });
+  });
+
+  it.each([
+    [{}, 'SageMakerVariantConcurrentRequestsPerModelHighResolution', 16],
+    [{ concurrency: 3 }, 'SageMakerVariantConcurrentRequestsPerModelHighResolution', 3],
+    [{ invocationsPerMinute: 600 }, 'SageMakerVariantInvocationsPerInstance', 600],
+  ])('scales by what %j says', (instances, metric, target) => {
+    const template = synthesize(gpuModel({ instances }));
+    expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
+      ...{ ResourceId: 'endpoint/Test-tiny/variant/v1', MinCapacity: 1, MaxCapacity: 4 },
+    });
+    expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy')).toMatchObject({
+      TargetTrackingScalingPolicyConfiguration: {
+        PredefinedMetricSpecification: { PredefinedMetricType: metric },
+        TargetValue: target,
+      },
+    });
+  });
+
+  it('does not scale where most is least', () => {
+    const template = synthesize(gpuModel({ instances: { min: 1, max: 1 } }));
+    template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
+  });
+
+  it('takes the image of its region', () => {
+    const stack = new Stack(testApp(), 'Test', { env: { region: 'eu-central-1', account: '111111111111' } });
+    new GpuEndpoint(stack, 'Gpu', { model: gpuModel(), logRetention: RetentionDays.ONE_DAY });
+    const template = Template.fromStack(stack);
+    expect(JSON.stringify(propertiesOf(template, 'AWS::SageMaker::Model'))).toContain(
+      '746233611703.dkr.ecr.eu-central-1.',
+    );
+    expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({ RetentionInDays: 1 });
+  });
+
+  it('says so where AWS has no image', () => {
+    const stack = new Stack(testApp(), 'Test', { env: { region: 'moon-1' } });
+    expect(() => new GpuEndpoint(stack, 'Gpu', { model: gpuModel() })).toThrow('AWS offers no Triton image in moon-1');
+  });
+
+  it('encrypts volumes by a key where the instances take one', () => {
+    const template = synthesize(gpuModel({ instanceType: 'ml.p3.2xlarge' }), (stack) => ({
+      encryptionKey: new Key(stack, 'Key'),
+    }));
+    expect(propertiesOf(template, 'AWS::SageMaker::EndpointConfig')).toHaveProperty('KmsKeyId');
+    const local = (stack: Stack) => ({ encryptionKey: new Key(stack, 'Key') });
+    expect(() => synthesize(gpuModel(), local)).toThrow("encryptionKey can't be used with ml.g5.xlarge");
+  });
+
+  it('is for models that ask for it', () => {
+    expect(() => synthesize(packedEmbedding())).toThrow('the model tiny has compute.target lambda, not sagemaker');
+  });
+
+  it('has a name that SageMaker takes, however long the stack’s is', () => {
+    const names = ['a', 'b'].map((last) => {
+      const stack = new Stack(new App(), `${'x'.repeat(100)}${last}`);
+      return new GpuEndpoint(stack, 'Gpu', { model: gpuModel() }).endpointName;
+    });
+    expect(names[0]).toMatch(/^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/);
+    expect(new Set(names).size).toBe(2);
+  });
+});
+
+describe('a model on an endpoint', () => {
+  it('has a function without a runtime that may ask the endpoint, and is part of the idle cost', () => {
+    const stack = otherStack();
+    const api = new InferenceApi(stack, 'Api', { models: [gpuModel()] });
+    const template = Template.fromStack(stack);
+    expect(api.functions[0]?.packageSizes.natives).toBe(0);
+    const [fn] = resourcesOf(template, 'AWS::Lambda::Function');
+    expect(fn?.Properties.Environment.Variables.TENSORGATE_ENDPOINT).toBe('Test-tiny');
+    const statements = resourcesOf(template, 'AWS::IAM::Policy').flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement,
+    );
+    const invoke = statements.filter(({ Action }) => Action === 'sagemaker:InvokeEndpoint');
+    expect(invoke).toHaveLength(1);
+    expect(JSON.stringify(invoke[0].Resource)).toContain(':endpoint/test-tiny');
+  });
+
+  it('costs what its instances cost, and no more than it may', () => {
+    expect(() => synthesizeApi({ models: [gpuModel()], maxIdleMonthlyUsd: 10 })).toThrow(
+      'GPU instances, 1 x ml.g5.xlarge: $1027.84',
+    );
+  });
+
+  it('needs its endpoint in the other constructs', () => {
+    const model = gpuModel();
+    const message = 'the model tiny has compute.target sagemaker and needs its GpuEndpoint, got none';
+    expect(() => new ModelFunction(otherStack(), 'Fn', { model })).toThrow(message);
+    expect(() => new Jobs(otherStack(), 'Jobs', { models: [model] })).toThrow(message);
+    const endpoint = new GpuEndpoint(otherStack(), 'Gpu', { model: gpuModel({}, { id: 'other' }) });
+    expect(() => new ModelFunction(otherStack(), 'Fn', { model, endpoint })).toThrow('got that of other');
+  });
+
+  it('is deployed in a stack of its own, before those that ask it', () => {
+    const app = testApp();
+    const config = parseDeployConfig({}, 'test');
+    const models = [gpuModel(), packedEmbedding('other')];
+    const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
+    const gpu = new GpuStack(app, 'Gpu', { config, models });
+    expect(GpuStack.isNeeded(models)).toBe(true);
+    expect(GpuStack.isNeeded([packedEmbedding('other')])).toBe(false);
+    const common = { config, stageName: 'dev', models, resultsTable, endpoints: gpu.endpoints };
+    if (jobData === undefined) throw new Error('no jobs');
+    const jobsStack = new JobsStack(app, 'Jobs', { ...common, jobData });
+    const apiStack = new ApiStack(app, 'Api', { ...common, jobs: jobsStack.jobs });
+    for (const stack of [jobsStack, apiStack]) expect(stack.dependencies).toContain(gpu);
+    const workers = resourcesOf(Template.fromStack(jobsStack), 'AWS::Lambda::Function');
+    const endpoints = workers.map(({ Properties }) => Properties.Environment.Variables.TENSORGATE_ENDPOINT);
+    expect(endpoints.filter((name) => name !== undefined)).toEqual(['Gpu-tiny']);
+  });
+});
