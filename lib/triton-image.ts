@@ -1,12 +1,10 @@
 import { Aws, CfnMapping, Fn, Stack, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { AppError } from '../core/errors.ts';
+import { TRITON_REPOSITORY } from '../core/gpu/endpoint-contract.ts';
 
 /** Release of Triton, which AWS builds from NVIDIA's image of the same name. */
 export const TRITON_TAG = '25.09-py3';
-
-/** Name of the repository in every account of {@link ACCOUNTS}. */
-const REPOSITORY = 'sagemaker-tritonserver';
 
 /**
  * Accounts of AWS that hold the image, by region.
@@ -53,8 +51,8 @@ export function tritonImage(scope: Construct): ContainerImage {
   const { region } = Stack.of(scope);
   const account = Token.isUnresolved(region) ? accountByMap(scope) : accountIn(region);
   return {
-    uri: `${account}.dkr.ecr.${region}.${Aws.URL_SUFFIX}/${REPOSITORY}:${TRITON_TAG}`,
-    repositoryArn: `arn:${Aws.PARTITION}:ecr:${region}:${account}:repository/${REPOSITORY}`,
+    uri: `${account}.dkr.ecr.${region}.${Aws.URL_SUFFIX}/${TRITON_REPOSITORY}:${TRITON_TAG}`,
+    repositoryArn: `arn:${Aws.PARTITION}:ecr:${region}:${account}:repository/${TRITON_REPOSITORY}`,
   };
 }
 

@@ -23,12 +23,14 @@ import { EndpointServer } from './services/endpoint/endpoint-server.ts';
 import { EventBridgeService } from './services/endpoint/event-bridge-service.ts';
 import { LambdaService } from './services/endpoint/lambda-service.ts';
 import { S3Service } from './services/endpoint/s3-service.ts';
+import { SageMakerService } from './services/endpoint/sagemaker-service.ts';
 import { SqsService } from './services/endpoint/sqs-service.ts';
 import { openEventRouter } from './services/event-bridge/open-event-router.ts';
 import { accessKeyOf } from './services/lambda/environment-variables.ts';
 import { checkEventSource, EventSource } from './services/lambda/event-source.ts';
 import { LambdaHost } from './services/lambda/lambda-host.ts';
 import { ObjectEngine } from './services/s3/object-engine.ts';
+import { SageMakerHost } from './services/sagemaker/sagemaker-host.ts';
 import { QueueEngine } from './services/sqs/queue-engine.ts';
 import { functionArn } from './template/physical-names.ts';
 import { type LocalPlan, planAssembly } from './template/plan.ts';
@@ -74,6 +76,7 @@ export interface LocalStack {
   readonly dynamodb: DynamoDbEngine;
   readonly queues: QueueEngine;
   readonly objects: ObjectEngine;
+  readonly endpoints: SageMakerHost;
   /** Whether a function works on messages, or an event is on its way, right now. */
   isBusy(): boolean;
   /** The local time, milliseconds since the Unix epoch. */
@@ -139,19 +142,22 @@ async function run(
     aheadMs: () => clock.aheadMs,
   });
   cleanUp.push(() => lambda.stop());
+  const endpoints = new SageMakerHost(plan.endpoints, logsDirectory);
+  cleanUp.push(() => endpoints.stop());
   const callers = principals(plan.functions, plan.roles, accessKeyOf);
   const events = openEventRouter({
     ...{ buses: plan.eventBuses, permissions: plan.permissions, host: lambda, clock, logsDirectory },
     sendMessage: (queueArn, body) => queues.send(queueArn, body),
   });
   // Once the functions are gone: no event on its way may write a log afterwards.
-  cleanUp.splice(-1, 0, () => events.drain());
+  cleanUp.splice(-2, 0, () => events.drain());
   const services = [
     new DynamoDbService(dynamodb),
     new LambdaService(lambda),
     new SqsService(queues, endpoint.url),
     new S3Service(objects),
     new EventBridgeService(events),
+    new SageMakerService(endpoints),
   ];
   endpoint.connect(services, callers, options.faults);
   const eventSources = openEventSources(plan, { queues, host: lambda, options, callers });
@@ -170,6 +176,7 @@ async function run(
   });
   await gateway.listen(options.port);
   cleanUp.push(() => gateway.close());
+  await endpoints.ready();
   await lambda.warmUp();
   for (const source of eventSources) source.start();
   const models = await findServedModels(plan.functions);
@@ -182,6 +189,7 @@ async function run(
       ...(plan.tables.length === 0 ? {} : { dynamodb: endpoint.url }),
       ...(plan.queues.length === 0 ? {} : { sqs: endpoint.url }),
       ...(plan.buckets.length === 0 ? {} : { s3: endpoint.url }),
+      ...(plan.endpoints.length === 0 ? {} : { 'sagemaker-runtime': endpoint.url }),
       ...(plan.eventBuses.every(({ rules }) => rules.length === 0) ? {} : { events: endpoint.url }),
     },
     queues: describeQueues(plan.outputs, endpoint.url),
@@ -194,7 +202,7 @@ async function run(
   return {
     url: gateway.url,
     endpointUrl: endpoint.url,
-    ...{ description, plan, models, lambda, dynamodb, queues, objects },
+    ...{ description, plan, models, lambda, dynamodb, queues, objects, endpoints },
     isBusy: () => events.isBusy || eventSources.some((source) => source.isBusy),
     now: () => clock.now(),
     advance: async (ms) => {

@@ -12,3 +12,6 @@ export const INVOCATION_SECONDS = 60;
 export function variantName(version: string): string {
   return `v${version}`;
 }
+
+/** Name of the repository of Triton's image for SageMaker. */
+export const TRITON_REPOSITORY = 'sagemaker-tritonserver';

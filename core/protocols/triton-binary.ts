@@ -7,7 +7,7 @@ import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, typ
  *
  * @see https://github.com/triton-inference-server/server/blob/main/src/sagemaker_server.cc
  */
-const MEDIA_TYPE = 'application/vnd.sagemaker-triton.binary+json;json-header-size=';
+export const TRITON_BINARY_TYPE = 'application/vnd.sagemaker-triton.binary+json;json-header-size=';
 
 /** A request or an answer with binary tensors. */
 export interface TritonMessage {
@@ -27,7 +27,7 @@ const LENGTH_BYTES = 4;
  * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
  */
 export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, timeoutMs?: number): TritonMessage {
-  const parts = Object.entries(inputs).map(([name, tensor]) => ({ name, tensor, bytes: rawBytes(tensor) }));
+  const parts = Object.entries(inputs).map(([name, tensor]) => ({ name, tensor, bytes: tensorBytes(tensor) }));
   const header = new TextEncoder().encode(
     JSON.stringify({
       parameters: {
@@ -40,7 +40,7 @@ export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, ti
     }),
   );
   return {
-    contentType: `${MEDIA_TYPE}${header.byteLength}`,
+    contentType: `${TRITON_BINARY_TYPE}${header.byteLength}`,
     body: joined([header, ...parts.map(({ bytes }) => bytes)]),
   };
 }
@@ -60,7 +60,9 @@ interface WireOutput {
  * @throws AppError `BAD_GATEWAY` when it is not one.
  */
 export function decodeTritonAnswer({ contentType, body }: TritonMessage): Record<string, Tensor> {
-  const headerBytes = Number(contentType.startsWith(MEDIA_TYPE) ? contentType.slice(MEDIA_TYPE.length) : Number.NaN);
+  const headerBytes = Number(
+    contentType.startsWith(TRITON_BINARY_TYPE) ? contentType.slice(TRITON_BINARY_TYPE.length) : Number.NaN,
+  );
   if (!Number.isInteger(headerBytes) || headerBytes > body.byteLength) {
     throw broken(`binary tensors were asked for, got ${contentType.slice(0, 100) || 'no media type'}`);
   }
@@ -69,7 +71,11 @@ export function decodeTritonAnswer({ contentType, body }: TritonMessage): Record
   for (const { name, datatype, shape, parameters } of readOutputs(body.subarray(0, headerBytes))) {
     const end = at + parameters.binary_data_size;
     if (end > body.byteLength) throw broken(`the output ${name} is cut off`);
-    tensors[name] = { datatype, shape, data: readData(name, datatype, shape, body.subarray(at, end)) };
+    tensors[name] = {
+      datatype,
+      shape,
+      data: readTensorBytes(`the output ${name}`, datatype, shape, body.subarray(at, end)),
+    };
     at = end;
   }
   return tensors;
@@ -106,7 +112,8 @@ function parseOrUndefined(text: string): unknown {
   }
 }
 
-function rawBytes({ data }: Tensor): Uint8Array {
+/** The elements of a tensor as the protocol carries them: little-endian, strings with their lengths before them. */
+export function tensorBytes({ data }: Tensor): Uint8Array {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const encoder = new TextEncoder();
   return joined(
@@ -119,17 +126,27 @@ function rawBytes({ data }: Tensor): Uint8Array {
   );
 }
 
-function readData(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): TensorData {
+/**
+ * Reads what {@link tensorBytes} wrote.
+ *
+ * @param what - The tensor, for the message.
+ * @throws AppError `BAD_GATEWAY` when the bytes don't fit datatype and shape.
+ */
+export function readTensorBytes(
+  what: string,
+  datatype: Datatype,
+  shape: readonly number[],
+  bytes: Uint8Array,
+): TensorData {
   const count = elementCount(shape);
   if (datatype === 'BYTES') {
     const texts = readStrings(bytes);
-    if (texts === undefined || texts.length !== count)
-      throw broken(`the output ${name} does not hold ${count} strings`);
+    if (texts === undefined || texts.length !== count) throw broken(`${what} does not hold ${count} strings`);
     return texts;
   }
   const wanted = count * DATATYPE_BYTES[datatype];
   if (bytes.byteLength !== wanted) {
-    throw broken(`the output ${name} [${shape.join(', ')}] has ${bytes.byteLength} bytes, not ${wanted}`);
+    throw broken(`${what} [${shape.join(', ')}] has ${bytes.byteLength} bytes, not ${wanted}`);
   }
   // A copy: elements must be aligned, and an answer may begin anywhere in its buffer.
   return new ELEMENTS[datatype](new Uint8Array(bytes).buffer);
@@ -149,7 +166,8 @@ function readStrings(bytes: Uint8Array): string[] | undefined {
   return texts;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+/** Puts bytes together. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
   let at = 0;
   for (const part of parts) {

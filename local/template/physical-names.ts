@@ -92,11 +92,20 @@ const NAMERS: Readonly<Record<string, Namer>> = {
     ref: textOf(resource.properties['Name']) ?? resource.logicalId,
     attributes: {},
   }),
+  'AWS::SageMaker::Model': (resource) => sageMaker(resource, 'model', 'ModelName'),
+  'AWS::SageMaker::EndpointConfig': (resource) => sageMaker(resource, 'endpoint-config', 'EndpointConfigName'),
+  'AWS::SageMaker::Endpoint': (resource) => sageMaker(resource, 'endpoint', 'EndpointName'),
   'AWS::Logs::LogGroup': (resource) => {
     const name = textOf(resource.properties['LogGroupName']) ?? composed(resource, 512);
     return { ref: name, attributes: { Arn: localArn('logs', `log-group:${name}:*`) } };
   },
 };
+
+/** SageMaker's ARNs hold the name in lower case. */
+function sageMaker(resource: NamedResource, kind: string, attribute: string): PhysicalName {
+  const name = textOf(resource.properties[attribute]) ?? composed(resource, 63);
+  return { ref: localArn('sagemaker', `${kind}/${name.toLowerCase()}`), attributes: { [attribute]: name } };
+}
 
 /**
  * Names a resource as CloudFormation would, but always the same for the same template: the stack's name and the

@@ -1,5 +1,6 @@
 import { type ApiPlan, planApis } from './plan-apis.ts';
 import { type BucketPlan, planBuckets } from './plan-buckets.ts';
+import { type EndpointPlan, planEndpoints } from './plan-endpoints.ts';
 import { type EventBusPlan, planEventBuses } from './plan-event-buses.ts';
 import { type EventSourcePlan, planEventSources } from './plan-event-sources.ts';
 import {
@@ -25,6 +26,7 @@ export interface LocalPlan {
   readonly queues: readonly QueuePlan[];
   readonly buckets: readonly BucketPlan[];
   readonly eventBuses: readonly EventBusPlan[];
+  readonly endpoints: readonly EndpointPlan[];
   /** Which queues feed which functions. */
   readonly eventSources: readonly EventSourcePlan[];
   readonly roles: readonly RolePlan[];
@@ -48,8 +50,11 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
   const eventSources = planEventSources(resources);
   const buckets = planBuckets(resources);
   const eventBuses = planEventBuses(resources);
+  const endpoints = planEndpoints(resources, stacks);
   const ignored: NotRun[] = [];
-  const notRun: NotRun[] = [functions, roles, apis, eventSources, buckets, eventBuses].flatMap((plan) => plan.notRun);
+  const notRun: NotRun[] = [functions, roles, apis, eventSources, buckets, eventBuses, endpoints].flatMap(
+    (plan) => plan.notRun,
+  );
   for (const { logicalId, type } of resources) {
     const kind = resourceKind(type);
     if (kind.kind === 'ignored') ignored.push({ resource: logicalId, type, reason: kind.reason });
@@ -64,6 +69,7 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     queues: planQueues(resources),
     buckets: buckets.buckets,
     eventBuses: eventBuses.eventBuses,
+    endpoints: endpoints.endpoints,
     eventSources: eventSources.eventSources,
     roles: roles.roles,
     outputs,

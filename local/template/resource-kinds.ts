@@ -31,6 +31,9 @@ const RUN = new Set([
   'AWS::Lambda::Version',
   'AWS::S3::Bucket',
   'AWS::SQS::Queue',
+  'AWS::SageMaker::Endpoint',
+  'AWS::SageMaker::EndpointConfig',
+  'AWS::SageMaker::Model',
 ]);
 
 const IGNORED: Readonly<Record<string, string>> = {

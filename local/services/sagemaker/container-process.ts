@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { extname, join } from 'node:path';
+import { AppError } from '../../../core/errors.ts';
+import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
+import type { VariantPlan } from '../../template/plan-endpoints.ts';
+
+/** TypeScript in a checkout, JavaScript in the published package. */
+const ENTRY = join(import.meta.dirname, `container${extname(import.meta.filename)}`);
+
+/** Pause before a container that died is started again. */
+const RESTART_MS = 1000;
+
+/** How long a container has to end before it is killed: a second, where SageMaker gives thirty. */
+const END_MS = 1000;
+
+/** What a container answered. */
+export interface ContainerAnswer extends TritonMessage {
+  readonly status: number;
+}
+
+/** The container of one production variant: started again when it dies. */
+export class ContainerProcess {
+  readonly plan: VariantPlan;
+  readonly #log: WriteStream;
+  readonly #logPath: string;
+  #process: ChildProcess | undefined;
+  #port: number | undefined;
+  #ready = Promise.withResolvers<void>();
+  #restart: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** @param logFile - Where what the container prints goes. */
+  constructor(plan: VariantPlan, logsDirectory: string, logFile: string) {
+    this.plan = plan;
+    mkdirSync(logsDirectory, { recursive: true });
+    this.#logPath = join(logsDirectory, logFile);
+    this.#log = createWriteStream(this.#logPath, { flags: 'a' });
+    // Whoever waits hears of it; a container that dies while nobody waits is no crash of local mode.
+    this.#ready.promise.catch(() => undefined);
+    this.#start();
+  }
+
+  /** Number of the process; undefined while there is none. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Whether it answers. */
+  get isReady(): boolean {
+    return this.#port !== undefined;
+  }
+
+  /**
+   * Waits until the container answers.
+   *
+   * @throws AppError `LOCAL_START` when it ends before it ever did.
+   */
+  ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /**
+   * Sends a request to the container.
+   *
+   * @throws Error when it is not there, died over it, or the signal aborts.
+   */
+  async invoke({ contentType, body }: TritonMessage, signal: AbortSignal): Promise<ContainerAnswer> {
+    if (this.#port === undefined) throw new Error('the container is not running');
+    const response = await fetch(`http://127.0.0.1:${this.#port}/invocations`, {
+      method: 'POST',
+      headers: { 'content-type': contentType },
+      body: new Uint8Array(body),
+      signal,
+    });
+    const answer = new Uint8Array(await response.arrayBuffer());
+    return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: answer };
+  }
+
+  /** Ends the container. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#restart);
+    const process = this.#process;
+    if (process?.exitCode === null && process.signalCode === null) {
+      const ended = once(process, 'exit');
+      process.kill('SIGTERM');
+      const killer = setTimeout(() => process.kill('SIGKILL'), END_MS);
+      await ended;
+      clearTimeout(killer);
+    }
+    this.#log.end();
+  }
+
+  #start(): void {
+    const { archive, environment } = this.plan;
+    const { PATH, HOME, TMPDIR } = process.env;
+    const inherited = Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value !== undefined);
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ENTRY], {
+      env: {
+        ...Object.fromEntries(inherited),
+        ...environment,
+        TENSORGATE_ARCHIVE: archive,
+        ORT_DISABLE_TELEMETRY: '1',
+      },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#process = child;
+    child.stdout?.pipe(this.#log, { end: false });
+    child.stderr?.pipe(this.#log, { end: false });
+    child.once('message', (message: { readonly port: number }) => {
+      this.#port = message.port;
+      this.#ready.resolve();
+    });
+    child.once('exit', () => this.#ended());
+  }
+
+  #ended(): void {
+    if (this.#port === undefined) {
+      const message = `the container of variant ${this.plan.name} does not start, ${this.#logPath} says why`;
+      this.#ready.reject(new AppError('LOCAL_START', message));
+    }
+    this.#port = undefined;
+    this.#ready = Promise.withResolvers<void>();
+    this.#ready.promise.catch(() => undefined);
+    if (!this.#isStopped) this.#restart = setTimeout(() => this.#start(), RESTART_MS);
+  }
+}

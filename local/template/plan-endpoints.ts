@@ -1,0 +1,108 @@
+import { basename } from 'node:path';
+import * as v from 'valibot';
+import { AppError } from '../../core/errors.ts';
+import { TRITON_REPOSITORY } from '../../core/gpu/endpoint-contract.ts';
+import type { NotRun } from './plan-functions.ts';
+import { cfnNumber, cfnTexts, ofType, readProperties } from './properties.ts';
+import type { StackDocument } from './read-assembly.ts';
+import type { Resource } from './resolve-stacks.ts';
+
+/** One production variant of an endpoint. */
+export interface VariantPlan {
+  readonly name: string;
+  /** Its share of requests, relative to the other variants'. */
+  readonly weight: number;
+  /** Path of its `model.tar.gz`. */
+  readonly archive: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** One endpoint of Amazon SageMaker. */
+export interface EndpointPlan {
+  readonly name: string;
+  readonly arn: string;
+  readonly logicalId: string;
+  readonly variants: readonly VariantPlan[];
+}
+
+const modelSchema = v.object({
+  PrimaryContainer: v.object({
+    Image: v.string(),
+    ModelDataUrl: v.string(),
+    Environment: v.optional(cfnTexts, {}),
+  }),
+});
+
+const configSchema = v.object({
+  ProductionVariants: v.array(
+    v.object({
+      VariantName: v.string(),
+      ModelName: v.string(),
+      InitialVariantWeight: v.optional(cfnNumber, 1),
+    }),
+  ),
+  ShadowProductionVariants: v.optional(v.array(v.unknown()), []),
+  AsyncInferenceConfig: v.optional(v.unknown()),
+});
+
+const endpointSchema = v.object({ EndpointConfigName: v.string() });
+
+/**
+ * Describes the endpoints of an app.
+ *
+ * @returns Those that can be stood in for, and what of them does not run here.
+ * @throws AppError `TEMPLATE_INVALID` when a resource is malformed or refers to one that is not there.
+ */
+export function planEndpoints(
+  resources: readonly Resource[],
+  stacks: readonly StackDocument[],
+): { readonly endpoints: EndpointPlan[]; readonly notRun: NotRun[] } {
+  const notRun: NotRun[] = [];
+  const endpoints: EndpointPlan[] = [];
+  for (const resource of ofType(resources, 'AWS::SageMaker::Endpoint')) {
+    const leaveOut = (reason: string) => notRun.push({ resource: resource.logicalId, type: resource.type, reason });
+    const { EndpointConfigName: configName } = readProperties(resource, endpointSchema);
+    const config = readProperties(
+      named(resources, 'AWS::SageMaker::EndpointConfig', 'EndpointConfigName', configName),
+      configSchema,
+    );
+    const variants = config.ProductionVariants.flatMap((variant) => {
+      const model = named(resources, 'AWS::SageMaker::Model', 'ModelName', variant.ModelName);
+      const {
+        Image: image,
+        ModelDataUrl: url,
+        Environment: environment,
+      } = readProperties(model, modelSchema).PrimaryContainer;
+      const archive = findAsset(url, model.stack, stacks);
+      const reason = whyNot(image, archive);
+      if (archive !== undefined && reason === undefined) {
+        return [{ name: variant.VariantName, weight: variant.InitialVariantWeight, archive, environment }];
+      }
+      leaveOut(`its variant ${variant.VariantName} is left out: ${reason}`);
+      return [];
+    });
+    if (config.ShadowProductionVariants.length > 0) leaveOut('its shadow variants get no requests here');
+    if (config.AsyncInferenceConfig !== undefined) leaveOut('it takes no asynchronous requests here');
+    const name = resource.attributes['EndpointName'] ?? '';
+    endpoints.push({ name, arn: resource.ref, logicalId: resource.logicalId, variants });
+  }
+  return { endpoints, notRun };
+}
+
+function named(resources: readonly Resource[], type: string, attribute: string, name: string): Resource {
+  const found = ofType(resources, type).find(({ attributes }) => attributes[attribute] === name);
+  if (found !== undefined) return found;
+  throw new AppError('TEMPLATE_INVALID', `no ${type} is named ${name}`);
+}
+
+function findAsset(url: string, stack: string, stacks: readonly StackDocument[]): string | undefined {
+  const hash = basename(url).replace(/(\.[a-z]+)+$/, '');
+  return stacks.find(({ name }) => name === stack)?.assets.get(hash);
+}
+
+function whyNot(image: string, archive: string | undefined): string | undefined {
+  if (archive === undefined) return 'its model is no asset of the app';
+  return image.includes(`/${TRITON_REPOSITORY}:`)
+    ? undefined
+    : `only Triton has a stand-in here, its image is ${image}`;
+}
