@@ -21,11 +21,15 @@ export interface RunningApp {
   readonly stop: () => Promise<number | null>;
 }
 
-/** Synthesizes the app of this repository into a folder, as `tensorgate start` does. */
-export async function synthesizeApp(): Promise<string> {
+/**
+ * Synthesizes the app of this repository into a folder, as `tensorgate start` does.
+ *
+ * @param folder - Where `models/` and `config/` lie. Defaults to the repository.
+ */
+export async function synthesizeApp(folder = ROOT): Promise<string> {
   const assembly = await mkdtemp(join(tmpdir(), 'tensorgate-assembly-'));
-  await promisify(execFile)(process.execPath, ['bin/app.ts'], {
-    cwd: ROOT,
+  await promisify(execFile)(process.execPath, [join(ROOT, 'bin/app.ts')], {
+    cwd: folder,
     env: { ...process.env, CDK_OUTDIR: assembly, CDK_VALIDATION: 'false' },
   });
   return assembly;
