@@ -202,7 +202,8 @@ async function run(
   return {
     url: gateway.url,
     endpointUrl: endpoint.url,
-    ...{ description, plan, models, lambda, dynamodb, queues, objects, endpoints },
+    plan: { ...plan, notRun: [...plan.notRun, ...endpoints.unmet()] },
+    ...{ description, models, lambda, dynamodb, queues, objects, endpoints },
     isBusy: () => events.isBusy || eventSources.some((source) => source.isBusy),
     now: () => clock.now(),
     advance: async (ms) => {

@@ -66,6 +66,10 @@ function runningRows(plan: LocalPlan): string[][] {
     }),
     ...plan.tables.map(({ name }) => ['DynamoDB table', name, pico.dim('in memory')]),
     ...plan.queues.map(({ name }) => ['SQS queue', name, pico.dim('in memory')]),
+    ...plan.endpoints.map(({ name, variants }) => {
+      const names = variants.map((variant) => variant.name).join(', ');
+      return ['SageMaker endpoint', name, pico.dim(`a stand-in on this machine's processor, ${names}`)];
+    }),
   ];
 }
 

@@ -27,6 +27,7 @@ export class ContainerProcess {
   readonly #logPath: string;
   #process: ChildProcess | undefined;
   #port: number | undefined;
+  #accelerators: readonly string[] = [];
   #ready = Promise.withResolvers<void>();
   #restart: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -45,6 +46,11 @@ export class ContainerProcess {
   /** Number of the process; undefined while there is none. */
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** Accelerators that its model asks for, which are not here; known once it answers. */
+  get accelerators(): readonly string[] {
+    return this.#accelerators;
   }
 
   /** Whether it answers. */
@@ -109,8 +115,9 @@ export class ContainerProcess {
     this.#process = child;
     child.stdout?.pipe(this.#log, { end: false });
     child.stderr?.pipe(this.#log, { end: false });
-    child.once('message', (message: { readonly port: number }) => {
+    child.once('message', (message: { readonly port: number; readonly accelerators: readonly string[] }) => {
       this.#port = message.port;
+      this.#accelerators = message.accelerators;
       this.#ready.resolve();
     });
     child.once('exit', () => this.#ended());

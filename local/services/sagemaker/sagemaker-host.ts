@@ -1,5 +1,6 @@
 import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
 import type { EndpointPlan } from '../../template/plan-endpoints.ts';
+import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
 
 /** Longest that a container may take, as SageMaker allows. */
@@ -34,6 +35,18 @@ export class SageMakerHost {
   /** Waits until all containers answer. */
   async ready(): Promise<void> {
     await Promise.all([...this.#endpoints.values()].flat().map((container) => container.ready()));
+  }
+
+  /** What containers were asked for and do without, once all answer. */
+  unmet(): NotRun[] {
+    return [...this.#endpoints].flatMap(([resource, containers]) =>
+      containers.flatMap(({ accelerators, plan }) =>
+        accelerators.map((accelerator) => ({
+          ...{ resource, type: 'AWS::SageMaker::Endpoint' },
+          reason: `its variant ${plan.name} runs without ${accelerator} here`,
+        })),
+      ),
+    );
   }
 
   /**
