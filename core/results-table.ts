@@ -8,4 +8,8 @@ export const RESULTS_TABLE = {
   createdAt: 'createdAt',
   /** Number: when DynamoDB may delete it, seconds since the Unix epoch (the TTL attribute). */
   expiresAt: 'expiresAt',
+  /** String, in items that claim work instead of holding a result: who does it. */
+  claimHolder: 'holder',
+  /** Number, in those items: when the claim lapses, milliseconds since the Unix epoch. */
+  claimedUntil: 'claimedUntil',
 } as const;

@@ -140,6 +140,7 @@ export class JobFunctions extends Construct {
     grantJobAccess('run-jobs', worker, parts, model);
     resultsTable?.grantReadWriteBatches(worker);
     endpoint?.grantInvoke(worker);
+    if (endpoint !== undefined) resultsTable?.grantClaims(worker);
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     consume(worker, queues.jobs, jobs);

@@ -121,6 +121,7 @@ export class ModelFunction extends Construct {
     this.alias = this.createAlias(fn, compute);
     resultsTable?.grantReadWriteBatches(role);
     endpoint?.grantInvoke(role);
+    if (endpoint !== undefined) resultsTable?.grantClaims(role);
     props.jobs?.grantSubmit(role, model);
     for (const sibling of siblings) sibling.grantInvoke(role);
   }

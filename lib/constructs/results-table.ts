@@ -40,4 +40,9 @@ export class ResultsTable extends Construct {
   grantReadWriteBatches(grantee: IGrantable): Grant {
     return this.table.grant(grantee, 'dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem');
   }
+
+  /** Lets `grantee` claim work in the table, so that identical requests at the same time are computed once. */
+  grantClaims(grantee: IGrantable): Grant {
+    return this.table.grant(grantee, 'dynamodb:PutItem', 'dynamodb:DeleteItem');
+  }
 }

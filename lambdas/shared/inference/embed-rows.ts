@@ -14,7 +14,7 @@ import { type ResultCodec, throughCache } from './through-cache.ts';
 const ENDPOINT_LENGTH_STEP = 16;
 
 /** What {@link embedRows} works with. */
-export type EmbedDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'clock' | 'timer'>;
+export type EmbedDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'collapse' | 'clock' | 'timer'>;
 
 /**
  * Embeds tokenized texts: the results cache by token ids, then the model for what the cache lacks.
@@ -44,7 +44,10 @@ export async function embedRows(
       call,
       deps,
     );
-  return throughCache(fingerprints, { cache, policy, codec: VECTOR_CODEC, compute, clock, timer, measures });
+  return throughCache(fingerprints, {
+    ...{ cache, collapse: deps.collapse, policy, codec: VECTOR_CODEC },
+    ...{ compute, clock, timer, measures },
+  });
 }
 
 /** Runs the model in micro-batches of few padded tokens, then puts the vectors back in the order of the rows. */

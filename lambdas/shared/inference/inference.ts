@@ -5,6 +5,7 @@ import type { PackedModel } from '../../../core/packed-model.ts';
 import type { Clock, TextTokenizer } from '../../../core/ports.ts';
 import type { RequestMeasures } from '../request-measures.ts';
 import type { TieredResultCache } from '../tiered-result-cache.ts';
+import type { Collapse } from './collapse.ts';
 import type { LoadedVersion, ModelVersions } from './model-versions.ts';
 
 /** What inference needs, whoever asks for it. */
@@ -15,6 +16,8 @@ export interface InferenceDeps {
   readonly tokenizer: TextTokenizer | undefined;
   /** Absent where the model keeps no results. */
   readonly cache: TieredResultCache | undefined;
+  /** Absent where computing is cheaper than asking whether others do. */
+  readonly collapse?: Collapse;
   readonly clock: Clock;
   /** Milliseconds on a timer that never goes back. */
   readonly timer: () => number;

@@ -12,6 +12,7 @@ import { type CacheFailure, failOpen } from '../fail-open-result-cache.ts';
 import { MemoryResultCache } from '../memory-result-cache.ts';
 import { tiered } from '../tiered-result-cache.ts';
 import { openTokenizer } from '../tokenizer.ts';
+import type { Collapse } from './collapse.ts';
 import type { InferenceDeps } from './inference.ts';
 import { type LoadVersion, ModelVersions } from './model-versions.ts';
 import { warmUp } from './warm-up.ts';
@@ -30,6 +31,9 @@ const MAX_WAITING_RESULTS = 1000;
 
 /** A key that no result has: reading it makes the first connection. */
 const PROBE_FINGERPRINT = 'connect';
+
+/** How long an environment may work on what others wait for: ten times what an endpoint usually takes. */
+const CLAIM_MS = 5000;
 
 const MIB = 1024 * 1024;
 
@@ -76,7 +80,9 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
   const versions = new ModelVersions(packed, await loaderOf(packed, options, clock));
   const failures: CacheFailure[] = [];
   const table = deferredTable(packed, options, clock, failures);
+  const collapse = await collapseOf(packed, options, clock);
   const deps: InferenceDeps = {
+    ...(collapse === undefined ? {} : { collapse }),
     packed,
     versions,
     tokenizer: tokenizerOf(packed, modelFolder),
@@ -84,7 +90,9 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
     clock,
     timer: () => performance.now(),
   };
-  await warmUp(deps, servedVersions(packed));
+  // Who waits for another's results must see them; a table that cannot be reached is reported with the first use.
+  const opened = collapse === undefined ? undefined : table?.open().catch(() => undefined);
+  await Promise.all([opened, warmUp(deps, servedVersions(packed))]);
   return { deps, table, failures };
 }
 
@@ -129,6 +137,22 @@ function cacheOf({ manifest }: PackedModel, table: ResultCache | undefined, cloc
   const { store, memoryMiB, ttlSeconds } = manifest.cache;
   if (store === 'none') return undefined;
   return tiered(new MemoryResultCache({ maxBytes: memoryMiB * MIB, ttlSeconds, clock }), table);
+}
+
+/** What an endpoint computes is worth asking for, on a table that all environments share. */
+async function collapseOf(
+  { manifest }: PackedModel,
+  { resultsTable, budgets = USUAL_BUDGETS }: OpenInferenceOptions,
+  clock: Clock,
+): Promise<Collapse | undefined> {
+  const { compute, cache } = manifest;
+  if (compute.target === 'lambda' || cache.store !== 'table' || resultsTable === undefined) return undefined;
+  const [{ Collapse }, { openDynamoDbClaims }] = await Promise.all([
+    import('./collapse.ts'),
+    import('../dynamodb-claims.ts'),
+  ]);
+  const claims = openDynamoDbClaims({ table: resultsTable, budgetMs: budgets.writeMs, clock });
+  return new Collapse({ claims, clock, lifeMs: CLAIM_MS });
 }
 
 function deferredTable(

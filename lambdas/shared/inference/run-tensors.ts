@@ -7,7 +7,7 @@ import { decodeTensors, encodeTensors } from './tensor-bytes.ts';
 import { throughCache } from './through-cache.ts';
 
 /** What {@link runTensors} works with. */
-export type RunTensorsDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'clock' | 'timer'>;
+export type RunTensorsDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'collapse' | 'clock' | 'timer'>;
 
 /**
  * Runs a tensor model; all tensors of a request are one item of the results cache.
@@ -19,7 +19,7 @@ export type RunTensorsDeps = Pick<InferenceDeps, 'packed' | 'cache' | 'clock' | 
 export async function runTensors(
   inputs: Readonly<Record<string, Tensor>>,
   { version, policy, measures }: Call,
-  { packed, cache, clock, timer }: RunTensorsDeps,
+  { packed, cache, collapse, clock, timer }: RunTensorsDeps,
 ): Promise<Readonly<Record<string, Tensor>>> {
   measures.items += 1;
   const compute = async () => {
@@ -41,6 +41,15 @@ export async function runTensors(
     inputs,
   });
   const codec = { encode: encodeTensors, decode: decodeTensors };
-  const [outputs] = await throughCache([fingerprint], { cache, policy, codec, compute, clock, timer, measures });
+  const [outputs] = await throughCache([fingerprint], {
+    cache,
+    collapse,
+    policy,
+    codec,
+    compute,
+    clock,
+    timer,
+    measures,
+  });
   return outputs ?? {};
 }

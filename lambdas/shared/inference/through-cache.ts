@@ -3,6 +3,7 @@ import { cacheState, fanOut, missedItems, planLookup } from '../../../core/looku
 import type { CachedResult, Clock } from '../../../core/ports.ts';
 import type { RequestMeasures } from '../request-measures.ts';
 import type { TieredResult, TieredResultCache } from '../tiered-result-cache.ts';
+import type { Collapse, Turn } from './collapse.ts';
 
 /** How results become bytes for the cache, and come back. */
 export interface ResultCodec<T> {
@@ -13,6 +14,8 @@ export interface ResultCodec<T> {
 /** What {@link throughCache} works with. */
 export interface ThroughCacheOptions<T> {
   readonly cache: TieredResultCache;
+  /** Asks whether others compute the same; absent where computing is cheaper than asking. */
+  readonly collapse: Collapse | undefined;
   readonly policy: CachePolicy;
   readonly codec: ResultCodec<T>;
   /** Computes the results of some items, in their order. */
@@ -35,16 +38,23 @@ export async function throughCache<T>(fingerprints: readonly string[], options: 
   const { cache, policy, codec, compute, clock, timer, measures } = options;
   const plan = planLookup(fingerprints);
   const startedMs = timer();
-  const found = policy.read ? await cache.get(plan.fingerprints) : NOTHING;
+  const known = policy.read ? await cache.get(plan.fingerprints) : NOTHING;
+  const turn = await takeTurn(plan.fingerprints, known, options);
+  const found = turn === undefined ? known : new Map([...known, ...turn.found]);
   measures.cacheMs += timer() - startedMs;
   measures.cache = cacheState(found.size, plan.fingerprints.length, policy.read);
   noteHits(measures, found, plan.fingerprints.length);
   const missed = missedItems(plan, found);
-  const computed = missed.length === 0 ? [] : await compute(missed);
-  if (policy.write && missed.length > 0) {
-    const writeMs = timer();
-    await cache.put(toKeep(missed, computed, fingerprints, codec, clock));
-    measures.cacheMs += timer() - writeMs;
+  let computed: readonly T[] = [];
+  try {
+    if (missed.length > 0) computed = await compute(missed);
+    if (policy.write && missed.length > 0) {
+      const writeMs = timer();
+      await cache.put(toKeep(missed, computed, fingerprints, codec, clock));
+      measures.cacheMs += timer() - writeMs;
+    }
+  } finally {
+    await turn?.release();
   }
   let next = 0;
   const results = plan.fingerprints.map((fingerprint) => {
@@ -52,6 +62,17 @@ export async function throughCache<T>(fingerprints: readonly string[], options: 
     return hit === undefined ? (computed[next++] as T) : codec.decode(hit.value);
   });
   return fanOut(plan, results);
+}
+
+/** Only who both reads and keeps results can wait for another's, and have others wait. */
+async function takeTurn<T>(
+  fingerprints: readonly string[],
+  known: ReadonlyMap<string, TieredResult>,
+  { collapse, policy, cache, measures, timer }: ThroughCacheOptions<T>,
+): Promise<Turn<TieredResult> | undefined> {
+  const lacking = fingerprints.filter((fingerprint) => !known.has(fingerprint));
+  if (collapse === undefined || !policy.read || !policy.write || lacking.length === 0) return undefined;
+  return collapse.begin(lacking, (wanted) => cache.get(wanted), measures.deadlineMs - timer());
 }
 
 function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, TieredResult>, wanted: number): void {
