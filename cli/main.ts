@@ -4,6 +4,7 @@ import { jobsRedriveCommand } from './jobs-redrive.ts';
 import { modelInspectCommand } from './model-inspect.ts';
 import { modelPackCommand } from './model-pack.ts';
 import { modelQuantizeCommand } from './model-quantize.ts';
+import { planCommand } from './plan.ts';
 import { startCommand } from './start.ts';
 
 /**
@@ -30,6 +31,7 @@ function program(): Command {
     .description('Turn a folder of ONNX models into an AI API, on this machine and in an AWS account.')
     .showHelpAfterError();
   root.addCommand(startCommand());
+  root.addCommand(planCommand());
   const model = root.command('model').description('Prepare and look into models.');
   model.addCommand(modelInspectCommand());
   model.addCommand(modelPackCommand());

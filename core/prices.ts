@@ -10,6 +10,8 @@ export const PRICES = {
   lambdaGibSecond: { x86_64: 0.0000166667, arm64: 0.0000133334 },
   /** AWS Lambda, a GiB of memory kept initialized for a second (provisioned concurrency). */
   lambdaProvisionedGibSecond: { x86_64: 0.0000041667, arm64: 0.0000033334 },
+  /** AWS Lambda, a GiB of memory for a second of running code in a provisioned environment. */
+  lambdaProvisionedDurationGibSecond: { x86_64: 0.0000097222, arm64: 0.0000077778 },
   /** AWS Lambda, a million requests. */
   lambdaMillionRequests: 0.2,
   /** Amazon DynamoDB on demand, a million read request units: 4 KiB read consistently, 8 KiB read eventually. */

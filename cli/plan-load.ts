@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import colors from 'picocolors';
+import { AppError } from '../core/errors.ts';
+import {
+  compareTargets,
+  crossoverRps,
+  ENDPOINT_CALL_MS,
+  type Load,
+  type TargetCost,
+} from '../core/gpu/compare-targets.ts';
+import { derivedGpuMs } from '../core/gpu/gpu-milliseconds.ts';
+import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/gpu/instance-types.ts';
+import type { Manifest } from '../core/manifest.ts';
+import { MONTH_SECONDS, PRICES } from '../core/prices.ts';
+import { trafficOf } from '../core/traffic.ts';
+import { countProductWeights } from '../onnx/count-product-weights.ts';
+import { measureTokens } from '../onnx/measure-tokens.ts';
+import { readManifest, readWeights } from '../onnx/model-folder.ts';
+import { decodeModel } from '../onnx/proto.ts';
+import { renderTable } from './table.ts';
+
+/** Options of `tensorgate plan`. */
+export interface PlanOptions {
+  readonly rps: number;
+  readonly tokens: number;
+  readonly p95Ms?: number;
+  readonly instanceType?: string;
+  readonly memoryMib?: number;
+  readonly cpuMs?: number;
+  readonly gpuMs?: number;
+  readonly json?: boolean;
+}
+
+/** Memory at which a function has one processor of its own. */
+const MIB_PER_VCPU = 1769;
+
+/** Where a number comes from. */
+type Source = 'given' | 'measured here, on one thread' | 'derived from the weights';
+
+interface Plan {
+  readonly model: string;
+  readonly instanceType: string;
+  readonly load: Load;
+  readonly sources: { readonly cpuMs: Source; readonly gpuMs: Source };
+  readonly targets: readonly TargetCost[];
+  readonly crossoverRps: number | undefined;
+}
+
+/**
+ * Compares what a load costs on functions and on a GPU endpoint.
+ *
+ * @returns Text to print.
+ * @throws AppError `MANIFEST_INVALID`, `WEIGHTS_MISMATCH` or `ONNX_INVALID` for a folder that is no model,
+ * `INVALID_PARAMETER` for an instance type without GPUs or a model whose time can't be measured by tokens.
+ */
+export async function planLoad(folder: string, options: PlanOptions): Promise<string> {
+  const plan = await makePlan(folder, options);
+  return options.json === true ? `${JSON.stringify(plan, undefined, 2)}\n` : render(plan, options);
+}
+
+async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
+  const manifest = readManifest(folder);
+  const { compute } = manifest;
+  const usual = compute.target === 'sagemaker' ? compute.instanceType : DEFAULT_INSTANCE_TYPE;
+  const instanceType = options.instanceType ?? usual;
+  const instance = gpuInstanceType(instanceType);
+  if (instance === undefined) {
+    const known = Object.keys(GPU_INSTANCE_TYPES).join(', ');
+    throw new AppError('INVALID_PARAMETER', `--instance-type must be one of ${known}; got ${instanceType}`);
+  }
+  const memoryMiB = options.memoryMib ?? compute.memoryMiB;
+  const weights = weightsOf(folder, manifest);
+  const cpuMs = options.cpuMs ?? (await measuredCpuMs(weights, manifest, { ...options, memoryMiB }));
+  const gpuMs = options.gpuMs ?? derivedGpuMs(countProductWeights(decodeModel(weights)), options.tokens, instance.gpu);
+  const load = { rps: options.rps, cpuMs, memoryMiB, architecture: compute.architecture, gpuMs, instance };
+  return {
+    ...{ model: manifest.id, instanceType, load },
+    sources: {
+      cpuMs: options.cpuMs === undefined ? 'measured here, on one thread' : 'given',
+      gpuMs: options.gpuMs === undefined ? 'derived from the weights' : 'given',
+    },
+    targets: compareTargets(load),
+    crossoverRps: crossoverRps(load),
+  };
+}
+
+/** The weights of the version that most requests go to. */
+function weightsOf(folder: string, manifest: Manifest): Buffer {
+  const [name = ''] = Object.entries(trafficOf(manifest)).sort(([, a], [, b]) => b - a)[0] ?? [];
+  const version = manifest.versions[name];
+  if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, 'model.yaml')} lists no version`);
+  return readWeights(folder, version);
+}
+
+/** A function with less memory than a processor's worth gets that share of one. */
+async function measuredCpuMs(
+  weights: Uint8Array,
+  { task, limits }: Manifest,
+  { tokens, memoryMiB }: { readonly tokens: number; readonly memoryMiB: number },
+): Promise<number> {
+  if (task !== 'embedding') {
+    throw new AppError('INVALID_PARAMETER', '--cpu-ms is needed: only models of text are measured by tokens');
+  }
+  const longest = Math.min(tokens, limits.maxTokens);
+  const ms = await measureTokens(weights, longest);
+  return ((ms * tokens) / longest) * Math.max(1, MIB_PER_VCPU / memoryMiB);
+}
+
+const NAMES: Readonly<Record<TargetCost['target'], string>> = {
+  lambda: 'Lambda',
+  'lambda-provisioned': 'Lambda, provisioned',
+  sagemaker: 'SageMaker',
+};
+
+function render(
+  { model, instanceType, load, sources, targets, crossoverRps: crossover }: Plan,
+  options: PlanOptions,
+): string {
+  const { rps, cpuMs, gpuMs, memoryMiB, architecture } = load;
+  const requests = rps * MONTH_SECONDS;
+  const rows = targets.map(({ target, usd, p95Ms, units }) => [
+    target === 'sagemaker' ? `${NAMES[target]}, ${Math.round(units)} x ${instanceType}` : NAMES[target],
+    usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 }),
+    ((usd / requests) * 1e6).toFixed(2),
+    p95Ms.toFixed(1),
+    ...(options.p95Ms === undefined ? [] : [p95Ms <= options.p95Ms ? 'yes' : 'no']),
+  ]);
+  const head = ['target', '$ a month', '$ a million', 'p95 ms', ...(options.p95Ms === undefined ? [] : ['in time'])];
+  return [
+    `${colors.bold(model)}  ${rps} requests a second of ${options.tokens} tokens`,
+    renderTable(head, rows, [1, 2, 3]),
+    verdict(targets, instanceType, options.p95Ms),
+    crossoverSentence(crossover, instanceType),
+    [
+      `Function: ${cpuMs.toFixed(1)} ms (${sources.cpuMs}), ${memoryMiB} MiB ${architecture}.`,
+      `GPU: ${gpuMs.toFixed(2)} ms (${sources.gpuMs}), and ${ENDPOINT_CALL_MS} ms for the call (assumed).`,
+      `Prices of us-east-1, 2026-11, without API Gateway, which adds $${PRICES.apiGatewayMillionRequests.toFixed(2)} a million to each.`,
+      'p95 leaves cold starts out; provisioned environments have none. One instance is no redundancy: two cost twice.',
+    ].join('\n'),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+function verdict(targets: readonly TargetCost[], instanceType: string, p95Ms: number | undefined): string {
+  const inTime = targets.filter((one) => p95Ms === undefined || one.p95Ms <= p95Ms);
+  const [cheapest] = inTime.toSorted((a, b) => a.usd - b.usd);
+  if (cheapest === undefined) return `Nothing answers within ${p95Ms} ms: take fewer tokens, or another instance type.`;
+  const name = cheapest.target === 'sagemaker' ? `SageMaker on ${instanceType}` : NAMES[cheapest.target];
+  return `Cheapest${p95Ms === undefined ? '' : ` within ${p95Ms} ms`}: ${colors.bold(name)}.`;
+}
+
+function crossoverSentence(rps: number | undefined, instanceType: string): string {
+  if (rps === undefined) return `Functions are cheaper than ${instanceType} at any load.`;
+  const rounded = rps >= 10 ? Math.round(rps) : Number(rps.toPrecision(2));
+  return `Below about ${rounded} requests a second functions are cheaper, above ${instanceType} is.`;
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { tensorgate } from './model-commands.ts';
+
+const LOAD = ['plan', 'models/minilm', '--tokens', '128', '--cpu-ms', '17'];
+
+describe('tensorgate plan', () => {
+  it('names the cheapest that is quick enough, and where the crossover lies', async () => {
+    const { exitCode, stdout } = await tensorgate(...LOAD, '--rps', '1', '--p95-ms', '50');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^minilm {2}1 requests a second of 128 tokens$/m);
+    expect(stdout).toMatch(/^Lambda +1\.\d\d +0\.\d\d +18\.0 +yes$/m);
+    expect(stdout).toMatch(/^SageMaker, 1 x ml\.g5\.xlarge +1,028\.\d\d/m);
+    expect(stdout).toContain('Cheapest within 50 ms: Lambda.');
+    expect(stdout).toMatch(/Below about \d+ requests a second functions are cheaper, above ml\.g5\.xlarge is\./);
+    expect(stdout).toContain('GPU: 0.20 ms (derived from the weights)');
+  });
+
+  it('moves with the load and with what is asked', async () => {
+    const large = await tensorgate(...LOAD, '--rps', '5000', '--instance-type', 'ml.g4dn.xlarge');
+    expect(large.stdout).toContain('Cheapest: SageMaker on ml.g4dn.xlarge.');
+    const quick = await tensorgate(...LOAD, '--rps', '1', '--p95-ms', '10');
+    expect(quick.stdout).toContain('Cheapest within 10 ms: SageMaker on ml.g5.xlarge.');
+    const hopeless = await tensorgate(...LOAD, '--rps', '1', '--p95-ms', '1');
+    expect(hopeless.stdout).toContain('Nothing answers within 1 ms');
+    const never = await tensorgate(...LOAD, '--rps', '1', '--gpu-ms', '10000');
+    expect(never.stdout).toContain('Functions are cheaper than ml.g5.xlarge at any load.');
+  });
+
+  it('measures where nothing is given, and prints JSON', async () => {
+    const { stdout } = await tensorgate('plan', 'models/minilm', '--tokens', '16', '--rps', '2', '--json');
+    const plan = JSON.parse(stdout) as { load: { cpuMs: number }; sources: object; targets: unknown[] };
+    expect(plan.load.cpuMs).toBeGreaterThan(0);
+    expect(plan.sources).toEqual({ cpuMs: 'measured here, on one thread', gpuMs: 'derived from the weights' });
+    expect(plan.targets).toHaveLength(3);
+  });
+
+  it.each([
+    [['--rps', '0'], 'must be a number above 0'],
+    [['--rps', '1', '--p95-ms', 'soon'], 'must be a number above 0'],
+    [['--rps', '1', '--instance-type', 'ml.m5.xlarge'], '--instance-type must be one of ml.g4dn.xlarge'],
+  ])('refuses %j', async (options, message) => {
+    const { exitCode, stderr } = await tensorgate(...LOAD, ...options);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+  });
+
+  it('refuses a folder that is no model', async () => {
+    const { exitCode, stderr } = await tensorgate('plan', 'docs', '--tokens', '1', '--rps', '1');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('MANIFEST_INVALID');
+  });
+});
