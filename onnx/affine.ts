@@ -23,13 +23,19 @@ export interface Range {
   readonly max: number;
 }
 
-/** Quantized elements with one pair of scale and zero point for the tensor, or one for each channel. */
-export interface Quantized {
-  readonly values: Int8Array | Uint8Array;
+/** Whole numbers with the scales and zero points that give them their meaning. */
+export interface Dequantizable {
+  readonly values: Int8Array | Uint8Array | Int32Array;
   readonly scales: Float32Array;
-  readonly zeroPoints: Int8Array | Uint8Array;
+  readonly zeroPoints: Int8Array | Uint8Array | Int32Array;
   /** Axis of the channels; undefined when one pair serves the whole tensor. */
   readonly axis: number | undefined;
+}
+
+/** Quantized elements with one pair of scale and zero point for the tensor, or one for each channel. */
+export interface Quantized extends Dequantizable {
+  readonly values: Int8Array | Uint8Array;
+  readonly zeroPoints: Int8Array | Uint8Array;
 }
 
 /** Rounds to the nearest whole number, halves to the even one, as IEEE 754 and numpy do. */
@@ -145,7 +151,10 @@ export function quantizePerChannel(
 }
 
 /** Real numbers that quantized elements stand for. */
-export function dequantize({ values, scales, zeroPoints, axis }: Quantized, shape: readonly number[]): Float32Array {
+export function dequantize(
+  { values, scales, zeroPoints, axis }: Dequantizable,
+  shape: readonly number[],
+): Float32Array {
   const run =
     axis === undefined ? values.length : shape.slice(axis + 1).reduce((product, length) => product * length, 1);
   return Float32Array.from(values, (value, index) => {

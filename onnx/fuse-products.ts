@@ -1,38 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type ModelProto, ModelProtoSchema, type NodeProto, NodeProtoSchema, OperatorSetIdProtoSchema } from 'onnx-buf';
-import { changed, graphOf, initializersOf, rewriteModel } from './graph.ts';
-
-/** Domain of onnxruntime's own operators. */
-const ORT_DOMAIN = 'com.microsoft';
-
-/** Who makes and who reads each tensor. */
-class Wiring {
-  readonly #makers = new Map<string, NodeProto>();
-  readonly #readers = new Map<string, NodeProto[]>();
-  readonly #outputs: ReadonlySet<string>;
-
-  constructor(nodes: readonly NodeProto[], outputs: Iterable<string>) {
-    this.#outputs = new Set(outputs);
-    for (const node of nodes) {
-      for (const output of node.output) this.#makers.set(output, node);
-      for (const input of node.input) this.#readers.set(input, [...(this.#readers.get(input) ?? []), node]);
-    }
-  }
-
-  maker(name: string | undefined): NodeProto | undefined {
-    return this.#makers.get(name ?? '');
-  }
-
-  /** The node that alone reads a tensor; undefined when there are more, or it is an output of the model. */
-  onlyReader(name: string): NodeProto | undefined {
-    const readers = this.#readers.get(name) ?? [];
-    return readers.length === 1 && !this.#outputs.has(name) ? readers[0] : undefined;
-  }
-
-  isRead(name: string): boolean {
-    return this.#outputs.has(name) || this.#readers.has(name);
-  }
-}
+import { changed, graphOf, initializersOf, ORT_DOMAIN, rewriteModel } from './graph.ts';
+import { Wiring } from './wiring.ts';
 
 /** The bias that the only reader of a product adds to it. */
 interface Addition {

@@ -14,6 +14,9 @@ import {
 } from 'onnx-buf';
 import { AppError } from '../core/errors.ts';
 
+/** Domain of onnxruntime's own operators. */
+export const ORT_DOMAIN = 'com.microsoft';
+
 /** The graph of a model. */
 export function graphOf(model: ModelProto): GraphProto {
   if (model.graph === undefined) throw new AppError('ONNX_INVALID', 'the model holds no graph');
@@ -31,6 +34,12 @@ export function allGraphs(graph: GraphProto): GraphProto[] {
 /** What a node is called in options and reports: its name, or that of its first output where it has none. */
 export function nodeName(node: NodeProto): string {
   return node.name === '' ? (node.output[0] ?? '') : node.name;
+}
+
+/** Names of the tensors that a node reads, those that its nested graphs take from outside included. */
+export function namesReadBy(node: NodeProto): string[] {
+  const nested = node.attribute.flatMap(({ g, graphs }) => (g === undefined ? graphs : [g, ...graphs]));
+  return [...node.input, ...nested.flatMap((graph) => [...namesRead(graph)])].filter((name) => name !== '');
 }
 
 /** An attribute of a node, undefined when it is left to its default. */
@@ -97,6 +106,17 @@ export function rewriteModel(model: ModelProto, { nodes, initializers }: Rewrite
   rewritten.initializer = [...graph.initializer, ...initializers].filter(({ name }) => read.has(name));
   rewritten.input = graph.input.filter(({ name }) => read.has(name) || !isConstant.has(name));
   return changed(ModelProtoSchema, model, { producerName: 'tensorgate', producerVersion: '', graph: rewritten });
+}
+
+/** Nodes whose results something reads, in the order of the graph. */
+export function liveNodes(nodes: readonly NodeProto[], outputs: Iterable<string>): NodeProto[] {
+  const read = new Set(outputs);
+  const live = nodes.toReversed().filter((node) => {
+    const isRead = node.output.some((name) => read.has(name));
+    if (isRead) for (const name of namesReadBy(node)) read.add(name);
+    return isRead;
+  });
+  return live.reverse();
 }
 
 function namesRead(graph: GraphProto): ReadonlySet<string> {

@@ -66,6 +66,33 @@ export function readFloats(tensor: TensorProto): Float32Array {
   return values;
 }
 
+/**
+ * Reads the elements of a tensor of 8-bit or 32-bit whole numbers, whichever field they are stored in.
+ *
+ * @throws AppError `ONNX_INVALID` when the tensor is of another type or its elements do not fill its shape.
+ */
+export function readIntegers(tensor: TensorProto): Int8Array | Uint8Array | Int32Array {
+  const values = integersIn(tensor);
+  const expected = elementCount(shapeOf(tensor));
+  if (values.length !== expected) {
+    throw new AppError('ONNX_INVALID', `tensor ${tensor.name} holds ${values.length} elements, its shape ${expected}`);
+  }
+  return values;
+}
+
+function integersIn({ name, dataType, rawData, int32Data }: TensorProto): Int8Array | Uint8Array | Int32Array {
+  const bytes = rawData.length > 0 ? Uint8Array.from(rawData) : undefined;
+  if (dataType === DataType.UINT8) return bytes ?? Uint8Array.from(int32Data);
+  if (dataType === DataType.INT8) return bytes === undefined ? Int8Array.from(int32Data) : new Int8Array(bytes.buffer);
+  if (dataType === DataType.INT32) {
+    return bytes === undefined ? Int32Array.from(int32Data) : new Int32Array(bytes.buffer, 0, bytes.length >> 2);
+  }
+  throw new AppError(
+    'ONNX_INVALID',
+    `tensor ${name} must hold INT8, UINT8 or INT32, got ${DataType[dataType] ?? dataType}`,
+  );
+}
+
 function alignedFloats(raw: Uint8Array): Float32Array {
   const bytes = raw.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? raw : Uint8Array.from(raw);
   return new Float32Array(
