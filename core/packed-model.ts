@@ -16,6 +16,16 @@ const packedVersionSchema = objectOf({
   sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256'),
   /** Size of the `.ort` file. */
   bytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  /** What became of weights that were made for CPUs and run on a GPU; absent where nothing did. */
+  folded: v.optional(
+    objectOf({
+      /** Mean and least cosine similarity to the answers of the original; absent where the folder holds no samples. */
+      meanCosine: v.optional(v.number('must be a number')),
+      minCosine: v.optional(v.number('must be a number')),
+      /** Inputs that were compared. */
+      inputs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    }),
+  ),
   inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
   outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
 });

@@ -30,6 +30,7 @@ export function renderSynthReport(api: InferenceApi): string {
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
     ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
+    ...models.flatMap(foldedLines),
     ...models.flatMap(tableHint),
     '',
   ].join('\n');
@@ -46,6 +47,19 @@ function functionRow(
 ): readonly string[] {
   const sizes = [code, natives, model, code + natives + model];
   return [name, `${memoryMiB} MiB ${architecture}`, ...sizes.map(formatBytes)];
+}
+
+/** Says how alike the weights answer that were made for a GPU out of those for a CPU. */
+function foldedLines({ id, packed }: Model): readonly string[] {
+  return Object.entries(packed.versions).flatMap(([version, { folded }]) => {
+    if (folded === undefined) return [];
+    const { meanCosine, minCosine, inputs } = folded;
+    const measured =
+      meanCosine === undefined || minCosine === undefined
+        ? 'not measured, for its folder holds no samples'
+        : `cosine similarity ${meanCosine.toFixed(4)} on average, ${minCosine.toFixed(4)} at least, over ${inputs} inputs`;
+    return [`weights of ${id} version ${version} folded to fp16 for the GPU: ${measured}`];
+  });
 }
 
 /** Says from which share of hits on the table costs less than computing, where the size of a result is known. */

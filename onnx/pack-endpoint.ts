@@ -7,6 +7,11 @@ import { tritonConfigOf } from '../core/gpu/triton-config.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { PACKED_ENDPOINT } from '../core/packed-files.ts';
 import type { PackedVersion } from '../core/packed-model.ts';
+import { isQuantization } from './fold-quantization.ts';
+import { readFolderSamples } from './folder-samples.ts';
+import { compareAnswers, gpuWeights } from './gpu-weights.ts';
+import { allGraphs, graphOf } from './graph.ts';
+import { inputNames } from './inspect.ts';
 import { readWeights } from './model-folder.ts';
 import { decodeModel } from './proto.ts';
 import { readSignature, type Signature } from './save-ort.ts';
@@ -23,7 +28,7 @@ export interface Packing {
 }
 
 /** A packed version and what its weights declare. */
-export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'bytes'> & {
+export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'bytes' | 'folded'> & {
   readonly signature: Signature;
 };
 
@@ -43,10 +48,7 @@ export async function packEndpointVersion({ folder, out, manifest, name }: Packi
   if (version === undefined || compute.target !== 'sagemaker') {
     throw new AppError('MANIFEST_INVALID', `version ${name} of ${id} does not run on an endpoint`);
   }
-  const named = version.sagemaker ?? version;
-  const weights = readWeights(folder, named);
-  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
-  decodeModel(weights, join(folder, named.weights));
+  const { weights, folded } = await endpointWeights(folder, manifest, version);
   const repository = join(out, PACKED_ENDPOINT, name);
   const graph = join(repository, id, name, 'model.onnx');
   mkdirSync(join(repository, id, name), { recursive: true });
@@ -57,7 +59,34 @@ export async function packEndpointVersion({ folder, out, manifest, name }: Packi
   archive(repository, join(out, file), [`${id}/config.pbtxt`, `${id}/${name}/model.onnx`]);
   const bytes = statSync(graph).size;
   rmSync(repository, { recursive: true });
-  return { file, sha256: createHash('sha256').update(weights).digest('hex'), bytes, signature };
+  const sha256 = createHash('sha256').update(weights).digest('hex');
+  return { file, sha256, bytes, signature, ...(folded === undefined ? {} : { folded }) };
+}
+
+interface EndpointWeights {
+  readonly weights: Uint8Array;
+  readonly folded?: PackedVersion['folded'];
+}
+
+/**
+ * The weights that a version names for endpoints, or its own: quantization made for CPUs is slow on GPUs, so that it is
+ * folded back into floats of 16 bits.
+ */
+async function endpointWeights(
+  folder: string,
+  manifest: Manifest,
+  version: Manifest['versions'][string],
+): Promise<EndpointWeights> {
+  const named = version.sagemaker ?? version;
+  const weights = readWeights(folder, named);
+  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
+  const model = decodeModel(weights, join(folder, named.weights));
+  const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));
+  if (version.sagemaker !== undefined || !isQuantized) return { weights };
+  const { bytes } = gpuWeights(weights);
+  const samples = readFolderSamples(folder, manifest, inputNames(model));
+  if (samples === undefined) return { weights: bytes, folded: { inputs: 0 } };
+  return { weights: bytes, folded: await compareAnswers(weights, bytes, samples.feeds) };
 }
 
 function archive(folder: string, file: string, members: string[]): void {

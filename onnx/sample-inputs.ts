@@ -63,7 +63,12 @@ function readRequest(inputs: readonly v.InferOutput<typeof tensorSchema>[]): Ten
   );
 }
 
-function readJson(path: string): unknown {
+/**
+ * Parses a JSON file.
+ *
+ * @throws AppError `INVALID_PARAMETER` when it cannot be read or is no JSON.
+ */
+export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {

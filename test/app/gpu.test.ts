@@ -13,6 +13,9 @@ import { synthesizeApp } from './running-app.ts';
 
 const TEXTS = ['How do I reset the password of my account?', 'Ein Satz auf Deutsch.', 'x', 'long '.repeat(60)];
 
+/** int8 on a processor and fp16 on an endpoint: at least so alike. */
+const TOLERANCE = 0.98;
+
 /** How alike two vectors of length one are. */
 function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a).reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
@@ -88,7 +91,7 @@ describe('a model that one line moves to an endpoint', () => {
     const openAi = new OpenAI({ baseURL: `${app.url}/v1`, apiKey, defaultHeaders: { 'x-api-key': apiKey } });
     const { data } = await openAi.embeddings.create({ model: 'minilm', input: TEXTS });
     const alike = data.map(({ embedding }, index) => cosine(embedding, references[index] ?? []));
-    expect(Math.min(...alike)).toBeGreaterThan(0.99);
+    expect(Math.min(...alike)).toBeGreaterThan(TOLERANCE);
   });
 
   it('answers the Open Inference Protocol', async () => {
@@ -97,7 +100,7 @@ describe('a model that one line moves to an endpoint', () => {
     });
     expect({ status, model: json['model_version'] }).toEqual({ status: 200, model: '1' });
     const [output] = json['outputs'] as { data: number[] }[];
-    expect(cosine(output?.data ?? [], references[0] ?? [])).toBeGreaterThan(0.99);
+    expect(cosine(output?.data ?? [], references[0] ?? [])).toBeGreaterThan(TOLERANCE);
   });
 
   it('runs jobs', async () => {
