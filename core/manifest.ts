@@ -31,12 +31,27 @@ const lambdaComputeSchema = objectOf({
   ...functionMembers,
 });
 
+/** From when on how many instances run, until the next schedule says otherwise. */
+const scheduleSchema = v.pipe(
+  objectOf({
+    cron: text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+    timeZone: v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
+    min: wholeNumber(1, 100),
+    max: wholeNumber(1, 100),
+  }),
+  v.check(
+    ({ min, max }) => min <= max,
+    ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
+  ),
+);
+
 const instancesSchema = v.pipe(
   objectOf({
     min: v.optional(wholeNumber(1, 100), 1),
     max: v.optional(wholeNumber(1, 100), 4),
     invocationsPerMinute: v.optional(wholeNumber(1, 1_000_000)),
     concurrency: v.optional(numberIn(0.1, 1000)),
+    schedules: v.optional(v.array(scheduleSchema, 'must be a list'), []),
   }),
   v.check(
     ({ min, max }) => min <= max,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import { PredefinedMetric, ScalableTarget, ServiceNamespace } from 'aws-cdk-lib/aws-applicationautoscaling';
+import { Aws, Duration, RemovalPolicy, Stack, TimeZone, Validations } from 'aws-cdk-lib';
+import { PredefinedMetric, ScalableTarget, Schedule, ServiceNamespace } from 'aws-cdk-lib/aws-applicationautoscaling';
 import { Alarm, ComparisonOperator, MathExpression, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -214,8 +214,8 @@ export class GpuEndpoint extends Construct {
 
   /** @returns How many variants scale. */
   #addScaling(): number {
-    const { min, max, invocationsPerMinute, concurrency } = this.#compute.instances;
-    if (max === min) return 0;
+    const { min, max, invocationsPerMinute, concurrency, schedules } = this.#compute.instances;
+    if (max === min && schedules.length === 0) return 0;
     const versions = Object.keys(this.model.packed.versions);
     for (const version of versions) {
       const target = new ScalableTarget(this, `Scaling${version}`, {
@@ -227,6 +227,12 @@ export class GpuEndpoint extends Construct {
         role: Role.fromRoleArn(this, `ScalingRole${version}`, serviceLinkedRole(this)),
       });
       target.node.addDependency(this.endpoint);
+      for (const [index, { cron, timeZone, min: minCapacity, max: maxCapacity }] of schedules.entries()) {
+        target.scaleOnSchedule(`Schedule${index}`, {
+          schedule: Schedule.expression(`cron(${cron})`),
+          ...{ timeZone: TimeZone.of(timeZone), minCapacity, maxCapacity },
+        });
+      }
       target.scaleToTrackMetric('Load', {
         ...(invocationsPerMinute === undefined
           ? {

@@ -17,6 +17,7 @@ import {
   JobsStack,
   type Model,
   ModelFunction,
+  renderSynthReport,
 } from '../../lib/index.ts';
 import { type ManifestDraft, packedEmbedding } from './packed-models.ts';
 import { otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
@@ -93,6 +94,21 @@ describe('GpuEndpoint', () => {
     });
   });
 
+  it('runs fewer instances when the manifest says so', () => {
+    const schedules = [
+      { cron: '0 20 ? * MON-FRI *', timeZone: 'Europe/Berlin', min: 1, max: 1 },
+      { cron: '0 7 ? * MON-FRI *', timeZone: 'Europe/Berlin', min: 2, max: 6 },
+    ];
+    const template = synthesize(gpuModel({ instances: { min: 2, max: 2, schedules } }));
+    expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget').ScheduledActions).toMatchObject([
+      {
+        ...{ Schedule: 'cron(0 20 ? * MON-FRI *)', Timezone: 'Europe/Berlin' },
+        ScalableTargetAction: { MinCapacity: 1, MaxCapacity: 1 },
+      },
+      { ScalableTargetAction: { MinCapacity: 2, MaxCapacity: 6 } },
+    ]);
+  });
+
   it('does not scale where most is least', () => {
     const template = synthesize(gpuModel({ instances: { min: 1, max: 1 } }));
     template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
@@ -150,6 +166,20 @@ describe('a model on an endpoint', () => {
     const invoke = statements.filter(({ Action }) => Action === 'sagemaker:InvokeEndpoint');
     expect(invoke).toHaveLength(1);
     expect(JSON.stringify(invoke[0].Resource)).toContain(':endpoint/test-tiny');
+  });
+
+  it('tells how alike the weights answer that were made for it', () => {
+    const models = [gpuModel(), gpuModel({}, { id: 'other', task: 'tensor' })];
+    const measured = { meanCosine: 0.99678, minCosine: 0.98654, inputs: 313 };
+    for (const [index, folded] of [measured, { inputs: 0 }].entries()) {
+      const version = models[index]?.packed.versions['1'];
+      if (version !== undefined) version.folded = folded;
+    }
+    const report = renderSynthReport(new InferenceApi(otherStack(), 'Api', { models }));
+    expect(report).toContain(
+      'weights of tiny version 1 folded to fp16 for the GPU: cosine similarity 0.9968 on average, 0.9865 at least, over 313 inputs',
+    );
+    expect(report).toContain('weights of other version 1 folded to fp16 for the GPU: not measured');
   });
 
   it('costs what its instances cost, and no more than it may', () => {

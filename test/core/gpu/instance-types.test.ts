@@ -24,7 +24,7 @@ describe('compute of a manifest', () => {
   it('has a default for all but the target', () => {
     expect(parseManifest({ ...MINIMAL, compute: { target: 'sagemaker' } }, 'model.yaml').compute).toEqual({
       ...{ target: 'sagemaker', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
-      ...{ instanceType: 'ml.g5.xlarge', instances: { min: 1, max: 4 }, maxBatchTokens: 4096 },
+      ...{ instanceType: 'ml.g5.xlarge', instances: { min: 1, max: 4, schedules: [] }, maxBatchTokens: 4096 },
       queue: { delayMicroseconds: 0, maxRequests: 256, timeoutMilliseconds: 10_000 },
       ...{ modelInstances: 1, tensorRt: false },
     });
@@ -34,6 +34,8 @@ describe('compute of a manifest', () => {
     [{ instanceType: 'ml.m5.xlarge' }, 'compute.instanceType: must be one of ml.g4dn.xlarge'],
     [{ instances: { min: 5, max: 2 } }, 'min must not exceed max, got min 5 and max 2'],
     [{ instances: { concurrency: 1, invocationsPerMinute: 1 } }, 'invocationsPerMinute or on concurrency, got both'],
+    [{ instances: { schedules: [{ cron: 'daily', min: 1, max: 1 }] } }, 'schedules.0.cron: must be six fields'],
+    [{ instances: { schedules: [{ cron: '0 8 * * ? *', min: 2, max: 1 }] } }, 'got min 2 and max 1'],
     [{ gpu: true }, 'compute.gpu: is not a known key'],
   ])('refuses %j', (compute, message) => {
     expect(() => parseManifest({ ...MINIMAL, compute: { target: 'sagemaker', ...compute } }, 'model.yaml')).toThrow(
