@@ -72,6 +72,7 @@ describe('identical requests at the same time', () => {
     const answers = await Promise.all(environments.map(({ ask }) => ask(['a', 'b'], model.compute)));
     expect(answers).toEqual(new Array(3).fill(['result 0', 'result 1']));
     expect(model.runs).toBe(1);
+    expect(server.operations.filter((operation) => operation === 'DeleteItem')).toHaveLength(1);
   });
 
   it('are computed once for those that lack the same, whatever else they ask for', async () => {
@@ -96,6 +97,8 @@ describe('identical requests at the same time', () => {
     expect(await environment().ask(['a'], working.compute)).toEqual(['result 0']);
     await rejected;
     expect(working.runs).toBe(1);
+    // The claim was given up, and not waited out.
+    expect(server.operations).toContain('DeleteItem');
   });
 
   it('are computed by who waited when the first never comes back', async () => {
