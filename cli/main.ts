@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { jobsRedriveCommand } from './jobs-redrive.ts';
+import { modelGpuWeightsCommand } from './model-gpu-weights.ts';
 import { modelInspectCommand } from './model-inspect.ts';
 import { modelPackCommand } from './model-pack.ts';
 import { modelQuantizeCommand } from './model-quantize.ts';
@@ -33,6 +34,7 @@ function program(): Command {
   root.addCommand(startCommand());
   root.addCommand(planCommand());
   const model = root.command('model').description('Prepare and look into models.');
+  model.addCommand(modelGpuWeightsCommand());
   model.addCommand(modelInspectCommand());
   model.addCommand(modelPackCommand());
   model.addCommand(modelQuantizeCommand());

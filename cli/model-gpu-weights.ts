@@ -1,0 +1,17 @@
+import { Command, Option } from 'commander';
+import type { GpuWeightsArguments } from './gpu-weights-file.ts';
+
+/** `tensorgate model gpu-weights`: makes of weights for CPUs a file that a GPU runs fast, and says what changed. */
+export function modelGpuWeightsCommand(): Command {
+  const precision = new Option('--precision <name>', 'precision of the floats inside the file');
+  return new Command('gpu-weights')
+    .description('Turn the weights of a model folder into an ONNX file for GPUs, measured against them.')
+    .argument('<folder>', 'model folder, with its model.yaml')
+    .option('--version <number>', 'version of the model (default: the highest)')
+    .addOption(precision.choices(['fp16', 'fp32']).default('fp16'))
+    .option('-o, --out <file>', 'where to write the file (default: beside the weights, as model.fp16.onnx)')
+    .action(async (folder: string, options: GpuWeightsArguments) => {
+      const { gpuWeightsFile } = await import('./gpu-weights-file.ts');
+      process.stdout.write(await gpuWeightsFile(folder, options));
+    });
+}
