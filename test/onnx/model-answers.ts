@@ -1,0 +1,20 @@
+import type { ModelProto } from 'onnx-buf';
+import { graphOf } from '../../onnx/graph.ts';
+import { answersOf } from '../../onnx/measure.ts';
+import { encodeModel } from '../../onnx/proto.ts';
+import { openSession, type Tensors } from '../../onnx/session.ts';
+
+/** Runs a model on some inputs. */
+export async function answersOfModel(model: ModelProto, feeds: readonly Tensors[]): Promise<Tensors[]> {
+  const session = await openSession(encodeModel(model));
+  try {
+    return await answersOf(session, feeds);
+  } finally {
+    await session.release();
+  }
+}
+
+/** Operators of a model in the order of its graph. */
+export function opTypesOf(model: ModelProto): string[] {
+  return graphOf(model).node.map(({ opType }) => opType);
+}
