@@ -103,7 +103,7 @@ async function runAlone(bodies: readonly object[], deps: InferenceDeps): Promise
 async function runMerged(bodies: readonly object[], deps: InferenceDeps): Promise<void> {
   const requests = bodies.map((body) => ({ operation: 'embeddings' as const, body, owner: 'bench' }));
   const measures = { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
-  const answers = await runRequests(requests, NEVER, deps, measures);
+  const answers = await runRequests(requests, deps, { deadlineMs: NEVER, measures });
   const failed = answers.find(({ kind }) => kind === 'failed');
   if (failed !== undefined) throw new Error('a request of the bench failed');
 }

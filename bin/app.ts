@@ -20,11 +20,12 @@ try {
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
   const env = account === undefined ? {} : { account, region };
   const data = new DataStack(app, `TensorgateData-${stageName}`, { env, config });
+  const { jobData } = data;
+  const payloads = jobData === undefined ? {} : { payloadBucket: jobData.payloadBucket };
   const gpu = GpuStack.isNeeded(models)
-    ? { endpoints: new GpuStack(app, `TensorgateGpu-${stageName}`, { env, config, models }).endpoints }
+    ? { endpoints: new GpuStack(app, `TensorgateGpu-${stageName}`, { env, config, models, ...payloads }).endpoints }
     : {};
   const common = { env, config, stageName, models, resultsTable: data.results, ...gpu };
-  const { jobData } = data;
   const jobs =
     jobData === undefined
       ? {}

@@ -27,6 +27,7 @@ export const ERRORS = {
   EMPTY_FILE: { status: 400, title: 'The file holds no request', retryable: false },
   INPUT_NOT_FOUND: { status: 400, title: 'The input object does not exist', retryable: false },
   INPUT_FORBIDDEN: { status: 403, title: 'The input object may not be read', retryable: false },
+  JOBS_ONLY: { status: 400, title: 'The model answers jobs only', retryable: false },
   FORBIDDEN: { status: 403, title: 'The API key is missing, unknown or not allowed here', retryable: false },
   ROUTE_NOT_FOUND: { status: 404, title: 'No such route', retryable: false },
   MODEL_NOT_FOUND: { status: 404, title: 'No such model', retryable: false },

@@ -36,7 +36,7 @@ const scheduleSchema = v.pipe(
   objectOf({
     cron: text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
     timeZone: v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
-    min: wholeNumber(1, 100),
+    min: wholeNumber(0, 100),
     max: wholeNumber(1, 100),
   }),
   v.check(
@@ -47,14 +47,15 @@ const scheduleSchema = v.pipe(
 
 const instancesSchema = v.pipe(
   objectOf({
-    min: v.optional(wholeNumber(1, 100), 1),
+    min: v.optional(wholeNumber(0, 100)),
     max: v.optional(wholeNumber(1, 100), 4),
     invocationsPerMinute: v.optional(wholeNumber(1, 1_000_000)),
     concurrency: v.optional(numberIn(0.1, 1000)),
+    backlog: v.optional(numberIn(0.1, 10_000)),
     schedules: v.optional(v.array(scheduleSchema, 'must be a list'), []),
   }),
   v.check(
-    ({ min, max }) => min <= max,
+    ({ min = 0, max }) => min <= max,
     ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
   ),
   v.check(
@@ -69,16 +70,50 @@ const queueSchema = objectOf({
   timeoutMilliseconds: v.optional(wholeNumber(1, 60_000), 10_000),
 });
 
-const sageMakerComputeSchema = objectOf({
+/** What a kind of endpoint cannot scale by. */
+const REALTIME = { lacks: 'backlog', why: 'requests of a realtime endpoint do not queue' } as const;
+const ASYNC = { lacks: 'invocationsPerMinute', why: 'an async endpoint scales by what waits' } as const;
+
+const sageMakerMembersSchema = objectOf({
   target: v.literal('sagemaker', 'must be lambda or sagemaker'),
   ...functionMembers,
+  mode: v.optional(oneOf(['realtime', 'async']), 'realtime'),
   instanceType: v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
   instances: v.optional(instancesSchema, {}),
+  shift: v.optional(oneOf(['canary', 'linear']), 'canary'),
   maxBatchTokens: v.optional(wholeNumber(1, 65_536), 4096),
   queue: v.optional(queueSchema, {}),
   modelInstances: v.optional(wholeNumber(1, 16), 1),
   tensorRt: v.optional(v.boolean('must be true or false'), false),
 });
+
+const sageMakerComputeSchema = v.pipe(
+  sageMakerMembersSchema,
+  v.forward(
+    v.check(
+      ({ mode, instances }) => instances[kindOf(mode).lacks] === undefined,
+      ({ input: { mode } }) => `must not hold ${kindOf(mode).lacks}, for ${kindOf(mode).why}`,
+    ),
+    ['instances'],
+  ),
+  v.forward(
+    v.check(
+      ({ mode, instances: { min, schedules } }) =>
+        mode === 'async' || (min !== 0 && schedules.every((schedule) => schedule.min > 0)),
+      () => 'must have a min of 1 or more, for only an async endpoint can do without instances',
+    ),
+    ['instances'],
+  ),
+);
+
+function kindOf(mode: 'realtime' | 'async'): typeof REALTIME | typeof ASYNC {
+  return mode === 'async' ? ASYNC : REALTIME;
+}
+
+/** How many instances run for each version: an async endpoint that has nothing to do runs none unless told to. */
+export function instanceBounds({ mode, instances }: SageMakerCompute): { readonly min: number; readonly max: number } {
+  return { min: instances.min ?? (mode === 'async' ? 0 : 1), max: instances.max };
+}
 
 const computeSchema = v.variant('target', [lambdaComputeSchema, sageMakerComputeSchema], 'must be lambda or sagemaker');
 

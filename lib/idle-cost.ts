@@ -1,5 +1,6 @@
 import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../core/cost.ts';
 import { AppError } from '../core/errors.ts';
+import { instanceBounds } from '../core/manifest.ts';
 import type { GpuEndpoint } from './constructs/gpu-endpoint.ts';
 import type { Model } from './model.ts';
 
@@ -41,8 +42,8 @@ function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): P
   const { compute } = manifest;
   // An endpoint is made of no other model.
   if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };
-  const { instanceType, instances } = compute;
-  return { instanceType, instances: instances.min * Object.keys(packed.versions).length, alarms };
+  const { instanceType } = compute;
+  return { instanceType, instances: instanceBounds(compute).min * Object.keys(packed.versions).length, alarms };
 }
 
 /**

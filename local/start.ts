@@ -30,6 +30,7 @@ import { accessKeyOf } from './services/lambda/environment-variables.ts';
 import { checkEventSource, EventSource } from './services/lambda/event-source.ts';
 import { LambdaHost } from './services/lambda/lambda-host.ts';
 import { ObjectEngine } from './services/s3/object-engine.ts';
+import { AsyncInference } from './services/sagemaker/async-inference.ts';
 import { SageMakerHost } from './services/sagemaker/sagemaker-host.ts';
 import { QueueEngine } from './services/sqs/queue-engine.ts';
 import { functionArn } from './template/physical-names.ts';
@@ -144,20 +145,25 @@ async function run(
   cleanUp.push(() => lambda.stop());
   const endpoints = new SageMakerHost(plan.endpoints, logsDirectory);
   cleanUp.push(() => endpoints.stop());
+  const asyncInference = new AsyncInference({
+    ...{ host: endpoints, endpoints: plan.endpoints, roles: plan.roles, topics: plan.topics, objects, clock },
+    sendMessage: (queueArn, body) => queues.send(queueArn, body),
+  });
+  cleanUp.push(() => asyncInference.stop());
   const callers = principals(plan.functions, plan.roles, accessKeyOf);
   const events = openEventRouter({
     ...{ buses: plan.eventBuses, permissions: plan.permissions, host: lambda, clock, logsDirectory },
     sendMessage: (queueArn, body) => queues.send(queueArn, body),
   });
   // Once the functions are gone: no event on its way may write a log afterwards.
-  cleanUp.splice(-2, 0, () => events.drain());
+  cleanUp.splice(-3, 0, () => events.drain());
   const services = [
     new DynamoDbService(dynamodb),
     new LambdaService(lambda),
     new SqsService(queues, endpoint.url),
     new S3Service(objects),
     new EventBridgeService(events),
-    new SageMakerService(endpoints),
+    new SageMakerService(endpoints, asyncInference),
   ];
   endpoint.connect(services, callers, options.faults);
   const eventSources = openEventSources(plan, { queues, host: lambda, options, callers });
@@ -204,7 +210,7 @@ async function run(
     endpointUrl: endpoint.url,
     plan: { ...plan, notRun: [...plan.notRun, ...endpoints.unmet()] },
     ...{ description, models, lambda, dynamodb, queues, objects, endpoints },
-    isBusy: () => events.isBusy || eventSources.some((source) => source.isBusy),
+    isBusy: () => events.isBusy || asyncInference.isBusy || eventSources.some((source) => source.isBusy),
     now: () => clock.now(),
     advance: async (ms) => {
       clock.advance(ms);

@@ -15,3 +15,16 @@ export function variantName(version: string): string {
 
 /** Name of the repository of Triton's image for SageMaker. */
 export const TRITON_REPOSITORY = 'sagemaker-tritonserver';
+
+/**
+ * Name of the asynchronous endpoint that runs a version: a request to one names no variant, so each version has its own.
+ *
+ * @param base - Name that the deployment gave the model's endpoints.
+ * @see https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html
+ */
+export function asyncEndpointName(base: string, version: string): string {
+  return `${base}-${variantName(version)}`;
+}
+
+/** Longest that a request may wait for an asynchronous endpoint, and that the model may take for it, in seconds. */
+export const ASYNC_LIMITS = { waitSeconds: 21_600, invocationSeconds: 900 } as const;

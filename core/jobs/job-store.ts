@@ -81,6 +81,8 @@ export interface PayloadStore {
     reference: { readonly bucket: string; readonly key: string },
     options: { readonly maxBytes: number; readonly range?: readonly [start: number, end: number] },
   ): Promise<Uint8Array>;
+  /** Whether there is an object. */
+  has(reference: { readonly bucket: string; readonly key: string }): Promise<boolean>;
   /** Address by which anybody can read the object for a time. */
   presignGet(key: string, options: { readonly expiresSeconds: number; readonly fileName?: string }): Promise<string>;
 }

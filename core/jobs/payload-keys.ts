@@ -8,6 +8,8 @@ export const PAYLOAD_PREFIXES = {
   files: 'files/',
   /** Parts of outputs until they are merged. */
   chunks: 'chunks/',
+  /** What asynchronous endpoints are asked and answer. */
+  invocations: 'invocations/',
 } as const;
 
 /** Keys of the objects in the payload bucket. */
@@ -24,6 +26,12 @@ export const payloadKeys = {
     `${PAYLOAD_PREFIXES.chunks}${owner}/${uploadId}/${partId}`,
   /** All that is kept of a batch or an upload until it has become a file. */
   piecesOf: (owner: string, id: string): string => `${PAYLOAD_PREFIXES.chunks}${owner}/${id}/`,
+  /** @param run - Key of the run. */
+  asyncRun: (run: string): string => `${PAYLOAD_PREFIXES.invocations}${run}/run.json`,
+  /** @param run - Key of the run. */
+  asyncInput: (run: string, digest: string): string => `${PAYLOAD_PREFIXES.invocations}${run}/${digest}`,
+  /** Below it an endpoint writes what it answers, or why it does not. */
+  asyncOutputs: (kind: 'outputs' | 'failures'): string => `${PAYLOAD_PREFIXES.invocations}${kind}/`,
   chunkErrors: (owner: string, batchId: string, index: number): string =>
     `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/errors/${index}.jsonl`,
 } as const;

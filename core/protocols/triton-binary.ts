@@ -81,6 +81,33 @@ export function decodeTritonAnswer({ contentType, body }: TritonMessage): Record
   return tensors;
 }
 
+/**
+ * Reads an answer whose media type was lost, as in the objects that asynchronous endpoints write: where the JSON part ends
+ * is seen from its braces.
+ *
+ * @returns Tensors by name.
+ * @throws AppError `BAD_GATEWAY` when it is not an answer.
+ */
+export function decodeTritonBody(body: Uint8Array): Record<string, Tensor> {
+  return decodeTritonAnswer({ contentType: `${TRITON_BINARY_TYPE}${jsonLength(body)}`, body });
+}
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d];
+
+/** Bytes of the JSON object that the bytes begin with; all of them where it does not end. */
+function jsonLength(bytes: Uint8Array): number {
+  let [depth, isText] = [0, false];
+  for (let at = 0; at < bytes.byteLength; at++) {
+    const byte = bytes[at];
+    if (isText && byte === BACKSLASH) at += 1;
+    else if (byte === QUOTE) isText = !isText;
+    else if (!isText && byte === OPEN) depth += 1;
+    else if (!isText && byte === CLOSE) depth -= 1;
+    if (depth === 0) return at + 1;
+  }
+  return bytes.byteLength;
+}
+
 function readOutputs(header: Uint8Array): readonly WireOutput[] {
   const value = parseOrUndefined(new TextDecoder().decode(header));
   const outputs = typeof value === 'object' && value !== null && 'outputs' in value ? value.outputs : undefined;

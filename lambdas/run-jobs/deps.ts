@@ -2,7 +2,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../core/errors.ts';
+import type { PayloadStore } from '../../core/jobs/job-store.ts';
 import type { JobsSettings } from '../../core/jobs/settings.ts';
+import type { InferenceDeps } from '../shared/inference/inference.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
 import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
@@ -75,6 +77,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
   const tableOptions = { client: dynamoDb, table: settings.jobsTable, clock };
   return {
     inference,
+    ...(await openAsyncRuns(inference, endpoint, payloads)),
     jobs: openDynamoDbJobStore(tableOptions),
     chunks: openDynamoDbChunkStore(tableOptions),
     payloads,
@@ -89,6 +92,19 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     write: (line) => process.stdout.write(`${line}\n`),
     takeCacheFailures: () => failures.splice(0),
   };
+}
+
+/** Only where the model runs on an asynchronous endpoint: its client is loaded for that. */
+async function openAsyncRuns({ packed }: InferenceDeps, name: string | undefined, payloads: PayloadStore) {
+  const { compute } = packed.manifest;
+  if (compute.target !== 'sagemaker' || compute.mode !== 'async' || name === undefined) return {};
+  const [{ SageMakerRuntimeClient }, { openAsyncEndpoint }, { AsyncRuns }] = await Promise.all([
+    import('@aws-sdk/client-sagemaker-runtime'),
+    import('../shared/async-endpoint.ts'),
+    import('./async-runs.ts'),
+  ]);
+  const client = new SageMakerRuntimeClient(CLIENT_SETTINGS);
+  return { asyncRuns: new AsyncRuns({ endpoint: openAsyncEndpoint({ client, name, payloads }), payloads }) };
 }
 
 /** Few jobs tell the event bus: its client is loaded for them. */

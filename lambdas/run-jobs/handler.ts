@@ -1,14 +1,16 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { AppError } from '../../core/errors.ts';
+import { runOfNotification } from '../../core/gpu/async-run.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import { parseJson } from '../../core/json.ts';
 import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
 import { ClockWatch } from './clock-watch.ts';
-import { receivesOf } from './give-back.ts';
+import { goOn, receivesOf } from './give-back.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';
 import { type JobRun, runJobMessages } from './run-job-messages.ts';
+import type { RunJobsDeps } from './run-jobs-deps.ts';
 import { type RunFacts, runLine } from './run-line.ts';
-import { isChunk, isJob, type Received, type RunJobsDeps, toAppError, type Verdict } from './work.ts';
+import { isChunk, isJob, type Received, toAppError, type Verdict } from './work.ts';
 
 /** All that {@link createHandler} wires. */
 export interface RunJobsHandlerDeps extends RunJobsDeps {
@@ -78,7 +80,8 @@ async function dispatch(records: readonly SQSRecord[], run: JobRun): Promise<Map
   const understood: Received[] = [];
   for (const record of records) {
     const received = readRecord(record);
-    if ('message' in received) understood.push(received);
+    if ('asyncRun' in received) verdicts.set(record.messageId, await hear(received.asyncRun, run));
+    else if ('message' in received) understood.push(received);
     else verdicts.set(record.messageId, await park(record, received.error, run));
   }
   const repeats = duplicates(understood);
@@ -91,11 +94,26 @@ async function dispatch(records: readonly SQSRecord[], run: JobRun): Promise<Map
   return verdicts;
 }
 
-function readRecord(record: SQSRecord): Received | { readonly error: AppError } {
+function readRecord(record: SQSRecord): Received | { readonly asyncRun: string } | { readonly error: AppError } {
   try {
-    return { message: parseWorkMessage(parseJson(record.body)), record, receives: receivesOf(record) };
+    const body = parseJson(record.body);
+    const asyncRun = runOfNotification(body);
+    if (asyncRun !== undefined) return { asyncRun };
+    return { message: parseWorkMessage(body), record, receives: receivesOf(record) };
   } catch (error) {
     return { error: toAppError(error) };
+  }
+}
+
+/** An endpoint is done with something: work that waits for nothing else goes on. */
+async function hear(asyncRun: string, { deps, onError }: JobRun): Promise<Verdict> {
+  try {
+    const run = await deps.asyncRuns?.ended(asyncRun);
+    if (run !== undefined) await goOn(run, run.message.kind === 'job' ? deps.queues.jobs : deps.queues.chunks);
+    return 'done';
+  } catch (error) {
+    onError(toAppError(error));
+    return 'again';
   }
 }
 

@@ -11,7 +11,7 @@ import { AppError } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import type { BatchStepMessage, ChunkMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { comeAgain, giveBack } from './give-back.ts';
+import { comeAgain, giveBack, lookAgainLater } from './give-back.ts';
 import type { JobRun } from './run-job-messages.ts';
 import { type Answer, runRequests } from './run-requests.ts';
 import { isRetryable, type Received, toAppError, type Verdict } from './work.ts';
@@ -44,26 +44,32 @@ export async function runChunkMessages(works: readonly Work[], run: JobRun): Pro
  */
 async function runOrRepeat(work: Work, run: JobRun): Promise<Verdict> {
   try {
-    await runChunk(work, run);
-    return 'done';
+    const outcome = await runChunk(work, run);
+    return outcome === 'done' ? outcome : await lookAgainLater(work, run.deps.queues.chunks);
   } catch (cause) {
     run.onError(toAppError(cause));
     return comeAgain(work, run.deps.queues.chunks, run.deps.random);
   }
 }
 
-async function runChunk({ message, receives }: Work, run: JobRun): Promise<void> {
+async function runChunk(work: Work, run: JobRun): Promise<'done' | 'waiting'> {
+  const { message } = work;
   const { chunks } = run.deps;
   const { owner, batchId, index } = message;
   const batch = await chunks.getBatch(owner, batchId);
   // A batch that is gone or over has nobody who waits for it.
-  if (batch === undefined || batch.endedAtMs !== undefined) return;
-  if (await chunks.hasChunk(batchId, index)) return mergeIfDue(batch, run);
+  if (batch === undefined || batch.endedAtMs !== undefined) return 'done';
+  if (await chunks.hasChunk(batchId, index)) {
+    await mergeIfDue(batch, run);
+    return 'done';
+  }
   const lines = await readChunk(message, run);
-  const written = await answerLines(lines, message, batch, { isLast: receives >= run.deps.maxReceiveCount, run });
+  const written = await answerLines(lines, work, batch, run);
+  if (written === undefined) return 'waiting';
   const outcome = await writeParts(message, written, run);
   run.onLines(outcome);
   await mergeIfDue(await chunks.finishChunk(owner, batchId, outcome), run);
+  return 'done';
 }
 
 async function readChunk(
@@ -82,17 +88,19 @@ interface Written {
 
 async function answerLines(
   lines: readonly (LineRequest | BrokenLine)[],
-  message: ChunkMessage,
+  work: Work,
   batch: Batch,
-  { isLast, run }: { readonly isLast: boolean; readonly run: JobRun },
-): Promise<Written> {
-  const { batchId } = message;
+  run: JobRun,
+): Promise<Written | undefined> {
+  const { batchId } = work.message;
+  const isLast = work.receives >= run.deps.maxReceiveCount;
   const stopped = whyStopped(batch, run.deps.inference.clock.now());
   if (stopped !== undefined) {
     return { output: [], errors: lines.map((line) => errorLine(batchId, line, stopped)) };
   }
   const requests = lines.filter(isRequest);
-  const answers = await askModel(requests, message, run);
+  const answers = await askModel(requests, work, run);
+  if (answers === undefined) return undefined;
   const lasting = answers.find((answer) => answer.kind === 'failed' && isRetryable(answer.error));
   // Nothing is lost by doing it all again: what was computed lies in the results cache.
   if (lasting?.kind === 'failed' && !isLast) throw lasting.error;
@@ -112,15 +120,20 @@ async function answerLines(
   return { output, errors };
 }
 
-function askModel(requests: readonly LineRequest[], message: ChunkMessage, run: JobRun): Promise<Answer[]> {
+/** @returns One answer for each request; undefined while an endpoint works on them. */
+async function askModel(
+  requests: readonly LineRequest[],
+  work: Work,
+  run: JobRun,
+): Promise<readonly Answer[] | undefined> {
+  const { message } = work;
   const { operation, version } = parseEndpoint(message.endpoint);
   const pinned = version === undefined ? {} : { version };
-  return runRequests(
-    requests.map(({ body }) => ({ operation, body, owner: message.owner, ...pinned })),
-    run.watch.deadlineMs,
-    run.deps.inference,
-    run.measures,
-  );
+  const asked = requests.map(({ body }) => ({ operation, body, owner: message.owner, ...pinned }));
+  const { deps, measures } = run;
+  const { deadlineMs } = run.watch;
+  if (deps.asyncRuns === undefined) return runRequests(asked, deps.inference, { deadlineMs, measures });
+  return deps.asyncRuns.run(work, asked, { inference: deps.inference, deadlineMs, measures });
 }
 
 /** Why no line of a batch is run any more. */

@@ -4,13 +4,15 @@ import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import type { Job, JobDefinition, JobResult } from '../../core/jobs/job.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { type JobMessage, MAX_INLINE_RESULT_BYTES, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
-import type { PayloadStore } from '../../core/jobs/job-store.ts';
+import type { Claim, PayloadStore } from '../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { parseJson } from '../../core/json.ts';
+import type { AsyncRuns } from './async-runs.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import { comeAgain, giveBack } from './give-back.ts';
+import { comeAgain, giveBack, lookAgainLater } from './give-back.ts';
+import type { RunJobsDeps } from './run-jobs-deps.ts';
 import { type Answer, type ModelRequest, type RunMeasures, runRequests } from './run-requests.ts';
-import { isRetryable, jobError, type Received, type RunJobsDeps, toAppError, type Verdict } from './work.ts';
+import { isRetryable, jobError, type Received, toAppError, type Verdict } from './work.ts';
 
 /** Bytes of inputs that are worked on together: beyond it, merging more gains nothing and holds memory. */
 const MAX_GROUP_BYTES = 256 * 1024;
@@ -112,14 +114,36 @@ async function inOrderOfAttempts(works: readonly Work[], { deps }: JobRun): Prom
   return works.toSorted((a, b) => (attempts.get(a) ?? 0) - (attempts.get(b) ?? 0));
 }
 
+/** What an endpoint is asked for a job must not depend on which others came with it. */
+async function runOnEndpoint(work: Work, asyncRuns: AsyncRuns, run: JobRun): Promise<Verdict> {
+  const { deps, watch, measures } = run;
+  try {
+    const one = await begin(work, run, await asyncRuns.isWaiting(work));
+    if ('verdict' in one) return await end(work, one.verdict, run);
+    const context = { inference: deps.inference, deadlineMs: watch.deadlineMs, measures };
+    const answers = await asyncRuns.run(work, [one.request], context);
+    if (answers === undefined) return await lookAgainLater(work, deps.queues.jobs);
+    return await end(work, answers[0], run);
+  } catch (error) {
+    return end(work, { kind: 'failed', error: toAppError(error) }, run);
+  }
+}
+
 async function runGroup(group: readonly Work[], run: JobRun): Promise<[string, Verdict][]> {
+  const { asyncRuns } = run.deps;
+  if (asyncRuns !== undefined) {
+    return Promise.all(
+      group.map(
+        async (work): Promise<[string, Verdict]> => [work.record.messageId, await runOnEndpoint(work, asyncRuns, run)],
+      ),
+    );
+  }
   const begun = await Promise.all(group.map((work) => begin(work, run)));
   const requests = begun.filter((one): one is Begun => one !== undefined && 'request' in one);
   const answers = await runRequests(
     requests.map(({ request }) => request),
-    run.watch.deadlineMs,
     run.deps.inference,
-    run.measures,
+    { deadlineMs: run.watch.deadlineMs, measures: run.measures },
   );
   const answerOf = new Map(requests.map((one, index) => [one, answers[index]]));
   return Promise.all(
@@ -138,14 +162,22 @@ interface Begun {
   readonly request: ModelRequest;
 }
 
-/** Claims a job and reads its input; a verdict stands where there is nothing to run. */
-async function begin(work: Work, run: JobRun): Promise<Begun | { readonly verdict: Verdict | Answer }> {
+/**
+ * Claims a job and reads its input; a verdict stands where there is nothing to run.
+ *
+ * @param isBegun - Whether the same attempt was begun before and waited since.
+ */
+async function begin(
+  work: Work,
+  run: JobRun,
+  isBegun = false,
+): Promise<Begun | { readonly verdict: Verdict | Answer }> {
   const { message, record } = work;
   const { jobs, payloads } = run.deps;
   try {
     const redriveId = record.messageAttributes[REDRIVE_ATTRIBUTE]?.stringValue;
     if (redriveId !== undefined) await jobs.reopen(message, redriveId);
-    const claim = await jobs.claim(definitionOf(message));
+    const claim = await claimOf(message, run, isBegun);
     if (claim.kind === 'foreign') return { verdict: 'done' };
     if (claim.kind === 'ended') {
       await tellOnce(claim.job, run);
@@ -155,6 +187,14 @@ async function begin(work: Work, run: JobRun): Promise<Begun | { readonly verdic
   } catch (error) {
     return { verdict: { kind: 'failed', error: toAppError(error) } };
   }
+}
+
+/** A job that waited for its endpoint goes on with the attempt that was begun. */
+async function claimOf(message: JobMessage, { deps }: JobRun, isBegun: boolean): Promise<Claim> {
+  const job = isBegun ? await deps.jobs.get(message) : undefined;
+  if (job === undefined || job.status === 'queued') return deps.jobs.claim(definitionOf(message));
+  if (job.hash !== message.hash) return { kind: 'foreign' };
+  return { kind: job.status === 'running' ? 'claimed' : 'ended', job };
 }
 
 async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise<string> {

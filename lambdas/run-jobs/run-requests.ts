@@ -1,3 +1,4 @@
+import type { CachePolicy } from '../../core/cache-policy.ts';
 import { AppError } from '../../core/errors.ts';
 import { trafficOf } from '../../core/traffic.ts';
 import { pickVersion } from '../../core/version-split.ts';
@@ -45,6 +46,16 @@ export interface RunMeasures {
  */
 const SLICE_TOKENS = 16_384;
 
+/** How requests are run. */
+export interface RunOptions {
+  /** When the model must stop, on the timer of the inference. */
+  readonly deadlineMs: number;
+  /** Filled in. */
+  readonly measures: RunMeasures;
+  /** What the results cache may do. Defaults to everything. */
+  readonly policy?: CachePolicy;
+}
+
 /** A request that can run. */
 interface Ready {
   readonly index: number;
@@ -58,21 +69,18 @@ interface Ready {
  *
  * A request that fails does so alone: where texts that run together fail, the requests are run again one by one.
  *
- * @param deadlineMs - When the model must stop, on the timer of `deps`.
- * @param measures - Filled in.
  * @returns One answer for each request.
  */
 export async function runRequests(
   requests: readonly ModelRequest[],
-  deadlineMs: number,
   deps: InferenceDeps,
-  measures: RunMeasures,
+  run: RunOptions,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
   const ready: Ready[] = [];
   for (const [index, request] of requests.entries()) {
     try {
-      const call = await openCall(request, deadlineMs, deps);
+      const call = await openCall(request, run, deps);
       ready.push({ index, call, prepared: await prepare(request.operation, request.body, call, deps) });
     } catch (error) {
       answers[index] = { kind: 'failed', error: toAppError(error) };
@@ -85,14 +93,17 @@ export async function runRequests(
   for (const one of ready.filter(({ prepared }) => prepared.kind === 'tensors')) {
     answers[one.index] = await runAlone(one, deps);
   }
-  for (const { call } of ready) addMeasures(measures, call.measures);
+  for (const { call } of ready) addMeasures(run.measures, call.measures);
   return answers;
 }
 
-async function openCall(request: ModelRequest, deadlineMs: number, deps: InferenceDeps): Promise<Call> {
+async function openCall(
+  request: ModelRequest,
+  { deadlineMs, policy = { read: true, write: true } }: RunOptions,
+  deps: InferenceDeps,
+): Promise<Call> {
   const { packed, versions, timer } = deps;
   const name = request.version ?? pickVersion(trafficOf(packed.manifest), request.owner);
-  const policy = { read: true, write: true };
   return { version: await versions.open(name), policy, measures: startMeasures(timer(), deadlineMs) };
 }
 

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { renderServeModelEnvironment } from '../../core/serve-model-environment.ts';
@@ -140,9 +141,10 @@ export class JobFunctions extends Construct {
     grantJobAccess('run-jobs', worker, parts, model);
     resultsTable?.grantReadWriteBatches(worker);
     endpoint?.grantInvoke(worker);
-    if (endpoint !== undefined) resultsTable?.grantClaims(worker);
+    if (endpoint?.isAsync === false) resultsTable?.grantClaims(worker);
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
+    endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
     consume(worker, queues.jobs, jobs);
     consume(worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: jobs.maxConcurrency });
     return worker;

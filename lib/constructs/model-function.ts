@@ -120,8 +120,10 @@ export class ModelFunction extends Construct {
     this.packageSizes = functionPackage.sizes;
     this.alias = this.createAlias(fn, compute);
     resultsTable?.grantReadWriteBatches(role);
-    endpoint?.grantInvoke(role);
-    if (endpoint !== undefined) resultsTable?.grantClaims(role);
+    if (endpoint?.isAsync === false) {
+      endpoint.grantInvoke(role);
+      resultsTable?.grantClaims(role);
+    }
     props.jobs?.grantSubmit(role, model);
     for (const sibling of siblings) sibling.grantInvoke(role);
   }

@@ -60,6 +60,7 @@ export class PayloadBucket extends Construct {
         expiry('jobs', (props.retentionDays ?? 7) + 1),
         expiry('files', (props.fileRetentionDays ?? 30) + 1),
         expiry('chunks', CHUNK_DAYS),
+        expiry('invocations', CHUNK_DAYS),
         { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_UPLOAD_DAYS) },
       ],
     });

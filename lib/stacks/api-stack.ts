@@ -39,7 +39,7 @@ export class ApiStack extends Stack {
 
   constructor(scope: Construct, id: string, props: ApiStackProps) {
     super(scope, id, props);
-    for (const { endpoint } of props.endpoints ?? [])
+    for (const endpoint of props.endpoints ?? [])
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { jobs: _, ...settings } = props.config;
     this.api = new InferenceApi(this, 'Api', {

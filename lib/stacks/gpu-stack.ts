@@ -2,6 +2,7 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/deploy-config.ts';
 import { GpuEndpoint } from '../constructs/gpu-endpoint.ts';
+import type { PayloadBucket } from '../constructs/payload-bucket.ts';
 import type { Model } from '../model.ts';
 
 /** Settings of a {@link GpuStack}. */
@@ -10,6 +11,12 @@ export interface GpuStackProps extends StackProps {
   readonly config: DeployConfig;
   /** Models of the deployment; those whose manifests say `target: sagemaker` get an endpoint. */
   readonly models: readonly Model[];
+  /**
+   * Where asynchronous endpoints find their requests.
+   *
+   * @default - none; models whose manifests say `mode: async` need one
+   */
+  readonly payloadBucket?: PayloadBucket;
 }
 
 /** Endpoints on GPUs: they take minutes to change, so that nothing else waits for them. */
@@ -26,6 +33,13 @@ export class GpuStack extends Stack {
     super(scope, id, props);
     this.endpoints = props.models
       .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
-      .map((model) => new GpuEndpoint(this, model.id, { model, logRetention: props.config.logRetentionDays }));
+      .map(
+        (model) =>
+          new GpuEndpoint(this, model.id, {
+            model,
+            logRetention: props.config.logRetentionDays,
+            ...(props.payloadBucket === undefined ? {} : { payloadBucket: props.payloadBucket }),
+          }),
+      );
   }
 }

@@ -35,7 +35,7 @@ export class JobsStack extends Stack {
 
   constructor(scope: Construct, id: string, props: JobsStackProps) {
     super(scope, id, props);
-    for (const { endpoint } of props.endpoints ?? [])
+    for (const endpoint of props.endpoints ?? [])
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { config, stageName, models, resultsTable, jobData } = props;
     const { enabled: _, ...settings } = config.jobs;

@@ -92,6 +92,11 @@ const NAMERS: Readonly<Record<string, Namer>> = {
     ref: textOf(resource.properties['Name']) ?? resource.logicalId,
     attributes: {},
   }),
+  'AWS::SNS::Topic': (resource) => {
+    const name = textOf(resource.properties['TopicName']) ?? composed(resource, 256);
+    const arn = localArn('sns', name);
+    return { ref: arn, attributes: { TopicArn: arn, TopicName: name } };
+  },
   'AWS::SageMaker::Model': (resource) => sageMaker(resource, 'model', 'ModelName'),
   'AWS::SageMaker::EndpointConfig': (resource) => sageMaker(resource, 'endpoint-config', 'EndpointConfigName'),
   'AWS::SageMaker::Endpoint': (resource) => sageMaker(resource, 'endpoint', 'EndpointName'),

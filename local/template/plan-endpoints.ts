@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../../core/errors.ts';
 import { TRITON_REPOSITORY } from '../../core/gpu/endpoint-contract.ts';
+import type { PayloadReference } from '../../core/jobs/job.ts';
 import type { NotRun } from './plan-functions.ts';
 import { cfnNumber, cfnTexts, ofType, readProperties } from './properties.ts';
 import type { StackDocument } from './read-assembly.ts';
@@ -23,9 +24,25 @@ export interface EndpointPlan {
   readonly arn: string;
   readonly logicalId: string;
   readonly variants: readonly VariantPlan[];
+  /** Role of its models. */
+  readonly roleArn: string | undefined;
+  /** There where it takes asynchronous requests, and no others. */
+  readonly async: AsyncPlan | undefined;
+}
+
+/** What an asynchronous endpoint does with answers. */
+export interface AsyncPlan {
+  /** Bucket, and what keys begin with. */
+  readonly output: PayloadReference;
+  readonly failure: PayloadReference;
+  readonly successTopic: string | undefined;
+  readonly errorTopic: string | undefined;
+  /** Requests that an instance works on at once. */
+  readonly maxConcurrency: number;
 }
 
 const modelSchema = v.object({
+  ExecutionRoleArn: v.optional(v.string()),
   PrimaryContainer: v.object({
     Image: v.string(),
     ModelDataUrl: v.string(),
@@ -42,7 +59,19 @@ const configSchema = v.object({
     }),
   ),
   ShadowProductionVariants: v.optional(v.array(v.unknown()), []),
-  AsyncInferenceConfig: v.optional(v.unknown()),
+  AsyncInferenceConfig: v.optional(
+    v.object({
+      ClientConfig: v.optional(v.object({ MaxConcurrentInvocationsPerInstance: v.optional(cfnNumber) }), {}),
+      OutputConfig: v.object({
+        S3OutputPath: v.string(),
+        S3FailurePath: v.optional(v.string()),
+        NotificationConfig: v.optional(
+          v.object({ SuccessTopic: v.optional(v.string()), ErrorTopic: v.optional(v.string()) }),
+          {},
+        ),
+      }),
+    }),
+  ),
 });
 
 const endpointSchema = v.object({ EndpointConfigName: v.string() });
@@ -66,13 +95,12 @@ export function planEndpoints(
       named(resources, 'AWS::SageMaker::EndpointConfig', 'EndpointConfigName', configName),
       configSchema,
     );
+    let roleArn: string | undefined;
     const variants = config.ProductionVariants.flatMap((variant) => {
       const model = named(resources, 'AWS::SageMaker::Model', 'ModelName', variant.ModelName);
-      const {
-        Image: image,
-        ModelDataUrl: url,
-        Environment: environment,
-      } = readProperties(model, modelSchema).PrimaryContainer;
+      const { PrimaryContainer: container, ExecutionRoleArn: role } = readProperties(model, modelSchema);
+      const { Image: image, ModelDataUrl: url, Environment: environment } = container;
+      roleArn ??= role;
       const archive = findAsset(url, model.stack, stacks);
       const reason = whyNot(image, archive);
       if (archive !== undefined && reason === undefined) {
@@ -82,11 +110,32 @@ export function planEndpoints(
       return [];
     });
     if (config.ShadowProductionVariants.length > 0) leaveOut('its shadow variants get no requests here');
-    if (config.AsyncInferenceConfig !== undefined) leaveOut('it takes no asynchronous requests here');
     const name = resource.attributes['EndpointName'] ?? '';
-    endpoints.push({ name, arn: resource.ref, logicalId: resource.logicalId, variants });
+    const asyncPlan = config.AsyncInferenceConfig === undefined ? undefined : planAsync(config.AsyncInferenceConfig);
+    endpoints.push({ name, arn: resource.ref, logicalId: resource.logicalId, variants, roleArn, async: asyncPlan });
   }
   return { endpoints, notRun };
+}
+
+type AsyncConfig = NonNullable<v.InferOutput<typeof configSchema>['AsyncInferenceConfig']>;
+
+/** SageMaker works on so many requests at once where it is not told (CreateEndpointConfig, `AsyncInferenceClientConfig`). */
+const USUAL_CONCURRENCY = 4;
+
+function planAsync({ ClientConfig: client, OutputConfig: output }: AsyncConfig): AsyncPlan {
+  const { SuccessTopic: successTopic, ErrorTopic: errorTopic } = output.NotificationConfig;
+  return {
+    output: prefixOf(output.S3OutputPath),
+    failure: prefixOf(output.S3FailurePath ?? output.S3OutputPath),
+    ...{ successTopic, errorTopic },
+    maxConcurrency: client.MaxConcurrentInvocationsPerInstance ?? USUAL_CONCURRENCY,
+  };
+}
+
+function prefixOf(uri: string): PayloadReference {
+  const [, bucket, key = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri) ?? [];
+  if (bucket === undefined) throw new AppError('TEMPLATE_INVALID', `an endpoint writes to ${uri}, which is not in S3`);
+  return { bucket, key: key === '' || key.endsWith('/') ? key : `${key}/` };
 }
 
 function named(resources: readonly Resource[], type: string, attribute: string, name: string): Resource {

@@ -13,6 +13,7 @@ import {
 import { planQueues, type QueuePlan } from './plan-queues.ts';
 import { planRoles, type RolePlan } from './plan-roles.ts';
 import { planTables, type TablePlan } from './plan-tables.ts';
+import { planTopics, type TopicPlan } from './plan-topics.ts';
 import type { StackDocument } from './read-assembly.ts';
 import { type Output, resolveStacks } from './resolve-stacks.ts';
 import { resourceKind } from './resource-kinds.ts';
@@ -27,6 +28,7 @@ export interface LocalPlan {
   readonly buckets: readonly BucketPlan[];
   readonly eventBuses: readonly EventBusPlan[];
   readonly endpoints: readonly EndpointPlan[];
+  readonly topics: readonly TopicPlan[];
   /** Which queues feed which functions. */
   readonly eventSources: readonly EventSourcePlan[];
   readonly roles: readonly RolePlan[];
@@ -51,8 +53,9 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
   const buckets = planBuckets(resources);
   const eventBuses = planEventBuses(resources);
   const endpoints = planEndpoints(resources, stacks);
+  const topics = planTopics(resources);
   const ignored: NotRun[] = [];
-  const notRun: NotRun[] = [functions, roles, apis, eventSources, buckets, eventBuses, endpoints].flatMap(
+  const notRun: NotRun[] = [functions, roles, apis, eventSources, buckets, eventBuses, endpoints, topics].flatMap(
     (plan) => plan.notRun,
   );
   for (const { logicalId, type } of resources) {
@@ -70,6 +73,7 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     buckets: buckets.buckets,
     eventBuses: eventBuses.eventBuses,
     endpoints: endpoints.endpoints,
+    topics: topics.topics,
     eventSources: eventSources.eventSources,
     roles: roles.roles,
     outputs,

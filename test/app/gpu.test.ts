@@ -4,11 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
-import { embedRows } from '../../lambdas/shared/inference/embed-rows.ts';
-import { openInference } from '../../lambdas/shared/inference/open-inference.ts';
-import { startMeasures } from '../../lambdas/shared/request-measures.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
-import { packModel } from '../../onnx/pack-model.ts';
+import { embedByFunction } from './embed-by-function.ts';
 import { synthesizeApp } from './running-app.ts';
 
 const TEXTS = ['How do I reset the password of my account?', 'Ein Satz auf Deutsch.', 'x', 'long '.repeat(60)];
@@ -30,20 +27,7 @@ let references: readonly Float32Array[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tensorgate-gpu-'));
   for (const name of ['models', 'config']) await cp(name, join(folder, name), { recursive: true });
-  const packed = join(folder, 'packed-for-lambda');
-  await packModel(join(folder, 'models/minilm'), packed);
-  const { deps } = await openInference({
-    ...{ modelFolder: packed, memoryMiB: 1769 },
-    ...{ resultsTable: undefined, endpoint: undefined },
-  });
-  const call = {
-    version: await deps.versions.open('1'),
-    policy: { read: false, write: false },
-    measures: startMeasures(0),
-  };
-  const { limits } = deps.packed.manifest;
-  const rows = TEXTS.map((text) => deps.tokenizer?.truncate(deps.tokenizer.encode(text), limits.maxTokens) ?? []);
-  references = await embedRows(rows, call, deps);
+  references = await embedByFunction(join(folder, 'models/minilm'), join(folder, 'packed-for-lambda'), TEXTS);
   // The one line.
   const manifest = join(folder, 'models/minilm/model.yaml');
   await writeFile(manifest, `${await readFile(manifest, 'utf8')}compute: { target: sagemaker }\n`);

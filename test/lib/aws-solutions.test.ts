@@ -3,7 +3,7 @@ import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { parseDeployConfig } from '../../core/deploy-config.ts';
-import { ApiStack, DataStack, InferenceApi, Jobs, JobsStack } from '../../lib/index.ts';
+import { ApiStack, DataStack, GpuEndpoint, InferenceApi, Jobs, JobsStack, PayloadBucket } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';
 
@@ -53,6 +53,17 @@ describe('AWS Solutions rules', () => {
     const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
     const model = packedEmbedding('one', { compute: { target: 'sagemaker', instances: { min: 2, max: 3 } } });
     new InferenceApi(stack, 'Api', { models: [model] });
+    expect(() => app.synth()).not.toThrow();
+  });
+
+  it('find nothing in an asynchronous endpoint with its jobs', () => {
+    const app = checkedApp();
+    const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
+    const models = [packedEmbedding('one', { compute: { target: 'sagemaker', mode: 'async' } })];
+    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const endpoints = models.map((model) => new GpuEndpoint(stack, 'Gpu', { model, payloadBucket }));
+    const jobs = new Jobs(stack, 'Jobs', { models, endpoints, payloadBucket });
+    new InferenceApi(stack, 'Api', { models, endpoints, jobs });
     expect(() => app.synth()).not.toThrow();
   });
 

@@ -6,6 +6,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { idleCost } from '../../lib/idle-cost.ts';
 import {
   ApiStack,
   DataStack,
@@ -17,6 +18,7 @@ import {
   JobsStack,
   type Model,
   ModelFunction,
+  PayloadBucket,
   renderSynthReport,
 } from '../../lib/index.ts';
 import { type ManifestDraft, packedEmbedding } from './packed-models.ts';
@@ -72,6 +74,17 @@ describe('GpuEndpoint', () => {
       DeploymentConfig: {
         BlueGreenUpdatePolicy: {
           TrafficRoutingConfiguration: { Type: 'CANARY', CanarySize: { Type: 'CAPACITY_PERCENT', Value: 50 } },
+        },
+      },
+    });
+  });
+
+  it('moves a quarter at a time where the manifest says so', () => {
+    const template = synthesize(gpuModel({ instances: { min: 4, max: 8 }, shift: 'linear' }));
+    expect(propertiesOf(template, 'AWS::SageMaker::Endpoint')).toMatchObject({
+      DeploymentConfig: {
+        BlueGreenUpdatePolicy: {
+          TrafficRoutingConfiguration: { Type: 'LINEAR', LinearStepSize: { Type: 'CAPACITY_PERCENT', Value: 25 } },
         },
       },
     });
@@ -149,6 +162,107 @@ describe('GpuEndpoint', () => {
     });
     expect(names[0]).toMatch(/^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/);
     expect(new Set(names).size).toBe(2);
+  });
+});
+
+describe('an asynchronous GpuEndpoint', () => {
+  const withBucket = (stack: Stack) => ({ payloadBucket: new PayloadBucket(stack, 'Payloads') });
+
+  it('finds requests in S3, leaves answers there, and tells of their ends', () => {
+    const template = synthesize(gpuModel({ mode: 'async', instances: { concurrency: 3 } }), withBucket);
+    const config = propertiesOf(template, 'AWS::SageMaker::EndpointConfig').AsyncInferenceConfig;
+    expect(config.ClientConfig).toEqual({ MaxConcurrentInvocationsPerInstance: 3 });
+    expect(JSON.stringify(config.OutputConfig.S3OutputPath)).toContain('/invocations/outputs/');
+    expect(JSON.stringify(config.OutputConfig.S3FailurePath)).toContain('/invocations/failures/');
+    const { SuccessTopic: topic } = config.OutputConfig.NotificationConfig;
+    expect(config.OutputConfig.NotificationConfig.ErrorTopic).toEqual(topic);
+    const statements = resourcesOf(template, 'AWS::IAM::Policy').flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement,
+    );
+    expect(statements).toContainEqual({ Action: 'sns:Publish', Effect: 'Allow', Resource: topic });
+    const objects = statements.filter(({ Action }) => Action.includes('s3:PutObject'));
+    expect(JSON.stringify(objects)).toContain('/invocations/*');
+  });
+
+  it('has an instance only while requests wait, and starts the first', () => {
+    const template = synthesize(gpuModel({ mode: 'async' }), withBucket);
+    expect(propertiesOf(template, 'AWS::SageMaker::EndpointConfig').ProductionVariants).toMatchObject([
+      { InitialInstanceCount: 1 },
+    ]);
+    expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
+      ...{ ResourceId: 'endpoint/Test-tiny-v1/variant/v1', MinCapacity: 0, MaxCapacity: 4 },
+    });
+    const policies = resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy').map(
+      ({ Properties }) => Properties,
+    );
+    expect(policies).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          PolicyType: 'TargetTrackingScaling',
+          TargetTrackingScalingPolicyConfiguration: expect.objectContaining({
+            TargetValue: 5,
+            CustomizedMetricSpecification: expect.objectContaining({
+              MetricName: 'ApproximateBacklogSizePerInstance',
+              Dimensions: [{ Name: 'EndpointName', Value: 'Test-tiny-v1' }],
+            }),
+          }),
+        }),
+        expect.objectContaining({
+          PolicyType: 'StepScaling',
+          StepScalingPolicyConfiguration: expect.objectContaining({
+            StepAdjustments: [{ MetricIntervalLowerBound: 0, ScalingAdjustment: 1 }],
+          }),
+        }),
+      ]),
+    );
+    const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
+    const wake = alarms.find(({ MetricName }) => MetricName === 'HasBacklogWithoutCapacity');
+    expect(wake?.AlarmActions).toEqual([{ Ref: expect.stringMatching(/Wake/) }]);
+  });
+
+  it('needs no waking where an instance always runs', () => {
+    const template = synthesize(gpuModel({ mode: 'async', instances: { min: 1, max: 2, backlog: 9 } }), withBucket);
+    const policies = resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy');
+    expect(policies.map(({ Properties }) => Properties.PolicyType)).toEqual(['TargetTrackingScaling']);
+  });
+
+  it('costs nothing but alarms while idle', () => {
+    const model = gpuModel({ mode: 'async' });
+    const stack = otherStack();
+    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, payloadBucket })];
+    const { total } = idleCost({ models: [model], endpoints });
+    expect(total).toBeCloseTo(0.4, 6);
+  });
+
+  it('is asked by workers, which hear of the end on the queue of their jobs, and by nobody else', () => {
+    const model = gpuModel({ mode: 'async' });
+    const stack = otherStack();
+    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, payloadBucket })];
+    const jobs = new Jobs(stack, 'Jobs', { models: [model], endpoints, payloadBucket });
+    new InferenceApi(stack, 'Api', { models: [model], endpoints, jobs });
+    const template = Template.fromStack(stack);
+    const policies = resourcesOf(template, 'AWS::IAM::Policy').map(({ Properties }) => JSON.stringify(Properties));
+    expect(policies.filter((policy) => policy.includes('sagemaker:InvokeEndpoint"'))).toEqual([]);
+    const asking = policies.filter((policy) => policy.includes('sagemaker:InvokeEndpointAsync'));
+    expect(asking).toHaveLength(1);
+    expect(asking[0]).toContain(':endpoint/test-tiny-v1');
+    expect(propertiesOf(template, 'AWS::SNS::Subscription')).toMatchObject({
+      Protocol: 'sqs',
+      RawMessageDelivery: true,
+      Endpoint: { 'Fn::GetAtt': [expect.stringMatching(/jobstiny/), 'Arn'] },
+    });
+    const queuePolicies = resourcesOf(template, 'AWS::SQS::QueuePolicy').map(({ Properties }) =>
+      JSON.stringify(Properties),
+    );
+    expect(queuePolicies.filter((policy) => policy.includes('sns.amazonaws.com'))).toHaveLength(1);
+  });
+
+  it('needs the bucket of jobs', () => {
+    expect(() => synthesize(gpuModel({ mode: 'async' }))).toThrow(
+      "the model tiny has compute.mode async and needs the deployment's jobs",
+    );
   });
 });
 

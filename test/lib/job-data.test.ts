@@ -92,6 +92,7 @@ describe('PayloadBucket', () => {
       { Id: 'jobs', Prefix: 'jobs/', ExpirationInDays: 4, Status: 'Enabled' },
       { Id: 'files', Prefix: 'files/', ExpirationInDays: 21, Status: 'Enabled' },
       { Id: 'chunks', Prefix: 'chunks/', ExpirationInDays: 7, Status: 'Enabled' },
+      { Id: 'invocations', Prefix: 'invocations/', ExpirationInDays: 7, Status: 'Enabled' },
       {
         Id: 'unfinished-uploads',
         AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },

@@ -41,7 +41,7 @@ const APP: FixtureApp = {
   resources: {
     ...usagePlan('Wide', 50),
     ...usagePlan('Tight', 5),
-    Topic: { Type: 'AWS::SNS::Topic' },
+    Topic: { Type: 'AWS::Kinesis::Stream' },
     Alarm: { Type: 'AWS::CloudWatch::Alarm' },
   },
 };
@@ -109,7 +109,7 @@ describe('startLocal', () => {
     const key = stack.description.apiKeys[0]?.value;
     expect(banner).toContain(`curl ${stack.url}/v1/models -H 'x-api-key: ${key}'`);
     expect(banner).toMatch(/Lambda function +fn/);
-    expect(banner).toMatch(/Does not run here.*Topic.*AWS::SNS::Topic.*does not know/s);
+    expect(banner).toMatch(/Does not run here.*Topic.*AWS::Kinesis::Stream.*does not know/s);
     expect(banner).toMatch(/Left out.*1 AWS::CloudWatch::Alarm.*look at the logs/s);
   });
 

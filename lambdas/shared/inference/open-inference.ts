@@ -116,12 +116,21 @@ async function loaderOf(
     return (declared) => openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads });
   }
   if (name === undefined) throw new AppError('CONFIG_INVALID', `the model ${manifest.id} has no endpoint`);
+  if (manifest.compute.mode === 'async') return async (declared) => ({ ...declared, run: refuseToWait });
   const [{ openSageMakerEndpoint }, { openSageMakerPredictor }] = await Promise.all([
     import('../sagemaker-endpoint.ts'),
     import('../sagemaker-predictor.ts'),
   ]);
   const endpoint = openSageMakerEndpoint({ name, clock });
   return async (declared, version) => openSageMakerPredictor({ endpoint, variant: variantName(version), declared });
+}
+
+/** Who waits for an answer can have one that is in the results cache, and no other. */
+async function refuseToWait(): Promise<never> {
+  throw new AppError(
+    'JOBS_ONLY',
+    'the model may take minutes to start: send the request with Prefer: respond-async, or submit a job',
+  );
 }
 
 function servedVersions({ manifest }: PackedModel): string[] {
@@ -146,7 +155,8 @@ async function collapseOf(
   clock: Clock,
 ): Promise<Collapse | undefined> {
   const { compute, cache } = manifest;
-  if (compute.target === 'lambda' || cache.store !== 'table' || resultsTable === undefined) return undefined;
+  if (compute.target === 'lambda' || compute.mode === 'async' || cache.store !== 'table' || resultsTable === undefined)
+    return undefined;
   const [{ Collapse }, { openDynamoDbClaims }] = await Promise.all([
     import('./collapse.ts'),
     import('../dynamodb-claims.ts'),

@@ -1,4 +1,10 @@
-import { GetObjectCommand, PutObjectCommand, type S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
 import { AppError } from '../../../core/errors.ts';
 import type { PayloadReference } from '../../../core/jobs/job.ts';
 import type { PayloadStore } from '../../../core/jobs/job-store.ts';
@@ -34,6 +40,7 @@ export function openS3PayloadStore({ client, bucket }: S3PayloadStoreOptions): P
       await asking('the payload bucket', () => client.send(command));
     },
     get: (reference, options) => asking('the object store', () => readObject(client, reference, options)),
+    has: (reference) => asking('the object store', () => hasObject(client, reference)),
     presignGet: async (key, { expiresSeconds, fileName }) => {
       // Only who answers with such an address needs the signer: it is loaded for them.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
@@ -60,6 +67,16 @@ async function readObject(client: S3Client, reference: PayloadReference, options
     'INPUT_NOT_FOUND',
     `the object holds ${bytes.length} of the ${expected} bytes that were asked for`,
   );
+}
+
+async function hasObject(client: S3Client, { bucket, key }: PayloadReference): Promise<boolean> {
+  try {
+    await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    return true;
+  } catch (error) {
+    if (error instanceof S3ServiceException && ABSENT.has(error.name)) return false;
+    throw error;
+  }
 }
 
 async function openObject(client: S3Client, { bucket, key }: PayloadReference, range: GetOptions['range']) {

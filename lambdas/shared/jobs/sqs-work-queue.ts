@@ -22,10 +22,12 @@ export interface WorkQueue extends MessageQueue {
    * Sends a received message anew.
    *
    * @param attributes - Texts that take the place of its attributes with these names.
+   * @param delaySeconds - Seconds until it can be received, at most 900. Defaults to none.
    */
   sendCopy(
     record: Pick<SQSRecord, 'body' | 'messageAttributes'>,
     attributes: Readonly<Record<string, string>>,
+    delaySeconds?: number,
   ): Promise<void>;
 }
 
@@ -50,7 +52,7 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
       const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
       await asking('the queue', () => client.send(command));
     },
-    sendCopy: async ({ body, messageAttributes }, attributes) => {
+    sendCopy: async ({ body, messageAttributes }, attributes, delaySeconds = 0) => {
       const texts = Object.entries(attributes).map(([name, value]) => [
         name,
         { DataType: 'String', StringValue: value },
@@ -59,6 +61,7 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
         QueueUrl: url,
         MessageBody: body,
         MessageAttributes: { ...sendableAttributes(messageAttributes), ...Object.fromEntries(texts) },
+        ...(delaySeconds === 0 ? {} : { DelaySeconds: delaySeconds }),
       });
       await asking('the queue', () => client.send(command));
     },

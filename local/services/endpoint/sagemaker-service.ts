@@ -1,6 +1,8 @@
+import { parseS3Uri } from '../../../core/gpu/async-run.ts';
 import { MAX_INVOCATION_BYTES } from '../../../core/gpu/endpoint-contract.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import { LOCAL_ACCOUNT, localArn } from '../../template/account.ts';
+import type { AsyncInference } from '../sagemaker/async-inference.ts';
 import type { ContainerAnswer } from '../sagemaker/container-process.ts';
 import type { SageMakerHost } from '../sagemaker/sagemaker-host.ts';
 import type { AwsAnswer, AwsRequest, AwsService } from './aws-service.ts';
@@ -13,19 +15,26 @@ import type { AwsAnswer, AwsRequest, AwsService } from './aws-service.ts';
 export class SageMakerService implements AwsService {
   readonly signingName = 'sagemaker';
   readonly #host: SageMakerHost;
+  readonly #async: AsyncInference;
 
-  constructor(host: SageMakerHost) {
+  constructor(host: SageMakerHost, asyncInference: AsyncInference) {
     this.#host = host;
+    this.#async = asyncInference;
   }
 
   permissions(request: AwsRequest): readonly IamRequest[] | undefined {
-    const name = endpointOf(request);
+    const { name, isAsync } = operationOf(request) ?? {};
     if (name === undefined) return undefined;
-    return [{ action: 'sagemaker:InvokeEndpoint', resource: localArn('sagemaker', `endpoint/${name.toLowerCase()}`) }];
+    const action = isAsync === true ? 'sagemaker:InvokeEndpointAsync' : 'sagemaker:InvokeEndpoint';
+    return [{ action, resource: localArn('sagemaker', `endpoint/${name.toLowerCase()}`) }];
   }
 
   async answer(request: AwsRequest): Promise<AwsAnswer> {
-    const name = endpointOf(request) ?? '';
+    const { name = '', isAsync = false } = operationOf(request) ?? {};
+    if (isAsync) return this.#accept(name, request);
+    if (this.#async.has(name)) {
+      return this.error(400, 'ValidationError', `Endpoint ${name} takes asynchronous requests only.`);
+    }
     if (request.body.length > MAX_INVOCATION_BYTES) {
       return this.error(413, 'ValidationError', `the body may have ${MAX_INVOCATION_BYTES} bytes at most`);
     }
@@ -53,6 +62,29 @@ export class SageMakerService implements AwsService {
           'A transient exception occurred while retrieving variant instances.',
         );
     }
+  }
+
+  #accept(name: string, { headers }: AwsRequest): AwsAnswer {
+    const textOf = (header: string): string | undefined => {
+      const value = headers[`x-amzn-sagemaker-${header}`];
+      return typeof value === 'string' ? value : undefined;
+    };
+    const input = parseS3Uri(textOf('inputlocation'));
+    if (input === undefined) return this.error(400, 'ValidationError', 'InputLocation must be an address in S3.');
+    const contentType = textOf('content-type') ?? 'application/octet-stream';
+    const accepted = this.#async.accept(name, { contentType, input, inferenceId: textOf('inference-id') });
+    if (accepted === undefined) {
+      return this.error(400, 'ValidationError', `${name} is no asynchronous endpoint of ${LOCAL_ACCOUNT.accountId}.`);
+    }
+    return {
+      status: 202,
+      headers: {
+        'content-type': 'application/json',
+        'x-amzn-sagemaker-outputlocation': accepted.outputLocation,
+        'x-amzn-sagemaker-failurelocation': accepted.failureLocation,
+      },
+      body: JSON.stringify({ InferenceId: accepted.inferenceId }),
+    };
   }
 
   error(status: number, type: string, message: string): AwsAnswer {
@@ -86,7 +118,8 @@ export class SageMakerService implements AwsService {
   }
 }
 
-function endpointOf({ method, path }: Pick<AwsRequest, 'method' | 'path'>): string | undefined {
-  const [, name] = /^\/endpoints\/([^/]+)\/invocations$/.exec(path) ?? [];
-  return name === undefined || method !== 'POST' ? undefined : decodeURIComponent(name);
+function operationOf({ method, path }: Pick<AwsRequest, 'method' | 'path'>) {
+  const [, name, kind] = /^\/endpoints\/([^/]+)\/(async-)?invocations$/.exec(path) ?? [];
+  if (name === undefined || method !== 'POST') return undefined;
+  return { name: decodeURIComponent(name), isAsync: kind !== undefined };
 }

@@ -24,7 +24,13 @@ describe('compute of a manifest', () => {
   it('has a default for all but the target', () => {
     expect(parseManifest({ ...MINIMAL, compute: { target: 'sagemaker' } }, 'model.yaml').compute).toEqual({
       ...{ target: 'sagemaker', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
-      ...{ instanceType: 'ml.g5.xlarge', instances: { min: 1, max: 4, schedules: [] }, maxBatchTokens: 4096 },
+      ...{
+        instanceType: 'ml.g5.xlarge',
+        mode: 'realtime',
+        shift: 'canary',
+        instances: { max: 4, schedules: [] },
+        maxBatchTokens: 4096,
+      },
       queue: { delayMicroseconds: 0, maxRequests: 256, timeoutMilliseconds: 10_000 },
       ...{ modelInstances: 1, tensorRt: false },
     });
@@ -36,6 +42,11 @@ describe('compute of a manifest', () => {
     [{ instances: { concurrency: 1, invocationsPerMinute: 1 } }, 'invocationsPerMinute or on concurrency, got both'],
     [{ instances: { schedules: [{ cron: 'daily', min: 1, max: 1 }] } }, 'schedules.0.cron: must be six fields'],
     [{ instances: { schedules: [{ cron: '0 8 * * ? *', min: 2, max: 1 }] } }, 'got min 2 and max 1'],
+    [{ instances: { min: 0 } }, 'must have a min of 1 or more, for only an async endpoint'],
+    [{ instances: { schedules: [{ cron: '0 8 * * ? *', min: 0, max: 1 }] } }, 'must have a min of 1 or more'],
+    [{ instances: { backlog: 3 } }, 'must not hold backlog, for requests of a realtime endpoint do not queue'],
+    [{ mode: 'async', instances: { invocationsPerMinute: 3 } }, 'must not hold invocationsPerMinute, for an async'],
+    [{ mode: 'serverless' }, 'compute.mode: must be one of realtime, async'],
     [{ gpu: true }, 'compute.gpu: is not a known key'],
   ])('refuses %j', (compute, message) => {
     expect(() => parseManifest({ ...MINIMAL, compute: { target: 'sagemaker', ...compute } }, 'model.yaml')).toThrow(

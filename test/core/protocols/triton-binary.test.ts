@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeTritonAnswer, encodeTritonRequest } from '../../../core/protocols/triton-binary.ts';
+import { decodeTritonAnswer, decodeTritonBody, encodeTritonRequest } from '../../../core/protocols/triton-binary.ts';
 import type { Tensor } from '../../../core/tensor.ts';
 
 /** What Triton answers when it gives the tensors of a request back: the JSON part says `outputs`. */
@@ -51,6 +51,18 @@ describe('an answer', () => {
       none: { datatype: 'INT8', shape: [0, 4], data: new Int8Array() },
     };
     expect(decodeTritonAnswer(echo(tensors))).toEqual(tensors);
+  });
+
+  it('is read without its media type, whatever the names hold', () => {
+    const tensors: Record<string, Tensor> = {
+      '}{"\\': { datatype: 'FP32', shape: [1], data: new Float32Array([7]) },
+      b: { datatype: 'BYTES', shape: [1], data: ['{}}'] },
+    };
+    expect(decodeTritonBody(echo(tensors).body)).toEqual(tensors);
+  });
+
+  it.each(['', 'oops', '{"outputs":[', '{"a":{}'])('is refused where its JSON part is %j', (text) => {
+    expect(() => decodeTritonBody(Buffer.from(text))).toThrow('its JSON part lists no binary outputs');
   });
 
   it('may begin anywhere in its buffer', () => {

@@ -5,7 +5,9 @@ import type { ChunkMessage, JobMessage } from '../../../core/jobs/job-message.ts
 import type { Notifier } from '../../../core/jobs/job-store.ts';
 import type { PackedVersion } from '../../../core/packed-model.ts';
 import type { Predictor } from '../../../core/ports.ts';
+import { AsyncRuns } from '../../../lambdas/run-jobs/async-runs.ts';
 import { createHandler, type RunJobsHandlerDeps } from '../../../lambdas/run-jobs/handler.ts';
+import type { AsyncEndpoint } from '../../../lambdas/shared/async-endpoint.ts';
 import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.ts';
 import { openDeadLetters } from '../../../lambdas/shared/jobs/dead-letters.ts';
 import { openDynamoDbBatchStore } from '../../../lambdas/shared/jobs/dynamodb-batch-store.ts';
@@ -80,6 +82,8 @@ export interface WorkerOptions {
   readonly load?: (version: PackedVersion) => Promise<Predictor>;
   /** Another model than that of {@link textModel}. */
   readonly inference?: Omit<InferenceDeps, 'clock'>;
+  /** Runs the model on an asynchronous endpoint. */
+  readonly asyncEndpoint?: AsyncEndpoint;
   /** Milliseconds that a test moves; else those of the process. */
   readonly timer?: () => number;
 }
@@ -105,11 +109,14 @@ export async function startWorker(options: WorkerOptions = {}) {
   const store = { client: tables.client, table: JOBS, clock };
   const batchStore = openDynamoDbBatchStore(store);
   const { packed, versions, tokenizer, cache } = memory.deps;
+  const payloads = openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS });
+  const endpoint = options.asyncEndpoint;
   const deps: RunJobsHandlerDeps = {
+    ...(endpoint === undefined ? {} : { asyncRuns: new AsyncRuns({ endpoint, payloads }) }),
     inference: { packed, versions, tokenizer, cache, timer, ...options.inference, clock },
     jobs: openDynamoDbJobStore(store),
     chunks: batchStore,
-    payloads: openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS }),
+    payloads,
     queues: { jobs: openSqsWorkQueue(servers.sqs, jobs), chunks: openSqsWorkQueue(servers.sqs, chunks) },
     batchSteps: openSqsMessageQueue({ client: servers.sqs, url: batches }),
     deadLetters: openDeadLetters(servers.sqs, dead),

@@ -5,8 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { create } from 'tar';
 import { renderTritonConfig } from '../../../core/gpu/triton-config.ts';
 import { decodeTritonAnswer, encodeTritonRequest } from '../../../core/protocols/triton-binary.ts';
+import { SYSTEM_CLOCK } from '../../../local/clock.ts';
 import type { AwsRequest } from '../../../local/services/endpoint/aws-service.ts';
 import { SageMakerService } from '../../../local/services/endpoint/sagemaker-service.ts';
+import { ObjectEngine } from '../../../local/services/s3/object-engine.ts';
+import { AsyncInference } from '../../../local/services/sagemaker/async-inference.ts';
 import { SageMakerHost } from '../../../local/services/sagemaker/sagemaker-host.ts';
 import { makeNode } from '../../../onnx/graph.ts';
 import { encodeModel } from '../../../onnx/proto.ts';
@@ -46,9 +49,14 @@ beforeAll(async () => {
     { name: 'v1', weight: 100, archive: pack(1), environment },
     { name: 'v2', weight: 0, archive: pack(2), environment },
   ];
-  const plan = { name: 'App-tiny', arn: 'arn', logicalId: 'Endpoint', variants };
+  const plan = { name: 'App-tiny', arn: 'arn', logicalId: 'Endpoint', variants, roleArn: undefined, async: undefined };
   host = new SageMakerHost([plan], join(root, 'logs'));
-  service = new SageMakerService(host);
+  const objects = await ObjectEngine.open(join(root, 'objects'), [], SYSTEM_CLOCK);
+  const sendMessage = () => undefined;
+  service = new SageMakerService(
+    host,
+    new AsyncInference({ host, endpoints: [plan], roles: [], topics: [], objects, clock: SYSTEM_CLOCK, sendMessage }),
+  );
   await host.ready();
 });
 
@@ -162,7 +170,7 @@ it('a container that cannot start says where to look', async () => {
   const archive = join(root, 'none.tar.gz');
   const variant = { name: 'v1', weight: 1, archive, environment: {} };
   const broken = new SageMakerHost(
-    [{ name: 'Broken', arn: '', logicalId: 'E', variants: [variant] }],
+    [{ name: 'Broken', arn: '', logicalId: 'E', variants: [variant], roleArn: undefined, async: undefined }],
     join(root, 'logs'),
   );
   await expect(broken.ready()).rejects.toMatchObject({ code: 'LOCAL_START' });

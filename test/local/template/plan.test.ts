@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { LambdaIntegration, Period, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { AttributeType, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Stream } from 'aws-cdk-lib/aws-kinesis';
 import { Alias, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { Topic } from 'aws-cdk-lib/aws-sns';
 import { type LocalPlan, planAssembly } from '../../../local/template/plan.ts';
 import { readAssembly } from '../../../local/template/read-assembly.ts';
 import { removeFolder, stackOf, temporaryFolder } from '../fixture-app.ts';
@@ -45,7 +45,7 @@ describe('planAssembly of an app that the AWS CDK synthesized', () => {
       apiStages: [{ stage: api.deploymentStage }],
     });
     usagePlan.addApiKey(api.addApiKey('Key', { apiKeyName: 'demo' }));
-    new Topic(stack, 'Alerts');
+    new Stream(stack, 'Alerts');
     app.synth();
     plan = planAssembly(await readAssembly(assembly));
   });
@@ -93,7 +93,7 @@ describe('planAssembly of an app that the AWS CDK synthesized', () => {
 
   it('lists what it does not run, loudly, and what it may leave out, with the reason', () => {
     expect(plan.notRun).toEqual([
-      expect.objectContaining({ type: 'AWS::SNS::Topic', reason: 'local mode does not know this type' }),
+      expect.objectContaining({ type: 'AWS::Kinesis::Stream', reason: 'local mode does not know this type' }),
     ]);
     expect(plan.ignored.map(({ type }) => type)).toContain('AWS::ApplicationAutoScaling::ScalingPolicy');
   });

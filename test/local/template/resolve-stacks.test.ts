@@ -91,14 +91,14 @@ describe('resolveStacks', () => {
 
   it('makes attributes up for resources that it does not run', () => {
     const stack = stackOf('S', {
-      Topic: { Type: 'AWS::SNS::Topic' },
+      Topic: { Type: 'AWS::Kinesis::Stream' },
       User: {
         Type: 'T',
-        Properties: { arn: { 'Fn::GetAtt': ['Topic', 'TopicArn'] }, id: { 'Fn::GetAtt': ['Topic', 'Id'] } },
+        Properties: { arn: { 'Fn::GetAtt': ['Topic', 'StreamArn'] }, id: { 'Fn::GetAtt': ['Topic', 'Id'] } },
       },
     });
     expect(resolveStacks([stack]).resources.at(-1)?.properties).toEqual({
-      arn: 'arn:aws:sns:us-east-1:000000000000:S-Topic',
+      arn: 'arn:aws:kinesis:us-east-1:000000000000:S-Topic',
       id: 'S-Topic-Id',
     });
   });

@@ -66,6 +66,13 @@ describe('openS3PayloadStore', () => {
     });
   });
 
+  it('says whether there is an object', async () => {
+    await store.put('there', 'x', 'text/plain');
+    expect(await store.has({ bucket: PAYLOADS, key: 'there' })).toBe(true);
+    expect(await store.has({ bucket: PAYLOADS, key: 'not-there' })).toBe(false);
+    await expect(store.has({ bucket: PAYLOADS, key: '' })).rejects.toThrow();
+  });
+
   it.each([
     [403, 'AccessDenied', 'INPUT_FORBIDDEN'],
     [503, 'SlowDown', 'UNAVAILABLE'],

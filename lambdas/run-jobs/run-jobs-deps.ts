@@ -1,0 +1,25 @@
+import type { ChunkStore } from '../../core/batches/batch-store.ts';
+import type { JobStore, MessageQueue, Notifier, PayloadStore } from '../../core/jobs/job-store.ts';
+import type { InferenceDeps } from '../shared/inference/inference.ts';
+import type { DeadLetters } from '../shared/jobs/dead-letters.ts';
+import type { WorkQueue } from '../shared/jobs/sqs-work-queue.ts';
+import type { AsyncRuns } from './async-runs.ts';
+
+/** What the worker works with. */
+export interface RunJobsDeps {
+  readonly inference: InferenceDeps;
+  readonly jobs: JobStore;
+  readonly chunks: ChunkStore;
+  readonly payloads: PayloadStore;
+  readonly queues: { readonly jobs: WorkQueue; readonly chunks: WorkQueue };
+  /** Queue of batch steps. */
+  readonly batchSteps: MessageQueue;
+  /** There where the model runs on an asynchronous endpoint. */
+  readonly asyncRuns?: AsyncRuns;
+  readonly deadLetters: DeadLetters;
+  readonly notifier: Notifier;
+  /** How often a message is received before it is given up. */
+  readonly maxReceiveCount: number;
+  /** From 0 up to but not including 1. */
+  readonly random: () => number;
+}
