@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ModelProto } from 'onnx-buf';
 import { create } from 'tar';
 import { AppError } from '../core/errors.ts';
+import { TRITON_MAX_OPSET } from '../core/gpu/endpoint-contract.ts';
 import { tritonConfigOf } from '../core/gpu/triton-config.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { PACKED_ENDPOINT } from '../core/packed-files.ts';
@@ -10,7 +12,7 @@ import type { PackedVersion } from '../core/packed-model.ts';
 import { isQuantization } from './fold-quantization.ts';
 import { readFolderSamples } from './folder-samples.ts';
 import { compareAnswers, gpuWeights } from './gpu-weights.ts';
-import { allGraphs, graphOf } from './graph.ts';
+import { allGraphs, graphOf, opsetOf } from './graph.ts';
 import { inputNames } from './inspect.ts';
 import { readWeights } from './model-folder.ts';
 import { decodeModel } from './proto.ts';
@@ -81,12 +83,23 @@ async function endpointWeights(
   const weights = readWeights(folder, named);
   // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
   const model = decodeModel(weights, join(folder, named.weights));
+  checkOpset(model, named.weights);
   const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));
   if (version.sagemaker !== undefined || !isQuantized) return { weights };
   const { bytes } = gpuWeights(weights);
   const samples = readFolderSamples(folder, manifest, inputNames(model));
   if (samples === undefined) return { weights: bytes, folded: { inputs: 0 } };
   return { weights: bytes, folded: await compareAnswers(weights, bytes, samples.feeds) };
+}
+
+/** onnxruntime here may be newer than the container's: what that lacks must show now, not when the endpoint starts. */
+function checkOpset(model: ModelProto, file: string): void {
+  const opset = opsetOf(model);
+  if (opset <= TRITON_MAX_OPSET) return;
+  throw new AppError(
+    'ONNX_INVALID',
+    `${file} is of operator set ${opset}, the endpoint's container runs ${TRITON_MAX_OPSET} at most: export the model for that`,
+  );
 }
 
 function archive(folder: string, file: string, members: string[]): void {

@@ -28,3 +28,11 @@ export function asyncEndpointName(base: string, version: string): string {
 
 /** Longest that a request may wait for an asynchronous endpoint, and that the model may take for it, in seconds. */
 export const ASYNC_LIMITS = { waitSeconds: 21_600, invocationSeconds: 900 } as const;
+
+/**
+ * Latest default operator set that onnxruntime in the Triton container surely runs (onnxruntime 1.21, ONNX 1.17; the
+ * container's is that or later).
+ *
+ * @see https://onnxruntime.ai/docs/reference/compatibility.html
+ */
+export const TRITON_MAX_OPSET = 22;

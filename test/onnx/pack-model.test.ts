@@ -129,6 +129,18 @@ describe('packModel', () => {
       expect(readFileSync(join(root, 'again/endpoint/1.tar.gz'))).toEqual(first);
     });
 
+    it('refuses operators that are newer than the container', async () => {
+      const model = perceptron();
+      const [opset] = model.opsetImport;
+      if (opset === undefined) throw new Error('the model has no operator set');
+      opset.version = 23n;
+      writeFolder(model, { compute });
+      await expect(packModel(folder, out)).rejects.toMatchObject({
+        code: 'ONNX_INVALID',
+        message: "1/model.onnx is of operator set 23, the endpoint's container runs 22 at most: export the model for that",
+      });
+    });
+
     it('takes other weights where the version names some', async () => {
       const bytes = encodeModel(
         smallModel({
