@@ -137,7 +137,8 @@ describe('packModel', () => {
       writeFolder(model, { compute });
       await expect(packModel(folder, out)).rejects.toMatchObject({
         code: 'ONNX_INVALID',
-        message: "1/model.onnx is of operator set 23, the endpoint's container runs 22 at most: export the model for that",
+        message:
+          "1/model.onnx is of operator set 23, the endpoint's container runs 22 at most: export the model for that",
       });
     });
 
