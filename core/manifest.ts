@@ -80,6 +80,12 @@ const sageMakerMembersSchema = objectOf({
   mode: v.optional(oneOf(['realtime', 'async']), 'realtime'),
   instanceType: v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
   instances: v.optional(instancesSchema, {}),
+  image: v.optional(
+    text(
+      /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
+      'an image in Amazon ECR, as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
+    ),
+  ),
   shift: v.optional(oneOf(['canary', 'linear']), 'canary'),
   maxBatchTokens: v.optional(wholeNumber(1, 65_536), 4096),
   queue: v.optional(queueSchema, {}),

@@ -78,3 +78,13 @@ function accountByMap(scope: Construct): string {
         });
   return Fn.findInMap(mapping.logicalId, Aws.REGION, 'account');
 }
+
+/**
+ * An image of the deployer's own.
+ *
+ * @param uri - Its address in Amazon ECR, as the manifest's schema has it.
+ */
+export function ownImage(uri: string): ContainerImage {
+  const [, account, region, repository] = /^(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+\/([^:@]+)/.exec(uri) ?? [];
+  return { uri, repositoryArn: `arn:${Aws.PARTITION}:ecr:${region}:${account}:repository/${repository}` };
+}

@@ -17,7 +17,7 @@ import { trafficOf } from '../../core/traffic.ts';
 import { hashFacts } from '../content-hash.ts';
 import { endpointPackageHash } from '../endpoint-package.ts';
 import type { Model } from '../model.ts';
-import { type ContainerImage, tritonImage } from '../triton-image.ts';
+import { type ContainerImage, ownImage, tritonImage } from '../triton-image.ts';
 import { DEFAULT_CONCURRENCY, EndpointScaling } from './endpoint-scaling.ts';
 import type { PayloadBucket } from './payload-bucket.ts';
 
@@ -104,7 +104,7 @@ export class GpuEndpoint extends Construct {
     this.#versions = Object.keys(model.packed.versions);
     this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
     this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
-    const image = tritonImage(this);
+    const image = compute.image === undefined ? tritonImage(this) : ownImage(compute.image);
     const groups =
       compute.mode === 'async'
         ? this.#versions.map((version) => ({

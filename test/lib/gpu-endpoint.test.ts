@@ -137,6 +137,14 @@ describe('GpuEndpoint', () => {
     expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({ RetentionInDays: 1 });
   });
 
+  it('takes an image of the deployer’s own, which it may pull', () => {
+    const image = '222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/triton:1.0';
+    const template = synthesize(gpuModel({ image }));
+    expect(propertiesOf(template, 'AWS::SageMaker::Model').PrimaryContainer.Image).toBe(image);
+    const [policy] = resourcesOf(template, 'AWS::IAM::Policy');
+    expect(JSON.stringify(policy?.Properties)).toContain(':ecr:eu-west-1:222222222222:repository/team/triton"');
+  });
+
   it('says so where AWS has no image', () => {
     const stack = new Stack(testApp(), 'Test', { env: { region: 'moon-1' } });
     expect(() => new GpuEndpoint(stack, 'Gpu', { model: gpuModel() })).toThrow('AWS offers no Triton image in moon-1');

@@ -47,6 +47,7 @@ describe('compute of a manifest', () => {
     [{ instances: { backlog: 3 } }, 'must not hold backlog, for requests of a realtime endpoint do not queue'],
     [{ mode: 'async', instances: { invocationsPerMinute: 3 } }, 'must not hold invocationsPerMinute, for an async'],
     [{ mode: 'serverless' }, 'compute.mode: must be one of realtime, async'],
+    [{ image: 'nvcr.io/nvidia/tritonserver:25.09' }, 'compute.image: must be an image in Amazon ECR'],
     [{ gpu: true }, 'compute.gpu: is not a known key'],
   ])('refuses %j', (compute, message) => {
     expect(() => parseManifest({ ...MINIMAL, compute: { target: 'sagemaker', ...compute } }, 'model.yaml')).toThrow(
