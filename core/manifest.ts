@@ -182,6 +182,9 @@ export const manifestSchema = v.pipe(
       v.minEntries(1, 'must hold at least one version'),
     ),
     traffic: v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
+    shadow: v.optional(
+      objectOf({ version: versionName, percent: v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')) }),
+    ),
     compute: v.optional(computeSchema, { target: 'lambda' }),
     tokenizer: v.optional(filePath, 'tokenizer.json'),
     embedding: v.optional(
@@ -229,6 +232,29 @@ export const manifestSchema = v.pipe(
         `must name versions that are listed under versions, which are ${Object.keys(input.versions).join(', ')}; got ${Object.keys(input.traffic ?? {}).join(', ')}`,
     ),
     ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ traffic, shadow }) => shadow === undefined || !Object.hasOwn(traffic ?? {}, shadow.version),
+      ({ input }) => `must not name version ${input.shadow?.version}, which is the shadow: nobody gets its answers`,
+    ),
+    ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ shadow, versions }) =>
+        shadow === undefined || (Object.hasOwn(versions, shadow.version) && Object.keys(versions).length > 1),
+      ({ input }) =>
+        `must name one of two versions or more, got version ${input.shadow?.version}; listed are ${Object.keys(input.versions).join(', ')}`,
+    ),
+    ['shadow'],
+  ),
+  v.forward(
+    v.check(
+      ({ shadow, compute }) => shadow === undefined || (compute.target === 'sagemaker' && compute.mode === 'realtime'),
+      () => 'must not be there unless compute has target sagemaker and mode realtime',
+    ),
+    ['shadow'],
   ),
 );
 

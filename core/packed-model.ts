@@ -37,16 +37,26 @@ const packedVersionSchema = objectOf({
 export const packedModelSchema = objectOf({
   manifest: manifestSchema,
   versions: v.record(v.string(), packedVersionSchema, 'must map version numbers to packed versions'),
+  shadow: v.optional(packedVersionSchema),
 });
 
 /** A model ready to be served: its manifest, and what its ONNX files declare. */
 export interface PackedModel {
   readonly manifest: Manifest;
+  /** Versions that can be asked. */
   readonly versions: Readonly<Record<string, PackedVersion>>;
+  /** The version that the manifest names as `shadow`: it gets copies of requests, and nobody its answers. */
+  readonly shadow?: PackedVersion | undefined;
 }
 
 /** One version of a packed model. */
 export type PackedVersion = v.InferOutput<typeof packedVersionSchema>;
+
+/** All versions that run: those that can be asked, and the shadow. */
+export function deployedVersions({ manifest, versions, shadow }: PackedModel): Readonly<Record<string, PackedVersion>> {
+  if (manifest.shadow === undefined || shadow === undefined) return versions;
+  return { ...versions, [manifest.shadow.version]: shadow };
+}
 
 /**
  * Reads a parsed `model.json`.

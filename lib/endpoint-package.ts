@@ -1,4 +1,5 @@
 import { tritonConfigOf } from '../core/gpu/triton-config.ts';
+import { deployedVersions } from '../core/packed-model.ts';
 import { hashFacts } from './content-hash.ts';
 import type { Model } from './model.ts';
 import { PACKAGE_VERSION } from './package-layout.ts';
@@ -10,7 +11,7 @@ import { PACKAGE_VERSION } from './package-layout.ts';
  * @returns 64 lower-case hexadecimal digits.
  */
 export function endpointPackageHash({ packed }: Model, version: string): string {
-  const { sha256 = '', inputs = [], outputs = [] } = packed.versions[version] ?? {};
+  const { sha256 = '', inputs = [], outputs = [] } = deployedVersions(packed)[version] ?? {};
   const config = tritonConfigOf(packed.manifest, version, { inputs, outputs });
   return hashFacts([PACKAGE_VERSION, packed.manifest.id, version, sha256, config]);
 }

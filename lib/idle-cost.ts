@@ -1,6 +1,7 @@
 import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../core/cost.ts';
 import { AppError } from '../core/errors.ts';
 import { instanceBounds } from '../core/manifest.ts';
+import { deployedVersions } from '../core/packed-model.ts';
 import type { GpuEndpoint } from './constructs/gpu-endpoint.ts';
 import type { Model } from './model.ts';
 
@@ -43,7 +44,11 @@ function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): P
   // An endpoint is made of no other model.
   if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };
   const { instanceType } = compute;
-  return { instanceType, instances: instanceBounds(compute).min * Object.keys(packed.versions).length, alarms };
+  return {
+    instanceType,
+    instances: instanceBounds(compute).min * Object.keys(deployedVersions(packed)).length,
+    alarms,
+  };
 }
 
 /**

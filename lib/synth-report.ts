@@ -1,5 +1,6 @@
 import { breakEvenHitRate, type CostLine } from '../core/cost.ts';
 import { embeddingDimensions } from '../core/embedding-model.ts';
+import { deployedVersions } from '../core/packed-model.ts';
 import type { InferenceApi } from './constructs/inference-api.ts';
 import type { ServiceFunction } from './constructs/service-function.ts';
 import type { PackageSizes } from './function-package.ts';
@@ -51,7 +52,7 @@ function functionRow(
 
 /** Says how alike the weights answer that were made for a GPU out of those for a CPU. */
 function foldedLines({ id, packed }: Model): readonly string[] {
-  return Object.entries(packed.versions).flatMap(([version, { folded }]) => {
+  return Object.entries(deployedVersions(packed)).flatMap(([version, { folded }]) => {
     if (folded === undefined) return [];
     const { meanCosine, minCosine, inputs } = folded;
     const measured =

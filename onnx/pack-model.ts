@@ -2,6 +2,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hiddenStateOutput } from '../core/embedding-model.ts';
 import { AppError } from '../core/errors.ts';
+import type { Manifest } from '../core/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../core/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../core/packed-model.ts';
 import { packTokenizer } from '../core/packed-tokenizer.ts';
@@ -36,9 +37,29 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
     if (manifest.task === 'embedding') checkEncoder(manifest.id, versions[name]);
   }
   if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), packTokenizer(tokenizer.toString()));
-  const packed: PackedModel = { manifest, versions };
+  const packed = withShadow(manifest, versions);
   writeFileSync(join(out, PACKED_DESCRIPTION), `${JSON.stringify(packed, undefined, 2)}\n`);
   return packed;
+}
+
+/** Takes the shadow from among the versions: it gets copies of what the other is asked. */
+function withShadow(manifest: Manifest, all: Readonly<Record<string, PackedVersion>>): PackedModel {
+  const name = manifest.shadow?.version;
+  if (name === undefined) return { manifest, versions: all };
+  const { [name]: shadow, ...versions } = all;
+  const [asked] = Object.values(versions).map(describeInputs);
+  if (shadow !== undefined && describeInputs(shadow) !== asked) {
+    throw new AppError(
+      'ONNX_INVALID',
+      `version ${name} of ${manifest.id} cannot be the shadow of the other, whose requests it gets: ` +
+        `it takes ${describeInputs(shadow)}, the other ${asked}`,
+    );
+  }
+  return { manifest, versions, shadow };
+}
+
+function describeInputs({ inputs }: PackedVersion): string {
+  return inputs.map(({ name, datatype, shape }) => `${name} ${datatype}[${shape.join(',')}]`).join(', ');
 }
 
 async function packVersion({ folder, out, manifest, name }: Packing): Promise<PackedVersion> {

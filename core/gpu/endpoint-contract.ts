@@ -17,12 +17,13 @@ export function variantName(version: string): string {
 export const TRITON_REPOSITORY = 'sagemaker-tritonserver';
 
 /**
- * Name of the asynchronous endpoint that runs a version: a request to one names no variant, so each version has its own.
+ * Name of the endpoint that runs a version. Each version has its own, for an update that is rolled back by alarms cannot
+ * add a variant to an endpoint.
  *
  * @param base - Name that the deployment gave the model's endpoints.
- * @see https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html
+ * @see https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
  */
-export function asyncEndpointName(base: string, version: string): string {
+export function endpointName(base: string, version: string): string {
   return `${base}-${variantName(version)}`;
 }
 

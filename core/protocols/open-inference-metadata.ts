@@ -2,7 +2,7 @@ import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../embedding-
 import { AppError } from '../errors.ts';
 import type { PackedModel } from '../packed-model.ts';
 import type { TensorDescription } from '../tensor.ts';
-import { trafficOf } from '../traffic.ts';
+import { mainVersion } from '../traffic.ts';
 
 /** What `GET /v2` answers (Open Inference Protocol v2, "Server Metadata"). */
 export interface ServerMetadata {
@@ -37,7 +37,7 @@ export function serverMetadata(version: string): ServerMetadata {
  * @param version - Name of a version; by default the one that gets most requests.
  * @throws AppError `VERSION_NOT_FOUND` when the model has no such version.
  */
-export function modelMetadata(model: PackedModel, version = mainVersion(model)): ModelMetadata {
+export function modelMetadata(model: PackedModel, version = mainVersion(model.manifest)): ModelMetadata {
   const packed = Object.hasOwn(model.versions, version) ? model.versions[version] : undefined;
   const versions = Object.keys(model.versions).sort((a, b) => Number(a) - Number(b));
   if (packed === undefined) {
@@ -56,12 +56,6 @@ export function modelMetadata(model: PackedModel, version = mainVersion(model)):
       ? [{ name: EMBEDDING_OUTPUT, datatype: 'FP32', shape: [-1, embeddingDimensions(packed)] }]
       : packed.outputs,
   };
-}
-
-/** Of versions with the same share, the highest. */
-function mainVersion({ manifest }: PackedModel): string {
-  const shares = Object.entries(trafficOf(manifest)).sort(([a, x], [b, y]) => y - x || Number(b) - Number(a));
-  return shares[0]?.[0] ?? '';
 }
 
 /** What `GET /v2/health/live` answers: the gateway is there. */

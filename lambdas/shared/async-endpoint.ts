@@ -1,7 +1,7 @@
 import { InvokeEndpointAsyncCommand, type SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
 import { AppError } from '../../core/errors.ts';
 import { parseS3Uri } from '../../core/gpu/async-run.ts';
-import { ASYNC_LIMITS, asyncEndpointName } from '../../core/gpu/endpoint-contract.ts';
+import { ASYNC_LIMITS, endpointName } from '../../core/gpu/endpoint-contract.ts';
 import type { PayloadReference } from '../../core/jobs/job.ts';
 import type { PayloadStore } from '../../core/jobs/job-store.ts';
 import type { TritonMessage } from '../../core/protocols/triton-binary.ts';
@@ -38,7 +38,7 @@ export function openAsyncEndpoint({ client, name, payloads }: AsyncEndpointOptio
     submit: async (version, { contentType, body }, { key, inferenceId }) => {
       await payloads.put(key, body, contentType);
       const command = new InvokeEndpointAsyncCommand({
-        EndpointName: asyncEndpointName(name, version),
+        EndpointName: endpointName(name, version),
         ContentType: contentType,
         InferenceId: inferenceId,
         InputLocation: `s3://${payloads.bucket}/${key}`,

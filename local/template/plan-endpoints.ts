@@ -24,6 +24,8 @@ export interface EndpointPlan {
   readonly arn: string;
   readonly logicalId: string;
   readonly variants: readonly VariantPlan[];
+  /** Gets copies of requests, as many of them as its weight is of the one other variant's. */
+  readonly shadow: VariantPlan | undefined;
   /** Role of its models. */
   readonly roleArn: string | undefined;
   /** There where it takes asynchronous requests, and no others. */
@@ -50,15 +52,15 @@ const modelSchema = v.object({
   }),
 });
 
+const variantSchema = v.object({
+  VariantName: v.string(),
+  ModelName: v.string(),
+  InitialVariantWeight: v.optional(cfnNumber, 1),
+});
+
 const configSchema = v.object({
-  ProductionVariants: v.array(
-    v.object({
-      VariantName: v.string(),
-      ModelName: v.string(),
-      InitialVariantWeight: v.optional(cfnNumber, 1),
-    }),
-  ),
-  ShadowProductionVariants: v.optional(v.array(v.unknown()), []),
+  ProductionVariants: v.array(variantSchema),
+  ShadowProductionVariants: v.optional(v.pipe(v.array(variantSchema), v.maxLength(1)), []),
   AsyncInferenceConfig: v.optional(
     v.object({
       ClientConfig: v.optional(v.object({ MaxConcurrentInvocationsPerInstance: v.optional(cfnNumber) }), {}),
@@ -96,7 +98,7 @@ export function planEndpoints(
       configSchema,
     );
     let roleArn: string | undefined;
-    const variants = config.ProductionVariants.flatMap((variant) => {
+    const planVariant = (variant: v.InferOutput<typeof variantSchema>): VariantPlan[] => {
       const model = named(resources, 'AWS::SageMaker::Model', 'ModelName', variant.ModelName);
       const { PrimaryContainer: container, ExecutionRoleArn: role } = readProperties(model, modelSchema);
       const { Image: image, ModelDataUrl: url, Environment: environment } = container;
@@ -108,11 +110,13 @@ export function planEndpoints(
       }
       leaveOut(`its variant ${variant.VariantName} is left out: ${reason}`);
       return [];
-    });
-    if (config.ShadowProductionVariants.length > 0) leaveOut('its shadow variants get no requests here');
+    };
+    const variants = config.ProductionVariants.flatMap(planVariant);
+    const [shadow] = config.ShadowProductionVariants.flatMap(planVariant);
     const name = resource.attributes['EndpointName'] ?? '';
     const asyncPlan = config.AsyncInferenceConfig === undefined ? undefined : planAsync(config.AsyncInferenceConfig);
-    endpoints.push({ name, arn: resource.ref, logicalId: resource.logicalId, variants, roleArn, async: asyncPlan });
+    const { ref: arn, logicalId } = resource;
+    endpoints.push({ name, arn, logicalId, variants, shadow, roleArn, async: asyncPlan });
   }
   return { endpoints, notRun };
 }

@@ -66,8 +66,9 @@ function runningRows(plan: LocalPlan): string[][] {
     }),
     ...plan.tables.map(({ name }) => ['DynamoDB table', name, pico.dim('in memory')]),
     ...plan.queues.map(({ name }) => ['SQS queue', name, pico.dim('in memory')]),
-    ...plan.endpoints.map(({ name, variants }) => {
-      const names = variants.map((variant) => variant.name).join(', ');
+    ...plan.endpoints.map(({ name, variants, shadow }) => {
+      const shadows = shadow === undefined ? [] : [`${shadow.name} in its shadow`];
+      const names = [...variants.map((variant) => variant.name), ...shadows].join(', ');
       return ['SageMaker endpoint', name, pico.dim(`a stand-in on this machine's processor, ${names}`)];
     }),
   ];

@@ -65,7 +65,7 @@ describe('a model that one line moves to an endpoint', () => {
   it('is deployed with an endpoint in the place of the runtime, and runs here', async () => {
     assembly = await synthesizeApp(folder);
     app = await startLocal({ assembly, directory: join(folder, 'local'), port: 0, maxEnvironments: 2 });
-    expect(app.plan.endpoints).toMatchObject([{ name: 'TensorgateGpu-dev-minilm', variants: [{ name: 'v1' }] }]);
+    expect(app.plan.endpoints).toMatchObject([{ name: 'TensorgateGpu-dev-minilm-v1', variants: [{ name: 'v1' }] }]);
     expect(app.plan.notRun).toEqual([]);
     expect(app.description.endpoints).toHaveProperty('sagemaker-runtime');
   });
@@ -103,7 +103,7 @@ describe('a model that one line moves to an endpoint', () => {
   });
 
   it('fails fast while the endpoint is dead, and comes back with it', async () => {
-    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm');
+    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-v1');
     process.kill(container?.pid ?? 0, 'SIGKILL');
     const details: string[] = [];
     while (!details.some((detail) => detail.includes('again and again'))) {
@@ -124,7 +124,7 @@ describe('a model that one line moves to an endpoint', () => {
   });
 
   it('leaves no process behind', async () => {
-    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm');
+    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-v1');
     const pid = container?.pid ?? 0;
     await app.stop();
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');

@@ -19,6 +19,14 @@ function problemsOf(value: unknown): string[] {
   return [];
 }
 
+/** A second version in the shadow of the first. */
+const SHADOWED = {
+  ...MINIMAL,
+  versions: { '1': VERSION, '2': VERSION },
+  compute: { target: 'sagemaker' },
+  shadow: { version: '2', percent: 10 },
+};
+
 describe('parseManifest', () => {
   it('fills in every default', () => {
     expect(parseManifest(MINIMAL, 'model.yaml')).toEqual({
@@ -80,7 +88,7 @@ describe('parseManifest', () => {
   compute.target: must be lambda or sagemaker, got "gpu"
   cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
   limits.maxItems: must be a whole number from 1 to 2048, got "8"
-  colour: is not a known key, known are id, task, description, versions, traffic, compute, tokenizer, embedding, batching, cache, jobs, limits`,
+  colour: is not a known key, known are id, task, description, versions, traffic, shadow, compute, tokenizer, embedding, batching, cache, jobs, limits`,
       }),
     );
   });
@@ -117,6 +125,31 @@ describe('parseManifest', () => {
       'three decimals',
       { ...MINIMAL, traffic: { '1': 99.999 } },
       'traffic.1: must have two decimals at most, got 99.999',
+    ],
+    [
+      'a shadow that is not there',
+      { ...MINIMAL, shadow: { version: '2', percent: 10 } },
+      'shadow: must name one of two versions or more, got version 2; listed are 1',
+    ],
+    [
+      'a shadow of none',
+      { ...MINIMAL, shadow: { version: '1', percent: 10 } },
+      'shadow: must name one of two versions or more, got version 1; listed are 1',
+    ],
+    [
+      'a shadow in functions',
+      { ...MINIMAL, versions: { '1': VERSION, '2': VERSION }, shadow: { version: '2', percent: 10 } },
+      'shadow: must not be there unless compute has target sagemaker and mode realtime',
+    ],
+    [
+      'a shadow that answers',
+      { ...SHADOWED, traffic: { '1': 90, '2': 10 } },
+      'traffic: must not name version 2, which is the shadow: nobody gets its answers',
+    ],
+    [
+      'a shadow that gets nothing',
+      { ...SHADOWED, shadow: { version: '2', percent: 0 } },
+      'shadow.percent: must be 0.01 or more',
     ],
     [
       'a version in letters',
@@ -168,6 +201,11 @@ describe('MODEL_ID_PATTERN', () => {
 describe('trafficOf', () => {
   it('sends all requests to the highest version, by number, when the manifest does not say', () => {
     expect(trafficOf({ versions: { '9': VERSION, '10': VERSION, '2': VERSION } })).toEqual({ '10': 100 });
+  });
+
+  it('sends none to the shadow', () => {
+    const shadow = { version: '2', percent: 1 };
+    expect(trafficOf({ versions: { '1': VERSION, '2': VERSION }, shadow })).toEqual({ '1': 100 });
   });
 
   it('is what the manifest says', () => {

@@ -6,6 +6,8 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { deployedVersions } from '../../core/packed-model.ts';
+import { modelMetadata } from '../../core/protocols/open-inference-metadata.ts';
 import { idleCost } from '../../lib/idle-cost.ts';
 import {
   ApiStack,
@@ -21,16 +23,17 @@ import {
   PayloadBucket,
   renderSynthReport,
 } from '../../lib/index.ts';
-import { type ManifestDraft, packedEmbedding } from './packed-models.ts';
+import { LISTED, type ManifestDraft, packedEmbedding } from './packed-models.ts';
 import { otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
 
 /** A packed model for an endpoint: its archive is a few bytes, for nothing here opens it. */
 function gpuModel(compute: object = {}, draft: ManifestDraft = {}): Model {
   const model = packedEmbedding('tiny', { compute: { target: 'sagemaker', ...compute }, ...draft });
-  const [version] = Object.values(model.packed.versions);
-  if (version !== undefined) version.file = 'endpoint/1.tar.gz';
   mkdirSync(join(model.packedDirectory, 'endpoint'));
-  writeFileSync(join(model.packedDirectory, 'endpoint/1.tar.gz'), 'none');
+  for (const [name, version] of Object.entries(deployedVersions(model.packed))) {
+    version.file = `endpoint/${name}.tar.gz`;
+    writeFileSync(join(model.packedDirectory, version.file), 'none');
+  }
   return model;
 }
 
@@ -48,10 +51,10 @@ describe('GpuEndpoint', () => {
       PrimaryContainer: { Environment: { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: 'tiny' } },
     });
     expect(propertiesOf(template, 'AWS::SageMaker::EndpointConfig').ProductionVariants).toMatchObject([
-      { VariantName: 'v1', InitialVariantWeight: 100, InitialInstanceCount: 1, InstanceType: 'ml.g5.xlarge' },
+      { VariantName: 'v1', InitialVariantWeight: 1, InitialInstanceCount: 1, InstanceType: 'ml.g5.xlarge' },
     ]);
     expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({
-      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny',
+      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny-v1',
       RetentionInDays: 30,
     });
   });
@@ -59,7 +62,7 @@ describe('GpuEndpoint', () => {
   it('is updated blue/green, rolled back by an alarm, and keeps what operators set', () => {
     const properties = propertiesOf(synthesize(gpuModel()), 'AWS::SageMaker::Endpoint');
     expect(properties).toMatchObject({
-      EndpointName: 'Test-tiny',
+      EndpointName: 'Test-tiny-v1',
       RetainAllVariantProperties: true,
       DeploymentConfig: {
         BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: { Type: 'ALL_AT_ONCE' } },
@@ -97,7 +100,7 @@ describe('GpuEndpoint', () => {
   ])('scales by what %j says', (instances, metric, target) => {
     const template = synthesize(gpuModel({ instances }));
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ...{ ResourceId: 'endpoint/Test-tiny/variant/v1', MinCapacity: 1, MaxCapacity: 4 },
+      ...{ ResourceId: 'endpoint/Test-tiny-v1/variant/v1', MinCapacity: 1, MaxCapacity: 4 },
     });
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy')).toMatchObject({
       TargetTrackingScalingPolicyConfiguration: {
@@ -105,6 +108,45 @@ describe('GpuEndpoint', () => {
         TargetValue: target,
       },
     });
+  });
+
+  it('leaves endpoints alone when versions come and go beside them', () => {
+    const [one, two] = [['1'], ['1', '2']].map((names) => {
+      const versions = Object.fromEntries(names.map((name) => [name, LISTED]));
+      return synthesize(gpuModel({}, { versions, traffic: { '1': 100 } }));
+    });
+    const named = (template: Template | undefined) =>
+      Object.values(template?.findResources('AWS::SageMaker::Endpoint') ?? {}).map(({ Properties }) => Properties);
+    expect(named(two)).toHaveLength(2);
+    expect(named(two)).toEqual(expect.arrayContaining(named(one)));
+  });
+
+  it('gives a version in the shadow of another copies of its requests, and alarms nobody for it', () => {
+    const versions = { '1': LISTED, '2': LISTED, '3': LISTED };
+    const draft = { versions, traffic: { '1': 10, '3': 90 }, shadow: { version: '2', percent: 12.5 } };
+    const model = gpuModel({}, draft);
+    const template = synthesize(model);
+    const configs = template.findResources('AWS::SageMaker::EndpointConfig');
+    expect(Object.values(configs).map(({ Properties }) => Properties)).toMatchObject([
+      { ProductionVariants: [{ VariantName: 'v1' }] },
+      {
+        ProductionVariants: [{ VariantName: 'v3', InitialVariantWeight: 1 }],
+        ShadowProductionVariants: [{ VariantName: 'v2', InitialVariantWeight: 0.125, InitialInstanceCount: 1 }],
+      },
+    ]);
+    const endpoints = Object.values(template.findResources('AWS::SageMaker::Endpoint'));
+    expect(endpoints.map(({ Properties }) => Properties.ExcludeRetainedVariantProperties)).toEqual([
+      [{ VariantPropertyType: 'DataCaptureConfig' }],
+      [{ VariantPropertyType: 'DataCaptureConfig' }, { VariantPropertyType: 'DesiredWeight' }],
+    ]);
+    template.resourceCountIs('AWS::SageMaker::Model', 3);
+    template.resourceCountIs('AWS::CloudWatch::Alarm', 2);
+    expect(modelMetadata(model.packed).versions).toEqual(['1', '3']);
+    expect(() => modelMetadata(model.packed, '2')).toThrow('no such version, it has 1, 3');
+    const stack = otherStack();
+    expect(idleCost({ models: [model], endpoints: [new GpuEndpoint(stack, 'Gpu', { model })] }).lines).toContainEqual(
+      expect.objectContaining({ what: 'GPU instances, 3 x ml.g5.xlarge' }),
+    );
   });
 
   it('runs fewer instances when the manifest says so', () => {

@@ -20,6 +20,9 @@ export function temporaryDirectory(): string {
 
 const SHA256 = 'a'.repeat(64);
 
+/** What a manifest says of a version whose weights are not there. */
+export const LISTED = { weights: '1/model.onnx', sha256: SHA256 };
+
 const WORK_DIRECTORY = temporaryDirectory();
 
 /** What a test says about a model; the rest has defaults. */
@@ -41,13 +44,17 @@ export function packedTensor(id = 'adder', draft: ManifestDraft = {}): Model {
 }
 
 function packed(draft: ManifestDraft, outputs: readonly object[]): Model {
-  const manifest = parseManifest({ versions: { '1': { weights: '1/model.onnx', sha256: SHA256 } }, ...draft }, 'test');
+  const manifest = parseManifest({ versions: { '1': LISTED }, ...draft }, 'test');
   const directory = join(temporaryDirectory(), manifest.id);
   mkdirSync(directory);
   const inputs = [{ name: 'x', datatype: 'FP32', shape: [-1] }];
-  const versions = { '1': { file: '1.ort', sha256: SHA256, bytes: 4, inputs, outputs } };
-  writeFileSync(join(directory, 'model.json'), JSON.stringify({ manifest, versions }));
-  writeFileSync(join(directory, '1.ort'), 'none');
+  const all = Object.keys(manifest.versions).map((version) => {
+    writeFileSync(join(directory, `${version}.ort`), 'none');
+    return [version, { file: `${version}.ort`, sha256: SHA256, bytes: 4, inputs, outputs }] as const;
+  });
+  const versions = Object.fromEntries(all.filter(([version]) => version !== manifest.shadow?.version));
+  const [, shadow] = all.find(([version]) => version === manifest.shadow?.version) ?? [];
+  writeFileSync(join(directory, 'model.json'), JSON.stringify({ manifest, versions, shadow }));
   writeFileSync(join(directory, 'tokenizer.json'), '{}');
   return Model.fromPacked(directory, { workDirectory: WORK_DIRECTORY });
 }

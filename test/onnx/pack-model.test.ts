@@ -166,6 +166,40 @@ describe('packModel', () => {
     });
   });
 
+  it('packs a shadow apart from the versions that answer, which it must be like', async () => {
+    const shadow = (columns: number) =>
+      encodeModel(
+        smallModel({
+          nodes: [makeNode('MatMul', 'only', ['x', 'w'], ['y'])],
+          inputs: [value('x', ['rows', columns])],
+          outputs: [value('y', ['rows', 3])],
+          constants: [matrix('w', columns, 3, 2)],
+        }),
+      );
+    const write = (bytes: Uint8Array) => {
+      const [one, two] = [encodeModel(perceptron()), bytes].map((weights) =>
+        createHash('sha256').update(weights).digest('hex'),
+      );
+      writeFolder(perceptron(), {
+        compute: '{ target: sagemaker }',
+        shadow: '{ version: "2", percent: 5 }',
+        versions: `{ "1": { weights: 1/model.onnx, sha256: ${one} }, "2": { weights: 1/two.onnx, sha256: ${two} } }`,
+      });
+      writeFileSync(join(folder, '1/two.onnx'), bytes);
+    };
+    write(shadow(8));
+    const packed = await packModel(folder, out);
+    expect(Object.keys(packed.versions)).toEqual(['1']);
+    expect(packed.shadow?.file).toBe('endpoint/2.tar.gz');
+    expect(parsePackedModel(JSON.parse(readFileSync(join(out, 'model.json'), 'utf8')), 'model.json')).toEqual(packed);
+    write(shadow(4));
+    await expect(packModel(folder, join(root, 'unlike'))).rejects.toMatchObject({
+      code: 'ONNX_INVALID',
+      message:
+        'version 2 of small cannot be the shadow of the other, whose requests it gets: it takes x FP32[-1,4], the other x FP32[-1,8]',
+    });
+  });
+
   it('writes a file that answers what the original answers', async () => {
     writeFolder(perceptron());
     const { versions } = await packModel(folder, out);

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
-import { variantName } from '../../../core/gpu/endpoint-contract.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/packed-files.ts';
 import type { PackedModel } from '../../../core/packed-model.ts';
 import type { Clock, ResultCache, TextTokenizer } from '../../../core/ports.ts';
@@ -117,12 +116,12 @@ async function loaderOf(
   }
   if (name === undefined) throw new AppError('CONFIG_INVALID', `the model ${manifest.id} has no endpoint`);
   if (manifest.compute.mode === 'async') return async (declared) => ({ ...declared, run: refuseToWait });
-  const [{ openSageMakerEndpoint }, { openSageMakerPredictor }] = await Promise.all([
-    import('../sagemaker-endpoint.ts'),
+  const [{ openSageMakerEndpoints }, { openSageMakerPredictor }] = await Promise.all([
+    import('../sagemaker-endpoints.ts'),
     import('../sagemaker-predictor.ts'),
   ]);
-  const endpoint = openSageMakerEndpoint({ name, clock });
-  return async (declared, version) => openSageMakerPredictor({ endpoint, variant: variantName(version), declared });
+  const endpoints = openSageMakerEndpoints({ name, clock });
+  return async (declared, version) => openSageMakerPredictor({ endpoints, version, declared });
 }
 
 /** Who waits for an answer can have one that is in the results cache, and no other. */

@@ -74,6 +74,7 @@ export class ContainerProcess {
    */
   async invoke({ contentType, body }: TritonMessage, signal: AbortSignal): Promise<ContainerAnswer> {
     if (this.#port === undefined) throw new Error('the container is not running');
+    const startedMs = performance.now();
     const response = await fetch(`http://127.0.0.1:${this.#port}/invocations`, {
       method: 'POST',
       headers: { 'content-type': contentType },
@@ -81,6 +82,7 @@ export class ContainerProcess {
       signal,
     });
     const answer = new Uint8Array(await response.arrayBuffer());
+    this.#log.write(`invocation ${response.status} in ${Math.round(performance.now() - startedMs)} ms\n`);
     return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: answer };
   }
 

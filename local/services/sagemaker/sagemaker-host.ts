@@ -1,5 +1,5 @@
 import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
-import type { EndpointPlan } from '../../template/plan-endpoints.ts';
+import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts';
 import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
 
@@ -14,33 +14,41 @@ export type InvocationOutcome =
   | { readonly kind: 'unavailable' }
   | { readonly kind: 'timeout' };
 
+/** The containers of one endpoint. */
+interface EndpointContainers {
+  readonly variants: readonly ContainerProcess[];
+  readonly shadow: ContainerProcess | undefined;
+}
+
 /** Runs the endpoints of an app: a process stands in for each variant's containers. */
 export class SageMakerHost {
-  readonly #endpoints: ReadonlyMap<string, readonly ContainerProcess[]>;
+  readonly #endpoints: ReadonlyMap<string, EndpointContainers>;
 
   constructor(endpoints: readonly EndpointPlan[], logsDirectory: string) {
     this.#endpoints = new Map(
-      endpoints.map(({ name, variants }) => [
-        name,
-        variants.map((variant) => new ContainerProcess(variant, logsDirectory, `${name}-${variant.name}.log`)),
-      ]),
+      endpoints.map(({ name, variants, shadow }) => {
+        const start = (variant: VariantPlan) =>
+          new ContainerProcess(variant, logsDirectory, `${name}-${variant.name}.log`);
+        return [name, { variants: variants.map(start), shadow: shadow === undefined ? undefined : start(shadow) }];
+      }),
     );
   }
 
-  /** The containers of an endpoint, for tests to look at. */
+  /** The containers of an endpoint, the shadow's last, for tests to look at. */
   containers(endpoint: string): readonly ContainerProcess[] {
-    return this.#endpoints.get(endpoint) ?? [];
+    const { variants = [], shadow } = this.#endpoints.get(endpoint) ?? {};
+    return shadow === undefined ? variants : [...variants, shadow];
   }
 
   /** Waits until all containers answer. */
   async ready(): Promise<void> {
-    await Promise.all([...this.#endpoints.values()].flat().map((container) => container.ready()));
+    await Promise.all(this.#all().map((container) => container.ready()));
   }
 
   /** What containers were asked for and do without, once all answer. */
   unmet(): NotRun[] {
-    return [...this.#endpoints].flatMap(([resource, containers]) =>
-      containers.flatMap(({ accelerators, plan }) =>
+    return [...this.#endpoints.keys()].flatMap((resource) =>
+      this.containers(resource).flatMap(({ accelerators, plan }) =>
         accelerators.map((accelerator) => ({
           ...{ resource, type: 'AWS::SageMaker::Endpoint' },
           reason: `its variant ${plan.name} runs without ${accelerator} here`,
@@ -50,16 +58,17 @@ export class SageMakerHost {
   }
 
   /**
-   * Invokes an endpoint.
+   * Invokes an endpoint. Its shadow gets a share of the requests too, and nobody waits for that.
    *
    * @param variant - Production variant to ask; without it they take their turns by weight.
    */
   async invoke(endpoint: string, message: TritonMessage, variant?: string): Promise<InvocationOutcome> {
     const containers = this.#endpoints.get(endpoint);
     if (containers === undefined) return { kind: 'no-endpoint' };
-    const container =
-      variant === undefined ? byWeight(containers) : containers.find(({ plan }) => plan.name === variant);
-    if (container === undefined) return { kind: 'no-variant', variants: containers.map(({ plan }) => plan.name) };
+    const { variants, shadow } = containers;
+    const container = variant === undefined ? byWeight(variants) : variants.find(({ plan }) => plan.name === variant);
+    if (container === undefined) return { kind: 'no-variant', variants: variants.map(({ plan }) => plan.name) };
+    if (shadow !== undefined && Math.random() * container.plan.weight < shadow.plan.weight) copyTo(shadow, message);
     if (!container.isReady) return { kind: 'unavailable' };
     const signal = AbortSignal.timeout(INVOCATION_MS);
     try {
@@ -71,8 +80,17 @@ export class SageMakerHost {
 
   /** Ends all containers. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#endpoints.values()].flat().map((container) => container.stop()));
+    await Promise.all(this.#all().map((container) => container.stop()));
   }
+
+  #all(): readonly ContainerProcess[] {
+    return [...this.#endpoints.keys()].flatMap((endpoint) => this.containers(endpoint));
+  }
+}
+
+/** What becomes of it, the shadow's log says. */
+function copyTo(shadow: ContainerProcess, message: TritonMessage): void {
+  shadow.invoke(message, AbortSignal.timeout(INVOCATION_MS)).catch(() => undefined);
 }
 
 function byWeight(containers: readonly ContainerProcess[]): ContainerProcess | undefined {

@@ -58,7 +58,7 @@ function serve(actions: readonly string[] = ['s3:GetObject', 's3:PutObject', 'sn
     host,
     endpoints: [
       {
-        ...{ name: 'App-v1', arn: 'arn', logicalId: 'Endpoint', variants: [], roleArn: ROLE },
+        ...{ name: 'App-v1', arn: 'arn', logicalId: 'Endpoint', variants: [], shadow: undefined, roleArn: ROLE },
         async: {
           output: { bucket: 'b', key: 'out/' },
           failure: { bucket: 'b', key: 'failed/' },

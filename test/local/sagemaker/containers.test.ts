@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { create } from 'tar';
 import { renderTritonConfig } from '../../../core/gpu/triton-config.ts';
@@ -14,6 +15,8 @@ import { SageMakerHost } from '../../../local/services/sagemaker/sagemaker-host.
 import { makeNode } from '../../../onnx/graph.ts';
 import { encodeModel } from '../../../onnx/proto.ts';
 import { matrix, smallModel, value } from '../../onnx/small-models.ts';
+
+const ENDPOINT = { arn: 'arn', logicalId: 'Endpoint', shadow: undefined, roleArn: undefined, async: undefined };
 
 let root: string;
 let host: SageMakerHost;
@@ -49,8 +52,15 @@ beforeAll(async () => {
     { name: 'v1', weight: 100, archive: pack(1), environment },
     { name: 'v2', weight: 0, archive: pack(2), environment },
   ];
-  const plan = { name: 'App-tiny', arn: 'arn', logicalId: 'Endpoint', variants, roleArn: undefined, async: undefined };
-  host = new SageMakerHost([plan], join(root, 'logs'));
+  const plan = { ...ENDPOINT, name: 'App-tiny', variants };
+  const [production, half] = variants.map((variant) => ({ ...variant, weight: variant.weight === 0 ? 0.5 : 1 }));
+  const shadowed = {
+    ...ENDPOINT,
+    name: 'App-shadowed',
+    variants: production === undefined ? [] : [production],
+    shadow: half,
+  };
+  host = new SageMakerHost([plan, shadowed], join(root, 'logs'));
   const objects = await ObjectEngine.open(join(root, 'objects'), [], SYSTEM_CLOCK);
   const sendMessage = () => undefined;
   service = new SageMakerService(
@@ -133,7 +143,7 @@ describe('an endpoint that runs here', () => {
   });
 
   it('tells what it does without', () => {
-    expect(host.unmet()).toEqual([
+    expect(host.unmet().filter(({ resource }) => resource === 'App-tiny')).toEqual([
       { resource: 'App-tiny', type: 'AWS::SageMaker::Endpoint', reason: 'its variant v2 runs without tensorrt here' },
     ]);
   });
@@ -166,13 +176,43 @@ describe('an endpoint that runs here', () => {
   });
 });
 
+describe('a shadow', () => {
+  const ASKED = 40;
+  const served = (variant: string) =>
+    readFileSync(join(root, `logs/App-shadowed-${variant}.log`), 'utf8').match(/^invocation 200 in \d+ ms$/gm)
+      ?.length ?? 0;
+
+  it('gets its share of the requests, and gives no answers', async () => {
+    const body = Buffer.from(JSON.stringify({ inputs: [X] }));
+    for (let count = 0; count < ASKED; count++) {
+      const { headers } = await service.answer(invocation(body, {}, 'App-shadowed'));
+      expect(headers['x-amzn-invoked-production-variant']).toBe('v1');
+    }
+    while (served('v1') < ASKED) await sleep(10);
+    // The last copies may still be on their way.
+    await sleep(200);
+    // Of forty at a half, fewer than six or more than 34 come up once in a million runs.
+    expect(served('v2')).toBeGreaterThan(5);
+    expect(served('v2')).toBeLessThan(35);
+  });
+
+  it('cannot be asked, and fails for itself', async () => {
+    const body = Buffer.from(JSON.stringify({ inputs: [X] }));
+    const named = { 'x-amzn-sagemaker-target-variant': 'v2' };
+    expect((await service.answer(invocation(body, named, 'App-shadowed'))).status).toBe(400);
+    const [, shadow] = host.containers('App-shadowed');
+    process.kill(shadow?.pid ?? 0, 'SIGKILL');
+    while (shadow?.isReady === true) await sleep(5);
+    for (let count = 0; count < 10; count++) {
+      expect((await service.answer(invocation(body, {}, 'App-shadowed'))).status).toBe(200);
+    }
+  });
+});
+
 it('a container that cannot start says where to look', async () => {
   const archive = join(root, 'none.tar.gz');
   const variant = { name: 'v1', weight: 1, archive, environment: {} };
-  const broken = new SageMakerHost(
-    [{ name: 'Broken', arn: '', logicalId: 'E', variants: [variant], roleArn: undefined, async: undefined }],
-    join(root, 'logs'),
-  );
+  const broken = new SageMakerHost([{ ...ENDPOINT, name: 'Broken', variants: [variant] }], join(root, 'logs'));
   await expect(broken.ready()).rejects.toMatchObject({ code: 'LOCAL_START' });
   await broken.stop();
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MAX_INVOCATION_BYTES } from '../../../core/gpu/endpoint-contract.ts';
-import { openSageMakerEndpoint, type SageMakerEndpoint } from '../../../lambdas/shared/sagemaker-endpoint.ts';
+import { openSageMakerEndpoints, type SageMakerEndpoints } from '../../../lambdas/shared/sagemaker-endpoints.ts';
 import { openSageMakerPredictor } from '../../../lambdas/shared/sagemaker-predictor.ts';
 import { clientFor } from './dynamodb-server.ts';
 
@@ -15,7 +15,7 @@ let answers: ((request: IncomingMessage, response: ServerResponse, body: Buffer)
 let requests: IncomingMessage[];
 let nowMs: number;
 let client: SageMakerRuntimeClient;
-let endpoint: SageMakerEndpoint;
+let endpoints: SageMakerEndpoints;
 let close: () => Promise<void>;
 
 beforeEach(async () => {
@@ -34,7 +34,7 @@ beforeEach(async () => {
     ...clientFor(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
     maxAttempts: 1,
   });
-  endpoint = openSageMakerEndpoint({ name: 'tiny', clock: { now: () => nowMs }, client, random: () => 0 });
+  endpoints = openSageMakerEndpoints({ name: 'tiny', clock: { now: () => nowMs }, client, random: () => 0 });
   close = async () => {
     client.destroy();
     server.closeAllConnections();
@@ -55,20 +55,19 @@ function failing(status: number, type: string, body: object = {}) {
 
 const dead = (request: IncomingMessage) => request.socket.destroy();
 
-describe('openSageMakerEndpoint', () => {
-  it('sends the bytes to the variant, and gives back what came', async () => {
-    const answer = await endpoint.invoke('v2', MESSAGE, 1000);
+describe('openSageMakerEndpoints', () => {
+  it('sends the bytes to the endpoint of the version, and gives back what came', async () => {
+    const answer = await endpoints.invoke('2', MESSAGE, 1000);
     expect(Buffer.from(answer.body).toString()).toBe('hello');
     expect(answer.contentType).toBe('text/plain');
-    expect(requests[0]?.url).toBe('/endpoints/tiny/invocations');
+    expect(requests[0]?.url).toBe('/endpoints/tiny-v2/invocations');
     expect(requests[0]?.headers).toMatchObject({
-      'x-amzn-sagemaker-target-variant': 'v2',
       'content-type': 'text/plain',
     });
   });
 
   it('waits without end when nothing says how long', async () => {
-    expect(await endpoint.invoke('v1', MESSAGE, Number.POSITIVE_INFINITY)).toHaveProperty('contentType');
+    expect(await endpoints.invoke('1', MESSAGE, Number.POSITIVE_INFINITY)).toHaveProperty('contentType');
   });
 
   it.each([
@@ -78,13 +77,13 @@ describe('openSageMakerEndpoint', () => {
     ['full', failing(424, 'ModelError', { OriginalStatusCode: 503 })],
   ])('sends a request again that was %s', async (_, fail) => {
     answers.unshift(fail);
-    await expect(endpoint.invoke('v1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
     expect(requests).toHaveLength(2);
   });
 
   it('does not send it again when no time is left', async () => {
     answers.unshift(failing(503, 'ServiceUnavailable'));
-    await expect(endpoint.invoke('v1', MESSAGE, 40)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(endpoints.invoke('1', MESSAGE, 40)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(requests).toHaveLength(1);
   });
 
@@ -96,7 +95,7 @@ describe('openSageMakerEndpoint', () => {
     ['INTERNAL', failing(400, 'AccessDeniedException')],
   ])('says %s at once, and not what the container said', async (code, fail) => {
     answers = [fail];
-    const failure = await endpoint.invoke('v1', MESSAGE, 1000).catch((error: Error) => error);
+    const failure = await endpoints.invoke('1', MESSAGE, 1000).catch((error: Error) => error);
     expect(failure).toMatchObject({ code, message: expect.not.stringContaining('secret') });
     expect(requests).toHaveLength(1);
   });
@@ -105,7 +104,7 @@ describe('openSageMakerEndpoint', () => {
     'says that the endpoint is not in service for %s',
     async (type) => {
       answers = [failing(400, type)];
-      await expect(endpoint.invoke('v1', MESSAGE, 1000)).rejects.toMatchObject({
+      await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
         code: 'UNAVAILABLE',
         message: expect.stringContaining('not in service'),
       });
@@ -114,44 +113,44 @@ describe('openSageMakerEndpoint', () => {
 
   it('gives up when the time is over, and does not ask again', async () => {
     answers = [() => undefined];
-    await expect(endpoint.invoke('v1', MESSAGE, 60)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(endpoints.invoke('1', MESSAGE, 60)).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(requests).toHaveLength(1);
   });
 
   it('refuses what SageMaker would not take', async () => {
     const body = new Uint8Array(MAX_INVOCATION_BYTES + 1);
-    await expect(endpoint.invoke('v1', { contentType: '', body }, 1000)).rejects.toMatchObject({
+    await expect(endpoints.invoke('1', { contentType: '', body }, 1000)).rejects.toMatchObject({
       code: 'BODY_TOO_LARGE',
     });
     expect(requests).toHaveLength(0);
   });
 
-  it('fails fast once a variant failed again and again, and tries it after a while', async () => {
+  it('fails fast once an endpoint failed again and again, and tries it after a while', async () => {
     const echo = answers[0];
     answers = [dead];
-    for (let calls = 0; calls < 3; calls++) await endpoint.invoke('v1', MESSAGE, 1000).catch(() => undefined);
+    for (let calls = 0; calls < 3; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
     const sent = requests.length;
-    await expect(endpoint.invoke('v1', MESSAGE, 1000)).rejects.toMatchObject({
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       message: expect.stringContaining('again and again'),
     });
     expect(requests).toHaveLength(sent);
     answers = echo === undefined ? [] : [echo];
-    await expect(endpoint.invoke('v2', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    await expect(endpoints.invoke('2', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
     nowMs += 5000;
-    await expect(endpoint.invoke('v1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
-    await expect(endpoint.invoke('v1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
   });
 
   it('does not take refused tensors for a failing endpoint', async () => {
     answers = [failing(424, 'ModelError', { OriginalStatusCode: 400 })];
-    for (let calls = 0; calls < 10; calls++) await endpoint.invoke('v1', MESSAGE, 1000).catch(() => undefined);
+    for (let calls = 0; calls < 10; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
     expect(requests).toHaveLength(10);
   });
 });
 
 describe('openSageMakerPredictor', () => {
-  it('sends tensors to its variant, with the time that the queue may take', async () => {
+  it('sends tensors to its version, with the time that the queue may take', async () => {
     const x = { datatype: 'FP32', shape: [1], data: new Float32Array([3]) } as const;
     const declared = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [] } as const;
     let timeout: unknown;
@@ -169,13 +168,13 @@ describe('openSageMakerPredictor', () => {
       },
     ];
     const predictor = openSageMakerPredictor({
-      endpoint,
-      variant: 'v3',
+      endpoints,
+      version: '3',
       declared: { inputs: [...declared.inputs].map((one) => ({ ...one, shape: [...one.shape] })), outputs: [] },
     });
     expect(await predictor.run({ x })).toEqual({ x });
     expect(timeout).toBe(60_000_000);
-    expect(requests[0]?.headers['x-amzn-sagemaker-target-variant']).toBe('v3');
+    expect(requests[0]?.url).toBe('/endpoints/tiny-v3/invocations');
     await predictor.run({ x }, 500);
     expect(timeout).toBe(500_000);
     expect(predictor.inputs).toHaveLength(1);

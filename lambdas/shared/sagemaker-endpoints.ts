@@ -4,13 +4,13 @@ import {
   SageMakerRuntimeClient,
 } from '@aws-sdk/client-sagemaker-runtime';
 import { AppError } from '../../core/errors.ts';
-import { MAX_INVOCATION_BYTES } from '../../core/gpu/endpoint-contract.ts';
+import { endpointName, MAX_INVOCATION_BYTES } from '../../core/gpu/endpoint-contract.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { TritonMessage } from '../../core/protocols/triton-binary.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { TimeoutError, withinBudget } from './time-budget.ts';
 
-/** Failures in a row after which a variant is left alone, and for how long. */
+/** Failures in a row after which an endpoint is left alone, and for how long. */
 const BREAKER = { failures: 5, openMs: 5000 };
 
 /** Longest pause before the second attempt, in milliseconds: as long as a throttled call needs, not more. */
@@ -25,22 +25,22 @@ const CONNECT_MS = 1000;
 /** Requests at once from one environment; a worker sends several micro-batches. */
 const MAX_SOCKETS = 50;
 
-/** One real-time endpoint of Amazon SageMaker. */
-export interface SageMakerEndpoint {
+/** The real-time endpoints of a model: one for each version. */
+export interface SageMakerEndpoints {
   /**
-   * Sends one request to a production variant.
+   * Sends one request to the endpoint of a version.
    *
    * @param withinMs - Time for the answer, in milliseconds.
    * @throws AppError `BODY_TOO_LARGE` beyond what SageMaker takes, `INVALID_TENSOR` when the container refuses the
    * tensors, `TIMEOUT` after that time, `UNAVAILABLE` while the endpoint cannot answer, at once while it is known to
    * fail, `BAD_GATEWAY` when the container fails.
    */
-  invoke(variant: string, message: TritonMessage, withinMs: number): Promise<TritonMessage>;
+  invoke(version: string, message: TritonMessage, withinMs: number): Promise<TritonMessage>;
 }
 
-/** What {@link openSageMakerEndpoint} needs. */
-export interface SageMakerEndpointOptions {
-  /** Name of the endpoint. */
+/** What {@link openSageMakerEndpoints} needs. */
+export interface SageMakerEndpointsOptions {
+  /** What the names of the endpoints begin with. */
   readonly name: string;
   readonly clock: Clock;
   /** Defaults to a client of its own. */
@@ -50,21 +50,21 @@ export interface SageMakerEndpointOptions {
 }
 
 /**
- * Opens an endpoint: connections are kept, and each variant has a circuit breaker of its own.
+ * Opens a model's endpoints: connections are kept, and each has a circuit breaker of its own.
  *
  * A prediction changes nothing, so a request that the endpoint did not take (throttled, unavailable, connection lost) is
  * sent a second time where time is left. One that ran into its time is not: the model may be at it still.
  */
-export function openSageMakerEndpoint(options: SageMakerEndpointOptions): SageMakerEndpoint {
+export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): SageMakerEndpoints {
   const { name, clock, client = openClient(), random = Math.random } = options;
   const breakers = new Map<string, CircuitBreaker>();
-  const breakerOf = (variant: string): CircuitBreaker => {
-    const breaker = breakers.get(variant) ?? new CircuitBreaker({ ...BREAKER, clock });
-    breakers.set(variant, breaker);
+  const breakerOf = (version: string): CircuitBreaker => {
+    const breaker = breakers.get(version) ?? new CircuitBreaker({ ...BREAKER, clock });
+    breakers.set(version, breaker);
     return breaker;
   };
-  const attempt = async (variant: string, message: TritonMessage, withinMs: number): Promise<TritonMessage> => {
-    const breaker = breakerOf(variant);
+  const attempt = async (version: string, message: TritonMessage, withinMs: number): Promise<TritonMessage> => {
+    const breaker = breakerOf(version);
     if (!breaker.allows()) {
       throw new AppError(
         'UNAVAILABLE',
@@ -72,7 +72,7 @@ export function openSageMakerEndpoint(options: SageMakerEndpointOptions): SageMa
       );
     }
     try {
-      const answer = await send(client, name, { variant, message, withinMs });
+      const answer = await send(client, { endpoint: endpointName(name, version), message, withinMs });
       breaker.succeeded();
       return answer;
     } catch (cause) {
@@ -83,17 +83,17 @@ export function openSageMakerEndpoint(options: SageMakerEndpointOptions): SageMa
     }
   };
   return {
-    invoke: async (variant, message, withinMs) => {
+    invoke: async (version, message, withinMs) => {
       checkSize(message);
       const endsAtMs = clock.now() + withinMs;
       try {
-        return await attempt(variant, message, withinMs);
+        return await attempt(version, message, withinMs);
       } catch (error) {
         const pauseMs = MAX_PAUSE_MS * random();
         const leftMs = endsAtMs - clock.now() - pauseMs;
         if (!isRefusal(error) || leftMs < MIN_ATTEMPT_MS) throw error;
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
-        return attempt(variant, message, leftMs);
+        return attempt(version, message, leftMs);
       }
     },
   };
@@ -120,19 +120,19 @@ function isRefusal(error: unknown): boolean {
 }
 
 interface Invocation {
-  readonly variant: string;
+  readonly endpoint: string;
   readonly message: TritonMessage;
   readonly withinMs: number;
 }
 
 async function send(
   client: SageMakerRuntimeClient,
-  name: string,
-  { variant, message: { contentType, body }, withinMs }: Invocation,
+  { endpoint, message: { contentType, body }, withinMs }: Invocation,
 ): Promise<TritonMessage> {
   const command = new InvokeEndpointCommand({
-    ...{ EndpointName: name, TargetVariant: variant },
-    ...{ ContentType: contentType, Body: body },
+    EndpointName: endpoint,
+    ContentType: contentType,
+    Body: body,
   });
   const answer: InvokeEndpointCommandOutput = Number.isFinite(withinMs)
     ? await withinBudget(withinMs, (abortSignal) => client.send(command, { abortSignal }))
