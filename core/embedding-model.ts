@@ -33,11 +33,20 @@ export function hiddenStateOutput(version: TextEncoderFile): TensorDescription {
   );
 }
 
+/** Name of the output of a container that pools by itself, as exports of Sentence Transformers call it. */
+export const SENTENCE_EMBEDDING = 'sentence_embedding';
+
+/** The output that holds one vector for each text; undefined where the model leaves pooling to others. */
+export function pooledOutput({ outputs }: Pick<TextEncoderFile, 'outputs'>): TensorDescription | undefined {
+  const [output] = outputs;
+  return outputs.length === 1 && output?.name === SENTENCE_EMBEDDING && output.shape.length === 2 ? output : undefined;
+}
+
 /**
  * Length of an embedding model's vectors.
  *
  * @throws AppError `ONNX_INVALID` when the model is no text encoder.
  */
 export function embeddingDimensions(version: TextEncoderFile): number {
-  return hiddenStateOutput(version).shape[2] ?? 0;
+  return (pooledOutput(version) ?? hiddenStateOutput(version)).shape.at(-1) ?? 0;
 }

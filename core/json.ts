@@ -43,6 +43,15 @@ export function stringifyJson(value: unknown): string {
   );
 }
 
+/** Parses JSON text as the engine does, for what this product wrote itself; undefined where the text is none. */
+export function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Position only: the engine's own message quotes the text. */
 function whereParsingStopped(error: unknown): string {
   const message = error instanceof Error ? error.message : '';

@@ -80,6 +80,7 @@ const sageMakerMembersSchema = objectOf({
   mode: v.optional(oneOf(['realtime', 'async']), 'realtime'),
   instanceType: v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
   instances: v.optional(instancesSchema, {}),
+  container: v.optional(oneOf(['triton', 'tei']), 'triton'),
   image: v.optional(
     text(
       /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
@@ -95,6 +96,20 @@ const sageMakerMembersSchema = objectOf({
 
 const sageMakerComputeSchema = v.pipe(
   sageMakerMembersSchema,
+  v.forward(
+    v.check(
+      ({ container, tensorRt }) => container === 'triton' || !tensorRt,
+      () => 'must not be true with the container tei, which has no TensorRT',
+    ),
+    ['tensorRt'],
+  ),
+  v.forward(
+    v.check(
+      ({ container, modelInstances }) => container === 'triton' || modelInstances === 1,
+      ({ input }) => `must be 1 with the container tei, which runs the model once, got ${input.modelInstances}`,
+    ),
+    ['modelInstances'],
+  ),
   v.forward(
     v.check(
       ({ mode, instances }) => instances[kindOf(mode).lacks] === undefined,
@@ -224,6 +239,13 @@ export const manifestSchema = v.pipe(
       ({ input }) => `must sum to 100 percent, got ${sumOf(input.traffic ?? {})}`,
     ),
     ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ task, compute }) => task === 'embedding' || compute.target === 'lambda' || compute.container !== 'tei',
+      () => 'must not have the container tei unless task is embedding',
+    ),
+    ['compute'],
   ),
   v.forward(
     v.check(

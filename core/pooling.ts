@@ -31,6 +31,23 @@ export function poolBatch(
 }
 
 /**
+ * Makes one vector of each item of a batch that was pooled elsewhere.
+ *
+ * @param data - Vectors, one after the other.
+ */
+export function splitVectors(
+  data: Float32Array,
+  items: number,
+  { normalize }: Pick<PoolingSettings, 'normalize'>,
+): Float32Array[] {
+  const width = data.length / items;
+  return Array.from({ length: items }, (_, item) => {
+    const vector = data.slice(item * width, (item + 1) * width);
+    return normalize ? normalizeL2(vector) : vector;
+  });
+}
+
+/**
  * Averages the token vectors of one item: sum / max(count, 1e-9), as sentence-transformers' Pooling does.
  *
  * @param item - Index in the batch.

@@ -1,4 +1,5 @@
 import { AppError } from './errors.ts';
+import { jsonOrUndefined } from './json.ts';
 
 /** Settings of a serve-model function that only the deployment knows; the rest is in the packed model. */
 export interface ServeModelEnvironment {
@@ -60,19 +61,11 @@ function required(variables: Readonly<Record<string, string | undefined>>, name:
 }
 
 function parseSiblings(value: string): Record<string, string> {
-  const siblings = parseOrUndefined(value);
+  const siblings = jsonOrUndefined(value);
   if (!isRecordOfStrings(siblings)) {
     throw new AppError('CONFIG_INVALID', 'environment variable TENSORGATE_SIBLINGS is not a JSON object of strings');
   }
   return siblings;
-}
-
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isRecordOfStrings(value: unknown): value is Record<string, string> {

@@ -12,6 +12,9 @@ import { PACKAGE_VERSION } from './package-layout.ts';
  */
 export function endpointPackageHash({ packed }: Model, version: string): string {
   const { sha256 = '', inputs = [], outputs = [] } = deployedVersions(packed)[version] ?? {};
-  const config = tritonConfigOf(packed.manifest, version, { inputs, outputs });
-  return hashFacts([PACKAGE_VERSION, packed.manifest.id, version, sha256, config]);
+  const { manifest } = packed;
+  const { compute } = manifest;
+  const isTei = compute.target === 'sagemaker' && compute.container === 'tei';
+  const config = isTei ? 'tei' : tritonConfigOf(manifest, version, { inputs, outputs });
+  return hashFacts([PACKAGE_VERSION, manifest.id, version, sha256, config]);
 }

@@ -88,7 +88,13 @@ function isJsonObject(text: string): boolean {
   }
 }
 
-function readMember(folder: string, name: string, what: string): Buffer {
+/**
+ * Reads a file of a model folder.
+ *
+ * @param what - What it is, for the message.
+ * @throws AppError `MANIFEST_INVALID` when it cannot be read.
+ */
+export function readMember(folder: string, name: string, what: string): Buffer {
   const path = join(folder, name);
   try {
     return readFileSync(path);

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelProto } from 'onnx-buf';
-import { create } from 'tar';
 import { AppError } from '../core/errors.ts';
 import { TRITON_MAX_OPSET } from '../core/gpu/endpoint-contract.ts';
 import { tritonConfigOf } from '../core/gpu/triton-config.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { PACKED_ENDPOINT } from '../core/packed-files.ts';
 import type { PackedVersion } from '../core/packed-model.ts';
+import { makeArchive } from './archive.ts';
 import { isQuantization } from './fold-quantization.ts';
 import { readFolderSamples } from './folder-samples.ts';
 import { compareAnswers, gpuWeights } from './gpu-weights.ts';
@@ -34,9 +34,6 @@ export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'byt
   readonly signature: Signature;
 };
 
-/** Weights hardly compress: more effort costs seconds and gains nothing. */
-const COMPRESSION_LEVEL = 1;
-
 /**
  * Makes the `model.tar.gz` of a version: a Triton model repository with one model, one version of it, and its
  * `config.pbtxt`. The same files give the same archive: no times, no owners, a fixed order.
@@ -58,7 +55,7 @@ export async function packEndpointVersion({ folder, out, manifest, name }: Packi
   const signature = await readSignature(graph);
   writeFileSync(join(repository, id, 'config.pbtxt'), tritonConfigOf(manifest, name, signature));
   const file = `${PACKED_ENDPOINT}/${name}.tar.gz`;
-  archive(repository, join(out, file), [`${id}/config.pbtxt`, `${id}/${name}/model.onnx`]);
+  makeArchive(repository, join(out, file), [`${id}/config.pbtxt`, `${id}/${name}/model.onnx`]);
   const bytes = statSync(graph).size;
   rmSync(repository, { recursive: true });
   const sha256 = createHash('sha256').update(weights).digest('hex');
@@ -99,18 +96,5 @@ function checkOpset(model: ModelProto, file: string): void {
   throw new AppError(
     'ONNX_INVALID',
     `${file} is of operator set ${opset}, the endpoint's container runs ${TRITON_MAX_OPSET} at most: export the model for that`,
-  );
-}
-
-function archive(folder: string, file: string, members: string[]): void {
-  create(
-    {
-      ...{ cwd: folder, file, sync: true },
-      gzip: { level: COMPRESSION_LEVEL, portable: true },
-      portable: true,
-      noMtime: true,
-      noPax: true,
-    },
-    members,
   );
 }

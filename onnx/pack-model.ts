@@ -8,6 +8,7 @@ import type { PackedModel, PackedVersion } from '../core/packed-model.ts';
 import { packTokenizer } from '../core/packed-tokenizer.ts';
 import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
+import { packTeiVersion } from './pack-tei.ts';
 import { decodeModel } from './proto.ts';
 import { type Signature, saveOrt } from './save-ort.ts';
 
@@ -31,10 +32,9 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
   const tokenizer = manifest.task === 'embedding' ? readTokenizer(folder, manifest) : undefined;
   mkdirSync(out, { recursive: true });
   const versions: Record<string, PackedVersion> = {};
-  const pack = manifest.compute.target === 'sagemaker' ? packForEndpoint : packVersion;
+  const pack = packerOf(manifest);
   for (const name of Object.keys(manifest.versions)) {
     versions[name] = await pack({ folder, out, manifest, name });
-    if (manifest.task === 'embedding') checkEncoder(manifest.id, versions[name]);
   }
   if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), packTokenizer(tokenizer.toString()));
   const packed = withShadow(manifest, versions);
@@ -62,6 +62,11 @@ function describeInputs({ inputs }: PackedVersion): string {
   return inputs.map(({ name, datatype, shape }) => `${name} ${datatype}[${shape.join(',')}]`).join(', ');
 }
 
+function packerOf({ compute }: Manifest): (packing: Packing) => Promise<PackedVersion> {
+  if (compute.target === 'lambda') return packVersion;
+  return compute.container === 'tei' ? packForTei : packForTriton;
+}
+
 async function packVersion({ folder, out, manifest, name }: Packing): Promise<PackedVersion> {
   const version = manifest.versions[name];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
@@ -69,19 +74,25 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
   decodeModel(readWeights(folder, version), path);
   const file = `${name}.ort`;
-  const signature = await saveOrt(path, join(out, file));
+  const signature = writableSignature(await saveOrt(path, join(out, file)));
+  checkTask(manifest, signature);
   return {
     file,
     sha256: version.sha256,
     bytes: statSync(join(out, file)).size,
-    ...writableSignature(signature),
+    ...signature,
   };
 }
 
-async function packForEndpoint(packing: Packing): Promise<PackedVersion> {
-  const { manifest, name } = packing;
-  const { signature, ...packed } = await packEndpointVersion(packing);
-  if (manifest.versions[name] === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
+async function packForTriton(packing: Packing): Promise<PackedVersion> {
+  const { signature: declared, ...packed } = await packEndpointVersion(packing);
+  const signature = writableSignature(declared);
+  checkTask(packing.manifest, signature);
+  return { ...packed, ...signature };
+}
+
+async function packForTei(packing: Packing): Promise<PackedVersion> {
+  const { signature, ...packed } = packTeiVersion(packing);
   return { ...packed, ...writableSignature(signature) };
 }
 
@@ -93,7 +104,11 @@ function writable<T extends { readonly shape: readonly number[] }>(tensor: T): T
   return { ...tensor, shape: [...tensor.shape] };
 }
 
-function checkEncoder(path: string, { inputs, outputs }: PackedVersion): void {
+function checkTask({ id, task }: Manifest, signature: Pick<PackedVersion, 'inputs' | 'outputs'>): void {
+  if (task === 'embedding') checkEncoder(id, signature);
+}
+
+function checkEncoder(path: string, { inputs, outputs }: Pick<PackedVersion, 'inputs' | 'outputs'>): void {
   hiddenStateOutput({ file: path, outputs });
   const isEncoder =
     inputs.some(({ name }) => name === 'input_ids') &&

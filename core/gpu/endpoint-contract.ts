@@ -13,8 +13,19 @@ export function variantName(version: string): string {
   return `v${version}`;
 }
 
-/** Name of the repository of Triton's image for SageMaker. */
+/** A request to a container, or its answer. */
+export interface ContainerMessage {
+  /** Its media type. */
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+/** Names of the repositories of AWS's images: Triton, and Text Embeddings Inference by Hugging Face. */
 export const TRITON_REPOSITORY = 'sagemaker-tritonserver';
+export const TEI_REPOSITORY = 'tei';
+
+/** Where SageMaker unpacks `model.tar.gz` in a container. */
+export const MODEL_FOLDER = '/opt/ml/model';
 
 /**
  * Name of the endpoint that runs a version. Each version has its own, for an update that is rolled back by alarms cannot

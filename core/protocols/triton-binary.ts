@@ -1,4 +1,6 @@
 import { AppError } from '../errors.ts';
+import type { ContainerMessage } from '../gpu/endpoint-contract.ts';
+import { jsonOrUndefined } from '../json.ts';
 import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, type TensorData } from '../tensor.ts';
 
 /**
@@ -8,13 +10,6 @@ import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, typ
  * @see https://github.com/triton-inference-server/server/blob/main/src/sagemaker_server.cc
  */
 export const TRITON_BINARY_TYPE = 'application/vnd.sagemaker-triton.binary+json;json-header-size=';
-
-/** A request or an answer with binary tensors. */
-export interface TritonMessage {
-  /** Its media type, which tells how many bytes the JSON part has. */
-  readonly contentType: string;
-  readonly body: Uint8Array;
-}
 
 /** Bytes of the length that stands before each string. */
 const LENGTH_BYTES = 4;
@@ -26,7 +21,7 @@ const LENGTH_BYTES = 4;
  * @param timeoutMs - How long the request may wait in Triton's queue. Defaults to the model's own limit.
  * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
  */
-export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, timeoutMs?: number): TritonMessage {
+export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, timeoutMs?: number): ContainerMessage {
   const parts = Object.entries(inputs).map(([name, tensor]) => ({ name, tensor, bytes: tensorBytes(tensor) }));
   const header = new TextEncoder().encode(
     JSON.stringify({
@@ -59,7 +54,7 @@ interface WireOutput {
  * @returns Tensors by name.
  * @throws AppError `BAD_GATEWAY` when it is not one.
  */
-export function decodeTritonAnswer({ contentType, body }: TritonMessage): Record<string, Tensor> {
+export function decodeTritonAnswer({ contentType, body }: ContainerMessage): Record<string, Tensor> {
   const headerBytes = Number(
     contentType.startsWith(TRITON_BINARY_TYPE) ? contentType.slice(TRITON_BINARY_TYPE.length) : Number.NaN,
   );
@@ -109,7 +104,7 @@ function jsonLength(bytes: Uint8Array): number {
 }
 
 function readOutputs(header: Uint8Array): readonly WireOutput[] {
-  const value = parseOrUndefined(new TextDecoder().decode(header));
+  const value = jsonOrUndefined(new TextDecoder().decode(header));
   const outputs = typeof value === 'object' && value !== null && 'outputs' in value ? value.outputs : undefined;
   if (!Array.isArray(outputs) || !outputs.every(isOutput)) throw broken('its JSON part lists no binary outputs');
   return outputs;
@@ -129,14 +124,6 @@ function isOutput(value: unknown): value is WireOutput {
     'binary_data_size' in parameters &&
     Number.isInteger(parameters.binary_data_size)
   );
-}
-
-function parseOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The elements of a tensor as the protocol carries them: little-endian, strings with their lengths before them. */

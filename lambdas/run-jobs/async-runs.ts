@@ -1,15 +1,15 @@
-import { embeddingDimensions, hiddenStateOutput } from '../../core/embedding-model.ts';
+import { embeddingDimensions, hiddenStateOutput, pooledOutput } from '../../core/embedding-model.ts';
 import { AppError } from '../../core/errors.ts';
 import { type AsyncInvocation, type AsyncRun, inferenceId } from '../../core/gpu/async-run.ts';
-import { ASYNC_LIMITS } from '../../core/gpu/endpoint-contract.ts';
+import { codecOf } from '../../core/gpu/container-codec.ts';
+import { ASYNC_LIMITS, type ContainerMessage } from '../../core/gpu/endpoint-contract.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import type { PayloadStore } from '../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { parseJson } from '../../core/json.ts';
 import type { PackedVersion } from '../../core/packed-model.ts';
 import type { Predictor } from '../../core/ports.ts';
-import { decodeTritonBody, encodeTritonRequest, type TritonMessage } from '../../core/protocols/triton-binary.ts';
-import type { Tensor } from '../../core/tensor.ts';
+import { elementCount, type Tensor } from '../../core/tensor.ts';
 import type { AsyncEndpoint } from '../shared/async-endpoint.ts';
 import { type InferenceDeps, readsTexts } from '../shared/inference/inference.ts';
 import { ModelVersions } from '../shared/inference/model-versions.ts';
@@ -44,7 +44,7 @@ export interface AsyncRunContext {
 interface Wanted {
   readonly version: string;
   readonly digest: string;
-  readonly message: TritonMessage;
+  readonly message: ContainerMessage;
 }
 
 /**
@@ -113,11 +113,12 @@ export class AsyncRuns {
     const wanted = new Map<string, Wanted>();
     const { inference } = context;
     const cache = inference.cache === undefined ? undefined : FORGETFUL;
+    const codec = codecOf(inference.packed.manifest.compute);
     const dry = { ...context, inference: { ...inference, cache }, measures: { ...NO_MEASURES } };
     const answers = await runWith(requests, dry, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
-        const one = wantedOf(inputs, packed, version);
+        const one = wantedOf(codec.encode(inputs), packed, version);
         wanted.set(one.digest, one);
         if (!readsTexts(inference)) throw notYet();
         return placeholder(inputs, packed);
@@ -130,15 +131,16 @@ export class AsyncRuns {
   }
 
   async #finish(key: string, run: AsyncRun, requests: readonly ModelRequest[], context: AsyncRunContext) {
+    const codec = codecOf(context.inference.packed.manifest.compute);
     const known = new Map(run.invocations.map((invocation) => [invocation.digest, invocation]));
     const wanted = new Map<string, Wanted>();
     const measures: RunMeasures = { ...NO_MEASURES };
     const answers = await runWith(requests, { ...context, measures }, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
-        const one = wantedOf(inputs, packed, version);
+        const one = wantedOf(codec.encode(inputs), packed, version);
         const invocation = known.get(one.digest);
-        if (invocation !== undefined) return decodeTritonBody(await this.#readOutput(invocation));
+        if (invocation !== undefined) return codec.decodeBody(await this.#readOutput(invocation));
         wanted.set(one.digest, one);
         throw notYet();
       },
@@ -258,8 +260,7 @@ function notYet(): AppError {
   return new AppError('TIMEOUT', 'the model has not answered yet');
 }
 
-function wantedOf(inputs: Readonly<Record<string, Tensor>>, packed: PackedVersion, version: string): Wanted {
-  const message = encodeTritonRequest(inputs);
+function wantedOf(message: ContainerMessage, packed: PackedVersion, version: string): Wanted {
   return { version, message, digest: sha256(Buffer.from(`${version}/${packed.sha256}/${sha256(message.body)}`)) };
 }
 
@@ -267,8 +268,9 @@ function wantedOf(inputs: Readonly<Record<string, Tensor>>, packed: PackedVersio
 function placeholder(inputs: Readonly<Record<string, Tensor>>, packed: PackedVersion): Record<string, Tensor> {
   const [first] = Object.values(inputs);
   const [items = 0, tokens = 0] = first?.shape ?? [];
-  const { name } = hiddenStateOutput(packed);
+  const pooled = pooledOutput(packed);
+  const { name } = pooled ?? hiddenStateOutput(packed);
   const width = embeddingDimensions(packed);
-  const data = new Float32Array(items * tokens * width).fill(1);
-  return { [name]: { datatype: 'FP32', shape: [items, tokens, width], data } };
+  const shape = pooled === undefined ? [items, tokens, width] : [items, width];
+  return { [name]: { datatype: 'FP32', shape, data: new Float32Array(elementCount(shape)).fill(1) } };
 }

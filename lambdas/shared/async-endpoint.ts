@@ -1,10 +1,9 @@
 import { InvokeEndpointAsyncCommand, type SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
 import { AppError } from '../../core/errors.ts';
 import { parseS3Uri } from '../../core/gpu/async-run.ts';
-import { ASYNC_LIMITS, endpointName } from '../../core/gpu/endpoint-contract.ts';
+import { ASYNC_LIMITS, type ContainerMessage, endpointName } from '../../core/gpu/endpoint-contract.ts';
 import type { PayloadReference } from '../../core/jobs/job.ts';
 import type { PayloadStore } from '../../core/jobs/job-store.ts';
-import type { TritonMessage } from '../../core/protocols/triton-binary.ts';
 import { asking } from './jobs/client-settings.ts';
 
 /** The asynchronous endpoints of a model, one for each version. */
@@ -18,7 +17,7 @@ export interface AsyncEndpoint {
    */
   submit(
     version: string,
-    message: TritonMessage,
+    message: ContainerMessage,
     place: { readonly key: string; readonly inferenceId: string },
   ): Promise<{ readonly output: PayloadReference; readonly failure: PayloadReference }>;
 }

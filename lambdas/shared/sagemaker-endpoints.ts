@@ -4,9 +4,8 @@ import {
   SageMakerRuntimeClient,
 } from '@aws-sdk/client-sagemaker-runtime';
 import { AppError } from '../../core/errors.ts';
-import { endpointName, MAX_INVOCATION_BYTES } from '../../core/gpu/endpoint-contract.ts';
+import { type ContainerMessage, endpointName, MAX_INVOCATION_BYTES } from '../../core/gpu/endpoint-contract.ts';
 import type { Clock } from '../../core/ports.ts';
-import type { TritonMessage } from '../../core/protocols/triton-binary.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { TimeoutError, withinBudget } from './time-budget.ts';
 
@@ -35,7 +34,7 @@ export interface SageMakerEndpoints {
    * tensors, `TIMEOUT` after that time, `UNAVAILABLE` while the endpoint cannot answer, at once while it is known to
    * fail, `BAD_GATEWAY` when the container fails.
    */
-  invoke(version: string, message: TritonMessage, withinMs: number): Promise<TritonMessage>;
+  invoke(version: string, message: ContainerMessage, withinMs: number): Promise<ContainerMessage>;
 }
 
 /** What {@link openSageMakerEndpoints} needs. */
@@ -63,7 +62,7 @@ export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): Sage
     breakers.set(version, breaker);
     return breaker;
   };
-  const attempt = async (version: string, message: TritonMessage, withinMs: number): Promise<TritonMessage> => {
+  const attempt = async (version: string, message: ContainerMessage, withinMs: number): Promise<ContainerMessage> => {
     const breaker = breakerOf(version);
     if (!breaker.allows()) {
       throw new AppError(
@@ -106,7 +105,7 @@ function openClient(): SageMakerRuntimeClient {
   });
 }
 
-function checkSize({ body }: TritonMessage): void {
+function checkSize({ body }: ContainerMessage): void {
   if (body.byteLength <= MAX_INVOCATION_BYTES) return;
   throw new AppError(
     'BODY_TOO_LARGE',
@@ -121,14 +120,14 @@ function isRefusal(error: unknown): boolean {
 
 interface Invocation {
   readonly endpoint: string;
-  readonly message: TritonMessage;
+  readonly message: ContainerMessage;
   readonly withinMs: number;
 }
 
 async function send(
   client: SageMakerRuntimeClient,
   { endpoint, message: { contentType, body }, withinMs }: Invocation,
-): Promise<TritonMessage> {
+): Promise<ContainerMessage> {
   const command = new InvokeEndpointCommand({
     EndpointName: endpoint,
     ContentType: contentType,
@@ -167,7 +166,8 @@ function describeModelError(status: number, cause: unknown): AppError {
     return new AppError('UNAVAILABLE', 'the model has as many requests waiting as it takes', { cause });
   }
   if (status === 408 || status === 504) return new AppError('TIMEOUT', 'the model took too long', { cause });
-  if (status >= 400 && status < 500) {
+  // Text Embeddings Inference says 424 when its backend fails.
+  if (status >= 400 && status < 500 && status !== 424) {
     return new AppError('INVALID_TENSOR', `the model refused the tensors (${status})`, { cause });
   }
   return new AppError('BAD_GATEWAY', `the model failed to run (${status})`, { cause });

@@ -1,12 +1,14 @@
+import type { ContainerCodec } from '../../core/gpu/container-codec.ts';
 import { INVOCATION_SECONDS } from '../../core/gpu/endpoint-contract.ts';
 import type { PackedVersion } from '../../core/packed-model.ts';
 import type { Predictor } from '../../core/ports.ts';
-import { decodeTritonAnswer, encodeTritonRequest } from '../../core/protocols/triton-binary.ts';
 import type { SageMakerEndpoints } from './sagemaker-endpoints.ts';
 
 /** What {@link openSageMakerPredictor} needs to know. */
 export interface SageMakerPredictorOptions {
   readonly endpoints: SageMakerEndpoints;
+  /** How its containers are asked. */
+  readonly codec: ContainerCodec;
   /** The version to run. */
   readonly version: string;
   /** Inputs and outputs that the version's file declares. */
@@ -14,18 +16,18 @@ export interface SageMakerPredictorOptions {
 }
 
 /**
- * A version of a model that runs in a container of Amazon SageMaker: tensors go there and come back in binary.
+ * A version of a model that runs in a container of Amazon SageMaker: tensors go there and come back.
  *
  * `run` throws what {@link SageMakerEndpoints.invoke} throws.
  */
-export function openSageMakerPredictor({ endpoints, version, declared }: SageMakerPredictorOptions): Predictor {
+export function openSageMakerPredictor({ endpoints, codec, version, declared }: SageMakerPredictorOptions): Predictor {
   return {
     inputs: declared.inputs,
     outputs: declared.outputs,
     run: async (inputs, withinMs = Number.POSITIVE_INFINITY) => {
       const budgetMs = Math.min(withinMs, INVOCATION_SECONDS * 1000);
-      const answer = await endpoints.invoke(version, encodeTritonRequest(inputs, budgetMs), budgetMs);
-      return decodeTritonAnswer(answer);
+      const answer = await endpoints.invoke(version, codec.encode(inputs, budgetMs), budgetMs);
+      return codec.decode(answer);
     },
   };
 }

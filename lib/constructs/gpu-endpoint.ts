@@ -11,9 +11,9 @@ import { gpuInstanceType } from '../../core/gpu/instance-types.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { SageMakerCompute } from '../../core/manifest.ts';
 import { mainVersion } from '../../core/traffic.ts';
+import { type ContainerImage, containerImage } from '../container-images.ts';
 import { hashFacts } from '../content-hash.ts';
 import type { Model } from '../model.ts';
-import { type ContainerImage, ownImage, tritonImage } from '../triton-image.ts';
 import { DEFAULT_CONCURRENCY } from './endpoint-scaling.ts';
 import type { PayloadBucket } from './payload-bucket.ts';
 import { VersionEndpoint } from './version-endpoint.ts';
@@ -49,7 +49,7 @@ const MAX_NAME_CHARACTERS = 63;
 const VERSION_CHARACTERS = 11;
 
 /**
- * One model on GPU instances of Amazon SageMaker: a Triton container for each version, each behind an endpoint of its own.
+ * One model on GPU instances of Amazon SageMaker: a container for each version, each behind an endpoint of its own.
  *
  * An update is made blue/green and rolled back by an alarm. Weights and counts that operators changed since stay as they
  * are.
@@ -86,7 +86,7 @@ export class GpuEndpoint extends Construct {
     this.#versions = Object.keys(model.packed.versions);
     this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
     this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
-    const image = compute.image === undefined ? tritonImage(this) : ownImage(compute.image);
+    const image = containerImage(this, compute);
     const common = { model, compute, imageUri: image.uri, role: this.#createRole(image), encryptionKey, logRetention };
     const created = this.#versions.map(
       (version) =>

@@ -7,6 +7,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { CfnEndpoint, CfnEndpointConfig, CfnModel } from 'aws-cdk-lib/aws-sagemaker';
 import { Construct } from 'constructs';
+import { containerEnvironment } from '../../core/gpu/container-environment.ts';
 import { variantName } from '../../core/gpu/endpoint-contract.ts';
 import { instanceBounds, type SageMakerCompute } from '../../core/manifest.ts';
 import { deployedVersions } from '../../core/packed-model.ts';
@@ -113,7 +114,7 @@ export class VersionEndpoint extends Construct {
       primaryContainer: {
         image: imageUri,
         modelDataUrl: asset.s3ObjectUrl,
-        environment: { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: model.id },
+        environment: containerEnvironment(model.manifest),
       },
     });
     created.node.addDependency(role);

@@ -152,6 +152,11 @@ describe('parseManifest', () => {
       'shadow.percent: must be 0.01 or more',
     ],
     [
+      'text embeddings of tensors',
+      { ...MINIMAL, task: 'tensor', compute: { target: 'sagemaker', container: 'tei' } },
+      'compute: must not have the container tei unless task is embedding',
+    ],
+    [
       'a version in letters',
       { ...MINIMAL, versions: { '01': VERSION } },
       'versions.01: must be a whole number in quotes, as "1", got "01"',

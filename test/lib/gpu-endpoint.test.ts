@@ -179,6 +179,32 @@ describe('GpuEndpoint', () => {
     expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({ RetentionInDays: 1 });
   });
 
+  it('runs Text Embeddings Inference on the files that it finds', () => {
+    const draft = {
+      batching: { maxItems: 32, maxTokens: 256 },
+      embedding: { pooling: 'cls', normalize: true },
+    } as const;
+    const template = synthesize(
+      gpuModel({ container: 'tei', maxBatchTokens: 8192, queue: { maxRequests: 10 } }, draft),
+    );
+    const { PrimaryContainer } = propertiesOf(template, 'AWS::SageMaker::Model');
+    expect(JSON.stringify(PrimaryContainer.Image)).toContain('/tei:2.0.1-tei1.9.3-gpu-py310-cu129-ubuntu24.04');
+    expect(PrimaryContainer.Environment).toEqual({
+      HF_MODEL_ID: '/opt/ml/model',
+      ...{ DTYPE: 'float16', POOLING: 'cls' },
+      ...{ MAX_BATCH_TOKENS: '8192', MAX_CLIENT_BATCH_SIZE: '32', MAX_CONCURRENT_REQUESTS: '320' },
+      PAYLOAD_LIMIT: '26214400',
+    });
+    const stack = new Stack(testApp(), 'Osaka', { env: { region: 'ap-northeast-3' } });
+    new GpuEndpoint(stack, 'Gpu', { model: gpuModel({ container: 'tei' }) });
+    expect(propertiesOf(Template.fromStack(stack), 'AWS::SageMaker::Model').PrimaryContainer.Image).toEqual({
+      'Fn::Join': [
+        '',
+        [expect.stringContaining('867004704886.dkr.ecr.ap-northeast-3.'), expect.anything(), expect.anything()],
+      ],
+    });
+  });
+
   it('takes an image of the deployer’s own, which it may pull', () => {
     const image = '222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/triton:1.0';
     const template = synthesize(gpuModel({ image }));

@@ -127,3 +127,22 @@ export function encoderFeeds(count: number): Tensors[] {
     };
   });
 }
+
+/**
+ * A safetensors file of float32 zeros.
+ *
+ * @param shapes - Shape of each tensor.
+ * @see https://github.com/huggingface/safetensors
+ */
+export function safetensors(shapes: Readonly<Record<string, readonly number[]>>): Buffer {
+  let end = 0;
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    const start = end;
+    end += shape.reduce((product, length) => product * length, 4);
+    return [name, { dtype: 'F32', shape, data_offsets: [start, end] }] as const;
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(end)]);
+}

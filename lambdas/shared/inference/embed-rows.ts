@@ -1,10 +1,10 @@
 import { batchBudget, planBatches } from '../../../core/batching.ts';
-import { hiddenStateOutput } from '../../../core/embedding-model.ts';
+import { hiddenStateOutput, pooledOutput } from '../../../core/embedding-model.ts';
 import { AppError } from '../../../core/errors.ts';
 import { embeddingFingerprint } from '../../../core/fingerprint.ts';
 import { checkFinite } from '../../../core/finite.ts';
 import type { Manifest } from '../../../core/manifest.ts';
-import { poolBatch } from '../../../core/pooling.ts';
+import { poolBatch, splitVectors } from '../../../core/pooling.ts';
 import { sha256 } from '../sha256.ts';
 import type { Call, InferenceDeps } from './inference.ts';
 import { layOutTexts } from './text-batch.ts';
@@ -84,13 +84,21 @@ async function computeBatch(
 ): Promise<readonly Float32Array[]> {
   const withinMs = measures.deadlineMs - timer();
   if (withinMs < 0) throw new AppError('TIMEOUT', 'the model took longer than the function may run');
-  const output = hiddenStateOutput(version.packed);
+  const ready = pooledOutput(version.packed);
+  const output = ready ?? hiddenStateOutput(version.packed);
   const inputs = layOutTexts(texts, version.packed.inputs, paddedLength(texts, manifest));
   const { [output.name]: states } = await version.predictor.run(inputs, withinMs);
   if (!(states?.data instanceof Float32Array)) throw new AppError('BAD_GATEWAY', `the model gave no ${output.name}`);
-  const [, tokens = 0, width = 0] = states.shape;
+  const { data, shape } = states;
+  if (shape[0] !== texts.length || shape.at(-1) !== output.shape.at(-1)) {
+    throw new AppError('BAD_GATEWAY', `the model gave ${output.name} [${shape.join(', ')}] for ${texts.length} texts`);
+  }
+  const [, tokens = 0, width = 0] = shape;
   const lengths = texts.map(({ length }) => length);
-  const pooled = poolBatch({ data: states.data, tokens, width }, lengths, manifest.embedding);
+  const pooled =
+    ready === undefined
+      ? poolBatch({ data, tokens, width }, lengths, manifest.embedding)
+      : splitVectors(data, texts.length, manifest.embedding);
   for (const vector of pooled) checkFinite(vector);
   return pooled;
 }

@@ -116,12 +116,14 @@ async function loaderOf(
   }
   if (name === undefined) throw new AppError('CONFIG_INVALID', `the model ${manifest.id} has no endpoint`);
   if (manifest.compute.mode === 'async') return async (declared) => ({ ...declared, run: refuseToWait });
-  const [{ openSageMakerEndpoints }, { openSageMakerPredictor }] = await Promise.all([
+  const [{ codecOf }, { openSageMakerEndpoints }, { openSageMakerPredictor }] = await Promise.all([
+    import('../../../core/gpu/container-codec.ts'),
     import('../sagemaker-endpoints.ts'),
     import('../sagemaker-predictor.ts'),
   ]);
   const endpoints = openSageMakerEndpoints({ name, clock });
-  return async (declared, version) => openSageMakerPredictor({ endpoints, version, declared });
+  const codec = codecOf(manifest.compute);
+  return async (declared, version) => openSageMakerPredictor({ endpoints, codec, version, declared });
 }
 
 /** Who waits for an answer can have one that is in the results cache, and no other. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { extname, join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
-import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
+import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
 import type { VariantPlan } from '../../template/plan-endpoints.ts';
 
 /** TypeScript in a checkout, JavaScript in the published package. */
@@ -16,7 +16,7 @@ const RESTART_MS = 1000;
 const END_MS = 1000;
 
 /** What a container answered. */
-export interface ContainerAnswer extends TritonMessage {
+export interface ContainerAnswer extends ContainerMessage {
   readonly status: number;
 }
 
@@ -72,7 +72,7 @@ export class ContainerProcess {
    *
    * @throws Error when it is not there, died over it, or the signal aborts.
    */
-  async invoke({ contentType, body }: TritonMessage, signal: AbortSignal): Promise<ContainerAnswer> {
+  async invoke({ contentType, body }: ContainerMessage, signal: AbortSignal): Promise<ContainerAnswer> {
     if (this.#port === undefined) throw new Error('the container is not running');
     const startedMs = performance.now();
     const response = await fetch(`http://127.0.0.1:${this.#port}/invocations`, {

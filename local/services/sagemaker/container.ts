@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
+import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
 import { datatypeOfOrtType, ORT_TYPES } from '../../../core/ort-types.ts';
-import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
 import type { Tensor, TensorData } from '../../../core/tensor.ts';
 import { DynamicBatcher, QueueError, type Tensors } from './dynamic-batcher.ts';
 import { decodeInferRequest, encodeInferAnswer } from './infer-codec.ts';
@@ -52,7 +52,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   response.writeHead(200, { 'content-type': contentType }).end(body);
 }
 
-async function infer(message: TritonMessage): Promise<TritonMessage> {
+async function infer(message: ContainerMessage): Promise<ContainerMessage> {
   const request = decodeInferRequest(message);
   const outputs = await submit(request.inputs, request.timeoutMs);
   return encodeInferAnswer(request, { model: name, version: model.version, outputs });

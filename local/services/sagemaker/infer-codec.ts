@@ -1,11 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
-import {
-  joined,
-  readTensorBytes,
-  TRITON_BINARY_TYPE,
-  type TritonMessage,
-  tensorBytes,
-} from '../../../core/protocols/triton-binary.ts';
+import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
+import { joined, readTensorBytes, TRITON_BINARY_TYPE, tensorBytes } from '../../../core/protocols/triton-binary.ts';
 import { DATATYPE_BYTES, type Datatype, type Tensor } from '../../../core/tensor.ts';
 import { readTensor, writeElements } from '../../../core/tensor-json.ts';
 import type { Tensors } from './dynamic-batcher.ts';
@@ -30,7 +25,7 @@ type Members = Readonly<Record<string, unknown>>;
  * @throws AppError `INVALID_TENSOR` or `INVALID_BODY` when it is none.
  * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
  */
-export function decodeInferRequest({ contentType, body }: TritonMessage): InferRequest {
+export function decodeInferRequest({ contentType, body }: ContainerMessage): InferRequest {
   const isMixed = contentType.startsWith(TRITON_BINARY_TYPE);
   const size = isMixed ? Number(contentType.slice(TRITON_BINARY_TYPE.length)) : body.byteLength;
   if (!Number.isInteger(size) || size > body.byteLength) throw refused('the length of the JSON part is wrong');
@@ -85,7 +80,7 @@ export interface InferAnswer {
  *
  * @throws AppError `INVALID_TENSOR` when an output is wanted that the model does not have.
  */
-export function encodeInferAnswer(request: InferRequest, { model, version, outputs }: InferAnswer): TritonMessage {
+export function encodeInferAnswer(request: InferRequest, { model, version, outputs }: InferAnswer): ContainerMessage {
   const names = request.outputs ?? Object.keys(outputs);
   const parts: Uint8Array[] = [];
   const described = names.map((name) => {

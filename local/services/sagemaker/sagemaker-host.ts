@@ -1,4 +1,4 @@
-import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
+import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
 import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts';
 import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
@@ -62,7 +62,7 @@ export class SageMakerHost {
    *
    * @param variant - Production variant to ask; without it they take their turns by weight.
    */
-  async invoke(endpoint: string, message: TritonMessage, variant?: string): Promise<InvocationOutcome> {
+  async invoke(endpoint: string, message: ContainerMessage, variant?: string): Promise<InvocationOutcome> {
     const containers = this.#endpoints.get(endpoint);
     if (containers === undefined) return { kind: 'no-endpoint' };
     const { variants, shadow } = containers;
@@ -89,7 +89,7 @@ export class SageMakerHost {
 }
 
 /** What becomes of it, the shadow's log says. */
-function copyTo(shadow: ContainerProcess, message: TritonMessage): void {
+function copyTo(shadow: ContainerProcess, message: ContainerMessage): void {
   shadow.invoke(message, AbortSignal.timeout(INVOCATION_MS)).catch(() => undefined);
 }
 

@@ -27,6 +27,7 @@ describe('compute of a manifest', () => {
       ...{
         instanceType: 'ml.g5.xlarge',
         mode: 'realtime',
+        container: 'triton',
         shift: 'canary',
         instances: { max: 4, schedules: [] },
         maxBatchTokens: 4096,
@@ -46,6 +47,9 @@ describe('compute of a manifest', () => {
     [{ instances: { schedules: [{ cron: '0 8 * * ? *', min: 0, max: 1 }] } }, 'must have a min of 1 or more'],
     [{ instances: { backlog: 3 } }, 'must not hold backlog, for requests of a realtime endpoint do not queue'],
     [{ mode: 'async', instances: { invocationsPerMinute: 3 } }, 'must not hold invocationsPerMinute, for an async'],
+    [{ container: 'tei', tensorRt: true }, 'compute.tensorRt: must not be true with the container tei'],
+    [{ container: 'tei', modelInstances: 2 }, 'compute.modelInstances: must be 1 with the container tei'],
+    [{ container: 'vllm' }, 'compute.container: must be one of triton, tei'],
     [{ mode: 'serverless' }, 'compute.mode: must be one of realtime, async'],
     [{ image: 'nvcr.io/nvidia/tritonserver:25.09' }, 'compute.image: must be an image in Amazon ECR'],
     [{ gpu: true }, 'compute.gpu: is not a known key'],

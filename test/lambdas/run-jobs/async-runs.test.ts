@@ -1,6 +1,6 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { TritonMessage } from '../../../core/protocols/triton-binary.ts';
+import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/async-endpoint.ts';
 import { decodeInferRequest, encodeInferAnswer } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
@@ -9,7 +9,7 @@ import { OWNER, startWorker, type Worker } from './worker.ts';
 /** A request that the endpoint took. */
 interface Submitted {
   readonly version: string;
-  readonly message: TritonMessage;
+  readonly message: ContainerMessage;
   readonly inferenceId: string;
 }
 

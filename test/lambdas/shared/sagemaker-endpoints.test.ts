@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { codecOf } from '../../../core/gpu/container-codec.ts';
 import { MAX_INVOCATION_BYTES } from '../../../core/gpu/endpoint-contract.ts';
 import { openSageMakerEndpoints, type SageMakerEndpoints } from '../../../lambdas/shared/sagemaker-endpoints.ts';
 import { openSageMakerPredictor } from '../../../lambdas/shared/sagemaker-predictor.ts';
@@ -169,6 +170,7 @@ describe('openSageMakerPredictor', () => {
     ];
     const predictor = openSageMakerPredictor({
       endpoints,
+      codec: codecOf({ target: 'sagemaker' }),
       version: '3',
       declared: { inputs: [...declared.inputs].map((one) => ({ ...one, shape: [...one.shape] })), outputs: [] },
     });
