@@ -12,7 +12,7 @@ import { derivedGpuMs } from '../core/gpu/gpu-milliseconds.ts';
 import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/gpu/instance-types.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { MONTH_SECONDS, PRICES } from '../core/prices.ts';
-import { trafficOf } from '../core/traffic.ts';
+import { mainVersion } from '../core/traffic.ts';
 import { countProductWeights } from '../onnx/count-product-weights.ts';
 import { measureTokens } from '../onnx/measure-tokens.ts';
 import { readManifest, readWeights } from '../onnx/model-folder.ts';
@@ -86,8 +86,7 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
 
 /** The weights of the version that most requests go to. */
 function weightsOf(folder: string, manifest: Manifest): Buffer {
-  const [name = ''] = Object.entries(trafficOf(manifest)).sort(([, a], [, b]) => b - a)[0] ?? [];
-  const version = manifest.versions[name];
+  const version = manifest.versions[mainVersion(manifest)];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, 'model.yaml')} lists no version`);
   return readWeights(folder, version);
 }

@@ -1,5 +1,6 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { SENTENCE_EMBEDDING } from '../../../core/embedding-model.ts';
 import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/async-endpoint.ts';
 import { decodeInferRequest, encodeInferAnswer } from '../../../local/services/sagemaker/infer-codec.ts';
@@ -79,6 +80,25 @@ describe('a job on an asynchronous endpoint', () => {
     expect(worker.notifier.told).toMatchObject([{ id: 'a' }]);
     // What would have looked after it is still there; it finds the job ended.
     expect(await waiting('jobs')).toEqual({ ready: 0, delayed: 1 });
+  });
+
+  it('asks a container of text embeddings in its own words', async () => {
+    const { packed } = worker.deps.inference;
+    const compute = { ...packed.manifest.compute, target: 'sagemaker', mode: 'async', container: 'tei' };
+    Object.assign(packed.manifest, { compute });
+    const outputs = [{ name: SENTENCE_EMBEDDING, datatype: 'FP32', shape: [-1, 3] }];
+    Object.assign(packed.versions['1'] ?? {}, { outputs });
+    await worker.send('jobs', worker.job('a', embeddings(['x', 'y z'])));
+    await worker.work();
+    for (const [index, { message }] of submitted.entries()) {
+      const { inputs } = JSON.parse(Buffer.from(message.body).toString()) as { inputs: number[][] };
+      const vectors = inputs.map(({ length }) => [length, 0, 0]);
+      await worker.deps.payloads.put(placesOf(index).output.key, JSON.stringify(vectors), 'application/json');
+      await tell(index);
+    }
+    for (let left = submitted.length; left > 0; left--) await worker.work();
+    await worker.work();
+    expect(await worker.read('a')).toMatchObject({ status: 'succeeded', attempts: 1, items: 2 });
   });
 
   it('is looked after where nobody tells of its end', async () => {
