@@ -69,7 +69,7 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
     throw new AppError('INVALID_PARAMETER', `--instance-type must be one of ${known}; got ${instanceType}`);
   }
   const memoryMiB = options.memoryMib ?? compute.memoryMiB;
-  const weights = weightsOf(folder, manifest);
+  const weights = weightsOf(folder, manifest, options);
   const cpuMs = options.cpuMs ?? (await measuredCpuMs(weights, manifest, { ...options, memoryMiB }));
   const gpuMs = options.gpuMs ?? derivedGpuMs(countProductWeights(decodeModel(weights)), options.tokens, instance.gpu);
   const load = { rps: options.rps, cpuMs, memoryMiB, architecture: compute.architecture, gpuMs, instance };
@@ -85,8 +85,14 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
 }
 
 /** The weights of the version that most requests go to. */
-function weightsOf(folder: string, manifest: Manifest): Buffer {
+function weightsOf(folder: string, manifest: Manifest, { cpuMs, gpuMs }: PlanOptions): Buffer {
   const version = manifest.versions[mainVersion(manifest)];
+  if (version?.weights.endsWith('.safetensors') && (cpuMs === undefined || gpuMs === undefined)) {
+    throw new AppError(
+      'INVALID_PARAMETER',
+      `--cpu-ms and --gpu-ms are needed: ${version.weights} is no ONNX file, which alone can be measured here`,
+    );
+  }
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, 'model.yaml')} lists no version`);
   return readWeights(folder, version);
 }

@@ -2,6 +2,7 @@ import pico from 'picocolors';
 import type { LocalDescription } from '../local-description.ts';
 import type { ServedModel } from '../served-models.ts';
 import type { LocalPlan } from '../template/plan.ts';
+import type { EndpointPlan } from '../template/plan-endpoints.ts';
 import type { NotRun } from '../template/plan-functions.ts';
 import { columns } from './table.ts';
 
@@ -66,12 +67,17 @@ function runningRows(plan: LocalPlan): string[][] {
     }),
     ...plan.tables.map(({ name }) => ['DynamoDB table', name, pico.dim('in memory')]),
     ...plan.queues.map(({ name }) => ['SQS queue', name, pico.dim('in memory')]),
-    ...plan.endpoints.map(({ name, variants, shadow }) => {
+    ...plan.endpoints.filter(hasVariants).map(({ name, variants, shadow }) => {
       const shadows = shadow === undefined ? [] : [`${shadow.name} in its shadow`];
       const names = [...variants.map((variant) => variant.name), ...shadows].join(', ');
       return ['SageMaker endpoint', name, pico.dim(`a stand-in on this machine's processor, ${names}`)];
     }),
   ];
+}
+
+/** Containers that do not run here are told of elsewhere. */
+function hasVariants({ variants }: EndpointPlan): boolean {
+  return variants.length > 0;
 }
 
 function renderNotRun(notRun: readonly NotRun[]): string[] {

@@ -1,4 +1,9 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { safetensors } from '../onnx/small-models.ts';
 import { tensorgate } from './model-commands.ts';
 
 const LOAD = ['plan', 'models/minilm', '--tokens', '128', '--cpu-ms', '17'];
@@ -24,6 +29,27 @@ describe('tensorgate plan', () => {
     expect(hopeless.stdout).toContain('Nothing answers within 1 ms');
     const never = await tensorgate(...LOAD, '--rps', '1', '--gpu-ms', '10000');
     expect(never.stdout).toContain('Functions are cheaper than ml.g5.xlarge at any load.');
+  });
+
+  it('compares weights that only the container reads by what is given', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'tensorgate-plan-'));
+    const folder = join(root, 'texts');
+    const weights = safetensors({ w: [1] });
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'w.safetensors'), weights);
+    const sha256 = createHash('sha256').update(weights).digest('hex');
+    const compute = '{ target: sagemaker, container: tei }';
+    const versions = `{ "1": { weights: w.safetensors, sha256: ${sha256} } }`;
+    writeFileSync(
+      join(folder, 'model.yaml'),
+      `id: texts\ntask: embedding\nversions: ${versions}\ncompute: ${compute}\n`,
+    );
+    const load = ['plan', folder, '--tokens', '100', '--rps', '5', '--cpu-ms', '20'];
+    expect((await tensorgate(...load, '--gpu-ms', '2')).stdout).toContain('Cheapest: Lambda.');
+    expect((await tensorgate(...load)).stderr).toContain(
+      '--cpu-ms and --gpu-ms are needed: w.safetensors is no ONNX file',
+    );
+    rmSync(root, { recursive: true });
   });
 
   it('measures where nothing is given, and prints JSON', async () => {
