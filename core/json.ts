@@ -43,7 +43,7 @@ export function stringifyJson(value: unknown): string {
   );
 }
 
-/** Parses JSON text as the engine does, for what this product wrote itself; undefined where the text is none. */
+/** Parses JSON text as the engine does, for what no caller wrote; undefined where the text is none. */
 export function jsonOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text);
