@@ -90,6 +90,7 @@ describe('openSageMakerEndpoints', () => {
 
   it.each([
     ['BAD_GATEWAY', failing(424, 'ModelError', { OriginalStatusCode: 500 })],
+    ['BAD_GATEWAY', failing(424, 'ModelError', { OriginalStatusCode: 424 })],
     ['BAD_GATEWAY', failing(424, 'ModelError')],
     ['TIMEOUT', failing(424, 'ModelError', { OriginalStatusCode: 504 })],
     ['INVALID_TENSOR', failing(424, 'ModelError', { OriginalStatusCode: 400 })],
