@@ -87,13 +87,13 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
 /** The weights of the version that most requests go to. */
 function weightsOf(folder: string, manifest: Manifest, { cpuMs, gpuMs }: PlanOptions): Buffer {
   const version = manifest.versions[mainVersion(manifest)];
-  if (version?.weights.endsWith('.safetensors') && (cpuMs === undefined || gpuMs === undefined)) {
+  if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, 'model.yaml')} lists no version`);
+  if (version.weights.endsWith('.safetensors') && (cpuMs === undefined || gpuMs === undefined)) {
     throw new AppError(
       'INVALID_PARAMETER',
       `--cpu-ms and --gpu-ms are needed: ${version.weights} is no ONNX file, which alone can be measured here`,
     );
   }
-  if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, 'model.yaml')} lists no version`);
   return readWeights(folder, version);
 }
 

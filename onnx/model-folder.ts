@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { AppError } from '../core/errors.ts';
+import { jsonOrUndefined } from '../core/json.ts';
 import { type Manifest, parseManifest } from '../core/manifest.ts';
 
 /** Name of the manifest inside a model folder. */
@@ -70,7 +71,7 @@ export function readWeights(folder: string, { weights, sha256 }: Manifest['versi
  */
 export function readTokenizer(folder: string, { tokenizer }: Manifest): Buffer {
   const bytes = readMember(folder, tokenizer, 'tokenizer');
-  if (!isJsonObject(bytes.toString())) {
+  if (jsonObject(bytes) === undefined) {
     throw new AppError(
       'MANIFEST_INVALID',
       `${join(folder, tokenizer)} is no tokenizer.json: it must hold a JSON object`,
@@ -79,13 +80,11 @@ export function readTokenizer(folder: string, { tokenizer }: Manifest): Buffer {
   return bytes;
 }
 
-function isJsonObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
+/** Reads bytes that hold a JSON object; undefined where they hold something else. */
+export function jsonObject(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
+  const value = jsonOrUndefined(bytes.toString());
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Readonly<Record<string, unknown>>) : undefined;
 }
 
 /**

@@ -3,10 +3,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SENTENCE_EMBEDDING } from '../core/embedding-model.ts';
 import { AppError } from '../core/errors.ts';
-import { jsonOrUndefined } from '../core/json.ts';
 import { PACKED_ENDPOINT } from '../core/packed-files.ts';
 import { makeArchive } from './archive.ts';
-import { readMember, readTokenizer, readWeights } from './model-folder.ts';
+import { jsonObject, readMember, readTokenizer, readWeights } from './model-folder.ts';
 import type { PackedEndpointVersion, Packing } from './pack-endpoint.ts';
 
 /** Files of a model as Hugging Face's libraries save it, in the order of the archive. */
@@ -55,7 +54,7 @@ export function packTeiVersion({ folder, out, manifest, name }: Packing): Packed
 function checkSafetensors(weights: Buffer, path: string): void {
   const length = weights.length < LENGTH_BYTES ? 0 : Number(weights.readBigUInt64LE());
   const header = weights.subarray(LENGTH_BYTES, LENGTH_BYTES + length);
-  if (header.length === length && isObject(jsonOrUndefined(header.toString()))) return;
+  if (header.length === length && jsonObject(header) !== undefined) return;
   throw new AppError(
     'MANIFEST_INVALID',
     `${path} is no safetensors file, which the container tei takes and nothing else`,
@@ -64,8 +63,7 @@ function checkSafetensors(weights: Buffer, path: string): void {
 
 /** @returns Length of the model's vectors. */
 function checkConfig(config: Buffer, path: string, maxTokens: number): number {
-  const value = jsonOrUndefined(config.toString());
-  const { hidden_size: size, max_position_embeddings: positions } = isObject(value) ? value : {};
+  const { hidden_size: size, max_position_embeddings: positions } = jsonObject(config) ?? {};
   if (!isCount(size) || !isCount(positions)) {
     throw new AppError(
       'MANIFEST_INVALID',
@@ -77,10 +75,6 @@ function checkConfig(config: Buffer, path: string, maxTokens: number): number {
     'MANIFEST_INVALID',
     `limits.maxTokens is ${maxTokens}, the weights have ${positions} positions at most (${path})`,
   );
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): value is number {

@@ -16,7 +16,7 @@ import { ModelVersions } from '../shared/inference/model-versions.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { TieredResultCache } from '../shared/tiered-result-cache.ts';
 import { copyAttributes } from './give-back.ts';
-import { type Answer, type ModelRequest, type RunMeasures, runRequests } from './run-requests.ts';
+import { type Answer, type ModelRequest, noMeasures, type RunMeasures, runRequests } from './run-requests.ts';
 import type { Received } from './work.ts';
 
 /** Most bytes of an answer: what an endpoint writes for one request of the largest size. */
@@ -63,26 +63,27 @@ export class AsyncRuns {
     this.#payloads = payloads;
   }
 
-  /** Whether the work was handed over before. */
-  async isWaiting(work: Received): Promise<boolean> {
-    return (await this.#read(runKey(work))) !== undefined;
+  /** The run of a message that was handed over before. */
+  find(work: Received): Promise<AsyncRun | undefined> {
+    return this.#read(runKey(work));
   }
 
   /**
    * Runs the requests of a message as far as they can be.
    *
+   * @param run - What {@link find} found.
    * @returns Their answers; undefined while the endpoint works on them.
    * @throws AppError `BAD_GATEWAY` when the endpoint failed, `TIMEOUT` when it never answered; the next time begins anew.
    */
   async run(
     work: Received,
+    run: AsyncRun | undefined,
     requests: readonly ModelRequest[],
     context: AsyncRunContext,
   ): Promise<readonly Answer[] | undefined> {
     const key = runKey(work);
-    const run = await this.#read(key);
     if (run === undefined) return (await cached(requests, context)) ?? this.#begin(key, work, requests, context);
-    const states = await Promise.all(run.invocations.map((invocation) => this.#stateOf(invocation)));
+    const states = await this.#statesOf(run);
     if (states.includes('failed')) {
       await this.#forget(key);
       throw new AppError('BAD_GATEWAY', "the model's endpoint failed to answer");
@@ -101,7 +102,7 @@ export class AsyncRuns {
   async ended(key: string): Promise<AsyncRun | undefined> {
     const run = await this.#read(key);
     if (run === undefined) return undefined;
-    const states = await Promise.all(run.invocations.map((invocation) => this.#stateOf(invocation)));
+    const states = await this.#statesOf(run);
     return states.includes('waiting') ? undefined : run;
   }
 
@@ -114,14 +115,14 @@ export class AsyncRuns {
     const { inference } = context;
     const cache = inference.cache === undefined ? undefined : FORGETFUL;
     const codec = codecOf(inference.packed.manifest.compute);
-    const dry = { ...context, inference: { ...inference, cache }, measures: { ...NO_MEASURES } };
+    const dry = { ...context, inference: { ...inference, cache }, measures: noMeasures() };
     const answers = await runWith(requests, dry, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
         const one = wantedOf(codec.encode(inputs), packed, version);
         wanted.set(one.digest, one);
         if (!readsTexts(inference)) throw notYet();
-        return placeholder(inputs, packed);
+        return blankAnswer(inputs, packed);
       },
     }));
     // Nothing to ask: every request is wrong.
@@ -134,7 +135,7 @@ export class AsyncRuns {
     const codec = codecOf(context.inference.packed.manifest.compute);
     const known = new Map(run.invocations.map((invocation) => [invocation.digest, invocation]));
     const wanted = new Map<string, Wanted>();
-    const measures: RunMeasures = { ...NO_MEASURES };
+    const measures = noMeasures();
     const answers = await runWith(requests, { ...context, measures }, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
@@ -146,7 +147,7 @@ export class AsyncRuns {
       },
     }));
     if (wanted.size === 0) {
-      Object.assign(context.measures, added(context.measures, measures));
+      addMeasures(context.measures, measures);
       return answers;
     }
     // Other weights were deployed meanwhile, or one request spoiled what it ran with: those are asked anew.
@@ -175,6 +176,10 @@ export class AsyncRuns {
       invocations: [...known, ...invocations],
     };
     await this.#payloads.put(payloadKeys.asyncRun(key), JSON.stringify(run), 'application/json');
+  }
+
+  #statesOf({ invocations }: AsyncRun) {
+    return Promise.all(invocations.map((invocation) => this.#stateOf(invocation)));
   }
 
   async #stateOf({ output, failure }: AsyncInvocation): Promise<'done' | 'failed' | 'waiting'> {
@@ -214,23 +219,19 @@ const COMPUTE_ALL = { read: false, write: true } as const;
 /** Takes what a dry run would keep. */
 const FORGETFUL: TieredResultCache = { get: async () => new Map(), put: async () => undefined };
 
-const NO_MEASURES: RunMeasures = { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
-
-function added(a: RunMeasures, b: RunMeasures): RunMeasures {
-  return {
-    items: a.items + b.items,
-    tokens: a.tokens + b.tokens,
-    modelMs: a.modelMs + b.modelMs,
-    cacheHits: a.cacheHits + b.cacheHits,
-    cacheMisses: a.cacheMisses + b.cacheMisses,
-  };
+function addMeasures(total: RunMeasures, { items, tokens, modelMs, cacheHits, cacheMisses }: RunMeasures): void {
+  total.items += items;
+  total.tokens += tokens;
+  total.modelMs += modelMs;
+  total.cacheHits += cacheHits;
+  total.cacheMisses += cacheMisses;
 }
 
 /** Answers out of the results cache; undefined unless it has all that the model would be asked. */
 async function cached(requests: readonly ModelRequest[], context: AsyncRunContext) {
   if (context.inference.cache === undefined) return undefined;
   let isAsked = false;
-  const measures = { ...NO_MEASURES };
+  const measures = noMeasures();
   const policy = { read: true, write: false };
   const answers = await runWith(requests, { ...context, measures }, policy, (packed) => ({
     ...packed,
@@ -240,7 +241,7 @@ async function cached(requests: readonly ModelRequest[], context: AsyncRunContex
     },
   }));
   if (isAsked) return undefined;
-  Object.assign(context.measures, added(context.measures, measures));
+  addMeasures(context.measures, measures);
   return answers;
 }
 
@@ -265,7 +266,7 @@ function wantedOf(message: ContainerMessage, packed: PackedVersion, version: str
 }
 
 /** Tensors that have the shapes of an answer and say nothing, so that the rest of a dry run goes on. */
-function placeholder(inputs: Readonly<Record<string, Tensor>>, packed: PackedVersion): Record<string, Tensor> {
+function blankAnswer(inputs: Readonly<Record<string, Tensor>>, packed: PackedVersion): Record<string, Tensor> {
   const [first] = Object.values(inputs);
   const [items = 0, tokens = 0] = first?.shape ?? [];
   const pooled = pooledOutput(packed);

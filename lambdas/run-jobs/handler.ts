@@ -10,6 +10,7 @@ import { runChunkMessages } from './run-chunk-messages.ts';
 import { type JobRun, runJobMessages } from './run-job-messages.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
 import { type RunFacts, runLine } from './run-line.ts';
+import { noMeasures } from './run-requests.ts';
 import { isChunk, isJob, type Received, toAppError, type Verdict } from './work.ts';
 
 /** All that {@link createHandler} wires. */
@@ -68,7 +69,7 @@ function startFacts(messages: number, isCold: boolean) {
   return {
     messages,
     isCold,
-    measures: { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 },
+    measures: noMeasures(),
     errors: new Map<string, number>(),
     ended: new Map<string, number>(),
     lines: { completed: 0, failed: 0 },

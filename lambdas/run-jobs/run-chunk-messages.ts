@@ -133,7 +133,11 @@ async function askModel(
   const { deps, measures } = run;
   const { deadlineMs } = run.watch;
   if (deps.asyncRuns === undefined) return runRequests(asked, deps.inference, { deadlineMs, measures });
-  return deps.asyncRuns.run(work, asked, { inference: deps.inference, deadlineMs, measures });
+  return deps.asyncRuns.run(work, await deps.asyncRuns.find(work), asked, {
+    inference: deps.inference,
+    deadlineMs,
+    measures,
+  });
 }
 
 /** Why no line of a batch is run any more. */

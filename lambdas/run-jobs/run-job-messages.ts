@@ -118,10 +118,11 @@ async function inOrderOfAttempts(works: readonly Work[], { deps }: JobRun): Prom
 async function runOnEndpoint(work: Work, asyncRuns: AsyncRuns, run: JobRun): Promise<Verdict> {
   const { deps, watch, measures } = run;
   try {
-    const one = await begin(work, run, await asyncRuns.isWaiting(work));
+    const found = await asyncRuns.find(work);
+    const one = await begin(work, run, found !== undefined);
     if ('verdict' in one) return await end(work, one.verdict, run);
     const context = { inference: deps.inference, deadlineMs: watch.deadlineMs, measures };
-    const answers = await asyncRuns.run(work, [one.request], context);
+    const answers = await asyncRuns.run(work, found, [one.request], context);
     if (answers === undefined) return await lookAgainLater(work, deps.queues.jobs);
     return await end(work, answers[0], run);
   } catch (error) {

@@ -40,6 +40,11 @@ export interface RunMeasures {
   cacheMisses: number;
 }
 
+/** Measures of what has not run yet. */
+export function noMeasures(): RunMeasures {
+  return { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
+}
+
 /**
  * Tokens of the texts that go through the results cache at once. What was computed is kept after each such slice, so
  * that work which runs out of time goes on from there the next time.

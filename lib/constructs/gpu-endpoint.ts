@@ -51,7 +51,7 @@ const VERSION_CHARACTERS = 11;
 /**
  * One model on GPU instances of Amazon SageMaker: a container for each version, each behind an endpoint of its own.
  *
- * An update is made blue/green and rolled back by an alarm. Weights and counts that operators changed since stay as they
+ * An update is made blue/green and rolled back by an alarm. Counts of instances that operators changed since stay as they
  * are.
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html

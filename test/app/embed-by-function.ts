@@ -28,3 +28,8 @@ export async function embedByFunction(
   const rows = texts.map((text) => deps.tokenizer?.truncate(deps.tokenizer.encode(text), limits.maxTokens) ?? []);
   return embedRows(rows, call, deps);
 }
+
+/** How alike two vectors of length one are. */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a).reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LocalStack, startLocal } from '../../local/start.ts';
-import { embedByFunction } from './embed-by-function.ts';
+import { cosine, embedByFunction } from './embed-by-function.ts';
 import { synthesizeApp } from './running-app.ts';
 
 let folder: string;
@@ -14,11 +14,6 @@ let app: LocalStack;
 let references: readonly Float32Array[];
 
 const TEXTS = ['one', 'two words', 'many words '.repeat(20), 'four words are here'];
-
-/** How alike two vectors of length one are. */
-function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  return Array.from(a).reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tensorgate-async-'));

@@ -5,18 +5,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { type LocalStack, startLocal } from '../../local/start.ts';
-import { embedByFunction } from './embed-by-function.ts';
+import { cosine, embedByFunction } from './embed-by-function.ts';
 import { synthesizeApp } from './running-app.ts';
 
 const TEXTS = ['How do I reset the password of my account?', 'Ein Satz auf Deutsch.', 'x', 'long '.repeat(60)];
 
 /** int8 on a processor and fp16 on an endpoint: at least so alike. */
 const TOLERANCE = 0.98;
-
-/** How alike two vectors of length one are. */
-function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  return Array.from(a).reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
-}
 
 let folder: string;
 let assembly: string;

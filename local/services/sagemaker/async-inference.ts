@@ -53,7 +53,8 @@ interface AsyncEndpointState {
 export class AsyncInference {
   readonly #options: AsyncInferenceOptions;
   readonly #endpoints: ReadonlyMap<string, AsyncEndpointState>;
-  readonly #busy = new Set<Promise<void>>();
+  /** Ids of requests that wait or are worked on. */
+  readonly #busy = new Set<string>();
 
   /** @throws AppError `TEMPLATE_INVALID` when a role of an endpoint has a policy that cannot be judged. */
   constructor(options: AsyncInferenceOptions) {
@@ -91,14 +92,12 @@ export class AsyncInference {
       failure: { bucket: failure.bucket, key: `${failure.key}${id}-error.out` },
     };
     const inferenceId = request.inferenceId ?? randomUUID();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#busy.add(promise);
+    this.#busy.add(id);
     state.waiting.push(async () => {
       await this.#work(state, { ...request, inferenceId }, places).catch((error: unknown) => {
         process.stderr.write(`${endpoint}: ${error instanceof Error ? error.message : String(error)}\n`);
       });
-      this.#busy.delete(promise);
-      resolve();
+      this.#busy.delete(id);
     });
     this.#next(state);
     return { inferenceId, outputLocation: uriOf(places.output), failureLocation: uriOf(places.failure) };

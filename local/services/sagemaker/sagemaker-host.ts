@@ -1,10 +1,10 @@
-import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
+import { type ContainerMessage, INVOCATION_SECONDS } from '../../../core/gpu/endpoint-contract.ts';
 import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts';
 import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
 
 /** Longest that a container may take, as SageMaker allows. */
-const INVOCATION_MS = 60_000;
+const INVOCATION_MS = INVOCATION_SECONDS * 1000;
 
 /** What came of an invocation. */
 export type InvocationOutcome =
