@@ -6,6 +6,7 @@ import type { Manifest } from '../core/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../core/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../core/packed-model.ts';
 import { packTokenizer } from '../core/packed-tokenizer.ts';
+import { mainVersion } from '../core/traffic.ts';
 import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
@@ -42,17 +43,17 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
   return packed;
 }
 
-/** Takes the shadow from among the versions: it gets copies of what the other is asked. */
+/** Takes the shadow from among the versions: it gets copies of what the version with most requests is asked. */
 function withShadow(manifest: Manifest, all: Readonly<Record<string, PackedVersion>>): PackedModel {
   const name = manifest.shadow?.version;
   if (name === undefined) return { manifest, versions: all };
   const { [name]: shadow, ...versions } = all;
-  const [asked] = Object.values(versions).map(describeInputs);
-  if (shadow !== undefined && describeInputs(shadow) !== asked) {
+  const asked = versions[mainVersion(manifest)];
+  if (shadow !== undefined && asked !== undefined && describeInputs(shadow) !== describeInputs(asked)) {
     throw new AppError(
       'ONNX_INVALID',
       `version ${name} of ${manifest.id} cannot be the shadow of the other, whose requests it gets: ` +
-        `it takes ${describeInputs(shadow)}, the other ${asked}`,
+        `it takes ${describeInputs(shadow)}, the other ${describeInputs(asked)}`,
     );
   }
   return { manifest, versions, shadow };

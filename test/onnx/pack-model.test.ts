@@ -43,6 +43,18 @@ function perceptron(): ModelProto {
   });
 }
 
+/** Multiplies rows of so many columns by a matrix. */
+function product(columns: number): Uint8Array {
+  return encodeModel(
+    smallModel({
+      nodes: [makeNode('MatMul', 'only', ['x', 'w'], ['y'])],
+      inputs: [value('x', ['rows', columns])],
+      outputs: [value('y', ['rows', 3])],
+      constants: [matrix('w', columns, 3, 2)],
+    }),
+  );
+}
+
 let root: string;
 let folder: string;
 let out: string;
@@ -167,15 +179,6 @@ describe('packModel', () => {
   });
 
   it('packs a shadow apart from the versions that answer, which it must be like', async () => {
-    const shadow = (columns: number) =>
-      encodeModel(
-        smallModel({
-          nodes: [makeNode('MatMul', 'only', ['x', 'w'], ['y'])],
-          inputs: [value('x', ['rows', columns])],
-          outputs: [value('y', ['rows', 3])],
-          constants: [matrix('w', columns, 3, 2)],
-        }),
-      );
     const write = (bytes: Uint8Array) => {
       const [one, two] = [encodeModel(perceptron()), bytes].map((weights) =>
         createHash('sha256').update(weights).digest('hex'),
@@ -187,17 +190,36 @@ describe('packModel', () => {
       });
       writeFileSync(join(folder, '1/two.onnx'), bytes);
     };
-    write(shadow(8));
+    write(product(8));
     const packed = await packModel(folder, out);
     expect(Object.keys(packed.versions)).toEqual(['1']);
     expect(packed.shadow?.file).toBe('endpoint/2.tar.gz');
     expect(parsePackedModel(JSON.parse(readFileSync(join(out, 'model.json'), 'utf8')), 'model.json')).toEqual(packed);
-    write(shadow(4));
+    write(product(4));
     await expect(packModel(folder, join(root, 'unlike'))).rejects.toMatchObject({
       code: 'ONNX_INVALID',
       message:
         'version 2 of small cannot be the shadow of the other, whose requests it gets: it takes x FP32[-1,4], the other x FP32[-1,8]',
     });
+  });
+
+  it('compares a shadow with the version whose requests it gets', async () => {
+    const weights = [product(4), product(4), product(8)];
+    const listed = weights.map((bytes, index) => {
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      return `"${index + 1}": { weights: ${index + 1}.onnx, sha256: ${sha256} }`;
+    });
+    writeFolder(perceptron(), {
+      compute: '{ target: sagemaker }',
+      shadow: '{ version: "1", percent: 5 }',
+      traffic: '{ "2": 90, "3": 10 }',
+      versions: `{ ${listed.join(', ')} }`,
+    });
+    for (const [index, bytes] of weights.entries()) writeFileSync(join(folder, `${index + 1}.onnx`), bytes);
+    await expect(packModel(folder, out)).resolves.toHaveProperty('shadow.file', 'endpoint/1.tar.gz');
+    const manifest = readFileSync(join(folder, 'model.yaml'), 'utf8');
+    writeFileSync(join(folder, 'model.yaml'), manifest.replace('{ "2": 90, "3": 10 }', '{ "2": 10, "3": 90 }'));
+    await expect(packModel(folder, join(root, 'unlike'))).rejects.toMatchObject({ code: 'ONNX_INVALID' });
   });
 
   it('writes a file that answers what the original answers', async () => {
