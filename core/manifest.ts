@@ -1,5 +1,10 @@
 import * as v from 'valibot';
-import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES } from './gpu/instance-types.ts';
+import {
+  DEFAULT_INSTANCE_TYPE,
+  GPU_INSTANCE_TYPES,
+  gpuInstanceType,
+  MIN_COMPUTE_CAPABILITY,
+} from './gpu/instance-types.ts';
 import { MODEL_ID_PATTERN } from './model-id.ts';
 import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from './parse.ts';
 
@@ -98,6 +103,14 @@ const sageMakerComputeSchema = v.pipe(
   sageMakerMembersSchema,
   v.forward(
     v.check(
+      ({ image, instanceType }) => image !== undefined || capabilityOf(instanceType) >= MIN_COMPUTE_CAPABILITY,
+      ({ input: { instanceType } }) =>
+        `must have GPUs of compute capability ${MIN_COMPUTE_CAPABILITY} or more unless image names a container for them, got ${instanceType}, which has ${capabilityOf(instanceType)}`,
+    ),
+    ['instanceType'],
+  ),
+  v.forward(
+    v.check(
       ({ container, tensorRt }) => container === 'triton' || !tensorRt,
       () => 'must not be true with the container tei, which has no TensorRT',
     ),
@@ -126,6 +139,10 @@ const sageMakerComputeSchema = v.pipe(
     ['instances'],
   ),
 );
+
+function capabilityOf(instanceType: string): number {
+  return gpuInstanceType(instanceType)?.gpu.computeCapability ?? 0;
+}
 
 function kindOf(mode: 'realtime' | 'async'): typeof REALTIME | typeof ASYNC {
   return mode === 'async' ? ASYNC : REALTIME;

@@ -72,6 +72,14 @@ export const GPU_INSTANCE_TYPES: Readonly<Record<string, GpuInstanceType>> = {
 /** The GPU instance type that a manifest gets which names none: the cheapest one with room and bfloat16. */
 export const DEFAULT_INSTANCE_TYPE = 'ml.g5.xlarge';
 
+/**
+ * CUDA compute capability that the containers of AWS need at least: Triton 25.09 and Text Embeddings Inference 1.9.
+ *
+ * @see https://docs.nvidia.com/deeplearning/triton-inference-server/release-notes/rel-25-08.html
+ * @see https://github.com/huggingface/text-embeddings-inference#docker-images
+ */
+export const MIN_COMPUTE_CAPABILITY = 7.5;
+
 /** Looks an instance type up; undefined where it is unknown or has no GPU. */
 export function gpuInstanceType(name: string): GpuInstanceType | undefined {
   return Object.hasOwn(GPU_INSTANCE_TYPES, name) ? GPU_INSTANCE_TYPES[name] : undefined;

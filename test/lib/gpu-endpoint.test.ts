@@ -219,7 +219,8 @@ describe('GpuEndpoint', () => {
   });
 
   it('encrypts volumes by a key where the instances take one', () => {
-    const template = synthesize(gpuModel({ instanceType: 'ml.p3.2xlarge' }), (stack) => ({
+    const image = '222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/triton:volta';
+    const template = synthesize(gpuModel({ instanceType: 'ml.p3.2xlarge', image }), (stack) => ({
       encryptionKey: new Key(stack, 'Key'),
     }));
     expect(propertiesOf(template, 'AWS::SageMaker::EndpointConfig')).toHaveProperty('KmsKeyId');

@@ -39,6 +39,10 @@ describe('compute of a manifest', () => {
 
   it.each([
     [{ instanceType: 'ml.m5.xlarge' }, 'compute.instanceType: must be one of ml.g4dn.xlarge'],
+    [
+      { instanceType: 'ml.p3.2xlarge' },
+      'compute.instanceType: must have GPUs of compute capability 7.5 or more unless image names a container for them, got ml.p3.2xlarge, which has 7',
+    ],
     [{ instances: { min: 5, max: 2 } }, 'min must not exceed max, got min 5 and max 2'],
     [{ instances: { concurrency: 1, invocationsPerMinute: 1 } }, 'invocationsPerMinute or on concurrency, got both'],
     [{ instances: { schedules: [{ cron: 'daily', min: 1, max: 1 }] } }, 'schedules.0.cron: must be six fields'],
