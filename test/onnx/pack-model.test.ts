@@ -331,15 +331,18 @@ describe('packModel, given a broken folder,', () => {
     await expect(packModel(folder, out)).rejects.toMatchObject({ code: 'ONNX_INVALID' });
   });
 
-  it('fails with ONNX_INVALID when onnxruntime does not know an operator', async () => {
-    const model = perceptron();
-    graphOf(model).node[1] = makeNode('Sparkle', 'relu', ['hidden'], ['positive']);
-    writeFolder(model);
-    await expect(packModel(folder, out)).rejects.toMatchObject({
-      code: 'ONNX_INVALID',
-      message: expect.stringMatching(/onnxruntime refuses .*Sparkle/),
-    });
-  });
+  it.each(['lambda', 'sagemaker'])(
+    'fails with ONNX_INVALID when onnxruntime does not know an operator, on %s',
+    async (target) => {
+      const model = perceptron();
+      graphOf(model).node[1] = makeNode('Sparkle', 'relu', ['hidden'], ['positive']);
+      writeFolder(model, { compute: `{ target: ${target} }` });
+      await expect(packModel(folder, out)).rejects.toMatchObject({
+        code: 'ONNX_INVALID',
+        message: expect.stringMatching(/onnxruntime refuses .*Sparkle/),
+      });
+    },
+  );
 
   it('fails with ONNX_INVALID when tensors lie beside the file, where no hash covers them', async () => {
     const model = perceptron();
