@@ -3,7 +3,7 @@ import type { InferenceDeps } from '../lambdas/shared/inference/inference.ts';
 import { openInference } from '../lambdas/shared/inference/open-inference.ts';
 import { prepare } from '../lambdas/shared/inference/prepare.ts';
 import { runPrepared } from '../lambdas/shared/inference/prepared-request.ts';
-import { startMeasures } from '../lambdas/shared/request-measures.ts';
+import { startMeasures } from '../lambdas/shared/telemetry/request-measures.ts';
 import { MODEL_ID } from './repository.ts';
 import { interleave, type Summary, summarize } from './statistics.ts';
 import { makeTexts } from './texts.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { type Manifest, parseManifest } from '../core/manifest.ts';
-import { trafficOf } from '../core/traffic.ts';
+import { type Manifest, parseManifest } from '../core/models/manifest.ts';
+import { trafficOf } from '../core/traffic/traffic.ts';
 import { MODEL_DIRECTORY } from './repository.ts';
 
 /** Files of the model that is measured, as peers need them. */

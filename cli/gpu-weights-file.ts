@@ -2,18 +2,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import colors from 'picocolors';
 import { AppError } from '../core/errors.ts';
-import type { Manifest } from '../core/manifest.ts';
-import { readFolderSamples } from '../onnx/folder-samples.ts';
+import type { Manifest } from '../core/models/manifest.ts';
 import {
   compareAnswers,
   type GpuPrecision,
   type GpuWeights,
   gpuWeights,
   type Similarity,
-} from '../onnx/gpu-weights.ts';
-import { countOperators, inputNames } from '../onnx/inspect.ts';
-import { readManifest, readWeights } from '../onnx/model-folder.ts';
-import { decodeModel } from '../onnx/proto.ts';
+} from '../onnx/fold/gpu-weights.ts';
+import { countOperators, inputNames } from '../onnx/format/inspect.ts';
+import { decodeModel } from '../onnx/format/proto.ts';
+import { readFolderSamples } from '../onnx/gate/folder-samples.ts';
+import { readManifest, readWeights } from '../onnx/pack/model-folder.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /** What the command line gives to `tensorgate model gpu-weights`. */

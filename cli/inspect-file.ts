@@ -1,6 +1,6 @@
 import colors from 'picocolors';
-import { type Inspection, inspectModel, type TensorSignature } from '../onnx/inspect.ts';
-import { readModel } from '../onnx/proto.ts';
+import { type Inspection, inspectModel, type TensorSignature } from '../onnx/format/inspect.ts';
+import { readModel } from '../onnx/format/proto.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /**

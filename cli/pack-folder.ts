@@ -1,7 +1,7 @@
 import colors from 'picocolors';
-import type { PackedModel } from '../core/packed-model.ts';
-import type { TensorDescription } from '../core/tensor.ts';
-import { packModel } from '../onnx/pack-model.ts';
+import type { PackedModel } from '../core/models/packed-model.ts';
+import type { TensorDescription } from '../core/tensors/tensor.ts';
+import { packModel } from '../onnx/pack/pack-model.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /**

@@ -1,22 +1,22 @@
 import { join } from 'node:path';
 import colors from 'picocolors';
-import { AppError } from '../core/errors.ts';
 import {
   compareTargets,
   crossoverRps,
   ENDPOINT_CALL_MS,
   type Load,
   type TargetCost,
-} from '../core/gpu/compare-targets.ts';
-import { derivedGpuMs } from '../core/gpu/gpu-milliseconds.ts';
-import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/gpu/instance-types.ts';
-import type { Manifest } from '../core/manifest.ts';
-import { MONTH_SECONDS, PRICES } from '../core/prices.ts';
-import { mainVersion } from '../core/traffic.ts';
-import { countProductWeights } from '../onnx/count-product-weights.ts';
-import { measureTokens } from '../onnx/measure-tokens.ts';
-import { readManifest, readWeights } from '../onnx/model-folder.ts';
-import { decodeModel } from '../onnx/proto.ts';
+} from '../core/costs/compare-targets.ts';
+import { derivedGpuMs } from '../core/costs/gpu-milliseconds.ts';
+import { MONTH_SECONDS, PRICES } from '../core/costs/prices.ts';
+import { AppError } from '../core/errors.ts';
+import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/models/gpu-instance-types.ts';
+import type { Manifest } from '../core/models/manifest.ts';
+import { mainVersion } from '../core/traffic/traffic.ts';
+import { decodeModel } from '../onnx/format/proto.ts';
+import { measureTokens } from '../onnx/gate/measure-tokens.ts';
+import { readManifest, readWeights } from '../onnx/pack/model-folder.ts';
+import { countProductWeights } from '../onnx/quantize/count-product-weights.ts';
 import { renderTable } from './table.ts';
 
 /** Options of `tensorgate plan`. */

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import colors from 'picocolors';
 import { AppError } from '../core/errors.ts';
-import type { Trial } from '../onnx/accuracy-gate.ts';
-import { graphOf, nodeName } from '../onnx/graph.ts';
-import { countOperators, inputNames } from '../onnx/inspect.ts';
-import { COSINE, RELATIVE } from '../onnx/metrics.ts';
-import { encodeModel, readModel, writeModel } from '../onnx/proto.ts';
-import { type Quantization, quantizeModel, type Samples } from '../onnx/quantize.ts';
-import { readSamples, splitSamples } from '../onnx/sample-inputs.ts';
+import { graphOf, nodeName } from '../onnx/format/graph.ts';
+import { countOperators, inputNames } from '../onnx/format/inspect.ts';
+import { encodeModel, readModel, writeModel } from '../onnx/format/proto.ts';
+import type { Trial } from '../onnx/gate/accuracy-gate.ts';
+import { COSINE, RELATIVE } from '../onnx/gate/metrics.ts';
+import { readSamples, splitSamples } from '../onnx/gate/sample-inputs.ts';
+import { type Quantization, quantizeModel, type Samples } from '../onnx/quantize/quantize.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /** What the command line gives to `tensorgate model quantize`. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '../core/manifest.ts';
-import { PACKED_DESCRIPTION } from '../core/packed-files.ts';
-import { parsePackedModel } from '../core/packed-model.ts';
+import type { Manifest } from '../core/models/manifest.ts';
+import { PACKED_DESCRIPTION } from '../core/models/packed-files.ts';
+import { parsePackedModel } from '../core/models/packed-model.ts';
 import type { FunctionPlan } from './template/plan-functions.ts';
 
 /** A model that one of the functions serves. */

@@ -1,11 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
+import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import { ALLOW_LOOPBACK_VARIABLE } from '../core/jobs/settings.ts';
-import type { Clock } from '../core/ports.ts';
-import { readKeyValues } from './api-key-store.ts';
-import { SYSTEM_CLOCK } from './clock.ts';
-import type { LocalFaults } from './faults.ts';
+import { ALLOW_LOOPBACK_VARIABLE } from '../core/functions/jobs-settings.ts';
+import { EndpointServer } from './aws/endpoint-server.ts';
+import type { LocalFaults } from './aws/faults.ts';
 import { type Principal, principals } from './iam/principals.ts';
 import {
   describeKeys,
@@ -14,30 +13,31 @@ import {
   removeDescription,
   writeDescription,
 } from './local-description.ts';
-import { LocalTime } from './local-time.ts';
 import { findServedModels, type ServedModel } from './served-models.ts';
+import { readKeyValues } from './services/api-gateway/api-key-store.ts';
 import { type AnsweredRequest, GatewayServer } from './services/api-gateway/gateway-server.ts';
 import { DynamoDbEngine } from './services/dynamodb/dynamodb-engine.ts';
-import { DynamoDbService } from './services/endpoint/dynamodb-service.ts';
-import { EndpointServer } from './services/endpoint/endpoint-server.ts';
-import { EventBridgeService } from './services/endpoint/event-bridge-service.ts';
-import { LambdaService } from './services/endpoint/lambda-service.ts';
-import { S3Service } from './services/endpoint/s3-service.ts';
-import { SageMakerService } from './services/endpoint/sagemaker-service.ts';
-import { SqsService } from './services/endpoint/sqs-service.ts';
+import { DynamoDbService } from './services/dynamodb/dynamodb-service.ts';
+import { EventBridgeService } from './services/event-bridge/event-bridge-service.ts';
 import { openEventRouter } from './services/event-bridge/open-event-router.ts';
 import { accessKeyOf } from './services/lambda/environment-variables.ts';
 import { checkEventSource, EventSource } from './services/lambda/event-source.ts';
 import { LambdaHost } from './services/lambda/lambda-host.ts';
+import { LambdaService } from './services/lambda/lambda-service.ts';
 import { ObjectEngine } from './services/s3/object-engine.ts';
+import { S3Service } from './services/s3/s3-service.ts';
 import { AsyncInference } from './services/sagemaker/async-inference.ts';
 import { SageMakerHost } from './services/sagemaker/sagemaker-host.ts';
+import { SageMakerService } from './services/sagemaker/sagemaker-service.ts';
 import { QueueEngine } from './services/sqs/queue-engine.ts';
+import { SqsService } from './services/sqs/sqs-service.ts';
 import { functionArn } from './template/physical-names.ts';
 import { type LocalPlan, planAssembly } from './template/plan.ts';
 import type { ApiPlan } from './template/plan-apis.ts';
 import type { FunctionPlan } from './template/plan-functions.ts';
 import { readAssembly } from './template/read-assembly.ts';
+import { SYSTEM_CLOCK } from './time/clock.ts';
+import { LocalTime } from './time/local-time.ts';
 
 /** How often items and objects whose time has passed are deleted. */
 const SWEEP_INTERVAL_MS = 60_000;

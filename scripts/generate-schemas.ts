@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
-import { deployConfigSchema } from '../core/deploy-config.ts';
+import { deployConfigSchema } from '../core/config/deploy-config.ts';
 import { jobEventSchema } from '../core/jobs/cloud-event.ts';
-import { manifestSchema } from '../core/manifest.ts';
+import { manifestSchema } from '../core/models/manifest.ts';
 
 const FOLDER = new URL('../docs/schemas/', import.meta.url);
 

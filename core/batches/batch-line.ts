@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '../errors.ts';
-import { parseJson } from '../json.ts';
+import { parseJson } from '../json/json.ts';
 import { openAiError } from '../protocols/openai-embeddings.ts';
 
 /** Where a line stands, and what its request is called. */

@@ -1,4 +1,4 @@
-import type { AssemblyState } from './assembly.ts';
+import type { AssemblyState } from '../files/assembly.ts';
 import type { Batch } from './batch.ts';
 
 /** What the functions of the Batch API keep of a batch beside what workers need. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import { expiresAfter } from '../files/file-request.ts';
+import { METADATA_LIMITS } from '../files/limits.ts';
 import { objectOf, parse, text } from '../parse.ts';
-import { METADATA_LIMITS } from './batch-limits.ts';
-import { expiresAfter } from './file-request.ts';
 
 const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 

@@ -1,4 +1,4 @@
-import type { AssemblyState } from './assembly.ts';
+import type { AssemblyState } from '../files/assembly.ts';
 import type { Batch, BatchStatus, ChunkOutcome } from './batch.ts';
 import type { BatchRecord } from './batch-record.ts';
 

@@ -1,5 +1,5 @@
+import { toSeconds } from '../files/openai-file.ts';
 import type { BatchRecord } from './batch-record.ts';
-import { toSeconds } from './openai-file.ts';
 
 /** A batch as OpenAI's API shows one. */
 export interface OpenAiBatch {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import type { UploadStepMessage } from '../files/upload.ts';
 import type { BatchStepMessage } from '../jobs/job-message.ts';
 import { objectOf, parse, wholeNumber } from '../parse.ts';
-import type { UploadStepMessage } from './upload.ts';
 
 /** What the function process-batches receives; `attempt` counts the failures in a row before this try. */
 export type StepMessage = (BatchStepMessage | UploadStepMessage) & { readonly attempt?: number };

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import { MODEL_ID_PATTERN } from '../model-id.ts';
+import { MODEL_ID_PATTERN } from '../models/model-id.ts';
 
 /** An inference route as jobs and batches name it. */
 export interface JobEndpoint {

@@ -1,5 +1,5 @@
-import { timeOrderedId } from '../batches/time-ordered-id.ts';
-import type { Hash } from '../fingerprint.ts';
+import { timeOrderedId } from '../ids/time-ordered-id.ts';
+import type { Hash } from '../results/fingerprint.ts';
 import type { Destinations, PayloadReference } from './job.ts';
 
 /** Digits of RFC 4648's base32, in lower case. */

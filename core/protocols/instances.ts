@@ -1,18 +1,18 @@
+import { AppError } from '../errors.ts';
+import { describeValue } from '../json/describe-value.ts';
+import { readArray, readObject, refuseUnknownMembers } from '../json/json-object.ts';
 import {
   checkItemCount,
-  describeValue,
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
   readTruncate,
   type TextItem,
   textItem,
-} from '../embedding-request.ts';
-import { AppError } from '../errors.ts';
-import { writeFloat32 } from '../float-text.ts';
-import { readArray, readObject, refuseUnknownMembers } from '../json-object.ts';
-import type { Tensor, TensorDescription } from '../tensor.ts';
-import { checkTensor, flattenNested, readElements, writeRow } from '../tensor-json.ts';
+} from '../tasks/embedding/embedding-request.ts';
+import { writeFloat32 } from '../tensors/float-text.ts';
+import type { Tensor, TensorDescription } from '../tensors/tensor.ts';
+import { checkTensor, flattenNested, readElements, writeRow } from '../tensors/tensor-json.ts';
 
 /**
  * Reads the body of a predict request to an embedding model: texts, or objects with a member `text`.

@@ -1,8 +1,8 @@
-import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../embedding-model.ts';
 import { AppError } from '../errors.ts';
-import type { PackedModel } from '../packed-model.ts';
-import type { TensorDescription } from '../tensor.ts';
-import { mainVersion } from '../traffic.ts';
+import type { PackedModel } from '../models/packed-model.ts';
+import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../tasks/embedding/embedding-model.ts';
+import type { TensorDescription } from '../tensors/tensor.ts';
+import { mainVersion } from '../traffic/traffic.ts';
 
 /** What `GET /v2` answers (Open Inference Protocol v2, "Server Metadata"). */
 export interface ServerMetadata {

@@ -1,18 +1,18 @@
-import { EMBEDDING_OUTPUT, TEXT_INPUT } from '../embedding-model.ts';
+import { AppError } from '../errors.ts';
+import { describeValue } from '../json/describe-value.ts';
+import { readArray, readObject } from '../json/json-object.ts';
+import { EMBEDDING_OUTPUT, TEXT_INPUT } from '../tasks/embedding/embedding-model.ts';
 import {
   checkItemCount,
-  describeValue,
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
   readTruncate,
   textItem,
-} from '../embedding-request.ts';
-import { AppError } from '../errors.ts';
-import { writeFloat32 } from '../float-text.ts';
-import { readArray, readObject } from '../json-object.ts';
-import { DATATYPE_BYTES, type Datatype, elementCount, type Tensor, type TensorDescription } from '../tensor.ts';
-import { checkTensor, readTensor, writeElements } from '../tensor-json.ts';
+} from '../tasks/embedding/embedding-request.ts';
+import { writeFloat32 } from '../tensors/float-text.ts';
+import { DATATYPE_BYTES, type Datatype, elementCount, type Tensor, type TensorDescription } from '../tensors/tensor.ts';
+import { checkTensor, readTensor, writeElements } from '../tensors/tensor-json.ts';
 
 /** Parameters of the Open Inference Protocol: scalars only. */
 export type InferParameters = Readonly<Record<string, string | number | boolean>>;

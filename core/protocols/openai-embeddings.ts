@@ -1,15 +1,15 @@
+import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
+import { describeValue } from '../json/describe-value.ts';
 import {
   checkItemCount,
-  describeValue,
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
   readTruncate,
   type TextItem,
   textItem,
-} from '../embedding-request.ts';
-import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
-import { encodeFloat32Base64, writeFloat32 } from '../float-text.ts';
+} from '../tasks/embedding/embedding-request.ts';
+import { encodeFloat32Base64, writeFloat32 } from '../tensors/float-text.ts';
 
 /** How vectors are written: a list of numbers, or base64 of little-endian float32. */
 export type EncodingFormat = 'float' | 'base64';

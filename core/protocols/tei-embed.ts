@@ -1,8 +1,8 @@
-import { SENTENCE_EMBEDDING } from '../embedding-model.ts';
 import { AppError } from '../errors.ts';
-import type { ContainerMessage } from '../gpu/endpoint-contract.ts';
-import { jsonOrUndefined } from '../json.ts';
-import type { Tensor } from '../tensor.ts';
+import { jsonOrUndefined } from '../json/json.ts';
+import { SENTENCE_EMBEDDING } from '../tasks/embedding/embedding-model.ts';
+import type { Tensor } from '../tensors/tensor.ts';
+import type { ContainerMessage } from './container-message.ts';
 
 /**
  * Writes a request to Text Embeddings Inference: token ids of each text, vectors wanted as they come from pooling.

@@ -1,7 +1,14 @@
 import { AppError } from '../errors.ts';
-import type { ContainerMessage } from '../gpu/endpoint-contract.ts';
-import { jsonOrUndefined } from '../json.ts';
-import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, type TensorData } from '../tensor.ts';
+import { jsonOrUndefined } from '../json/json.ts';
+import {
+  DATATYPE_BYTES,
+  type Datatype,
+  ELEMENTS,
+  elementCount,
+  type Tensor,
+  type TensorData,
+} from '../tensors/tensor.ts';
+import type { ContainerMessage } from './container-message.ts';
 
 /**
  * Media type of binary tensors on Amazon SageMaker, where the header that usually tells the length of the JSON part is

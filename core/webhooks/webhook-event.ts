@@ -1,8 +1,8 @@
-import type { Hash } from '../fingerprint.ts';
 import type { Job } from '../jobs/job.ts';
 import { derivedId } from '../jobs/job-id.ts';
 import type { DeliveryMessage } from '../jobs/job-message.ts';
 import { jobUrl } from '../jobs/job-resource.ts';
+import type { Hash } from '../results/fingerprint.ts';
 
 /** Events that webhooks are told of. */
 export const WEBHOOK_EVENTS = [

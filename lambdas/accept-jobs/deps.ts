@@ -1,15 +1,15 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Clock } from '../../core/clock.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { PayloadStore } from '../../core/jobs/job-store.ts';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
-import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
-import { jobsLog } from '../shared/jobs/jobs-line.ts';
-import { modelQueueOpener } from '../shared/jobs/model-queues.ts';
 import { createSubmit } from '../shared/jobs/submit-job.ts';
+import { openDeadLetters } from '../shared/queue/dead-letters.ts';
+import { modelQueueOpener } from '../shared/queue/model-queues.ts';
+import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { AcceptJobsDeps } from './handler.ts';
 
 /** Settings that the function needs. */

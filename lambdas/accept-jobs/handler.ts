@@ -3,13 +3,13 @@ import { AppError, ERRORS } from '../../core/errors.ts';
 import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
-import { jsonMember } from '../../core/jobs/json-member.ts';
-import { parseJson } from '../../core/json.ts';
-import type { DeadLetters } from '../shared/jobs/dead-letters.ts';
-import type { jobsLog } from '../shared/jobs/jobs-line.ts';
+import { parseJson } from '../../core/json/json.ts';
+import { jsonMember } from '../../core/json/json-member.ts';
 import { type ResolveDeps, resolveRequest } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
+import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { sha256 } from '../shared/sha256.ts';
+import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
 
 /** What the function works with. */
 export interface AcceptJobsDeps {

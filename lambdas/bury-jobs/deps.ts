@@ -1,16 +1,16 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
-import { openDynamoDbChunkStore } from '../shared/jobs/dynamodb-chunk-store.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
-import { jobsLog } from '../shared/jobs/jobs-line.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
-import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
-import { openNotifier } from '../shared/webhooks/notifier.ts';
+import { openNotifier } from '../shared/notifications/notifier.ts';
+import { openDeadLetters } from '../shared/queue/dead-letters.ts';
+import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { BuryJobsDeps } from './handler.ts';
 
 /** Settings that the function needs. */

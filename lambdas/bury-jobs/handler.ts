@@ -2,13 +2,13 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { Batch } from '../../core/batches/batch.ts';
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
+import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { Job, JobDefinition, JobError } from '../../core/jobs/job.ts';
 import type { BatchStepMessage, ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
 import type { JobStore, MessageQueue, Notifier } from '../../core/jobs/job-store.ts';
-import type { JobsSettings } from '../../core/jobs/settings.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
-import type { DeadLetters } from '../shared/jobs/dead-letters.ts';
-import type { jobsLog } from '../shared/jobs/jobs-line.ts';
+import type { DeadLetters } from '../shared/queue/dead-letters.ts';
+import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
 
 /** What the function works with. */
 export interface BuryJobsDeps {

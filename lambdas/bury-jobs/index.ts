@@ -1,4 +1,4 @@
-import { readJobsSettings } from '../../core/jobs/settings.ts';
+import { readJobsSettings } from '../../core/functions/jobs-settings.ts';
 import { openDeps, SETTINGS } from './deps.ts';
 import { createHandler } from './handler.ts';
 

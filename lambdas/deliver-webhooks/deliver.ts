@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { DeliveryMessage } from '../../core/jobs/job-message.ts';
 import type { MessageQueue } from '../../core/jobs/job-store.ts';
-import type { Clock } from '../../core/ports.ts';
 import { type Delivery, type DeliveryAttempt, withAttempt } from '../../core/webhooks/delivery.ts';
 import { afterFailure, HEALTHY } from '../../core/webhooks/endpoint-health.ts';
 import { delaySeconds, MAX_AGE_MS, nextAttemptMs, readRetryAfter } from '../../core/webhooks/schedule.ts';
 import { signedHeaders } from '../../core/webhooks/signature.ts';
-import type { SubscriptionStore } from '../shared/webhooks/subscription-store.ts';
-import type { WebhookStore } from '../shared/webhooks/webhook-store.ts';
+import type { SubscriptionStore } from '../shared/notifications/subscription-store.ts';
+import type { WebhookStore } from '../shared/notifications/webhook-store.ts';
 import type { Post, PostAnswer } from './post-webhook.ts';
 
 /** What deliveries work with. */

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
+import type { Clock } from '../../core/clock.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
 import { SECRET_BYTES } from '../../core/webhooks/signature.ts';
-import { CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
-import { resolveBySystem } from '../shared/webhooks/public-address.ts';
-import { openSubscriptionStore } from '../shared/webhooks/subscription-store.ts';
-import { openWebhookStore } from '../shared/webhooks/webhook-store.ts';
+import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { resolveBySystem } from '../shared/notifications/public-address.ts';
+import { openSubscriptionStore } from '../shared/notifications/subscription-store.ts';
+import { openWebhookStore } from '../shared/notifications/webhook-store.ts';
+import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import type { DeliverWebhooksDeps } from './handler.ts';
 import { createPost } from './post-webhook.ts';
 

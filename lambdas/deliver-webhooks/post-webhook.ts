@@ -2,7 +2,7 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { AppError } from '../../core/errors.ts';
 import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
-import { type PinnedAddress, pinAddress, type Resolve } from '../shared/webhooks/public-address.ts';
+import { type PinnedAddress, pinAddress, type Resolve } from '../shared/notifications/public-address.ts';
 
 /** Longest that an attempt takes, from the look-up of the host to the end of the answer. */
 const LIMIT_MS = 15_000;

@@ -1,5 +1,5 @@
-import type { UploadStepMessage } from '../../core/batches/upload.ts';
-import { assembleUpload } from '../shared/jobs/assemble-upload.ts';
+import type { UploadStepMessage } from '../../core/files/upload.ts';
+import { assembleUpload } from '../shared/files/assemble-upload.ts';
 import type { StepCall } from './call.ts';
 
 /** Puts the parts of a completed upload together, as far as the time reaches; then a new step goes on. */

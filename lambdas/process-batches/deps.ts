@@ -1,16 +1,16 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openDynamoDbBatchStore } from '../shared/jobs/dynamodb-batch-store.ts';
-import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
-import { openDynamoDbUploadStore } from '../shared/jobs/dynamodb-upload-store.ts';
-import { openS3FileObjects } from '../shared/jobs/s3-file-objects.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
+import { openS3FileObjects } from '../shared/files/s3-file-objects.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
-import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
-import { openNotifier } from '../shared/webhooks/notifier.ts';
+import { openNotifier } from '../shared/notifications/notifier.ts';
+import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import type { ProcessBatchesDeps } from './handler.ts';
 
 /** Settings that the function needs. */

@@ -1,7 +1,7 @@
 import type { PlannedChunk } from '../../core/batches/chunk-plan.ts';
-import type { FileObjects } from '../../core/batches/file-objects.ts';
 import { AppError } from '../../core/errors.ts';
-import { parseJson } from '../../core/json.ts';
+import type { FileObjects } from '../../core/files/file-objects.ts';
+import { parseJson } from '../../core/json/json.ts';
 
 /** The first line of a file that can be read as a request. */
 export interface FirstRequest {

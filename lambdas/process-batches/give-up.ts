@@ -1,6 +1,6 @@
-import { GRACE_MS } from '../../core/batches/batch-limits.ts';
 import type { StepMessage } from '../../core/batches/step-message.ts';
 import { AppError } from '../../core/errors.ts';
+import { GRACE_MS } from '../../core/files/limits.ts';
 import type { BatchDeps } from './call.ts';
 import { failBatch } from './end-batch.ts';
 

@@ -1,6 +1,6 @@
-import { assemble } from '../../core/batches/assemble.ts';
-import { ASSEMBLY_START } from '../../core/batches/assembly.ts';
 import type { BatchMerge, BatchRecord } from '../../core/batches/batch-record.ts';
+import { assemble } from '../../core/files/assemble.ts';
+import { ASSEMBLY_START } from '../../core/files/assembly.ts';
 import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { hasEnded, type StepCall } from './call.ts';

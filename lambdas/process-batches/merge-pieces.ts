@@ -1,8 +1,8 @@
-import type { PieceSlice, Pieces } from '../../core/batches/assemble.ts';
 import type { ChunkOutcome } from '../../core/batches/batch.ts';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { lostLines } from '../../core/batches/lost-lines.ts';
 import { AppError } from '../../core/errors.ts';
+import type { PieceSlice, Pieces } from '../../core/files/assemble.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { StepCall } from './call.ts';
 

@@ -1,7 +1,7 @@
 import type { BatchMerge, BatchRecord } from '../../core/batches/batch-record.ts';
-import type { StoredFile } from '../../core/batches/file.ts';
-import { fileExpiry } from '../../core/batches/file-expiry.ts';
-import { timeOrderedId } from '../../core/batches/time-ordered-id.ts';
+import type { StoredFile } from '../../core/files/file.ts';
+import { fileExpiry } from '../../core/files/file-expiry.ts';
+import { timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { StepCall } from './call.ts';

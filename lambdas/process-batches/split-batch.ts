@@ -1,8 +1,8 @@
-import { MAX_BATCH_REQUESTS } from '../../core/batches/batch-limits.ts';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
-import { openFile } from '../../core/batches/file-readiness.ts';
 import { AppError } from '../../core/errors.ts';
+import { openFile } from '../../core/files/file-readiness.ts';
+import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
 import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
 import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
 import { hasEnded, type StepCall } from './call.ts';

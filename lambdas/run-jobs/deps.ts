@@ -2,18 +2,18 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../core/errors.ts';
+import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { PayloadStore } from '../../core/jobs/job-store.ts';
-import type { JobsSettings } from '../../core/jobs/settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openDeadLetters } from '../shared/jobs/dead-letters.ts';
-import { openDynamoDbChunkStore } from '../shared/jobs/dynamodb-chunk-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
-import { openSqsMessageQueue } from '../shared/jobs/sqs-message-queue.ts';
-import { openSqsWorkQueue } from '../shared/jobs/sqs-work-queue.ts';
-import { openNotifier } from '../shared/webhooks/notifier.ts';
+import { openNotifier } from '../shared/notifications/notifier.ts';
+import { openDeadLetters } from '../shared/queue/dead-letters.ts';
+import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { RunJobsHandlerDeps } from './handler.ts';
 
 /** Time that the table of results may take: a batch waits longer than a caller would. */
@@ -100,7 +100,7 @@ async function openAsyncRuns({ packed }: InferenceDeps, name: string | undefined
   if (compute.target !== 'sagemaker' || compute.mode !== 'async' || name === undefined) return {};
   const [{ SageMakerRuntimeClient }, { openAsyncEndpoint }, { AsyncRuns }] = await Promise.all([
     import('@aws-sdk/client-sagemaker-runtime'),
-    import('../shared/async-endpoint.ts'),
+    import('../shared/predictors/async-endpoint.ts'),
     import('./async-runs.ts'),
   ]);
   const client = new SageMakerRuntimeClient(CLIENT_SETTINGS);

@@ -1,8 +1,8 @@
 import type { SQSRecord } from 'aws-lambda';
-import type { AsyncRun } from '../../core/gpu/async-run.ts';
+import type { AsyncRun } from '../../core/jobs/async-run.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
-import { messageBody } from '../shared/jobs/sqs-message-queue.ts';
-import type { WorkQueue } from '../shared/jobs/sqs-work-queue.ts';
+import { messageBody } from '../shared/queue/sqs-message-queue.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { Received, Verdict } from './work.ts';
 
 /** Seconds until the second try, doubled for each further one. */

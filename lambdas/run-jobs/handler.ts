@@ -1,9 +1,9 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { AppError } from '../../core/errors.ts';
-import { runOfNotification } from '../../core/gpu/async-run.ts';
+import { runOfNotification } from '../../core/jobs/async-run.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
-import { parseJson } from '../../core/json.ts';
-import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
+import { parseJson } from '../../core/json/json.ts';
+import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { goOn, receivesOf } from './give-back.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';

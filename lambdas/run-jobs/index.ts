@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readJobsSettings } from '../../core/jobs/settings.ts';
+import { readJobsSettings } from '../../core/functions/jobs-settings.ts';
 import { openDeps, SETTINGS } from './deps.ts';
 import { createHandler } from './handler.ts';
 

@@ -6,7 +6,7 @@ import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { type JobMessage, MAX_INLINE_RESULT_BYTES, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import type { Claim, PayloadStore } from '../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { parseJson } from '../../core/json.ts';
+import { parseJson } from '../../core/json/json.ts';
 import type { AsyncRuns } from './async-runs.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { comeAgain, giveBack, lookAgainLater } from './give-back.ts';

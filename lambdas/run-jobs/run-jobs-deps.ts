@@ -1,8 +1,8 @@
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
 import type { JobStore, MessageQueue, Notifier, PayloadStore } from '../../core/jobs/job-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
-import type { DeadLetters } from '../shared/jobs/dead-letters.ts';
-import type { WorkQueue } from '../shared/jobs/sqs-work-queue.ts';
+import type { DeadLetters } from '../shared/queue/dead-letters.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { AsyncRuns } from './async-runs.ts';
 
 /** What the worker works with. */

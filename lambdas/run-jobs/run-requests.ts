@@ -1,12 +1,12 @@
-import type { CachePolicy } from '../../core/cache-policy.ts';
 import { AppError } from '../../core/errors.ts';
-import { trafficOf } from '../../core/traffic.ts';
-import { pickVersion } from '../../core/version-split.ts';
+import type { CachePolicy } from '../../core/results/cache-policy.ts';
+import { trafficOf } from '../../core/traffic/traffic.ts';
+import { pickVersion } from '../../core/traffic/version-split.ts';
 import { embedRows } from '../shared/inference/embed-rows.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
 import { type InferenceOperation, prepare } from '../shared/inference/prepare.ts';
 import { type PreparedRequest, type PreparedTexts, runPrepared } from '../shared/inference/prepared-request.ts';
-import { type RequestMeasures, startMeasures } from '../shared/request-measures.ts';
+import { type RequestMeasures, startMeasures } from '../shared/telemetry/request-measures.ts';
 import { toAppError } from './work.ts';
 
 /** A request to the model, whoever asks. */

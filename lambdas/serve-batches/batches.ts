@@ -1,9 +1,9 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
-import { openAiList } from '../../core/batches/list-query.ts';
 import { openAiBatch } from '../../core/batches/openai-batch.ts';
 import { AppError } from '../../core/errors.ts';
-import { jsonAnswer } from '../shared/jobs/api-answer.ts';
+import { openAiList } from '../../core/files/list-query.ts';
+import { jsonAnswer } from '../shared/http/api-answer.ts';
 import type { Call } from './call.ts';
 import { pageOf } from './page.ts';
 

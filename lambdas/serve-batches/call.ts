@@ -1,11 +1,11 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { BatchStore } from '../../core/batches/batch-store.ts';
-import type { FileStore } from '../../core/batches/file.ts';
-import type { FileObjects } from '../../core/batches/file-objects.ts';
-import type { UploadStore } from '../../core/batches/upload.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { FileStore } from '../../core/files/file.ts';
+import type { FileObjects } from '../../core/files/file-objects.ts';
+import type { UploadStore } from '../../core/files/upload.ts';
+import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { MessageQueue, PayloadStore } from '../../core/jobs/job-store.ts';
-import type { JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
 
 /** The bytes of files, and the addresses that they are read at. */
 export interface Storage {

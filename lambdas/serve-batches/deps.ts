@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openDynamoDbBatchStore } from '../shared/jobs/dynamodb-batch-store.ts';
-import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
-import { openDynamoDbUploadStore } from '../shared/jobs/dynamodb-upload-store.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
 import type { Storage } from './call.ts';
 import type { ServeBatchesDeps } from './handler.ts';
 
@@ -43,7 +43,7 @@ export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>
 async function openStorage(bucket: string): Promise<Storage> {
   const [{ S3Client }, { openS3FileObjects }, { openS3PayloadStore }] = await Promise.all([
     import('@aws-sdk/client-s3'),
-    import('../shared/jobs/s3-file-objects.ts'),
+    import('../shared/files/s3-file-objects.ts'),
     import('../shared/jobs/s3-payload-store.ts'),
   ]);
   // A presigned address with a checksum would hold that of no bytes.
@@ -54,7 +54,7 @@ async function openStorage(bucket: string): Promise<Storage> {
 async function openSteps(url: string) {
   const [{ SQSClient }, { openSqsMessageQueue }] = await Promise.all([
     import('@aws-sdk/client-sqs'),
-    import('../shared/jobs/sqs-message-queue.ts'),
+    import('../shared/queue/sqs-message-queue.ts'),
   ]);
   return openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url });
 }

@@ -1,11 +1,11 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
-import { CONTENT_URL_SECONDS, PAGE, UPLOAD_WINDOW_MS } from '../../core/batches/batch-limits.ts';
-import { FILE_PURPOSES, type StoredFile } from '../../core/batches/file.ts';
-import { openFile, refreshFile } from '../../core/batches/file-readiness.ts';
-import { openAiList, readOrder } from '../../core/batches/list-query.ts';
-import { openAiFile } from '../../core/batches/openai-file.ts';
 import { AppError } from '../../core/errors.ts';
-import { jsonAnswer } from '../shared/jobs/api-answer.ts';
+import { FILE_PURPOSES, type StoredFile } from '../../core/files/file.ts';
+import { openFile, refreshFile } from '../../core/files/file-readiness.ts';
+import { CONTENT_URL_SECONDS, PAGE, UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
+import { openAiList, readOrder } from '../../core/files/list-query.ts';
+import { openAiFile } from '../../core/files/openai-file.ts';
+import { jsonAnswer } from '../shared/http/api-answer.ts';
 import { type Call, queryOf } from './call.ts';
 import { pageOf } from './page.ts';
 

@@ -1,8 +1,8 @@
 import type { BusboyHeaders } from '@fastify/busboy';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { MAX_FORM_BYTES } from '../../core/batches/batch-limits.ts';
 import { AppError } from '../../core/errors.ts';
-import { headerOf } from '../shared/middleware/json-body.ts';
+import { MAX_FORM_BYTES } from '../../core/files/limits.ts';
+import { headerOf } from '../shared/http/json-body.ts';
 import type { FormParser } from './form-parser.ts';
 
 /** The file of a form. */

@@ -1,9 +1,9 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../core/errors.ts';
-import { type AnswerHeaders, problemAnswer } from '../shared/jobs/api-answer.ts';
-import { type LogFacts, logLine } from '../shared/jobs/api-log-line.ts';
-import { ownerOf, pathOf } from '../shared/jobs/caller.ts';
-import { asAppError } from '../shared/middleware/error-response.ts';
+import { type AnswerHeaders, problemAnswer } from '../shared/http/api-answer.ts';
+import { ownerOf, pathOf } from '../shared/http/caller.ts';
+import { asAppError } from '../shared/http/error-response.ts';
+import { type LogFacts, logLine } from '../shared/telemetry/api-log-line.ts';
 import type { Call, RouteDeps } from './call.ts';
 import { allowedMethods, findOperation } from './routes.ts';
 

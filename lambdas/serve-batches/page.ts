@@ -1,5 +1,5 @@
-import { type PageQuery, readPageQuery } from '../../core/batches/list-query.ts';
 import { AppError } from '../../core/errors.ts';
+import { type PageQuery, readPageQuery } from '../../core/files/list-query.ts';
 import { type Call, queryOf } from './call.ts';
 
 /** What ids look like; others would not even be keys of the table. */

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { parseJson } from '../../core/json.ts';
-import { readJsonText } from '../shared/middleware/json-body.ts';
+import { parseJson } from '../../core/json/json.ts';
+import { readJsonText } from '../shared/http/json-body.ts';
 
 /** Most bytes of a JSON body: the ids of ten thousand parts take a third of it. */
 const MAX_JSON_BYTES = 1024 * 1024;

@@ -1,9 +1,9 @@
+import type { Clock } from '../../core/clock.ts';
 import type { JobStore, Notifier, PayloadStore } from '../../core/jobs/job-store.ts';
-import type { Clock } from '../../core/ports.ts';
-import type { jobsLog } from '../shared/jobs/jobs-line.ts';
 import type { ResolveDeps } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
-import type { WebhooksDeps } from '../shared/webhooks/open-webhooks.ts';
+import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
+import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { ServeJobsEvent } from './event.ts';
 
 /** What requests about jobs work with; clients but that of the records are opened by the first request that needs them. */

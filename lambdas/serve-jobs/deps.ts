@@ -1,12 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/jobs/settings.ts';
-import type { Clock } from '../../core/ports.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/jobs/client-settings.ts';
-import { openDynamoDbFileStore } from '../shared/jobs/dynamodb-file-store.ts';
+import type { Clock } from '../../core/clock.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
-import { jobsLog } from '../shared/jobs/jobs-line.ts';
-import { lazily } from '../shared/jobs/lazily.ts';
+import { lazily } from '../shared/resilience/lazily.ts';
+import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { ServeJobsDeps } from './handler.ts';
 
 /** Settings that the function needs. */
@@ -42,18 +42,18 @@ export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>
     submit: lazily(async () => {
       const [{ createSubmit }, { modelQueueOpener }] = await Promise.all([
         import('../shared/jobs/submit-job.ts'),
-        import('../shared/jobs/model-queues.ts'),
+        import('../shared/queue/model-queues.ts'),
       ]);
       const queueOf = modelQueueOpener(await sqs(), settings.modelQueues);
       return createSubmit({ jobs, payloads, queueOf, retentionDays: settings.retentionDays, clock });
     }),
     notifier: lazily(async () => {
-      const { openNotifier } = await import('../shared/webhooks/notifier.ts');
+      const { openNotifier } = await import('../shared/notifications/notifier.ts');
       const clients = { dynamoDb, sqs: await sqs(), eventBridge: openEventBridge };
       return openNotifier({ settings, ...clients, payloads: await payloads(), clock });
     }),
     webhooks: lazily(async () => {
-      const { openWebhooksDeps } = await import('../shared/webhooks/open-webhooks.ts');
+      const { openWebhooksDeps } = await import('../shared/notifications/open-webhooks.ts');
       return openWebhooksDeps({ settings, dynamoDb, sqs: await sqs(), jobs, allowLoopback, clock });
     }),
     clock,

@@ -1,9 +1,9 @@
 import type { APIGatewayProxyResult, Context } from 'aws-lambda';
 import type { AppError } from '../../core/errors.ts';
-import { problemAnswer } from '../shared/jobs/api-answer.ts';
-import { logLine } from '../shared/jobs/api-log-line.ts';
-import { ownerOf, pathOf } from '../shared/jobs/caller.ts';
-import { asAppError } from '../shared/middleware/error-response.ts';
+import { problemAnswer } from '../shared/http/api-answer.ts';
+import { ownerOf, pathOf } from '../shared/http/caller.ts';
+import { asAppError } from '../shared/http/error-response.ts';
+import { logLine } from '../shared/telemetry/api-log-line.ts';
 import type { JobRouteDeps } from './call.ts';
 import type { ServeJobsEvent } from './event.ts';
 import { allowedMethods, findOperation } from './routes.ts';

@@ -9,12 +9,12 @@ import {
   renderJobList,
   retryAfterSeconds,
 } from '../../core/jobs/job-resource.ts';
-import { jsonMember } from '../../core/jobs/json-member.ts';
-import { parseJson } from '../../core/json.ts';
-import { type AnswerHeaders, jsonAnswer } from '../shared/jobs/api-answer.ts';
-import { baseUrlOf, traceparentOf } from '../shared/jobs/caller.ts';
+import { parseJson } from '../../core/json/json.ts';
+import { jsonMember } from '../../core/json/json-member.ts';
+import { type AnswerHeaders, jsonAnswer } from '../shared/http/api-answer.ts';
+import { baseUrlOf, traceparentOf } from '../shared/http/caller.ts';
+import { headerOf, readJsonText } from '../shared/http/json-body.ts';
 import { resolveRequest } from '../shared/jobs/resolve-request.ts';
-import { headerOf, readJsonText } from '../shared/middleware/json-body.ts';
 import type { Call } from './call.ts';
 
 /** Most bytes of a body once it is decoded: what API Gateway accepts at most. */

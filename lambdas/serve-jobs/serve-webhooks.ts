@@ -1,8 +1,8 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
-import { timeOrderedId } from '../../core/batches/time-ordered-id.ts';
 import { AppError } from '../../core/errors.ts';
+import { timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import type { DeliveryMessage } from '../../core/jobs/job-message.ts';
-import { parseJson } from '../../core/json.ts';
+import { parseJson } from '../../core/json/json.ts';
 import { renderDelivery } from '../../core/webhooks/delivery.ts';
 import { HEALTHY } from '../../core/webhooks/endpoint-health.ts';
 import {
@@ -12,11 +12,11 @@ import {
   type Subscription,
 } from '../../core/webhooks/subscription.ts';
 import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
-import { jsonAnswer } from '../shared/jobs/api-answer.ts';
-import { ownerOf, pathOf } from '../shared/jobs/caller.ts';
-import { readJsonText } from '../shared/middleware/json-body.ts';
-import type { WebhooksDeps } from '../shared/webhooks/open-webhooks.ts';
-import type { SigningSecret } from '../shared/webhooks/webhook-store.ts';
+import { jsonAnswer } from '../shared/http/api-answer.ts';
+import { ownerOf, pathOf } from '../shared/http/caller.ts';
+import { readJsonText } from '../shared/http/json-body.ts';
+import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
+import type { SigningSecret } from '../shared/notifications/webhook-store.ts';
 import type { ServeJobsEvent } from './event.ts';
 
 /** Most bytes of a body. */

@@ -1,8 +1,8 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { AppError, PROBLEM_MEDIA_TYPE, problem } from '../../core/errors.ts';
-import { ageSeconds } from '../../core/lookup-plan.ts';
 import { openAiError } from '../../core/protocols/openai-embeddings.ts';
-import type { Measured, RequestMeasures } from '../shared/request-measures.ts';
+import { ageSeconds } from '../../core/results/lookup-plan.ts';
+import type { Measured, RequestMeasures } from '../shared/telemetry/request-measures.ts';
 
 /** Most bytes that a function may return to the gateway, as AWS Lambda documents it. */
 export const MAX_ANSWER_BYTES = 6_291_556;

@@ -1,13 +1,13 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { readCacheControl } from '../../core/cache-policy.ts';
-import type { ServeModelEnvironment } from '../../core/serve-model-environment.ts';
-import { trafficOf } from '../../core/traffic.ts';
-import { pickVersion } from '../../core/version-split.ts';
+import type { ServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import { readCacheControl } from '../../core/results/cache-policy.ts';
+import { trafficOf } from '../../core/traffic/traffic.ts';
+import { pickVersion } from '../../core/traffic/version-split.ts';
+import { headerOf, type WithJson } from '../shared/http/json-body.ts';
+import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
-import type { Forward } from '../shared/lambda-forwarder.ts';
-import { headerOf, type WithJson } from '../shared/middleware/json-body.ts';
-import type { Measured } from '../shared/request-measures.ts';
+import type { Measured } from '../shared/telemetry/request-measures.ts';
 
 /** An event of API Gateway with its body read and its measures begun. */
 export type ServeEvent = APIGatewayProxyEvent & WithJson & Measured;

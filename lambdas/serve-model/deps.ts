@@ -1,10 +1,10 @@
-import type { Clock } from '../../core/ports.ts';
-import type { ServeModelEnvironment } from '../../core/serve-model-environment.ts';
-import type { DeferredResultCache } from '../shared/deferred-result-cache.ts';
-import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { ServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
-import type { Forward } from '../shared/lambda-forwarder.ts';
+import type { DeferredResultCache } from '../shared/results/deferred-result-cache.ts';
+import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
 import type { ServeModelDeps } from './handler.ts';
 
 /** How long after the first answer the table's client is loaded. */
@@ -68,7 +68,7 @@ function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Pro
 function lazyForward(): Forward {
   let opening: Promise<Forward> | undefined;
   return async (target, event) => {
-    opening ??= import('../shared/lambda-forwarder.ts').then(({ openLambdaForwarder }) => openLambdaForwarder());
+    opening ??= import('../shared/http/lambda-forwarder.ts').then(({ openLambdaForwarder }) => openLambdaForwarder());
     return (await opening)(target, event);
   };
 }

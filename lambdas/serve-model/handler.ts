@@ -1,9 +1,9 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import type { CacheFailure } from '../shared/fail-open-result-cache.ts';
-import { errorResponse } from '../shared/middleware/error-response.ts';
-import { jsonBody } from '../shared/middleware/json-body.ts';
-import { requestLog } from '../shared/middleware/request-log.ts';
+import { errorResponse } from '../shared/http/error-response.ts';
+import { jsonBody } from '../shared/http/json-body.ts';
+import { requestLog } from '../shared/http/request-log.ts';
+import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
 import { type AnswerOptions, failure } from './answer.ts';
 import type { ServeDeps, ServeEvent } from './call.ts';
 import { createServe } from './serve.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseServeModelEnvironment } from '../../core/serve-model-environment.ts';
+import { parseServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
 import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 

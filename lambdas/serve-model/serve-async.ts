@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { APIGatewayProxyResult } from 'aws-lambda';
+import { type Preferences, parsePrefer } from '../../core/api/prefer.ts';
 import { AppError } from '../../core/errors.ts';
 import { isFinal, type Job } from '../../core/jobs/job.ts';
 import { jobIdOfKey, newJobId } from '../../core/jobs/job-id.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import { jobUrl, renderJob, retryAfterSeconds } from '../../core/jobs/job-resource.ts';
-import { type Preferences, parsePrefer } from '../../core/jobs/prefer.ts';
-import { isReturnable, jsonAnswer } from '../shared/jobs/api-answer.ts';
-import { baseUrlOf, ownerOf, pathOf, traceparentOf } from '../shared/jobs/caller.ts';
+import { isReturnable, jsonAnswer } from '../shared/http/api-answer.ts';
+import { baseUrlOf, ownerOf, pathOf, traceparentOf } from '../shared/http/caller.ts';
+import { headerOf } from '../shared/http/json-body.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
 import { resolveDestinations } from '../shared/jobs/resolve-request.ts';
-import { headerOf } from '../shared/middleware/json-body.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { ServeDeps, ServeEvent } from './call.ts';
 

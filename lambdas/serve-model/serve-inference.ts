@@ -1,7 +1,7 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
+import { headerOf } from '../shared/http/json-body.ts';
 import { type InferenceOperation, prepare } from '../shared/inference/prepare.ts';
 import { runPrepared } from '../shared/inference/prepared-request.ts';
-import { headerOf } from '../shared/middleware/json-body.ts';
 import { openCall, type ServeDeps, type ServeEvent } from './call.ts';
 
 /**

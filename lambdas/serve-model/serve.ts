@@ -1,7 +1,7 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
+import { findRoute, modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { AppError } from '../../core/errors.ts';
 import { modelMetadata, modelReady } from '../../core/protocols/open-inference-metadata.ts';
-import { findRoute, modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
 import { success } from './answer.ts';
 import { openCall, type ServeDeps, type ServeEvent } from './call.ts';
 import { serveEmbeddings } from './serve-embeddings.ts';

@@ -1,12 +1,12 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { DeployConfig } from '../../core/deploy-config.ts';
-import type { GpuEndpoint } from '../constructs/gpu-endpoint.ts';
-import { InferenceApi } from '../constructs/inference-api.ts';
-import type { Jobs } from '../constructs/jobs.ts';
-import type { ResultsTable } from '../constructs/results-table.ts';
-import type { PlanKey } from '../constructs/usage-plans.ts';
-import type { Model } from '../model.ts';
+import type { DeployConfig } from '../../core/config/deploy-config.ts';
+import { InferenceApi } from '../api/inference-api.ts';
+import type { PlanKey } from '../api/usage-plans.ts';
+import type { ResultsTable } from '../data/results-table.ts';
+import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Model } from '../packaging/model.ts';
 
 /** Settings of an {@link ApiStack}. */
 export interface ApiStackProps extends StackProps {

@@ -1,10 +1,10 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { DeployConfig } from '../../core/deploy-config.ts';
-import { JobsTable } from '../constructs/jobs-table.ts';
-import { PayloadBucket } from '../constructs/payload-bucket.ts';
-import { ResultsTable } from '../constructs/results-table.ts';
-import { WebhooksTable } from '../constructs/webhooks-table.ts';
+import type { DeployConfig } from '../../core/config/deploy-config.ts';
+import { JobsTable } from '../data/jobs-table.ts';
+import { PayloadBucket } from '../data/payload-bucket.ts';
+import { ResultsTable } from '../data/results-table.ts';
+import { WebhooksTable } from '../data/webhooks-table.ts';
 
 /** Settings of a {@link DataStack}. */
 export interface DataStackProps extends StackProps {

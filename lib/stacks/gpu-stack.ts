@@ -1,9 +1,9 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { DeployConfig } from '../../core/deploy-config.ts';
-import { GpuEndpoint } from '../constructs/gpu-endpoint.ts';
-import type { PayloadBucket } from '../constructs/payload-bucket.ts';
-import type { Model } from '../model.ts';
+import type { DeployConfig } from '../../core/config/deploy-config.ts';
+import type { PayloadBucket } from '../data/payload-bucket.ts';
+import { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import type { Model } from '../packaging/model.ts';
 
 /** Settings of a {@link GpuStack}. */
 export interface GpuStackProps extends StackProps {

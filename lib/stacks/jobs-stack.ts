@@ -1,11 +1,11 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import type { DeployConfig } from '../../core/deploy-config.ts';
-import type { GpuEndpoint } from '../constructs/gpu-endpoint.ts';
-import { Jobs } from '../constructs/jobs.ts';
-import type { ResultsTable } from '../constructs/results-table.ts';
-import type { Model } from '../model.ts';
+import type { DeployConfig } from '../../core/config/deploy-config.ts';
+import type { ResultsTable } from '../data/results-table.ts';
+import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { Jobs } from '../jobs/jobs.ts';
+import type { Model } from '../packaging/model.ts';
 import type { JobData } from './data-stack.ts';
 
 /** Settings of a {@link JobsStack}. */

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../../core/errors.ts';
-import { TRITON_REPOSITORY } from '../../core/gpu/endpoint-contract.ts';
 import type { PayloadReference } from '../../core/jobs/job.ts';
+import { TRITON_REPOSITORY } from '../../core/sagemaker/endpoint-contract.ts';
 import type { NotRun } from './plan-functions.ts';
 import { cfnNumber, cfnTexts, ofType, readProperties } from './properties.ts';
 import type { StackDocument } from './read-assembly.ts';

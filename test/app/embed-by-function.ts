@@ -1,7 +1,7 @@
 import { embedRows } from '../../lambdas/shared/inference/embed-rows.ts';
 import { openInference } from '../../lambdas/shared/inference/open-inference.ts';
-import { startMeasures } from '../../lambdas/shared/request-measures.ts';
-import { packModel } from '../../onnx/pack-model.ts';
+import { startMeasures } from '../../lambdas/shared/telemetry/request-measures.ts';
+import { packModel } from '../../onnx/pack/pack-model.ts';
 
 /**
  * Embeds texts as the function does that runs the model itself.

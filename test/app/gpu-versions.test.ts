@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LocalStack, startLocal } from '../../local/start.ts';
-import { makeNode } from '../../onnx/graph.ts';
-import { encodeModel } from '../../onnx/proto.ts';
+import { makeNode } from '../../onnx/format/graph.ts';
+import { encodeModel } from '../../onnx/format/proto.ts';
 import { matrix, smallModel, value } from '../onnx/small-models.ts';
 import { synthesizeApp } from './running-app.ts';
 

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { countOperators } from '../../onnx/inspect.ts';
-import { encodeModel, readModel } from '../../onnx/proto.ts';
-import { quantizeDynamic } from '../../onnx/schemes/dynamic.ts';
+import { countOperators } from '../../onnx/format/inspect.ts';
+import { encodeModel, readModel } from '../../onnx/format/proto.ts';
+import { quantizeDynamic } from '../../onnx/quantize/dynamic.ts';
 import { smallEncoder } from '../onnx/small-models.ts';
 import { SMALL_TOKENIZER } from '../onnx/small-tokenizer.ts';
 import { type Outcome, tensorgate } from './model-commands.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { writeModel } from '../../onnx/proto.ts';
+import { writeModel } from '../../onnx/format/proto.ts';
 import { smallEncoder } from '../onnx/small-models.ts';
 import { tensorgate } from './model-commands.ts';
 

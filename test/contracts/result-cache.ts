@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CachedResult, Clock, ResultCache } from '../../core/ports.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { CachedResult, ResultCache } from '../../core/results/result-cache.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface TestClock extends Clock {

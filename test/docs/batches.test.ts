@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { MAX_CHUNK_BYTES, MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../core/batches/batch.ts';
+import { isRequest, readLine } from '../../core/batches/batch-line.ts';
+import { ERRORS } from '../../core/errors.ts';
 import {
   MAX_BATCH_REQUESTS,
   MAX_FORM_BYTES,
   MAX_UPLOAD_PARTS,
   METADATA_LIMITS,
   PAGE,
-} from '../../core/batches/batch-limits.ts';
-import { isRequest, readLine } from '../../core/batches/batch-line.ts';
-import { ERRORS } from '../../core/errors.ts';
+} from '../../core/files/limits.ts';
 import { findOperation } from '../../lambdas/serve-batches/routes.ts';
 
 const GUIDE = readFileSync('docs/batches.md', 'utf8');

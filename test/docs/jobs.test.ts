@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { MAX_WAIT_SECONDS } from '../../core/api/prefer.ts';
 import { ERRORS } from '../../core/errors.ts';
 import type { Job } from '../../core/jobs/job.ts';
 import { jobRequestSchema } from '../../core/jobs/job-request.ts';
 import { renderJob } from '../../core/jobs/job-resource.ts';
-import { MAX_WAIT_SECONDS } from '../../core/jobs/prefer.ts';
 import { RETRY_SECONDS } from '../../core/webhooks/schedule.ts';
 import { MAX_SUBSCRIPTIONS } from '../../core/webhooks/subscription.ts';
 import { WEBHOOK_EVENTS } from '../../core/webhooks/webhook-event.ts';

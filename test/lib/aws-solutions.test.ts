@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { ApiStack, DataStack, GpuEndpoint, InferenceApi, Jobs, JobsStack, PayloadBucket } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';

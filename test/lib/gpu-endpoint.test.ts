@@ -5,10 +5,10 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { parseDeployConfig } from '../../core/deploy-config.ts';
-import { deployedVersions } from '../../core/packed-model.ts';
+import { parseDeployConfig } from '../../core/config/deploy-config.ts';
+import { deployedVersions } from '../../core/models/packed-model.ts';
 import { modelMetadata } from '../../core/protocols/open-inference-metadata.ts';
-import { idleCost } from '../../lib/idle-cost.ts';
+import { idleCost } from '../../lib/costs/idle-cost.ts';
 import {
   ApiStack,
   DataStack,

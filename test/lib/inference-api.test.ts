@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Match } from 'aws-cdk-lib/assertions';
+import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
-import { modelRoutes, SHARED_ROUTES } from '../../core/routes.ts';
 import { InferenceApi } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { methodsByRoute, otherStack, renderTemplate, resourcesOf, synthesizeApi } from './synthesized-api.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { parseDeployConfig } from '../../core/deploy-config.ts';
+import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { DataStack, JobsTable, PayloadBucket, type PayloadBucketProps, WebhooksTable } from '../../lib/index.ts';
 import { otherStack, propertiesOf, resourcesOf, testApp } from './synthesized-api.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
-import { parseDeployConfig } from '../../core/deploy-config.ts';
-import { JOB_ROUTES } from '../../core/routes.ts';
+import { JOB_ROUTES } from '../../core/api/routes.ts';
+import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { ApiStack, DataStack, InferenceApi, Jobs, JobsStack, renderSynthReport } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { methodsByRoute, otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { makeNode } from '../../onnx/graph.ts';
-import { encodeModel } from '../../onnx/proto.ts';
+import { makeNode } from '../../onnx/format/graph.ts';
+import { encodeModel } from '../../onnx/format/proto.ts';
 import { smallModel, value } from '../onnx/small-models.ts';
 
 /** Writes a model folder whose weights add two vectors: real, and small enough to pack in no time. */

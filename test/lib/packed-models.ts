@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
-import { type Manifest, parseManifest } from '../../core/manifest.ts';
+import { type Manifest, parseManifest } from '../../core/models/manifest.ts';
 import { Model } from '../../lib/index.ts';
 
 const temporaryDirectories: string[] = [];

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { TensorProto_DataType as DataType, type ModelProto, type TensorProto } from 'onnx-buf';
-import { calibrate } from '../../onnx/calibrate.ts';
-import { graphOf } from '../../onnx/graph.ts';
-import { readModel } from '../../onnx/proto.ts';
-import { quantizeDynamic } from '../../onnx/schemes/dynamic.ts';
-import { activationsToCalibrate, quantizeStatic } from '../../onnx/schemes/static-qdq.ts';
-import { bytesOf } from '../../onnx/tensor-proto.ts';
+import { graphOf } from '../../onnx/format/graph.ts';
+import { readModel } from '../../onnx/format/proto.ts';
+import { bytesOf } from '../../onnx/format/tensor-proto.ts';
+import { calibrate } from '../../onnx/quantize/calibrate.ts';
+import { quantizeDynamic } from '../../onnx/quantize/dynamic.ts';
+import { activationsToCalibrate, quantizeStatic } from '../../onnx/quantize/static-qdq.ts';
 import { floats } from './small-models.ts';
 
 const GOLDENS = join(import.meta.dirname, 'goldens');

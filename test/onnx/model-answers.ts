@@ -1,8 +1,8 @@
 import type { ModelProto } from 'onnx-buf';
-import { graphOf } from '../../onnx/graph.ts';
-import { answersOf } from '../../onnx/measure.ts';
-import { encodeModel } from '../../onnx/proto.ts';
-import { openSession, type Tensors } from '../../onnx/session.ts';
+import { graphOf } from '../../onnx/format/graph.ts';
+import { encodeModel } from '../../onnx/format/proto.ts';
+import { answersOf } from '../../onnx/gate/measure.ts';
+import { openSession, type Tensors } from '../../onnx/runtime/session.ts';
 
 /** Runs a model on some inputs. */
 export async function answersOfModel(model: ModelProto, feeds: readonly Tensors[]): Promise<Tensors[]> {

@@ -17,10 +17,10 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import type { Tensor } from '../../core/tensor.ts';
-import { makeNode } from '../../onnx/graph.ts';
-import type { Tensors } from '../../onnx/session.ts';
-import { tensorProto } from '../../onnx/tensor-proto.ts';
+import type { Tensor } from '../../core/tensors/tensor.ts';
+import { makeNode } from '../../onnx/format/graph.ts';
+import { tensorProto } from '../../onnx/format/tensor-proto.ts';
+import type { Tensors } from '../../onnx/runtime/session.ts';
 
 /** Describes an input or output; names stand for dimensions that vary. */
 export function value(name: string, shape: readonly (number | string)[], type = DataType.FLOAT): ValueInfoProto {

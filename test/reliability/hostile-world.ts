@@ -1,4 +1,4 @@
-import type { LocalFaults } from '../../local/faults.ts';
+import type { LocalFaults } from '../../local/aws/faults.ts';
 import type { LocalStack } from '../../local/start.ts';
 import type { SeededRandom } from './seeded-random.ts';
 

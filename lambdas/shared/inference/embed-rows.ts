@@ -1,10 +1,10 @@
-import { batchBudget, planBatches } from '../../../core/batching.ts';
-import { hiddenStateOutput, pooledOutput } from '../../../core/embedding-model.ts';
 import { AppError } from '../../../core/errors.ts';
-import { embeddingFingerprint } from '../../../core/fingerprint.ts';
-import { checkFinite } from '../../../core/finite.ts';
-import type { Manifest } from '../../../core/manifest.ts';
-import { poolBatch, splitVectors } from '../../../core/pooling.ts';
+import type { Manifest } from '../../../core/models/manifest.ts';
+import { embeddingFingerprint } from '../../../core/results/fingerprint.ts';
+import { hiddenStateOutput, pooledOutput } from '../../../core/tasks/embedding/embedding-model.ts';
+import { poolBatch, splitVectors } from '../../../core/tasks/embedding/pooling.ts';
+import { batchBudget, planBatches } from '../../../core/tasks/micro-batches.ts';
+import { checkFinite } from '../../../core/tensors/finite.ts';
 import { sha256 } from '../sha256.ts';
 import type { Call, InferenceDeps } from './inference.ts';
 import { layOutTexts } from './text-batch.ts';

@@ -1,11 +1,12 @@
-import type { CachePolicy } from '../../../core/cache-policy.ts';
-import { embeddingDimensions } from '../../../core/embedding-model.ts';
-import type { EmbeddingLimits } from '../../../core/embedding-request.ts';
-import type { PackedModel } from '../../../core/packed-model.ts';
-import type { Clock, TextTokenizer } from '../../../core/ports.ts';
-import type { RequestMeasures } from '../request-measures.ts';
-import type { TieredResultCache } from '../tiered-result-cache.ts';
-import type { Collapse } from './collapse.ts';
+import type { Clock } from '../../../core/clock.ts';
+import type { PackedModel } from '../../../core/models/packed-model.ts';
+import type { CachePolicy } from '../../../core/results/cache-policy.ts';
+import { embeddingDimensions } from '../../../core/tasks/embedding/embedding-model.ts';
+import type { EmbeddingLimits } from '../../../core/tasks/embedding/embedding-request.ts';
+import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { Collapse } from '../results/collapse.ts';
+import type { TieredResultCache } from '../results/tiered-result-cache.ts';
+import type { RequestMeasures } from '../telemetry/request-measures.ts';
 import type { LoadedVersion, ModelVersions } from './model-versions.ts';
 
 /** What inference needs, whoever asks for it. */

@@ -1,6 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
-import type { PackedModel, PackedVersion } from '../../../core/packed-model.ts';
-import type { Predictor } from '../../../core/ports.ts';
+import type { PackedModel, PackedVersion } from '../../../core/models/packed-model.ts';
+import type { Predictor } from '../../../core/models/predictor.ts';
 
 /** A version of the model, ready to run. */
 export interface LoadedVersion {

@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/packed-files.ts';
-import type { PackedModel } from '../../../core/packed-model.ts';
-import type { Clock, ResultCache, TextTokenizer } from '../../../core/ports.ts';
-import { trafficOf } from '../../../core/traffic.ts';
-import { CircuitBreaker } from '../circuit-breaker.ts';
-import { DeferredResultCache } from '../deferred-result-cache.ts';
-import { type CacheFailure, failOpen } from '../fail-open-result-cache.ts';
-import { MemoryResultCache } from '../memory-result-cache.ts';
-import { tiered } from '../tiered-result-cache.ts';
-import { openTokenizer } from '../tokenizer.ts';
-import type { Collapse } from './collapse.ts';
+import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/models/packed-files.ts';
+import type { PackedModel } from '../../../core/models/packed-model.ts';
+import type { ResultCache } from '../../../core/results/result-cache.ts';
+import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import { trafficOf } from '../../../core/traffic/traffic.ts';
+import { openTokenizer } from '../preprocessors/tokenizer.ts';
+import { CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import type { Collapse } from '../results/collapse.ts';
+import { DeferredResultCache } from '../results/deferred-result-cache.ts';
+import { type CacheFailure, failOpen } from '../results/fail-open-result-cache.ts';
+import { MemoryResultCache } from '../results/memory-result-cache.ts';
+import { tiered } from '../results/tiered-result-cache.ts';
 import type { InferenceDeps } from './inference.ts';
 import { type LoadVersion, ModelVersions } from './model-versions.ts';
 import { warmUp } from './warm-up.ts';
@@ -110,16 +112,16 @@ async function loaderOf(
   clock: Clock,
 ): Promise<LoadVersion> {
   if (manifest.compute.target === 'lambda') {
-    const { openOnnxPredictor, threadsFor } = await import('../onnx-predictor.ts');
+    const { openOnnxPredictor, threadsFor } = await import('../predictors/onnx-predictor.ts');
     const threads = threadsFor(memoryMiB);
     return (declared) => openOnnxPredictor({ file: join(modelFolder, declared.file), declared, threads });
   }
   if (name === undefined) throw new AppError('CONFIG_INVALID', `the model ${manifest.id} has no endpoint`);
   if (manifest.compute.mode === 'async') return async (declared) => ({ ...declared, run: refuseToWait });
   const [{ codecOf }, { openSageMakerEndpoints }, { openSageMakerPredictor }] = await Promise.all([
-    import('../../../core/gpu/container-codec.ts'),
-    import('../sagemaker-endpoints.ts'),
-    import('../sagemaker-predictor.ts'),
+    import('../../../core/sagemaker/container-codec.ts'),
+    import('../predictors/sagemaker-endpoints.ts'),
+    import('../predictors/sagemaker-predictor.ts'),
   ]);
   const endpoints = openSageMakerEndpoints({ name, clock });
   const codec = codecOf(manifest.compute);
@@ -159,8 +161,8 @@ async function collapseOf(
   if (compute.target === 'lambda' || compute.mode === 'async' || cache.store !== 'table' || resultsTable === undefined)
     return undefined;
   const [{ Collapse }, { openDynamoDbClaims }] = await Promise.all([
-    import('./collapse.ts'),
-    import('../dynamodb-claims.ts'),
+    import('../results/collapse.ts'),
+    import('../results/dynamodb-claims.ts'),
   ]);
   const claims = openDynamoDbClaims({ table: resultsTable, budgetMs: budgets.writeMs, clock });
   return new Collapse({ claims, clock, lifeMs: CLAIM_MS });
@@ -178,7 +180,7 @@ function deferredTable(
   return new DeferredResultCache({
     maxWaiting: MAX_WAITING_RESULTS,
     open: async () => {
-      const { openDynamoDbResultCache } = await import('../dynamodb-result-cache.ts');
+      const { openDynamoDbResultCache } = await import('../results/dynamodb-result-cache.ts');
       const table = openDynamoDbResultCache({
         table: resultsTable,
         ttlSeconds: manifest.cache.ttlSeconds,

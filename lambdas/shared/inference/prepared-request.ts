@@ -1,5 +1,5 @@
-import { cutDimensions } from '../../../core/pooling.ts';
-import type { Tensor } from '../../../core/tensor.ts';
+import { cutDimensions } from '../../../core/tasks/embedding/pooling.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { embedRows } from './embed-rows.ts';
 import { type Call, type InferenceDeps, readsTexts, type TextInferenceDeps } from './inference.ts';
 import { runTensors } from './run-tensors.ts';

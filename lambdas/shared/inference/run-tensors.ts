@@ -1,6 +1,6 @@
-import { tensorFingerprint } from '../../../core/fingerprint.ts';
-import { checkFinite } from '../../../core/finite.ts';
-import type { Tensor } from '../../../core/tensor.ts';
+import { tensorFingerprint } from '../../../core/results/fingerprint.ts';
+import { checkFinite } from '../../../core/tensors/finite.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { sha256 } from '../sha256.ts';
 import type { Call, InferenceDeps } from './inference.ts';
 import { decodeTensors, encodeTensors } from './tensor-bytes.ts';

@@ -1,4 +1,4 @@
-import { type Datatype, ELEMENTS, type Tensor, type TensorData } from '../../../core/tensor.ts';
+import { type Datatype, ELEMENTS, type Tensor, type TensorData } from '../../../core/tensors/tensor.ts';
 
 /** Describes one tensor of {@link encodeTensors}. */
 interface Entry {

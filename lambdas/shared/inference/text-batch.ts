@@ -1,5 +1,5 @@
 import { AppError } from '../../../core/errors.ts';
-import type { Tensor, TensorDescription } from '../../../core/tensor.ts';
+import type { Tensor, TensorDescription } from '../../../core/tensors/tensor.ts';
 
 /** Token ids side by side, shorter rows padded on the right. */
 interface Grid {

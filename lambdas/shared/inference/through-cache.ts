@@ -1,9 +1,10 @@
-import type { CachePolicy } from '../../../core/cache-policy.ts';
-import { cacheState, fanOut, missedItems, planLookup } from '../../../core/lookup-plan.ts';
-import type { CachedResult, Clock } from '../../../core/ports.ts';
-import type { RequestMeasures } from '../request-measures.ts';
-import type { TieredResult, TieredResultCache } from '../tiered-result-cache.ts';
-import type { Collapse, Turn } from './collapse.ts';
+import type { Clock } from '../../../core/clock.ts';
+import type { CachePolicy } from '../../../core/results/cache-policy.ts';
+import { cacheState, fanOut, missedItems, planLookup } from '../../../core/results/lookup-plan.ts';
+import type { CachedResult } from '../../../core/results/result-cache.ts';
+import type { Collapse, Turn } from '../results/collapse.ts';
+import type { TieredResult, TieredResultCache } from '../results/tiered-result-cache.ts';
+import type { RequestMeasures } from '../telemetry/request-measures.ts';
 
 /** How results become bytes for the cache, and come back. */
 export interface ResultCodec<T> {

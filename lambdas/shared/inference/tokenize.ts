@@ -1,5 +1,5 @@
-import type { EmbeddingRequest, TextItem } from '../../../core/embedding-request.ts';
 import { AppError } from '../../../core/errors.ts';
+import type { EmbeddingRequest, TextItem } from '../../../core/tasks/embedding/embedding-request.ts';
 import type { Call, TextInferenceDeps } from './inference.ts';
 
 /** A request for embeddings with its texts turned into tokens. */

@@ -1,5 +1,5 @@
-import { ELEMENTS, elementCount, type Tensor, type TensorDescription } from '../../../core/tensor.ts';
-import { startMeasures } from '../request-measures.ts';
+import { ELEMENTS, elementCount, type Tensor, type TensorDescription } from '../../../core/tensors/tensor.ts';
+import { startMeasures } from '../telemetry/request-measures.ts';
 import { embedRows } from './embed-rows.ts';
 import { type InferenceDeps, readsTexts } from './inference.ts';
 import type { LoadedVersion } from './model-versions.ts';

@@ -6,12 +6,12 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { Job, JobDefinition, JobError, JobKey, JobOutcome } from '../../../core/jobs/job.ts';
 import type { Claim, JobPage, JobQuery, JobStore } from '../../../core/jobs/job-store.ts';
-import type { Clock } from '../../../core/ports.ts';
-import { type Item, toItem } from './attribute-value.ts';
-import { asking } from './client-settings.ts';
+import { type Item, toItem } from '../aws/attribute-value.ts';
+import { asking } from '../aws/client-settings.ts';
 import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified, reopened } from './job-changes.ts';
 import { jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';

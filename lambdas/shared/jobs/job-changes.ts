@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { JobDefinition, JobError, JobOutcome } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE } from '../../../core/jobs/jobs-table.ts';
-import { toAttribute, toItem } from './attribute-value.ts';
+import { toAttribute, toItem } from '../aws/attribute-value.ts';
 import { definitionItem, REDRIVES } from './job-item.ts';
 
 /** A conditional change to one item: expressions of DynamoDB, in which every attribute is `#` and its own name. */

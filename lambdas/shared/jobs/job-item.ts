@@ -1,6 +1,6 @@
 import type { Job, JobDefinition, JobKey } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
-import { fromItem, type Item, toItem } from './attribute-value.ts';
+import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 
 /** Set of the redrives that made the job wait again: each does so once. */
 export const REDRIVES = 'redrives';

@@ -4,7 +4,7 @@ import type { Job } from '../../../core/jobs/job.ts';
 import type { JobPage, JobQuery } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { decodeCursor, encodeCursor } from '../../../core/jobs/list-cursor.ts';
-import { type Item, toItem } from './attribute-value.ts';
+import { type Item, toItem } from '../aws/attribute-value.ts';
 import { namesIn } from './job-changes.ts';
 import { jobItemKey, readJob } from './job-item.ts';
 

@@ -1,11 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Clock } from '../../../core/clock.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings, readJobsSettings } from '../../../core/functions/jobs-settings.ts';
 import type { JobStore, PayloadStore } from '../../../core/jobs/job-store.ts';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings, readJobsSettings } from '../../../core/jobs/settings.ts';
-import type { Clock } from '../../../core/ports.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from './client-settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../aws/client-settings.ts';
+import { modelQueueOpener } from '../queue/model-queues.ts';
 import { openDynamoDbJobStore } from './dynamodb-job-store.ts';
-import { modelQueueOpener } from './model-queues.ts';
 import { createSubmit, type Submit } from './submit-job.ts';
 
 /** What a function needs that hands its own requests over as jobs. */

@@ -1,10 +1,10 @@
-import type { FileStore } from '../../../core/batches/file.ts';
 import { AppError } from '../../../core/errors.ts';
+import type { FileStore } from '../../../core/files/file.ts';
+import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
 import type { Destinations, PayloadReference } from '../../../core/jobs/job.ts';
 import { type JobEndpoint, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobRequest } from '../../../core/jobs/job-request.ts';
-import type { JobsSettings } from '../../../core/jobs/settings.ts';
 import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
 import type { Submission } from './submit-job.ts';
 

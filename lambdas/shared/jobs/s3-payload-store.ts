@@ -8,7 +8,7 @@ import {
 import { AppError } from '../../../core/errors.ts';
 import type { PayloadReference } from '../../../core/jobs/job.ts';
 import type { PayloadStore } from '../../../core/jobs/job-store.ts';
-import { asking } from './client-settings.ts';
+import { asking } from '../aws/client-settings.ts';
 
 /** What {@link openS3PayloadStore} works with. */
 export interface S3PayloadStoreOptions {

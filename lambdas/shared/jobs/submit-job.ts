@@ -1,10 +1,10 @@
+import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { Destinations, Job, JobDefinition, JobKey, PayloadReference } from '../../../core/jobs/job.ts';
 import { jobHash } from '../../../core/jobs/job-id.ts';
 import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobStore, MessageQueue, PayloadStore } from '../../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
-import type { Clock } from '../../../core/ports.ts';
 import { sha256 } from '../sha256.ts';
 
 const DAY_MS = 24 * 3600 * 1000;

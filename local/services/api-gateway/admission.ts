@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 import type { ApiPlan, MethodPlan, ThrottlePlan, UsagePlanPlan } from '../../template/plan-apis.ts';
 import type { PresentedKey } from './exchange.ts';
 import { GatewayError } from './gateway-error.ts';

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
-import { errorCode } from '../../error-code.ts';
+import { errorCode } from '../../aws/error-code.ts';
 import { type GatewayAnswer, headerOf } from './exchange.ts';
 import { GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
 

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { Clock } from '../../../core/ports.ts';
-import { errorCode } from '../../error-code.ts';
+import { errorCode } from '../../aws/error-code.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 
 /** How often a quota starts anew. */
 export type QuotaPeriod = 'DAY' | 'WEEK' | 'MONTH';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 
 /** A token bucket: `burst` requests at once, `rate` a second in the long run, as API Gateway throttles. */
 export class TokenBucket {

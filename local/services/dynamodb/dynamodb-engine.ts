@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 import type { TablePlan } from '../../template/plan-tables.ts';
 import {
   apiError,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../template/json.ts';
 import type { EventBusPlan, EventTargetPlan } from '../../template/plan-event-buses.ts';

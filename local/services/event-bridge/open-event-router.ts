@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 import { compilePattern } from '../../iam/patterns.ts';
 import type { EventBusPlan } from '../../template/plan-event-buses.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../../core/errors.ts';
-import type { LocalFaults } from '../../faults.ts';
+import type { LocalFaults } from '../../aws/faults.ts';
 import type { Judge } from '../../iam/policy.ts';
 import type { EventSourcePlan } from '../../template/plan-event-sources.ts';
 import type { QueueEngine, ReceivedMessage } from '../sqs/queue-engine.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 import type { BucketPlan } from '../../template/plan-buckets.ts';
 import type { Checksum, ChecksumAlgorithm } from './checksums.ts';
 import type { StoredBytes } from './object-files.ts';

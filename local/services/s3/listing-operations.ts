@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type AwsCaller, type AwsStreamAnswer, deniedMessage } from '../endpoint/aws-service.ts';
+import { type AwsCaller, type AwsStreamAnswer, deniedMessage } from '../../aws/aws-service.ts';
 import { type Bucket, compareUtf8 } from './bucket-store.ts';
 import { receiveText } from './object-body.ts';
 import { isoTime, quoted, xmlAnswer } from './s3-answer.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { AwsStreamAnswer } from '../endpoint/aws-service.ts';
+import type { AwsStreamAnswer } from '../../aws/aws-service.ts';
 import type { Bucket, StoredObject, StoredPart, StoredUpload } from './bucket-store.ts';
 import { type Checksum, checksumAlgorithm, compositeChecksum } from './checksums.ts';
 import { receiveBody, receiveText } from './object-body.ts';

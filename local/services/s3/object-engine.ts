@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../../core/ports.ts';
-import { errorCode } from '../../error-code.ts';
+import type { Clock } from '../../../core/clock.ts';
+import { errorCode } from '../../aws/error-code.ts';
 import type { BucketPlan } from '../../template/plan-buckets.ts';
 import { Bucket } from './bucket-store.ts';
 import { ObjectFiles } from './object-files.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { AwsCaller, AwsStreamAnswer } from '../endpoint/aws-service.ts';
+import type { AwsCaller, AwsStreamAnswer } from '../../aws/aws-service.ts';
 import type { Bucket, NewObject, StoredObject } from './bucket-store.ts';
 import { parseRange } from './byte-range.ts';
 import { checksumAlgorithm, startChecksum } from './checksums.ts';

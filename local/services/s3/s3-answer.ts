@@ -1,4 +1,4 @@
-import type { AwsStreamAnswer } from '../endpoint/aws-service.ts';
+import type { AwsStreamAnswer } from '../../aws/aws-service.ts';
 import { CHECKSUM_HEADER, type Checksum } from './checksums.ts';
 import { renderXml, type XmlRecord } from './xml.ts';
 

@@ -1,5 +1,5 @@
+import type { AwsRequestHead } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
-import type { AwsRequestHead } from '../endpoint/aws-service.ts';
 import { S3Error } from './s3-error.ts';
 
 /** Operations of S3's API that are answered here. */

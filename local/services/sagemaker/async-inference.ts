@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import type { Clock } from '../../../core/clock.ts';
 import type { PayloadReference } from '../../../core/jobs/job.ts';
-import type { Clock } from '../../../core/ports.ts';
 import { compilePolicies, type IamRequest, type Judge } from '../../iam/policy.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { AsyncPlan, EndpointPlan } from '../../template/plan-endpoints.ts';

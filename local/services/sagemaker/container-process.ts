@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { extname, join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
-import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
+import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
 import type { VariantPlan } from '../../template/plan-endpoints.ts';
 
 /** TypeScript in a checkout, JavaScript in the published package. */

@@ -1,5 +1,5 @@
 import { joined } from '../../../core/protocols/triton-binary.ts';
-import { ELEMENTS, elementCount, type Tensor, type TensorData } from '../../../core/tensor.ts';
+import { ELEMENTS, elementCount, type Tensor, type TensorData } from '../../../core/tensors/tensor.ts';
 
 /** Tensors by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;

@@ -1,8 +1,8 @@
 import { AppError } from '../../../core/errors.ts';
-import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
+import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
 import { joined, readTensorBytes, TRITON_BINARY_TYPE, tensorBytes } from '../../../core/protocols/triton-binary.ts';
-import { DATATYPE_BYTES, type Datatype, type Tensor } from '../../../core/tensor.ts';
-import { readTensor, writeElements } from '../../../core/tensor-json.ts';
+import { DATATYPE_BYTES, type Datatype, type Tensor } from '../../../core/tensors/tensor.ts';
+import { readTensor, writeElements } from '../../../core/tensors/tensor-json.ts';
 import type { Tensors } from './dynamic-batcher.ts';
 
 /** A request for inference as Triton reads it. */

@@ -1,4 +1,5 @@
-import { type ContainerMessage, INVOCATION_SECONDS } from '../../../core/gpu/endpoint-contract.ts';
+import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
+import { INVOCATION_SECONDS } from '../../../core/sagemaker/endpoint-contract.ts';
 import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts';
 import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';

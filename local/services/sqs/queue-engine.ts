@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/ports.ts';
+import type { Clock } from '../../../core/clock.ts';
 import { queueUrl } from '../../template/physical-names.ts';
 import type { QueuePlan } from '../../template/plan-queues.ts';
 import {

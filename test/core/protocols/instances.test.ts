@@ -6,7 +6,7 @@ import {
   encodeTensorPredictions,
   encodeVectorPredictions,
 } from '../../../core/protocols/instances.ts';
-import type { Tensor, TensorDescription } from '../../../core/tensor.ts';
+import type { Tensor, TensorDescription } from '../../../core/tensors/tensor.ts';
 
 const LIMITS = { maxItems: 2, dimensions: 4 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parsePackedModel } from '../../../core/packed-model.ts';
+import { parsePackedModel } from '../../../core/models/packed-model.ts';
 import {
   modelMetadata,
   modelReady,

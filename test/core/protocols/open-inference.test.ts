@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseJson } from '../../../core/json.ts';
+import { parseJson } from '../../../core/json/json.ts';
 import {
   checkRequestedOutputs,
   decodeEmbeddingInfer,
@@ -9,7 +9,7 @@ import {
   encodeInferResponse,
   validateInputs,
 } from '../../../core/protocols/open-inference.ts';
-import type { Tensor, TensorDescription } from '../../../core/tensor.ts';
+import type { Tensor, TensorDescription } from '../../../core/tensors/tensor.ts';
 
 const ANSWER = { modelName: 'm', modelVersion: '1' };
 

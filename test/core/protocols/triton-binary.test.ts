@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeTritonAnswer, decodeTritonBody, encodeTritonRequest } from '../../../core/protocols/triton-binary.ts';
-import type { Tensor } from '../../../core/tensor.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 
 /** What Triton answers when it gives the tensors of a request back: the JSON part says `outputs`. */
 function echo(inputs: Readonly<Record<string, Tensor>>) {

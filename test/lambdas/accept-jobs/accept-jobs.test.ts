@@ -1,6 +1,6 @@
 import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { StoredFile } from '../../../core/batches/file.ts';
+import type { StoredFile } from '../../../core/files/file.ts';
 import { parseWorkMessage } from '../../../core/jobs/work-message.ts';
 import { drain, type Intake, jobEvent, MAX_RECEIVES, SOURCE, startIntake } from './intake.ts';
 

@@ -3,7 +3,7 @@ import type { SQSEvent } from 'aws-lambda';
 import { openDeps, SETTINGS } from '../../../lambdas/bury-jobs/deps.ts';
 import { createHandler } from '../../../lambdas/bury-jobs/handler.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
-import { JOB_NEEDS } from '../../../lib/job-needs.ts';
+import { JOB_NEEDS } from '../../../lib/functions/job-needs.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import { lambdaContext } from '../events.ts';
 import { withEndpoints } from '../shared/jobs/endpoints.ts';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startAssembly } from '../../../core/batches/assemble.ts';
 import { MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../../core/batches/batch.ts';
-import { GRACE_MS } from '../../../core/batches/batch-limits.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
+import { startAssembly } from '../../../core/files/assemble.ts';
+import { GRACE_MS } from '../../../core/files/limits.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
-import { writePartList } from '../../../lambdas/shared/jobs/assemble-upload.ts';
+import { writePartList } from '../../../lambdas/shared/files/assemble-upload.ts';
 import { lineOf, OWNER, type Processor, startProcessor } from './processor.ts';
 
 const SPLIT: StepMessage = { v: 1, kind: 'split', owner: OWNER, batchId: 'batch_1' };

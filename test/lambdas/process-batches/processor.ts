@@ -3,18 +3,17 @@ import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { ChunkOutcome } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
-import type { Upload } from '../../../core/batches/upload.ts';
+import type { Upload } from '../../../core/files/upload.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
 import type { Notifier } from '../../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import { createHandler, type ProcessBatchesDeps } from '../../../lambdas/process-batches/handler.ts';
-import { openDynamoDbBatchStore } from '../../../lambdas/shared/jobs/dynamodb-batch-store.ts';
-import { openDynamoDbFileStore } from '../../../lambdas/shared/jobs/dynamodb-file-store.ts';
-import { openDynamoDbUploadStore } from '../../../lambdas/shared/jobs/dynamodb-upload-store.ts';
-import { openS3FileObjects } from '../../../lambdas/shared/jobs/s3-file-objects.ts';
-import { openSqsMessageQueue } from '../../../lambdas/shared/jobs/sqs-message-queue.ts';
+import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../../../lambdas/shared/files/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
+import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
+import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { lambdaContext } from '../events.ts';
-import { clientFor } from '../shared/dynamodb-server.ts';
 import {
   JOBS,
   type MovableClock,
@@ -24,6 +23,7 @@ import {
   startQueuesAndBuckets,
   startTables,
 } from '../shared/jobs/job-servers.ts';
+import { clientFor } from '../shared/results/dynamodb-server.ts';
 
 /** The API key that everything here belongs to. */
 export const OWNER = 'key1';

@@ -1,8 +1,8 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { SENTENCE_EMBEDDING } from '../../../core/embedding-model.ts';
-import type { ContainerMessage } from '../../../core/gpu/endpoint-contract.ts';
-import type { AsyncEndpoint } from '../../../lambdas/shared/async-endpoint.ts';
+import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
+import { SENTENCE_EMBEDDING } from '../../../core/tasks/embedding/embedding-model.ts';
+import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { decodeInferRequest, encodeInferAnswer } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { OWNER, startWorker, type Worker } from './worker.ts';

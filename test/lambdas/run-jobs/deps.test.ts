@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type OpenDepsOptions, openDeps } from '../../../lambdas/run-jobs/deps.ts';
-import { packModel } from '../../../onnx/pack-model.ts';
+import { packModel } from '../../../onnx/pack/pack-model.ts';
 
 describe('openDeps', () => {
   const modelFolder = mkdtempSync(join(tmpdir(), 'tensorgate-run-jobs-deps-'));

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { PackedVersion } from '../../../core/packed-model.ts';
+import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import { WordEncoder } from '../serve-model/memory-deps.ts';
 import { startWorker, type Worker } from './worker.ts';
 

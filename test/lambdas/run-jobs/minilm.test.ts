@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createHandler } from '../../../lambdas/serve-model/handler.ts';
 import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.ts';
 import { openInference } from '../../../lambdas/shared/inference/open-inference.ts';
-import { packModel } from '../../../onnx/pack-model.ts';
+import { packModel } from '../../../onnx/pack/pack-model.ts';
 import { lambdaContext, postEvent } from '../events.ts';
 import { startWorker, type Worker } from './worker.ts';
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { TensorProto_DataType as DataType } from 'onnx-buf';
 import { openInference } from '../../../lambdas/shared/inference/open-inference.ts';
-import { makeNode } from '../../../onnx/graph.ts';
-import { packModel } from '../../../onnx/pack-model.ts';
-import { encodeModel } from '../../../onnx/proto.ts';
+import { makeNode } from '../../../onnx/format/graph.ts';
+import { encodeModel } from '../../../onnx/format/proto.ts';
+import { packModel } from '../../../onnx/pack/pack-model.ts';
 import { smallModel, value } from '../../onnx/small-models.ts';
 import { startWorker, type Worker } from './worker.ts';
 

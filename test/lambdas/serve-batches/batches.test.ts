@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { toFile } from 'openai';
 import { parseStepMessage } from '../../../core/batches/step-message.ts';
 import { AppError } from '../../../core/errors.ts';
-import { openSqsMessageQueue } from '../../../lambdas/shared/jobs/sqs-message-queue.ts';
+import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { clientOf, linesOf, type Service, startService } from './service.ts';
 
 let service: Service;

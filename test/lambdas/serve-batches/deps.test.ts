@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readJobsSettings, renderJobsSettings } from '../../../core/jobs/settings.ts';
+import { readJobsSettings, renderJobsSettings } from '../../../core/functions/jobs-settings.ts';
 import { openDeps, SETTINGS } from '../../../lambdas/serve-batches/deps.ts';
 import { JOBS, PAYLOADS, type QueuesAndBuckets, startQueuesAndBuckets } from '../shared/jobs/job-servers.ts';
 

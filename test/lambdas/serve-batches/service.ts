@@ -3,13 +3,12 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, type Message } from '@aws-sdk/client-sqs';
 import OpenAI from 'openai';
 import { createHandler, type ServeBatchesDeps } from '../../../lambdas/serve-batches/handler.ts';
-import { openDynamoDbBatchStore } from '../../../lambdas/shared/jobs/dynamodb-batch-store.ts';
-import { openDynamoDbFileStore } from '../../../lambdas/shared/jobs/dynamodb-file-store.ts';
-import { openDynamoDbUploadStore } from '../../../lambdas/shared/jobs/dynamodb-upload-store.ts';
-import { openS3FileObjects } from '../../../lambdas/shared/jobs/s3-file-objects.ts';
+import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb-batch-store.ts';
+import { openDynamoDbFileStore } from '../../../lambdas/shared/files/dynamodb-file-store.ts';
+import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
+import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
 import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
-import { openSqsMessageQueue } from '../../../lambdas/shared/jobs/sqs-message-queue.ts';
-import { clientFor } from '../shared/dynamodb-server.ts';
+import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import {
   JOBS,
   type MovableClock,
@@ -19,6 +18,7 @@ import {
   startQueuesAndBuckets,
   startTables,
 } from '../shared/jobs/job-servers.ts';
+import { clientFor } from '../shared/results/dynamodb-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 
 /** The function behind a gateway, with real servers behind it. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { toFile } from 'openai';
 import { AppError } from '../../../core/errors.ts';
-import { openSqsMessageQueue } from '../../../lambdas/shared/jobs/sqs-message-queue.ts';
+import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { clientOf, MAX_FILE_BYTES, type Service, startService } from './service.ts';
 
 let service: Service;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { renderJobsSettings } from '../../../core/functions/jobs-settings.ts';
 import type { Job } from '../../../core/jobs/job.ts';
 import type { JobMessage } from '../../../core/jobs/job-message.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
-import { renderJobsSettings } from '../../../core/jobs/settings.ts';
 import { openDeps } from '../../../lambdas/serve-jobs/deps.ts';
 import { createHandler, type ServeJobsHandler } from '../../../lambdas/serve-jobs/handler.ts';
 import { createHandler as createServeModel } from '../../../lambdas/serve-model/handler.ts';

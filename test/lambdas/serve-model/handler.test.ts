@@ -1,8 +1,8 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import type { PackedVersion } from '../../../core/packed-model.ts';
-import type { Tensor } from '../../../core/tensor.ts';
+import type { PackedVersion } from '../../../core/models/packed-model.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { binaryEvent, gatewayEvent, getEvent, postEvent } from '../events.ts';
 import { bodyOf, serveInMemory, textModel, WordEncoder } from './memory-deps.ts';
 

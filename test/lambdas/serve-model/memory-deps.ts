@@ -1,14 +1,16 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import { type Manifest, parseManifest } from '../../../core/manifest.ts';
-import type { PackedModel, PackedVersion } from '../../../core/packed-model.ts';
-import type { Predictor, ResultCache, TextTokenizer } from '../../../core/ports.ts';
-import type { Tensor } from '../../../core/tensor.ts';
+import { type Manifest, parseManifest } from '../../../core/models/manifest.ts';
+import type { PackedModel, PackedVersion } from '../../../core/models/packed-model.ts';
+import type { Predictor } from '../../../core/models/predictor.ts';
+import type { ResultCache } from '../../../core/results/result-cache.ts';
+import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 import type { ServeModelDeps } from '../../../lambdas/serve-model/handler.ts';
 import { createHandler } from '../../../lambdas/serve-model/handler.ts';
-import type { CacheFailure } from '../../../lambdas/shared/fail-open-result-cache.ts';
 import { ModelVersions } from '../../../lambdas/shared/inference/model-versions.ts';
-import { MemoryResultCache } from '../../../lambdas/shared/memory-result-cache.ts';
-import { tiered } from '../../../lambdas/shared/tiered-result-cache.ts';
+import type { CacheFailure } from '../../../lambdas/shared/results/fail-open-result-cache.ts';
+import { MemoryResultCache } from '../../../lambdas/shared/results/memory-result-cache.ts';
+import { tiered } from '../../../lambdas/shared/results/tiered-result-cache.ts';
 import { testClock } from '../../contracts/result-cache.ts';
 import { lambdaContext } from '../events.ts';
 

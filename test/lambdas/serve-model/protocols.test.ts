@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseManifest } from '../../../core/manifest.ts';
-import type { PackedModel } from '../../../core/packed-model.ts';
-import type { Predictor } from '../../../core/ports.ts';
+import { parseManifest } from '../../../core/models/manifest.ts';
+import type { PackedModel } from '../../../core/models/packed-model.ts';
+import type { Predictor } from '../../../core/models/predictor.ts';
 import { getEvent, postEvent } from '../events.ts';
 import { bodyOf, serveInMemory, textModel, WIDTH } from './memory-deps.ts';
 

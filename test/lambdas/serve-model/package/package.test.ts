@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { gatewayEvent, getEvent, postEvent } from '../../events.ts';
-import { startDynamoDb, startServer, TABLE, type TestServer } from '../../shared/dynamodb-server.ts';
+import { startDynamoDb, startServer, TABLE, type TestServer } from '../../shared/results/dynamodb-server.ts';
 import { bodyOf } from '../memory-deps.ts';
 import { layOutPackage, type Package, type RunningFunction, startFunction } from './packaged-function.ts';
 

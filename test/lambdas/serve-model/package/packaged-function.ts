@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import { packModel } from '../../../../onnx/pack-model.ts';
+import { packModel } from '../../../../onnx/pack/pack-model.ts';
 import { type BundleReport, bundleFunction } from '../../../../scripts/bundle-function.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..', '..');

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { embedRows } from '../../../../lambdas/shared/inference/embed-rows.ts';
 import type { Inference } from '../../../../lambdas/shared/inference/open-inference.ts';
 import { openInference } from '../../../../lambdas/shared/inference/open-inference.ts';
-import { startMeasures } from '../../../../lambdas/shared/request-measures.ts';
-import { packModel } from '../../../../onnx/pack-model.ts';
+import { startMeasures } from '../../../../lambdas/shared/telemetry/request-measures.ts';
+import { packModel } from '../../../../onnx/pack/pack-model.ts';
 import { safetensors } from '../../../onnx/small-models.ts';
 
 const TEXTS = ['How do I reset my password?', 'Ein Satz auf Deutsch.', 'x', 'long '.repeat(60)];

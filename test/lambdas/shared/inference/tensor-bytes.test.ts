@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Tensor } from '../../../../core/tensor.ts';
+import type { Tensor } from '../../../../core/tensors/tensor.ts';
 import { decodeTensors, encodeTensors } from '../../../../lambdas/shared/inference/tensor-bytes.ts';
 
 const TENSORS: Record<string, Tensor> = {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Job, JobDefinition, JobOutcome } from '../../../../core/jobs/job.ts';
 import type { JobStore } from '../../../../core/jobs/job-store.ts';
 import { openDynamoDbJobStore } from '../../../../lambdas/shared/jobs/dynamodb-job-store.ts';
-import { reply, startServer } from '../dynamodb-server.ts';
+import { reply, startServer } from '../results/dynamodb-server.ts';
 import { JOBS, type MovableClock, movableClock, startTables, type Tables } from './job-servers.ts';
 
 const DAY_MS = 24 * 3600 * 1000;

@@ -8,11 +8,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
+import type { Clock } from '../../../../core/clock.ts';
 import { JOBS_TABLE, WEBHOOKS_TABLE } from '../../../../core/jobs/jobs-table.ts';
-import type { Clock } from '../../../../core/ports.ts';
 import { isApiError } from '../../../../local/services/dynamodb/dynalite.ts';
 import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
-import { clientFor, reply, startServer, type TestServer } from '../dynamodb-server.ts';
+import { clientFor, reply, startServer, type TestServer } from '../results/dynamodb-server.ts';
 
 /** Names of the tables that {@link startTables} holds. */
 export const JOBS = 'jobs';

@@ -2,7 +2,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PayloadStore } from '../../../../core/jobs/job-store.ts';
 import { openS3PayloadStore } from '../../../../lambdas/shared/jobs/s3-payload-store.ts';
-import { clientFor, startServer } from '../dynamodb-server.ts';
+import { clientFor, startServer } from '../results/dynamodb-server.ts';
 import { PAYLOADS, type QueuesAndBuckets, startQueuesAndBuckets } from './job-servers.ts';
 
 let servers: QueuesAndBuckets;

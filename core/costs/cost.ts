@@ -1,0 +1,150 @@
+import { gpuInstanceType } from '../models/gpu-instance-types.ts';
+import { type Architecture, FREE_SQS_REQUESTS, MONTH_SECONDS, PRICES } from './prices.ts';
+
+/** What of a function costs money. */
+export interface PricedFunction {
+  readonly memoryMiB: number;
+  readonly architecture: Architecture;
+  /** Environments kept initialized; zero when they start on demand. */
+  readonly provisionedMin: number;
+}
+
+/** One line of a bill. */
+export interface CostLine {
+  readonly what: string;
+  /** US dollars a month. */
+  readonly usd: number;
+  /** What a reader must know about the sum. */
+  readonly note?: string;
+}
+
+/** What of the queues of jobs costs money. */
+export interface PricedQueues {
+  /** Event source mappings, each of which polls one queue without end. */
+  readonly mappings: number;
+  /** Alarms on queues. */
+  readonly alarms: number;
+}
+
+/** What of an endpoint costs money. */
+export interface PricedEndpoint {
+  readonly instanceType: string;
+  /** Instances that run whether requests come or not, of all variants together. */
+  readonly instances: number;
+  /** Metrics in alarms. */
+  readonly alarms: number;
+}
+
+/** A deployment without jobs. */
+const NO_QUEUES: PricedQueues = { mappings: 0, alarms: 0 };
+
+/**
+ * How an event source mapping polls an idle queue: five receivers, each waiting 20 seconds for a message.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+ */
+const IDLE_POLLING = { receivers: 5, waitSeconds: 20 };
+
+/** Target tracking makes one alarm to scale out and one to scale in (Application Auto Scaling user guide). */
+const ALARMS_OF_TARGET_TRACKING = 2;
+
+/**
+ * What a deployment costs in a month without a single request, at the prices of {@link PRICES}.
+ *
+ * @param functions - One for each model.
+ * @param queues - What jobs add. Defaults to a deployment without jobs.
+ * @param endpoints - Endpoints on GPUs. Defaults to none.
+ * @returns The lines, those that are zero included, for they are what a reader looks for.
+ */
+export function idleMonthlyUsd(
+  functions: readonly PricedFunction[],
+  queues: PricedQueues = NO_QUEUES,
+  endpoints: readonly PricedEndpoint[] = [],
+): {
+  readonly total: number;
+  readonly lines: CostLine[];
+} {
+  const warm = functions.filter(({ provisionedMin }) => provisionedMin > 0);
+  const lines = [
+    ...warm.map(provisionedLine),
+    ...(warm.length === 0 ? [{ what: 'functions, started on demand', usd: 0 }] : [alarmLine(warm.length)]),
+    { what: 'API Gateway, paid by request', usd: 0 },
+    { what: 'results table, paid by request and by what it holds', usd: 0 },
+    { what: 'logs and metrics, paid by what requests write', usd: 0 },
+    ...(queues.mappings === 0 ? [] : [pollingLine(queues.mappings)]),
+    ...(queues.alarms === 0 ? [] : [queueAlarmLine(queues.alarms)]),
+    ...endpoints.flatMap(endpointLines),
+  ];
+  return { total: lines.reduce((sum, { usd }) => sum + usd, 0), lines };
+}
+
+function provisionedLine({ memoryMiB, architecture, provisionedMin }: PricedFunction): CostLine {
+  const gibSeconds = provisionedMin * (memoryMiB / 1024) * MONTH_SECONDS;
+  return {
+    what: `provisioned concurrency, ${provisionedMin} x ${memoryMiB} MiB ${architecture}`,
+    usd: gibSeconds * PRICES.lambdaProvisionedGibSecond[architecture],
+  };
+}
+
+function alarmLine(functions: number): CostLine {
+  const count = functions * ALARMS_OF_TARGET_TRACKING;
+  return { what: `alarms of target tracking, ${count}`, usd: count * PRICES.cloudWatchAlarmMonth };
+}
+
+function pollingLine(mappings: number): CostLine {
+  const requests = mappings * IDLE_POLLING.receivers * (MONTH_SECONDS / IDLE_POLLING.waitSeconds);
+  const free = Math.min(requests, FREE_SQS_REQUESTS);
+  return {
+    what: `polling of ${mappings} queues, ${requests.toLocaleString('en-US')} requests`,
+    usd: usdOfSqs(requests),
+    note: `up to $${usdOfSqs(free).toFixed(2)} less where nothing else uses the account's ${FREE_SQS_REQUESTS.toLocaleString('en-US')} free requests`,
+  };
+}
+
+function usdOfSqs(requests: number): number {
+  return (requests / 1e6) * PRICES.sqsMillionRequests;
+}
+
+function queueAlarmLine(alarms: number): CostLine {
+  return { what: `alarms of queues, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth };
+}
+
+function endpointLines({ instanceType, instances, alarms }: PricedEndpoint): readonly CostLine[] {
+  const usdPerHour = gpuInstanceType(instanceType)?.usdPerHour ?? 0;
+  return [
+    {
+      what: `GPU instances, ${instances} x ${instanceType}`,
+      usd: (instances * usdPerHour * MONTH_SECONDS) / 3600,
+      note: 'they run whether requests come or not',
+    },
+    { what: `alarms of the endpoint, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth },
+  ];
+}
+
+/** A result that the results table may keep. */
+export interface KeptResult {
+  readonly memoryMiB: number;
+  readonly architecture: Architecture;
+  /** Time that computing the result takes. */
+  readonly computeMs: number;
+  /** Size of the item in the table. */
+  readonly itemBytes: number;
+  /** Time that a look-up takes, in which the function is billed. Defaults to 4. */
+  readonly lookupMs?: number;
+}
+
+/**
+ * The share of look-ups that must find something for the results table to save money: look-up plus write, over
+ * computation plus write.
+ *
+ * @returns From 0 to 1; undefined when the table costs more than it saves even if every look-up finds something.
+ */
+export function breakEvenHitRate(result: KeptResult): number | undefined {
+  const { memoryMiB, architecture, computeMs, itemBytes, lookupMs = 4 } = result;
+  const usdPerMs = ((memoryMiB / 1024) * PRICES.lambdaGibSecond[architecture]) / 1000;
+  // An eventually consistent read of up to 4 KiB is half a read unit.
+  const read = (Math.ceil(itemBytes / 4096) * 0.5 * PRICES.dynamoDbMillionReadUnits) / 1e6;
+  const write = (Math.ceil(itemBytes / 1024) * PRICES.dynamoDbMillionWriteUnits) / 1e6;
+  const rate = (read + lookupMs * usdPerMs + write) / (computeMs * usdPerMs + write);
+  return rate <= 1 ? rate : undefined;
+}

@@ -1,0 +1,63 @@
+import type { Clock } from '../clock.ts';
+import { AppError } from '../errors.ts';
+import type { FileStore, StoredFile } from './file.ts';
+import type { FileObjects } from './file-objects.ts';
+
+/** What tells whether files can be used. */
+export interface FileReadinessDeps {
+  readonly files: Pick<FileStore, 'get' | 'settle'>;
+  readonly objects: Pick<FileObjects, 'size'>;
+  readonly clock: Clock;
+}
+
+/**
+ * Looks whether the bytes of a pending file have arrived at its presigned URL.
+ *
+ * @returns The file as it is now; any other file as it is.
+ */
+export async function refreshFile(file: StoredFile, { files, objects }: FileReadinessDeps): Promise<StoredFile> {
+  if (file.status !== 'pending') return file;
+  const arrived = await objects.size(file.payload.key);
+  if (arrived !== file.bytes) return file;
+  await files.settle(file.owner, file.id, 'processed');
+  const { uploadExpiresAtMs, ...settled } = file;
+  return { ...settled, status: 'processed' };
+}
+
+/**
+ * Finds a file that is wanted as an input.
+ *
+ * @param param - Member of the request that names it, for the error.
+ * @returns The file; its status is `processed`.
+ * @throws AppError `FILE_NOT_FOUND`, `FILE_NOT_READY` while its bytes are on the way, `UPLOAD_EXPIRED` when they did not
+ * come in time, `UPLOAD_INCOMPLETE` when others came than were declared.
+ */
+export async function openFile(
+  owner: string,
+  id: string,
+  deps: FileReadinessDeps,
+  param = 'input_file_id',
+): Promise<StoredFile> {
+  const found = await deps.files.get(owner, id);
+  if (found === undefined) throw new AppError('FILE_NOT_FOUND', `${param} names no file of this key`, { param });
+  const file = await refreshFile(found, deps);
+  if (file.status === 'processed') return file;
+  if (file.status === 'error') {
+    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the file did not arrive as declared', { param });
+  }
+  if (isOverdue(file, deps.clock)) {
+    throw new AppError('UPLOAD_EXPIRED', 'the bytes of the file did not come in time, create it again', { param });
+  }
+  throw new AppError('FILE_NOT_READY', notReady(file), { param });
+}
+
+/** Whether the time for uploading a pending file is over. */
+export function isOverdue({ uploadExpiresAtMs, status }: StoredFile, clock: Clock): boolean {
+  return status === 'pending' && uploadExpiresAtMs !== undefined && clock.now() >= uploadExpiresAtMs;
+}
+
+function notReady({ status, bytes }: StoredFile): string {
+  return status === 'pending'
+    ? `the ${bytes} bytes of the file are not at its upload_url yet`
+    : 'the parts of the file are being put together, try again in a moment';
+}

@@ -1,0 +1,73 @@
+import * as v from 'valibot';
+import { objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
+import { FILE_PURPOSES } from './file.ts';
+import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } from './limits.ts';
+
+const { min, max } = EXPIRES_AFTER_SECONDS;
+
+/** When a file expires, as OpenAI's API has it. */
+export const expiresAfter = v.optional(
+  objectOf({ anchor: v.literal('created_at', 'must be created_at'), seconds: wholeNumber(min, max) }),
+);
+
+const controls = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
+const filename = v.pipe(
+  v.string('must be the name of a file'),
+  v.minLength(1, 'must be the name of a file'),
+  v.maxLength(MAX_FILE_NAME_CHARACTERS, `must be ${MAX_FILE_NAME_CHARACTERS} characters at most`),
+  v.check((name) => !controls.test(name), 'must hold no control characters'),
+);
+
+const purpose = oneOf(FILE_PURPOSES);
+const bytes = wholeNumber(1, Number.MAX_SAFE_INTEGER);
+
+const declaredFile = objectOf({ filename, purpose, bytes, expires_after: expiresAfter });
+const sentFile = objectOf({ filename, purpose, expires_after: expiresAfter });
+const upload = objectOf({
+  filename,
+  purpose,
+  bytes,
+  mime_type: text(/^[\w.+-]{1,100}\/[\w.+-]{1,100}(?:\s*;.{0,100})?$/, 'a media type'),
+  expires_after: expiresAfter,
+});
+const partIds = objectOf({
+  part_ids: v.pipe(
+    v.array(text(/^part_[0-9a-z]{26}$/, 'the id of a part'), 'must be the ids of the parts in order'),
+    v.minLength(1, 'must hold one id at least'),
+    v.maxLength(MAX_UPLOAD_PARTS, `must hold ${MAX_UPLOAD_PARTS} ids at most`),
+  ),
+  md5: v.optional(v.nullable(text(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits'))),
+});
+
+/** A file whose bytes will come to a presigned URL. */
+export type DeclaredFile = v.InferOutput<typeof declaredFile>;
+
+/** What is told of a file that came with the request. */
+export type SentFile = v.InferOutput<typeof sentFile>;
+
+/** What `POST /v1/uploads` takes. */
+export type UploadRequest = v.InferOutput<typeof upload>;
+
+/** What completes an upload. */
+export type CompleteRequest = v.InferOutput<typeof partIds>;
+
+/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+export function parseDeclaredFile(value: unknown): DeclaredFile {
+  return parse(declaredFile, value, 'the file', 'INVALID_BODY');
+}
+
+/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+export function parseSentFile(value: unknown): SentFile {
+  return parse(sentFile, value, 'the form', 'INVALID_BODY');
+}
+
+/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+export function parseUploadRequest(value: unknown): UploadRequest {
+  return parse(upload, value, 'the upload', 'INVALID_BODY');
+}
+
+/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+export function parseCompleteRequest(value: unknown): CompleteRequest {
+  return parse(partIds, value, 'the body', 'INVALID_BODY');
+}

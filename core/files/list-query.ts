@@ -1,0 +1,42 @@
+import { AppError } from '../errors.ts';
+import { PAGE } from './limits.ts';
+
+/** The query of a list as the gateway gives it. */
+export type QueryParameters = Readonly<Record<string, string | undefined>>;
+
+/** Which page of a list is wanted. */
+export interface PageQuery {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+/**
+ * Reads which page of a list is wanted. A limit beyond the most that a page holds is answered with fewer, and
+ * `has_more`.
+ *
+ * @throws AppError `INVALID_PARAMETER`.
+ */
+export function readPageQuery({ limit, after }: QueryParameters, usual: number = PAGE.usual): PageQuery {
+  const asked = limit === undefined ? usual : Number(limit);
+  if (!Number.isInteger(asked) || asked < 1 || asked > PAGE.asked) {
+    const message = `limit must be a whole number from 1 to ${PAGE.asked}`;
+    throw new AppError('INVALID_PARAMETER', message, { param: 'limit' });
+  }
+  return { limit: Math.min(asked, PAGE.most), ...(after === undefined || after === '' ? {} : { after }) };
+}
+
+/**
+ * Reads the order of a list.
+ *
+ * @throws AppError `INVALID_PARAMETER` when it is neither `asc` nor `desc`.
+ */
+export function readOrder({ order = 'desc' }: QueryParameters): 'asc' | 'desc' {
+  if (order === 'asc' || order === 'desc') return order;
+  throw new AppError('INVALID_PARAMETER', 'order must be asc or desc', { param: 'order' });
+}
+
+/** Shows a page as OpenAI's API does. */
+export function openAiList<T extends { readonly id: string }>(data: readonly T[], hasMore: boolean) {
+  const first_id = data[0]?.id ?? null;
+  return { object: 'list', data, first_id, last_id: data.at(-1)?.id ?? null, has_more: hasMore } as const;
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../clock.ts';
+import type { StoredFile } from './file.ts';
+import { isOverdue } from './file-readiness.ts';
+import type { Upload, UploadPart } from './upload.ts';
+
+/** A file as OpenAI's API shows one; members that are not OpenAI's are there while the file waits for its bytes. */
+export interface OpenAiFile {
+  readonly id: string;
+  readonly object: 'file';
+  readonly bytes: number;
+  /** Seconds since the Unix epoch, as all times here. */
+  readonly created_at: number;
+  readonly expires_at: number;
+  readonly filename: string;
+  readonly purpose: string;
+  readonly status: 'pending' | 'uploaded' | 'processed' | 'error';
+  readonly status_details?: string;
+  /** Address that takes the bytes with a PUT; told once, when the file is created. */
+  readonly upload_url?: string;
+  readonly upload_expires_at?: number;
+}
+
+/** An upload as OpenAI's API shows one. */
+export interface OpenAiUpload {
+  readonly id: string;
+  readonly object: 'upload';
+  readonly bytes: number;
+  readonly created_at: number;
+  readonly expires_at: number;
+  readonly filename: string;
+  readonly purpose: string;
+  readonly status: 'pending' | 'completed' | 'cancelled' | 'expired';
+  readonly file: OpenAiFile | null;
+}
+
+/** Whole seconds since the Unix epoch. */
+export function toSeconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}
+
+/** Shows a file; one whose bytes did not come in time has the status `error`. */
+export function openAiFile(file: StoredFile, clock: Clock, uploadUrl?: string): OpenAiFile {
+  const isLate = isOverdue(file, clock);
+  const details = isLate ? 'the bytes of the file did not come in time' : file.statusDetails;
+  return {
+    id: file.id,
+    object: 'file',
+    bytes: file.bytes,
+    created_at: toSeconds(file.createdAtMs),
+    expires_at: toSeconds(file.expiresAtMs),
+    filename: file.filename,
+    purpose: file.purpose,
+    status: isLate ? 'error' : file.status,
+    ...(details === undefined ? {} : { status_details: details }),
+    ...(uploadUrl === undefined ? {} : { upload_url: uploadUrl }),
+    ...(file.uploadExpiresAtMs === undefined ? {} : { upload_expires_at: toSeconds(file.uploadExpiresAtMs) }),
+  };
+}
+
+/**
+ * Shows an upload; a pending one whose time is over is expired.
+ *
+ * @param file - The file that it has become.
+ */
+export function openAiUpload(upload: Upload, clock: Clock, file?: StoredFile): OpenAiUpload {
+  const isLate = upload.status === 'pending' && clock.now() >= upload.expiresAtMs;
+  return {
+    id: upload.id,
+    object: 'upload',
+    bytes: upload.bytes,
+    created_at: toSeconds(upload.createdAtMs),
+    expires_at: toSeconds(upload.expiresAtMs),
+    filename: upload.filename,
+    purpose: upload.purpose,
+    status: isLate ? 'expired' : upload.status,
+    file: file === undefined ? null : openAiFile(file, clock),
+  };
+}
+
+/** Shows a part of an upload. */
+export function openAiUploadPart({ id, uploadId, createdAtMs }: UploadPart) {
+  return { id, object: 'upload.part', created_at: toSeconds(createdAtMs), upload_id: uploadId } as const;
+}

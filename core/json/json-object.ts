@@ -1,0 +1,47 @@
+import { AppError } from '../errors.ts';
+import { describeValue } from './describe-value.ts';
+
+/** A JSON object whose members are not known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a value that must be a JSON object.
+ *
+ * @param what - What the value is called in the message.
+ * @throws AppError `INVALID_BODY` when it is something else.
+ */
+export function readObject(value: unknown, what: string): JsonObject {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new AppError('INVALID_BODY', `${what} must be a JSON object, got ${describeValue(value)}`, paramOf(what));
+}
+
+/**
+ * Reads a value that must be an array.
+ *
+ * @throws AppError `INVALID_BODY` when it is something else.
+ */
+export function readArray(value: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new AppError('INVALID_BODY', `${what} must be an array, got ${describeValue(value)}`, paramOf(what));
+}
+
+/**
+ * Refuses members that are not known.
+ *
+ * @throws AppError `INVALID_BODY` that names the first of them.
+ */
+export function refuseUnknownMembers(object: JsonObject, known: readonly string[], what: string): void {
+  const unknown = Object.keys(object).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  // A caller who mistakes values for members would get the input back, so only what looks like a name is shown.
+  const shown = /^\w{1,40}$/.test(unknown) ? ` ${unknown}` : '';
+  throw new AppError(
+    'INVALID_BODY',
+    `${what} holds an unknown member${shown}, known are ${known.join(', ')}`,
+    paramOf(what),
+  );
+}
+
+function paramOf(what: string): { param?: string } {
+  return what === 'body' ? {} : { param: what };
+}

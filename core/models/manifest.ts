@@ -1,0 +1,324 @@
+import * as v from 'valibot';
+import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
+import {
+  DEFAULT_INSTANCE_TYPE,
+  GPU_INSTANCE_TYPES,
+  gpuInstanceType,
+  MIN_COMPUTE_CAPABILITY,
+} from './gpu-instance-types.ts';
+import { MODEL_ID_PATTERN } from './model-id.ts';
+
+const filePath = text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a relative path inside the model folder');
+
+const provisionedSchema = v.pipe(
+  objectOf({
+    min: v.optional(wholeNumber(1, 1000), 1),
+    max: v.optional(wholeNumber(1, 1000), 10),
+    utilization: v.optional(numberIn(0.1, 0.9), 0.7),
+  }),
+  v.check(
+    ({ min, max }) => min <= max,
+    ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
+  ),
+);
+
+/** The function that requests reach, whatever runs the model. */
+const functionMembers = {
+  memoryMiB: v.optional(wholeNumber(512, 10_240), 1769),
+  architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
+  timeoutSeconds: v.optional(wholeNumber(1, 29), 29),
+  reservedConcurrency: v.optional(wholeNumber(1, 1000)),
+  provisioned: v.optional(provisionedSchema),
+};
+
+const lambdaComputeSchema = objectOf({
+  target: v.literal('lambda', 'must be lambda or sagemaker'),
+  ...functionMembers,
+});
+
+/** From when on how many instances run, until the next schedule says otherwise. */
+const scheduleSchema = v.pipe(
+  objectOf({
+    cron: text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+    timeZone: v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
+    min: wholeNumber(0, 100),
+    max: wholeNumber(1, 100),
+  }),
+  v.check(
+    ({ min, max }) => min <= max,
+    ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
+  ),
+);
+
+const instancesSchema = v.pipe(
+  objectOf({
+    min: v.optional(wholeNumber(0, 100)),
+    max: v.optional(wholeNumber(1, 100), 4),
+    invocationsPerMinute: v.optional(wholeNumber(1, 1_000_000)),
+    concurrency: v.optional(numberIn(0.1, 1000)),
+    backlog: v.optional(numberIn(0.1, 10_000)),
+    schedules: v.optional(v.array(scheduleSchema, 'must be a list'), []),
+  }),
+  v.check(
+    ({ min = 0, max }) => min <= max,
+    ({ input }) => `min must not exceed max, got min ${input.min} and max ${input.max}`,
+  ),
+  v.check(
+    ({ invocationsPerMinute, concurrency }) => invocationsPerMinute === undefined || concurrency === undefined,
+    () => 'must scale on invocationsPerMinute or on concurrency, got both',
+  ),
+);
+
+const queueSchema = objectOf({
+  delayMicroseconds: v.optional(wholeNumber(0, 1_000_000), 0),
+  maxRequests: v.optional(wholeNumber(1, 100_000), 256),
+  timeoutMilliseconds: v.optional(wholeNumber(1, 60_000), 10_000),
+});
+
+/** What a kind of endpoint cannot scale by. */
+const REALTIME = { lacks: 'backlog', why: 'requests of a realtime endpoint do not queue' } as const;
+const ASYNC = { lacks: 'invocationsPerMinute', why: 'an async endpoint scales by what waits' } as const;
+
+const sageMakerMembersSchema = objectOf({
+  target: v.literal('sagemaker', 'must be lambda or sagemaker'),
+  ...functionMembers,
+  mode: v.optional(oneOf(['realtime', 'async']), 'realtime'),
+  instanceType: v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
+  instances: v.optional(instancesSchema, {}),
+  container: v.optional(oneOf(['triton', 'tei']), 'triton'),
+  image: v.optional(
+    text(
+      /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
+      'an image in Amazon ECR, as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
+    ),
+  ),
+  shift: v.optional(oneOf(['canary', 'linear']), 'canary'),
+  maxBatchTokens: v.optional(wholeNumber(1, 65_536), 4096),
+  queue: v.optional(queueSchema, {}),
+  modelInstances: v.optional(wholeNumber(1, 16), 1),
+  tensorRt: v.optional(v.boolean('must be true or false'), false),
+});
+
+const sageMakerComputeSchema = v.pipe(
+  sageMakerMembersSchema,
+  v.forward(
+    v.check(
+      ({ image, instanceType }) => image !== undefined || capabilityOf(instanceType) >= MIN_COMPUTE_CAPABILITY,
+      ({ input: { instanceType } }) =>
+        `must have GPUs of compute capability ${MIN_COMPUTE_CAPABILITY} or more unless image names a container for them, got ${instanceType}, which has ${capabilityOf(instanceType)}`,
+    ),
+    ['instanceType'],
+  ),
+  v.forward(
+    v.check(
+      ({ container, tensorRt }) => container === 'triton' || !tensorRt,
+      () => 'must not be true with the container tei, which has no TensorRT',
+    ),
+    ['tensorRt'],
+  ),
+  v.forward(
+    v.check(
+      ({ container, modelInstances }) => container === 'triton' || modelInstances === 1,
+      ({ input }) => `must be 1 with the container tei, which runs the model once, got ${input.modelInstances}`,
+    ),
+    ['modelInstances'],
+  ),
+  v.forward(
+    v.check(
+      ({ mode, instances }) => instances[kindOf(mode).lacks] === undefined,
+      ({ input: { mode } }) => `must not hold ${kindOf(mode).lacks}, for ${kindOf(mode).why}`,
+    ),
+    ['instances'],
+  ),
+  v.forward(
+    v.check(
+      ({ mode, instances: { min, schedules } }) =>
+        mode === 'async' || (min !== 0 && schedules.every((schedule) => schedule.min > 0)),
+      () => 'must have a min of 1 or more, for only an async endpoint can do without instances',
+    ),
+    ['instances'],
+  ),
+);
+
+function capabilityOf(instanceType: string): number {
+  return gpuInstanceType(instanceType)?.gpu.computeCapability ?? 0;
+}
+
+function kindOf(mode: 'realtime' | 'async'): typeof REALTIME | typeof ASYNC {
+  return mode === 'async' ? ASYNC : REALTIME;
+}
+
+/** How many instances run for each version: an async endpoint that has nothing to do runs none unless told to. */
+export function instanceBounds({ mode, instances }: SageMakerCompute): { readonly min: number; readonly max: number } {
+  return { min: instances.min ?? (mode === 'async' ? 0 : 1), max: instances.max };
+}
+
+const computeSchema = v.variant('target', [lambdaComputeSchema, sageMakerComputeSchema], 'must be lambda or sagemaker');
+
+/** Largest batch that a queue hands over without waiting for more (AWS Lambda, event source mappings of Amazon SQS). */
+const LARGEST_UNWAITED_BATCH = 10;
+
+const jobsSchema = v.pipe(
+  objectOf({
+    batchSize: v.optional(wholeNumber(1, 1000), 10),
+    windowSeconds: v.optional(wholeNumber(0, 300), 0),
+    maxConcurrency: v.optional(wholeNumber(2, 1000), 10),
+    timeoutSeconds: v.optional(wholeNumber(10, 900), 60),
+    maxReceiveCount: v.optional(wholeNumber(1, 100), 5),
+  }),
+  v.check(
+    ({ batchSize, windowSeconds }) => batchSize <= LARGEST_UNWAITED_BATCH || windowSeconds > 0,
+    ({ input }) =>
+      `must have windowSeconds of 1 or more where batchSize exceeds ${LARGEST_UNWAITED_BATCH}, got batchSize ${input.batchSize}`,
+  ),
+);
+
+const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
+
+const weightMembers = {
+  weights: filePath,
+  sha256: text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits'),
+};
+
+const versionSchema = objectOf({ ...weightMembers, sagemaker: v.optional(objectOf(weightMembers)) });
+
+const percent = v.pipe(
+  numberIn(0, 100),
+  v.check(
+    (value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-9,
+    ({ input }) => `must have two decimals at most, got ${input}`,
+  ),
+);
+
+function sumOf(traffic: Readonly<Record<string, number>>): number {
+  return Number(
+    Object.values(traffic)
+      .reduce((sum, share) => sum + share, 0)
+      .toFixed(6),
+  );
+}
+
+/**
+ * What `models/<id>/model.yaml` may hold. Inputs, outputs, shapes and datatypes are read from the ONNX file.
+ */
+export const manifestSchema = v.pipe(
+  objectOf({
+    id: text(MODEL_ID_PATTERN, 'lower-case letters, digits and inner hyphens, 63 at most'),
+    task: oneOf(['embedding', 'tensor']),
+    description: v.optional(
+      v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')),
+      '',
+    ),
+    versions: v.pipe(
+      v.record(versionName, versionSchema, 'must map version numbers to weights'),
+      v.minEntries(1, 'must hold at least one version'),
+    ),
+    traffic: v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
+    shadow: v.optional(
+      objectOf({ version: versionName, percent: v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')) }),
+    ),
+    compute: v.optional(computeSchema, { target: 'lambda' }),
+    tokenizer: v.optional(filePath, 'tokenizer.json'),
+    embedding: v.optional(
+      objectOf({
+        pooling: v.optional(oneOf(['mean', 'cls']), 'mean'),
+        normalize: v.optional(v.boolean('must be true or false'), true),
+      }),
+      {},
+    ),
+    batching: v.optional(
+      objectOf({
+        maxTokens: v.optional(wholeNumber(1, 65_536), 256),
+        maxItems: v.optional(wholeNumber(1, 2048), 64),
+      }),
+      {},
+    ),
+    cache: v.optional(
+      objectOf({
+        store: v.optional(oneOf(['none', 'memory', 'table']), 'table'),
+        ttlSeconds: v.optional(wholeNumber(60, 31_536_000), 604_800),
+        memoryMiB: v.optional(wholeNumber(1, 1024), 32),
+      }),
+      {},
+    ),
+    jobs: v.optional(jobsSchema, {}),
+    limits: v.optional(
+      objectOf({
+        maxItems: v.optional(wholeNumber(1, 2048), 64),
+        maxTokens: v.optional(wholeNumber(1, 32_768), 512),
+      }),
+      {},
+    ),
+  }),
+  v.forward(
+    v.check(
+      ({ traffic }) => traffic === undefined || sumOf(traffic) === 100,
+      ({ input }) => `must sum to 100 percent, got ${sumOf(input.traffic ?? {})}`,
+    ),
+    ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ task, compute }) => task === 'embedding' || compute.target === 'lambda' || compute.container !== 'tei',
+      () => 'must not have the container tei unless task is embedding',
+    ),
+    ['compute'],
+  ),
+  v.forward(
+    v.check(
+      ({ traffic, versions }) => Object.keys(traffic ?? {}).every((name) => Object.hasOwn(versions, name)),
+      ({ input }) =>
+        `must name versions that are listed under versions, which are ${Object.keys(input.versions).join(', ')}; got ${Object.keys(input.traffic ?? {}).join(', ')}`,
+    ),
+    ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ traffic, shadow }) => shadow === undefined || !Object.hasOwn(traffic ?? {}, shadow.version),
+      ({ input }) => `must not name version ${input.shadow?.version}, which is the shadow: nobody gets its answers`,
+    ),
+    ['traffic'],
+  ),
+  v.forward(
+    v.check(
+      ({ shadow, versions }) =>
+        shadow === undefined || (Object.hasOwn(versions, shadow.version) && Object.keys(versions).length > 1),
+      ({ input }) =>
+        `must name one of two versions or more, got version ${input.shadow?.version}; listed are ${Object.keys(input.versions).join(', ')}`,
+    ),
+    ['shadow'],
+  ),
+  v.forward(
+    v.check(
+      ({ shadow, compute }) => shadow === undefined || (compute.target === 'sagemaker' && compute.mode === 'realtime'),
+      () => 'must not be there unless compute has target sagemaker and mode realtime',
+    ),
+    ['shadow'],
+  ),
+);
+
+/** A model manifest with every default filled in. */
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+/** What a model runs on. The members of the function hold for both targets: requests reach a function first. */
+export type Compute = v.InferOutput<typeof computeSchema>;
+
+/** Where a model runs when it runs on AWS Lambda. */
+export type LambdaCompute = v.InferOutput<typeof lambdaComputeSchema>;
+
+/** Where a model runs when it runs on an endpoint of Amazon SageMaker, with a function in front. */
+export type SageMakerCompute = v.InferOutput<typeof sageMakerComputeSchema>;
+
+/** How a model's jobs are taken from its queues. */
+export type ModelJobs = v.InferOutput<typeof jobsSchema>;
+
+/**
+ * Reads a parsed `model.yaml`.
+ *
+ * @param value - What the YAML parser gave.
+ * @param source - Path of the file, for the message.
+ * @throws AppError `MANIFEST_INVALID` that lists every problem at once.
+ */
+export function parseManifest(value: unknown, source: string): Manifest {
+  return parse(manifestSchema, value, source, 'MANIFEST_INVALID');
+}

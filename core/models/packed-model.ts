@@ -1,0 +1,68 @@
+import * as v from 'valibot';
+import { objectOf, parse, text, wholeNumber } from '../parse.ts';
+import { DATATYPE_BYTES, type Datatype } from '../tensors/tensor.ts';
+import { type Manifest, manifestSchema } from './manifest.ts';
+
+const tensorDescriptionSchema = objectOf({
+  name: v.string('must be a string'),
+  datatype: v.picklist(Object.keys(DATATYPE_BYTES) as Datatype[], 'must be a datatype of the Open Inference Protocol'),
+  shape: v.array(wholeNumber(-1, Number.MAX_SAFE_INTEGER), 'must be a list of dimensions'),
+});
+
+const packedVersionSchema = objectOf({
+  /** Path of the `.ort` file, relative to the packed model. */
+  file: v.string('must be a path'),
+  /** SHA-256 of the weight file that the manifest names: part of every fingerprint. */
+  sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256'),
+  /** Size of the `.ort` file. */
+  bytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  /** What became of weights that were made for CPUs and run on a GPU; absent where nothing did. */
+  folded: v.optional(
+    objectOf({
+      /** Mean and least cosine similarity to the answers of the original; absent where the folder holds no samples. */
+      meanCosine: v.optional(v.number('must be a number')),
+      minCosine: v.optional(v.number('must be a number')),
+      /** Inputs that were compared. */
+      inputs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    }),
+  ),
+  inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
+  outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
+});
+
+/**
+ * `model.json` of a packed model: the folder that a function's package carries.
+ * Beside it lie the `.ort` files and, for models of text, the tokenizer under `PACKED_TOKENIZER`.
+ */
+export const packedModelSchema = objectOf({
+  manifest: manifestSchema,
+  versions: v.record(v.string(), packedVersionSchema, 'must map version numbers to packed versions'),
+  shadow: v.optional(packedVersionSchema),
+});
+
+/** A model ready to be served: its manifest, and what its ONNX files declare. */
+export interface PackedModel {
+  readonly manifest: Manifest;
+  /** Versions that can be asked. */
+  readonly versions: Readonly<Record<string, PackedVersion>>;
+  /** The version that the manifest names as `shadow`: it gets copies of requests, and nobody its answers. */
+  readonly shadow?: PackedVersion | undefined;
+}
+
+/** One version of a packed model. */
+export type PackedVersion = v.InferOutput<typeof packedVersionSchema>;
+
+/** All versions that run: those that can be asked, and the shadow. */
+export function deployedVersions({ manifest, versions, shadow }: PackedModel): Readonly<Record<string, PackedVersion>> {
+  if (manifest.shadow === undefined || shadow === undefined) return versions;
+  return { ...versions, [manifest.shadow.version]: shadow };
+}
+
+/**
+ * Reads a parsed `model.json`.
+ *
+ * @throws AppError `MANIFEST_INVALID` that lists every problem at once.
+ */
+export function parsePackedModel(value: unknown, source: string): PackedModel {
+  return parse(packedModelSchema, value, source, 'MANIFEST_INVALID');
+}

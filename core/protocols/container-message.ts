@@ -1,0 +1,6 @@
+/** A request to a container, or its answer. */
+export interface ContainerMessage {
+  /** Its media type. */
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}

@@ -1,0 +1,24 @@
+import type { Manifest } from '../models/manifest.ts';
+import { MAX_INVOCATION_BYTES, MODEL_FOLDER } from './endpoint-contract.ts';
+
+/**
+ * Environment variables of a model's containers.
+ *
+ * @see https://github.com/triton-inference-server/server/blob/main/docs/customization_guide/deploy.md
+ * @see https://github.com/huggingface/text-embeddings-inference/blob/main/router/src/main.rs
+ */
+export function containerEnvironment({ id, compute, batching, embedding }: Manifest): Record<string, string> {
+  if (compute.target !== 'sagemaker' || compute.container === 'triton') {
+    return { SAGEMAKER_TRITON_DEFAULT_MODEL_NAME: id };
+  }
+  return {
+    HF_MODEL_ID: MODEL_FOLDER,
+    DTYPE: 'float16',
+    POOLING: embedding.pooling,
+    MAX_BATCH_TOKENS: String(compute.maxBatchTokens),
+    MAX_CLIENT_BATCH_SIZE: String(batching.maxItems),
+    // It counts texts, not requests.
+    MAX_CONCURRENT_REQUESTS: String(compute.queue.maxRequests * batching.maxItems),
+    PAYLOAD_LIMIT: String(MAX_INVOCATION_BYTES),
+  };
+}

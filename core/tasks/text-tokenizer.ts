@@ -1,0 +1,11 @@
+/** Turns texts into the token ids that a model reads. */
+export interface TextTokenizer {
+  /** How many token ids the model knows: ids run from zero to one less. */
+  readonly vocabularySize: number;
+  /** Token ids of a text, special tokens included. */
+  encode(text: string): readonly number[];
+  /** Puts the special tokens around token ids, unless they are there. */
+  wrap(ids: readonly number[]): readonly number[];
+  /** Cuts token ids to a length, as the reference does: the special tokens stay, the end of the text goes. */
+  truncate(ids: readonly number[], maxTokens: number): readonly number[];
+}

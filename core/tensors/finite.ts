@@ -1,0 +1,22 @@
+import { AppError } from '../errors.ts';
+
+/**
+ * Refuses what JSON has no word for, and what must therefore be neither kept nor answered.
+ *
+ * @throws AppError `ANSWER_NOT_FINITE` when a value is NaN or infinite.
+ */
+export function checkFinite(values: Float32Array | Float64Array): void {
+  if (!allFinite(values)) throw notFinite();
+}
+
+/** The error for an answer that holds NaN or infinity. */
+export function notFinite(): AppError {
+  return new AppError('ANSWER_NOT_FINITE', 'the model answered with a number that is NaN or infinite');
+}
+
+function allFinite(values: Float32Array | Float64Array): boolean {
+  // Zero times anything finite is zero, else NaN, which stays: no branch for each value.
+  let probe = 0;
+  for (let index = 0; index < values.length; index++) probe += (values[index] ?? 0) * 0;
+  return probe === 0;
+}

@@ -1,0 +1,52 @@
+import type { BatchRecord } from '../../../core/batches/batch-record.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
+
+/** Attributes that an item has for the table, beside those of its record. */
+const TABLE_ATTRIBUTES: readonly string[] = [
+  JOBS_TABLE.partitionKey,
+  JOBS_TABLE.expiresAt,
+  JOBS_TABLE.listKey,
+  JOBS_TABLE.listSort,
+];
+
+/** What every record in the jobs table has that owners can list. */
+interface ListedRecord {
+  readonly owner: string;
+  readonly id: string;
+  readonly createdAtMs: number;
+}
+
+/** The attributes by which the index lists a record. */
+export function listAttributes(kind: 'file' | 'batch', { owner, id, createdAtMs }: ListedRecord): Item {
+  return toItem({
+    [JOBS_TABLE.listKey]: jobsTableKeys.listKey(kind, owner),
+    [JOBS_TABLE.listSort]: jobsTableKeys.listSort(createdAtMs, id),
+  });
+}
+
+/** The attributes that name an item and say when DynamoDB may delete it. */
+export function keyAttributes(key: string, expiresAtMs: number): Item {
+  return toItem({ [JOBS_TABLE.partitionKey]: key, [JOBS_TABLE.expiresAt]: Math.ceil(expiresAtMs / 1000) });
+}
+
+/** Reads the members of a record, without the table's own attributes. */
+export function recordOf(item: Item): Record<string, unknown> {
+  return fromItem(Object.fromEntries(Object.entries(item).filter(([name]) => !TABLE_ATTRIBUTES.includes(name))));
+}
+
+/** Writes a batch as an item; counters are attributes of their own, for only those can be added to. */
+export function batchItem({ counts, ...batch }: BatchRecord): Item {
+  return {
+    ...keyAttributes(jobsTableKeys.batch(batch.owner, batch.id), batch.expiresAtMs),
+    ...listAttributes('batch', batch),
+    ...toItem({ ...batch, ...counts }),
+  };
+}
+
+/** Reads a batch that {@link batchItem} wrote. */
+export function readBatchItem(item: Item): BatchRecord {
+  const { completed, failed, ...batch } = recordOf(item);
+  // Written by batchItem and by conditional updates of its members only.
+  return { ...batch, counts: { completed, failed } } as BatchRecord;
+}

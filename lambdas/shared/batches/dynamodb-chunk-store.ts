@@ -1,0 +1,135 @@
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  TransactionCanceledException,
+  TransactWriteItemsCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { ChunkOutcome } from '../../../core/batches/batch.ts';
+import type { BatchRecord } from '../../../core/batches/batch-record.ts';
+import type { ChunkStore } from '../../../core/batches/batch-store.ts';
+import type { Clock } from '../../../core/clock.ts';
+import { AppError } from '../../../core/errors.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { type Item, toItem } from '../aws/attribute-value.ts';
+import { asking } from '../aws/client-settings.ts';
+import { updateExpressions } from '../aws/update-expressions.ts';
+import { keyAttributes, readBatchItem } from './batch-item.ts';
+
+const DAY_MS = 86_400_000;
+
+/** How long the outcome of a chunk is kept: longer than any batch takes, for it tells that a chunk has run. */
+const CHUNK_RETENTION_MS = 14 * DAY_MS;
+
+/** Times that a transaction is tried which met another one on the same batch: all workers count on one item. */
+const MAX_ATTEMPTS = 12;
+
+/** Longest pause between two tries. */
+const MAX_PAUSE_MS = 800;
+
+/** What the table is called in messages. */
+export const JOBS_TABLE_NAME = 'the jobs table';
+
+/** Where the records of batches are. */
+export interface DynamoDbStoreOptions {
+  readonly client: DynamoDBClient;
+  /** Name of the jobs table. */
+  readonly table: string;
+  readonly clock: Clock;
+}
+
+/** A {@link ChunkStore} that tells all that is known of a batch. */
+export interface DynamoDbChunkStore extends ChunkStore {
+  getBatch(owner: string, id: string): Promise<BatchRecord | undefined>;
+  finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<BatchRecord>;
+}
+
+/**
+ * Opens the records of chunks in the jobs table.
+ *
+ * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer, or when too many workers
+ * count at once; `finishChunk` throws `BATCH_NOT_FOUND` for a batch that is gone.
+ */
+export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbChunkStore {
+  const { clock } = options;
+  const getBatch = async (owner: string, id: string) => {
+    const item = await readItem(options, jobsTableKeys.batch(owner, id));
+    if (item === undefined) return undefined;
+    const batch = readBatchItem(item);
+    // TTL deletes late, days at times.
+    return batch.expiresAtMs > clock.now() ? batch : undefined;
+  };
+  return {
+    getBatch,
+    hasChunk: async (batchId, index) => (await readItem(options, jobsTableKeys.chunk(batchId, index))) !== undefined,
+    finishChunk: async (owner, batchId, outcome) => {
+      await countOnce(options, jobsTableKeys.batch(owner, batchId), batchId, outcome);
+      const batch = await getBatch(owner, batchId);
+      if (batch === undefined) throw notFound();
+      return batch;
+    },
+  };
+}
+
+/** Reads an item, strongly consistent. */
+export async function readItem({ client, table }: DynamoDbStoreOptions, key: string): Promise<Item | undefined> {
+  const command = new GetItemCommand({
+    TableName: table,
+    Key: { [JOBS_TABLE.partitionKey]: { S: key } },
+    ConsistentRead: true,
+  });
+  return (await asking(JOBS_TABLE_NAME, () => client.send(command))).Item;
+}
+
+async function countOnce(
+  { client, table, clock }: DynamoDbStoreOptions,
+  batchKey: string,
+  batchId: string,
+  outcome: ChunkOutcome,
+): Promise<void> {
+  const pk = JOBS_TABLE.partitionKey;
+  const chunk = {
+    ...keyAttributes(jobsTableKeys.chunk(batchId, outcome.index), clock.now() + CHUNK_RETENTION_MS),
+    ...toItem(outcome),
+  };
+  const { completed, failed } = outcome;
+  const command = new TransactWriteItemsCommand({
+    TransactItems: [
+      { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },
+      {
+        Update: {
+          TableName: table,
+          Key: { [pk]: { S: batchKey } },
+          ...updateExpressions({ add: { chunksDone: 1, completed, failed }, expect: { id: batchId } }),
+        },
+      },
+    ],
+  });
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const reasons = await asking(JOBS_TABLE_NAME, () => reasonsAgainst(() => client.send(command)));
+    if (reasons === undefined || reasons[0] === 'ConditionalCheckFailed') return;
+    if (reasons[1] === 'ConditionalCheckFailed') throw notFound();
+    await pause(attempt);
+  }
+  throw new AppError('UNAVAILABLE', `the batch is counted on by too many workers, tried ${MAX_ATTEMPTS} times`);
+}
+
+/** @returns Why each step of a transaction did not happen; undefined when all did. */
+async function reasonsAgainst(send: () => Promise<unknown>): Promise<(string | undefined)[] | undefined> {
+  try {
+    await send();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TransactionCanceledException)) throw error;
+    return (error.CancellationReasons ?? []).map(({ Code: code }) => code);
+  }
+}
+
+/** Waits longer each time, by chance between nothing and 5, 10, 20 ms and so on: workers that met must not meet again. */
+async function pause(attempt: number): Promise<void> {
+  const longestMs = Math.min(MAX_PAUSE_MS, 5 * 2 ** (attempt - 1));
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * longestMs));
+}
+
+function notFound(): AppError {
+  return new AppError('BATCH_NOT_FOUND', 'the batch is gone');
+}

@@ -1,0 +1,101 @@
+import { AppError } from '../../../core/errors.ts';
+import { assemble, type Pieces } from '../../../core/files/assemble.ts';
+import type { AssemblyState } from '../../../core/files/assembly.ts';
+import type { FileStore } from '../../../core/files/file.ts';
+import type { FileObjects } from '../../../core/files/file-objects.ts';
+import { Md5 } from '../../../core/files/md5.ts';
+import type { ListedPart, Upload, UploadStore } from '../../../core/files/upload.ts';
+import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
+
+/** What {@link assembleUpload} works with. */
+export interface AssembleUploadDeps {
+  readonly uploads: UploadStore;
+  readonly files: Pick<FileStore, 'settle'>;
+  readonly objects: FileObjects;
+  /** Whether there is time for another part. */
+  readonly hasTime: () => boolean;
+}
+
+/** Name of the object that lists the parts of a completed upload. */
+const PART_LIST = 'parts.json';
+
+/** Bytes of a part that are read at once. */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+
+/** Most bytes of the list of parts: ten thousand of them take half a megabyte. */
+const MAX_LIST_BYTES = 4 * 1024 * 1024;
+
+/** Keeps the list of parts beside them, for the steps that put them together. */
+export async function writePartList(
+  { owner, id }: Pick<Upload, 'owner' | 'id'>,
+  parts: readonly ListedPart[],
+  objects: FileObjects,
+): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(parts));
+  await objects.write(payloadKeys.uploadPart(owner, id, PART_LIST), bytes, 'application/json');
+}
+
+/**
+ * Puts the parts of a completed upload together as far as the time reaches, and settles its file once it is whole: it
+ * can be used, or its sum is not the one that was declared.
+ *
+ * @returns How the file stands now.
+ * @throws AppError `UNAVAILABLE` when a service does not answer; a later call goes on.
+ */
+export async function assembleUpload(
+  upload: Upload,
+  deps: AssembleUploadDeps,
+): Promise<'uploaded' | 'processed' | 'error'> {
+  const { owner, id, fileId, assembly } = upload;
+  if (fileId === undefined || assembly === undefined)
+    throw new AppError('UPLOAD_INCOMPLETE', 'the upload is not completed');
+  const reached = assembly.done ? assembly : await putTogether(upload, fileId, assembly, deps);
+  if (!reached.done) return 'uploaded';
+  const isRight = upload.md5 === undefined || Md5.open(reached.md5).digest() === upload.md5;
+  const details = isRight ? undefined : 'the MD5 sum of the parts is not the one declared';
+  await deps.files.settle(owner, fileId, isRight ? 'processed' : 'error', details);
+  if (!isRight) await deps.objects.remove(payloadKeys.file(owner, fileId));
+  await deps.objects.removeAll(payloadKeys.piecesOf(owner, id));
+  return isRight ? 'processed' : 'error';
+}
+
+async function putTogether(
+  upload: Upload,
+  fileId: string,
+  assembly: AssemblyState,
+  deps: AssembleUploadDeps,
+): Promise<AssemblyState> {
+  const { owner, id, mimeType } = upload;
+  return assemble(assembly, {
+    objects: deps.objects,
+    key: payloadKeys.file(owner, fileId),
+    contentType: mimeType,
+    pieces: await openParts(upload, deps),
+    hasTime: deps.hasTime,
+    save: async (state) => {
+      const { upload: after } = await deps.uploads.change(owner, id, {
+        set: { assembly: state },
+        statusIn: ['completed'],
+        expect: { 'assembly.step': state.step - 1 },
+      });
+      if (after?.assembly === undefined) throw new AppError('UPLOAD_NOT_FOUND', 'the upload is gone');
+      return after.assembly;
+    },
+  });
+}
+
+async function openParts({ owner, id }: Upload, { objects }: AssembleUploadDeps): Promise<Pieces> {
+  const list = await objects.read(payloadKeys.uploadPart(owner, id, PART_LIST), 0, MAX_LIST_BYTES);
+  if (list === undefined) throw new AppError('UPLOAD_INCOMPLETE', 'the parts of the upload are gone');
+  // Written by writePartList only.
+  const parts = JSON.parse(Buffer.from(list.bytes).toString()) as readonly ListedPart[];
+  return {
+    count: parts.length,
+    read: async (index, offset) => {
+      const [partId = ''] = parts[index] ?? [];
+      const slice = await objects.read(payloadKeys.uploadPart(owner, id, partId), offset, offset + WINDOW_BYTES);
+      if (slice === undefined) throw new AppError('UPLOAD_INCOMPLETE', 'a part of the upload is gone');
+      return { bytes: slice.bytes, isLast: offset + slice.bytes.length >= slice.total };
+    },
+  };
+}

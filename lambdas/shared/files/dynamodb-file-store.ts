@@ -1,0 +1,62 @@
+import { AppError } from '../../../core/errors.ts';
+import type { FilePage, FileQuery, FileStore, StoredFile } from '../../../core/files/file.ts';
+import { timeOfId } from '../../../core/ids/time-ordered-id.ts';
+import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import type { Item } from '../aws/attribute-value.ts';
+import { deleteItem, listItems, putNew, updateItem } from '../batches/batch-table.ts';
+import { type DynamoDbStoreOptions, readItem } from '../batches/dynamodb-chunk-store.ts';
+import { fileItem, readFileItem } from './file-item.ts';
+
+/**
+ * Opens the records of files in the jobs table.
+ *
+ * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
+ */
+export function openDynamoDbFileStore(options: DynamoDbStoreOptions): FileStore {
+  const present = (item: Item | undefined): StoredFile | undefined => {
+    const file = item === undefined ? undefined : readFileItem(item);
+    // TTL deletes late, days at times.
+    return file !== undefined && file.expiresAtMs > options.clock.now() ? file : undefined;
+  };
+  return {
+    get: async (owner, id) => present(await readItem(options, jobsTableKeys.file(owner, id))),
+    create: async (file) => {
+      const { item } = await putNew(options, fileItem(file), options.clock.now());
+      return item === undefined ? file : readFileItem(item);
+    },
+    settle: async (owner, id, status, statusDetails) => {
+      await updateItem(options, jobsTableKeys.file(owner, id), {
+        set: { status, statusDetails },
+        remove: ['uploadExpiresAtMs'],
+        expectOneOf: { status: ['pending', 'uploaded'] },
+      });
+    },
+    remove: (owner, id) => deleteItem(options, jobsTableKeys.file(owner, id)),
+    list: (query) => listFiles(options, query, present),
+  };
+}
+
+async function listFiles(
+  options: DynamoDbStoreOptions,
+  { owner, purpose, order, limit, after }: FileQuery,
+  present: (item: Item) => StoredFile | undefined,
+): Promise<FilePage> {
+  const start = after === undefined ? {} : { start: startOf(owner, after) };
+  const files: StoredFile[] = [];
+  for await (const item of listItems(options, { kind: 'file', owner, order, pageSize: limit + 1, ...start })) {
+    const file = present(item);
+    if (file === undefined || (purpose !== undefined && file.purpose !== purpose)) continue;
+    if (files.length === limit) return { files, hasMore: true };
+    files.push(file);
+  }
+  return { files, hasMore: false };
+}
+
+/** Ids hold the time of creation, so a page can begin after a file that has been deleted since. */
+function startOf(owner: string, after: string) {
+  const createdAtMs = after.startsWith('file-') ? timeOfId(after.slice('file-'.length)) : undefined;
+  if (createdAtMs === undefined) {
+    throw new AppError('INVALID_PARAMETER', 'after must be the id of a file', { param: 'after' });
+  }
+  return { key: jobsTableKeys.file(owner, after), listSort: jobsTableKeys.listSort(createdAtMs, after) };
+}

@@ -1,0 +1,136 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+  S3ServiceException,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { AppError } from '../../../core/errors.ts';
+import type { FileObjects, ObjectSlice } from '../../../core/files/file-objects.ts';
+import { asking } from '../aws/client-settings.ts';
+
+/** What {@link openS3FileObjects} works with. */
+export interface S3FileObjectsOptions {
+  /** Must compute checksums only where S3 wants them: a presigned address would hold that of no bytes. */
+  readonly client: S3Client;
+  /** Name of the payload bucket. */
+  readonly bucket: string;
+}
+
+const PLACE = 'the payload bucket';
+
+const ABSENT: ReadonlySet<string> = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
+
+/** Names of S3 for parts that are not those it has. */
+const STALE: ReadonlySet<string> = new Set(['InvalidPart', 'InvalidPartOrder']);
+
+/**
+ * Opens the bytes of files in S3.
+ *
+ * @returns Objects whose methods throw AppError `UNAVAILABLE` when S3 does not answer.
+ */
+export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): FileObjects {
+  const at = (key: string) => ({ Bucket: bucket, Key: key });
+  return {
+    bucket,
+    size: async (key) => {
+      const head = await unlessAbsent(() => client.send(new HeadObjectCommand(at(key))));
+      return head?.ContentLength;
+    },
+    read: (key, start, end) => unlessAbsent(() => readSlice(client, { ...at(key), start, end })),
+    write: async (key, bytes, contentType) => {
+      const command = new PutObjectCommand({ ...at(key), Body: bytes, ContentType: contentType });
+      await asking(PLACE, () => client.send(command));
+    },
+    begin: async (key, contentType) => {
+      const command = new CreateMultipartUploadCommand({ ...at(key), ContentType: contentType });
+      const { UploadId: id } = await asking(PLACE, () => client.send(command));
+      if (id === undefined) throw new AppError('UNAVAILABLE', 'the payload bucket gave no upload id');
+      return id;
+    },
+    writePart: async (key, uploadId, number, bytes) => {
+      const command = new UploadPartCommand({ ...at(key), UploadId: uploadId, PartNumber: number, Body: bytes });
+      return (await unlessAbsent(() => client.send(command)))?.ETag;
+    },
+    complete: (key, uploadId, tags) => complete(client, { ...at(key), UploadId: uploadId }, tags),
+    abort: async (key, uploadId) => {
+      const command = new AbortMultipartUploadCommand({ ...at(key), UploadId: uploadId });
+      await unlessAbsent(() => client.send(command));
+    },
+    remove: async (key) => {
+      await asking(PLACE, () => client.send(new DeleteObjectCommand(at(key))));
+    },
+    removeAll: (prefix) => asking(PLACE, () => removeAll(client, bucket, prefix)),
+    presignPut: async (key, { bytes, expiresSeconds }) => {
+      // Only who answers with such an address needs the signer: it is loaded for them.
+      const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
+      const command = new PutObjectCommand({ ...at(key), ContentLength: bytes });
+      const signableHeaders = new Set(['host', 'content-length']);
+      return asking(PLACE, () => getSignedUrl(client, command, { expiresIn: expiresSeconds, signableHeaders }));
+    },
+  };
+}
+
+async function readSlice(
+  client: S3Client,
+  {
+    start,
+    end,
+    ...at
+  }: { readonly Bucket: string; readonly Key: string; readonly start: number; readonly end: number },
+): Promise<ObjectSlice> {
+  const answer = await client.send(new GetObjectCommand({ ...at, Range: `bytes=${start}-${end - 1}` }));
+  const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+  const total = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1]);
+  // A body that was cut off on the way ends like a whole one.
+  if (!(bytes.length === Math.min(end, total) - start)) throw new Error('the answer holds other bytes than asked for');
+  return { bytes, total };
+}
+
+async function complete(
+  client: S3Client,
+  upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string },
+  tags: readonly string[],
+): Promise<'done' | 'gone' | 'stale'> {
+  const parts = tags.map((tag, index) => ({ PartNumber: index + 1, ETag: tag }));
+  const command = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } });
+  try {
+    return (await unlessAbsent(() => client.send(command))) === undefined ? 'gone' : 'done';
+  } catch (error) {
+    const { cause } = error as AppError;
+    if (cause instanceof S3ServiceException && STALE.has(cause.name)) return 'stale';
+    throw error;
+  }
+}
+
+async function removeAll(client: S3Client, bucket: string, prefix: string): Promise<void> {
+  for (let isTruncated = true; isTruncated; ) {
+    const list = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+    const objects = (list.Contents ?? []).flatMap(({ Key: key }) => (key === undefined ? [] : [{ Key: key }]));
+    if (objects.length === 0) return;
+    const { Errors: errors = [] } = await client.send(
+      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }),
+    );
+    if (errors.length > 0) throw new AppError('UNAVAILABLE', `the payload bucket kept ${errors.length} objects`);
+    isTruncated = list.IsTruncated === true;
+  }
+}
+
+/** @returns Undefined when S3 says that what was asked for is not there. */
+function unlessAbsent<T>(call: () => Promise<T>): Promise<T | undefined> {
+  return asking<T | undefined>(PLACE, async () => {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof S3ServiceException && ABSENT.has(error.name)) return undefined;
+      throw error;
+    }
+  });
+}

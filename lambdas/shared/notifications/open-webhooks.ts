@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { Clock } from '../../../core/clock.ts';
+import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
+import type { JobStore, MessageQueue } from '../../../core/jobs/job-store.ts';
+import { SECRET_BYTES } from '../../../core/webhooks/signature.ts';
+import { openSqsMessageQueue } from '../queue/sqs-message-queue.ts';
+import { openSubscriptionStore, type SubscriptionStore } from './subscription-store.ts';
+import { openWebhookStore, type WebhookStore } from './webhook-store.ts';
+
+/** What requests about webhooks work with. */
+export interface WebhooksDeps {
+  readonly subscriptions: SubscriptionStore;
+  readonly webhooks: WebhookStore;
+  readonly jobs: Pick<JobStore, 'get'>;
+  /** Queue of webhook deliveries. */
+  readonly deliveries: MessageQueue;
+  /** Whether webhooks may go to this machine; in local mode only. */
+  readonly allowLoopback: boolean;
+  readonly clock: Clock;
+  /** Makes random bytes. */
+  readonly entropy: (bytes: number) => Uint8Array;
+}
+
+/** What {@link openWebhooksDeps} works with. */
+export interface OpenWebhooksOptions {
+  readonly settings: Pick<JobsSettings, 'jobsTable' | 'webhooksTable' | 'webhooksQueue' | 'retentionDays'>;
+  readonly dynamoDb: DynamoDBClient;
+  readonly sqs: SQSClient;
+  readonly jobs: Pick<JobStore, 'get'>;
+  readonly allowLoopback: boolean;
+  readonly clock: Clock;
+}
+
+/** Opens what requests about webhooks work with. */
+export function openWebhooksDeps(options: OpenWebhooksOptions): WebhooksDeps {
+  const { settings, dynamoDb, sqs, jobs, allowLoopback, clock } = options;
+  return {
+    subscriptions: openSubscriptionStore(dynamoDb, settings.jobsTable),
+    webhooks: openWebhookStore({
+      client: dynamoDb,
+      table: settings.webhooksTable,
+      retentionDays: settings.retentionDays,
+      clock,
+      secretBytes: () => randomBytes(SECRET_BYTES),
+    }),
+    jobs,
+    deliveries: openSqsMessageQueue({ client: sqs, url: settings.webhooksQueue }),
+    allowLoopback,
+    clock,
+    entropy: randomBytes,
+  };
+}

@@ -1,0 +1,212 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../../core/clock.ts';
+import { AppError } from '../../../core/errors.ts';
+import type { DeliveryMessage } from '../../../core/jobs/job-message.ts';
+import { WEBHOOKS_TABLE, webhooksTableKeys } from '../../../core/jobs/jobs-table.ts';
+import type { Delivery } from '../../../core/webhooks/delivery.ts';
+import { type EndpointHealth, HEALTHY } from '../../../core/webhooks/endpoint-health.ts';
+import { formatSecret } from '../../../core/webhooks/signature.ts';
+import { fromItem, type Item, toAttribute, toItem } from '../aws/attribute-value.ts';
+import { asking } from '../aws/client-settings.ts';
+import { sha256 } from '../sha256.ts';
+
+/** A secret that webhooks of a caller are signed with. */
+export interface SigningSecret {
+  /** `whsec_` and base64. */
+  readonly secret: string;
+  readonly createdAtMs: number;
+  /** Until when it signs beside the one that replaced it; absent for the newest. */
+  readonly expiresAtMs?: number;
+}
+
+/** Secrets, the health of receivers, and what became of deliveries. */
+export interface WebhookStore {
+  /** The secrets that sign now, the newest first; makes the first one where there is none. */
+  secrets(owner: string): Promise<readonly SigningSecret[]>;
+  /** Makes a new secret; the one before it signs for another day, and any older one no more. */
+  rotate(owner: string): Promise<readonly SigningSecret[]>;
+  health(owner: string, url: string): Promise<EndpointHealth>;
+  setHealth(owner: string, url: string, health: EndpointHealth): Promise<void>;
+  deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]>;
+  putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void>;
+}
+
+/** What {@link openWebhookStore} works with. */
+export interface WebhookStoreOptions {
+  readonly client: DynamoDBClient;
+  /** Name of the webhooks table. */
+  readonly table: string;
+  readonly retentionDays: number;
+  readonly clock: Clock;
+  /** Makes the random bytes of a secret. */
+  readonly secretBytes: () => Uint8Array;
+}
+
+const DAY_MS = 86_400_000;
+
+/** How long a secret that was replaced signs on. */
+const OVERLAP_MS = DAY_MS;
+
+/** How long the health of a receiver is kept that is never called. */
+const HEALTH_MS = 30 * DAY_MS;
+
+/** Times that a change is tried which met another one. */
+const MOST_ATTEMPTS = 5;
+
+const TABLE = 'the webhooks table';
+const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
+
+/** Opens the webhooks table. Its methods throw AppError `UNAVAILABLE` when it does not answer. */
+export function openWebhookStore(options: WebhookStoreOptions): WebhookStore {
+  return new DynamoDbWebhookStore(options);
+}
+
+class DynamoDbWebhookStore implements WebhookStore {
+  readonly #options: WebhookStoreOptions;
+
+  constructor(options: WebhookStoreOptions) {
+    this.#options = options;
+  }
+
+  secrets(owner: string): Promise<readonly SigningSecret[]> {
+    return this.#changeSecrets(owner, (active) => (active.length > 0 ? active : [this.#newSecret()]));
+  }
+
+  rotate(owner: string): Promise<readonly SigningSecret[]> {
+    const expiresAtMs = this.#options.clock.now() + OVERLAP_MS;
+    return this.#changeSecrets(owner, ([newest]) => [
+      this.#newSecret(),
+      ...(newest === undefined ? [] : [{ ...newest, expiresAtMs }]),
+    ]);
+  }
+
+  async health(owner: string, url: string): Promise<EndpointHealth> {
+    const item = await this.#get(healthKey(owner, url));
+    if (item === undefined) return HEALTHY;
+    const { failures, openUntilMs, disabledAtMs } = fromItem(item);
+    return {
+      failures: Number(failures),
+      openUntilMs: Number(openUntilMs),
+      ...(disabledAtMs === undefined ? {} : { disabledAtMs: Number(disabledAtMs) }),
+    };
+  }
+
+  async setHealth(owner: string, url: string, health: EndpointHealth): Promise<void> {
+    const { client, table } = this.#options;
+    const key = healthKey(owner, url);
+    // A receiver that works is like one that nothing is known of.
+    if (health.failures === 0 && health.disabledAtMs === undefined) {
+      const command = new DeleteItemCommand({ TableName: table, Key: keyItem(key) });
+      await asking(TABLE, () => client.send(command));
+      return;
+    }
+    await this.#put(key, { ...health, ...this.#expiry(this.#options.clock.now() + HEALTH_MS) });
+  }
+
+  async deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]> {
+    const item = await this.#get(deliveriesKey(owner, subject));
+    const { list = {} } = item === undefined ? {} : fromItem(item);
+    // Written by putDelivery only.
+    return Object.values(list as Record<string, Delivery>);
+  }
+
+  async putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void> {
+    const { client, table, clock, retentionDays } = this.#options;
+    const Key = keyItem(deliveriesKey(owner, subject));
+    const ends = clock.now() + retentionDays * DAY_MS;
+    // A member of a map can be set only where there is a map.
+    const begin = new UpdateItemCommand({
+      TableName: table,
+      Key,
+      UpdateExpression: 'SET #list = if_not_exists(#list, :none), #expiresAt = :ends',
+      ExpressionAttributeNames: { '#list': 'list', '#expiresAt': expiresAt },
+      ExpressionAttributeValues: { ':none': { M: {} }, ':ends': { N: String(Math.ceil(ends / 1000)) } },
+    });
+    await asking(TABLE, () => client.send(begin));
+    const put = new UpdateItemCommand({
+      TableName: table,
+      Key,
+      UpdateExpression: 'SET #list.#id = :delivery',
+      ExpressionAttributeNames: { '#list': 'list', '#id': delivery.id },
+      ExpressionAttributeValues: { ':delivery': toAttribute(delivery) },
+    });
+    await asking(TABLE, () => client.send(put));
+  }
+
+  #newSecret(): SigningSecret {
+    return { secret: formatSecret(this.#options.secretBytes()), createdAtMs: this.#options.clock.now() };
+  }
+
+  async #changeSecrets(
+    owner: string,
+    change: (active: readonly SigningSecret[]) => readonly SigningSecret[],
+  ): Promise<readonly SigningSecret[]> {
+    const key = webhooksTableKeys.secrets(owner);
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const item = await this.#get(key);
+      const { list = [], revision = 0 } = item === undefined ? {} : fromItem(item);
+      const active = (list as readonly SigningSecret[]).filter((one) => this.#signs(one));
+      const changed = change(active);
+      if (changed === active || (await this.#putRevision(key, changed, Number(revision)))) return changed;
+    }
+    throw new AppError('UNAVAILABLE', 'the secrets are being changed by too many at once');
+  }
+
+  #signs({ expiresAtMs }: SigningSecret): boolean {
+    return expiresAtMs === undefined || expiresAtMs > this.#options.clock.now();
+  }
+
+  async #putRevision(key: string, list: readonly SigningSecret[], revision: number): Promise<boolean> {
+    try {
+      await this.#options.client.send(
+        new PutItemCommand({
+          TableName: this.#options.table,
+          Item: { ...keyItem(key), ...toItem({ list, revision: revision + 1 }) },
+          ConditionExpression: 'attribute_not_exists(#revision) OR #revision = :revision',
+          ExpressionAttributeNames: { '#revision': 'revision' },
+          ExpressionAttributeValues: toItem({ ':revision': revision }),
+        }),
+      );
+      return true;
+    } catch (cause) {
+      if (cause instanceof ConditionalCheckFailedException) return false;
+      throw new AppError('UNAVAILABLE', `${TABLE} cannot be used right now`, { cause });
+    }
+  }
+
+  #expiry(ms: number): Record<string, number> {
+    return { [expiresAt]: Math.ceil(ms / 1000) };
+  }
+
+  async #get(key: string): Promise<Item | undefined> {
+    const command = new GetItemCommand({ TableName: this.#options.table, Key: keyItem(key), ConsistentRead: true });
+    return (await asking(TABLE, () => this.#options.client.send(command))).Item;
+  }
+
+  async #put(key: string, members: object): Promise<void> {
+    const command = new PutItemCommand({
+      TableName: this.#options.table,
+      Item: { ...keyItem(key), ...toItem(members) },
+    });
+    await asking(TABLE, () => this.#options.client.send(command));
+  }
+}
+
+function healthKey(owner: string, url: string): string {
+  return webhooksTableKeys.endpoint(owner, sha256(Buffer.from(url)));
+}
+
+function deliveriesKey(owner: string, { object, id }: DeliveryMessage['subject']): string {
+  return webhooksTableKeys.deliveries(owner, object, id);
+}
+
+function keyItem(key: string): Item {
+  return { [partitionKey]: { S: key } };
+}

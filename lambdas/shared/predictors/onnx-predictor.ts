@@ -1,0 +1,105 @@
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { AppError } from '../../../core/errors.ts';
+import type { PackedVersion } from '../../../core/models/packed-model.ts';
+import type { Predictor } from '../../../core/models/predictor.ts';
+import { datatypeOfOrtType, ORT_TYPES } from '../../../core/tensors/ort-types.ts';
+import type { Tensor, TensorData } from '../../../core/tensors/tensor.ts';
+
+/** Memory that gives a function one whole vCPU, as AWS documents it. */
+const MIB_PER_VCPU = 1769;
+
+/** What an {@link openOnnxPredictor} needs to know. */
+export interface OnnxPredictorOptions {
+  /** Path of the `.ort` file; it is mapped into memory, not read. */
+  readonly file: string;
+  /** Inputs and outputs that the file declares. */
+  readonly declared: Pick<PackedVersion, 'inputs' | 'outputs'>;
+  /** Threads that share one operator; see {@link threadsFor}. */
+  readonly threads: number;
+}
+
+/**
+ * Threads that a function of this size can keep busy: one for each whole vCPU, at least one.
+ *
+ * @param memoryMiB - Memory of the function.
+ */
+export function threadsFor(memoryMiB: number): number {
+  return Math.max(1, Math.floor(memoryMiB / MIB_PER_VCPU));
+}
+
+/**
+ * Opens one version of a model on onnxruntime.
+ *
+ * The file was optimized when it was packed, so that nothing is optimized again; its initializers stay in the mapped
+ * file; threads sleep between requests instead of spinning, for a function pays for its time.
+ *
+ * @throws AppError `ONNX_INVALID` when the file cannot be loaded.
+ */
+export async function openOnnxPredictor({ file, declared, threads }: OnnxPredictorOptions): Promise<Predictor> {
+  const session = await openSession(file, threads);
+  return {
+    inputs: declared.inputs,
+    outputs: declared.outputs,
+    run: async (inputs) => {
+      const feeds: Record<string, OrtTensor> = {};
+      for (const name of session.inputNames) {
+        const tensor = inputs[name];
+        if (tensor !== undefined) feeds[name] = toOrt(tensor);
+      }
+      const results = await runSession(session, feeds);
+      const outputs: Record<string, Tensor> = {};
+      for (const name in results) outputs[name] = fromOrt(results[name] as OrtTensor);
+      return outputs;
+    },
+  };
+}
+
+async function openSession(file: string, threads: number): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(file, {
+      graphOptimizationLevel: 'disabled',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      // What goes wrong is thrown; onnxruntime would also print it, past the log's rule of one line.
+      logSeverityLevel: 4,
+      extra: {
+        session: {
+          use_memory_mapped_ort_model: '1',
+          use_ort_model_bytes_for_initializers: '1',
+          intra_op: { allow_spinning: '0' },
+        },
+      },
+    });
+  } catch (cause) {
+    throw new AppError('ONNX_INVALID', 'the packed model cannot be loaded', { cause });
+  }
+}
+
+async function runSession(
+  session: InferenceSession,
+  feeds: Record<string, OrtTensor>,
+): Promise<InferenceSession.OnnxValueMapType> {
+  try {
+    return await session.run(feeds);
+  } catch (cause) {
+    throw new AppError('INTERNAL', 'the model failed to run', { cause });
+  }
+}
+
+function toOrt({ datatype, shape, data }: Tensor): OrtTensor {
+  return new OrtTensor(ORT_TYPES[datatype], data as OrtTensor['data'], shape);
+}
+
+function fromOrt({ type, dims, data }: OrtTensor): Tensor {
+  const datatype = datatypeOfOrtType(type);
+  if (datatype === undefined) {
+    throw new AppError('INTERNAL', `the model answered with elements of type ${type}, which no protocol here carries`);
+  }
+  // onnxruntime gives half floats as Float16Array where the engine has it; here they are their raw bits.
+  const raw = datatype === 'FP16' && ArrayBuffer.isView(data) ? rawHalves(data) : data;
+  return { datatype, shape: dims, data: raw as TensorData };
+}
+
+function rawHalves({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint16Array {
+  return new Uint16Array(buffer, byteOffset, byteLength / 2);
+}

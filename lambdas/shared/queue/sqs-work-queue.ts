@@ -1,0 +1,69 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import type { SQSRecord } from 'aws-lambda';
+import type { MessageQueue } from '../../../core/jobs/job-store.ts';
+import { asking } from '../aws/client-settings.ts';
+import { sendableAttributes } from './dead-letters.ts';
+import { openSqsMessageQueue } from './sqs-message-queue.ts';
+
+/** A queue as the function that it feeds uses it. */
+export interface WorkQueue extends MessageQueue {
+  /** URL, named in dead letters as the place to put them back to. */
+  readonly url: string;
+  /** Makes a received message visible again after some seconds, from 0 to 43,200. */
+  setVisibility(receiptHandle: string, seconds: number): Promise<void>;
+  /** Acknowledges a received message. */
+  remove(receiptHandle: string): Promise<void>;
+  /**
+   * Sends a received message anew.
+   *
+   * @param attributes - Texts that take the place of its attributes with these names.
+   * @param delaySeconds - Seconds until it can be received, at most 900. Defaults to none.
+   */
+  sendCopy(
+    record: Pick<SQSRecord, 'body' | 'messageAttributes'>,
+    attributes: Readonly<Record<string, string>>,
+    delaySeconds?: number,
+  ): Promise<void>;
+}
+
+/**
+ * Opens a queue for the function that it feeds.
+ *
+ * @param url - URL of the queue.
+ */
+export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
+  return {
+    ...openSqsMessageQueue({ client, url }),
+    url,
+    setVisibility: async (receiptHandle, seconds) => {
+      const command = new ChangeMessageVisibilityCommand({
+        QueueUrl: url,
+        ReceiptHandle: receiptHandle,
+        VisibilityTimeout: seconds,
+      });
+      await asking('the queue', () => client.send(command));
+    },
+    remove: async (receiptHandle) => {
+      const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
+      await asking('the queue', () => client.send(command));
+    },
+    sendCopy: async ({ body, messageAttributes }, attributes, delaySeconds = 0) => {
+      const texts = Object.entries(attributes).map(([name, value]) => [
+        name,
+        { DataType: 'String', StringValue: value },
+      ]);
+      const command = new SendMessageCommand({
+        QueueUrl: url,
+        MessageBody: body,
+        MessageAttributes: { ...sendableAttributes(messageAttributes), ...Object.fromEntries(texts) },
+        ...(delaySeconds === 0 ? {} : { DelaySeconds: delaySeconds }),
+      });
+      await asking('the queue', () => client.send(command));
+    },
+  };
+}

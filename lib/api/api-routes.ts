@@ -1,0 +1,154 @@
+import {
+  AwsIntegration,
+  type Integration,
+  JsonSchemaType,
+  JsonSchemaVersion,
+  type Model as RequestModel,
+  RequestValidator,
+  type RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { allowedMethods, modelRoutes, type Operation, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { countResources } from '../limits/stack-size.ts';
+import type { ModelFunction } from './model-function.ts';
+import { routeDocument } from './route-document.ts';
+import { addDocument, addProblem } from './static-method.ts';
+
+/** Settings of {@link ApiRoutes}. */
+export interface ApiRoutesProps {
+  /** The API that gets the routes. */
+  readonly restApi: RestApi;
+  /** One function for each model, in the order in which models are listed. */
+  readonly functions: readonly ModelFunction[];
+  /**
+   * The function behind `POST /v1/embeddings`.
+   *
+   * @default - none: the route answers MODEL_NOT_FOUND
+   */
+  readonly embeddings?: ModelFunction;
+}
+
+/** Members of a request body by operation, for the API's description; the function checks them. */
+const BODY_MEMBERS: Partial<Record<Operation, readonly string[]>> = {
+  embeddings: ['input', 'model', 'encoding_format', 'dimensions', 'truncate', 'user'],
+  predict: ['instances', 'parameters'],
+  infer: ['id', 'parameters', 'inputs', 'outputs'],
+};
+
+/** Every route of an API: those of the models, those that are always there, and answers for what is not there. */
+export class ApiRoutes extends Construct {
+  /** Resources that the routes of one model add to the stack. */
+  readonly resourcesPerModel: number;
+  private readonly restApi: RestApi;
+  private readonly functions: readonly ModelFunction[];
+  private readonly validator: RequestValidator;
+  private readonly requestModels = new Map<Operation, RequestModel>();
+  private readonly integrations = new Map<ModelFunction, Integration>();
+
+  constructor(scope: Construct, id: string, props: ApiRoutesProps) {
+    super(scope, id);
+    this.restApi = props.restApi;
+    this.functions = props.functions;
+    this.validator = new RequestValidator(this, 'Validator', {
+      restApi: props.restApi,
+      validateRequestBody: true,
+      validateRequestParameters: true,
+    });
+    this.addRoutes(SHARED_ROUTES, props.embeddings);
+    const before = countResources(this.restApi);
+    for (const fn of props.functions) this.addRoutes(modelRoutes(fn.model.id), fn);
+    this.resourcesPerModel = Math.ceil((countResources(this.restApi) - before) / props.functions.length);
+    this.addUnknownModels();
+  }
+
+  private addRoutes(routes: readonly Route[], fn: ModelFunction | undefined): void {
+    for (const route of routes) this.addRoute(route, fn);
+    for (const [path, [first]] of Map.groupBy(routes, (route) => route.path)) {
+      const methods = allowedMethods(routes, path).join(', ');
+      addProblem(this.resource(path), {
+        code: 'METHOD_NOT_ALLOWED',
+        detail: `the route answers ${methods} only`,
+        protocol: first?.protocol ?? 'openai',
+        headers: { Allow: methods },
+      });
+    }
+  }
+
+  private addRoute(route: Route, fn: ModelFunction | undefined): void {
+    const resource = this.resource(route.path);
+    if (route.answeredBy === 'document') {
+      const models = this.functions.map(({ model }) => model.packed);
+      addDocument(resource, routeDocument(route.operation, models, fn?.model.packed), { needsKey: route.needsKey });
+      return;
+    }
+    if (fn === undefined) {
+      const { method, protocol } = route;
+      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: 'no embedding model is deployed', protocol, method });
+      return;
+    }
+    const requestModel = this.requestModel(route.operation);
+    resource.addMethod(route.method, this.integration(fn), {
+      apiKeyRequired: route.needsKey,
+      requestParameters: Object.fromEntries(pathParameters(route.path).map((name) => [name, true])),
+      requestValidator: this.validator,
+      ...(requestModel === undefined ? {} : { requestModels: { 'application/json': requestModel } }),
+    });
+  }
+
+  /** Says which models there are where the path names another one. */
+  private addUnknownModels(): void {
+    const known = this.functions.map(({ model }) => model.id).join(', ');
+    const detail = `no model or route has this path, known models: ${known}`;
+    addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail, protocol: 'openai' });
+    for (const path of ['/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
+      addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail, protocol: 'open-inference' });
+    }
+  }
+
+  private resource(path: string) {
+    return this.restApi.root.resourceForPath(path);
+  }
+
+  /** The gateway may invoke the alias for this API's stage, by one permission however many routes there are. */
+  private integration(fn: ModelFunction): Integration {
+    const existing = this.integrations.get(fn);
+    if (existing !== undefined) return existing;
+    fn.alias.addPermission('Gateway', {
+      principal: new ServicePrincipal('apigateway.amazonaws.com'),
+      sourceArn: this.restApi.arnForExecuteApi('*', '/*', this.restApi.deploymentStage.stageName),
+    });
+    const integration = new AwsIntegration({
+      service: 'lambda',
+      path: `2015-03-31/functions/${fn.alias.functionArn}/invocations`,
+      proxy: true,
+    });
+    this.integrations.set(fn, integration);
+    return integration;
+  }
+
+  /**
+   * Demands a JSON object and nothing more: the gateway's answer to a body that breaks its model is the same whatever is
+   * wrong, the function's names the member.
+   */
+  private requestModel(operation: Operation): RequestModel | undefined {
+    const members = BODY_MEMBERS[operation];
+    if (members === undefined || this.requestModels.has(operation)) return this.requestModels.get(operation);
+    const requestModel = this.restApi.addModel(`${operation}-request`, {
+      contentType: 'application/json',
+      description: `Body of a request for ${operation}`,
+      schema: {
+        schema: JsonSchemaVersion.DRAFT4,
+        title: `${operation} request`,
+        type: JsonSchemaType.OBJECT,
+        properties: Object.fromEntries(members.map((member) => [member, {}])),
+      },
+    });
+    this.requestModels.set(operation, requestModel);
+    return requestModel;
+  }
+}
+
+function pathParameters(path: string): readonly string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => `method.request.path.${name}`);
+}

@@ -1,0 +1,110 @@
+import { type DeployConfig, parseDeployConfig, type UsagePlanConfig } from '../../core/config/deploy-config.ts';
+import { checkStageName } from '../jobs/jobs-settings.ts';
+
+/** What a deployment may choose about its API; the same settings as in `config/<stage>.yaml`. */
+export interface ApiSettings {
+  /**
+   * Name of the API's stage, the first part of every path: lower-case letters, digits and hyphens.
+   *
+   * @default 'prod'
+   */
+  readonly stageName?: string;
+  /**
+   * Id of the model that serves `POST /v1/embeddings`.
+   *
+   * @default - the first embedding model in the order of ids
+   */
+  readonly defaultEmbeddingModel?: string;
+  /**
+   * Usage plans by name: requests per second, burst, quota, and the names of their keys.
+   *
+   * @default - free (5 per second, 10,000 a day), pro (50 per second, 5,000,000 a month), internal (1000 per second)
+   */
+  readonly usagePlans?: Readonly<Record<string, UsagePlanSettings>>;
+  /**
+   * What each method of the stage takes at most, whoever asks.
+   *
+   * @default - 2000 requests per second, bursts of 4000
+   */
+  readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
+  /**
+   * How many days logs are kept; one of the periods that CloudWatch Logs offers.
+   *
+   * @default 30
+   */
+  readonly logRetentionDays?: DeployConfig['logRetentionDays'];
+  /**
+   * Answers of at least this many bytes are compressed for clients that accept it.
+   *
+   * @default 1024
+   */
+  readonly minimumCompressionBytes?: number;
+  /**
+   * Whether requests are traced by AWS X-Ray.
+   *
+   * @default false
+   */
+  readonly tracing?: boolean;
+  /**
+   * Whether the results table outlives the stack.
+   *
+   * @default true
+   */
+  readonly retainData?: boolean;
+  /**
+   * Synthesis fails when the deployment costs more than this while nobody uses it, in US dollars a month.
+   *
+   * @default - no limit
+   */
+  readonly maxIdleMonthlyUsd?: number;
+  /**
+   * Whether to set the role by which API Gateway writes logs. There is one for each account and region; false where it
+   * is set already.
+   *
+   * @default true
+   */
+  readonly cloudWatchRole?: boolean;
+}
+
+/** Limits of a usage plan. */
+export interface UsagePlanSettings {
+  /** Requests per second in the long run, from 0.1 to 10,000. */
+  readonly rateLimit: number;
+  /** Requests at once, from 1 to 5000. */
+  readonly burstLimit: number;
+  /**
+   * Requests in a period.
+   *
+   * @default - no quota
+   */
+  readonly quota?: NonNullable<UsagePlanConfig['quota']>;
+  /**
+   * Names of the plan's keys.
+   *
+   * @default ['default']
+   */
+  readonly keys?: readonly string[];
+}
+
+/** Settings with every default filled in. */
+export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
+  readonly stageName: string;
+}
+
+/**
+ * Fills in the defaults and checks the ranges.
+ *
+ * @param source - Path of the construct, for the message.
+ * @throws AppError `CONFIG_INVALID` that lists every problem at once.
+ */
+export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
+  const { usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd } =
+    settings;
+  const { jobs: _, ...config } = parseDeployConfig(
+    { usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd },
+    source,
+  );
+  const stageName = settings.stageName ?? 'prod';
+  checkStageName(stageName);
+  return { ...config, stageName };
+}

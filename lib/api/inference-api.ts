@@ -1,0 +1,224 @@
+import { RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
+import {
+  AccessLogFormat,
+  EndpointType,
+  LogGroupLogDestination,
+  MethodLoggingLevel,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { AppError } from '../../core/errors.ts';
+import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
+import { ResultsTable } from '../data/results-table.ts';
+import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import type { ServiceFunction } from '../functions/service-function.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import { chooseEmbeddingModel } from '../packaging/embedding-model-choice.ts';
+import type { Model } from '../packaging/model.ts';
+import { ACCESS_LOG_FIELDS } from './access-log.ts';
+import { ApiRoutes } from './api-routes.ts';
+import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
+import { GatewayResponses } from './gateway-responses.ts';
+import { JobRoutes } from './job-routes.ts';
+import { ModelFunction } from './model-function.ts';
+import { type PlanKey, UsagePlans } from './usage-plans.ts';
+
+/** Settings of an {@link InferenceApi}. */
+export interface InferenceApiProps extends ApiSettings {
+  /** Models to serve, as {@link Models.fromDirectory} reads them: at least one, each id once. */
+  readonly models: readonly Model[];
+  /**
+   * Where results are kept for later requests.
+   *
+   * @default - a table of its own, when a model's manifest asks for one
+   */
+  readonly resultsTable?: ResultsTable;
+  /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - an endpoint for each of them
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
+  /**
+   * Jobs: requests that do not wait for their answer, files, batches and webhooks.
+   *
+   * @default - none: there are no such routes, and the preference `respond-async` is ignored
+   */
+  readonly jobs?: Jobs;
+}
+
+/** Bodies that the gateway hands on as bytes; everything else is text. */
+const BINARY_MEDIA_TYPES = ['application/octet-stream', 'application/x-protobuf', 'application/gzip'];
+
+/** Files come as forms, whose bytes must arrive as they are. */
+const FORM_MEDIA_TYPE = 'multipart/form-data';
+
+/**
+ * A REST API that serves models: keys and usage plans in front, one function for each model behind.
+ *
+ * @example
+ * new InferenceApi(this, 'Api', { models: Models.fromDirectory('models') });
+ */
+export class InferenceApi extends Construct {
+  /** The REST API, for what this construct has no setting for: domain names, web ACLs, alarms. */
+  readonly restApi: RestApi;
+  /** One function for each model, in the order given. */
+  readonly functions: readonly ModelFunction[];
+  /** Functions around jobs: those of the API's routes, and those behind the queues. */
+  readonly jobFunctions: readonly ServiceFunction[];
+  /** Every key of every usage plan. */
+  readonly keys: readonly PlanKey[];
+  /** What of the deployment costs money while idle. */
+  readonly deployed: Deployed;
+  private readonly settings: ResolvedApiSettings;
+
+  constructor(scope: Construct, id: string, props: InferenceApiProps) {
+    super(scope, id);
+    this.settings = resolveApiSettings(props, this.node.path);
+    checkModels(props.models);
+    const embeddings = chooseEmbeddingModel(props.models, props.defaultEmbeddingModel);
+    const { jobs } = props;
+    const endpoints = props.endpoints ?? this.createEndpoints(props.models);
+    this.deployed = { models: props.models, endpoints, ...(jobs === undefined ? {} : { queues: jobs.priced }) };
+    checkIdleCost(this.deployed, this.settings.maxIdleMonthlyUsd);
+
+    this.functions = this.createFunctions({ ...props, endpoints }, embeddings);
+    this.restApi = this.createRestApi(props);
+    new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi });
+    const embeddingsFunction = this.functions.find(({ model }) => model === embeddings);
+    const routes = new ApiRoutes(this, 'Routes', {
+      restApi: this.restApi,
+      functions: this.functions,
+      ...(embeddingsFunction === undefined ? {} : { embeddings: embeddingsFunction }),
+    });
+    this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs);
+    const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: this.settings.usagePlans });
+    this.keys = plans.keys;
+    const functionResources = Math.max(...this.functions.map(countResources));
+    const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;
+    const perModel = routes.resourcesPerModel + functionResources + jobResources;
+    checkStackSize(this, this.functions.length, perModel);
+  }
+
+  /** Address of the deployed stage, with a slash at the end. */
+  get url(): string {
+    return this.restApi.url;
+  }
+
+  /** Requests of any outcome. */
+  metricCount(options?: MetricOptions): Metric {
+    return this.restApi.metricCount(options);
+  }
+
+  /** Requests refused for what they ask: status 4xx. */
+  metricClientError(options?: MetricOptions): Metric {
+    return this.restApi.metricClientError(options);
+  }
+
+  /** Requests that failed for reasons of ours: status 5xx. */
+  metricServerError(options?: MetricOptions): Metric {
+    return this.restApi.metricServerError(options);
+  }
+
+  /** Time from request to answer as the gateway sees it, in milliseconds. */
+  metricLatency(options?: MetricOptions): Metric {
+    return this.restApi.metricLatency(options);
+  }
+
+  /** The embedding model's function comes last, for it knows its siblings. */
+  private createFunctions(props: InferenceApiProps, embeddings: Model | undefined): readonly ModelFunction[] {
+    const resultsTable = props.resultsTable ?? this.createTableIfWanted(props.models);
+    const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction => {
+      const endpoint = endpointOf(model, props.endpoints);
+      return new ModelFunction(this, model.id, {
+        model,
+        siblings,
+        ...(endpoint === undefined ? {} : { endpoint }),
+        stageName: this.settings.stageName,
+        logRetention: this.settings.logRetentionDays,
+        tracing: this.settings.tracing,
+        ...(resultsTable === undefined ? {} : { resultsTable }),
+        ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
+      });
+    };
+    const others = props.models.filter((model) => model !== embeddings).map((model) => create(model, []));
+    const siblings = others.filter(({ model }) => model.manifest.task === 'embedding');
+    const functions = embeddings === undefined ? others : [...others, create(embeddings, siblings)];
+    return props.models.flatMap((model) => functions.filter((fn) => fn.model === model));
+  }
+
+  private createEndpoints(models: readonly Model[]): readonly GpuEndpoint[] {
+    return models
+      .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
+      .map(
+        (model) => new GpuEndpoint(this, `Gpu-${model.id}`, { model, logRetention: this.settings.logRetentionDays }),
+      );
+  }
+
+  private createTableIfWanted(models: readonly Model[]): ResultsTable | undefined {
+    if (models.every(({ manifest }) => manifest.cache.store !== 'table')) return undefined;
+    return new ResultsTable(this, 'Results', { retainData: this.settings.retainData });
+  }
+
+  private addJobRoutes(jobs: Jobs): readonly ServiceFunction[] {
+    const { logRetentionDays: logRetention, tracing } = this.settings;
+    const routes = new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, jobs, logRetention, tracing });
+    const { consumers, workers } = jobs.functions;
+    return [...routes.functions.values(), ...consumers.values(), ...workers.values()];
+  }
+
+  private createRestApi({ cloudWatchRole = true, jobs }: InferenceApiProps): RestApi {
+    const { settings } = this;
+    const accessLogs = new LogGroup(this, 'AccessLogs', {
+      retention: settings.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const restApi = new RestApi(this, 'RestApi', {
+      restApiName: Stack.of(this).stackName,
+      endpointTypes: [EndpointType.REGIONAL],
+      cloudWatchRole,
+      binaryMediaTypes: [...BINARY_MEDIA_TYPES, ...(jobs === undefined ? [] : [FORM_MEDIA_TYPE])],
+      minCompressionSize: Size.bytes(settings.minimumCompressionBytes),
+      deployOptions: {
+        stageName: settings.stageName,
+        accessLogDestination: new LogGroupLogDestination(accessLogs),
+        accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_FIELDS)),
+        loggingLevel: MethodLoggingLevel.ERROR,
+        dataTraceEnabled: false,
+        throttlingRateLimit: settings.throttle.rateLimit,
+        throttlingBurstLimit: settings.throttle.burstLimit,
+        tracingEnabled: settings.tracing,
+      },
+    });
+    acknowledgeFindings(restApi);
+    return restApi;
+  }
+}
+
+/** What the AWS Solutions rules find, and why it is meant. */
+function acknowledgeFindings(restApi: RestApi): void {
+  Validations.of(restApi).acknowledge(
+    {
+      id: 'AwsSolutions-APIG4',
+      reason: 'Callers are known by API keys, which usage plans meter; health and only health needs none.',
+    },
+    { id: 'AwsSolutions-COG4', reason: 'Callers are programs with API keys, not people who sign in.' },
+    { id: 'AwsSolutions-APIG3', reason: 'A web ACL costs money while idle; attach one to restApi where it is wanted.' },
+    {
+      id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+      reason: 'The account-wide role of API Gateway: AWS documents this managed policy as what it must have.',
+    },
+  );
+}
+
+function checkModels(models: readonly Model[]): void {
+  if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
+  const ids = models.map(({ id }) => id);
+  const repeated = ids.filter((id, index) => ids.indexOf(id) !== index);
+  if (repeated.length > 0) {
+    throw new AppError('CONFIG_INVALID', `models must hold each id once, got more than one ${repeated.join(', ')}`);
+  }
+}

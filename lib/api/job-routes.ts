@@ -1,0 +1,69 @@
+import { AwsIntegration, type Integration, type RestApi } from 'aws-cdk-lib/aws-apigateway';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { JOB_ROUTES, type RouteTree } from '../../core/api/routes.ts';
+import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { bundlePackage } from '../packaging/function-package.ts';
+import { functionBundle } from '../packaging/package-layout.ts';
+
+/** Settings of {@link JobRoutes}. */
+export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
+  /** The API that gets the routes. */
+  readonly restApi: RestApi;
+  /** The jobs behind them. */
+  readonly jobs: Jobs;
+}
+
+const DESCRIPTIONS = {
+  'serve-jobs': 'Answers requests about jobs and webhooks',
+  'serve-batches': 'Answers requests about files, uploads and batches',
+} as const satisfies Record<RouteTree['answeredBy'], string>;
+
+/** As long as API Gateway waits. */
+const TIMEOUT_SECONDS = 29;
+
+/** The routes of jobs, webhooks, files, uploads and batches, and the two functions that answer them. */
+export class JobRoutes extends Construct {
+  /** The functions by name. */
+  readonly functions: ReadonlyMap<RouteTree['answeredBy'], ServiceFunction>;
+
+  constructor(scope: Construct, id: string, props: JobRoutesProps) {
+    super(scope, id);
+    const names = Object.keys(DESCRIPTIONS) as RouteTree['answeredBy'][];
+    this.functions = new Map(names.map((name) => [name, this.#createFunction(name, props)]));
+    const integrations = new Map([...this.functions].map(([name, fn]) => [name, integrate(fn, props.restApi)]));
+    for (const { path, answeredBy } of JOB_ROUTES) {
+      const integration = integrations.get(answeredBy);
+      for (const one of [path, `${path}/{proxy+}`]) {
+        props.restApi.root.resourceForPath(one).addMethod('ANY', integration, { apiKeyRequired: true });
+      }
+    }
+  }
+
+  #createFunction(name: RouteTree['answeredBy'], { jobs, logRetention, tracing }: JobRoutesProps): ServiceFunction {
+    const created = new ServiceFunction(this, name, {
+      description: DESCRIPTIONS[name],
+      package: bundlePackage(functionBundle(name)),
+      timeoutSeconds: TIMEOUT_SECONDS,
+      environment: jobs.environmentOf(name),
+      logRetention,
+      tracing,
+    });
+    jobs.grantAccess(name, created);
+    return created;
+  }
+}
+
+/** The gateway may invoke the function for this API's stage, by one permission however many routes there are. */
+function integrate({ fn }: ServiceFunction, restApi: RestApi): Integration {
+  fn.addPermission('Gateway', {
+    principal: new ServicePrincipal('apigateway.amazonaws.com'),
+    sourceArn: restApi.arnForExecuteApi('*', '/*', restApi.deploymentStage.stageName),
+  });
+  return new AwsIntegration({
+    service: 'lambda',
+    path: `2015-03-31/functions/${fn.functionArn}/invocations`,
+    proxy: true,
+  });
+}

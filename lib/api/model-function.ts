@@ -1,0 +1,173 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { renderServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import type { Compute } from '../../core/models/manifest.ts';
+import type { ResultsTable } from '../data/results-table.ts';
+import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { ARCHITECTURES, createLogGroup, createRole } from '../functions/service-function.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { METRICS_NAMESPACE } from '../monitoring/metrics-namespace.ts';
+import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
+import type { Model } from '../packaging/model.ts';
+
+/** Name of the alias that callers invoke. */
+export const LIVE_ALIAS = 'live';
+
+/** Settings of a {@link ModelFunction}. */
+export interface ModelFunctionProps {
+  /** The model to serve; its manifest sets memory, architecture, time and concurrency. */
+  readonly model: Model;
+  /**
+   * Where results are kept for later requests.
+   *
+   * @default - results are kept in the function's memory only, even when the manifest asks for the table
+   */
+  readonly resultsTable?: ResultsTable;
+  /**
+   * Where the model runs whose manifest says `target: sagemaker`.
+   *
+   * @default - none, which is an error for such a model
+   */
+  readonly endpoint?: GpuEndpoint;
+  /**
+   * Where requests go that do not wait for their answer.
+   *
+   * @default - nowhere: the preference `respond-async` is ignored
+   */
+  readonly jobs?: Jobs;
+  /**
+   * Functions of other embedding models, to which requests are handed that name them.
+   *
+   * @default - none: a request that names another model is answered MODEL_NOT_FOUND
+   */
+  readonly siblings?: readonly ModelFunction[];
+  /**
+   * Name of the stage, a dimension of the metrics.
+   *
+   * @default 'prod'
+   */
+  readonly stageName?: string;
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+  /**
+   * Whether requests are traced by AWS X-Ray.
+   *
+   * @default false
+   */
+  readonly tracing?: boolean;
+}
+
+/**
+ * One model behind the alias `live` of an AWS Lambda function of its own.
+ *
+ * Earlier versions of the function stay, so that the alias can be pointed back at one of them.
+ */
+export class ModelFunction extends Construct {
+  /** What callers invoke. Provisioned concurrency belongs to it. */
+  readonly alias: Alias;
+  /** The served model. */
+  readonly model: Model;
+  /** Bytes of the function's package by part. */
+  readonly packageSizes: PackageSizes;
+
+  constructor(scope: Construct, id: string, props: ModelFunctionProps) {
+    super(scope, id);
+    const { model, siblings = [] } = props;
+    const { compute, cache } = model.manifest;
+    const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
+    const endpoint = endpointFor(model, props.endpoint);
+    const functionPackage = composeFunctionPackage(model);
+
+    const logGroup = createLogGroup(this, props.logRetention);
+    const role = createRole(this, logGroup, props.tracing ?? false);
+    const fn = new Fn(this, 'Function', {
+      description: `Serves the model ${model.id}`,
+      code: Code.fromAsset(functionPackage.directory, { assetHash: functionPackage.hash }),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: ARCHITECTURES[compute.architecture],
+      memorySize: compute.memoryMiB,
+      timeout: Duration.seconds(compute.timeoutSeconds),
+      ...(compute.reservedConcurrency === undefined
+        ? {}
+        : { reservedConcurrentExecutions: compute.reservedConcurrency }),
+      role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
+      environment: {
+        ...renderServeModelEnvironment({
+          ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
+          ...(endpoint === undefined ? {} : { endpoint: endpoint.endpointName }),
+          siblings: Object.fromEntries(siblings.map((sibling) => [sibling.model.id, sibling.alias.functionArn])),
+          metricsNamespace: METRICS_NAMESPACE,
+          stage: props.stageName ?? 'prod',
+        }),
+        ...props.jobs?.submitterEnvironment(model),
+      },
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+    });
+
+    this.model = model;
+    this.packageSizes = functionPackage.sizes;
+    this.alias = this.createAlias(fn, compute);
+    resultsTable?.grantReadWriteBatches(role);
+    if (endpoint?.isAsync === false) {
+      endpoint.grantInvoke(role);
+      resultsTable?.grantClaims(role);
+    }
+    props.jobs?.grantSubmit(role, model);
+    for (const sibling of siblings) sibling.grantInvoke(role);
+  }
+
+  /** Lets `grantee` invoke the alias, and no other version. */
+  grantInvoke(grantee: IGrantable): Grant {
+    return Grant.addToPrincipal({
+      grantee,
+      actions: ['lambda:InvokeFunction'],
+      resourceArns: [this.alias.functionArn],
+    });
+  }
+
+  /** Requests that reached the function. */
+  metricInvocations(options?: MetricOptions): Metric {
+    return this.alias.metricInvocations(options);
+  }
+
+  /** Requests that the function failed to answer: crashes and timeouts, not refused input. */
+  metricErrors(options?: MetricOptions): Metric {
+    return this.alias.metricErrors(options);
+  }
+
+  /** Time from event to answer, in milliseconds. */
+  metricDuration(options?: MetricOptions): Metric {
+    return this.alias.metricDuration(options);
+  }
+
+  /** Requests refused because every allowed environment was busy. */
+  metricThrottles(options?: MetricOptions): Metric {
+    return this.alias.metricThrottles(options);
+  }
+
+  private createAlias(fn: Fn, { provisioned }: Compute): Alias {
+    const alias = new Alias(this, 'Live', {
+      aliasName: LIVE_ALIAS,
+      version: fn.currentVersion,
+      ...(provisioned === undefined ? {} : { provisionedConcurrentExecutions: provisioned.min }),
+    });
+    if (provisioned !== undefined) {
+      alias
+        .addAutoScaling({ minCapacity: provisioned.min, maxCapacity: provisioned.max })
+        .scaleOnUtilization({ utilizationTarget: provisioned.utilization });
+    }
+    return alias;
+  }
+}

@@ -1,0 +1,41 @@
+import type { Operation } from '../../core/api/routes.ts';
+import type { PackedModel } from '../../core/models/packed-model.ts';
+import {
+  modelMetadata,
+  serverLive,
+  serverMetadata,
+  serverReady,
+} from '../../core/protocols/open-inference-metadata.ts';
+import { openAiModel, openAiModelList } from '../../core/protocols/openai-models.ts';
+import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
+
+/**
+ * The document that a route answers, known before any request.
+ *
+ * @param models - Every model of the API.
+ * @param model - The model that the route belongs to; absent for shared routes.
+ * @throws TypeError when the route is answered by a function.
+ */
+export function routeDocument(operation: Operation, models: readonly PackedModel[], model?: PackedModel): unknown {
+  switch (operation) {
+    case 'openai-models':
+      return openAiModelList(models.map(({ manifest }) => manifest.id));
+    case 'server-metadata':
+      return serverMetadata(PACKAGE_VERSION);
+    case 'server-live':
+      return serverLive();
+    case 'server-ready':
+      return serverReady();
+    case 'openai-model':
+      return openAiModel(required(model).manifest.id);
+    case 'model-metadata':
+      return modelMetadata(required(model));
+    default:
+      throw new TypeError(`${operation} is answered by a function`);
+  }
+}
+
+function required(model: PackedModel | undefined): PackedModel {
+  if (model === undefined) throw new TypeError('the route belongs to no model');
+  return model;
+}

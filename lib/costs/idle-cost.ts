@@ -1,0 +1,74 @@
+import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../../core/costs/cost.ts';
+import { AppError } from '../../core/errors.ts';
+import { instanceBounds } from '../../core/models/manifest.ts';
+import { deployedVersions } from '../../core/models/packed-model.ts';
+import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import type { Model } from '../packaging/model.ts';
+
+/** What of a deployment costs money while idle. */
+export interface Deployed {
+  readonly models: readonly Model[];
+  /**
+   * Queues of jobs.
+   *
+   * @default - none
+   */
+  readonly queues?: PricedQueues;
+  /**
+   * Endpoints on GPUs.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
+}
+
+/**
+ * What a deployment costs in a month in which nobody uses it.
+ *
+ * @returns US dollars, in all and line by line.
+ */
+export function idleCost({ models, queues, endpoints = [] }: Deployed): {
+  readonly total: number;
+  readonly lines: readonly CostLine[];
+} {
+  const functions = models.map(({ manifest: { compute } }) => ({
+    memoryMiB: compute.memoryMiB,
+    architecture: compute.architecture,
+    provisionedMin: compute.provisioned?.min ?? 0,
+  }));
+  return idleMonthlyUsd(functions, queues, endpoints.map(pricedEndpoint));
+}
+
+function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): PricedEndpoint {
+  const { compute } = manifest;
+  // An endpoint is made of no other model.
+  if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };
+  const { instanceType } = compute;
+  return {
+    instanceType,
+    instances: instanceBounds(compute).min * Object.keys(deployedVersions(packed)).length,
+    alarms,
+  };
+}
+
+/**
+ * Checks that a deployment does not cost more while idle than it may.
+ *
+ * @param maxUsd - US dollars a month; absent means no limit.
+ * @throws AppError `CONFIG_INVALID` that names what costs money.
+ */
+export function checkIdleCost(deployed: Deployed, maxUsd: number | undefined): void {
+  const { total, lines } = idleCost(deployed);
+  if (maxUsd === undefined || total <= maxUsd) return;
+  const causes = lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `${what}: ${formatUsd(usd)}`);
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the deployment costs ${formatUsd(total)} a month while idle (${causes.join('; ')}), ` +
+      `maxIdleMonthlyUsd allows ${formatUsd(maxUsd)}`,
+  );
+}
+
+/** Writes US dollars with two decimals. */
+export function formatUsd(usd: number): string {
+  return `$${usd.toFixed(2)}`;
+}

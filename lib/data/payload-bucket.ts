@@ -1,0 +1,100 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { PAYLOAD_PREFIXES } from '../../core/jobs/payload-keys.ts';
+import { explainWildcard } from '../security/wildcard-reason.ts';
+
+/** A kind of objects, each below a prefix of its own. */
+export type PayloadKind = keyof typeof PAYLOAD_PREFIXES;
+
+/** What of Amazon S3 functions around jobs may use. */
+export type ObjectAction = 'GetObject' | 'PutObject' | 'DeleteObject' | 'AbortMultipartUpload';
+
+/** Settings of a {@link PayloadBucket}. */
+export interface PayloadBucketProps {
+  /**
+   * How many days inputs and results of jobs are kept; objects go on the day after.
+   *
+   * @default 7
+   */
+  readonly retentionDays?: number;
+  /**
+   * How many days files are kept; objects go on the day after.
+   *
+   * @default 30
+   */
+  readonly fileRetentionDays?: number;
+  /**
+   * Whether the bucket outlives its stack; if not, it must be empty when the stack is removed.
+   *
+   * @default true
+   */
+  readonly retainData?: boolean;
+}
+
+/** Longer than any batch takes with all its further tries: only what nobody needs any more is older. */
+const CHUNK_DAYS = 7;
+
+/** Longer than an upload through the gateway or a merge can take. */
+const UNFINISHED_UPLOAD_DAYS = 2;
+
+/**
+ * Large inputs and results, files of callers and parts of batches.
+ *
+ * Private, encrypted, reached through TLS only; each kind of objects goes by itself once its time is over.
+ */
+export class PayloadBucket extends Construct {
+  /** The bucket itself. */
+  readonly bucket: IBucket;
+
+  constructor(scope: Construct, id: string, props: PayloadBucketProps = {}) {
+    super(scope, id);
+    const bucket = new Bucket(this, 'Bucket', {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      lifecycleRules: [
+        expiry('jobs', (props.retentionDays ?? 7) + 1),
+        expiry('files', (props.fileRetentionDays ?? 30) + 1),
+        expiry('chunks', CHUNK_DAYS),
+        expiry('invocations', CHUNK_DAYS),
+        { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_UPLOAD_DAYS) },
+      ],
+    });
+    Validations.of(bucket).acknowledge({
+      id: 'AwsSolutions-S1',
+      reason: 'Functions log who asked for what; server access logs would need a bucket that costs money while idle.',
+    });
+    this.bucket = bucket;
+  }
+
+  /** Lets `grantee` do these things with objects of one kind, and nothing else. */
+  grantObjects(grantee: IGrantable, kind: PayloadKind, actions: readonly ObjectAction[]): Grant {
+    explainWildcard(grantee, {
+      owner: this.bucket,
+      arn: this.bucket.bucketArn,
+      suffix: `/${PAYLOAD_PREFIXES[kind]}*`,
+      reason: 'Objects of one kind lie below one prefix; their keys are made while jobs run.',
+    });
+    return Grant.addToPrincipal({
+      grantee,
+      actions: actions.map((action) => `s3:${action}`),
+      resourceArns: [this.bucket.arnForObjects(`${PAYLOAD_PREFIXES[kind]}*`)],
+    });
+  }
+
+  /**
+   * Lets `grantee` list keys. Without it S3 answers that an object is forbidden where it is not there, so whoever asks
+   * whether one is there needs it for the whole bucket.
+   */
+  grantList(grantee: IGrantable): Grant {
+    return Grant.addToPrincipal({ grantee, actions: ['s3:ListBucket'], resourceArns: [this.bucket.bucketArn] });
+  }
+}
+
+function expiry(kind: PayloadKind, days: number) {
+  return { id: kind, prefix: PAYLOAD_PREFIXES[kind], expiration: Duration.days(days) };
+}

@@ -1,0 +1,204 @@
+import { Aws, Stack, Validations } from 'aws-cdk-lib';
+import { Grant, type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { CfnEndpoint, CfnEndpointConfig } from 'aws-cdk-lib/aws-sagemaker';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { AppError } from '../../core/errors.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { gpuInstanceType } from '../../core/models/gpu-instance-types.ts';
+import type { SageMakerCompute } from '../../core/models/manifest.ts';
+import { endpointName } from '../../core/sagemaker/endpoint-contract.ts';
+import { mainVersion } from '../../core/traffic/traffic.ts';
+import type { PayloadBucket } from '../data/payload-bucket.ts';
+import { hashFacts } from '../packaging/content-hash.ts';
+import type { Model } from '../packaging/model.ts';
+import { type ContainerImage, containerImage } from './container-images.ts';
+import { DEFAULT_CONCURRENCY } from './endpoint-scaling.ts';
+import { VersionEndpoint } from './version-endpoint.ts';
+
+/** Settings of a {@link GpuEndpoint}. */
+export interface GpuEndpointProps {
+  /** The model to run; its manifest must say `target: sagemaker`, and sets instances and scaling. */
+  readonly model: Model;
+  /**
+   * Key for the volumes of the instances. Instance types with local storage encrypt that by hardware and take no key.
+   *
+   * @default - AWS's own key
+   */
+  readonly encryptionKey?: IKey;
+  /**
+   * Where an asynchronous endpoint finds its requests and leaves its answers: the bucket of the deployment's jobs.
+   *
+   * @default - none; a model whose manifest says `mode: async` needs one
+   */
+  readonly payloadBucket?: PayloadBucket;
+  /**
+   * How long the containers' logs are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+}
+
+/** Most characters of an endpoint's name. */
+const MAX_NAME_CHARACTERS = 63;
+
+/** Characters that the version adds to it at most. */
+const VERSION_CHARACTERS = 11;
+
+/**
+ * One model on GPU instances of Amazon SageMaker: a container for each version, each behind an endpoint of its own.
+ *
+ * An update is made blue/green and rolled back by an alarm. Counts of instances that operators changed since stay as they
+ * are.
+ *
+ * @see https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+ */
+export class GpuEndpoint extends Construct {
+  /** For what this construct has no setting for: the endpoint of each version. */
+  readonly endpoints: readonly CfnEndpoint[];
+  /** What the names of the versions' endpoints begin with. */
+  readonly endpointName: string;
+  /** Hears of each request that an asynchronous endpoint ended; undefined for a realtime one. */
+  readonly notifications: Topic | undefined;
+  /** Alarms that the endpoints have, those of scaling included. */
+  readonly alarms: number;
+  /** The model that runs here. */
+  readonly model: Model;
+  readonly #compute: SageMakerCompute;
+  readonly #payloadBucket: PayloadBucket | undefined;
+  readonly #versions: readonly string[];
+
+  /** @throws AppError `CONFIG_INVALID` when the model does not run on an endpoint, or the key can't be used. */
+  constructor(scope: Construct, id: string, props: GpuEndpointProps) {
+    super(scope, id);
+    const { model, encryptionKey, logRetention } = props;
+    const { compute, shadow } = model.manifest;
+    if (compute.target !== 'sagemaker') {
+      throw new AppError('CONFIG_INVALID', `the model ${model.id} has compute.target ${compute.target}, not sagemaker`);
+    }
+    checkKey(compute, encryptionKey);
+    this.model = model;
+    this.#compute = compute;
+    this.endpointName = shortened(`${Stack.of(this).stackName}-${model.id}`);
+    this.#versions = Object.keys(model.packed.versions);
+    this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
+    this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
+    const image = containerImage(this, compute);
+    const common = { model, compute, imageUri: image.uri, role: this.#createRole(image), encryptionKey, logRetention };
+    const created = this.#versions.map(
+      (version) =>
+        new VersionEndpoint(this, `V${version}`, {
+          ...common,
+          version,
+          endpointName: endpointName(this.endpointName, version),
+          shadow: version === mainVersion(model.manifest) ? shadow : undefined,
+          asyncConfig: this.#asyncConfig(),
+        }),
+    );
+    this.endpoints = created.map(({ endpoint }) => endpoint);
+    this.alarms = created.reduce((sum, { alarms }) => sum + alarms, 0);
+  }
+
+  /** Whether requests wait for the endpoint, and nobody for their answers. */
+  get isAsync(): boolean {
+    return this.#compute.mode === 'async';
+  }
+
+  /** Lets `grantee` ask the endpoint for predictions; an asynchronous one through the bucket of payloads. */
+  grantInvoke(grantee: IGrantable): Grant {
+    this.#payloadBucket?.grantObjects(grantee, 'invocations', ['GetObject', 'PutObject']);
+    const action = this.isAsync ? 'sagemaker:InvokeEndpointAsync' : 'sagemaker:InvokeEndpoint';
+    const resourceArns = this.#versions.map((version) => this.#arn(endpointName(this.endpointName, version)));
+    return Grant.addToPrincipal({ grantee, actions: [action], resourceArns });
+  }
+
+  #arn(name: string): string {
+    const { region, account } = Stack.of(this);
+    // SageMaker's ARNs hold the name in lower case.
+    return `arn:${Aws.PARTITION}:sagemaker:${region}:${account}:endpoint/${name.toLowerCase()}`;
+  }
+
+  #asyncConfig(): CfnEndpointConfig.AsyncInferenceConfigProperty | undefined {
+    const [bucket, topic] = [this.#payloadBucket?.bucket, this.notifications];
+    if (bucket === undefined || topic === undefined) return undefined;
+    return {
+      clientConfig: {
+        maxConcurrentInvocationsPerInstance: Math.ceil(this.#compute.instances.concurrency ?? DEFAULT_CONCURRENCY),
+      },
+      outputConfig: {
+        s3OutputPath: bucket.s3UrlForObject(payloadKeys.asyncOutputs('outputs')),
+        s3FailurePath: bucket.s3UrlForObject(payloadKeys.asyncOutputs('failures')),
+        notificationConfig: { successTopic: topic.topicArn, errorTopic: topic.topicArn },
+      },
+    };
+  }
+
+  /** What a container may do: read its model, be pulled, write its log and its metrics. It has no network besides. */
+  #createRole({ repositoryArn }: ContainerImage): Role {
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('sagemaker.amazonaws.com') });
+    this.#payloadBucket?.grantObjects(role, 'invocations', ['GetObject', 'PutObject', 'AbortMultipartUpload']);
+    this.notifications?.grantPublish(role);
+    const pull = ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'];
+    role.addToPolicy(new PolicyStatement({ actions: pull, resources: [repositoryArn] }));
+    role.addToPolicy(new PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }));
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['cloudwatch:PutMetricData'],
+        resources: ['*'],
+        conditions: { StringLike: { 'cloudwatch:namespace': '*SageMaker*' } },
+      }),
+    );
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason:
+        'ecr:GetAuthorizationToken and cloudwatch:PutMetricData have no resources; the latter is bound to a namespace.',
+    });
+    return role;
+  }
+}
+
+/** The endpoint of a model among several. */
+export function endpointOf({ id }: Model, endpoints: readonly GpuEndpoint[] = []): GpuEndpoint | undefined {
+  return endpoints.find(({ model }) => model.id === id);
+}
+
+/**
+ * The endpoint of a model, where it has one.
+ *
+ * @throws AppError `CONFIG_INVALID` when the model runs on an endpoint and this is none, or another model's.
+ */
+export function endpointFor(model: Model, endpoint: GpuEndpoint | undefined): GpuEndpoint | undefined {
+  if (model.manifest.compute.target === 'lambda') return undefined;
+  if (endpoint?.model.id === model.id) return endpoint;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the model ${model.id} has compute.target sagemaker and needs its GpuEndpoint, got ${endpoint === undefined ? 'none' : `that of ${endpoint.model.id}`}`,
+  );
+}
+
+function bucketFor({ id }: Model, bucket: PayloadBucket | undefined): PayloadBucket {
+  if (bucket !== undefined) return bucket;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the model ${id} has compute.mode async and needs the deployment's jobs: its endpoint gets a payloadBucket, which is none`,
+  );
+}
+
+function checkKey({ instanceType }: SageMakerCompute, key: IKey | undefined): void {
+  if (key === undefined || gpuInstanceType(instanceType)?.hasLocalStorage !== true) return;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `encryptionKey can't be used with ${instanceType}: its local storage is encrypted by hardware, and SageMaker refuses a key`,
+  );
+}
+
+/** A name that is too long keeps its beginning, and what tells it from others. */
+function shortened(name: string): string {
+  const clean = name.replaceAll(/[^a-zA-Z0-9-]/g, '-');
+  const most = MAX_NAME_CHARACTERS - VERSION_CHARACTERS;
+  if (clean.length <= most) return clean;
+  return `${clean.slice(0, most - 9)}-${hashFacts([clean]).slice(0, 8)}`;
+}

@@ -1,0 +1,115 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { LambdaCompute } from '../../core/models/manifest.ts';
+import { checkEnvironmentSize } from '../limits/environment-size.ts';
+import type { FunctionPackage, PackageSizes } from '../packaging/function-package.ts';
+
+/** What all functions around jobs have in common. */
+export interface ServiceFunctionOptions {
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+  /**
+   * Whether requests are traced by AWS X-Ray.
+   *
+   * @default false
+   */
+  readonly tracing?: boolean;
+}
+
+/** Settings of a {@link ServiceFunction}. */
+export interface ServiceFunctionProps extends ServiceFunctionOptions {
+  /** What the function does, one sentence. */
+  readonly description: string;
+  /** The function's files. */
+  readonly package: FunctionPackage;
+  /** Longest time of one invocation. */
+  readonly timeoutSeconds: number;
+  /** Environment variables. */
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * Memory, which decides the share of a processor too.
+   *
+   * @default 512
+   */
+  readonly memoryMiB?: number;
+  /**
+   * Processor; a function without native code runs on either, and arm64 costs a fifth less.
+   *
+   * @default 'arm64'
+   */
+  readonly architecture?: LambdaCompute['architecture'];
+}
+
+/** An architecture in the words of the AWS CDK. */
+export const ARCHITECTURES = { x86_64: Architecture.X86_64, arm64: Architecture.ARM_64 } as const satisfies Record<
+  LambdaCompute['architecture'],
+  Architecture
+>;
+
+/** One AWS Lambda function whose role may write to its own log group, and what its maker grants. */
+export class ServiceFunction extends Construct implements IGrantable {
+  /** The function. */
+  readonly fn: Fn;
+  /** What it may do. */
+  readonly role: Role;
+  /** Memory in MiB. */
+  readonly memoryMiB: number;
+  /** Processor. */
+  readonly architecture: LambdaCompute['architecture'];
+  /** Bytes of the function's package by part. */
+  readonly packageSizes: PackageSizes;
+
+  constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
+    super(scope, id);
+    checkEnvironmentSize(this, props.environment);
+    this.memoryMiB = props.memoryMiB ?? 512;
+    this.architecture = props.architecture ?? 'arm64';
+    this.packageSizes = props.package.sizes;
+    const tracing = props.tracing ?? false;
+    const logGroup = createLogGroup(this, props.logRetention);
+    this.role = createRole(this, logGroup, tracing);
+    this.fn = new Fn(this, 'Function', {
+      description: props.description,
+      code: Code.fromAsset(props.package.directory, { assetHash: props.package.hash }),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: ARCHITECTURES[this.architecture],
+      memorySize: this.memoryMiB,
+      timeout: Duration.seconds(props.timeoutSeconds),
+      role: this.role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
+      environment: { ...props.environment },
+    });
+  }
+
+  get grantPrincipal() {
+    return this.role.grantPrincipal;
+  }
+}
+
+/** The log group of a function; it goes with its stack. */
+export function createLogGroup(scope: Construct, retention: RetentionDays = RetentionDays.ONE_MONTH): LogGroup {
+  return new LogGroup(scope, 'Logs', { retention, removalPolicy: RemovalPolicy.DESTROY });
+}
+
+/** The role of a function, which may write to its log group and nothing else. */
+export function createRole(scope: Construct, logGroup: LogGroup, tracing: boolean): Role {
+  const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+  logGroup.grantWrite(role);
+  if (tracing) {
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'X-Ray has no resources: xray:PutTraceSegments and xray:PutTelemetryRecords can be granted on * only.',
+    });
+  }
+  return role;
+}

@@ -1,0 +1,107 @@
+import { Duration, Validations } from 'aws-cdk-lib';
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { SharedQueueName } from '../functions/job-needs.ts';
+import type { Model } from '../packaging/model.ts';
+
+/** How long the functions run that take messages of shared queues, in seconds. */
+export const CONSUMER_TIMEOUT_SECONDS = {
+  jobs: 60,
+  'lost-jobs': 60,
+  batches: 300,
+  webhooks: 60,
+} as const satisfies Partial<Record<SharedQueueName, number>>;
+
+/** How often a message of a shared queue is received before it counts as one that nobody can process. */
+export const SHARED_MAX_RECEIVES = 5;
+
+/**
+ * A message stays invisible for this many timeouts of its function, so that whatever Lambda does meanwhile, waiting for
+ * a free environment included, is over before anybody else gets it.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
+const VISIBILITY_TIMEOUTS = 6;
+
+/** Longest that Amazon SQS keeps a message: nothing that waits is lost sooner. */
+const LONGEST_RETENTION = Duration.days(14);
+
+/** Settings of {@link JobQueues}. */
+export interface JobQueuesProps {
+  /** Models that get queues. */
+  readonly models: readonly Model[];
+  /** Names of reply queues. */
+  readonly replyQueues: readonly string[];
+  /** How many days dead letters are kept. */
+  readonly deadLetterRetentionDays: number;
+}
+
+/** Queues of one model. */
+export interface QueuesOfModel {
+  readonly jobs: IQueue;
+  readonly chunks: IQueue;
+}
+
+/** Every queue around jobs. */
+export class JobQueues extends Construct {
+  /** Queues that belong to no model. */
+  readonly shared: Readonly<Record<SharedQueueName, IQueue>>;
+  /** Queues of jobs and of chunks of batches, by model id. */
+  readonly models: ReadonlyMap<string, QueuesOfModel>;
+  /** Queues that jobs may name for their results. */
+  readonly replies: ReadonlyMap<string, IQueue>;
+
+  constructor(scope: Construct, id: string, props: JobQueuesProps) {
+    super(scope, id);
+    const deadLetters = this.#create('dead-letters', {
+      retentionPeriod: Duration.days(props.deadLetterRetentionDays),
+    });
+    withoutRedrive(deadLetters, 'This is where messages end that nobody could process; operators put them back.');
+    const consumed = (name: keyof typeof CONSUMER_TIMEOUT_SECONDS) =>
+      this.#create(name, {
+        visibilityTimeout: visibilityTimeout(CONSUMER_TIMEOUT_SECONDS[name]),
+        deadLetterQueue: { queue: deadLetters, maxReceiveCount: SHARED_MAX_RECEIVES },
+      });
+    const lostJobs = consumed('lost-jobs');
+    this.shared = {
+      'dead-letters': deadLetters,
+      'lost-jobs': lostJobs,
+      jobs: consumed('jobs'),
+      batches: consumed('batches'),
+      webhooks: consumed('webhooks'),
+    };
+    this.models = new Map(props.models.map((model) => [model.id, this.#createForModel(model, lostJobs)]));
+    this.replies = new Map(props.replyQueues.map((name) => [name, this.#createReplyQueue(name)]));
+  }
+
+  #createForModel({ id, manifest: { jobs } }: Model, lostJobs: IQueue): QueuesOfModel {
+    const settings = {
+      visibilityTimeout: visibilityTimeout(jobs.timeoutSeconds, jobs.windowSeconds),
+      deadLetterQueue: { queue: lostJobs, maxReceiveCount: jobs.maxReceiveCount },
+    };
+    return { jobs: this.#create(`jobs-${id}`, settings), chunks: this.#create(`chunks-${id}`, settings) };
+  }
+
+  #createReplyQueue(name: string): IQueue {
+    const queue = this.#create(`reply-${name}`, {});
+    withoutRedrive(queue, 'Whoever reads the replies decides what becomes of those that it cannot process.');
+    return queue;
+  }
+
+  #create(id: string, settings: object): Queue {
+    return new Queue(this, id, {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: LONGEST_RETENTION,
+      ...settings,
+    });
+  }
+}
+
+function visibilityTimeout(functionSeconds: number, windowSeconds = 0): Duration {
+  return Duration.seconds(VISIBILITY_TIMEOUTS * functionSeconds + windowSeconds);
+}
+
+function withoutRedrive(queue: Queue, reason: string): void {
+  Validations.of(queue).acknowledge({ id: 'AwsSolutions-SQS3', reason });
+}

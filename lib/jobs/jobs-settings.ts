@@ -1,0 +1,117 @@
+import {
+  type DeployConfig,
+  type JobsConfig,
+  parseDeployConfig,
+  STAGE_PATTERN,
+} from '../../core/config/deploy-config.ts';
+import { AppError } from '../../core/errors.ts';
+
+/** What a deployment may choose about jobs; the same settings as below `jobs` in `config/<stage>.yaml`. */
+export interface JobsSettings {
+  /**
+   * Name of the stage, part of the names of the event bus and its log, and a dimension of the metrics.
+   *
+   * @default 'prod'
+   */
+  readonly stageName?: string;
+  /**
+   * Id of the model that serves jobs for `/v1/embeddings` that name none; the same as the API's.
+   *
+   * @default - the first embedding model in the order of ids
+   */
+  readonly defaultEmbeddingModel?: string;
+  /**
+   * How many days records, inputs and results of jobs are kept.
+   *
+   * @default 7
+   */
+  readonly retentionDays?: number;
+  /**
+   * Names of queues that jobs may name for their results.
+   *
+   * @default - none
+   */
+  readonly replyQueues?: readonly string[];
+  /**
+   * Names of buckets that inputs of jobs may lie in, beside the bucket of payloads.
+   *
+   * @default - none
+   */
+  readonly inputBuckets?: readonly string[];
+  /**
+   * Whether there are alarms on dead letters and on the age of what waits; each costs money while idle.
+   *
+   * @default false
+   */
+  readonly alarms?: boolean;
+  /**
+   * Most bytes of a file, from 1 to 5 GiB.
+   *
+   * @default 5368709120
+   */
+  readonly maxFileBytes?: number;
+  /**
+   * How many days files of callers and of batches are kept.
+   *
+   * @default 30
+   */
+  readonly fileRetentionDays?: number;
+  /**
+   * How many days messages are kept that nobody could process, 14 at most.
+   *
+   * @default 14
+   */
+  readonly deadLetterRetentionDays?: number;
+  /**
+   * How many days logs are kept; one of the periods that CloudWatch Logs offers.
+   *
+   * @default 30
+   */
+  readonly logRetentionDays?: DeployConfig['logRetentionDays'];
+  /**
+   * Whether functions are traced by AWS X-Ray.
+   *
+   * @default false
+   */
+  readonly tracing?: boolean;
+  /**
+   * Whether the tables and the bucket that it makes outlive the stack.
+   *
+   * @default true
+   */
+  readonly retainData?: boolean;
+}
+
+/** Settings with every default filled in. */
+export interface ResolvedJobs extends Pick<DeployConfig, 'logRetentionDays' | 'tracing' | 'retainData'> {
+  readonly stageName: string;
+  readonly config: JobsConfig;
+}
+
+/**
+ * Fills in the defaults and checks the ranges.
+ *
+ * @param source - Path of the construct, for the message.
+ * @throws AppError `CONFIG_INVALID` that lists every problem at once.
+ */
+export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
+  const { logRetentionDays, tracing, retainData, stageName = 'prod' } = settings;
+  const { retentionDays, replyQueues, inputBuckets, alarms } = settings;
+  const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
+  const jobs = {
+    ...{ retentionDays, replyQueues, inputBuckets, alarms },
+    ...{ maxFileBytes, fileRetentionDays, deadLetterRetentionDays },
+  };
+  const config = parseDeployConfig({ logRetentionDays, tracing, retainData, jobs }, source);
+  checkStageName(stageName);
+  return { ...config, config: config.jobs, stageName };
+}
+
+/** @throws AppError `CONFIG_INVALID` when a name cannot be part of a path. */
+export function checkStageName(stageName: string): void {
+  if (STAGE_PATTERN.test(stageName)) return;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `stageName must be lower-case letters, digits and hyphens, a letter first, got ${JSON.stringify(stageName)}`,
+  );
+}

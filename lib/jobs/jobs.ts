@@ -1,0 +1,181 @@
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { PricedQueues } from '../../core/costs/cost.ts';
+import { AppError } from '../../core/errors.ts';
+import { JobsTable } from '../data/jobs-table.ts';
+import { PayloadBucket } from '../data/payload-bucket.ts';
+import type { ResultsTable } from '../data/results-table.ts';
+import { WebhooksTable } from '../data/webhooks-table.ts';
+import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import { chooseEmbeddingModel } from '../packaging/embedding-model-choice.ts';
+import type { Model } from '../packaging/model.ts';
+import type { FunctionName } from '../packaging/package-layout.ts';
+import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
+import { JobAlarms } from './job-alarms.ts';
+import { JobEvents } from './job-events.ts';
+import { JobFunctions } from './job-functions.ts';
+import { JobQueues } from './job-queues.ts';
+import { type JobsSettings, resolveJobsSettings } from './jobs-settings.ts';
+
+/** Settings of {@link Jobs}. */
+export interface JobsProps extends JobsSettings {
+  /** Models that jobs may name, at least one; the API that gets these jobs serves no others. */
+  readonly models: readonly Model[];
+  /**
+   * Where results are kept for later requests, jobs and others alike.
+   *
+   * @default - results are kept in the workers' memory only, even when a manifest asks for the table
+   */
+  readonly resultsTable?: ResultsTable;
+  /**
+   * Where models run whose manifests say `target: sagemaker`.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly GpuEndpoint[];
+  /**
+   * Records of jobs, files and batches.
+   *
+   * @default - a table of its own
+   */
+  readonly jobsTable?: JobsTable;
+  /**
+   * Secrets of webhooks and the log of deliveries.
+   *
+   * @default - a table of its own
+   */
+  readonly webhooksTable?: WebhooksTable;
+  /**
+   * Large inputs and results, and files.
+   *
+   * @default - a bucket of its own
+   */
+  readonly payloadBucket?: PayloadBucket;
+}
+
+/**
+ * Asynchronous inference: queues, workers for each model, records, files, webhooks and events. An `InferenceApi` that is
+ * given it has the routes; producers send to its queue without the API.
+ *
+ * @example
+ * const jobs = new Jobs(this, 'Jobs', { models });
+ * new InferenceApi(this, 'Api', { models, jobs });
+ */
+export class Jobs extends Construct {
+  /** Every queue. */
+  readonly queues: JobQueues;
+  /** The event bus, and the log of what was on it. */
+  readonly events: JobEvents;
+  /** The functions behind the queues. */
+  readonly functions: JobFunctions;
+  /** Alarms on queues, without actions; none unless `alarms` is set. */
+  readonly alarms: readonly Alarm[];
+  /** Models that jobs may name. */
+  readonly models: readonly Model[];
+  /** What of the queues costs money while idle. */
+  readonly priced: PricedQueues;
+  /** Resources that each model adds to the stack. */
+  readonly resourcesPerModel: number;
+  readonly #parts: JobParts;
+
+  constructor(scope: Construct, id: string, props: JobsProps) {
+    super(scope, id);
+    const { models } = props;
+    if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
+    const settings = resolveJobsSettings(props, this.node.path);
+    const { config, stageName, retainData, tracing } = settings;
+    const logRetention: RetentionDays = settings.logRetentionDays;
+    const { retentionDays, fileRetentionDays } = config;
+    this.models = models;
+    this.queues = new JobQueues(this, 'Queues', { models, ...config });
+    this.events = new JobEvents(this, 'Events', { stageName, logRetention });
+    this.#parts = {
+      ...{ stageName, config, queues: this.queues, events: this.events },
+      embeddingModels: embeddingModels(models, props.defaultEmbeddingModel),
+      jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
+      webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
+      payloadBucket:
+        props.payloadBucket ?? new PayloadBucket(this, 'Payloads', { retentionDays, fileRetentionDays, retainData }),
+    };
+    this.functions = new JobFunctions(this, 'Functions', {
+      ...{ models, parts: this.#parts, logRetention, tracing },
+      ...(props.resultsTable === undefined ? {} : { resultsTable: props.resultsTable }),
+      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
+    });
+    this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues: this.queues }).alarms : [];
+    this.priced = { mappings: this.functions.mappings, alarms: this.alarms.length };
+    this.resourcesPerModel = this.#countPerModel();
+    checkStackSize(this, models.length, this.resourcesPerModel);
+  }
+
+  /** Lets `grantee` send jobs to the producers' queue, and nothing else. */
+  grantProduce(grantee: IGrantable): Grant {
+    return grantSend(grantee, this.queues.shared.jobs.queueArn);
+  }
+
+  /**
+   * Lets `grantee` receive and delete messages of a reply queue.
+   *
+   * @param name - One of the names in `replyQueues`.
+   * @throws AppError `CONFIG_INVALID` when there is no such queue.
+   */
+  grantConsumeReplies(grantee: IGrantable, name: string): Grant {
+    const queue = this.queues.replies.get(name);
+    if (queue !== undefined) return queue.grantConsumeMessages(grantee);
+    const known = [...this.queues.replies.keys()].join(', ') || 'none';
+    throw new AppError('CONFIG_INVALID', `replyQueues must hold ${name} for it to be read, known: ${known}`);
+  }
+
+  /** Lets the function of a model submit jobs to it. */
+  grantSubmit(grantee: IGrantable, model: Model): void {
+    this.#checkModel(model);
+    grantJobAccess('serve-model', grantee, this.#parts, model);
+  }
+
+  /** What the function of a model must know to submit jobs to it. */
+  submitterEnvironment(model: Model): Readonly<Record<string, string>> {
+    this.#checkModel(model);
+    return jobEnvironment('serve-model', this.#parts, model);
+  }
+
+  /** What a function that belongs to no model must know. */
+  environmentOf(name: FunctionName): Readonly<Record<string, string>> {
+    return jobEnvironment(name, this.#parts);
+  }
+
+  /** Lets a function that belongs to no model do what it is there for. */
+  grantAccess(name: FunctionName, grantee: IGrantable): void {
+    grantJobAccess(name, grantee, this.#parts);
+  }
+
+  #checkModel({ id }: Model): void {
+    if (this.queues.models.has(id)) return;
+    const known = [...this.queues.models.keys()].join(', ');
+    throw new AppError('CONFIG_INVALID', `jobs must know every model of the API, ${id} is not among ${known}`);
+  }
+
+  #countPerModel(): number {
+    const workers = [...this.functions.workers.values()].map(countResources);
+    const queues = [...this.queues.models.values()].map(
+      ({ jobs, chunks }) => countResources(jobs) + countResources(chunks),
+    );
+    return Math.max(...workers) + Math.max(...queues) + (this.alarms.length === 0 ? 0 : 2);
+  }
+}
+
+function grantSend(grantee: IGrantable, queueArn: string): Grant {
+  return Grant.addToPrincipal({
+    grantee,
+    actions: ['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'],
+    resourceArns: [queueArn],
+  });
+}
+
+function embeddingModels(models: readonly Model[], wanted: string | undefined): readonly string[] {
+  const first = chooseEmbeddingModel(models, wanted);
+  const ids = models.filter(({ manifest }) => manifest.task === 'embedding').map(({ id }) => id);
+  return first === undefined ? [] : [first.id, ...ids.filter((id) => id !== first.id)];
+}

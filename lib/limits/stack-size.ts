@@ -1,0 +1,30 @@
+import { CfnResource, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { AppError } from '../../core/errors.ts';
+
+/** What CloudFormation takes in one stack. */
+export const MAX_STACK_RESOURCES = 500;
+
+/**
+ * Checks that the stack around a construct is not larger than CloudFormation takes.
+ *
+ * @param scope - The construct, everything in it defined.
+ * @param modelCount - How many models it is there for.
+ * @param modelResources - How many resources of the stack each model adds.
+ * @throws AppError `CONFIG_INVALID` that says how many models fit.
+ */
+export function checkStackSize(scope: Construct, modelCount: number, modelResources: number): void {
+  const total = countResources(Stack.of(scope));
+  if (total <= MAX_STACK_RESOURCES) return;
+  const fitting = Math.floor((MAX_STACK_RESOURCES - (total - modelCount * modelResources)) / modelResources);
+  throw new AppError(
+    'CONFIG_INVALID',
+    `${modelCount} models need ${total} resources, a stack holds ${MAX_STACK_RESOURCES}: ` +
+      `${Math.max(0, fitting)} models fit, put the others into an InferenceApi in a stack of its own`,
+  );
+}
+
+/** Resources that a construct and everything below it add to a template. */
+export function countResources(scope: Construct): number {
+  return scope.node.findAll().filter((child) => CfnResource.isCfnResource(child)).length;
+}

@@ -1,0 +1,172 @@
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { AppError } from '../../core/errors.ts';
+import type { LambdaCompute } from '../../core/models/manifest.ts';
+import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
+import { hashFacts, hashFile } from './content-hash.ts';
+import { makeFolderOnce } from './finished-folder.ts';
+import type { Model } from './model.ts';
+import {
+  functionBundle,
+  NATIVE_FILES,
+  type NativeArchitecture,
+  nativesDirectory,
+  PACKAGE_VERSION,
+} from './package-layout.ts';
+
+/**
+ * What AWS Lambda holds of one function, unzipped. Assets are uploaded through S3, where the zipped size has no limit
+ * of its own.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+export const MAX_UNZIPPED_BYTES = 262_144_000;
+
+/** Bytes of a function's package by part. */
+export interface PackageSizes {
+  /** The bundled JavaScript. */
+  readonly code: number;
+  /** onnxruntime's native library. */
+  readonly natives: number;
+  /** Packed weights, tokenizer and description. */
+  readonly model: number;
+}
+
+/** A composed function package. */
+export interface FunctionPackage {
+  /** Folder with everything that the function needs. */
+  readonly directory: string;
+  /** SHA-256 over names and contents: the same everywhere for the same files. */
+  readonly hash: string;
+  readonly sizes: PackageSizes;
+}
+
+/** The file of the bundle that holds the handler. */
+const BUNDLE_ENTRY = 'index.mjs';
+
+/** A file of the package: where it comes from, and where it goes. */
+interface PackageFile {
+  readonly part: keyof PackageSizes;
+  readonly source: string;
+  readonly target: string;
+}
+
+const NATIVE_ARCHITECTURES = { x86_64: 'x64', arm64: 'arm64' } as const satisfies Record<
+  LambdaCompute['architecture'],
+  NativeArchitecture
+>;
+
+/**
+ * Composes the package of a model's function: bundle, natives of one platform, packed model.
+ *
+ * @param bundle - Folder of the built function. Defaults to `serve-model` of this package.
+ * @throws AppError `CONFIG_INVALID` when the bundle is not built, `PACKAGE_TOO_LARGE` beyond {@link MAX_UNZIPPED_BYTES}.
+ */
+export function composeFunctionPackage(model: Model, bundle = functionBundle('serve-model')): FunctionPackage {
+  const files = listFiles(model, bundle);
+  const sizes = measure(files);
+  checkSize(model.id, sizes);
+  const hash = hashFacts(factsOf(model, files));
+  const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished));
+  return { directory, hash, sizes };
+}
+
+/**
+ * What tells packages apart. Converted weights count by the hash of their originals, which the description holds:
+ * onnxruntime orders parts of a converted file by chance, and no deployment should follow from that.
+ */
+function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[]): readonly string[] {
+  const converted = new Set(Object.values(versions).map(({ file }) => `model/${file}`));
+  const told = files.filter(({ target }) => !converted.has(target));
+  return [PACKAGE_VERSION, ...told.flatMap(({ source, target }) => [target, hashFile(source)])];
+}
+
+/**
+ * The package of a function without a model: its bundle as it was built.
+ *
+ * @param bundle - Folder of the built function.
+ * @throws AppError `CONFIG_INVALID` when it is not built.
+ */
+export function bundlePackage(bundle: string): FunctionPackage {
+  checkBundle(bundle);
+  const names = filesIn(bundle);
+  const facts = names.flatMap((name) => [name, hashFile(join(bundle, name))]);
+  const code = names.reduce((sum, name) => sum + statSync(join(bundle, name)).size, 0);
+  return { directory: bundle, hash: hashFacts(facts), sizes: { code, natives: 0, model: 0 } };
+}
+
+function checkBundle(bundle: string): void {
+  if (existsSync(join(bundle, BUNDLE_ENTRY))) return;
+  throw new AppError(
+    'CONFIG_INVALID',
+    `the function is not built: ${bundle} has no ${BUNDLE_ENTRY}, run npm run build`,
+  );
+}
+
+function listFiles(model: Model, bundle: string): readonly PackageFile[] {
+  checkBundle(bundle);
+  const { architecture: wanted, target } = model.manifest.compute;
+  const architecture = NATIVE_ARCHITECTURES[wanted];
+  const natives = nativesDirectory(architecture);
+  // What runs on an endpoint needs no runtime here, and its weights go there.
+  const nativeFiles = target === 'lambda' ? NATIVE_FILES : [];
+  const modelFiles = filesIn(model.packedDirectory).filter((name) => !name.startsWith(`${PACKED_ENDPOINT}/`));
+  return [
+    ...filesIn(bundle).map((name) => ({ part: 'code' as const, source: join(bundle, name), target: name })),
+    ...nativeFiles.map((name) => ({
+      part: 'natives' as const,
+      source: join(natives, name),
+      target: `onnxruntime/linux/${architecture}/${name}`,
+    })),
+    ...modelFiles.map((name) => ({
+      part: 'model' as const,
+      source: join(model.packedDirectory, name),
+      target: `model/${name}`,
+    })),
+  ];
+}
+
+function filesIn(directory: string): readonly string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(directory.length + 1)
+        .replaceAll('\\', '/'),
+    )
+    .sort();
+}
+
+function measure(files: readonly PackageFile[]): PackageSizes {
+  const sizes = { code: 0, natives: 0, model: 0 };
+  for (const { part, source } of files) sizes[part] += statSync(source).size;
+  return sizes;
+}
+
+function checkSize(id: string, { code, natives, model }: PackageSizes): void {
+  const total = code + natives + model;
+  if (total <= MAX_UNZIPPED_BYTES) return;
+  throw new AppError(
+    'PACKAGE_TOO_LARGE',
+    `the package of model ${id} has ${total} bytes unzipped (code ${code}, onnxruntime ${natives}, model ${model}), ` +
+      `AWS Lambda holds ${MAX_UNZIPPED_BYTES} at most: use fewer versions or smaller weights`,
+  );
+}
+
+function stage(files: readonly PackageFile[], directory: string): void {
+  for (const { source, target } of files) {
+    const path = join(directory, target);
+    mkdirSync(dirname(path), { recursive: true });
+    linkOrCopy(source, path);
+  }
+}
+
+/** A hard link costs neither time nor space; it needs the same file system. */
+function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target);
+  } catch {
+    copyFileSync(source, target);
+  }
+}

@@ -1,0 +1,92 @@
+import { breakEvenHitRate, type CostLine } from '../../core/costs/cost.ts';
+import { deployedVersions } from '../../core/models/packed-model.ts';
+import { embeddingDimensions } from '../../core/tasks/embedding/embedding-model.ts';
+import type { InferenceApi } from '../api/inference-api.ts';
+import { formatUsd, idleCost } from '../costs/idle-cost.ts';
+import type { ServiceFunction } from '../functions/service-function.ts';
+import type { PackageSizes } from '../packaging/function-package.ts';
+import type { Model } from '../packaging/model.ts';
+
+/** What a fingerprint, the attribute names and two numbers add to an item of the results table. */
+const ITEM_OVERHEAD_BYTES = 100;
+
+/** Times of computation for which the report says when the table pays. */
+const EXAMPLE_COMPUTE_MS = [10, 50];
+
+/**
+ * Describes what a deployment will be: the size of each function's package, what it costs while idle, and when the
+ * results table saves money.
+ *
+ * @returns Lines of text, with a line break at the end.
+ */
+export function renderSynthReport(api: InferenceApi): string {
+  const models = api.functions.map(({ model }) => model);
+  const idle = idleCost(api.deployed);
+  const rows = [
+    ['function', 'memory', 'code', 'onnxruntime', 'model', 'total'],
+    ...api.functions.map(({ model, packageSizes }) => functionRow(model.id, model.manifest.compute, packageSizes)),
+    ...api.jobFunctions.map((fn) => functionRow(fn.node.id, fn, fn.packageSizes)),
+  ];
+  return [
+    ...alignColumns(rows),
+    `while idle: ${formatUsd(idle.total)} a month`,
+    ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
+    ...models.flatMap(foldedLines),
+    ...models.flatMap(tableHint),
+    '',
+  ].join('\n');
+}
+
+function costLine({ what, usd, note }: CostLine): string {
+  return `  ${what}: ${formatUsd(usd)}${note === undefined ? '' : `, ${note}`}`;
+}
+
+function functionRow(
+  name: string,
+  { memoryMiB, architecture }: Pick<ServiceFunction, 'memoryMiB' | 'architecture'>,
+  { code, natives, model }: PackageSizes,
+): readonly string[] {
+  const sizes = [code, natives, model, code + natives + model];
+  return [name, `${memoryMiB} MiB ${architecture}`, ...sizes.map(formatBytes)];
+}
+
+/** Says how alike the weights answer that were made for a GPU out of those for a CPU. */
+function foldedLines({ id, packed }: Model): readonly string[] {
+  return Object.entries(deployedVersions(packed)).flatMap(([version, { folded }]) => {
+    if (folded === undefined) return [];
+    const { meanCosine, minCosine, inputs } = folded;
+    const measured =
+      meanCosine === undefined || minCosine === undefined
+        ? 'not measured, for its folder holds no samples'
+        : `cosine similarity ${meanCosine.toFixed(4)} on average, ${minCosine.toFixed(4)} at least, over ${inputs} inputs`;
+    return [`weights of ${id} version ${version} folded to fp16 for the GPU: ${measured}`];
+  });
+}
+
+/** Says from which share of hits on the table costs less than computing, where the size of a result is known. */
+function tableHint({ id, manifest, packed }: Model): readonly string[] {
+  const [version] = Object.values(packed.versions);
+  if (manifest.cache.store !== 'table' || manifest.task !== 'embedding' || version === undefined) return [];
+  const { memoryMiB, architecture } = manifest.compute;
+  const itemBytes = embeddingDimensions(version) * Float32Array.BYTES_PER_ELEMENT + ITEM_OVERHEAD_BYTES;
+  const hints = EXAMPLE_COMPUTE_MS.map((computeMs) => {
+    const rate = breakEvenHitRate({ memoryMiB, architecture, computeMs, itemBytes });
+    return `${rate === undefined ? 'never' : `from ${Math.ceil(rate * 100)} % hits on`} when computing takes ${computeMs} ms`;
+  });
+  return [`results table of ${id} saves money ${hints.join(', ')}`];
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes === 0) return '-';
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`;
+}

@@ -1,0 +1,76 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { IamRequest, Judge, Verdict } from '../iam/policy.ts';
+import type { Principal } from '../iam/principals.ts';
+
+/** A signed request to an AWS endpoint, but for its body. */
+export interface AwsRequestHead {
+  readonly method: string;
+  /** Path as it was sent, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** A signed request to an AWS endpoint, its body read. */
+export interface AwsRequest extends AwsRequestHead {
+  readonly body: Buffer;
+  /** Aborted when the caller hangs up. */
+  readonly closed?: AbortSignal;
+}
+
+/** Who sent a request, and what they may do. */
+export interface AwsCaller {
+  readonly principal: Principal;
+  /** Judges what the caller wants to do by the caller's policies, with the context of the request. */
+  readonly judge: Judge;
+}
+
+/** What an AWS endpoint answers. */
+export interface AwsAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | string;
+}
+
+/** What a service answers that sends bodies as they come. */
+export interface AwsStreamAnswer extends Omit<AwsAnswer, 'body'> {
+  /** A stream comes with its length among the headers. */
+  readonly body: Buffer | string | Readable;
+}
+
+/** What all services behind the shared endpoint have. */
+export interface AnyAwsService {
+  /** Name of the service in the scope of a signature. */
+  readonly signingName: string;
+  /**
+   * Says which permissions a request needs: all of them.
+   *
+   * @returns Nothing when the service does not know the operation.
+   */
+  permissions(request: AwsRequest): readonly IamRequest[] | undefined;
+  /** Shapes an error as the service does. */
+  error(status: number, type: string, message: string): AwsAnswer;
+}
+
+/** One AWS service behind the shared endpoint. */
+export interface AwsService extends AnyAwsService {
+  /** Answers a request that is allowed. */
+  answer(request: AwsRequest, principal: Principal): Promise<AwsAnswer>;
+}
+
+/** A service whose bodies are too large to be held: it reads and sends them as they come. */
+export interface AwsStreamService extends AnyAwsService {
+  permissions(request: AwsRequestHead): readonly IamRequest[] | undefined;
+  /** Answers a request that is allowed; what it does not read of the body is thrown away. */
+  answerStream(request: AwsRequestHead, body: Readable, caller: AwsCaller): Promise<AwsStreamAnswer>;
+}
+
+/** The sentence with which AWS refuses a request. */
+export function deniedMessage(principal: Principal, { action, resource }: IamRequest, verdict: Verdict): string {
+  const why =
+    verdict === 'explicitly denied'
+      ? 'with an explicit deny in an identity-based policy'
+      : `because no identity-based policy allows the ${action} action`;
+  return `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`;
+}

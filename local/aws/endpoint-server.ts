@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Clock } from '../../core/clock.ts';
+import type { IamRequest } from '../iam/policy.ts';
+import { DEVELOPER_CREDENTIALS, type Principal } from '../iam/principals.ts';
+import { LOCAL_ACCOUNT } from '../template/account.ts';
+import {
+  type AnyAwsService,
+  type AwsAnswer,
+  type AwsCaller,
+  type AwsRequest,
+  type AwsRequestHead,
+  type AwsService,
+  type AwsStreamAnswer,
+  type AwsStreamService,
+  deniedMessage,
+} from './aws-service.ts';
+import type { LocalFaults } from './faults.ts';
+import { isPresigned, refusePresigned } from './presigned-url.ts';
+
+/** DynamoDB's limit of a request is 16 MiB, Lambda's is below it. */
+const MAX_BODY_BYTES = 16_777_216;
+
+/** Access key and service in the scope of a signature. */
+const CREDENTIAL = /^([^/]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request$/;
+
+/** Statuses whose answers have no body, nor a length. */
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+
+/** Keys that conditions of policies may ask for, as they would be on AWS. */
+const CONTEXT = {
+  'aws:principalaccount': LOCAL_ACCOUNT.accountId,
+  'aws:requestedregion': LOCAL_ACCOUNT.region,
+  'aws:resourceaccount': LOCAL_ACCOUNT.accountId,
+  'aws:securetransport': 'true',
+};
+
+/**
+ * The one endpoint that stands for all of AWS: finds the service and the caller in the signature, judges the call by
+ * the caller's policies, and hands it on. Of signatures only those in URLs are verified, for such a URL may be in anyone's
+ * hands; those in headers are not: nobody but this machine can call.
+ */
+export class EndpointServer {
+  readonly #server: Server;
+  readonly #services = new Map<string, AwsService | AwsStreamService>();
+  readonly #clock: Clock;
+  #principals: ReadonlyMap<string, Principal> = new Map();
+  #faults: LocalFaults = {};
+
+  private constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#server = createServer((request, response) => {
+      request.on('error', () => response.destroy());
+      this.#handle(request, response).catch(() => response.destroy());
+    });
+    this.#server.keepAliveTimeout = 60_000;
+  }
+
+  /**
+   * Opens the endpoint on a free port of the loopback interface.
+   *
+   * @param clock - The time that it tells callers: the AWS SDK sets its clock by it.
+   */
+  static async listen(clock: Clock): Promise<EndpointServer> {
+    const endpoint = new EndpointServer(clock);
+    endpoint.#server.listen(0, '127.0.0.1');
+    await once(endpoint.#server, 'listening');
+    return endpoint;
+  }
+
+  /** URL for `AWS_ENDPOINT_URL`. */
+  get url(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** Connects the services and those who may call them; calls of functions suffer the faults. */
+  connect(
+    services: readonly (AwsService | AwsStreamService)[],
+    principals: ReadonlyMap<string, Principal>,
+    faults: LocalFaults = {},
+  ): void {
+    this.#faults = faults;
+    for (const service of services) this.#services.set(service.signingName, service);
+    this.#principals = principals;
+  }
+
+  /** Closes the endpoint and every connection to it. */
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const closing = new AbortController();
+    response.once('close', () => closing.abort());
+    const answer = await this.#dispatch(request, closing.signal);
+    const { body } = answer;
+    // A caller that hung up, and one that is never to be answered.
+    if (closing.signal.aborted) {
+      if (body instanceof Readable) body.destroy();
+      return;
+    }
+    response.writeHead(answer.status, {
+      date: new Date(this.#clock.now()).toUTCString(),
+      'x-amzn-requestid': randomUUID(),
+      ...(body instanceof Readable || BODILESS.has(answer.status) ? {} : { 'content-length': Buffer.byteLength(body) }),
+      ...answer.headers,
+    });
+    if (body instanceof Readable) await pipeline(body, response);
+    else response.end(body);
+  }
+
+  async #dispatch(request: IncomingMessage, closed: AbortSignal): Promise<AwsStreamAnswer> {
+    const head = headOf(request);
+    const [, accessKeyId = '', signingName = ''] = CREDENTIAL.exec(credentialOf(head)) ?? [];
+    const service = this.#services.get(signingName);
+    if (signingName === '') return plain(403, 'MissingAuthenticationToken: the request is not signed');
+    if (service === undefined) return plain(501, `local mode runs no service ${signingName}`);
+    const principal = this.#principals.get(accessKeyId);
+    if (principal === undefined) {
+      return service.error(
+        403,
+        'UnrecognizedClientException',
+        'The security token included in the request is invalid.',
+      );
+    }
+    const caller: AwsCaller = {
+      principal,
+      judge: (asked) => principal.judge({ ...asked, context: { ...CONTEXT, ...asked.context } }),
+    };
+    if (isPresigned(head.query)) {
+      const refusal = refusePresigned(head, DEVELOPER_CREDENTIALS, this.#clock.now());
+      if (refusal !== undefined) return service.error(refusal.status, refusal.type, refusal.message);
+    }
+    return 'answerStream' in service
+      ? this.#answerStream(service, head, request, caller, closed)
+      : this.#answerWhole(service, head, request, caller, closed);
+  }
+
+  async #answerStream(
+    service: AwsStreamService,
+    head: AwsRequestHead,
+    body: Readable,
+    caller: AwsCaller,
+    closed: AbortSignal,
+  ): Promise<AwsStreamAnswer> {
+    const permissions = service.permissions(head);
+    const refusal = refuse(service, permissions, caller);
+    if (refusal !== undefined) return refusal;
+    return this.#withFault(service, permissions, caller, closed, () => service.answerStream(head, body, caller));
+  }
+
+  async #answerWhole(
+    service: AwsService,
+    head: AwsRequestHead,
+    stream: Readable,
+    caller: AwsCaller,
+    closed: AbortSignal,
+  ): Promise<AwsStreamAnswer> {
+    const body = await readBody(stream);
+    if (body === undefined) return plain(413, 'RequestEntityTooLarge');
+    const call: AwsRequest = { ...head, body, closed };
+    const permissions = service.permissions(call);
+    const refusal = refuse(service, permissions, caller);
+    if (refusal !== undefined) return refusal;
+    return this.#withFault(service, permissions, caller, closed, () => service.answer(call, caller.principal));
+  }
+
+  async #withFault(
+    service: AnyAwsService,
+    [permission]: readonly IamRequest[] = [],
+    { principal: { functionName } }: AwsCaller,
+    closed: AbortSignal,
+    answer: () => Promise<AwsStreamAnswer>,
+  ): Promise<AwsStreamAnswer> {
+    const fault =
+      functionName === undefined || permission === undefined
+        ? undefined
+        : this.#faults.onCall?.({ action: permission.action, functionName });
+    if (fault === 'hang' && !closed.aborted) await once(closed, 'abort');
+    if (fault === 'fail') return service.error(500, 'InternalError', 'a fault that was asked for');
+    const answered = await answer();
+    if (fault !== 'fail-after') return answered;
+    if (answered.body instanceof Readable) answered.body.destroy();
+    return service.error(500, 'InternalError', 'a fault that was asked for');
+  }
+}
+
+function headOf(request: IncomingMessage): AwsRequestHead {
+  // Not parsed as a URL, which would take `.` and `..` out of the keys of objects.
+  const [path = '/', ...query] = (request.url ?? '/').split('?');
+  return {
+    method: request.method ?? 'GET',
+    path,
+    query: new URLSearchParams(query.join('?')),
+    headers: request.headers,
+  };
+}
+
+function credentialOf({ headers, query }: AwsRequestHead): string {
+  if (isPresigned(query)) return query.get('X-Amz-Credential') ?? '';
+  return /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+function refuse(
+  service: AnyAwsService,
+  permissions: readonly IamRequest[] | undefined,
+  { principal, judge }: AwsCaller,
+): AwsAnswer | undefined {
+  if (permissions === undefined)
+    return service.error(400, 'UnknownOperationException', 'local mode does not know this operation');
+  for (const permission of permissions) {
+    const verdict = judge(permission);
+    if (verdict !== 'allowed') {
+      return service.error(403, 'AccessDeniedException', deniedMessage(principal, permission, verdict));
+    }
+  }
+  return undefined;
+}
+
+async function readBody(request: Readable): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}
+
+function plain(status: number, message: string): AwsAnswer {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message }) };
+}

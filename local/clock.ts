@@ -1,4 +1,0 @@
-import type { Clock } from '../core/ports.ts';
-
-/** The machine's own clock. */
-export const SYSTEM_CLOCK: Clock = { now: () => Date.now() };

@@ -1,0 +1,132 @@
+import { TensorProto_DataType as DataType, type ModelProto, type ValueInfoProto } from 'onnx-buf';
+import { elementCount } from '../../core/tensors/tensor.ts';
+import { allGraphs, graphOf, nodeName, opsetOf } from './graph.ts';
+import { encodeModel } from './proto.ts';
+import { shapeOf, storedBytes } from './tensor-proto.ts';
+
+/** An input or output of a model. */
+export interface TensorSignature {
+  readonly name: string;
+  /** Element type as ONNX calls it, in lower case. */
+  readonly type: string;
+  /** Length of each dimension, or its name where it varies. */
+  readonly shape: readonly (number | string)[];
+}
+
+/** The operator of some nodes. */
+export interface OperatorCount {
+  /** With its domain in front unless that is the default one. */
+  readonly opType: string;
+  readonly count: number;
+}
+
+/** Constants of one element type. */
+export interface ConstantShare {
+  readonly type: string;
+  readonly tensors: number;
+  readonly elements: number;
+  readonly bytes: number;
+}
+
+/** A constant worth naming. */
+export interface LargeConstant {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  /** Nodes that read it. */
+  readonly readBy: readonly string[];
+}
+
+/** What a model consists of. */
+export interface Inspection {
+  readonly producer: string;
+  readonly opset: number;
+  /** Size in bytes when all constants are inside the file. */
+  readonly bytes: number;
+  readonly inputs: readonly TensorSignature[];
+  readonly outputs: readonly TensorSignature[];
+  /** Most frequent first. */
+  readonly operators: readonly OperatorCount[];
+  /** Most bytes first. */
+  readonly constants: readonly ConstantShare[];
+  /** Most bytes first. */
+  readonly largest: readonly LargeConstant[];
+}
+
+/**
+ * Describes a model: what goes in and out, its operators and where its bytes are.
+ *
+ * @param largest - How many of the largest constants to name. Defaults to 10.
+ */
+export function inspectModel(model: ModelProto, largest = 10): Inspection {
+  const graph = graphOf(model);
+  const constants = new Set(graph.initializer.map(({ name }) => name));
+  return {
+    producer: [model.producerName, model.producerVersion].filter((part) => part !== '').join(' '),
+    opset: opsetOf(model),
+    bytes: encodeModel(model).length,
+    inputs: graph.input.filter(({ name }) => !constants.has(name)).map(signatureOf),
+    outputs: graph.output.map(signatureOf),
+    operators: countOperators(model),
+    constants: shareByType(model),
+    largest: largestConstants(model, largest),
+  };
+}
+
+/** Names of the values that a caller has to give: a model may list its constants as inputs too. */
+export function inputNames(model: ModelProto): string[] {
+  const graph = graphOf(model);
+  const constants = new Set(graph.initializer.map(({ name }) => name));
+  return graph.input.map(({ name }) => name).filter((name) => !constants.has(name));
+}
+
+function typeName(type: number): string {
+  return (DataType[type] ?? `type ${type}`).toLowerCase();
+}
+
+function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
+  if (type?.value.case !== 'tensorType') return { name, type: type?.value.case ?? 'unknown', shape: [] };
+  const { elemType, shape } = type.value.value;
+  const dimensions = (shape?.dim ?? []).map(({ value }) => {
+    if (value.case === 'dimValue') return Number(value.value);
+    return value.case === 'dimParam' && value.value !== '' ? value.value : '?';
+  });
+  return { name, type: typeName(elemType), shape: dimensions };
+}
+
+/** Counts the nodes of each operator, nested graphs included, most frequent first. */
+export function countOperators(model: ModelProto): OperatorCount[] {
+  const counts = new Map<string, number>();
+  for (const { domain, opType } of allGraphs(graphOf(model)).flatMap(({ node }) => node)) {
+    const name = domain === '' || domain === 'ai.onnx' ? opType : `${domain}.${opType}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([opType, count]) => ({ opType, count }))
+    .sort((a, b) => b.count - a.count || a.opType.localeCompare(b.opType));
+}
+
+function shareByType(model: ModelProto): ConstantShare[] {
+  const groups = Map.groupBy(graphOf(model).initializer, ({ dataType }) => dataType);
+  return [...groups]
+    .map(([type, tensors]) => ({
+      type: typeName(type),
+      tensors: tensors.length,
+      elements: tensors.reduce((sum, tensor) => sum + elementCount(shapeOf(tensor)), 0),
+      bytes: tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0),
+    }))
+    .sort((a, b) => b.bytes - a.bytes);
+}
+
+function largestConstants(model: ModelProto, count: number): LargeConstant[] {
+  const graph = graphOf(model);
+  const sorted = [...graph.initializer].sort((a, b) => storedBytes(b) - storedBytes(a)).slice(0, count);
+  return sorted.map((tensor) => ({
+    name: tensor.name,
+    type: typeName(tensor.dataType),
+    shape: shapeOf(tensor),
+    bytes: storedBytes(tensor),
+    readBy: graph.node.filter(({ input }) => input.includes(tensor.name)).map(nodeName),
+  }));
+}

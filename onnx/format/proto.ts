@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type ModelProto, ModelProtoSchema } from 'onnx-buf';
+import { AppError } from '../../core/errors.ts';
+import { inlineExternalData } from './external-data.ts';
+import { graphOf, opsetOf } from './graph.ts';
+
+/**
+ * Reads an ONNX model, whose tensors all hold their bytes afterwards.
+ *
+ * @param folder - Folder of the file that the bytes came from, where tensors stored beside it are looked for.
+ * @param source - What the bytes are called in messages.
+ * @throws AppError `ONNX_INVALID` when the bytes are no ONNX model or data beside it is missing.
+ */
+export function decodeModel(bytes: Uint8Array, source = 'the model', folder?: string): ModelProto {
+  const model = parseModel(bytes, source);
+  opsetOf(model);
+  inlineExternalData(graphOf(model), folder);
+  return model;
+}
+
+function parseModel(bytes: Uint8Array, source: string): ModelProto {
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes);
+  } catch (cause) {
+    throw new AppError('ONNX_INVALID', `${source} is not an ONNX model`, { cause });
+  }
+  // Random bytes can parse as a message of unknown fields only.
+  if (model.graph === undefined || model.graph.node.length === 0 || model.opsetImport.length === 0) {
+    throw new AppError('ONNX_INVALID', `${source} is not an ONNX model: it must hold a graph and its operator sets`);
+  }
+  return model;
+}
+
+/** The bytes of an ONNX file. */
+export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
+  return toBinary(ModelProtoSchema, model);
+}
+
+/**
+ * Reads an ONNX file and the tensor files beside it.
+ *
+ * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
+ */
+export function readModel(path: string): ModelProto {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw new AppError('ONNX_INVALID', `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+  return decodeModel(bytes, path, dirname(path));
+}
+
+function reasonOf(cause: unknown): string {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown reason';
+}
+
+/**
+ * Writes an ONNX file.
+ *
+ * @returns Its size in bytes.
+ */
+export function writeModel(model: ModelProto, path: string): number {
+  const bytes = encodeModel(model);
+  writeFileSync(path, bytes);
+  return bytes.length;
+}

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import type { Manifest } from '../../core/models/manifest.ts';
+import { parse } from '../../core/parse.ts';
+import type { Tensors } from '../runtime/session.ts';
+import { readJson, readSamples } from './sample-inputs.ts';
+import { textFeeds } from './text-feeds.ts';
+
+/** Texts that a model is held to: calibration has not seen them. */
+const GOLDEN = 'golden.json';
+
+/** Texts or requests that a model was calibrated with. */
+const CALIBRATION = 'calibration.json';
+
+const goldenSchema = v.looseObject({ items: v.pipe(v.array(v.looseObject({ text: v.string() })), v.minLength(1)) });
+
+/** Inputs that a model folder holds. */
+export interface FolderSamples {
+  readonly feeds: readonly Tensors[];
+  /** Name of the file that they are from. */
+  readonly source: string;
+}
+
+/**
+ * Reads the inputs that a model folder brings along to measure a model by: the texts of `golden.json`, else what
+ * `calibration.json` lists.
+ *
+ * @param inputNames - Inputs of the model.
+ * @returns Undefined when the folder holds neither.
+ * @throws AppError `INVALID_PARAMETER` when a file is there and is not what it should be.
+ */
+export function readFolderSamples(
+  folder: string,
+  { tokenizer, limits }: Manifest,
+  inputNames: readonly string[],
+): FolderSamples | undefined {
+  const [golden, calibration, tokenizerPath] = [GOLDEN, CALIBRATION, tokenizer].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  if (existsSync(golden) && existsSync(tokenizerPath)) {
+    const { items } = parse(goldenSchema, readJson(golden), golden, 'INVALID_PARAMETER');
+    const texts = items.map(({ text }) => text);
+    return { feeds: textFeeds(texts, readJson(tokenizerPath), inputNames, limits.maxTokens), source: GOLDEN };
+  }
+  if (!existsSync(calibration)) return undefined;
+  const options = { tokenizer: tokenizerPath, inputNames, maxTokens: limits.maxTokens };
+  return { feeds: readSamples(calibration, options).feeds, source: CALIBRATION };
+}

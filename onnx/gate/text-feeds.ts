@@ -1,0 +1,58 @@
+import { Tokenizer } from '@huggingface/tokenizers';
+import * as v from 'valibot';
+import { AppError } from '../../core/errors.ts';
+import type { Tensor } from '../../core/tensors/tensor.ts';
+import type { Tensors } from '../runtime/session.ts';
+
+/** The one part of a `tokenizer.json` that is read here; the rest is the tokenizer library's. */
+const tokenizerSchema = v.looseObject({
+  model: v.looseObject({}),
+  truncation: v.optional(v.nullable(v.looseObject({ max_length: v.pipe(v.number(), v.integer(), v.minValue(2)) }))),
+});
+
+/** Longest input that is tried when the tokenizer states none: the position limit of BERT and its kin. */
+const DEFAULT_MAX_TOKENS = 512;
+
+function int64Row(values: readonly number[]): Tensor {
+  return { datatype: 'INT64', shape: [1, values.length], data: BigInt64Array.from(values, BigInt) };
+}
+
+/** Keeps the closing special token of an input that is too long. */
+function cut(ids: readonly number[], maxTokens: number): readonly number[] {
+  return ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - 1), ...ids.slice(-1)];
+}
+
+/**
+ * Turns texts into inputs of an encoder, one text each and not padded.
+ *
+ * @param tokenizer - Parsed `tokenizer.json`.
+ * @param inputNames - Inputs of the model, of which `input_ids`, `attention_mask` and `token_type_ids` are known.
+ * @param maxTokens - Tokens after which a text is cut, special ones included. Defaults to the tokenizer's own limit,
+ * or 512.
+ * @throws AppError `ONNX_INVALID` when the tokenizer is none, or the model has other inputs.
+ */
+export function textFeeds(
+  texts: readonly string[],
+  tokenizer: unknown,
+  inputNames: readonly string[],
+  maxTokens?: number,
+): Tensors[] {
+  const parsed = v.safeParse(tokenizerSchema, tokenizer);
+  if (!parsed.success)
+    throw new AppError('ONNX_INVALID', 'the tokenizer file is no tokenizer.json: it must hold a model');
+  const unknown = inputNames.filter((name) => !['input_ids', 'attention_mask', 'token_type_ids'].includes(name));
+  if (unknown.length > 0) {
+    throw new AppError('ONNX_INVALID', `the model is no text encoder: it also takes ${unknown.join(', ')}`);
+  }
+  const limit = maxTokens ?? parsed.output.truncation?.max_length ?? DEFAULT_MAX_TOKENS;
+  const encoder = new Tokenizer(parsed.output, {});
+  return texts.map((text) => {
+    const ids = cut(encoder.encode(text).ids, limit);
+    const rows: Readonly<Record<string, readonly number[]>> = {
+      input_ids: ids,
+      attention_mask: ids.map(() => 1),
+      token_type_ids: ids.map(() => 0),
+    };
+    return Object.fromEntries(inputNames.map((name) => [name, int64Row(rows[name] ?? [])]));
+  });
+}

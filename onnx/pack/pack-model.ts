@@ -1,0 +1,123 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '../../core/errors.ts';
+import type { Manifest } from '../../core/models/manifest.ts';
+import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
+import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
+import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
+import { hiddenStateOutput } from '../../core/tasks/embedding/embedding-model.ts';
+import { mainVersion } from '../../core/traffic/traffic.ts';
+import { decodeModel } from '../format/proto.ts';
+import { type Signature, saveOrt } from '../runtime/save-ort.ts';
+import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
+import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
+import { packTeiVersion } from './pack-tei.ts';
+
+/** Inputs that a text encoder may have; the server fills them from the tokens of a text. */
+const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
+
+/**
+ * Turns a model folder into what a function's package carries: `model.json`, one `.ort` file for each version, and the
+ * tokenizer of a model of text. Of a model that runs on an endpoint, the versions become `model.tar.gz` of their own, for
+ * the container.
+ *
+ * The description is written last, so that a folder that holds one is complete.
+ *
+ * @param folder - Model folder with its `model.yaml`.
+ * @param out - Folder to write to; made when it does not exist.
+ * @throws AppError `MANIFEST_INVALID` when the manifest is wrong or a file that it names is missing, `WEIGHTS_MISMATCH`
+ * when a weight file is another, `ONNX_INVALID` when one cannot be used for the manifest's task.
+ */
+export async function packModel(folder: string, out: string): Promise<PackedModel> {
+  const manifest = readManifest(folder);
+  const tokenizer = manifest.task === 'embedding' ? readTokenizer(folder, manifest) : undefined;
+  mkdirSync(out, { recursive: true });
+  const versions: Record<string, PackedVersion> = {};
+  const pack = packerOf(manifest);
+  for (const name of Object.keys(manifest.versions)) {
+    versions[name] = await pack({ folder, out, manifest, name });
+  }
+  if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), packTokenizer(tokenizer.toString()));
+  const packed = withShadow(manifest, versions);
+  writeFileSync(join(out, PACKED_DESCRIPTION), `${JSON.stringify(packed, undefined, 2)}\n`);
+  return packed;
+}
+
+/** Takes the shadow from among the versions: it gets copies of what the version with most requests is asked. */
+function withShadow(manifest: Manifest, all: Readonly<Record<string, PackedVersion>>): PackedModel {
+  const name = manifest.shadow?.version;
+  if (name === undefined) return { manifest, versions: all };
+  const { [name]: shadow, ...versions } = all;
+  const asked = versions[mainVersion(manifest)];
+  if (shadow !== undefined && asked !== undefined && describeInputs(shadow) !== describeInputs(asked)) {
+    throw new AppError(
+      'ONNX_INVALID',
+      `version ${name} of ${manifest.id} cannot be the shadow of the other, whose requests it gets: ` +
+        `it takes ${describeInputs(shadow)}, the other ${describeInputs(asked)}`,
+    );
+  }
+  return { manifest, versions, shadow };
+}
+
+function describeInputs({ inputs }: PackedVersion): string {
+  return inputs.map(({ name, datatype, shape }) => `${name} ${datatype}[${shape.join(',')}]`).join(', ');
+}
+
+function packerOf({ compute }: Manifest): (packing: Packing) => Promise<PackedVersion> {
+  if (compute.target === 'lambda') return packVersion;
+  return compute.container === 'tei' ? packForTei : packForTriton;
+}
+
+async function packVersion({ folder, out, manifest, name }: Packing): Promise<PackedVersion> {
+  const version = manifest.versions[name];
+  if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
+  const path = join(folder, version.weights);
+  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
+  decodeModel(readWeights(folder, version), path);
+  const file = `${name}.ort`;
+  const signature = writableSignature(await saveOrt(path, join(out, file)));
+  checkTask(manifest, signature);
+  return {
+    file,
+    sha256: version.sha256,
+    bytes: statSync(join(out, file)).size,
+    ...signature,
+  };
+}
+
+async function packForTriton(packing: Packing): Promise<PackedVersion> {
+  const { signature: declared, ...packed } = await packEndpointVersion(packing);
+  const signature = writableSignature(declared);
+  checkTask(packing.manifest, signature);
+  return { ...packed, ...signature };
+}
+
+async function packForTei(packing: Packing): Promise<PackedVersion> {
+  const { signature, ...packed } = packTeiVersion(packing);
+  return { ...packed, ...writableSignature(signature) };
+}
+
+function writableSignature({ inputs, outputs }: Signature) {
+  return { inputs: inputs.map(writable), outputs: outputs.map(writable) };
+}
+
+function writable<T extends { readonly shape: readonly number[] }>(tensor: T): T & { shape: number[] } {
+  return { ...tensor, shape: [...tensor.shape] };
+}
+
+function checkTask({ id, task }: Manifest, signature: Pick<PackedVersion, 'inputs' | 'outputs'>): void {
+  if (task === 'embedding') checkEncoder(id, signature);
+}
+
+function checkEncoder(path: string, { inputs, outputs }: Pick<PackedVersion, 'inputs' | 'outputs'>): void {
+  hiddenStateOutput({ file: path, outputs });
+  const isEncoder =
+    inputs.some(({ name }) => name === 'input_ids') &&
+    inputs.every(({ name, datatype }) => ENCODER_INPUTS.includes(name) && /^INT(32|64)$/.test(datatype));
+  if (isEncoder) return;
+  const got = inputs.map(({ name, datatype }) => `${name} ${datatype}`).join(', ');
+  throw new AppError(
+    'ONNX_INVALID',
+    `${path} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64 or INT32, got ${got}`,
+  );
+}

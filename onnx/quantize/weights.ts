@@ -1,0 +1,102 @@
+import type { TensorProto } from 'onnx-buf';
+import { AppError } from '../../core/errors.ts';
+import { readFloats, shapeOf, tensorProto } from '../format/tensor-proto.ts';
+import { type Grid, type Quantized, quantizePerChannel, quantizePerTensor } from './affine.ts';
+
+/** Names of the constants that stand for one quantized weight. */
+export interface WeightNames {
+  readonly quantized: string;
+  readonly scale: string;
+  readonly zeroPoint: string;
+}
+
+/** A quantized weight and what its constants are called. */
+export interface QuantizedWeight {
+  readonly names: WeightNames;
+  readonly quantized: Quantized;
+}
+
+/** How a weight is quantized. */
+export interface WeightOptions {
+  readonly grid: Grid;
+  /** Axis of the channels, undefined for one scale for the whole tensor. */
+  readonly axis: number | undefined;
+  /** May replace the scale of a channel before its elements are quantized. */
+  readonly adjustScale?: (scale: number, channel: number) => number;
+  /** Factor of each index of the other axis of a matrix, applied before it is quantized. Defaults to none. */
+  readonly inputFactors?: Float32Array | undefined;
+}
+
+/** Grid of weights: signed and symmetric, so that the zero point drops out of the multiplication. */
+export function weightGrid(reduceRange: boolean): Grid {
+  return { signed: true, symmetric: true, reduceRange };
+}
+
+/** Grid of look-up tables and activations: unsigned, every value of the byte used. */
+export const UNSIGNED_GRID: Grid = { signed: false, symmetric: false, reduceRange: false };
+
+/** Multiplies a matrix along the axis that is not the one of its channels. */
+function scaleInputs(
+  values: Float32Array,
+  shape: readonly number[],
+  axis: number | undefined,
+  factors: Float32Array,
+): Float32Array {
+  const columns = shape[1] ?? 1;
+  return values.map(
+    (value, index) => value * (factors[axis === 0 ? index % columns : Math.floor(index / columns)] ?? 1),
+  );
+}
+
+/** Quantized weights of one model, each made once however many nodes read it. */
+export class QuantizedWeights {
+  readonly #originals: ReadonlyMap<string, TensorProto>;
+  readonly #made = new Map<string, QuantizedWeight>();
+  readonly #constants: TensorProto[] = [];
+
+  constructor(originals: ReadonlyMap<string, TensorProto>) {
+    this.#originals = originals;
+  }
+
+  /** Constants that the quantized weights need. */
+  get constants(): readonly TensorProto[] {
+    return this.#constants;
+  }
+
+  /**
+   * Quantizes a constant of the model. The first node that reads it decides how; later ones share the result.
+   *
+   * @throws AppError `ONNX_INVALID` when the constant does not exist or holds NaN or infinity.
+   */
+  quantize(name: string, options: WeightOptions): QuantizedWeight {
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    const quantized = this.#compute(name, options);
+    const made = { quantized, names: this.#store(name, quantized) };
+    this.#made.set(name, made);
+    return made;
+  }
+
+  #compute(name: string, { grid, axis, adjustScale, inputFactors }: WeightOptions): Quantized {
+    const tensor = this.#originals.get(name);
+    if (tensor === undefined) throw new AppError('ONNX_INVALID', `the model has no constant named ${name}`);
+    const original = readFloats(tensor);
+    const values = inputFactors === undefined ? original : scaleInputs(original, shapeOf(tensor), axis, inputFactors);
+    if (!values.every(Number.isFinite)) throw new AppError('ONNX_INVALID', `constant ${name} holds NaN or infinity`);
+    if (axis === undefined) return quantizePerTensor(values, grid);
+    return quantizePerChannel(values, shapeOf(tensor), axis, grid, adjustScale);
+  }
+
+  /** Names and shapes are those of onnxruntime's Python quantizer. */
+  #store(name: string, { values, scales, zeroPoints, axis }: Quantized): WeightNames {
+    const names = { quantized: `${name}_quantized`, scale: `${name}_scale`, zeroPoint: `${name}_zero_point` };
+    const parameterShape = axis === undefined ? [] : [scales.length];
+    const original = this.#originals.get(name);
+    this.#constants.push(
+      tensorProto(names.quantized, original === undefined ? [] : shapeOf(original), values),
+      tensorProto(names.scale, parameterShape, scales),
+      tensorProto(names.zeroPoint, parameterShape, zeroPoints),
+    );
+    return names;
+  }
+}

@@ -1,0 +1,85 @@
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { AppError } from '../../core/errors.ts';
+import { datatypeOfOrtType, ORT_TYPES } from '../../core/tensors/ort-types.ts';
+import type { Datatype, Tensor } from '../../core/tensors/tensor.ts';
+
+/** Values for a model's inputs, or of its outputs, by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** How much onnxruntime rewrites a graph before it runs it. */
+export type OptimizationLevel = NonNullable<InferenceSession.SessionOptions['graphOptimizationLevel']>;
+
+/** A loaded model. */
+export interface Session {
+  /** Runs the model once. */
+  run(feed: Tensors): Promise<Tensors>;
+  /** Frees the native memory. */
+  release(): Promise<void>;
+}
+
+/** Options of {@link openSession}. */
+export interface SessionSettings {
+  /** Defaults to `all`, as when a model is served. */
+  readonly level?: OptimizationLevel;
+  /** Where onnxruntime writes the graph as it rewrote it. Defaults to nowhere. */
+  readonly saveTo?: string;
+}
+
+/** Loads onnxruntime itself, with its telemetry off. */
+export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  // Read once while the library loads: onnxruntime 1.29 and later report usage to their maker by default.
+  process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+  const loaded = await import('onnxruntime-node');
+  return 'default' in loaded ? (loaded.default as typeof loaded) : loaded;
+}
+
+/**
+ * Loads a model into onnxruntime with one thread, so that timings compare and results do not vary.
+ *
+ * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model.
+ */
+export async function openSession(bytes: Uint8Array, settings: SessionSettings = {}): Promise<Session> {
+  const { InferenceSession, Tensor } = await loadRuntime();
+  const options: InferenceSession.SessionOptions = {
+    graphOptimizationLevel: settings.level ?? 'all',
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    ...(settings.saveTo === undefined ? {} : { optimizedModelFilePath: settings.saveTo }),
+  };
+  const session = await explained('onnxruntime refuses the model', InferenceSession.create(bytes, options));
+  return {
+    async run(feed) {
+      const inputs = Object.entries(feed).map(([name, tensor]) => [
+        name,
+        new Tensor(ORT_TYPES[tensor.datatype], tensor.data as OrtTensor['data'] & Uint8Array, tensor.shape),
+      ]);
+      const outputs = await explained('onnxruntime cannot run the model', session.run(Object.fromEntries(inputs)));
+      return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, fromOrt(value)]));
+    },
+    release: () => session.release(),
+  };
+}
+
+async function explained<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new AppError('ONNX_INVALID', `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function fromOrt({ type, dims, data }: OrtTensor): Tensor {
+  return { datatype: datatypeOf(type), shape: dims, data: data as Tensor['data'] };
+}
+
+/**
+ * The Open Inference Protocol's name of one of onnxruntime's element types.
+ *
+ * @throws AppError `ONNX_INVALID` for a type that the protocol cannot carry.
+ */
+export function datatypeOf(type: string): Datatype {
+  const datatype = datatypeOfOrtType(type);
+  if (datatype === undefined) throw new AppError('ONNX_INVALID', `tensors of type ${type} are not supported`);
+  return datatype;
+}

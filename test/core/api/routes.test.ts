@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { allowedMethods, findRoute, modelRoutes, SHARED_ROUTES } from '../../../core/api/routes.ts';
+
+const ROUTES = [...SHARED_ROUTES, ...modelRoutes('minilm')];
+
+describe('the route table', () => {
+  it('holds every method and path once', () => {
+    const keys = ROUTES.map(({ method, path }) => `${method} ${path}`);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('answers GET documents at the gateway and everything else in a function', () => {
+    expect(ROUTES.filter(({ answeredBy }) => answeredBy === 'document').every(({ method }) => method === 'GET')).toBe(
+      true,
+    );
+    expect(ROUTES.filter(({ method }) => method === 'POST').every(({ answeredBy }) => answeredBy === 'function')).toBe(
+      true,
+    );
+  });
+
+  it('needs a key everywhere but for health', () => {
+    expect(ROUTES.filter(({ needsKey }) => !needsKey).map(({ path }) => path)).toEqual([
+      '/v2/health/live',
+      '/v2/health/ready',
+    ]);
+  });
+
+  it.each([
+    ['POST', '/v1/embeddings', 'embeddings', 'openai'],
+    ['POST', '/v1/models/minilm:predict', 'predict', 'instances'],
+    ['GET', '/v1/models/minilm', 'openai-model', 'openai'],
+    ['POST', '/v2/models/minilm/infer', 'infer', 'open-inference'],
+    ['POST', '/v2/models/minilm/versions/{version}/infer', 'infer', 'open-inference'],
+    ['GET', '/v2/models/minilm/versions/{version}', 'model-version', 'open-inference'],
+    ['GET', '/v2/models/minilm/versions/{version}/ready', 'model-ready', 'open-inference'],
+  ])('finds %s %s', (method, path, operation, protocol) => {
+    expect(findRoute(ROUTES, method, path)).toMatchObject({ operation, protocol });
+  });
+
+  it.each([
+    ['GET', '/v1/embeddings'],
+    ['POST', '/v1/models'],
+    ['POST', '/v2/models/other/infer'],
+  ])('finds nothing for %s %s', (method, path) => {
+    expect(findRoute(ROUTES, method, path)).toBeUndefined();
+  });
+
+  it('names the methods of a path', () => {
+    expect(allowedMethods(ROUTES, '/v1/embeddings')).toEqual(['POST']);
+    expect(allowedMethods(ROUTES, '/nowhere')).toEqual([]);
+  });
+});
+
+describe('docs/api.md', () => {
+  it('lists every route and no other', () => {
+    const reference = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+    const rows = reference.split('\n').filter((line) => /^\| `(GET|POST) \//.test(line));
+    const listed = rows.flatMap((row) => Array.from(row.matchAll(/`((?:GET|POST) \/[^`]*)`/g), ([, route]) => route));
+    const routes = [...SHARED_ROUTES, ...modelRoutes('{id}')].map(({ method, path }) => `${method} ${path}`);
+    expect(listed.sort()).toEqual(routes.sort());
+  });
+
+  it('holds JSON that parses', () => {
+    const reference = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+    const blocks = Array.from(reference.matchAll(/```json\n([^`]*)```/g), ([, block]) => block ?? '');
+    expect(blocks.length).toBeGreaterThan(3);
+    for (const block of blocks) expect(() => JSON.parse(block)).not.toThrow();
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseDeployConfig, STAGE_PATTERN } from '../../../core/config/deploy-config.ts';
+
+const MANY = Array.from({ length: 21 }, (_, index) => `inputs-${index}`);
+
+describe('parseDeployConfig', () => {
+  it.each([undefined, null, {}])('has a default for everything: %j', (value) => {
+    const config = parseDeployConfig(value, 'config/dev.yaml');
+    expect(Object.keys(config.usagePlans)).toEqual(['free', 'pro', 'internal']);
+    expect(config.usagePlans['free']).toEqual({
+      rateLimit: 5,
+      burstLimit: 10,
+      quota: { limit: 10_000, period: 'DAY' },
+      keys: ['default'],
+    });
+    expect(config).toMatchObject({ retainData: true, tracing: false, logRetentionDays: 30 });
+    expect(config.jobs).toEqual({
+      enabled: true,
+      retentionDays: 7,
+      replyQueues: [],
+      inputBuckets: [],
+      alarms: false,
+      maxFileBytes: 5 * 1024 ** 3,
+      fileRetentionDays: 30,
+      deadLetterRetentionDays: 14,
+    });
+  });
+
+  it('fails with CONFIG_INVALID when anything is wrong, naming every problem at once', () => {
+    const wrong = {
+      usagePlans: { Free: { rateLimit: 0, quota: { limit: 1, period: 'YEAR' }, keys: 'a' } },
+      logRetentionDays: 2,
+      tracing: 1,
+      alarm: true,
+    };
+    expect(() => parseDeployConfig(wrong, 'config/dev.yaml')).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: `config/dev.yaml has 8 problems:
+  usagePlans.Free: must be lower-case letters, digits and hyphens, a letter first, 31 at most, got "Free"
+  usagePlans.Free.rateLimit: must be a number from 0.1 to 10000, got 0
+  usagePlans.Free.burstLimit: is missing, it must be a whole number from 1 to 5000
+  usagePlans.Free.quota.period: must be one of DAY, WEEK, MONTH, got "YEAR"
+  usagePlans.Free.keys: must be a list of key names, got "a"
+  logRetentionDays: must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, got 2
+  tracing: must be true or false, got 1
+  alarm: is not a known key, known are usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd, jobs`,
+      }),
+    );
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no plan', { usagePlans: {} }, 'usagePlans: must hold at least one plan'],
+    [
+      'half a throttle',
+      { throttle: { rateLimit: 1 } },
+      'throttle.burstLimit: is missing, it must be a whole number from 1 to 5000',
+    ],
+    [
+      'a cost that is no number',
+      { maxIdleMonthlyUsd: Number.NaN },
+      'maxIdleMonthlyUsd: must be a number from 0 to 1000000, got NaN',
+    ],
+    ['an unknown setting of jobs', { jobs: { queues: 1 } }, 'jobs.queues: is not a known key, known are enabled, '],
+    [
+      'no time to keep jobs',
+      { jobs: { retentionDays: 0 } },
+      'jobs.retentionDays: must be a whole number from 1 to 365',
+    ],
+    [
+      'dead letters that outlast their queue',
+      { jobs: { deadLetterRetentionDays: 15 } },
+      'jobs.deadLetterRetentionDays: must be a whole number from 1 to 14, got 15',
+    ],
+    [
+      'a reply queue twice',
+      { jobs: { replyQueues: ['a', 'a'] } },
+      'jobs.replyQueues: must hold each name once, got a, a',
+    ],
+    [
+      'reply queues that differ by hyphens',
+      { jobs: { replyQueues: ['a1', 'a-1'] } },
+      'must hold each name once, got a1, a-1',
+    ],
+    ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lower-case letters'],
+    [
+      'reply queues as text',
+      { jobs: { replyQueues: 'a' } },
+      'jobs.replyQueues: must be a list of queue names, got "a"',
+    ],
+    ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must hold 20 at most'],
+    [
+      'an address in the place of a bucket',
+      { jobs: { inputBuckets: ['s3://inputs'] } },
+      'jobs.inputBuckets.0: must be the name of an S3 bucket, got "s3://inputs"',
+    ],
+    [
+      'a file of no bytes',
+      { jobs: { maxFileBytes: 0 } },
+      'jobs.maxFileBytes: must be a whole number from 1 to 5368709120',
+    ],
+    ['text', 'stage: dev', '(root): must be a map with the keys usagePlans, '],
+  ])('fails with CONFIG_INVALID when there is %s', (_, value, problem) => {
+    expect(() => parseDeployConfig(value, 'config/dev.yaml')).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(problem) }),
+    );
+  });
+});
+
+describe('STAGE_PATTERN', () => {
+  it.each([
+    ['dev', true],
+    ['eu-1', true],
+    ['1dev', false],
+    ['Dev', false],
+    ['', false],
+  ])('says of %j %s', (stage, expected) => {
+    expect(STAGE_PATTERN.test(stage)).toBe(expected);
+  });
+});

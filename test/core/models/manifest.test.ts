@@ -1,0 +1,222 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { parseManifest } from '../../../core/models/manifest.ts';
+import { MODEL_ID_PATTERN } from '../../../core/models/model-id.ts';
+import { trafficOf } from '../../../core/traffic/traffic.ts';
+
+const VERSION = { weights: '1/model.onnx', sha256: 'a'.repeat(64) };
+const MINIMAL = { id: 'minilm', task: 'embedding', versions: { '1': VERSION } };
+
+/** The lines of the error, without the headline. */
+function problemsOf(value: unknown): string[] {
+  try {
+    parseManifest(value, 'models/minilm/model.yaml');
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string };
+    const [headline, ...lines] = message.split('\n');
+    return [`${code} ${headline}`, ...lines.map((line) => line.trim())].slice(1);
+  }
+  return [];
+}
+
+/** A second version in the shadow of the first. */
+const SHADOWED = {
+  ...MINIMAL,
+  versions: { '1': VERSION, '2': VERSION },
+  compute: { target: 'sagemaker' },
+  shadow: { version: '2', percent: 10 },
+};
+
+describe('parseManifest', () => {
+  it('fills in every default', () => {
+    expect(parseManifest(MINIMAL, 'model.yaml')).toEqual({
+      ...MINIMAL,
+      description: '',
+      compute: { target: 'lambda', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
+      tokenizer: 'tokenizer.json',
+      embedding: { pooling: 'mean', normalize: true },
+      batching: { maxTokens: 256, maxItems: 64 },
+      cache: { store: 'table', ttlSeconds: 604_800, memoryMiB: 32 },
+      jobs: { batchSize: 10, windowSeconds: 0, maxConcurrency: 10, timeoutSeconds: 60, maxReceiveCount: 5 },
+      limits: { maxItems: 64, maxTokens: 512 },
+    });
+  });
+
+  it('keeps what is given', () => {
+    const full = {
+      ...MINIMAL,
+      description: 'Sentence embeddings',
+      traffic: { '1': 100 },
+      compute: {
+        target: 'lambda',
+        memoryMiB: 3008,
+        architecture: 'arm64',
+        timeoutSeconds: 10,
+        reservedConcurrency: 5,
+        provisioned: { min: 1, max: 2, utilization: 0.5 },
+      },
+      tokenizer: 'words/tokenizer.json',
+      embedding: { pooling: 'cls', normalize: false },
+      batching: { maxTokens: 128, maxItems: 8 },
+      cache: { store: 'memory', ttlSeconds: 60, memoryMiB: 8 },
+      jobs: { batchSize: 100, windowSeconds: 5, maxConcurrency: 2, timeoutSeconds: 900, maxReceiveCount: 3 },
+      limits: { maxItems: 8, maxTokens: 128 },
+    };
+    expect(parseManifest(full, 'model.yaml')).toEqual(full);
+  });
+
+  it('fails with MANIFEST_INVALID when anything is wrong, naming the file and every problem at once', () => {
+    const wrong = {
+      id: 'Mini LM',
+      task: 'ocr',
+      colour: 'red',
+      versions: { v1: { weights: '/etc/model.onnx', sha256: 'x', size: 1 } },
+      compute: { target: 'gpu', memoryMiB: 0.5, provisioned: { min: 5, max: 2 } },
+      limits: { maxItems: '8' },
+      cache: null,
+    };
+    expect(() => parseManifest(wrong, 'models/minilm/model.yaml')).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: `models/minilm/model.yaml has 10 problems:
+  id: must be lower-case letters, digits and inner hyphens, 63 at most, got "Mini LM"
+  task: must be one of embedding, tensor, got "ocr"
+  versions.v1: must be a whole number in quotes, as "1", got "v1"
+  versions.v1.weights: must be a relative path inside the model folder, got "/etc/model.onnx"
+  versions.v1.sha256: must be the SHA-256 of the weight file, 64 lower-case hexadecimal digits, got "x"
+  versions.v1.size: is not a known key, known are weights, sha256, sagemaker
+  compute.target: must be lambda or sagemaker, got "gpu"
+  cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
+  limits.maxItems: must be a whole number from 1 to 2048, got "8"
+  colour: is not a known key, known are id, task, description, versions, traffic, shadow, compute, tokenizer, embedding, batching, cache, jobs, limits`,
+      }),
+    );
+  });
+
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, '(root): must be a map with the keys id, task,'],
+    ['a list', [], 'id: is missing, it must be lower-case letters'],
+    ['no versions', { ...MINIMAL, versions: {} }, 'versions: must hold at least one version'],
+    ['missing keys', { id: 'a', versions: MINIMAL.versions }, 'task: is missing, it must be one of embedding, tensor'],
+    [
+      'a missing map',
+      { ...MINIMAL, versions: { '1': {} } },
+      'versions.1.weights: is missing, it must be a relative path',
+    ],
+    ['a list for a text', { ...MINIMAL, description: ['a'] }, 'description: must be a string, got a list'],
+    [
+      'a map for a text',
+      { ...MINIMAL, tokenizer: {} },
+      'tokenizer: must be a relative path inside the model folder, got a map',
+    ],
+    ['a path that climbs', { ...MINIMAL, tokenizer: 'a/../../b' }, 'tokenizer: must be a relative path'],
+    [
+      'a very long text',
+      { ...MINIMAL, description: 'x'.repeat(301) },
+      `description: must be 300 characters at most, got "${'x'.repeat(80)}…"`,
+    ],
+    ['traffic that lacks', { ...MINIMAL, traffic: { '1': 99.5 } }, 'traffic: must sum to 100 percent, got 99.5'],
+    [
+      'traffic to nowhere',
+      { ...MINIMAL, traffic: { '1': 50, '2': 50 } },
+      'traffic: must name versions that are listed under versions, which are 1; got 1, 2',
+    ],
+    [
+      'three decimals',
+      { ...MINIMAL, traffic: { '1': 99.999 } },
+      'traffic.1: must have two decimals at most, got 99.999',
+    ],
+    [
+      'a shadow that is not there',
+      { ...MINIMAL, shadow: { version: '2', percent: 10 } },
+      'shadow: must name one of two versions or more, got version 2; listed are 1',
+    ],
+    [
+      'a shadow of none',
+      { ...MINIMAL, shadow: { version: '1', percent: 10 } },
+      'shadow: must name one of two versions or more, got version 1; listed are 1',
+    ],
+    [
+      'a shadow in functions',
+      { ...MINIMAL, versions: { '1': VERSION, '2': VERSION }, shadow: { version: '2', percent: 10 } },
+      'shadow: must not be there unless compute has target sagemaker and mode realtime',
+    ],
+    [
+      'a shadow that answers',
+      { ...SHADOWED, traffic: { '1': 90, '2': 10 } },
+      'traffic: must not name version 2, which is the shadow: nobody gets its answers',
+    ],
+    [
+      'a shadow that gets nothing',
+      { ...SHADOWED, shadow: { version: '2', percent: 0 } },
+      'shadow.percent: must be 0.01 or more',
+    ],
+    [
+      'text embeddings of tensors',
+      { ...MINIMAL, task: 'tensor', compute: { target: 'sagemaker', container: 'tei' } },
+      'compute: must not have the container tei unless task is embedding',
+    ],
+    [
+      'a version in letters',
+      { ...MINIMAL, versions: { '01': VERSION } },
+      'versions.01: must be a whole number in quotes, as "1", got "01"',
+    ],
+    [
+      'a batch that no queue fills at once',
+      { ...MINIMAL, jobs: { batchSize: 11 } },
+      'jobs: must have windowSeconds of 1 or more where batchSize exceeds 10, got batchSize 11',
+    ],
+    [
+      'one worker',
+      { ...MINIMAL, jobs: { maxConcurrency: 1 } },
+      'jobs.maxConcurrency: must be a whole number from 2 to 1000',
+    ],
+    [
+      'an endless job',
+      { ...MINIMAL, jobs: { timeoutSeconds: 901 } },
+      'jobs.timeoutSeconds: must be a whole number from 10 to',
+    ],
+  ])('fails with MANIFEST_INVALID when there is %s', (_, value, problem) => {
+    expect(problemsOf(value)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  it('takes shares with decimals that sum to 100', () => {
+    const versions = { '1': VERSION, '2': VERSION, '3': VERSION };
+    const traffic = { '1': 33.33, '2': 33.33, '3': 33.34 };
+    expect(parseManifest({ ...MINIMAL, versions, traffic }, 'model.yaml').traffic).toEqual(traffic);
+  });
+
+  it('reads its own answer back unchanged', () => {
+    const once = parseManifest(MINIMAL, 'model.yaml');
+    expect(parseManifest(once, 'model.yaml')).toEqual(once);
+  });
+});
+
+describe('MODEL_ID_PATTERN', () => {
+  it('accepts ids that need no escaping in a URL, 63 characters at most', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(MODEL_ID_PATTERN), (id) => {
+        expect(encodeURIComponent(id)).toBe(id);
+        expect(id.length).toBeLessThanOrEqual(63);
+      }),
+    );
+  });
+});
+
+describe('trafficOf', () => {
+  it('sends all requests to the highest version, by number, when the manifest does not say', () => {
+    expect(trafficOf({ versions: { '9': VERSION, '10': VERSION, '2': VERSION } })).toEqual({ '10': 100 });
+  });
+
+  it('sends none to the shadow', () => {
+    const shadow = { version: '2', percent: 1 };
+    expect(trafficOf({ versions: { '1': VERSION, '2': VERSION }, shadow })).toEqual({ '1': 100 });
+  });
+
+  it('is what the manifest says', () => {
+    expect(trafficOf({ versions: { '1': VERSION, '2': VERSION }, traffic: { '1': 90, '2': 10 } })).toEqual({
+      '1': 90,
+      '2': 10,
+    });
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { embeddingDimensions, hiddenStateOutput } from '../../../../core/tasks/embedding/embedding-model.ts';
+import type { TensorDescription } from '../../../../core/tensors/tensor.ts';
+
+const POOLED: TensorDescription = { name: 'pooler_output', datatype: 'FP32', shape: [-1, 8] };
+const FIRST: TensorDescription = { name: 'hidden', datatype: 'FP32', shape: [-1, -1, 8] };
+const LAST: TensorDescription = { name: 'last_hidden_state', datatype: 'FP32', shape: [-1, -1, 16] };
+
+describe('hiddenStateOutput', () => {
+  it.each([
+    { outputs: [POOLED, FIRST], expected: FIRST },
+    { outputs: [POOLED, FIRST, LAST], expected: LAST },
+  ])('picks $expected.name', ({ outputs, expected }) => {
+    expect(hiddenStateOutput({ file: '1.ort', outputs })).toBe(expected);
+    expect(embeddingDimensions({ file: '1.ort', outputs })).toBe(expected.shape[2]);
+  });
+
+  it.each([
+    { outputs: [], got: 'got no outputs' },
+    { outputs: [POOLED], got: 'got pooler_output FP32 [-1, 8]' },
+    { outputs: [{ ...FIRST, shape: [-1, -1, -1] }], got: 'got hidden FP32 [-1, -1, -1]' },
+    { outputs: [{ ...LAST, datatype: 'INT8' as const }], got: 'got last_hidden_state INT8 [-1, -1, 16]' },
+  ])('fails with ONNX_INVALID when the model has no such output: $got', ({ outputs, got }) => {
+    expect(() => hiddenStateOutput({ file: '1.ort', outputs })).toThrow(
+      expect.objectContaining({ code: 'ONNX_INVALID', message: expect.stringContaining(got) }),
+    );
+  });
+});

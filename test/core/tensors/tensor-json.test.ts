@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Datatype, Tensor } from '../../../core/tensors/tensor.ts';
+import { readElements, readTensor, writeElements, writeRow } from '../../../core/tensors/tensor-json.ts';
+
+const edges: [Datatype, unknown[]][] = [
+  ['BOOL', [true, false]],
+  ['UINT8', [0, 255]],
+  ['UINT16', [0, 65535]],
+  ['UINT32', [0, 4294967295]],
+  ['UINT64', [0, 9007199254740991, 2n ** 64n - 1n]],
+  ['INT8', [-128, 127]],
+  ['INT16', [-32768, 32767]],
+  ['INT32', [-2147483648, 2147483647]],
+  ['INT64', [-(2n ** 63n), -1, 2n ** 63n - 1n]],
+  ['FP32', [3.4028234663852886e38, -1.5, 2n ** 60n]],
+  ['FP64', [1.7976931348623157e308, 5e-324, 2n ** 70n]],
+  ['BYTES', ['', '\u0000', '日本語']],
+];
+
+describe('readElements', () => {
+  it.each(edges)('reads the smallest and largest %s exactly', (datatype, values) => {
+    const data = readElements(datatype, values, 'data');
+    const read = Array.from(data as Iterable<unknown>);
+    const wanted = values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+    expect(read.map(String)).toEqual(wanted.map((value) => String(datatype.startsWith('FP') ? Number(value) : value)));
+  });
+
+  const outOfRange: [Datatype, unknown, string][] = [
+    ['BOOL', 1, 'must be true or false, got 1'],
+    ['BOOL', 'true', 'must be true or false, got a string'],
+    ['UINT8', -1, 'must be a whole number from 0 to 255, got -1'],
+    ['UINT8', 256, 'must be a whole number from 0 to 255, got 256'],
+    ['INT8', 128, 'must be a whole number from -128 to 127, got 128'],
+    ['INT16', 1.5, 'must be a whole number from -32768 to 32767, got 1.5'],
+    ['UINT16', '1', 'must be a whole number from 0 to 65535, got a string'],
+    ['INT32', 2 ** 31, 'must be a whole number from -2147483648 to 2147483647, got 2147483648'],
+    ['UINT32', 2n ** 60n, 'must be a whole number from 0 to 4294967295, got a number beyond 2^53'],
+    [
+      'INT64',
+      2n ** 63n,
+      'must be a whole number from -9223372036854775808 to 9223372036854775807, got a number beyond 2^53',
+    ],
+    ['INT64', 1e300, 'must be a whole number from -9223372036854775808 to 9223372036854775807, got 1e+300'],
+    ['UINT64', -1, 'must be a whole number from 0 to 18446744073709551615, got -1'],
+    ['UINT64', null, 'must be a whole number from 0 to 18446744073709551615, got null'],
+    ['FP32', 1e39, 'must be in the range of FP32, got 1e+39'],
+    ['FP64', Number.POSITIVE_INFINITY, 'must be in the range of FP64, got Infinity'],
+    ['FP64', {}, 'must be a number, got an object'],
+    ['FP32', true, 'must be a number, got true'],
+    ['BYTES', 7, 'must be a string, got 7'],
+  ];
+
+  it.each(outOfRange)('fails with INVALID_TENSOR when an element of %s is %p', (datatype, value, message) => {
+    const fine = edges.find(([name]) => name === datatype)?.[1][0];
+    expect(() => readElements(datatype, [fine, value], 'data')).toThrow(
+      expect.objectContaining({ code: 'INVALID_TENSOR', param: 'data', message: `element 1 of data ${message}` }),
+    );
+  });
+});
+
+describe('readTensor', () => {
+  it('reads a tensor without elements', () => {
+    expect(readTensor('FP32', [0, 3], [], 'data')).toEqual({
+      datatype: 'FP32',
+      shape: [0, 3],
+      data: new Float32Array(),
+    });
+  });
+
+  it('never shows a text in a message', () => {
+    expect(() => readTensor('INT8', [1], ['a secret'], 'data')).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('secret') }),
+    );
+  });
+});
+
+describe('writeElements', () => {
+  const written: [Tensor, string][] = [
+    [{ datatype: 'BOOL', shape: [2], data: Uint8Array.of(1, 0) }, 'true,false'],
+    [{ datatype: 'UINT8', shape: [2], data: Uint8Array.of(1, 0) }, '1,0'],
+    [{ datatype: 'INT64', shape: [1], data: BigInt64Array.of(-(2n ** 63n)) }, '-9223372036854775808'],
+    [{ datatype: 'FP32', shape: [2], data: Float32Array.of(0.1, -0) }, '0.1,-0.0'],
+    [{ datatype: 'FP64', shape: [3], data: Float64Array.of(0.1, -0, 1e-300) }, '0.1,-0.0,1e-300'],
+    [{ datatype: 'BYTES', shape: [2], data: ['"', '\ud800'] }, '"\\"","\\ud800"'],
+  ];
+
+  it.each(written)('writes %p as %s', (tensor, text) => {
+    expect(writeElements(tensor, 0, tensor.data.length)).toBe(text);
+  });
+
+  it('fails with INVALID_TENSOR when the datatype is FP16', () => {
+    expect(() => writeElements({ datatype: 'FP16', shape: [1], data: Uint16Array.of(1) }, 0, 1)).toThrow(
+      expect.objectContaining({ code: 'INVALID_TENSOR' }),
+    );
+  });
+
+  it.each([Float32Array.of(Number.NaN), Float64Array.of(Number.NEGATIVE_INFINITY)])(
+    'fails with ANSWER_NOT_FINITE when a value is not finite: %p',
+    (data) => {
+      const datatype = data instanceof Float32Array ? 'FP32' : 'FP64';
+      expect(() => writeElements({ datatype, shape: [1], data }, 0, 1)).toThrow(
+        expect.objectContaining({ code: 'ANSWER_NOT_FINITE' }),
+      );
+    },
+  );
+});
+
+describe('writeRow', () => {
+  it.each([
+    { shape: [2, 1, 2], row: 1, text: '[[3,4]]' },
+    { shape: [2, 2], row: 0, text: '[1,2]' },
+    { shape: [4], row: 2, text: '3' },
+    { shape: [1, 2, 2], row: 0, text: '[[1,2],[3,4]]' },
+  ])('writes row $row of $shape as $text', ({ shape, row, text }) => {
+    expect(writeRow({ datatype: 'INT32', shape, data: Int32Array.of(1, 2, 3, 4) }, row)).toBe(text);
+  });
+});

@@ -1,0 +1,87 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { BatchRecord } from '../../../../core/batches/batch-record.ts';
+import { ASSEMBLY_START } from '../../../../core/files/assembly.ts';
+import { JOBS_TABLE } from '../../../../core/jobs/jobs-table.ts';
+import { isApiError } from '../../../../local/services/dynamodb/dynalite.ts';
+import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
+import { reply, startServer, type TestServer } from '../results/dynamodb-server.ts';
+
+/** Name of the jobs table of {@link startJobsTable}. */
+export const JOBS = 'jobs';
+
+/** A DynamoDB with an empty jobs table. */
+export interface JobsTable {
+  readonly server: TestServer;
+  readonly client: DynamoDBClient;
+  close(): Promise<void>;
+}
+
+/** Starts a DynamoDB with an empty jobs table, made as the deployment makes it. */
+export async function startJobsTable(): Promise<JobsTable> {
+  const engine = new DynamoDbEngine({ now: () => 0 });
+  const { partitionKey, byOwnerIndex, listKey, listSort, listed } = JOBS_TABLE;
+  await engine.call('CreateTable', {
+    TableName: JOBS,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [partitionKey, listKey, listSort].map((name) => ({
+      AttributeName: name,
+      AttributeType: 'S',
+    })),
+    KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: byOwnerIndex,
+        KeySchema: [
+          { AttributeName: listKey, KeyType: 'HASH' },
+          { AttributeName: listSort, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: [...listed] },
+      },
+    ],
+  });
+  const server = await startServer(async (operation, input, response) => {
+    try {
+      reply(response, 200, await engine.call(operation, input));
+    } catch (error) {
+      if (!isApiError(error)) throw error;
+      reply(response, error.statusCode, error.body);
+    }
+  });
+  const client = new DynamoDBClient(server.client);
+  return {
+    server,
+    client,
+    close: async () => {
+      client.destroy();
+      await server.close();
+    },
+  };
+}
+
+/** A batch that is being split. */
+export function batchOf(changes: Partial<BatchRecord> = {}): BatchRecord {
+  return {
+    owner: 'key-1',
+    id: 'batch_1',
+    hash: 'hash-1',
+    status: 'in_progress',
+    endpoint: '/v1/embeddings',
+    model: 'minilm',
+    inputFileId: 'file-1',
+    inputBytes: 1000,
+    metadata: { team: 'search' },
+    createdAtMs: 1_000,
+    windowEndsAtMs: 86_401_000,
+    expiresAtMs: 1_000_000_000,
+    errors: [],
+    splitAt: 0,
+    chunks: 0,
+    lines: 0,
+    requests: 0,
+    splitDone: false,
+    chunksDone: 0,
+    counts: { completed: 0, failed: 0 },
+    merge: { startedAtMs: 5, outcome: 'completed', output: ASSEMBLY_START, errors: ASSEMBLY_START },
+    ...changes,
+  };
+}

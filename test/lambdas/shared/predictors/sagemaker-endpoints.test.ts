@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { codecOf } from '../../../../core/sagemaker/container-codec.ts';
+import { MAX_INVOCATION_BYTES } from '../../../../core/sagemaker/endpoint-contract.ts';
+import {
+  openSageMakerEndpoints,
+  type SageMakerEndpoints,
+} from '../../../../lambdas/shared/predictors/sagemaker-endpoints.ts';
+import { openSageMakerPredictor } from '../../../../lambdas/shared/predictors/sagemaker-predictor.ts';
+import { clientFor } from '../results/dynamodb-server.ts';
+
+const MESSAGE = { contentType: 'text/plain', body: Buffer.from('hello') };
+
+/** What the next requests are answered with; the last one stays. */
+let answers: ((request: IncomingMessage, response: ServerResponse, body: Buffer) => void)[];
+let requests: IncomingMessage[];
+let nowMs: number;
+let client: SageMakerRuntimeClient;
+let endpoints: SageMakerEndpoints;
+let close: () => Promise<void>;
+
+beforeEach(async () => {
+  requests = [];
+  nowMs = 0;
+  answers = [(_, response, body) => response.setHeader('content-type', 'text/plain').end(body)];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    requests.push(request);
+    const answer = answers.length > 1 ? answers.shift() : answers[0];
+    answer?.(request, response, Buffer.concat(chunks));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = new SageMakerRuntimeClient({
+    ...clientFor(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    maxAttempts: 1,
+  });
+  endpoints = openSageMakerEndpoints({ name: 'tiny', clock: { now: () => nowMs }, client, random: () => 0 });
+  close = async () => {
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+});
+afterEach(() => close());
+
+/** Fails as SageMaker does. */
+function failing(status: number, type: string, body: object = {}) {
+  return (_: IncomingMessage, response: ServerResponse) => {
+    response
+      .writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': type })
+      .end(JSON.stringify({ Message: 'secret input', ...body }));
+  };
+}
+
+const dead = (request: IncomingMessage) => request.socket.destroy();
+
+describe('openSageMakerEndpoints', () => {
+  it('sends the bytes to the endpoint of the version, and gives back what came', async () => {
+    const answer = await endpoints.invoke('2', MESSAGE, 1000);
+    expect(Buffer.from(answer.body).toString()).toBe('hello');
+    expect(answer.contentType).toBe('text/plain');
+    expect(requests[0]?.url).toBe('/endpoints/tiny-v2/invocations');
+    expect(requests[0]?.headers).toMatchObject({
+      'content-type': 'text/plain',
+    });
+  });
+
+  it('waits without end when nothing says how long', async () => {
+    expect(await endpoints.invoke('1', MESSAGE, Number.POSITIVE_INFINITY)).toHaveProperty('contentType');
+  });
+
+  it.each([
+    ['throttled', failing(400, 'ThrottlingException')],
+    ['unavailable', failing(503, 'ServiceUnavailable')],
+    ['cut off', dead],
+    ['full', failing(424, 'ModelError', { OriginalStatusCode: 503 })],
+  ])('sends a request again that was %s', async (_, fail) => {
+    answers.unshift(fail);
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    expect(requests).toHaveLength(2);
+  });
+
+  it('does not send it again when no time is left', async () => {
+    answers.unshift(failing(503, 'ServiceUnavailable'));
+    await expect(endpoints.invoke('1', MESSAGE, 40)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['BAD_GATEWAY', failing(424, 'ModelError', { OriginalStatusCode: 500 })],
+    ['BAD_GATEWAY', failing(424, 'ModelError', { OriginalStatusCode: 424 })],
+    ['BAD_GATEWAY', failing(424, 'ModelError')],
+    ['TIMEOUT', failing(424, 'ModelError', { OriginalStatusCode: 504 })],
+    ['INVALID_TENSOR', failing(424, 'ModelError', { OriginalStatusCode: 400 })],
+    ['INTERNAL', failing(400, 'AccessDeniedException')],
+  ])('says %s at once, and not what the container said', async (code, fail) => {
+    answers = [fail];
+    const failure = await endpoints.invoke('1', MESSAGE, 1000).catch((error: Error) => error);
+    expect(failure).toMatchObject({ code, message: expect.not.stringContaining('secret') });
+    expect(requests).toHaveLength(1);
+  });
+
+  it.each(['ValidationError', 'ValidationException'])(
+    'says that the endpoint is not in service for %s',
+    async (type) => {
+      answers = [failing(400, type)];
+      await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        message: expect.stringContaining('not in service'),
+      });
+    },
+  );
+
+  it('gives up when the time is over, and does not ask again', async () => {
+    answers = [() => undefined];
+    await expect(endpoints.invoke('1', MESSAGE, 60)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('refuses what SageMaker would not take', async () => {
+    const body = new Uint8Array(MAX_INVOCATION_BYTES + 1);
+    await expect(endpoints.invoke('1', { contentType: '', body }, 1000)).rejects.toMatchObject({
+      code: 'BODY_TOO_LARGE',
+    });
+    expect(requests).toHaveLength(0);
+  });
+
+  it('fails fast once an endpoint failed again and again, and tries it after a while', async () => {
+    const echo = answers[0];
+    answers = [dead];
+    for (let calls = 0; calls < 3; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
+    const sent = requests.length;
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('again and again'),
+    });
+    expect(requests).toHaveLength(sent);
+    answers = echo === undefined ? [] : [echo];
+    await expect(endpoints.invoke('2', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    nowMs += 5000;
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+  });
+
+  it('does not take refused tensors for a failing endpoint', async () => {
+    answers = [failing(424, 'ModelError', { OriginalStatusCode: 400 })];
+    for (let calls = 0; calls < 10; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
+    expect(requests).toHaveLength(10);
+  });
+});
+
+describe('openSageMakerPredictor', () => {
+  it('sends tensors to its version, with the time that the queue may take', async () => {
+    const x = { datatype: 'FP32', shape: [1], data: new Float32Array([3]) } as const;
+    const declared = { inputs: [{ name: 'x', datatype: 'FP32', shape: [-1] }], outputs: [] } as const;
+    let timeout: unknown;
+    answers = [
+      (request, response, body) => {
+        const size = Number(request.headers['content-type']?.split('=').at(-1));
+        const { inputs, parameters } = JSON.parse(body.subarray(0, size).toString()) as {
+          inputs: unknown;
+          parameters: { timeout: number };
+        };
+        timeout = parameters.timeout;
+        const header = Buffer.from(JSON.stringify({ outputs: inputs }));
+        const type = `application/vnd.sagemaker-triton.binary+json;json-header-size=${header.length}`;
+        response.setHeader('content-type', type).end(Buffer.concat([header, body.subarray(size)]));
+      },
+    ];
+    const predictor = openSageMakerPredictor({
+      endpoints,
+      codec: codecOf({ target: 'sagemaker' }),
+      version: '3',
+      declared: { inputs: [...declared.inputs].map((one) => ({ ...one, shape: [...one.shape] })), outputs: [] },
+    });
+    expect(await predictor.run({ x })).toEqual({ x });
+    expect(timeout).toBe(60_000_000);
+    expect(requests[0]?.url).toBe('/endpoints/tiny-v3/invocations');
+    await predictor.run({ x }, 500);
+    expect(timeout).toBe(500_000);
+    expect(predictor.inputs).toHaveLength(1);
+  });
+});

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { SQSRecord } from 'aws-lambda';
+import { type DeadLetters, openDeadLetters } from '../../../../lambdas/shared/queue/dead-letters.ts';
+import { type QueuesAndBuckets, startQueuesAndBuckets } from '../jobs/job-servers.ts';
+
+let servers: QueuesAndBuckets;
+let queueUrl: string;
+let letters: DeadLetters;
+
+beforeAll(async () => {
+  servers = await startQueuesAndBuckets();
+  queueUrl = await servers.createQueue('dead');
+  letters = openDeadLetters(servers.sqs, queueUrl);
+});
+
+afterAll(() => servers.close());
+
+const REASON = { code: 'INVALID_EVENT', message: 'id is missing', sourceQueue: 'https://sqs/1/jobs' } as const;
+
+async function park(message: string, attributes: SQSRecord['messageAttributes'] = {}, reason = {}) {
+  await letters.park({ body: 'a body', messageAttributes: attributes }, { ...REASON, message, ...reason });
+  const [letter] = await servers.receive(queueUrl);
+  await servers.remove(queueUrl, letter?.ReceiptHandle ?? '');
+  return letter;
+}
+
+describe('a dead letter', () => {
+  it('says why and where to put it back to', async () => {
+    expect(await park(REASON.message)).toMatchObject({
+      Body: 'a body',
+      MessageAttributes: {
+        errorCode: { DataType: 'String', StringValue: 'INVALID_EVENT' },
+        errorMessage: { StringValue: 'id is missing' },
+        sourceQueue: { StringValue: 'https://sqs/1/jobs' },
+      },
+    });
+  });
+
+  it('does not say where to put it back to when nobody knows', async () => {
+    const letter = await park('lost', {}, { sourceQueue: undefined });
+    expect(Object.keys(letter?.MessageAttributes ?? {}).sort()).toEqual(['errorCode', 'errorMessage']);
+  });
+
+  it('is kept whatever characters its reason holds', async () => {
+    expect((await park('bell \u0007, half \ud800, end'))?.MessageAttributes?.['errorMessage']?.StringValue).toBe(
+      'bell  , half  , end',
+    );
+    expect((await park(''))?.MessageAttributes?.['errorMessage']?.StringValue).toBe('INVALID_EVENT');
+    expect((await park('x'.repeat(5000)))?.MessageAttributes?.['errorMessage']?.StringValue).toHaveLength(1024);
+  });
+
+  it('keeps as many of its own attributes as a message may have, and those of an earlier reason not', async () => {
+    const own = Object.fromEntries(
+      Array.from({ length: 10 }, (_, at) => [
+        `a${at}`,
+        { dataType: 'String', stringValue: String(at), stringListValues: [], binaryListValues: [] },
+      ]),
+    );
+    const earlier = { errorCode: { dataType: 'String', stringValue: 'TIMEOUT' } };
+    const letter = await park('again', { ...earlier, ...own });
+    expect(Object.keys(letter?.MessageAttributes ?? {})).toHaveLength(10);
+    expect(letter?.MessageAttributes).toMatchObject({
+      errorCode: { StringValue: 'INVALID_EVENT' },
+      a6: { StringValue: '6' },
+    });
+  });
+
+  it('keeps attributes that are bytes', async () => {
+    const bytes = Buffer.from([0, 255]);
+    const letter = await park('bytes', { raw: { dataType: 'Binary', binaryValue: bytes.toString('base64') } });
+    expect(Buffer.from(letter?.MessageAttributes?.['raw']?.BinaryValue ?? []).equals(bytes)).toBe(true);
+  });
+
+  it('fails with UNAVAILABLE when the queue is gone', async () => {
+    const elsewhere = openDeadLetters(servers.sqs, queueUrl.replace(/dead$/, 'none'));
+    await expect(elsewhere.park({ body: 'a', messageAttributes: {} }, REASON)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+  });
+});

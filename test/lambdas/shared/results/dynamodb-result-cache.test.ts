@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ResultCache } from '../../../../core/results/result-cache.ts';
+import { CircuitBreaker } from '../../../../lambdas/shared/resilience/circuit-breaker.ts';
+import {
+  type DynamoDbResultCacheOptions,
+  openDynamoDbResultCache,
+} from '../../../../lambdas/shared/results/dynamodb-result-cache.ts';
+import { type CacheFailure, failOpen } from '../../../../lambdas/shared/results/fail-open-result-cache.ts';
+import { describeResultCache, resultOf, TTL_SECONDS, testClock } from '../../../contracts/result-cache.ts';
+import {
+  type Answer,
+  clientFor,
+  reply,
+  startDynamoDb,
+  startServer,
+  TABLE,
+  type TestServer,
+} from './dynamodb-server.ts';
+
+function open(options: Partial<DynamoDbResultCacheOptions> & Pick<DynamoDbResultCacheOptions, 'client'>): ResultCache {
+  return openDynamoDbResultCache({
+    table: TABLE,
+    ttlSeconds: TTL_SECONDS,
+    connectBudgetMs: 10_000,
+    readBudgetMs: 10_000,
+    writeBudgetMs: 10_000,
+    clock: testClock(),
+    ...options,
+  });
+}
+
+describe('openDynamoDbResultCache', () => {
+  const servers: TestServer[] = [];
+  const start = async (server: Promise<TestServer>) => {
+    servers.push(await server);
+    return server;
+  };
+  afterAll(() => Promise.all(servers.map((server) => server.close())));
+
+  describeResultCache('DynamoDB', async (clock) => open({ clock, client: (await start(startDynamoDb())).client }));
+
+  describe('with a table', () => {
+    let server: TestServer;
+    beforeAll(async () => {
+      server = await start(startDynamoDb());
+    });
+    afterEach(() => {
+      server.operations.length = 0;
+    });
+
+    it('reads a hundred and writes twenty-five items with one request each', async () => {
+      const cache = open({ client: server.client });
+      const results = new Map(Array.from({ length: 101 }, (_, index) => [`n${index}`, resultOf([index])] as const));
+      await cache.put(results);
+      await cache.get([...results.keys()]);
+      expect(server.operations.filter((operation) => operation === 'BatchWriteItem')).toHaveLength(5);
+      expect(server.operations.filter((operation) => operation === 'BatchGetItem')).toHaveLength(2);
+    });
+
+    it('does not try to write a result that is larger than an item may be', async () => {
+      const cache = open({ client: server.client });
+      await cache.put(new Map([['large', { value: new Uint8Array(400 * 1024), createdAtMs: 1_700_000_000_000 }]]));
+      expect(server.operations).toEqual([]);
+    });
+  });
+
+  it('asks again for what was left unprocessed', async () => {
+    let reads = 0;
+    const server = await start(
+      startServer((operation, input, response) => {
+        const items = (input['RequestItems'] as Record<string, { Keys: object[] }>)[TABLE];
+        if (operation === 'BatchWriteItem') return reply(response, 200, { UnprocessedItems: {} });
+        reads += 1;
+        const isFirst = reads === 1;
+        return reply(response, 200, {
+          Responses: { [TABLE]: isFirst ? [] : [item('a'), item('b')] },
+          UnprocessedKeys: isFirst ? { [TABLE]: items } : {},
+        });
+      }),
+    );
+    const found = await open({ client: server.client }).get(['a', 'b']);
+    expect([...found.keys()]).toEqual(['a', 'b']);
+    expect(reads).toBe(2);
+  });
+
+  it('gives up on what stays unprocessed when the budget ends, and gives the part that came', async () => {
+    const server = await start(
+      startServer((_, input, response) =>
+        reply(response, 200, { Responses: { [TABLE]: [item('a')] }, UnprocessedKeys: input['RequestItems'] }),
+      ),
+    );
+    const found = await open({ client: server.client, connectBudgetMs: 100 }).get(['a', 'b']);
+    expect([...found.keys()]).toEqual(['a']);
+  });
+
+  it('passes over items that lack what the cache wrote', async () => {
+    const server = await start(
+      startServer((_, __, response) =>
+        reply(response, 200, { Responses: { [TABLE]: [{ fingerprint: { S: 'a' } }, item('b')] } }),
+      ),
+    );
+    expect([...(await open({ client: server.client }).get(['a', 'b'])).keys()]).toEqual(['b']);
+  });
+});
+
+function item(fingerprint: string): object {
+  return {
+    fingerprint: { S: fingerprint },
+    value: { B: 'AQ==' },
+    createdAt: { N: '1700000000000' },
+    expiresAt: { N: '1700000060' },
+  };
+}
+
+describe('a broken results table', () => {
+  const closers: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    await Promise.all(closers.splice(0).map((close) => close()));
+  });
+  const serverWith = async (answer: Answer) => {
+    const server = await startServer(answer);
+    closers.push(server.close);
+    return server.client;
+  };
+  const fault =
+    (type: string): Answer =>
+    (_, __, response) =>
+      reply(response, 400, { __type: `com.amazonaws.dynamodb.v20120810#${type}`, message: 'no' });
+
+  it.each([
+    // The test runner has errors of its own, which the SDK does not know: it puts a plain one in the place of Node's.
+    [
+      'refuses connections',
+      expect.stringMatching(/^(?:ECONNREFUSED|Error)$/),
+      async () => clientFor(await refusedUrl()),
+    ],
+    ['never answers', 'TimeoutError', () => serverWith(() => undefined)],
+    [
+      'throttles',
+      'ProvisionedThroughputExceededException',
+      () => serverWith(fault('ProvisionedThroughputExceededException')),
+    ],
+    ['denies access', 'AccessDeniedException', () => serverWith(fault('AccessDeniedException'))],
+    ['is not there', 'ResourceNotFoundException', () => serverWith(fault('ResourceNotFoundException'))],
+    ['talks nonsense', 'SyntaxError', () => serverWith((_, __, response) => void response.end('<html>'))],
+  ])('that %s reads as empty within the budget, and is reported', async (_, reason, client) => {
+    const failures: CacheFailure[] = [];
+    const cache = failOpen(open({ client: await client(), connectBudgetMs: 60, readBudgetMs: 60, writeBudgetMs: 60 }), {
+      breaker: new CircuitBreaker({ failures: 3, openMs: 30_000, clock: testClock() }),
+      report: (failure) => failures.push(failure),
+    });
+    const startedMs = performance.now();
+    expect((await cache.get(['a'])).size).toBe(0);
+    await cache.put(new Map([['a', resultOf([1])]]));
+    expect(performance.now() - startedMs).toBeLessThan(1500);
+    expect(failures).toEqual([
+      { operation: 'read', reason },
+      { operation: 'write', reason },
+    ]);
+  });
+
+  it('is left alone after three failures in a row', async () => {
+    let asked = 0;
+    const client = await serverWith((operation, input, response) => {
+      asked += 1;
+      return fault('AccessDeniedException')(operation, input, response);
+    });
+    const failures: CacheFailure[] = [];
+    const cache = failOpen(open({ client }), {
+      breaker: new CircuitBreaker({ failures: 3, openMs: 30_000, clock: testClock() }),
+      report: (failure) => failures.push(failure),
+    });
+    for (let attempt = 0; attempt < 5; attempt++) await cache.get(['a']);
+    expect(asked).toBe(3);
+    expect(failures.at(-1)).toEqual({ operation: 'read', reason: 'CircuitOpen' });
+  });
+});
+
+/** An address where nothing listens: of a server that has closed. */
+async function refusedUrl(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { jobsLog } from '../../../../lambdas/shared/telemetry/jobs-line.ts';
+
+function lineOf(facts: Parameters<ReturnType<typeof jobsLog>>[0]): Record<string, unknown> {
+  const lines: string[] = [];
+  jobsLog({ stage: 'dev', namespace: 'Tensorgate', now: () => 1000, write: (line) => lines.push(line) })(facts);
+  expect(lines).toHaveLength(1);
+  return JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+}
+
+describe('a line about a job', () => {
+  it('counts, and tells which job', () => {
+    expect(lineOf({ metric: 'JobsSubmitted', model: 'words', details: { jobId: 'evt_1' } })).toEqual({
+      _aws: {
+        Timestamp: 1000,
+        CloudWatchMetrics: [
+          {
+            Namespace: 'Tensorgate',
+            Dimensions: [['stage', 'model']],
+            Metrics: [{ Name: 'JobsSubmitted', Unit: 'Count' }],
+          },
+        ],
+      },
+      ...{ level: 'INFO', timestamp: '1970-01-01T00:00:01.000Z', message: 'job', stage: 'dev', model: 'words' },
+      ...{ jobId: 'evt_1', JobsSubmitted: 1 },
+    });
+  });
+
+  it('warns when something was given up, by code', () => {
+    const line = lineOf({ metric: 'DeadLetters', code: 'INVALID_EVENT', details: { messageId: 'm' } });
+    expect(line).toMatchObject({ level: 'WARN', code: 'INVALID_EVENT', DeadLetters: 1 });
+    expect(line['_aws']).toMatchObject({ CloudWatchMetrics: [{ Dimensions: [['stage', 'code']] }] });
+  });
+
+  it('is no metric when it only tells', () => {
+    const line = lineOf({ code: 'UNAVAILABLE', details: { outcome: 'comes again' } });
+    expect(line).not.toHaveProperty('_aws');
+    expect(line).toMatchObject({ level: 'WARN', outcome: 'comes again' });
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals';
+import { InferenceApi, renderSynthReport } from '../../../lib/index.ts';
+import { packedEmbedding, packedTensor } from '../packed-models.ts';
+import { otherStack } from '../synthesized-api.ts';
+
+describe('renderSynthReport', () => {
+  it('shows sizes, cost while idle and when the table pays', () => {
+    const models = [
+      packedEmbedding('warm', { compute: { target: 'lambda', provisioned: { min: 2 } } }),
+      packedEmbedding('light', { cache: { store: 'memory' } }),
+      packedTensor(),
+    ];
+    const lines = renderSynthReport(new InferenceApi(otherStack(), 'Api', { models })).split('\n');
+    expect(lines).toEqual([
+      expect.stringMatching(/^function +memory +code +onnxruntime +model +total$/),
+      expect.stringMatching(/^warm +1769 MiB x86_64 .* MB$/),
+      expect.stringMatching(/^light /),
+      expect.stringMatching(/^adder /),
+      expect.stringMatching(/^while idle: \$\d+\.\d\d a month$/),
+      expect.stringMatching(/^ {2}provisioned concurrency, 2 x 1769 MiB x86_64: \$/),
+      expect.stringMatching(/^ {2}alarms of target tracking, 2: \$/),
+      expect.stringMatching(/^results table of warm saves money from \d+ % hits on when computing takes 10 ms, from/),
+      '',
+    ]);
+  });
+
+  it('aligns its columns', () => {
+    const api = new InferenceApi(otherStack(), 'Api', { models: [packedEmbedding('a'), packedTensor('longer-name')] });
+    const [head = '', ...rows] = renderSynthReport(api).split('\n').slice(0, 3);
+    for (const row of rows) expect(row.indexOf('1769 MiB')).toBe(head.indexOf('memory'));
+  });
+});

@@ -1,0 +1,351 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { errorOf, type InvocationResult, MAX_REQUEST_BYTES } from '../../../../local/services/lambda/invocation.ts';
+import { LambdaHost, type LambdaHostOptions } from '../../../../local/services/lambda/lambda-host.ts';
+import type { FunctionPlan } from '../../../../local/template/plan-functions.ts';
+import { removeFolder, temporaryFolder } from '../../fixture-app.ts';
+
+const ARN = 'arn:aws:lambda:us-east-1:000000000000:function:';
+
+/** Does what its event says. */
+const OBEDIENT = `
+let calls = 0;
+const leak = [];
+export const handler = async (event, context) => {
+  calls += 1;
+  if (event.fail) throw new TypeError('it failed');
+  if (event.exit !== undefined) process.exit(event.exit);
+  if (event.loop) for (;;);
+  if (event.hang) await new Promise(() => setInterval(() => {}, 1000));
+  if (event.late) { setTimeout(() => { throw new Error('late'); }, 1); await new Promise(() => {}); }
+  if (event.leak) for (;;) { leak.push(Buffer.alloc(8_000_000, 1)); await new Promise((r) => setTimeout(r, 5)); }
+  if (event.waitMs) await new Promise((r) => setTimeout(r, event.waitMs));
+  if (event.log) console.log(event.log);
+  if (event.large) return 'x'.repeat(event.large);
+  return {
+    calls, pid: process.pid, version: context.functionVersion, arn: context.invokedFunctionArn,
+    remainingMs: context.getRemainingTimeInMillis(), env: event.env ? { ...process.env } : undefined,
+  };
+};`;
+
+let folder: string;
+let host: LambdaHost | undefined;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+
+afterEach(async () => {
+  await host?.stop();
+  host = undefined;
+  await removeFolder(folder);
+});
+
+async function makePlan(name: string, code: string, settings: Partial<FunctionPlan> = {}): Promise<FunctionPlan> {
+  const taskRoot = join(folder, name);
+  await mkdir(taskRoot);
+  await writeFile(join(taskRoot, 'index.mjs'), code);
+  return {
+    name,
+    arn: `${ARN}${name}`,
+    logicalId: name,
+    handler: 'index.handler',
+    taskRoot,
+    memoryMiB: 256,
+    timeoutMs: 10_000,
+    environment: {},
+    roleArn: 'arn:aws:iam::000000000000:role/r',
+    logGroup: `/aws/lambda/${name}`,
+    reservedConcurrency: undefined,
+    qualifiers: { $LATEST: '$LATEST' },
+    provisioned: {},
+    ...settings,
+  };
+}
+
+function open(functions: FunctionPlan[], options: Partial<LambdaHostOptions> = {}): LambdaHost {
+  host = new LambdaHost({
+    functions,
+    logsDirectory: join(folder, 'logs'),
+    endpointUrl: 'http://127.0.0.1:9',
+    ...options,
+  });
+  return host;
+}
+
+async function openObedient(settings: Partial<FunctionPlan> = {}, options: Partial<LambdaHostOptions> = {}) {
+  const running = open([await makePlan('obedient', OBEDIENT, settings)], options);
+  return (event: object, functionName = 'obedient') => running.invoke({ functionName, payload: JSON.stringify(event) });
+}
+
+function answerOf({ outcome }: InvocationResult): Record<string, unknown> {
+  if (outcome.kind !== 'answered') throw new Error(`the function did not answer: ${JSON.stringify(outcome)}`);
+  return JSON.parse(outcome.payload.toString());
+}
+
+function failureOf({ outcome }: InvocationResult) {
+  if (outcome.kind !== 'failed') throw new Error(`the function did not fail: ${JSON.stringify(outcome)}`);
+  return errorOf(outcome.payload);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe('LambdaHost', () => {
+  it('keeps an environment for the next invocation and says which was a cold start', async () => {
+    const invoke = await openObedient();
+    const first = await invoke({});
+    const second = await invoke({});
+    expect([first.coldStart, second.coldStart]).toEqual([true, false]);
+    expect(answerOf(second)).toMatchObject({ calls: 2, pid: answerOf(first)['pid'], version: '$LATEST' });
+  });
+
+  it('uses the environment that was used last', async () => {
+    const invoke = await openObedient({}, { maxEnvironments: 2 });
+    const [slow] = await Promise.all([invoke({ waitMs: 300 }), invoke({})]);
+    expect(answerOf(await invoke({}))['pid']).toBe(answerOf(slow)['pid']);
+  });
+
+  it('gives a function the variables of Lambda and its own, and none of this machine', async () => {
+    process.env['TENSORGATE_TEST_SECRET'] = 'of the host';
+    const invoke = await openObedient({ environment: { MINE: 'yes', AWS_REGION: 'moon' } });
+    const { env } = answerOf(await invoke({ env: true })) as { env: Record<string, string> };
+    delete process.env['TENSORGATE_TEST_SECRET'];
+    expect(env).toMatchObject({
+      MINE: 'yes',
+      AWS_REGION: 'us-east-1',
+      AWS_LAMBDA_FUNCTION_NAME: 'obedient',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
+      AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+      LAMBDA_TASK_ROOT: join(folder, 'obedient'),
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+      TZ: ':UTC',
+    });
+    expect(env['AWS_ACCESS_KEY_ID']).toMatch(/^ASIA[0-9A-F]{16}$/);
+    expect(env['TENSORGATE_TEST_SECRET']).toBeUndefined();
+    expect(env['HOME']).toBeUndefined();
+  });
+
+  it('tells the handler how much time is left', async () => {
+    const invoke = await openObedient({ timeoutMs: 5000 });
+    const remainingMs = Number(answerOf(await invoke({}))['remainingMs']);
+    expect(remainingMs).toBeGreaterThan(3000);
+    expect(remainingMs).toBeLessThanOrEqual(5000);
+  });
+
+  it('answers with the error of a handler that throws, and keeps its environment', async () => {
+    const invoke = await openObedient();
+    expect(failureOf(await invoke({ fail: true }))).toEqual({ errorType: 'TypeError', errorMessage: 'it failed' });
+    expect((await invoke({})).coldStart).toBe(false);
+  });
+
+  it.each([
+    ['exits with a status', { exit: 3 }, 'Runtime exited with error: exit status 3'],
+    ['exits without one', { exit: 0 }, 'Runtime exited without providing a reason'],
+    ['throws in a timer', { late: true }, 'Runtime exited with error: exit status 1'],
+  ])('fails only the request of a function that %s, and starts afresh', async (_, event, reason) => {
+    const invoke = await openObedient();
+    const result = await invoke(event);
+    expect(failureOf(result)).toEqual({
+      errorType: 'Runtime.ExitError',
+      errorMessage: `RequestId: ${result.requestId} Error: ${reason}`,
+    });
+    expect(await invoke({})).toMatchObject({ coldStart: true, outcome: { kind: 'answered' } });
+  });
+
+  it.each([
+    ['loops for ever', { loop: true }],
+    ['never answers', { hang: true }],
+  ])('kills a function that %s at its deadline', async (_, event) => {
+    const invoke = await openObedient({ timeoutMs: 500 });
+    const { pid } = answerOf(await invoke({}));
+    const result = await invoke(event);
+    expect(failureOf(result)).toEqual({
+      errorType: 'Sandbox.Timedout',
+      errorMessage: `RequestId: ${result.requestId} Error: Task timed out after 0.50 seconds`,
+    });
+    expect(result.durationMs).toBeLessThan(2500);
+    expect((await invoke({})).coldStart).toBe(true);
+    expect(isAlive(Number(pid))).toBe(false);
+  });
+
+  it('kills a function that takes more memory than it has', async () => {
+    if (process.platform !== 'linux') return;
+    const invoke = await openObedient({ memoryMiB: 128, timeoutMs: 20_000 });
+    const result = await invoke({ leak: true });
+    expect(failureOf(result)).toEqual({
+      errorType: 'Runtime.ExitError',
+      errorMessage: `RequestId: ${result.requestId} Error: Runtime exited with error: signal: killed`,
+    });
+  });
+
+  it('fails only its request when an environment is killed from outside', async () => {
+    const running = open([await makePlan('obedient', OBEDIENT)], { maxEnvironments: 2 });
+    const invoke = (event: object) => running.invoke({ functionName: 'obedient', payload: JSON.stringify(event) });
+    const { pid } = answerOf(await invoke({}));
+    const victim = invoke({ waitMs: 5000 });
+    const bystander = invoke({ waitMs: 200 });
+    process.kill(Number(pid), 'SIGKILL');
+    expect(failureOf(await victim).errorMessage).toMatch(/signal: killed$/);
+    expect(answerOf(await bystander)).toMatchObject({ calls: 1 });
+    expect(answerOf(await invoke({}))).toMatchObject({ calls: 2 });
+  });
+
+  it.each([
+    ['its module throws', 'throw new RangeError("bad start");', 'index.handler', 'RangeError', /^bad start$/],
+    ['it exports no handler', 'export const other = 1;', 'index.handler', 'Runtime.HandlerNotFound', /is undefined/],
+    ['its module is not there', '', 'gone.handler', 'Runtime.ImportModuleError', /gone/],
+    ['it exits', 'process.exit(7); export const handler = 1;', 'index.handler', 'Runtime.ExitError', /exit status 7$/],
+    [
+      'its handler takes a callback',
+      'export const handler = (event, context, done) => done();',
+      'index.handler',
+      'Runtime.CallbackHandlerDeprecated',
+      /callback/,
+    ],
+  ])('fails an invocation with the error of the init phase when %s', async (_, code, handler, errorType, message) => {
+    const running = open([await makePlan('broken', code, { handler })]);
+    const result = await running.invoke({ functionName: 'broken', payload: '{}' });
+    expect(failureOf(result).errorType).toBe(errorType);
+    expect(failureOf(result).errorMessage).toMatch(message);
+    expect(running.pids).toEqual([]);
+  });
+
+  it('starts an init phase that takes too long once more, within the timeout of the function', async () => {
+    const code = `await new Promise((r) => setTimeout(r, 700)); ${OBEDIENT}`;
+    const running = open([await makePlan('slow', code)], { initLimitMs: 300 });
+    expect(answerOf(await running.invoke({ functionName: 'slow', payload: '{}' }))).toMatchObject({ calls: 1 });
+    const hopeless = await makePlan('hopeless', 'await new Promise((r) => setInterval(r, 1e9).ref && 0);', {
+      timeoutMs: 300,
+    });
+    await running.stop();
+    const result = await open([hopeless], { initLimitMs: 200 }).invoke({ functionName: 'hopeless', payload: '{}' });
+    expect(failureOf(result).errorMessage).toBe(
+      `RequestId: ${result.requestId} Error: Task timed out after 0.30 seconds`,
+    );
+  });
+
+  it('lets requests wait in their order for one of the environments there may be', async () => {
+    const invoke = await openObedient({}, { maxEnvironments: 1 });
+    const order: number[] = [];
+    await Promise.all([1, 2, 3, 4].map((index) => invoke({ waitMs: 20 }).then(() => order.push(index))));
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+
+  it('throttles a request that waits for an environment longer than its function may take', async () => {
+    const invoke = await openObedient({ timeoutMs: 400 }, { maxEnvironments: 1 });
+    const [first, second] = await Promise.all([invoke({ hang: true }), invoke({})]);
+    expect([first?.outcome.kind, second?.outcome.kind]).toEqual(['failed', 'throttled']);
+  });
+
+  it('stops waiting when its caller gives up', async () => {
+    const running = open([await makePlan('obedient', OBEDIENT)], { maxEnvironments: 1 });
+    const giveUp = new AbortController();
+    const busy = running.invoke({ functionName: 'obedient', payload: '{"waitMs":300}' });
+    const waiting = running.invoke({ functionName: 'obedient', payload: '{}', signal: giveUp.signal });
+    giveUp.abort();
+    expect((await waiting).outcome).toMatchObject({ kind: 'throttled' });
+    expect(answerOf(await busy)).toMatchObject({ calls: 1 });
+  });
+
+  it('lets a function that another one waits for run beyond the limit of environments', async () => {
+    const running = open([await makePlan('obedient', OBEDIENT)], { maxEnvironments: 1 });
+    const outer = running.invoke({ functionName: 'obedient', payload: '{"waitMs":1000}' });
+    const inner = await running.invoke({ functionName: 'obedient', payload: '{}', nested: true });
+    expect(answerOf(inner)).toMatchObject({ calls: 1 });
+    await outer;
+  });
+
+  it('throttles beyond the reserved concurrency at once', async () => {
+    const invoke = await openObedient({ reservedConcurrency: 1 }, { maxEnvironments: 4 });
+    const [first, second] = await Promise.all([invoke({ waitMs: 200 }), invoke({})]);
+    expect(first?.outcome.kind).toBe('answered');
+    expect(second?.outcome).toMatchObject({
+      kind: 'throttled',
+      reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
+    });
+  });
+
+  it('ends environments that are idle for long, but not provisioned ones', async () => {
+    const plan = await makePlan('obedient', OBEDIENT, {
+      qualifiers: { $LATEST: '$LATEST', '1': '1' },
+      provisioned: { '1': 1 },
+    });
+    const running = open([plan], { maxEnvironments: 2 });
+    await running.warmUp();
+    await running.invoke({ functionName: 'obedient', payload: '{}' });
+    await running.reapIdle();
+    expect(running.pids).toHaveLength(2);
+    await running.reapIdle(0);
+    expect(running.pids).toHaveLength(1);
+    expect((await running.invoke({ functionName: 'obedient', payload: '{}' })).coldStart).toBe(true);
+    expect((await running.invoke({ functionName: 'obedient:1', payload: '{}' })).coldStart).toBe(false);
+  });
+
+  it('keeps provisioned environments warm, and replaces those that are lost', async () => {
+    const plan = await makePlan('warm', OBEDIENT, {
+      qualifiers: { $LATEST: '$LATEST', '1': '1', live: '1' },
+      provisioned: { '1': 1 },
+    });
+    const running = open([plan]);
+    await running.warmUp();
+    const invoke = (event: object) =>
+      running.invoke({ functionName: `${ARN}warm:live`, payload: JSON.stringify(event) });
+    const first = await invoke({ env: true });
+    expect(first).toMatchObject({ coldStart: false, version: '1' });
+    const { env, arn, version } = answerOf(first) as { env: Record<string, string>; arn: string; version: string };
+    expect(env['AWS_LAMBDA_INITIALIZATION_TYPE']).toBe('provisioned-concurrency');
+    expect([arn, version]).toEqual([`${ARN}warm:live`, '1']);
+    await invoke({ exit: 1 });
+    await running.warmUp();
+    expect((await invoke({})).coldStart).toBe(false);
+  });
+
+  it('answers payloads over the limits of Lambda with errors', async () => {
+    const invoke = await openObedient();
+    expect((await invoke({ filler: 'x'.repeat(MAX_REQUEST_BYTES) })).outcome.kind).toBe('too-large');
+    expect(failureOf(await invoke({ large: 6_291_600 })).errorType).toBe('Function.ResponseSizeTooLarge');
+    expect((await invoke({ large: 6_000_000 })).outcome.kind).toBe('answered');
+  });
+
+  it('knows no function or qualifier that is not in the template', async () => {
+    const invoke = await openObedient();
+    expect((await invoke({}, 'other')).outcome).toEqual({ kind: 'not-found', functionArn: `${ARN}other` });
+    expect((await invoke({}, 'obedient:live')).outcome).toEqual({
+      kind: 'not-found',
+      functionArn: `${ARN}obedient:live`,
+    });
+  });
+
+  it('writes what a function prints to its log, between the lines of Lambda', async () => {
+    const invoke = await openObedient();
+    const { requestId } = await invoke({ log: 'something to say' });
+    await invoke({ exit: 1 });
+    const log = await readFile(join(folder, 'logs', 'obedient.log'), 'utf8');
+    expect(log).toContain(`START RequestId: ${requestId} Version: $LATEST\n`);
+    expect(log).toContain(`\t${requestId}\tINFO\tsomething to say\n`);
+    expect(log).toContain(`END RequestId: ${requestId}\nREPORT RequestId: ${requestId}\tDuration: `);
+    expect(log).toMatch(/Memory Size: 256 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\n/);
+    expect(log).toMatch(/\tStatus: error\n$/);
+  });
+
+  it('leaves no process behind when it stops, not even a busy one', async () => {
+    const running = open([await makePlan('obedient', OBEDIENT)], { maxEnvironments: 2 });
+    const invoke = (event: object) => running.invoke({ functionName: 'obedient', payload: JSON.stringify(event) });
+    await Promise.all([invoke({ waitMs: 100 }), invoke({ waitMs: 100 })]);
+    const busy = invoke({ loop: true });
+    const { pids } = running;
+    expect(pids).toHaveLength(2);
+    await running.stop();
+    expect((await busy).outcome.kind).toBe('failed');
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect((await invoke({})).outcome.kind).toBe('not-found');
+  });
+});

@@ -1,0 +1,154 @@
+import { readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type LocalStack, startLocal } from '../../../../local/start.ts';
+import { lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from '../../fixture-app.ts';
+
+const sdk = (name: string): string => pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
+
+/** Calls S3 with the unmodified SDK, which knows nothing of local mode, and answers what came of it. */
+const CALLER = `
+import s3 from '${sdk('@aws-sdk/client-s3')}';
+import presigner from '${sdk('@aws-sdk/s3-request-presigner')}';
+const client = new s3.S3Client({});
+export const handler = async ([name, input]) => {
+  try {
+    if (name === 'environment') return process.env[input];
+    if (name === 'presign') {
+      const { expiresIn, ...rest } = input;
+      return await presigner.getSignedUrl(client, new s3.GetObjectCommand(rest), { expiresIn });
+    }
+    const { Body } = await client.send(new s3[name + 'Command'](input));
+    return Body === undefined ? 'ok' : await Body.transformToString();
+  } catch (error) {
+    return error.name + ': ' + error.message;
+  }
+};`;
+
+let folder: string;
+let stack: LocalStack;
+let lambda: LambdaClient;
+let s3: S3Client;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  const assembly = await writeFixtureApp(folder, {
+    functions: {
+      Caller: {
+        code: CALLER,
+        properties: {
+          MemorySize: 512,
+          Timeout: 30,
+          Environment: {
+            Variables: {
+              BUCKET: { Ref: 'Payloads' },
+              DOMAIN: { 'Fn::GetAtt': ['Payloads', 'RegionalDomainName'] },
+            },
+          },
+        },
+        statements: [
+          {
+            Effect: 'Allow',
+            Action: ['s3:GetObject', 's3:PutObject'],
+            Resource: { 'Fn::Join': ['', [{ 'Fn::GetAtt': ['Payloads', 'Arn'] }, '/jobs/*']] },
+          },
+        ],
+      },
+    },
+    methods: { 'GET /': lambdaMethod('Caller') },
+    resources: {
+      Payloads: {
+        Type: 'AWS::S3::Bucket',
+        Properties: {
+          LifecycleConfiguration: {
+            Rules: [
+              { Id: 'jobs', Prefix: 'jobs/', Status: 'Enabled', ExpirationInDays: 8 },
+              { Id: 'off', Prefix: '', Status: 'Disabled', ExpirationInDays: 1 },
+              { Id: 'tagged', Status: 'Enabled', ExpirationInDays: 1, TagFilters: [{ Key: 'a', Value: 'b' }] },
+            ],
+          },
+          VersioningConfiguration: { Status: 'Enabled' },
+        },
+      },
+      PayloadsPolicy: {
+        Type: 'AWS::S3::BucketPolicy',
+        Properties: { Bucket: { Ref: 'Payloads' }, PolicyDocument: { Statement: [] } },
+      },
+    },
+  });
+  stack = await startLocal({ assembly, directory: folder, port: 0, maxEnvironments: 1 });
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const settings = { endpoint: stack.endpointUrl, region: 'us-east-1', credentials };
+  lambda = new LambdaClient(settings);
+  s3 = new S3Client(settings);
+});
+
+afterAll(async () => {
+  lambda.destroy();
+  s3.destroy();
+  await stack?.stop();
+  expect((await readdir(folder)).filter((name) => name.startsWith('objects-'))).toEqual([]);
+  await removeFolder(folder);
+});
+
+async function call(name: string, input: unknown): Promise<string> {
+  const { Payload: payload } = await lambda.send(
+    new InvokeCommand({ FunctionName: 'caller', Payload: JSON.stringify([name, input]) }),
+  );
+  return JSON.parse(Buffer.from(payload ?? []).toString());
+}
+
+const Bucket = 'fixture-payloads';
+
+describe('a bucket of the template', () => {
+  it('has the names that CloudFormation gives it', async () => {
+    expect(await call('environment', 'BUCKET')).toBe(Bucket);
+    expect(await call('environment', 'DOMAIN')).toBe(`${Bucket}.s3.us-east-1.amazonaws.com`);
+    expect(stack.description.endpoints).toMatchObject({ s3: stack.endpointUrl });
+  });
+
+  it('is reached by functions with the SDK as it is, as far as their roles allow', async () => {
+    expect(await call('PutObject', { Bucket, Key: 'jobs/a', Body: 'content' })).toBe('ok');
+    expect(await call('GetObject', { Bucket, Key: 'jobs/a' })).toBe('content');
+    expect(await call('PutObject', { Bucket, Key: 'files/a', Body: 'x' })).toMatch(/^AccessDenied: .*s3:PutObject on/);
+    expect(await call('DeleteObject', { Bucket, Key: 'jobs/a' })).toMatch(/^AccessDenied: .*s3:DeleteObject on/);
+    expect(await call('ListObjectsV2', { Bucket })).toMatch(/^AccessDenied: .*s3:ListBucket on/);
+  });
+
+  it('tells what of it does not run', () => {
+    const reasons = stack.plan.notRun.map(({ resource, reason }) => `${resource}: ${reason}`);
+    expect(reasons).toEqual([
+      'Payloads: rules of its lifecycle by date, tag or size are not followed here',
+      'Payloads: it keeps no versions here',
+    ]);
+    expect(stack.plan.ignored.map(({ resource }) => resource)).toContain('PayloadsPolicy');
+  });
+});
+
+describe('moved time', () => {
+  it('ends presigned URLs of functions, and new ones are signed in it', async () => {
+    const url = await call('presign', { Bucket, Key: 'jobs/a', expiresIn: 600 });
+    expect(await (await fetch(url)).text()).toBe('content');
+    await stack.advance(601_000);
+    const late = await fetch(url);
+    expect({ status: late.status, text: await late.text() }).toEqual({
+      status: 403,
+      text: expect.stringContaining('Request has expired'),
+    });
+    const next = await call('presign', { Bucket, Key: 'jobs/a', expiresIn: 600 });
+    expect((await fetch(next)).status).toBe(200);
+  });
+
+  it('ends objects whose days are over', async () => {
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'files/b', Body: 'x' }));
+    await stack.advance(8 * 86_400_000);
+    await expect(s3.send(new GetObjectCommand({ Bucket, Key: 'jobs/a' }))).rejects.toMatchObject({ name: 'NoSuchKey' });
+    await s3.send(new GetObjectCommand({ Bucket, Key: 'files/b' }));
+    const [directory = ''] = (await readdir(folder)).filter((name) => name.startsWith('objects-'));
+    expect(await readdir(join(folder, directory))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type ModelProto, StringStringEntryProtoSchema, TensorProto_DataLocation, TensorProtoSchema } from 'onnx-buf';
+import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
+import { decodeModel, encodeModel, readModel, writeModel } from '../../../onnx/format/proto.ts';
+import { bytesOf, readFloats } from '../../../onnx/format/tensor-proto.ts';
+import { noise, smallEncoder, smallModel, value } from '../small-models.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tensorgate-proto-'));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const WEIGHT = noise(8, 5);
+
+/** A model whose one weight lies in a file, as `entries` say. */
+function externalModel(entries: Readonly<Record<string, string>>): ModelProto {
+  const weight = create(TensorProtoSchema, {
+    name: 'w',
+    dims: [4n, 2n],
+    dataType: 1,
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: Object.entries(entries).map(([key, text]) =>
+      create(StringStringEntryProtoSchema, { key, value: text }),
+    ),
+  });
+  return smallModel({
+    nodes: [makeNode('MatMul', 'product', ['x', 'w'], ['y'])],
+    inputs: [value('x', ['n', 4])],
+    outputs: [value('y', ['n', 2])],
+    constants: [weight],
+  });
+}
+
+function readExternal(entries: Readonly<Record<string, string>>): ModelProto {
+  const path = join(folder, 'model.onnx');
+  writeModel(externalModel(entries), path);
+  return readModel(path);
+}
+
+describe('readModel', () => {
+  it('reads back what was written, byte for byte', () => {
+    const path = join(folder, 'model.onnx');
+    const bytes = writeModel(smallEncoder(), path);
+    const model = readModel(path);
+    expect(encodeModel(model)).toEqual(encodeModel(smallEncoder()));
+    expect(encodeModel(model)).toHaveLength(bytes);
+  });
+
+  it('brings tensors of a file beside the model into it', () => {
+    writeFileSync(join(folder, 'weights.bin'), Buffer.concat([Buffer.alloc(16), bytesOf(WEIGHT)]));
+    const model = readExternal({ location: 'weights.bin', offset: '16', length: '32' });
+    const [weight] = graphOf(model).initializer;
+    expect(weight === undefined ? [] : readFloats(weight)).toEqual(WEIGHT);
+    expect(weight?.externalData).toEqual([]);
+  });
+
+  it('takes the length from the shape when none is stated', () => {
+    writeFileSync(join(folder, 'weights.bin'), bytesOf(WEIGHT));
+    const [weight] = graphOf(readExternal({ location: 'weights.bin' })).initializer;
+    expect(weight === undefined ? [] : readFloats(weight)).toEqual(WEIGHT);
+  });
+
+  it.each([
+    ['names no file', { offset: '0' }, 'names no location'],
+    ['names a missing file', { location: 'absent.bin' }, 'absent.bin of tensor w is missing'],
+    ['climbs out of the folder', { location: '../weights.bin' }, "must lie in the model's folder"],
+    ['is absolute', { location: '/etc/hostname' }, "must lie in the model's folder"],
+    ['is longer than its file', { location: 'weights.bin', offset: '4' }, 'which has 32'],
+    ['has an offset that is no number', { location: 'weights.bin', offset: '-1' }, 'offset -1'],
+  ])('fails with ONNX_INVALID when external data %s', (_, entries, message) => {
+    writeFileSync(join(folder, 'weights.bin'), bytesOf(WEIGHT));
+    expect(() => readExternal(entries)).toThrow(
+      expect.objectContaining({ code: 'ONNX_INVALID', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('fails with ONNX_INVALID when external data is a link out of the folder', () => {
+    const outside = mkdtempSync(join(tmpdir(), 'tensorgate-outside-'));
+    try {
+      writeFileSync(join(outside, 'weights.bin'), bytesOf(WEIGHT));
+      symlinkSync(join(outside, 'weights.bin'), join(folder, 'weights.bin'));
+      expect(() => readExternal({ location: 'weights.bin' })).toThrow(/links out/);
+    } finally {
+      rmSync(outside, { recursive: true });
+    }
+  });
+
+  it('fails with ONNX_INVALID when the file does not exist', () => {
+    const path = join(folder, 'absent.onnx');
+    expect(() => readModel(path)).toThrow(
+      expect.objectContaining({ code: 'ONNX_INVALID', message: `${path} cannot be read: ENOENT` }),
+    );
+  });
+});
+
+describe('decodeModel', () => {
+  it.each([
+    ['text', Buffer.from('# not a model, but some text that goes on for a while')],
+    ['nothing', new Uint8Array(0)],
+    ['a cut-off model', encodeModel(smallEncoder()).subarray(0, 700)],
+  ])('fails with ONNX_INVALID when given %s', (_, bytes) => {
+    expect(() => decodeModel(bytes)).toThrow(
+      expect.objectContaining({ code: 'ONNX_INVALID', message: expect.stringContaining('is not an ONNX model') }),
+    );
+  });
+
+  it('fails with ONNX_INVALID when tensors are elsewhere and no folder is known', () => {
+    const bytes = encodeModel(externalModel({ location: 'weights.bin' }));
+    expect(() => decodeModel(bytes)).toThrow(/whose folder is not known/);
+  });
+});

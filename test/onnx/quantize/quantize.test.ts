@@ -1,0 +1,82 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from '@jest/globals';
+import { AttributeProto_AttributeType, AttributeProtoSchema } from 'onnx-buf';
+import { makeNode } from '../../../onnx/format/graph.ts';
+import { COSINE } from '../../../onnx/gate/metrics.ts';
+import { quantizeModel, type Samples } from '../../../onnx/quantize/quantize.ts';
+import { encoderFeeds, matrix, smallEncoder, smallModel, value } from '../small-models.ts';
+
+const SAMPLES: Samples = {
+  calibration: encoderFeeds(12),
+  feeds: encoderFeeds(8),
+  metric: COSINE,
+  limits: { meanError: 0.01, worstError: 0.02 },
+  batchInvarianceWorth: 1,
+  rounds: 1,
+};
+
+describe('quantizeModel', () => {
+  it('tries every scheme and reports each', async () => {
+    const { trials, chosen, scheme, model } = await quantizeModel(smallEncoder(), { samples: SAMPLES });
+    expect(trials.map((trial) => trial.scheme)).toEqual(['static', 'static-smooth', 'dynamic', 'weight-only']);
+    expect(scheme).toBe(chosen?.scheme);
+    expect(model).toBe(chosen?.quantized.model);
+  });
+
+  it.each(['static', 'static-smooth', 'dynamic', 'weight-only'] as const)(
+    'judges only %s when asked for it',
+    async (scheme) => {
+      const result = await quantizeModel(smallEncoder(), { scheme, samples: SAMPLES });
+      expect(result.trials.map((trial) => trial.scheme)).toEqual([scheme]);
+    },
+  );
+
+  it.each(['dynamic', 'weight-only'] as const)('quantizes %s unmeasured without samples', async (scheme) => {
+    const { chosen, layers } = await quantizeModel(smallEncoder(), { scheme });
+    expect(chosen).toBeUndefined();
+    expect(layers).toHaveLength(3);
+  });
+
+  it('sees weights that are kept in Constant nodes', async () => {
+    const weight = create(AttributeProtoSchema, {
+      name: 'value',
+      type: AttributeProto_AttributeType.TENSOR,
+      t: matrix('', 4, 3),
+    });
+    const model = smallModel({
+      nodes: [makeNode('Constant', 'weight', [], ['w'], [weight]), makeNode('MatMul', 'product', ['x', 'w'], ['y'])],
+      inputs: [value('x', ['n', 4])],
+      outputs: [value('y', ['n', 3])],
+    });
+    expect((await quantizeModel(model, { scheme: 'dynamic' })).layers).toHaveLength(1);
+  });
+
+  it.each(['auto', 'static', 'static-smooth'] as const)(
+    'fails with INVALID_PARAMETER when %s gets no samples',
+    async (scheme) => {
+      await expect(quantizeModel(smallEncoder(), { scheme })).rejects.toMatchObject({ code: 'INVALID_PARAMETER' });
+    },
+  );
+
+  it('fails with ONNX_INVALID when the operator set is too old', async () => {
+    const model = smallModel({
+      nodes: [makeNode('Relu', 'r', ['x'], ['y'])],
+      inputs: [value('x', [1])],
+      outputs: [value('y', [1])],
+      opset: 11,
+    });
+    await expect(quantizeModel(model, { scheme: 'dynamic' })).rejects.toMatchObject({
+      code: 'ONNX_INVALID',
+      message: 'the model must be of operator set 13 or later, got 11',
+    });
+  });
+
+  it('fails with ONNX_INVALID when onnxruntime refuses the model', async () => {
+    const model = smallModel({
+      nodes: [makeNode('NoSuchOperator', 'r', ['x'], ['y'])],
+      inputs: [value('x', [1])],
+      outputs: [value('y', [1])],
+    });
+    await expect(quantizeModel(model, { scheme: 'dynamic' })).rejects.toMatchObject({ code: 'ONNX_INVALID' });
+  });
+});
