@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 /** `lib/` as TypeScript in a checkout, `dist/lib/` as JavaScript in the published package. */
 const runsFromSource = import.meta.filename.endsWith('.ts');
 
-const packageRoot = join(import.meta.dirname, runsFromSource ? '..' : '../..');
+const packageRoot = join(import.meta.dirname, runsFromSource ? '../..' : '../../..');
 
 /** Names of the functions: folders of `lambdas/`, and of their bundles. */
 export type FunctionName =
