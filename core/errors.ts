@@ -101,6 +101,16 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * Converts any thrown value to an {@link AppError}.
+ *
+ * Only messages of this product's own errors are known to hold no input. Every other failure becomes `INTERNAL`, with
+ * the thrown value as its cause.
+ */
+export function toAppError(error: unknown): AppError {
+  return error instanceof AppError ? error : new AppError('INTERNAL', 'unexpected failure', { cause: error });
+}
+
 /** An RFC 9457 problem document with this product's extension members. */
 export interface Problem {
   /** URI that names the kind of problem: `urn:tensorgate:error:` and the code. */

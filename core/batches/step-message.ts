@@ -1,7 +1,16 @@
 import * as v from 'valibot';
 import type { UploadStepMessage } from '../files/upload.ts';
-import type { BatchStepMessage } from '../jobs/job-message.ts';
 import { objectOf, parse, wholeNumber } from '../parse.ts';
+
+/** One step of a batch's life. Each can be repeated, and goes on where the last one stopped. */
+export interface BatchStepMessage {
+  readonly v: 1;
+  readonly kind: 'split' | 'merge';
+  readonly owner: string;
+  readonly batchId: string;
+  /** Whether it does nothing once another step has begun the batch: it was sent before the batch was recorded. */
+  readonly isSpare?: boolean | undefined;
+}
 
 /** What the function process-batches receives; `attempt` counts the failures in a row before this try. */
 export type StepMessage = (BatchStepMessage | UploadStepMessage) & { readonly attempt?: number };

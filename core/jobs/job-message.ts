@@ -37,39 +37,6 @@ export interface ChunkMessage {
 /** What the function run-jobs receives. */
 export type WorkMessage = JobMessage | ChunkMessage;
 
-/** One step of a batch's life. Each can be repeated, and goes on where the last one stopped. */
-export interface BatchStepMessage {
-  readonly v: 1;
-  readonly kind: 'split' | 'merge';
-  readonly owner: string;
-  readonly batchId: string;
-  /** Whether it does nothing once another step has begun the batch: it was sent before the batch was recorded. */
-  readonly isSpare?: boolean | undefined;
-}
-
-/** One delivery of one event to one webhook; the next attempt is the same message with `attempt` one higher. */
-export interface DeliveryMessage {
-  readonly v: 1;
-  readonly kind: 'delivery';
-  readonly owner: string;
-  /** `webhook-id`, the same for every attempt; holds no dot. */
-  readonly id: string;
-  readonly url: string;
-  /** Job or batch that the event is about. */
-  readonly subject: { readonly object: 'job' | 'batch'; readonly id: string };
-  /** Body to send, byte for byte the same at every attempt. */
-  readonly body: string;
-  /** Attempts made before this one. */
-  readonly attempt: number;
-  /** Earliest time of this attempt, milliseconds since the Unix epoch. */
-  readonly notBeforeMs: number;
-  /** When the first attempt was due, milliseconds since the Unix epoch. */
-  readonly firstAtMs: number;
-  readonly traceparent?: string;
-  /** Whether its owner asked for it: then it is sent even if it was delivered before. */
-  readonly isRedelivery?: boolean;
-}
-
 /** Most bytes of an inline input; beyond it the body goes through S3. SQS takes 1 MiB a message, batches included. */
 export const MAX_INLINE_INPUT_BYTES = 192 * 1024;
 

@@ -34,19 +34,3 @@ export const jobsTableKeys = {
   listKey: (kind: ListedKind, owner: string): string => `${kind}/${owner}`,
   listSort: (createdAtMs: number, id: string): string => `${String(createdAtMs).padStart(15, '0')}/${id}`,
 } as const;
-
-/** Attribute names of the webhooks table, which holds secrets: only who signs or shows them may read it. */
-export const WEBHOOKS_TABLE = {
-  /** Partition key, a string. */
-  partitionKey: 'pk',
-  /** Number: when DynamoDB may delete the item, seconds since the Unix epoch (the TTL attribute). */
-  expiresAt: 'expiresAt',
-} as const;
-
-/** Keys of the items in the webhooks table. */
-export const webhooksTableKeys = {
-  secrets: (owner: string): string => `secrets/${owner}`,
-  /** @param urlHash - Hash of the URL, for URLs can be longer than a key. */
-  endpoint: (owner: string, urlHash: string): string => `endpoint/${owner}/${urlHash}`,
-  deliveries: (owner: string, object: 'job' | 'batch', id: string): string => `deliveries/${owner}/${object}/${id}`,
-} as const;

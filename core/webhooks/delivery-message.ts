@@ -1,7 +1,29 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import type { DeliveryMessage } from '../jobs/job-message.ts';
 import { parse } from '../parse.ts';
+
+/** One delivery of one event to one webhook; the next attempt is the same message with `attempt` one higher. */
+export interface DeliveryMessage {
+  readonly v: 1;
+  readonly kind: 'delivery';
+  readonly owner: string;
+  /** `webhook-id`, the same for every attempt; holds no dot. */
+  readonly id: string;
+  readonly url: string;
+  /** Job or batch that the event is about. */
+  readonly subject: { readonly object: 'job' | 'batch'; readonly id: string };
+  /** Body to send, byte for byte the same at every attempt. */
+  readonly body: string;
+  /** Attempts made before this one. */
+  readonly attempt: number;
+  /** Earliest time of this attempt, milliseconds since the Unix epoch. */
+  readonly notBeforeMs: number;
+  /** When the first attempt was due, milliseconds since the Unix epoch. */
+  readonly firstAtMs: number;
+  readonly traceparent?: string;
+  /** Whether its owner asked for it: then it is sent even if it was delivered before. */
+  readonly isRedelivery?: boolean;
+}
 
 const name = v.pipe(v.string('must be a string'), v.minLength(1, 'must not be empty'));
 const time = v.pipe(v.number('must be a number'), v.minValue(0, 'must not be negative'));

@@ -1,8 +1,8 @@
 import type { Job } from '../jobs/job.ts';
 import { derivedId } from '../jobs/job-id.ts';
-import type { DeliveryMessage } from '../jobs/job-message.ts';
 import { jobUrl } from '../jobs/job-resource.ts';
 import type { Hash } from '../results/fingerprint.ts';
+import type { DeliveryMessage } from './delivery-message.ts';
 
 /** Events that webhooks are told of. */
 export const WEBHOOK_EVENTS = [

@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/clock.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
-import type { PayloadStore } from '../../core/jobs/job-store.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';

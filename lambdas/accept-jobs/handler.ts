@@ -1,5 +1,5 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { AppError, ERRORS } from '../../core/errors.ts';
+import { AppError, ERRORS, toAppError } from '../../core/errors.ts';
 import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
@@ -122,8 +122,4 @@ async function park(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): P
 
 function logAgain({ messageId }: SQSRecord, { code, message }: AppError, { log }: AcceptJobsDeps): void {
   log({ code, details: { messageId, outcome: 'comes again', error: message } });
-}
-
-function toAppError(cause: unknown): AppError {
-  return cause instanceof AppError ? cause : new AppError('INTERNAL', 'unexpected failure', { cause });
 }

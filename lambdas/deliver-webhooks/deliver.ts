@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import type { DeliveryMessage } from '../../core/jobs/job-message.ts';
-import type { MessageQueue } from '../../core/jobs/job-store.ts';
+import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import { type Delivery, type DeliveryAttempt, withAttempt } from '../../core/webhooks/delivery.ts';
+import type { DeliveryMessage } from '../../core/webhooks/delivery-message.ts';
 import { afterFailure, HEALTHY } from '../../core/webhooks/endpoint-health.ts';
 import { delaySeconds, MAX_AGE_MS, nextAttemptMs, readRetryAfter } from '../../core/webhooks/schedule.ts';
 import { signedHeaders } from '../../core/webhooks/signature.ts';

@@ -5,7 +5,8 @@ import type { FileStore } from '../../core/files/file.ts';
 import type { FileObjects } from '../../core/files/file-objects.ts';
 import type { UploadStore } from '../../core/files/upload.ts';
 import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
-import type { MessageQueue, Notifier } from '../../core/jobs/job-store.ts';
+import type { MessageQueue } from '../../core/jobs/message-queue.ts';
+import type { Notifier } from '../../core/jobs/notifier.ts';
 
 /** What steps of batches work with. */
 export interface BatchDeps {

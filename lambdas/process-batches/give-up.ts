@@ -1,5 +1,5 @@
 import type { StepMessage } from '../../core/batches/step-message.ts';
-import { AppError } from '../../core/errors.ts';
+import { toAppError } from '../../core/errors.ts';
 import { GRACE_MS } from '../../core/files/limits.ts';
 import type { BatchDeps } from './call.ts';
 import { failBatch } from './end-batch.ts';
@@ -16,7 +16,7 @@ export async function isOverdueStep(step: StepMessage, { batches, uploads, clock
 
 /** Ends what a step was for, with the reason that the step failed for. */
 export async function giveUp(step: StepMessage, error: unknown, deps: BatchDeps): Promise<void> {
-  const { code, message } = error instanceof AppError ? error : new AppError('INTERNAL', 'unexpected failure');
+  const { code, message } = toAppError(error);
   if (step.kind === 'assemble') {
     const upload = await deps.uploads.get(step.owner, step.uploadId);
     if (upload?.fileId !== undefined) await deps.files.settle(step.owner, upload.fileId, 'error', message);

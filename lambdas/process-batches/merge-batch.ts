@@ -1,7 +1,7 @@
 import type { BatchMerge, BatchRecord } from '../../core/batches/batch-record.ts';
+import type { BatchStepMessage } from '../../core/batches/step-message.ts';
 import { assemble } from '../../core/files/assemble.ts';
 import { ASSEMBLY_START } from '../../core/files/assembly.ts';
-import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { hasEnded, type StepCall } from './call.ts';
 import { tellEnd } from './end-batch.ts';

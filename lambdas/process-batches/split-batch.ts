@@ -1,10 +1,10 @@
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
+import type { BatchStepMessage } from '../../core/batches/step-message.ts';
 import { AppError } from '../../core/errors.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
 import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
-import type { BatchStepMessage } from '../../core/jobs/job-message.ts';
 import { hasEnded, type StepCall } from './call.ts';
 import { failBatch, tellEnd } from './end-batch.ts';
 import { findFirstRequest } from './first-request.ts';

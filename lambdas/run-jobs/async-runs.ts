@@ -1,8 +1,8 @@
 import { AppError } from '../../core/errors.ts';
 import { type AsyncInvocation, type AsyncRun, inferenceId } from '../../core/jobs/async-run.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
-import type { PayloadStore } from '../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { parseJson } from '../../core/json/json.ts';
 import type { PackedVersion } from '../../core/models/packed-model.ts';
 import type { Predictor } from '../../core/models/predictor.ts';

@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../core/errors.ts';
 import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
-import type { PayloadStore } from '../../core/jobs/job-store.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';

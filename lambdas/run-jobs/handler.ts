@@ -1,5 +1,5 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { AppError } from '../../core/errors.ts';
+import { type AppError, toAppError } from '../../core/errors.ts';
 import { runOfNotification } from '../../core/jobs/async-run.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import { parseJson } from '../../core/json/json.ts';
@@ -11,7 +11,7 @@ import { type JobRun, runJobMessages } from './run-job-messages.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
 import { type RunFacts, runLine } from './run-line.ts';
 import { noMeasures } from './run-requests.ts';
-import { isChunk, isJob, type Received, toAppError, type Verdict } from './work.ts';
+import { isChunk, isJob, type Received, type Verdict } from './work.ts';
 
 /** All that {@link createHandler} wires. */
 export interface RunJobsHandlerDeps extends RunJobsDeps {

@@ -7,14 +7,15 @@ import {
   outputLine,
   readLines,
 } from '../../core/batches/batch-line.ts';
-import { AppError } from '../../core/errors.ts';
+import type { BatchStepMessage } from '../../core/batches/step-message.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
-import type { BatchStepMessage, ChunkMessage } from '../../core/jobs/job-message.ts';
+import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { comeAgain, giveBack, lookAgainLater } from './give-back.ts';
 import type { JobRun } from './run-job-messages.ts';
 import { type Answer, runRequests } from './run-requests.ts';
-import { isRetryable, type Received, toAppError, type Verdict } from './work.ts';
+import { isRetryable, type Received, type Verdict } from './work.ts';
 
 /** A chunk of an invocation. */
 type Work = Received<ChunkMessage>;

@@ -1,18 +1,19 @@
 import type { BatchCounts } from '../../core/batches/batch.ts';
-import { AppError } from '../../core/errors.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import type { Job, JobDefinition, JobResult } from '../../core/jobs/job.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { type JobMessage, MAX_INLINE_RESULT_BYTES, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
-import type { Claim, PayloadStore } from '../../core/jobs/job-store.ts';
+import type { Claim } from '../../core/jobs/job-store.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { parseJson } from '../../core/json/json.ts';
 import type { AsyncRuns } from './async-runs.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { comeAgain, giveBack, lookAgainLater } from './give-back.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
 import { type Answer, type ModelRequest, type RunMeasures, runRequests } from './run-requests.ts';
-import { isRetryable, jobError, type Received, toAppError, type Verdict } from './work.ts';
+import { isRetryable, jobError, type Received, type Verdict } from './work.ts';
 
 /** Bytes of inputs that are worked on together: beyond it, merging more gains nothing and holds memory. */
 const MAX_GROUP_BYTES = 256 * 1024;

@@ -1,5 +1,8 @@
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
-import type { JobStore, MessageQueue, Notifier, PayloadStore } from '../../core/jobs/job-store.ts';
+import type { JobStore } from '../../core/jobs/job-store.ts';
+import type { MessageQueue } from '../../core/jobs/message-queue.ts';
+import type { Notifier } from '../../core/jobs/notifier.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';

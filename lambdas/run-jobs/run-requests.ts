@@ -1,4 +1,4 @@
-import { AppError } from '../../core/errors.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
 import type { CachePolicy } from '../../core/results/cache-policy.ts';
 import { trafficOf } from '../../core/traffic/traffic.ts';
 import { pickVersion } from '../../core/traffic/version-split.ts';
@@ -7,7 +7,6 @@ import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
 import { type InferenceOperation, prepare } from '../shared/inference/prepare.ts';
 import { type PreparedRequest, type PreparedTexts, runPrepared } from '../shared/inference/prepared-request.ts';
 import { type RequestMeasures, startMeasures } from '../shared/telemetry/request-measures.ts';
-import { toAppError } from './work.ts';
 
 /** A request to the model, whoever asks. */
 export interface ModelRequest {

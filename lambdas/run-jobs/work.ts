@@ -1,5 +1,5 @@
 import type { SQSRecord } from 'aws-lambda';
-import { AppError, ERRORS } from '../../core/errors.ts';
+import { type AppError, ERRORS } from '../../core/errors.ts';
 import type { JobError } from '../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
 
@@ -22,12 +22,6 @@ export function isJob(received: Received): received is Received<JobMessage> {
 /** Whether a message is a chunk. */
 export function isChunk(received: Received): received is Received<ChunkMessage> {
   return received.message.kind === 'chunk';
-}
-
-/** Any failure as an error of this product. */
-export function toAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error;
-  return new AppError('INTERNAL', 'unexpected failure', { cause: error });
 }
 
 /** Whether the same work may succeed later. */

@@ -1,5 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
-import type { JobStore, Notifier, PayloadStore } from '../../core/jobs/job-store.ts';
+import type { JobStore } from '../../core/jobs/job-store.ts';
+import type { Notifier } from '../../core/jobs/notifier.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import type { ResolveDeps } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
 import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';

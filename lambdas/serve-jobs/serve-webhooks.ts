@@ -1,9 +1,9 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../core/errors.ts';
 import { timeOrderedId } from '../../core/ids/time-ordered-id.ts';
-import type { DeliveryMessage } from '../../core/jobs/job-message.ts';
 import { parseJson } from '../../core/json/json.ts';
 import { renderDelivery } from '../../core/webhooks/delivery.ts';
+import type { DeliveryMessage } from '../../core/webhooks/delivery-message.ts';
 import { HEALTHY } from '../../core/webhooks/endpoint-health.ts';
 import {
   MAX_SUBSCRIPTIONS,

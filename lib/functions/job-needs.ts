@@ -85,7 +85,7 @@ export const JOB_NEEDS: Readonly<Record<FunctionName, FunctionNeeds>> = {
     sendsToModels: ['jobs', 'chunks'],
     notifies: true,
   },
-  'bury-jobs': {
+  'fail-lost-jobs': {
     settings: [
       'stage',
       'metricsNamespace',

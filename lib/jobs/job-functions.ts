@@ -38,8 +38,8 @@ const CONSUMERS: readonly Consumer[] = [
     intake: { batchSize: 10, maxConcurrency: 10 },
   },
   {
-    name: 'bury-jobs',
-    description: 'Ends jobs that no worker could end',
+    name: 'fail-lost-jobs',
+    description: 'Fails jobs that no worker completed',
     queue: 'lost-jobs',
     intake: { batchSize: 10, maxConcurrency: 5 },
   },

@@ -12,7 +12,7 @@ export type FunctionName =
   | 'serve-model'
   | 'accept-jobs'
   | 'run-jobs'
-  | 'bury-jobs'
+  | 'fail-lost-jobs'
   | 'process-batches'
   | 'deliver-webhooks'
   | 'serve-jobs'

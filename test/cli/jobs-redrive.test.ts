@@ -47,7 +47,11 @@ async function createQueue(name: string): Promise<string> {
 
 const text = (StringValue: string) => ({ DataType: 'String', StringValue });
 
-function bury(body: string, code: string, others: Record<string, ReturnType<typeof text>> = {}): Promise<unknown> {
+function addDeadLetter(
+  body: string,
+  code: string,
+  others: Record<string, ReturnType<typeof text>> = {},
+): Promise<unknown> {
   const { errorCode, errorMessage, sourceQueue } = DEAD_LETTER_ATTRIBUTES;
   return client.send(
     new SendMessageCommand({
@@ -81,7 +85,8 @@ const redrive = (...args: readonly string[]) => tensorgate('jobs', 'redrive', '-
 
 describe('tensorgate jobs redrive', () => {
   it('puts every dead letter back to the queue that it came from, marked once', async () => {
-    for (let index = 0; index < 23; index++) await bury(`job-${index}`, 'WORKER_LOST', { traceparent: text('00-1') });
+    for (let index = 0; index < 23; index++)
+      await addDeadLetter(`job-${index}`, 'WORKER_LOST', { traceparent: text('00-1') });
     const { exitCode, stdout } = await redrive();
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/WORKER_LOST +jobs-tiny +23 +23 +because of job-/);
@@ -94,9 +99,9 @@ describe('tensorgate jobs redrive', () => {
   });
 
   it('leaves letters of other codes, and those over the limit, where they are and visible', async () => {
-    await bury('a', 'WORKER_LOST');
-    await bury('b', 'INVALID_EVENT');
-    await bury('c', 'WORKER_LOST');
+    await addDeadLetter('a', 'WORKER_LOST');
+    await addDeadLetter('b', 'INVALID_EVENT');
+    await addDeadLetter('c', 'WORKER_LOST');
     const { stdout } = await redrive('--code', 'WORKER_LOST', '--limit', '1');
     expect(stdout).toMatch(/WORKER_LOST +jobs-tiny +2 +1 /);
     expect(stdout).toMatch(/INVALID_EVENT +jobs-tiny +1 +0 /);
@@ -105,7 +110,7 @@ describe('tensorgate jobs redrive', () => {
   });
 
   it('changes nothing in a dry run', async () => {
-    await bury('a', 'INVALID_EVENT');
+    await addDeadLetter('a', 'INVALID_EVENT');
     const { stdout } = await redrive('--dry-run');
     expect(stdout).toMatch(/INVALID_EVENT +jobs-tiny +1 +- +because of a/);
     expect(await waiting(source)).toBe(0);

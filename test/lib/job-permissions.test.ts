@@ -22,7 +22,7 @@ const FUNCTIONS = [
   'ApiJobRoutesservejobs',
   'ApiJobRoutesservebatches',
   'JobsFunctionsacceptjobs',
-  'JobsFunctionsburyjobs',
+  'JobsFunctionsfaillostjobs',
   'JobsFunctionsprocessbatches',
   'JobsFunctionsdeliverwebhooks',
   'JobsFunctionsrunjobsone',
@@ -56,7 +56,7 @@ describe('permissions of functions around jobs', () => {
 
   it.each([
     ['JobsQueuesjobs', ['JobsFunctionsacceptjobs']],
-    ['JobsQueueslostjobs', ['JobsFunctionsburyjobs']],
+    ['JobsQueueslostjobs', ['JobsFunctionsfaillostjobs']],
     ['JobsQueuesbatches', ['JobsFunctionsprocessbatches']],
     ['JobsQueueswebhooks', ['JobsFunctionsdeliverwebhooks']],
     ['JobsQueuesjobsone', ['JobsFunctionsrunjobsone']],
@@ -80,7 +80,7 @@ describe('permissions of functions around jobs', () => {
   it('let those tell of an end that can end a job, and no others', () => {
     const notifiers = [
       'ApiJobRoutesservejobs',
-      'JobsFunctionsburyjobs',
+      'JobsFunctionsfaillostjobs',
       'JobsFunctionsrunjobsone',
       'JobsFunctionsrunjobstwo',
     ];

@@ -108,7 +108,7 @@ describe('cost of jobs', () => {
 describe('report of sizes', () => {
   it('names every function around jobs, and what is in its package', () => {
     const lines = renderSynthReport(deploy({}).api.api).split('\n');
-    const names = ['one', 'two', 'serve-jobs', 'serve-batches', 'accept-jobs', 'bury-jobs', 'process-batches'];
+    const names = ['one', 'two', 'serve-jobs', 'serve-batches', 'accept-jobs', 'fail-lost-jobs', 'process-batches'];
     const rows = [...names, 'deliver-webhooks', 'run-jobs-one', 'run-jobs-two'];
     expect(lines.slice(1, 1 + rows.length).map((line) => line.split(' ')[0])).toEqual(rows);
     expect(lines[3]).toMatch(/^serve-jobs +512 MiB arm64 +\S+ \w+ +- +- +\S+ \w+$/);

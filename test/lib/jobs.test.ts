@@ -98,7 +98,7 @@ describe('event source mappings', () => {
 
   it.each([
     ['accept-jobs', 'jobs', 10],
-    ['bury-jobs', 'lost-jobs', 10],
+    ['fail-lost-jobs', 'lost-jobs', 10],
     ['process-batches', 'batches', 1],
     ['deliver-webhooks', 'webhooks', 10],
   ])('invoke %s with messages of %s, %i at once', (name, queue, batchSize) => {

@@ -26,12 +26,12 @@ export const PAYLOAD_CLIENT_SETTINGS = {
 } as const;
 
 /**
- * Runs a call to an AWS service, and tells its failures as this product's own.
+ * Calls an AWS service, and converts its failures to this product's own error.
  *
- * @param what - The thing that was asked, for the message: `the jobs table`.
- * @throws AppError `UNAVAILABLE` with the failure as its cause; an AppError passes as it is.
+ * @param what - The resource, for the message: `the jobs table`.
+ * @throws AppError `UNAVAILABLE` with the failure as its cause. An AppError is thrown unchanged.
  */
-export async function asking<T>(what: string, call: () => Promise<T>): Promise<T> {
+export async function callAws<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {

@@ -10,7 +10,7 @@ import {
 import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys, type ListedKind } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 import { type UpdateSpec, updateExpressions } from '../aws/update-expressions.ts';
 import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb-chunk-store.ts';
 
@@ -61,7 +61,7 @@ export async function updateItem(options: DynamoDbStoreOptions, key: string, spe
 /** Deletes an item; one that is not there is no error. */
 export async function deleteItem({ client, table }: DynamoDbStoreOptions, key: string): Promise<void> {
   const command = new DeleteItemCommand({ TableName: table, Key: { [partitionKey]: { S: key } } });
-  await asking(JOBS_TABLE_NAME, () => client.send(command));
+  await callAws(JOBS_TABLE_NAME, () => client.send(command));
 }
 
 /**
@@ -81,7 +81,7 @@ export async function readItems(
       if (attempt === MOST_READS) throw new AppError('UNAVAILABLE', 'the jobs table left items unread');
       if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** attempt));
       const request = { [table]: { Keys: rest, ConsistentRead: true } };
-      const { Responses: responses, UnprocessedKeys: left } = await asking(JOBS_TABLE_NAME, () =>
+      const { Responses: responses, UnprocessedKeys: left } = await callAws(JOBS_TABLE_NAME, () =>
         client.send(new BatchGetItemCommand({ RequestItems: request })),
       );
       for (const item of responses?.[table] ?? []) found.set(item[partitionKey]?.S ?? '', item);
@@ -127,7 +127,7 @@ export async function* listItems(
       Limit: query.pageSize,
       ExclusiveStartKey: start,
     });
-    const page: QueryCommandOutput = await asking(JOBS_TABLE_NAME, () => options.client.send(command));
+    const page: QueryCommandOutput = await callAws(JOBS_TABLE_NAME, () => options.client.send(command));
     const keys = (page.Items ?? []).flatMap(({ [partitionKey]: pk }) => pk?.S ?? []);
     const items = await readItems(options, keys);
     yield* keys.map((key) => items.get(key)).filter((item) => item !== undefined);
@@ -145,7 +145,7 @@ function startKey(listKey: string, start: ListingStart | undefined): Item | unde
 }
 
 function isConditionMet(write: () => Promise<unknown>): Promise<boolean> {
-  return asking(JOBS_TABLE_NAME, async () => {
+  return callAws(JOBS_TABLE_NAME, async () => {
     try {
       await write();
       return true;

@@ -11,7 +11,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 import { updateExpressions } from '../aws/update-expressions.ts';
 import { keyAttributes, readBatchItem } from './batch-item.ts';
 
@@ -77,7 +77,7 @@ export async function readItem({ client, table }: DynamoDbStoreOptions, key: str
     Key: { [JOBS_TABLE.partitionKey]: { S: key } },
     ConsistentRead: true,
   });
-  return (await asking(JOBS_TABLE_NAME, () => client.send(command))).Item;
+  return (await callAws(JOBS_TABLE_NAME, () => client.send(command))).Item;
 }
 
 async function countOnce(
@@ -105,7 +105,7 @@ async function countOnce(
     ],
   });
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const reasons = await asking(JOBS_TABLE_NAME, () => reasonsAgainst(() => client.send(command)));
+    const reasons = await callAws(JOBS_TABLE_NAME, () => reasonsAgainst(() => client.send(command)));
     if (reasons === undefined || reasons[0] === 'ConditionalCheckFailed') return;
     if (reasons[1] === 'ConditionalCheckFailed') throw notFound();
     await pause(attempt);

@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { AppError } from '../../../core/errors.ts';
 import type { FileObjects, ObjectSlice } from '../../../core/files/file-objects.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 
 /** What {@link openS3FileObjects} works with. */
 export interface S3FileObjectsOptions {
@@ -47,11 +47,11 @@ export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): Fil
     read: (key, start, end) => unlessAbsent(() => readSlice(client, { ...at(key), start, end })),
     write: async (key, bytes, contentType) => {
       const command = new PutObjectCommand({ ...at(key), Body: bytes, ContentType: contentType });
-      await asking(PLACE, () => client.send(command));
+      await callAws(PLACE, () => client.send(command));
     },
     begin: async (key, contentType) => {
       const command = new CreateMultipartUploadCommand({ ...at(key), ContentType: contentType });
-      const { UploadId: id } = await asking(PLACE, () => client.send(command));
+      const { UploadId: id } = await callAws(PLACE, () => client.send(command));
       if (id === undefined) throw new AppError('UNAVAILABLE', 'the payload bucket gave no upload id');
       return id;
     },
@@ -65,15 +65,15 @@ export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): Fil
       await unlessAbsent(() => client.send(command));
     },
     remove: async (key) => {
-      await asking(PLACE, () => client.send(new DeleteObjectCommand(at(key))));
+      await callAws(PLACE, () => client.send(new DeleteObjectCommand(at(key))));
     },
-    removeAll: (prefix) => asking(PLACE, () => removeAll(client, bucket, prefix)),
+    removeAll: (prefix) => callAws(PLACE, () => removeAll(client, bucket, prefix)),
     presignPut: async (key, { bytes, expiresSeconds }) => {
       // Only who answers with such an address needs the signer: it is loaded for them.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
       const command = new PutObjectCommand({ ...at(key), ContentLength: bytes });
       const signableHeaders = new Set(['host', 'content-length']);
-      return asking(PLACE, () => getSignedUrl(client, command, { expiresIn: expiresSeconds, signableHeaders }));
+      return callAws(PLACE, () => getSignedUrl(client, command, { expiresIn: expiresSeconds, signableHeaders }));
     },
   };
 }
@@ -125,7 +125,7 @@ async function removeAll(client: S3Client, bucket: string, prefix: string): Prom
 
 /** @returns Undefined when S3 says that what was asked for is not there. */
 function unlessAbsent<T>(call: () => Promise<T>): Promise<T | undefined> {
-  return asking<T | undefined>(PLACE, async () => {
+  return callAws<T | undefined>(PLACE, async () => {
     try {
       return await call();
     } catch (error) {

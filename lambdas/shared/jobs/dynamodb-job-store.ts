@@ -11,7 +11,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { Job, JobDefinition, JobError, JobKey, JobOutcome } from '../../../core/jobs/job.ts';
 import type { Claim, JobPage, JobQuery, JobStore } from '../../../core/jobs/job-store.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified, reopened } from './job-changes.ts';
 import { jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
@@ -58,7 +58,7 @@ class DynamoDbJobStore implements JobStore {
 
   async get(key: JobKey): Promise<Job | undefined> {
     const command = new GetItemCommand({ TableName: this.#table, Key: jobItemKey(key), ConsistentRead: true });
-    const { Item: item } = await asking('the jobs table', () => this.#client.send(command));
+    const { Item: item } = await callAws('the jobs table', () => this.#client.send(command));
     return this.#present(item);
   }
 
@@ -116,7 +116,7 @@ class DynamoDbJobStore implements JobStore {
 
   list(query: JobQuery): Promise<JobPage> {
     const place = { client: this.#client, table: this.#table, nowMs: this.#clock.now() };
-    return asking('the jobs table', () => listJobs(query, place));
+    return callAws('the jobs table', () => listJobs(query, place));
   }
 
   /** A record whose time is over is gone. */
@@ -157,7 +157,7 @@ class DynamoDbJobStore implements JobStore {
 
 /** Makes a conditional write; a condition that does not hold is an answer, and no failure. */
 function conditionally(write: () => Promise<Item | undefined>): Promise<Outcome> {
-  return asking('the jobs table', async () => {
+  return callAws('the jobs table', async () => {
     try {
       return { done: true, item: await write() };
     } catch (error) {

@@ -7,8 +7,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { AppError } from '../../../core/errors.ts';
 import type { PayloadReference } from '../../../core/jobs/job.ts';
-import type { PayloadStore } from '../../../core/jobs/job-store.ts';
-import { asking } from '../aws/client-settings.ts';
+import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
+import { callAws } from '../aws/client-settings.ts';
 
 /** What {@link openS3PayloadStore} works with. */
 export interface S3PayloadStoreOptions {
@@ -37,16 +37,16 @@ export function openS3PayloadStore({ client, bucket }: S3PayloadStoreOptions): P
     bucket,
     put: async (key, body, contentType) => {
       const command = new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytesOf(body), ContentType: contentType });
-      await asking('the payload bucket', () => client.send(command));
+      await callAws('the payload bucket', () => client.send(command));
     },
-    get: (reference, options) => asking('the object store', () => readObject(client, reference, options)),
-    has: (reference) => asking('the object store', () => hasObject(client, reference)),
+    get: (reference, options) => callAws('the object store', () => readObject(client, reference, options)),
+    has: (reference) => callAws('the object store', () => hasObject(client, reference)),
     presignGet: async (key, { expiresSeconds, fileName }) => {
       // Only who answers with such an address needs the signer: it is loaded for them.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
       const disposition = fileName === undefined ? {} : { ResponseContentDisposition: attachment(fileName) };
       const command = new GetObjectCommand({ Bucket: bucket, Key: key, ...disposition });
-      return asking('the payload bucket', () => getSignedUrl(client, command, { expiresIn: expiresSeconds }));
+      return callAws('the payload bucket', () => getSignedUrl(client, command, { expiresIn: expiresSeconds }));
     },
   };
 }

@@ -3,8 +3,10 @@ import { AppError } from '../../../core/errors.ts';
 import type { Destinations, Job, JobDefinition, JobKey, PayloadReference } from '../../../core/jobs/job.ts';
 import { jobHash } from '../../../core/jobs/job-id.ts';
 import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
-import type { JobStore, MessageQueue, PayloadStore } from '../../../core/jobs/job-store.ts';
+import type { JobStore } from '../../../core/jobs/job-store.ts';
+import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
+import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { sha256 } from '../sha256.ts';
 
 const DAY_MS = 24 * 3600 * 1000;

@@ -8,10 +8,11 @@ import type { Job } from '../../../core/jobs/job.ts';
 import { JOB_EVENT_SOURCE, type JobEventOptions, jobCloudEvent } from '../../../core/jobs/job-cloud-event.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import { RESULT_URL_SECONDS } from '../../../core/jobs/job-resource.ts';
-import type { Notifier, PayloadStore } from '../../../core/jobs/job-store.ts';
+import type { Notifier } from '../../../core/jobs/notifier.ts';
+import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { wants } from '../../../core/webhooks/subscription.ts';
 import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../core/webhooks/webhook-event.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
 import { sha256 } from '../sha256.ts';
 import { openSubscriptionStore } from './subscription-store.ts';
@@ -86,7 +87,7 @@ async function putEvent(job: Job, options: NotifierOptions): Promise<void> {
     ],
   });
   const client = await eventBridge();
-  const { Entries: entries = [] } = await asking('the event bus', () => client.send(command));
+  const { Entries: entries = [] } = await callAws('the event bus', () => client.send(command));
   const [failed] = entries.filter(({ ErrorCode: code }) => code !== undefined);
   if (failed !== undefined) throw new AppError('UNAVAILABLE', `the event bus refused an event: ${failed.ErrorCode}`);
 }

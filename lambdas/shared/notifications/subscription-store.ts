@@ -8,7 +8,7 @@ import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Subscription } from '../../../core/webhooks/subscription.ts';
 import { fromItem, toItem } from '../aws/attribute-value.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 
 /** The webhooks that callers registered. */
 export interface SubscriptionStore {
@@ -32,7 +32,7 @@ const MOST_ATTEMPTS = 5;
 export function openSubscriptionStore(client: DynamoDBClient, table: string): SubscriptionStore {
   const read = async (owner: string) => {
     const command = new GetItemCommand({ TableName: table, Key: keyOf(owner), ConsistentRead: true });
-    const { Item: item } = await asking('the jobs table', () => client.send(command));
+    const { Item: item } = await callAws('the jobs table', () => client.send(command));
     const { list = [], revision = 0 } = item === undefined ? {} : fromItem(item);
     // Written by this store only.
     return { list: list as readonly Subscription[], revision: Number(revision) };
@@ -45,7 +45,7 @@ export function openSubscriptionStore(client: DynamoDBClient, table: string): Su
       ExpressionAttributeNames: { '#revision': 'revision' },
       ExpressionAttributeValues: toItem({ ':revision': revision }),
     });
-    return asking('the jobs table', async () => {
+    return callAws('the jobs table', async () => {
       try {
         await client.send(command);
         return true;

@@ -8,13 +8,13 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { DeliveryMessage } from '../../../core/jobs/job-message.ts';
-import { WEBHOOKS_TABLE, webhooksTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
+import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { type EndpointHealth, HEALTHY } from '../../../core/webhooks/endpoint-health.ts';
 import { formatSecret } from '../../../core/webhooks/signature.ts';
+import { WEBHOOKS_TABLE, webhooksTableKeys } from '../../../core/webhooks/webhooks-table.ts';
 import { fromItem, type Item, toAttribute, toItem } from '../aws/attribute-value.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 import { sha256 } from '../sha256.ts';
 
 /** A secret that webhooks of a caller are signed with. */
@@ -104,7 +104,7 @@ class DynamoDbWebhookStore implements WebhookStore {
     // A receiver that works is like one that nothing is known of.
     if (health.failures === 0 && health.disabledAtMs === undefined) {
       const command = new DeleteItemCommand({ TableName: table, Key: keyItem(key) });
-      await asking(TABLE, () => client.send(command));
+      await callAws(TABLE, () => client.send(command));
       return;
     }
     await this.#put(key, { ...health, ...this.#expiry(this.#options.clock.now() + HEALTH_MS) });
@@ -129,7 +129,7 @@ class DynamoDbWebhookStore implements WebhookStore {
       ExpressionAttributeNames: { '#list': 'list', '#expiresAt': expiresAt },
       ExpressionAttributeValues: { ':none': { M: {} }, ':ends': { N: String(Math.ceil(ends / 1000)) } },
     });
-    await asking(TABLE, () => client.send(begin));
+    await callAws(TABLE, () => client.send(begin));
     const put = new UpdateItemCommand({
       TableName: table,
       Key,
@@ -137,7 +137,7 @@ class DynamoDbWebhookStore implements WebhookStore {
       ExpressionAttributeNames: { '#list': 'list', '#id': delivery.id },
       ExpressionAttributeValues: { ':delivery': toAttribute(delivery) },
     });
-    await asking(TABLE, () => client.send(put));
+    await callAws(TABLE, () => client.send(put));
   }
 
   #newSecret(): SigningSecret {
@@ -187,7 +187,7 @@ class DynamoDbWebhookStore implements WebhookStore {
 
   async #get(key: string): Promise<Item | undefined> {
     const command = new GetItemCommand({ TableName: this.#options.table, Key: keyItem(key), ConsistentRead: true });
-    return (await asking(TABLE, () => this.#options.client.send(command))).Item;
+    return (await callAws(TABLE, () => this.#options.client.send(command))).Item;
   }
 
   async #put(key: string, members: object): Promise<void> {
@@ -195,7 +195,7 @@ class DynamoDbWebhookStore implements WebhookStore {
       TableName: this.#options.table,
       Item: { ...keyItem(key), ...toItem(members) },
     });
-    await asking(TABLE, () => this.#options.client.send(command));
+    await callAws(TABLE, () => this.#options.client.send(command));
   }
 }
 

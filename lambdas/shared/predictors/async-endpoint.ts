@@ -2,10 +2,10 @@ import { InvokeEndpointAsyncCommand, type SageMakerRuntimeClient } from '@aws-sd
 import { AppError } from '../../../core/errors.ts';
 import { parseS3Uri } from '../../../core/jobs/async-run.ts';
 import type { PayloadReference } from '../../../core/jobs/job.ts';
-import type { PayloadStore } from '../../../core/jobs/job-store.ts';
+import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
 import { ASYNC_LIMITS, endpointName } from '../../../core/sagemaker/endpoint-contract.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 
 /** The asynchronous endpoints of a model, one for each version. */
 export interface AsyncEndpoint {
@@ -45,7 +45,7 @@ export function openAsyncEndpoint({ client, name, payloads }: AsyncEndpointOptio
         RequestTTLSeconds: ASYNC_LIMITS.waitSeconds,
         InvocationTimeoutSeconds: ASYNC_LIMITS.invocationSeconds,
       });
-      const answer = await asking("the model's endpoint", () => client.send(command));
+      const answer = await callAws("the model's endpoint", () => client.send(command));
       const [output, failure] = [parseS3Uri(answer.OutputLocation), parseS3Uri(answer.FailureLocation)];
       if (output === undefined || failure === undefined) {
         throw new AppError('UNAVAILABLE', "the model's endpoint did not say where its answer will lie");

@@ -2,7 +2,7 @@ import { type MessageAttributeValue, SendMessageCommand, type SQSClient } from '
 import type { SQSRecord } from 'aws-lambda';
 import type { ErrorCode } from '../../../core/errors.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../../core/jobs/dead-letter.ts';
-import { asking } from '../aws/client-settings.ts';
+import { callAws } from '../aws/client-settings.ts';
 
 /** Most attributes of a message (SQS API reference), and those that a dead letter needs for itself. */
 const MOST_ATTRIBUTES = 10;
@@ -41,7 +41,7 @@ export function openDeadLetters(client: SQSClient, url: string): DeadLetters {
         MessageBody: body,
         MessageAttributes: { ...originals(messageAttributes), ...attributesOf(reason) },
       });
-      await asking('the dead-letter queue', () => client.send(command));
+      await callAws('the dead-letter queue', () => client.send(command));
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../../core/errors.ts';
 import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
-import type { MessageQueue } from '../../../core/jobs/job-store.ts';
+import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
 /**

@@ -5,8 +5,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { AppError } from '../../../core/errors.ts';
-import type { MessageQueue } from '../../../core/jobs/job-store.ts';
-import { asking } from '../aws/client-settings.ts';
+import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
+import { callAws } from '../aws/client-settings.ts';
 
 /** What {@link openSqsMessageQueue} works with. */
 export interface SqsMessageQueueOptions {
@@ -29,11 +29,11 @@ export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): Me
     send: async (message, { delaySeconds } = {}) => {
       const delay = delaySeconds === undefined ? {} : { DelaySeconds: delaySeconds };
       const command = new SendMessageCommand({ QueueUrl: url, MessageBody: messageBody(message), ...delay });
-      await asking('the queue', () => client.send(command));
+      await callAws('the queue', () => client.send(command));
     },
     sendAll: async (messages) => {
       for (const batch of batches(messages.map(messageBody))) {
-        await asking('the queue', () => sendBatch(client, url, batch));
+        await callAws('the queue', () => sendBatch(client, url, batch));
       }
     },
   };
@@ -42,7 +42,7 @@ export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): Me
 /** Sends a text that is JSON already. */
 export async function sendText(client: SQSClient, url: string, json: string): Promise<void> {
   const command = new SendMessageCommand({ QueueUrl: url, MessageBody: sendable(json) });
-  await asking('the queue', () => client.send(command));
+  await callAws('the queue', () => client.send(command));
 }
 
 /** Two code points that XML has no place for, and halves of those beyond the first 65,536: not all servers take them. */

@@ -5,8 +5,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
-import type { MessageQueue } from '../../../core/jobs/job-store.ts';
-import { asking } from '../aws/client-settings.ts';
+import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
+import { callAws } from '../aws/client-settings.ts';
 import { sendableAttributes } from './dead-letters.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
@@ -46,11 +46,11 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
         ReceiptHandle: receiptHandle,
         VisibilityTimeout: seconds,
       });
-      await asking('the queue', () => client.send(command));
+      await callAws('the queue', () => client.send(command));
     },
     remove: async (receiptHandle) => {
       const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
-      await asking('the queue', () => client.send(command));
+      await callAws('the queue', () => client.send(command));
     },
     sendCopy: async ({ body, messageAttributes }, attributes, delaySeconds = 0) => {
       const texts = Object.entries(attributes).map(([name, value]) => [
@@ -63,7 +63,7 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
         MessageAttributes: { ...sendableAttributes(messageAttributes), ...Object.fromEntries(texts) },
         ...(delaySeconds === 0 ? {} : { DelaySeconds: delaySeconds }),
       });
-      await asking('the queue', () => client.send(command));
+      await callAws('the queue', () => client.send(command));
     },
   };
 }

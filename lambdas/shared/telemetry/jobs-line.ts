@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../../core/errors.ts';
 
 /** Metrics of jobs, all counts; `docs/observability.md` lists them. */
-export type JobMetric = 'JobsSubmitted' | 'JobsDuplicate' | 'JobsCanceled' | 'JobsBuried' | 'DeadLetters';
+export type JobMetric = 'JobsSubmitted' | 'JobsDuplicate' | 'JobsCanceled' | 'JobsLost' | 'DeadLetters';
 
 /** All that a {@link jobsLine} tells. */
 export interface JobsFacts {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { jobsTableKeys, webhooksTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { decodeCursor, encodeCursor } from '../../../core/jobs/list-cursor.ts';
 import { PAYLOAD_PREFIXES, payloadKeys } from '../../../core/jobs/payload-keys.ts';
+import { webhooksTableKeys } from '../../../core/webhooks/webhooks-table.ts';
 
 describe('keys', () => {
   it('of items of different kinds and owners never meet', () => {

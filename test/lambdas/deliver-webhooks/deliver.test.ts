@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SQSEvent } from 'aws-lambda';
 import { Webhook } from 'standardwebhooks';
-import type { DeliveryMessage } from '../../../core/jobs/job-message.ts';
+import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { MAX_FAILURES } from '../../../core/webhooks/endpoint-health.ts';
 import { createHandler, type DeliverWebhooksDeps } from '../../../lambdas/deliver-webhooks/handler.ts';
 import { createPost } from '../../../lambdas/deliver-webhooks/post-webhook.ts';

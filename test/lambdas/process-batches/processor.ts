@@ -5,7 +5,7 @@ import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
 import type { Upload } from '../../../core/files/upload.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
-import type { Notifier } from '../../../core/jobs/job-store.ts';
+import type { Notifier } from '../../../core/jobs/notifier.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import { createHandler, type ProcessBatchesDeps } from '../../../lambdas/process-batches/handler.ts';
 import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb-batch-store.ts';

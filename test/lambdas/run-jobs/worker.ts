@@ -2,7 +2,7 @@ import type { Context, SQSBatchResponse } from 'aws-lambda';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { Job, JobDefinition } from '../../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage } from '../../../core/jobs/job-message.ts';
-import type { Notifier } from '../../../core/jobs/job-store.ts';
+import type { Notifier } from '../../../core/jobs/notifier.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
 import { AsyncRuns } from '../../../lambdas/run-jobs/async-runs.ts';

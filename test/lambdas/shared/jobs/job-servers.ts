@@ -9,7 +9,8 @@ import {
 } from '@aws-sdk/client-sqs';
 import { buildApp } from 'fauxqs';
 import type { Clock } from '../../../../core/clock.ts';
-import { JOBS_TABLE, WEBHOOKS_TABLE } from '../../../../core/jobs/jobs-table.ts';
+import { JOBS_TABLE } from '../../../../core/jobs/jobs-table.ts';
+import { WEBHOOKS_TABLE } from '../../../../core/webhooks/webhooks-table.ts';
 import { isApiError } from '../../../../local/services/dynamodb/dynalite.ts';
 import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
 import { clientFor, reply, startServer, type TestServer } from '../results/dynamodb-server.ts';

@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { PayloadStore } from '../../../../core/jobs/job-store.ts';
+import type { PayloadStore } from '../../../../core/jobs/payload-store.ts';
 import { openS3PayloadStore } from '../../../../lambdas/shared/jobs/s3-payload-store.ts';
 import { clientFor, startServer } from '../results/dynamodb-server.ts';
 import { PAYLOADS, type QueuesAndBuckets, startQueuesAndBuckets } from './job-servers.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SQSEvent } from 'aws-lambda';
-import { openDeps, SETTINGS } from '../../../lambdas/bury-jobs/deps.ts';
-import { createHandler } from '../../../lambdas/bury-jobs/handler.ts';
+import { openDeps, SETTINGS } from '../../../lambdas/fail-lost-jobs/deps.ts';
+import { createHandler } from '../../../lambdas/fail-lost-jobs/handler.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
 import { JOB_NEEDS } from '../../../lib/functions/job-needs.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
@@ -16,7 +16,7 @@ import {
   startTables,
   type Tables,
 } from '../shared/jobs/job-servers.ts';
-import { jobMessage } from './graveyard.ts';
+import { jobMessage } from './lost-jobs-harness.ts';
 
 let tables: Tables;
 let servers: QueuesAndBuckets;
@@ -34,7 +34,7 @@ afterAll(async () => {
 
 describe('the function as it is deployed', () => {
   it('gets every setting that it reads', () => {
-    expect(JOB_NEEDS['bury-jobs'].settings).toEqual(expect.arrayContaining([...SETTINGS]));
+    expect(JOB_NEEDS['fail-lost-jobs'].settings).toEqual(expect.arrayContaining([...SETTINGS]));
   });
 
   it('ends lost jobs with clients of its own, and tells a reply queue', async () => {

@@ -11,7 +11,7 @@ import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
-import type { BuryJobsDeps } from './handler.ts';
+import type { FailLostJobsDeps } from './handler.ts';
 
 /** Settings that the function needs. */
 export const SETTINGS = [
@@ -28,7 +28,7 @@ export const SETTINGS = [
 ] as const satisfies readonly (keyof JobsSettings)[];
 
 /** Opens what the function works with. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): BuryJobsDeps {
+export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): FailLostJobsDeps {
   const clock: Clock = { now: () => Date.now() };
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);

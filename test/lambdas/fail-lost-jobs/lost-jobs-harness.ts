@@ -4,8 +4,9 @@ import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { BatchStore } from '../../../core/batches/batch-store.ts';
 import type { Job } from '../../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage } from '../../../core/jobs/job-message.ts';
-import type { JobStore, Notifier } from '../../../core/jobs/job-store.ts';
-import { type BuryJobsDeps, createHandler } from '../../../lambdas/bury-jobs/handler.ts';
+import type { JobStore } from '../../../core/jobs/job-store.ts';
+import type { Notifier } from '../../../core/jobs/notifier.ts';
+import { createHandler, type FailLostJobsDeps } from '../../../lambdas/fail-lost-jobs/handler.ts';
 import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
 import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
@@ -49,7 +50,7 @@ export interface Letter {
 }
 
 /** The function behind the queue of lost messages, with its queues and tables behind sockets. */
-export interface Graveyard {
+export interface LostJobsHarness {
   readonly servers: QueuesAndBuckets;
   readonly clock: MovableClock;
   readonly jobs: JobStore;
@@ -74,7 +75,7 @@ export interface Graveyard {
 let rounds = 0;
 
 /** Starts the function for a deployment with the model `words`. */
-export async function startGraveyard(): Promise<Graveyard> {
+export async function startLostJobsHarness(): Promise<LostJobsHarness> {
   const [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
   const clock = movableClock();
   const round = ++rounds;
@@ -141,7 +142,7 @@ function openStores(
     chunks: openDynamoDbBatchStore(table),
     deadLetters: openDeadLetters(servers.sqs, urls.dead),
     batchSteps: openSqsMessageQueue({ client: servers.sqs, url: urls.batches }),
-  } satisfies Partial<BuryJobsDeps>;
+  } satisfies Partial<FailLostJobsDeps>;
 }
 
 /** Each message is deleted, for it is visible again at once. */

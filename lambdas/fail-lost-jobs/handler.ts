@@ -1,17 +1,20 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Batch } from '../../core/batches/batch.ts';
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
-import { AppError, type ErrorCode } from '../../core/errors.ts';
+import type { BatchStepMessage } from '../../core/batches/step-message.ts';
+import { AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
 import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { Job, JobDefinition, JobError } from '../../core/jobs/job.ts';
-import type { BatchStepMessage, ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
-import type { JobStore, MessageQueue, Notifier } from '../../core/jobs/job-store.ts';
+import type { ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
+import type { JobStore } from '../../core/jobs/job-store.ts';
+import type { MessageQueue } from '../../core/jobs/message-queue.ts';
+import type { Notifier } from '../../core/jobs/notifier.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
 
 /** What the function works with. */
-export interface BuryJobsDeps {
+export interface FailLostJobsDeps {
   readonly jobs: JobStore;
   readonly chunks: ChunkStore;
   readonly notifier: Notifier;
@@ -24,7 +27,7 @@ export interface BuryJobsDeps {
 }
 
 /** The handler of the queue of lost messages. */
-export type BuryJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
 /** The reason where no worker lived long enough to note one. */
 const LOST: JobError = {
@@ -38,26 +41,25 @@ const LOST: JobError = {
  * Their jobs fail with the last reason that was noted, their chunks count as lost, so that nobody waits for ever; the
  * messages are kept among the dead letters, from where an operator can put them back. All of it can be repeated.
  */
-export function createHandler(deps: BuryJobsDeps): BuryJobsHandler {
+export function createHandler(deps: FailLostJobsDeps): FailLostJobsHandler {
   return async (event) => {
-    const verdicts = await Promise.all(event.Records.map((record) => bury(record, deps)));
+    const verdicts = await Promise.all(event.Records.map((record) => failLost(record, deps)));
     const failed = event.Records.filter((_, index) => !verdicts[index]);
     return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 }
 
 /** @returns Whether the message is done with. */
-async function bury(record: SQSRecord, deps: BuryJobsDeps): Promise<boolean> {
+async function failLost(record: SQSRecord, deps: FailLostJobsDeps): Promise<boolean> {
   const message = read(record);
   try {
     if (message instanceof AppError) await park({ record, reason: message }, deps);
-    else if (message.kind === 'job') await buryJob(record, message, deps);
-    else await buryChunk(record, message, deps);
+    else if (message.kind === 'job') await failJob(record, message, deps);
+    else await failChunk(record, message, deps);
     return true;
   } catch (error) {
     // The queue gives it out again; past the last time SQS moves it to the dead letters as it is.
-    const known = error instanceof AppError ? error : new AppError('INTERNAL', 'unexpected failure');
-    const { code, message: words } = known;
+    const { code, message: words } = toAppError(error);
     deps.log({ code, details: { messageId: record.messageId, outcome: 'comes again', error: words } });
     return false;
   }
@@ -71,7 +73,7 @@ function read({ body }: SQSRecord): WorkMessage | AppError {
   }
 }
 
-async function buryJob(record: SQSRecord, message: JobMessage, deps: BuryJobsDeps): Promise<void> {
+async function failJob(record: SQSRecord, message: JobMessage, deps: FailLostJobsDeps): Promise<void> {
   const before = await deps.jobs.create(definitionOf(message));
   // The id belongs to another job: this message was refused when it was submitted.
   if (before.hash !== message.hash) return;
@@ -83,7 +85,7 @@ async function buryJob(record: SQSRecord, message: JobMessage, deps: BuryJobsDep
   await park({ record, message, reason: job.error ?? reason }, deps);
 }
 
-async function buryChunk(record: SQSRecord, message: ChunkMessage, deps: BuryJobsDeps): Promise<void> {
+async function failChunk(record: SQSRecord, message: ChunkMessage, deps: FailLostJobsDeps): Promise<void> {
   const { owner, batchId, index, start, end, firstLine, lines } = message;
   const batch = await deps.chunks.getBatch(owner, batchId);
   // A batch that is gone has nobody who waits for it.
@@ -97,7 +99,7 @@ async function buryChunk(record: SQSRecord, message: ChunkMessage, deps: BuryJob
   await mergeIfDue(await deps.chunks.finishChunk(owner, batchId, outcome), deps);
 }
 
-async function tellOnce(job: Job, { notifier, jobs }: BuryJobsDeps): Promise<void> {
+async function tellOnce(job: Job, { notifier, jobs }: FailLostJobsDeps): Promise<void> {
   if (job.notifiedAtMs !== undefined) return;
   await notifier.notifyJobs([job]);
   await jobs.markNotified(job);
@@ -106,7 +108,7 @@ async function tellOnce(job: Job, { notifier, jobs }: BuryJobsDeps): Promise<voi
 /** Whoever counts the last chunk asks for the outputs to be merged; asking twice is harmless. */
 async function mergeIfDue(
   { owner, id, splitDone, chunksDone, chunks }: Batch,
-  { batchSteps }: BuryJobsDeps,
+  { batchSteps }: FailLostJobsDeps,
 ): Promise<void> {
   if (!splitDone || chunksDone < chunks) return;
   await batchSteps.send({ v: 1, kind: 'merge', owner, batchId: id } satisfies BatchStepMessage);
@@ -119,12 +121,15 @@ interface Lost {
   readonly reason: { readonly code: ErrorCode; readonly message: string };
 }
 
-async function park({ record, message, reason }: Lost, { deadLetters, log, modelQueues }: BuryJobsDeps): Promise<void> {
+async function park(
+  { record, message, reason }: Lost,
+  { deadLetters, log, modelQueues }: FailLostJobsDeps,
+): Promise<void> {
   const { code, message: words } = reason;
   await deadLetters.park(record, { code, message: words, sourceQueue: sourceOf(record, message, modelQueues) });
   const about = message?.kind === 'job' ? { jobId: message.id } : { batchId: message?.batchId, chunk: message?.index };
   log({
-    metric: 'JobsBuried',
+    metric: 'JobsLost',
     ...(message === undefined ? {} : { model: message.model }),
     code,
     details: { ...about, messageId: record.messageId, error: words },
@@ -135,7 +140,7 @@ async function park({ record, message, reason }: Lost, { deadLetters, log, model
 function sourceOf(
   { attributes }: SQSRecord,
   message: WorkMessage | undefined,
-  modelQueues: BuryJobsDeps['modelQueues'],
+  modelQueues: FailLostJobsDeps['modelQueues'],
 ): string | undefined {
   const name = attributes.DeadLetterQueueSourceArn?.split(':').at(-1);
   const urls = Object.values(modelQueues).flatMap(({ jobs, chunks }) => [jobs, chunks]);

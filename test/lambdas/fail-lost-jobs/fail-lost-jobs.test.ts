@@ -1,0 +1,294 @@
+import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { JobDefinition } from '../../../core/jobs/job.ts';
+import type { JobMessage } from '../../../core/jobs/job-message.ts';
+import {
+  batchRecord,
+  chunkMessage,
+  jobMessage,
+  type LostJobsHarness,
+  startLostJobsHarness,
+} from './lost-jobs-harness.ts';
+
+const DONE = { batchItemFailures: [] };
+
+let harness: LostJobsHarness;
+
+beforeEach(async () => {
+  harness = await startLostJobsHarness();
+});
+
+afterEach(() => harness.close());
+
+function definitionOf({ v, kind, input, ...definition }: JobMessage): JobDefinition {
+  return definition;
+}
+
+/** A job whose worker has begun it, and never came back. */
+async function beginJob(id: string): Promise<JobMessage> {
+  const message = jobMessage(harness.clock, id);
+  await harness.jobs.claim(definitionOf(message));
+  return message;
+}
+
+/** Ids of the jobs whose destinations were told, one for each time. */
+function told(): string[] {
+  return harness.notifier.told.map(({ id }) => id);
+}
+
+describe('a job that no worker could end', () => {
+  it('fails with WORKER_LOST when no worker lived to say why', async () => {
+    const message = await beginJob('one');
+    await harness.lose(message);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({
+      status: 'failed',
+      attempts: 1,
+      error: { code: 'WORKER_LOST' },
+      endedAtMs: harness.clock.nowMs,
+      notifiedAtMs: harness.clock.nowMs,
+    });
+    expect(told()).toEqual(['one']);
+    expect(harness.lines).toMatchObject([{ JobsLost: 1, code: 'WORKER_LOST', jobId: 'one', model: 'words' }]);
+  });
+
+  it('fails with the last reason that a worker noted', async () => {
+    const message = await beginJob('one');
+    const error = { code: 'TIMEOUT', message: 'the model took too long' } as const;
+    await harness.jobs.noteError(message, error);
+    await harness.lose(message);
+    await harness.work();
+    const job = await harness.read('one');
+    expect(job?.error).toEqual(error);
+    expect(job).not.toHaveProperty('lastError');
+    expect((await harness.dead())[0]?.attributes).toMatchObject({
+      errorCode: 'TIMEOUT',
+      errorMessage: error.message,
+    });
+  });
+
+  it('is kept among the dead letters, with the queue to put it back to', async () => {
+    const message = await beginJob('one');
+    await harness.lose(message);
+    await harness.work();
+    const [letter, ...others] = await harness.dead();
+    expect(others).toEqual([]);
+    expect(JSON.parse(letter?.body ?? '')).toEqual(message);
+    expect(letter?.attributes).toMatchObject({ errorCode: 'WORKER_LOST', sourceQueue: harness.words.jobs });
+  });
+
+  it('gets its record now when its submitter died before writing it', async () => {
+    await harness.lose(jobMessage(harness.clock, 'one'));
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({ status: 'failed', attempts: 0, endpoint: '/v1/embeddings' });
+    expect(told()).toEqual(['one']);
+  });
+
+  it('can be ended again and again without a change', async () => {
+    const message = await beginJob('one');
+    await harness.lose(message);
+    await harness.work();
+    const first = await harness.read('one');
+    harness.clock.nowMs += 60_000;
+    await harness.lose(message);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toEqual(first);
+    expect(told()).toEqual(['one']);
+  });
+
+  it('comes again until its destinations could be told, and hurts no other on the way', async () => {
+    harness.notifier.failures = 1;
+    await harness.lose(await beginJob('one'));
+    const { batchItemFailures: failures } = await harness.work();
+    expect(failures).toHaveLength(1);
+    expect(await harness.read('one')).toMatchObject({ status: 'failed' });
+    expect(await harness.read('one')).not.toHaveProperty('notifiedAtMs');
+    expect(await harness.dead()).toEqual([]);
+    expect(harness.lines).toMatchObject([{ code: 'INTERNAL', outcome: 'comes again' }]);
+
+    await harness.lose(await beginJob('two'));
+    expect(await harness.work()).toEqual(DONE);
+    expect(told().sort()).toEqual(['one', 'two']);
+    expect(await harness.read('one')).toMatchObject({ notifiedAtMs: harness.clock.nowMs });
+    expect(await harness.dead()).toHaveLength(2);
+  });
+
+  it('comes again when the dead letters cannot be reached', async () => {
+    await harness.lose(await beginJob('one'));
+    await harness.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: harness.urls.dead }));
+    expect((await harness.work()).batchItemFailures).toHaveLength(1);
+    expect(harness.lines).toMatchObject([{ code: 'UNAVAILABLE', outcome: 'comes again' }]);
+    await harness.servers.createQueue(harness.urls.dead.split('/').at(-1) ?? '');
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.dead()).toHaveLength(1);
+    expect(told()).toEqual(['one']);
+  });
+
+  it('fails once more after an operator has put it back', async () => {
+    const message = await beginJob('one');
+    await harness.lose(message);
+    await harness.work();
+    await harness.jobs.reopen(message, 'r1');
+    await harness.jobs.claim(definitionOf(message));
+    await harness.lose(message);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({ status: 'failed', attempts: 2 });
+    expect(told()).toEqual(['one', 'one']);
+    expect(await harness.dead()).toHaveLength(2);
+  });
+});
+
+describe('a lost message of a job that has ended', () => {
+  const result = { kind: 'inline', json: '{}' } as const;
+
+  it('is dropped when the job succeeded and everybody knows', async () => {
+    const message = await beginJob('one');
+    await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
+    await harness.jobs.markNotified(message);
+    await harness.lose(message);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({ status: 'succeeded', result });
+    expect([told(), await harness.dead()]).toEqual([[], []]);
+  });
+
+  it('tells the destinations that its worker did not come to', async () => {
+    const message = await beginJob('one');
+    await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
+    await harness.lose(message);
+    await harness.work();
+    expect(harness.notifier.told).toMatchObject([{ id: 'one', status: 'succeeded' }]);
+    expect(await harness.read('one')).toHaveProperty('notifiedAtMs');
+    expect(await harness.dead()).toEqual([]);
+  });
+
+  it('is no dead letter when the caller had canceled the job', async () => {
+    const message = await beginJob('one');
+    await harness.jobs.cancel(message);
+    await harness.lose(message);
+    await harness.work();
+    expect(harness.notifier.told).toMatchObject([{ id: 'one', status: 'canceled' }]);
+    expect(await harness.dead()).toEqual([]);
+  });
+
+  it('is kept with the reason that the worker gave when the job failed', async () => {
+    const message = await beginJob('one');
+    const error = { code: 'TOO_MANY_TOKENS', message: 'too long', param: 'input[0]' } as const;
+    await harness.jobs.finish(message, { status: 'failed', error });
+    await harness.lose(message);
+    await harness.work();
+    expect((await harness.read('one'))?.error).toEqual(error);
+    expect((await harness.dead())[0]?.attributes).toMatchObject({ errorCode: 'TOO_MANY_TOKENS' });
+  });
+
+  it('is dropped when its id belongs to another job', async () => {
+    const message = await beginJob('one');
+    await harness.lose({ ...message, hash: 'another' });
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({ status: 'running', hash: message.hash });
+    expect([told(), await harness.dead()]).toEqual([[], []]);
+  });
+});
+
+describe('a chunk that no worker could run', () => {
+  it('counts as lost, so that its batch goes on', async () => {
+    await harness.batches.create(batchRecord(harness.clock));
+    await harness.lose(chunkMessage(0));
+    expect(await harness.work()).toEqual(DONE);
+    const batch = await harness.batches.getBatch('key1', 'batch_1');
+    expect(batch).toMatchObject({ chunksDone: 1, counts: { completed: 0, failed: 10 } });
+    const outcome = (await harness.batches.readChunks('batch_1', [0])).get(0);
+    expect(outcome).toMatchObject({ state: 'lost', start: 0, end: 100, firstLine: 1, error: { code: 'WORKER_LOST' } });
+    expect(await harness.steps()).toEqual([]);
+    const [letter] = await harness.dead();
+    expect(letter?.attributes).toMatchObject({ errorCode: 'WORKER_LOST', sourceQueue: harness.words.chunks });
+    expect(harness.lines).toMatchObject([{ JobsLost: 1, batchId: 'batch_1', chunk: 0 }]);
+  });
+
+  it('asks for the outputs to be merged when it is the last one', async () => {
+    await harness.batches.create(batchRecord(harness.clock));
+    await harness.lose(chunkMessage(0));
+    await harness.lose(chunkMessage(1));
+    await harness.work();
+    expect(await harness.batches.getBatch('key1', 'batch_1')).toMatchObject({ chunksDone: 2 });
+    const merge = { v: 1, kind: 'merge', owner: 'key1', batchId: 'batch_1' };
+    expect(new Set((await harness.steps()).map((step) => JSON.stringify(step)))).toEqual(
+      new Set([JSON.stringify(merge)]),
+    );
+  });
+
+  it('waits with merging for chunks that are still to be cut', async () => {
+    await harness.batches.create(batchRecord(harness.clock, { chunks: 1, splitDone: false }));
+    await harness.lose(chunkMessage(0));
+    await harness.work();
+    expect(await harness.steps()).toEqual([]);
+  });
+
+  it('is counted once however often it comes, and asks for merging each time', async () => {
+    await harness.batches.create(batchRecord(harness.clock, { chunks: 1 }));
+    await harness.lose(chunkMessage(0));
+    await harness.work();
+    await harness.lose(chunkMessage(0));
+    await harness.work();
+    expect(await harness.batches.getBatch('key1', 'batch_1')).toMatchObject({
+      chunksDone: 1,
+      counts: { failed: 10 },
+    });
+    expect(await harness.steps()).toHaveLength(2);
+    expect(await harness.dead()).toHaveLength(1);
+  });
+
+  it('stays what it is when a worker has run it', async () => {
+    await harness.batches.create(batchRecord(harness.clock));
+    const { index, start, end, firstLine } = chunkMessage(0);
+    const outcome = { index, start, end, firstLine, state: 'done', hasOutput: true, hasErrors: false } as const;
+    await harness.batches.finishChunk('key1', 'batch_1', { ...outcome, completed: 10, failed: 0 });
+    await harness.lose(chunkMessage(0));
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.batches.getBatch('key1', 'batch_1')).toMatchObject({ counts: { completed: 10, failed: 0 } });
+    expect(await harness.dead()).toEqual([]);
+  });
+
+  it('is dropped when its batch is gone', async () => {
+    await harness.lose(chunkMessage(0));
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.dead()).toEqual([]);
+  });
+});
+
+describe('a lost message that is neither', () => {
+  it.each([
+    ['no JSON', '{"v":1'],
+    ['null', 'null'],
+    ['a job of another version', JSON.stringify({ v: 2, kind: 'job' })],
+    ['of another kind', JSON.stringify({ v: 1, kind: 'delivery' })],
+    ['a job without an id', JSON.stringify({ v: 1, kind: 'job', owner: 'key1' })],
+  ])('is kept as it is when it is %s', async (_what, body) => {
+    await harness.lose(body);
+    expect(await harness.work()).toEqual(DONE);
+    const [letter] = await harness.dead();
+    expect(letter).toMatchObject({ body, attributes: { errorCode: 'INVALID_BODY' } });
+    expect(letter?.attributes).not.toHaveProperty('sourceQueue');
+  });
+
+  it('says where SQS had moved it from', async () => {
+    await harness.lose('broken', 'chunks-words');
+    await harness.work();
+    expect((await harness.dead())[0]?.attributes).toMatchObject({ sourceQueue: harness.words.chunks });
+  });
+
+  it('does not say where to put it back to when its model is no longer deployed', async () => {
+    const message = { ...(await beginJob('one')), model: 'constructor' };
+    await harness.lose(message, 'jobs-constructor');
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({ status: 'failed' });
+    expect((await harness.dead())[0]?.attributes).not.toHaveProperty('sourceQueue');
+  });
+
+  it('hurts none of the jobs that came with it', async () => {
+    await harness.lose('broken');
+    await harness.lose(await beginJob('one'));
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toMatchObject({ status: 'failed' });
+    expect(await harness.dead()).toHaveLength(2);
+  });
+});
