@@ -3,6 +3,7 @@ import type { ServeModelEnvironment } from '../../core/functions/serve-model-env
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
+import { lazily } from '../shared/resilience/lazily.ts';
 import type { DeferredResultCache } from '../shared/results/deferred-result-cache.ts';
 import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
 import type { ServeModelDeps } from './handler.ts';
@@ -55,20 +56,19 @@ function openBehindAnswer(table: DeferredResultCache | undefined, failures: Cach
   setTimeout(open, BEHIND_ANSWER_MS).unref();
 }
 
+/** Opens job submission on the first request that asks for a job. */
 function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Promise<Submission> {
-  let opening: Promise<Submission> | undefined;
-  return () => {
-    opening ??= import('../shared/jobs/open-submission.ts').then(({ openSubmission }) =>
-      openSubmission(variables, clock),
-    );
-    return opening;
-  };
+  return lazily(async () => {
+    const { openSubmission } = await import('../shared/jobs/open-submission.ts');
+    return openSubmission(variables, clock);
+  });
 }
 
+/** Opens the Lambda client on the first request for another model. */
 function lazyForward(): Forward {
-  let opening: Promise<Forward> | undefined;
-  return async (target, event) => {
-    opening ??= import('../shared/http/lambda-forwarder.ts').then(({ openLambdaForwarder }) => openLambdaForwarder());
-    return (await opening)(target, event);
-  };
+  const forward = lazily(async () => {
+    const { openLambdaForwarder } = await import('../shared/http/lambda-forwarder.ts');
+    return openLambdaForwarder();
+  });
+  return async (target, event) => (await forward())(target, event);
 }

@@ -101,7 +101,7 @@ describe('a model that one line moves to an endpoint', () => {
     const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-v1');
     process.kill(container?.pid ?? 0, 'SIGKILL');
     const details: string[] = [];
-    while (!details.some((detail) => detail.includes('again and again'))) {
+    while (!details.some((detail) => detail.includes('times in a row'))) {
       const { status, headers, json } = await embed('hello');
       // The container is started again after a second: the breaker must be open by then.
       expect(status).toBe(503);

@@ -10,19 +10,22 @@ import { endpointName, MAX_INVOCATION_BYTES } from '../../../core/sagemaker/endp
 import { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import { TimeoutError, withinBudget } from '../resilience/time-budget.ts';
 
-/** Failures in a row after which an endpoint is left alone, and for how long. */
+/** Failures in a row that open the circuit breaker of an endpoint, and how long it stays open. */
 const BREAKER = { failures: 5, openMs: 5000 };
 
-/** Longest pause before the second attempt, in milliseconds: as long as a throttled call needs, not more. */
+/** A timeout counts as a failure of the endpoint only if the endpoint had at least this long, in milliseconds. */
+const FAIR_CHANCE_MS = 5000;
+
+/** Longest pause before the second attempt, in milliseconds: as long as a throttled call needs. */
 const MAX_PAUSE_MS = 60;
 
-/** Least time that a second attempt must have, in milliseconds. */
+/** Shortest time in which a second attempt can succeed, in milliseconds. */
 const MIN_ATTEMPT_MS = 50;
 
-/** A connection within one region is there in a few milliseconds, or something is wrong. */
+/** Time limit for a connection, in milliseconds. Within one region a few are enough. */
 const CONNECT_MS = 1000;
 
-/** Requests at once from one environment; a worker sends several micro-batches. */
+/** Maximum number of concurrent requests from one environment; a worker sends several micro-batches. */
 const MAX_SOCKETS = 50;
 
 /** The real-time endpoints of a model: one for each version. */
@@ -30,30 +33,30 @@ export interface SageMakerEndpoints {
   /**
    * Sends one request to the endpoint of a version.
    *
-   * @param withinMs - Time for the answer, in milliseconds.
-   * @throws AppError `BODY_TOO_LARGE` beyond what SageMaker takes, `INVALID_TENSOR` when the container refuses the
-   * tensors, `TIMEOUT` after that time, `UNAVAILABLE` while the endpoint cannot answer, at once while it is known to
-   * fail, `BAD_GATEWAY` when the container fails.
+   * @param withinMs - Time limit for the response, in milliseconds.
+   * @throws AppError `BODY_TOO_LARGE` beyond SageMaker's limit, `INVALID_TENSOR` when the container refuses the tensors,
+   * `TIMEOUT` after the time limit, `UNAVAILABLE` while the endpoint cannot respond (immediately while its circuit
+   * breaker is open), `BAD_GATEWAY` when the container fails.
    */
   invoke(version: string, message: ContainerMessage, withinMs: number): Promise<ContainerMessage>;
 }
 
-/** What {@link openSageMakerEndpoints} needs. */
+/** Dependencies of {@link openSageMakerEndpoints}. */
 export interface SageMakerEndpointsOptions {
-  /** What the names of the endpoints begin with. */
+  /** Prefix of the endpoints' names. */
   readonly name: string;
   readonly clock: Clock;
-  /** Defaults to a client of its own. */
+  /** Defaults to a new client. */
   readonly client?: SageMakerRuntimeClient;
-  /** Number from 0 to 1 that spreads second attempts. Defaults to chance. */
+  /** Returns a number from 0 to 1 that spreads second attempts. Defaults to `Math.random`. */
   readonly random?: () => number;
 }
 
 /**
- * Opens a model's endpoints: connections are kept, and each has a circuit breaker of its own.
+ * Opens a model's endpoints. Connections are kept alive; each endpoint has its own circuit breaker.
  *
- * A prediction changes nothing, so a request that the endpoint did not take (throttled, unavailable, connection lost) is
- * sent a second time where time is left. One that ran into its time is not: the model may be at it still.
+ * A prediction has no side effects. A request that the endpoint did not accept (throttled, unavailable, connection lost)
+ * is therefore sent a second time if time is left. A request that timed out is not: the model may still be running it.
  */
 export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): SageMakerEndpoints {
   const { name, clock, client = openClient(), random = Math.random } = options;
@@ -65,20 +68,16 @@ export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): Sage
   };
   const attempt = async (version: string, message: ContainerMessage, withinMs: number): Promise<ContainerMessage> => {
     const breaker = breakerOf(version);
-    if (!breaker.allows()) {
-      throw new AppError(
-        'UNAVAILABLE',
-        `the endpoint failed again and again: it is tried again every ${BREAKER.openMs / 1000} seconds`,
-      );
-    }
+    if (!breaker.allows()) throw circuitOpen(breaker);
     try {
-      const answer = await send(client, { endpoint: endpointName(name, version), message, withinMs });
+      const response = await send(client, { endpoint: endpointName(name, version), message, withinMs });
       breaker.succeeded();
-      return answer;
+      return response;
     } catch (cause) {
       const error = describe(cause);
-      if (error.code === 'INVALID_TENSOR') breaker.succeeded();
-      else breaker.failed();
+      const health = healthAfter(error, cause, withinMs);
+      if (health === 'healthy') breaker.succeeded();
+      if (health === 'failing') breaker.failed();
       throw error;
     }
   };
@@ -99,6 +98,25 @@ export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): Sage
   };
 }
 
+function circuitOpen(breaker: CircuitBreaker): AppError {
+  const seconds = Math.ceil(breaker.nextAttemptInMs() / 1000);
+  return new AppError(
+    'UNAVAILABLE',
+    `the endpoint failed ${breaker.failuresInARow} times in a row; the next attempt is in ${seconds} s`,
+  );
+}
+
+/**
+ * What an error says about the endpoint. Refused tensors and a full queue are responses of a healthy endpoint. Throttling
+ * by SageMaker, and a timeout after a short time limit, say nothing about it.
+ */
+function healthAfter({ code }: AppError, cause: unknown, withinMs: number): 'healthy' | 'failing' | 'unknown' {
+  if (code === 'INVALID_TENSOR' || isQueueFull(cause)) return 'healthy';
+  const isThrottled = errorName(cause) === 'ThrottlingException';
+  const isImpatient = code === 'TIMEOUT' && withinMs < FAIR_CHANCE_MS;
+  return isThrottled || isImpatient ? 'unknown' : 'failing';
+}
+
 function openClient(): SageMakerRuntimeClient {
   return new SageMakerRuntimeClient({
     maxAttempts: 1,
@@ -110,11 +128,11 @@ function checkSize({ body }: ContainerMessage): void {
   if (body.byteLength <= MAX_INVOCATION_BYTES) return;
   throw new AppError(
     'BODY_TOO_LARGE',
-    `the tensors have ${body.byteLength} bytes, the model's endpoint takes ${MAX_INVOCATION_BYTES} at most`,
+    `the tensors have ${body.byteLength} bytes; the model's endpoint accepts at most ${MAX_INVOCATION_BYTES}`,
   );
 }
 
-/** Whether the endpoint did not take the request, so that it can be sent again. */
+/** Whether the endpoint did not accept the request, so that it can be sent again. */
 function isRefusal(error: unknown): boolean {
   return error instanceof AppError && error.code === 'UNAVAILABLE';
 }
@@ -134,21 +152,18 @@ async function send(
     ContentType: contentType,
     Body: body,
   });
-  const answer: InvokeEndpointCommandOutput = Number.isFinite(withinMs)
+  const response: InvokeEndpointCommandOutput = Number.isFinite(withinMs)
     ? await withinBudget(withinMs, (abortSignal) => client.send(command, { abortSignal }))
     : await client.send(command);
-  return { contentType: answer.ContentType ?? '', body: answer.Body ?? new Uint8Array() };
+  return { contentType: response.ContentType ?? '', body: response.Body ?? new Uint8Array() };
 }
 
-/** Errors of the service in this product's words. What the container said may hold a caller's data: it is not told. */
+/** Translates errors of the service. The container's own message may quote a caller's data, so it is left out. */
 function describe(cause: unknown): AppError {
   if (cause instanceof TimeoutError)
     return new AppError('TIMEOUT', `the model's endpoint gave ${cause.message}`, { cause });
-  const { name, OriginalStatusCode: status } = cause as {
-    readonly name?: unknown;
-    readonly OriginalStatusCode?: unknown;
-  };
-  if (name === 'ModelError') return describeModelError(typeof status === 'number' ? status : 500, cause);
+  const name = errorName(cause);
+  if (name === 'ModelError') return describeModelError(containerStatus(cause) ?? 500, cause);
   if (name === 'AccessDeniedException') {
     return new AppError('INTERNAL', 'the function may not invoke the endpoint of its model', { cause });
   }
@@ -159,17 +174,33 @@ function describe(cause: unknown): AppError {
       { cause },
     );
   }
-  return new AppError('UNAVAILABLE', `the model's endpoint cannot answer right now (${String(name)})`, { cause });
+  return new AppError('UNAVAILABLE', `the model's endpoint cannot respond right now (${String(name)})`, { cause });
 }
 
 function describeModelError(status: number, cause: unknown): AppError {
-  if (status === 429 || status === 503) {
-    return new AppError('UNAVAILABLE', 'the model has as many requests waiting as it takes', { cause });
+  if (isQueueFull(cause)) {
+    return new AppError('UNAVAILABLE', "the queue of the model's endpoint is full", { cause });
   }
   if (status === 408 || status === 504) return new AppError('TIMEOUT', 'the model took too long', { cause });
-  // Text Embeddings Inference says 424 when its backend fails.
+  // Text Embeddings Inference responds with 424 when its backend fails.
   if (status >= 400 && status < 500 && status !== 424) {
     return new AppError('INVALID_TENSOR', `the model refused the tensors (${status})`, { cause });
   }
   return new AppError('BAD_GATEWAY', `the model failed to run (${status})`, { cause });
+}
+
+/** Whether the container is running and refuses more requests than its queue holds: Triton with 503, others with 429. */
+function isQueueFull(cause: unknown): boolean {
+  const status = containerStatus(cause);
+  return errorName(cause) === 'ModelError' && (status === 429 || status === 503);
+}
+
+function errorName(error: unknown): unknown {
+  return (error as { readonly name?: unknown }).name;
+}
+
+/** Status of the container's response, as SageMaker reports it in a `ModelError`. */
+function containerStatus(error: unknown): number | undefined {
+  const { OriginalStatusCode: status } = error as { readonly OriginalStatusCode?: unknown };
+  return typeof status === 'number' ? status : undefined;
 }

@@ -4,16 +4,16 @@ import type { Clock } from '../../../core/clock.ts';
 export interface CircuitBreakerOptions {
   /** Failures in a row that open it. */
   readonly failures: number;
-  /** How long it stays open before one attempt is let through. */
+  /** How long it stays open before it allows one attempt, in milliseconds. */
   readonly openMs: number;
   readonly clock: Clock;
 }
 
 /**
- * Keeps a request from waiting for a service that is known to fail (Nygard, Release It!, "Circuit Breaker").
+ * Spares requests the wait for a service that is known to fail (Nygard, Release It!, "Circuit Breaker").
  *
- * Closed, it lets every attempt through; after some failures in a row it is open and lets none through; once its time
- * has passed it lets one through, whose outcome closes it or opens it anew.
+ * Closed, it allows every attempt. After some failures in a row it opens and allows none. Once its time has passed it
+ * allows one attempt, whose outcome closes it or opens it again.
  */
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
@@ -24,13 +24,24 @@ export class CircuitBreaker {
     this.#options = options;
   }
 
-  /** Whether an attempt may be made now; asking when its time has passed takes the one attempt. */
+  /** Failures since the last success. */
+  get failuresInARow(): number {
+    return this.#failuresInARow;
+  }
+
+  /** Whether an attempt may be made now. If the breaker's time has passed, a call takes the one attempt. */
   allows(): boolean {
     if (this.#failuresInARow < this.#options.failures) return true;
     const now = this.#options.clock.now();
     if (now < this.#openUntilMs) return false;
     this.#openUntilMs = now + this.#options.openMs;
     return true;
+  }
+
+  /** Milliseconds until {@link allows} returns true again; zero if it does now. */
+  nextAttemptInMs(): number {
+    if (this.#failuresInARow < this.#options.failures) return 0;
+    return Math.max(0, this.#openUntilMs - this.#options.clock.now());
   }
 
   /** Notes that an attempt succeeded. */

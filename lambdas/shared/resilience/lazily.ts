@@ -1,11 +1,15 @@
-/** Makes something when it is first asked for, once; what could not be made is tried again the next time. */
-export function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let making: Promise<T> | undefined;
+/**
+ * Opens something on first use and shares it from then on. An attempt that failed is not kept: the next use tries again.
+ *
+ * @param open - Opens it; concurrent uses wait for the same attempt.
+ */
+export function lazily<T>(open: () => Promise<T>): () => Promise<T> {
+  let opening: Promise<T> | undefined;
   return () => {
-    making ??= make().catch((error: unknown) => {
-      making = undefined;
+    opening ??= open().catch((error: unknown) => {
+      opening = undefined;
       throw error;
     });
-    return making;
+    return opening;
   };
 }

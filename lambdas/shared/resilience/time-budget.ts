@@ -1,14 +1,14 @@
-/** What is thrown when a {@link withinBudget} runs out. */
+/** Thrown when the time budget of {@link withinBudget} runs out. */
 export class TimeoutError extends Error {
   constructor(budgetMs: number) {
-    super(`no answer within ${budgetMs} ms`);
+    super(`no response within ${budgetMs} ms`);
     this.name = 'TimeoutError';
   }
 }
 
 /**
- * Gives work a time budget: when it runs out the work is aborted and the caller goes on, even if the work does not heed
- * the signal.
+ * Runs work within a time budget. When the budget runs out, the signal is aborted and the returned promise rejects, even
+ * if the work ignores the signal.
  *
  * @throws TimeoutError when the budget ran out.
  */

@@ -76,7 +76,7 @@ describe('openDeps', () => {
   const root = mkdtempSync(join(tmpdir(), 'tensorgate-deps-'));
   afterAll(() => rmSync(root, { recursive: true }));
 
-  const packed = async (id: string, weights: Uint8Array) => {
+  const packed = async (id: string, weights: Uint8Array, variables: Record<string, string> = {}) => {
     const folder = join(root, id);
     mkdirSync(join(folder, '1'), { recursive: true });
     writeFileSync(join(folder, '1', 'model.onnx'), weights);
@@ -89,7 +89,7 @@ describe('openDeps', () => {
     return openDeps({
       modelFolder: join(root, `${id}-packed`),
       environment: { siblings: {}, metricsNamespace: 'Tensorgate', stage: 'test', resultsTable: 'unused' },
-      variables: {},
+      variables,
       memoryMiB: 1769,
       isProvisioned: false,
     });
@@ -126,6 +126,16 @@ describe('openDeps', () => {
     ];
     const answer = await handler(postEvent('/v2/models/reshape/infer', { inputs }), lambdaContext());
     expect(bodyOf(answer)['outputs']).toEqual([{ name: 'y', datatype: 'FP32', shape: [2, 2], data: [1, 2, 3, 4] }]);
+  });
+
+  it('opens job submission again when the first attempt failed', async () => {
+    const variables: Record<string, string> = { TENSORGATE_JOBS_TABLE: 'jobs' };
+    const { submission } = await packed('submitting', echo(), variables);
+    await expect(submission?.()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    variables['TENSORGATE_PAYLOAD_BUCKET'] = 'payloads';
+    variables['TENSORGATE_MODEL_QUEUES'] = '{}';
+    variables['TENSORGATE_JOB_RETENTION_DAYS'] = '7';
+    await expect(submission?.()).resolves.toHaveProperty('submit');
   });
 
   it('fails with ENOENT when there is no packed model', async () => {

@@ -130,27 +130,48 @@ describe('openSageMakerEndpoints', () => {
     expect(requests).toHaveLength(0);
   });
 
-  it('fails fast once an endpoint failed again and again, and tries it after a while', async () => {
+  it('fails fast after five failures in a row, and tries the endpoint again after five seconds', async () => {
     const echo = answers[0];
     answers = [dead];
     for (let calls = 0; calls < 3; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
     const sent = requests.length;
+    nowMs += 1500;
     await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
       code: 'UNAVAILABLE',
-      message: expect.stringContaining('again and again'),
+      message: 'the endpoint failed 5 times in a row; the next attempt is in 4 s',
     });
     expect(requests).toHaveLength(sent);
     answers = echo === undefined ? [] : [echo];
     await expect(endpoints.invoke('2', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
-    nowMs += 5000;
+    nowMs += 3500;
     await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
     await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
   });
 
-  it('does not take refused tensors for a failing endpoint', async () => {
-    answers = [failing(424, 'ModelError', { OriginalStatusCode: 400 })];
+  it.each([
+    ['refused tensors', failing(424, 'ModelError', { OriginalStatusCode: 400 }), 1],
+    ['a full queue that the container reports with 503', failing(424, 'ModelError', { OriginalStatusCode: 503 }), 2],
+    ['a full queue that the container reports with 429', failing(424, 'ModelError', { OriginalStatusCode: 429 }), 2],
+    ['throttling by SageMaker', failing(400, 'ThrottlingException'), 2],
+    ['a timeout in the container', failing(424, 'ModelError', { OriginalStatusCode: 504 }), 1],
+  ])('keeps asking the endpoint after %s', async (_, fail, attempts) => {
+    answers = [fail];
     for (let calls = 0; calls < 10; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
-    expect(requests).toHaveLength(10);
+    expect(requests).toHaveLength(10 * attempts);
+  });
+
+  it('keeps asking the endpoint when a caller had little time to wait', async () => {
+    const echo = answers[0];
+    answers = [() => undefined];
+    for (let calls = 0; calls < 6; calls++) await endpoints.invoke('1', MESSAGE, 20).catch(() => undefined);
+    answers = echo === undefined ? [] : [echo];
+    await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+  });
+
+  it('counts a timeout as a failure when the endpoint had its fair chance', async () => {
+    answers = [failing(424, 'ModelError', { OriginalStatusCode: 504 })];
+    for (let calls = 0; calls < 10; calls++) await endpoints.invoke('1', MESSAGE, 28_000).catch(() => undefined);
+    expect(requests).toHaveLength(5);
   });
 });
 
