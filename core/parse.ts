@@ -12,15 +12,32 @@ interface Defect {
   readonly message: string;
 }
 
-function describeIssue(issue: v.BaseIssue<unknown>): Defect {
-  const path = v.getDotPath(issue) ?? '';
-  // A missing or unknown key has no value to show, and a check tells itself what it got.
+/** How a value that breaks a rule is shown. */
+interface Reporting {
+  readonly describeGot: (value: unknown) => string;
+  readonly describeKey: (key: string) => string;
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>, reporting: Reporting): Defect {
+  const path = (issue.path ?? []).map(({ key }) => reporting.describeKey(String(key))).join('.');
+  // A missing or unknown key has no value to show, and a check says itself what it got.
   const isComplete =
     issue.type === 'check' ||
     issue.type === 'min_entries' ||
     (issue.type === 'strict_object' && issue.expected !== 'Object');
-  return { path, message: isComplete ? issue.message : `${issue.message}, got ${describeGot(issue.input)}` };
+  return { path, message: isComplete ? issue.message : `${issue.message}, got ${reporting.describeGot(issue.input)}` };
 }
+
+/** For files of the deployment: their author needs to see the value. */
+const SHOWN: Reporting = { describeGot, describeKey: (key) => key };
+
+/**
+ * For data of callers: messages are logged, so no text in them is shown, and of keys only those that look like names.
+ */
+const HIDDEN: Reporting = {
+  describeGot: (value) => (typeof value === 'string' ? 'a string' : describeGot(value)),
+  describeKey: (key) => (/^[\w-]{1,40}$/.test(key) ? key : '(unreadable name)'),
+};
 
 function describeGot(value: unknown): string {
   if (typeof value === 'string')
@@ -30,11 +47,11 @@ function describeGot(value: unknown): string {
 }
 
 /**
- * Turns outside data into a typed value, or reports everything that is wrong with it at once.
+ * Turns a file of the deployment into a typed value, or reports everything that is wrong with it at once.
  *
  * @param schema - What is allowed; objects should be strict, so that unknown keys are errors.
- * @param value - The outside data.
- * @param source - What the data is called in the message: a file path, as a rule.
+ * @param value - The parsed file.
+ * @param source - What the file is called in the message: its path, as a rule.
  * @param code - Error code to throw with.
  * @throws {@link AppError} with `code`, one line for each defect.
  */
@@ -44,9 +61,35 @@ export function parse<S extends v.GenericSchema>(
   source: string,
   code: ErrorCode,
 ): v.InferOutput<S> {
+  return parseWith(SHOWN, schema, value, source, code);
+}
+
+/**
+ * Turns data of a caller into a typed value as {@link parse} does, with a message that holds no text of the caller.
+ *
+ * @throws {@link AppError} with `code`, one line for each defect.
+ */
+export function parseInput<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+  source: string,
+  code: ErrorCode,
+): v.InferOutput<S> {
+  return parseWith(HIDDEN, schema, value, source, code);
+}
+
+function parseWith<S extends v.GenericSchema>(
+  reporting: Reporting,
+  schema: S,
+  value: unknown,
+  source: string,
+  code: ErrorCode,
+): v.InferOutput<S> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  const defects = result.issues.map(describeIssue).map(({ path, message }) => `  ${path || '(root)'}: ${message}`);
+  const defects = result.issues
+    .map((issue) => describeIssue(issue, reporting))
+    .map(({ path, message }) => `  ${path || '(root)'}: ${message}`);
   // A value can break several rules of one kind, as 0.5 does with "a whole number from 1".
   const lines = [...new Set(defects)];
   throw new AppError(

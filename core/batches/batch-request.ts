@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { expiresAfter } from '../files/file-request.ts';
 import { METADATA_LIMITS } from '../files/limits.ts';
-import { objectOf, parse, text } from '../parse.ts';
+import { objectOf, parseInput, text } from '../parse.ts';
 
 const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 
@@ -31,5 +31,5 @@ export type BatchRequest = v.InferOutput<typeof schema>;
  * @throws AppError `INVALID_BODY` that lists every problem at once.
  */
 export function parseBatchRequest(value: unknown): BatchRequest {
-  return parse(schema, value, 'the batch', 'INVALID_BODY');
+  return parseInput(schema, value, 'the batch', 'INVALID_BODY');
 }

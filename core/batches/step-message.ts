@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { UploadStepMessage } from '../files/upload.ts';
-import { objectOf, parse, wholeNumber } from '../parse.ts';
+import { objectOf, parseInput, wholeNumber } from '../parse.ts';
 
 /** One step of a batch's life. Each can be repeated, and goes on where the last one stopped. */
 export interface BatchStepMessage {
@@ -38,7 +38,7 @@ const schema = v.variant('kind', [
  * @throws AppError `INVALID_EVENT` when it is none.
  */
 export function parseStepMessage(text: string): StepMessage {
-  return parse(schema, fromJson(text), 'the message', 'INVALID_EVENT');
+  return parseInput(schema, fromJson(text), 'the message', 'INVALID_EVENT');
 }
 
 /** Text that is no JSON fails as any other value that is no message. */

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
+import { objectOf, oneOf, parseInput, text, wholeNumber } from '../parse.ts';
 import { FILE_PURPOSES } from './file.ts';
 import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } from './limits.ts';
 
@@ -54,20 +54,20 @@ export type CompleteRequest = v.InferOutput<typeof partIds>;
 
 /** @throws AppError `INVALID_BODY` that lists every problem at once. */
 export function parseDeclaredFile(value: unknown): DeclaredFile {
-  return parse(declaredFile, value, 'the file', 'INVALID_BODY');
+  return parseInput(declaredFile, value, 'the file', 'INVALID_BODY');
 }
 
 /** @throws AppError `INVALID_BODY` that lists every problem at once. */
 export function parseSentFile(value: unknown): SentFile {
-  return parse(sentFile, value, 'the form', 'INVALID_BODY');
+  return parseInput(sentFile, value, 'the form', 'INVALID_BODY');
 }
 
 /** @throws AppError `INVALID_BODY` that lists every problem at once. */
 export function parseUploadRequest(value: unknown): UploadRequest {
-  return parse(upload, value, 'the upload', 'INVALID_BODY');
+  return parseInput(upload, value, 'the upload', 'INVALID_BODY');
 }
 
 /** @throws AppError `INVALID_BODY` that lists every problem at once. */
 export function parseCompleteRequest(value: unknown): CompleteRequest {
-  return parse(partIds, value, 'the body', 'INVALID_BODY');
+  return parseInput(partIds, value, 'the body', 'INVALID_BODY');
 }

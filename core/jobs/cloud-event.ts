@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { parse, text } from '../parse.ts';
+import { parseInput, text } from '../parse.ts';
 import { type JobRequest, jobRequestSchema, parseJobRequest } from './job-request.ts';
 
 /** Type of the events that submit a job; a layout that old readers misread gets the next number. */
@@ -55,7 +55,7 @@ export interface JobEvent {
  */
 export function parseJobEvent(value: unknown): JobEvent {
   checkKind(value);
-  const event = parse(attributesSchema, value, 'the event', 'INVALID_EVENT');
+  const event = parseInput(attributesSchema, value, 'the event', 'INVALID_EVENT');
   checkNames(Object.keys(event));
   const { id, source, apikeyid, traceparent } = event;
   return {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { objectOf, parse, text } from '../parse.ts';
+import { objectOf, parseInput, text } from '../parse.ts';
 
 /** Ids of jobs as callers may choose them. */
 export const JOB_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -51,5 +51,5 @@ export function parseJobRequest(value: unknown): JobRequest {
       param: 'body',
     });
   }
-  return parse(jobRequestSchema, value, 'the job request', 'INVALID_BODY');
+  return parseInput(jobRequestSchema, value, 'the job request', 'INVALID_BODY');
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parse } from '../parse.ts';
+import { parseInput } from '../parse.ts';
 import type { WorkMessage } from './job-message.ts';
 import { JOB_ID_PATTERN } from './job-request.ts';
 
@@ -51,5 +51,5 @@ const workSchema = v.variant('kind', [jobSchema, chunkSchema], 'must be a job or
  * @throws AppError `INVALID_BODY` that lists every problem at once.
  */
 export function parseWorkMessage(value: unknown): WorkMessage {
-  return parse(workSchema, value, 'the message', 'INVALID_BODY');
+  return parseInput(workSchema, value, 'the message', 'INVALID_BODY');
 }

@@ -66,18 +66,17 @@ export function decodeTritonAnswer({ contentType, body }: ContainerMessage): Rec
     contentType.startsWith(TRITON_BINARY_TYPE) ? contentType.slice(TRITON_BINARY_TYPE.length) : Number.NaN,
   );
   if (!Number.isInteger(headerBytes) || headerBytes > body.byteLength) {
-    throw broken(`binary tensors were asked for, got ${contentType.slice(0, 100) || 'no media type'}`);
+    throw broken(`its media type is not ${TRITON_BINARY_TYPE}<length of the JSON part>`);
   }
   let at = headerBytes;
   const tensors: Record<string, Tensor> = {};
-  for (const { name, datatype, shape, parameters } of readOutputs(body.subarray(0, headerBytes))) {
+  const outputs = readOutputs(body.subarray(0, headerBytes));
+  for (const [index, { name, datatype, shape, parameters }] of outputs.entries()) {
     const end = at + parameters.binary_data_size;
-    if (end > body.byteLength) throw broken(`the output ${name} is cut off`);
-    tensors[name] = {
-      datatype,
-      shape,
-      data: readTensorBytes(`the output ${name}`, datatype, shape, body.subarray(at, end)),
-    };
+    // By its place, because a name is what the container said.
+    const what = `outputs[${index}]`;
+    if (end > body.byteLength) throw broken(`${what} is cut off`);
+    tensors[name] = { datatype, shape, data: readTensorBytes(what, datatype, shape, body.subarray(at, end)) };
     at = end;
   }
   return tensors;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { parse } from '../parse.ts';
+import { parseInput } from '../parse.ts';
 
 /** One delivery of one event to one webhook; the next attempt is the same message with `attempt` one higher. */
 export interface DeliveryMessage {
@@ -44,7 +44,7 @@ const schema = v.looseObject({
  * @throws AppError `INVALID_BODY` when it is none.
  */
 export function parseDeliveryMessage(text: string): DeliveryMessage {
-  return parse(schema, fromJson(text), 'the message', 'INVALID_BODY');
+  return parseInput(schema, fromJson(text), 'the message', 'INVALID_BODY');
 }
 
 function fromJson(text: string): unknown {

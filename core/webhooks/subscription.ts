@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { objectOf, oneOf, parse } from '../parse.ts';
+import { objectOf, oneOf, parseInput } from '../parse.ts';
 import { WEBHOOK_EVENTS, type WebhookEventType } from './webhook-event.ts';
 
 /** Most webhooks of one caller. */
@@ -31,7 +31,7 @@ export type SubscriptionRequest = v.InferOutput<typeof requestSchema>;
  * @throws AppError `INVALID_BODY` that lists every problem at once.
  */
 export function parseSubscriptionRequest(value: unknown): SubscriptionRequest {
-  return parse(requestSchema, value, 'the webhook', 'INVALID_BODY');
+  return parseInput(requestSchema, value, 'the webhook', 'INVALID_BODY');
 }
 
 /** Whether a webhook wants to hear of an event. */

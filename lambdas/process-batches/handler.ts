@@ -1,6 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { parseStepMessage, type StepMessage, stepDelaySeconds } from '../../core/batches/step-message.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
+import { describeError, errorCodeOf } from '../shared/telemetry/describe-error.ts';
 import { assembleStep } from './assemble-step.ts';
 import type { BatchDeps, StepCall } from './call.ts';
 import { giveUp, isOverdueStep } from './give-up.ts';
@@ -96,9 +97,8 @@ interface StepFacts {
   readonly error?: unknown;
 }
 
-/** Messages of this product's errors are made to be told; of any other error only its name is. */
 function log({ write, clock }: ProcessBatchesDeps, { step, ms, error }: StepFacts): void {
-  const code = error instanceof AppError ? error.code : error === undefined ? undefined : 'INTERNAL';
+  const code = error === undefined ? undefined : errorCodeOf(error);
   const isRetryable = code === undefined || ERRORS[code].retryable;
   write(
     JSON.stringify({
@@ -110,8 +110,7 @@ function log({ write, clock }: ProcessBatchesDeps, { step, ms, error }: StepFact
       attempt: step?.attempt,
       durationMs: Math.round(ms),
       code,
-      error: error instanceof AppError ? error.message : error instanceof Error ? error.name : undefined,
-      cause: error instanceof AppError && error.cause instanceof Error ? error.cause.name : undefined,
+      error: error === undefined ? undefined : describeError(error),
     }),
   );
 }

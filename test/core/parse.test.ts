@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../../core/parse.ts';
+import { numberIn, objectOf, oneOf, parse, parseInput, text, wholeNumber } from '../../core/parse.ts';
 
 const schema = objectOf({
   count: wholeNumber(1, 10),
@@ -44,6 +44,25 @@ describe('parse', () => {
       expect.objectContaining({
         code: 'MANIFEST_INVALID',
         message: 'file has 1 problem:\n  count: must be a whole number from 1 to 10, got 11',
+      }),
+    );
+  });
+});
+
+describe('parseInput', () => {
+  it('names the rule, the kind of value and the key, and quotes no text of the caller', () => {
+    const value = { count: 'my secret', share: 2, colour: ['my secret'], name: 'my secret', 'my secret: key': 1 };
+    expect(() => parseInput(schema, value, 'the body', 'INVALID_BODY')).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_BODY',
+        message: [
+          'the body has 5 problems:',
+          '  count: must be a whole number from 1 to 10, got a string',
+          '  share: must be a number from 0 to 1, got 2',
+          '  colour: must be one of red, green, got a list',
+          '  name: must be lower-case letters, got a string',
+          '  (unreadable name): is not a known key, known are count, share, colour, name',
+        ].join('\n'),
       }),
     );
   });

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { AppError } from '../../../core/errors.ts';
+import { describeError, errorCodeOf } from './describe-error.ts';
 
 /** What a {@link logLine} tells. */
 export interface LogFacts {
@@ -29,17 +29,11 @@ export function logLine({ event, awsRequestId, status, nowMs, ms, stage, error, 
     status,
     stage,
     durationMs: Math.round(ms * 1000) / 1000,
-    ...(error === undefined ? {} : describe(error)),
-    ...(notes.length === 0 ? {} : { notes: notes.map(({ message, cause }) => ({ message, ...describe(cause) })) }),
+    ...(error === undefined ? {} : failureOf(error)),
+    ...(notes.length === 0 ? {} : { notes: notes.map(({ message, cause }) => ({ message, ...failureOf(cause) })) }),
   });
 }
 
-/** Messages of this product's errors are made to be told; of any other error only its name is, and that of its cause. */
-function describe(error: unknown) {
-  if (!(error instanceof AppError)) return { code: 'INTERNAL', error: nameOf(error) };
-  return { code: error.code, error: error.message, cause: nameOf(error.cause) };
-}
-
-function nameOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.name : undefined;
+function failureOf(error: unknown) {
+  return { code: errorCodeOf(error), error: describeError(error) };
 }

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { AppError, type ErrorCode } from '../../../core/errors.ts';
 import type { CacheFailure } from '../results/fail-open-result-cache.ts';
+import { describeError, errorCodeOf } from './describe-error.ts';
 import type { RequestMeasures } from './request-measures.ts';
 
 /** All that a {@link requestLine} tells. */
@@ -55,8 +55,8 @@ export function requestLine(facts: RequestFacts): string {
     forwardedTo: measures.forwardedTo,
     tokenizeMs: round(measures.tokenizeMs),
     cacheMs: round(measures.cacheMs),
-    code: codeOf(error),
-    error: describeError(error),
+    code: error === undefined ? undefined : errorCodeOf(error),
+    error: error === undefined ? undefined : describeError(error),
     cacheFailures: failures.length === 0 ? undefined : failures,
     ...Object.fromEntries(metrics.map(({ name, value }) => [name, value])),
   });
@@ -101,30 +101,6 @@ function definition({ name, unit }: Metric) {
 function levelOf({ status, failures }: RequestFacts): string {
   if (status >= 500) return 'ERROR';
   return failures.length > 0 ? 'WARN' : 'INFO';
-}
-
-function codeOf(error: unknown): ErrorCode | undefined {
-  if (error === undefined) return undefined;
-  return error instanceof AppError ? error.code : 'INTERNAL';
-}
-
-/**
- * Messages of this product's errors are made to be told. Of any other error only its name and where it was thrown are
- * logged, for its message may quote the input.
- */
-function describeError(error: unknown) {
-  if (error === undefined) return undefined;
-  if (!(error instanceof AppError)) return error instanceof Error ? { name: error.name, frames: framesOf(error) } : {};
-  const { message, param, cause } = error;
-  return { message, param, cause: cause instanceof Error ? `${cause.name}: ${cause.message}` : undefined };
-}
-
-function framesOf({ stack }: Error): string[] | undefined {
-  return stack
-    ?.split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line.startsWith('at '))
-    .slice(0, 8);
 }
 
 /** Microseconds are enough. */

@@ -82,21 +82,17 @@ describe('an answer', () => {
     };
   };
   it.each([
-    [
-      'JSON',
-      { contentType: 'application/json', body: good.body },
-      'binary tensors were asked for, got application/json',
-    ],
-    ['nothing', { contentType: '', body: new Uint8Array() }, 'got no media type'],
-    ['a length beyond the end', { ...good, body: good.body.subarray(0, 10) }, 'binary tensors were asked for'],
-    ['a cut', { ...good, body: good.body.subarray(0, -1) }, 'the output f is cut off'],
-    ['a cut string', { ...strings, body: strings.body.subarray(0, -1) }, 'the output s is cut off'],
+    ['JSON', { contentType: 'application/json', body: good.body }, 'its media type is not'],
+    ['nothing', { contentType: '', body: new Uint8Array() }, 'its media type is not'],
+    ['a length beyond the end', { ...good, body: good.body.subarray(0, 10) }, 'its media type is not'],
+    ['a cut', { ...good, body: good.body.subarray(0, -1) }, 'outputs[0] is cut off'],
+    ['a cut string', { ...strings, body: strings.body.subarray(0, -1) }, 'outputs[0] is cut off'],
     ['no outputs', withJson({}), 'lists no binary outputs'],
     ['outputs that are none', withJson({ outputs: [{ name: 'f' }] }), 'lists no binary outputs'],
     [
       'too few bytes for the shape',
       withJson({ outputs: [{ name: 'f', datatype: 'FP32', shape: [2], parameters: { binary_data_size: 0 } }] }),
-      'the output f [2] has 0 bytes, not 8',
+      'outputs[0] [2] has 0 bytes, not 8',
     ],
     [
       'strings that end early',
@@ -104,7 +100,7 @@ describe('an answer', () => {
         { outputs: [{ name: 's', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: 4 } }] },
         Buffer.from([9, 0, 0, 0]),
       ),
-      'the output s does not hold 1 strings',
+      'outputs[0] does not hold 1 strings',
     ],
     [
       'half a length',
@@ -112,12 +108,21 @@ describe('an answer', () => {
         { outputs: [{ name: 's', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: 2 } }] },
         Buffer.from([9, 0]),
       ),
-      'the output s does not hold 1 strings',
+      'outputs[0] does not hold 1 strings',
     ],
   ])('is refused when it is %s', (_, answer, message) => {
     expect(() => decodeTritonAnswer(answer)).toThrow(
       expect.objectContaining({ code: 'BAD_GATEWAY', message: expect.stringContaining(message) }),
     );
+  });
+
+  it('is refused without a word that the container said', () => {
+    const outputs = [{ name: 'my secret', datatype: 'FP32', shape: [2], parameters: { binary_data_size: 9 } }];
+    for (const answer of [{ ...good, contentType: 'text/my-secret' }, withJson({ outputs })]) {
+      expect(() => decodeTritonAnswer(answer)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining('secret') }),
+      );
+    }
   });
 
   it('is refused as BAD_GATEWAY whatever its bytes are', () => {

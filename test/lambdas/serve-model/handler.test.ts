@@ -1,6 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { AppError } from '../../../core/errors.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { binaryEvent, gatewayEvent, getEvent, postEvent } from '../events.ts';
@@ -147,9 +148,24 @@ describe('createHandler', () => {
       'INTERNAL',
       'unexpected failure',
     ]);
-    expect(lines[0]).toMatchObject({ level: 'ERROR', code: 'INTERNAL', error: { name: 'TypeError' } });
+    expect(lines[0]).toMatchObject({ level: 'ERROR', code: 'INTERNAL', error: { cause: 'TypeError' } });
     expect(JSON.stringify(lines)).not.toMatch(/secret/);
     expect(JSON.stringify(lines[0]?.['error'])).toMatch(/handler\.test/);
+  });
+
+  it('logs no word that a container said about a request that it refused', async () => {
+    const cause = new Error('from primary with message "cannot parse: secret words"');
+    cause.name = 'ModelError';
+    const { send, lines } = serveInMemory({
+      load: async ({ inputs, outputs }) => ({
+        inputs,
+        outputs,
+        run: () => Promise.reject(new AppError('BAD_GATEWAY', 'the model failed to run (500)', { cause })),
+      }),
+    });
+    expect((await send(postEvent(ROUTE, GOOD))).statusCode).toBe(502);
+    expect(lines[0]).toMatchObject({ error: { message: 'the model failed to run (500)', cause: 'ModelError' } });
+    expect(JSON.stringify(lines)).not.toMatch(/secret/);
   });
 
   it('answers with TIMEOUT before the function is cut off', async () => {
