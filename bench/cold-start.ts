@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { NO_ACTIVITY } from '../local/activity/activity.ts';
 import { ExecutionEnvironment } from '../local/services/lambda/execution-environment.ts';
 import { FunctionLog } from '../local/services/lambda/function-log.ts';
 import type { FunctionPlan } from '../local/template/plan-functions.ts';
@@ -90,6 +91,8 @@ async function startOnce(plan: FunctionPlan, log: FunctionLog): Promise<ColdStar
     aheadMs: () => 0,
     endpointUrl: NO_ENDPOINT,
     log,
+    activity: NO_ACTIVITY,
+    freezer: undefined,
   });
   try {
     const { kind } = await environment.initialize(INIT_LIMIT_MS);

@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
-import type { LocalStack } from '../local/start.ts';
 import { synthesize } from './synthesize.ts';
 
 const OLDEST_NODE = 24;
@@ -21,6 +20,7 @@ export function startCommand(): Command {
     .option('--port <number>', 'port of the API, 0 for a free one (environment variable PORT)')
     .option('--stage <name>', 'stage whose configuration to use', 'dev')
     .option('--allow-loopback-webhooks', 'let webhooks go to this machine, over plain HTTP too')
+    .option('--no-freeze', 'keep functions running between invocations, which AWS Lambda does not do')
     .option('--app <folder>', 'run an app that is synthesized already instead')
     .action(start);
 }
@@ -29,6 +29,7 @@ interface StartOptions {
   readonly port?: string;
   readonly stage: string;
   readonly allowLoopbackWebhooks?: boolean;
+  readonly freeze: boolean;
   readonly app?: string;
 }
 
@@ -41,18 +42,23 @@ async function start(options: StartOptions): Promise<void> {
   const assembly = options.app ?? (await synthesizeHere(options.stage));
   if (stopped.requested) return;
   // Loaded only now: the other commands need neither the time that it takes nor the packages.
-  const { startLocal, renderBanner, renderRequestLine } = await loadLocalMode();
+  const { startLocal, renderBanner, renderActivity } = await loadLocalMode();
   const stack = await startLocal({
     assembly,
     directory: DIRECTORY,
     port,
     maxEnvironments,
     allowLoopbackWebhooks: options.allowLoopbackWebhooks === true,
-    onAnswered: (request) => process.stdout.write(`${renderRequestLine(request)}\n`),
+    freezesEnvironments: options.freeze ? undefined : false,
+    onActivity: (activity) => {
+      const line = renderActivity(activity);
+      if (line !== undefined) process.stdout.write(`${line}\n`);
+    },
   });
   if (!stopped.requested) process.stdout.write(renderBanner(stack));
   await stopped.promise;
-  await stopQuietly(stack);
+  process.stdout.write('\n  stopping\n');
+  await stack.stop();
 }
 
 async function synthesizeHere(stage: string): Promise<string> {
@@ -62,15 +68,15 @@ async function synthesizeHere(stage: string): Promise<string> {
   return assembly;
 }
 
-/** Local mode's packages are not among those that the published package brings along. */
+/** Local mode needs packages that are not dependencies of the published package. */
 async function loadLocalMode() {
   try {
-    const [start, banner, requestLine] = await Promise.all([
+    const [start, banner, activityLine] = await Promise.all([
       import('../local/start.ts'),
       import('../local/terminal/banner.ts'),
-      import('../local/terminal/request-line.ts'),
+      import('../local/terminal/activity-line.ts'),
     ]);
-    return { ...start, ...banner, ...requestLine };
+    return { ...start, ...banner, ...activityLine };
   } catch (cause) {
     const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
     if (!missing) throw cause;
@@ -79,7 +85,7 @@ async function loadLocalMode() {
   }
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; the second ends the process at once, and with it its children. */
+/** Resolves at the first Ctrl-C or SIGTERM; the second ends the process immediately, and its children with it. */
 function stopSignal(): { readonly promise: Promise<void>; readonly requested: boolean } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const state = { promise, requested: false };
@@ -91,11 +97,6 @@ function stopSignal(): { readonly promise: Promise<void>; readonly requested: bo
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   return state;
-}
-
-async function stopQuietly(stack: LocalStack): Promise<void> {
-  process.stdout.write('\n  stopping\n');
-  await stack.stop();
 }
 
 function checkNode(version: string): void {

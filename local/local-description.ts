@@ -1,10 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { localQueueUrls } from './template/physical-names.ts';
+import type { LocalPlan } from './template/plan.ts';
 import type { ApiPlan, UsagePlanPlan } from './template/plan-apis.ts';
 import type { Output } from './template/resolve-stacks.ts';
 
-/** A key as a developer needs it. */
+/** An API key for a developer to use. */
 export interface DescribedKey {
   readonly name: string;
   readonly plan: string;
@@ -13,7 +14,7 @@ export interface DescribedKey {
   readonly limits: string;
 }
 
-/** Where everything is: the content of `.tensorgate/local.json`. */
+/** The addresses, keys and models of a running app: the content of `.tensorgate/local.json`. */
 export interface LocalDescription {
   /** Base URL of the API; the stage's name may follow it or not. */
   readonly url: string;
@@ -30,8 +31,44 @@ export interface LocalDescription {
   readonly logs: string;
 }
 
+/** What is known about a running app beyond its plan. */
+export interface RunningFacts {
+  readonly url: string;
+  /** URL that stands for every AWS endpoint. */
+  readonly endpointUrl: string;
+  /** Value of each API key by its id. */
+  readonly keyValues: ReadonlyMap<string, string>;
+  /** Ids of the models. */
+  readonly models: readonly string[];
+  /** Folder of the log files. */
+  readonly logs: string;
+}
+
+/** Describes a running app. */
+export function describeApp(plan: LocalPlan, api: ApiPlan, facts: RunningFacts): LocalDescription {
+  const { url, endpointUrl, keyValues, models, logs } = facts;
+  const services: readonly (readonly [name: string, isUsed: boolean])[] = [
+    ['lambda', true],
+    ['dynamodb', plan.tables.length > 0],
+    ['sqs', plan.queues.length > 0],
+    ['s3', plan.buckets.length > 0],
+    ['sagemaker-runtime', plan.endpoints.length > 0],
+    ['events', plan.eventBuses.some(({ rules }) => rules.length > 0)],
+  ];
+  const used = services.filter(([, isUsed]) => isUsed).map(([name]): [string, string] => [name, endpointUrl]);
+  return {
+    url,
+    stage: api.stage,
+    apiKeys: describeKeys(api, keyValues),
+    endpoints: Object.fromEntries(used),
+    queues: describeQueues(plan.outputs, endpointUrl),
+    models,
+    logs,
+  };
+}
+
 /** Lists one key of each usage plan, the plan with the lowest rate first. */
-export function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string>): DescribedKey[] {
+function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string>): DescribedKey[] {
   return api.usagePlans
     .toSorted((a, b) => (a.throttle?.RateLimit ?? Infinity) - (b.throttle?.RateLimit ?? Infinity))
     .flatMap((plan) => {
@@ -44,12 +81,12 @@ export function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string
 }
 
 /**
- * Lists the queues that an app tells of: outputs whose value is the URL of a queue. The exports that the AWS CDK makes by
- * itself have no description.
+ * Lists the queues that an app names in its outputs: outputs whose value is the URL of a queue. Outputs without a
+ * description are left out, because they are exports of the AWS CDK.
  *
  * @returns URLs on this machine, by the description of the output.
  */
-export function describeQueues(outputs: readonly Output[], endpointUrl: string): Record<string, string> {
+function describeQueues(outputs: readonly Output[], endpointUrl: string): Record<string, string> {
   const urls = outputs.flatMap(({ description, value }) => {
     const url = typeof value === 'string' ? localQueueUrls(value, endpointUrl) : '';
     return description !== undefined && url !== value ? [[description, url] as const] : [];
@@ -57,13 +94,13 @@ export function describeQueues(outputs: readonly Output[], endpointUrl: string):
   return Object.fromEntries(urls);
 }
 
-/** Writes the description for other programs to find. */
+/** Writes the description, for other programs to read. */
 export async function writeDescription(file: string, description: LocalDescription): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(description, undefined, 2)}\n`, { mode: 0o600 });
 }
 
-/** Removes the description: nothing runs any more. */
+/** Removes the description once the app has stopped. */
 export async function removeDescription(file: string): Promise<void> {
   await rm(file, { force: true });
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../core/clock.ts';
+import { type ActivitySink, NO_ACTIVITY } from '../activity/activity.ts';
 import type { IamRequest } from '../iam/policy.ts';
 import { DEVELOPER_CREDENTIALS, type Principal } from '../iam/principals.ts';
 import { LOCAL_ACCOUNT } from '../template/account.ts';
@@ -40,19 +41,21 @@ const CONTEXT = {
 };
 
 /**
- * The one endpoint that stands for all of AWS: finds the service and the caller in the signature, judges the call by
- * the caller's policies, and hands it on. Of signatures only those in URLs are verified, for such a URL may be in anyone's
- * hands; those in headers are not: nobody but this machine can call.
+ * The one endpoint that stands for all of AWS. It finds the service and the caller in the signature, judges the call by
+ * the caller's policies, and passes it on. Signatures in URLs are verified, because such a URL may be in anyone's hands.
+ * Signatures in headers are not, because only this machine can call.
  */
-export class EndpointServer {
+export class EndpointServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #services = new Map<string, AwsService | AwsStreamService>();
   readonly #clock: Clock;
+  readonly #activity: ActivitySink;
   #principals: ReadonlyMap<string, Principal> = new Map();
   #faults: LocalFaults = {};
 
-  private constructor(clock: Clock) {
+  private constructor(clock: Clock, activity: ActivitySink) {
     this.#clock = clock;
+    this.#activity = activity;
     this.#server = createServer((request, response) => {
       request.on('error', () => response.destroy());
       this.#handle(request, response).catch(() => response.destroy());
@@ -63,10 +66,11 @@ export class EndpointServer {
   /**
    * Opens the endpoint on a free port of the loopback interface.
    *
-   * @param clock - The time that it tells callers: the AWS SDK sets its clock by it.
+   * @param clock - Time in the `date` header of responses, by which the AWS SDK sets its clock.
+   * @param activity - Where denied calls are reported. Defaults to nowhere.
    */
-  static async listen(clock: Clock): Promise<EndpointServer> {
-    const endpoint = new EndpointServer(clock);
+  static async listen(clock: Clock, activity: ActivitySink = NO_ACTIVITY): Promise<EndpointServer> {
+    const endpoint = new EndpointServer(clock, activity);
     endpoint.#server.listen(0, '127.0.0.1');
     await once(endpoint.#server, 'listening');
     return endpoint;
@@ -95,6 +99,10 @@ export class EndpointServer {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -152,7 +160,7 @@ export class EndpointServer {
     closed: AbortSignal,
   ): Promise<AwsStreamAnswer> {
     const permissions = service.permissions(head);
-    const refusal = refuse(service, permissions, caller);
+    const refusal = this.#refuse(service, permissions, caller);
     if (refusal !== undefined) return refusal;
     return this.#withFault(service, permissions, caller, closed, () => service.answerStream(head, body, caller));
   }
@@ -168,9 +176,26 @@ export class EndpointServer {
     if (body === undefined) return plain(413, 'RequestEntityTooLarge');
     const call: AwsRequest = { ...head, body, closed };
     const permissions = service.permissions(call);
-    const refusal = refuse(service, permissions, caller);
+    const refusal = this.#refuse(service, permissions, caller);
     if (refusal !== undefined) return refusal;
     return this.#withFault(service, permissions, caller, closed, () => service.answer(call, caller.principal));
+  }
+
+  #refuse(
+    service: AnyAwsService,
+    permissions: readonly IamRequest[] | undefined,
+    { principal, judge }: AwsCaller,
+  ): AwsAnswer | undefined {
+    if (permissions === undefined)
+      return service.error(400, 'UnknownOperationException', 'local mode does not know this operation');
+    for (const permission of permissions) {
+      const verdict = judge(permission);
+      if (verdict === 'allowed') continue;
+      const { action, resource } = permission;
+      this.#activity.publish({ type: 'call.denied', principal: principal.arn, action, resource });
+      return service.error(403, 'AccessDeniedException', deniedMessage(principal, permission, verdict));
+    }
+    return undefined;
   }
 
   async #withFault(
@@ -207,22 +232,6 @@ function headOf(request: IncomingMessage): AwsRequestHead {
 function credentialOf({ headers, query }: AwsRequestHead): string {
   if (isPresigned(query)) return query.get('X-Amz-Credential') ?? '';
   return /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
-}
-
-function refuse(
-  service: AnyAwsService,
-  permissions: readonly IamRequest[] | undefined,
-  { principal, judge }: AwsCaller,
-): AwsAnswer | undefined {
-  if (permissions === undefined)
-    return service.error(400, 'UnknownOperationException', 'local mode does not know this operation');
-  for (const permission of permissions) {
-    const verdict = judge(permission);
-    if (verdict !== 'allowed') {
-      return service.error(403, 'AccessDeniedException', deniedMessage(principal, permission, verdict));
-    }
-  }
-  return undefined;
 }
 
 async function readBody(request: Readable): Promise<Buffer | undefined> {

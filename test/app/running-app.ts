@@ -86,7 +86,9 @@ function printed(child: Child, output: () => string, words: string): Promise<voi
   });
 }
 
+/** Execution environments among the children; there is also a shell, which guards those that are frozen. */
 async function childrenOf(pid: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(pid)]);
-  return stdout.split('\n').filter(Boolean).map(Number);
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', String(pid)]);
+  const processes = stdout.split('\n').filter((line) => line.includes('aws-lambda-ric'));
+  return processes.map((line) => Number.parseInt(line, 10));
 }

@@ -1,8 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from './fixture-app.ts';
 
@@ -79,18 +81,15 @@ async function startFixture(): Promise<Run & { url: string }> {
   return { ...running, url };
 }
 
-/** Waits until a process is gone. */
-async function gone(pid: number): Promise<boolean> {
-  const limit = Date.now() + 5000;
-  while (Date.now() < limit) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return true;
-    }
-    await new Promise((next) => setImmediate(next));
-  }
-  return false;
+/** State of a process as `ps` prints it: `T` when it is stopped, empty when it is gone. */
+async function stateOf(pid: number): Promise<string> {
+  const ps = promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]);
+  return (await ps.catch(() => ({ stdout: '' }))).stdout.trim().charAt(0);
+}
+
+/** Waits until a process is gone: ended, even if its parent has not read its exit status yet. */
+async function gone(pid: number): Promise<void> {
+  while (!['', 'Z'].includes(await stateOf(pid))) await setImmediate();
 }
 
 describe('tensorgate start', () => {
@@ -99,7 +98,7 @@ describe('tensorgate start', () => {
     const pid = Number(await (await fetch(`${url}/pid`)).text());
     child.kill(signal);
     expect(await ended).toBe(0);
-    expect(await gone(pid)).toBe(true);
+    await gone(pid);
     expect(await readdir(join(folder, '.tensorgate'))).not.toContain('local.json');
     expect(output()).toMatch(/\d\d:\d\d:\d\d {2}GET {3}\/pid {2}200 {2}\d+ ms {2}cold\n/);
   });
@@ -111,7 +110,30 @@ describe('tensorgate start', () => {
     child.kill('SIGKILL');
     await ended;
     await hanging;
-    expect(await gone(pid)).toBe(true);
+    await gone(pid);
+  });
+
+  it('leaves no frozen environment behind when it is killed itself', async () => {
+    if (process.platform === 'win32') return;
+    const { child, ended, url } = await startFixture();
+    const pid = Number(await (await fetch(`${url}/pid`)).text());
+    while ((await stateOf(pid)) !== 'T') await setImmediate();
+    child.kill('SIGKILL');
+    await ended;
+    await gone(pid);
+  });
+
+  it('keeps functions running between invocations with --no-freeze', async () => {
+    const code = `let ticks = 0;
+      setInterval(() => { ticks += 1; if (ticks === 20) console.log('twenty ticks'); }, 1);
+      export const handler = () => ({ statusCode: 200, body: String(process.pid) });`;
+    const app = await writeFixtureApp(folder, { ...APP, functions: { Fn: { code } } });
+    const { printed } = run(['--app', app, '--no-freeze']);
+    await printed('Ctrl-C stops everything');
+    const { url } = JSON.parse(await readFile(join(folder, '.tensorgate/local.json'), 'utf8'));
+    await fetch(`${url}/pid`);
+    const log = join(folder, '.tensorgate/logs/fn.log');
+    while (!(await readFile(log, 'utf8')).includes('twenty ticks')) await setImmediate();
   });
 
   it('fails with LOCAL_START when the port is taken, and says what to do', async () => {

@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AnsweredRequest } from '../../local/services/api-gateway/gateway-server.ts';
+import type { TimedActivity } from '../../local/activity/activity.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
+import { renderActivity } from '../../local/terminal/activity-line.ts';
 import { renderBanner } from '../../local/terminal/banner.ts';
-import { renderRequestLine } from '../../local/terminal/request-line.ts';
 import { type FixtureApp, lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from './fixture-app.ts';
 
 function usagePlan(name: string, rate: number) {
@@ -91,14 +92,19 @@ describe('startLocal', () => {
     expect(keys[0]?.[0]).toMatch(/^[A-Za-z0-9]{40}$/);
   });
 
-  it('tells of each request that was answered', async () => {
-    const answered: AnsweredRequest[] = [];
-    const onAnswered = (request: AnsweredRequest) => answered.push(request);
-    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0, onAnswered });
+  it('reports each request once its response is sent', async () => {
+    const lines: string[] = [];
+    const { promise: twoLines, resolve } = Promise.withResolvers<void>();
+    const onActivity = (activity: TimedActivity): void => {
+      const line = renderActivity(activity);
+      if (line !== undefined && lines.push(line) === 2) resolve();
+    };
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0, onActivity });
     const key = stack.description.apiKeys[0]?.value ?? '';
     await fetch(`${stack.url}/dev/`, { headers: { 'x-api-key': key } });
     await fetch(`${stack.url}/fails`);
-    const [first = '', second = ''] = answered.map(renderRequestLine);
+    await twoLines;
+    const [first = '', second = ''] = lines;
     expect(first).toMatch(/GET .*\/dev\/ .*200.* ms .*tight-default cold hit/);
     expect(second).toMatch(/\/fails .*502.*\n.*Error: why/);
   });
@@ -138,6 +144,34 @@ describe('startLocal', () => {
     await expect(startLocal({ assembly, directory: folder, port: 0 })).rejects.toMatchObject({
       code: 'TEMPLATE_INVALID',
     });
+  });
+
+  it('reports what the services do, from the first environment to the last request', async () => {
+    const types: string[] = [];
+    const onActivity = ({ type }: TimedActivity): void => void types.push(type);
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0, onActivity });
+    await fetch(`${stack.url}/fails`);
+    while (!types.includes('request.completed')) await setImmediate();
+    expect(types.filter((type) => !type.endsWith('frozen') && !type.endsWith('resumed'))).toEqual([
+      'environment.started',
+      'environment.initialized',
+      'invocation.started',
+      'invocation.completed',
+      'request.completed',
+    ]);
+  });
+
+  it('stops every service even if one of them fails to stop', async () => {
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
+    const { lambda, url, endpointUrl } = stack;
+    const stop = lambda.stop.bind(lambda);
+    lambda.stop = async () => {
+      await stop();
+      throw new Error('one function does not end');
+    };
+    await expect(stack.stop()).rejects.toThrow('one function does not end');
+    for (const closed of [url, endpointUrl]) await expect(fetch(closed)).rejects.toThrow('fetch failed');
+    expect(await readdir(folder)).not.toContain('local.json');
   });
 
   it('makes new keys when the file of keys is broken', async () => {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
+import { type ActivitySink, NO_ACTIVITY, type RequestCompleted } from '../../activity/activity.ts';
 import { errorCode } from '../../aws/error-code.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
@@ -20,14 +21,7 @@ import { readBody } from './read-body.ts';
 import { compileValidation, type RequestValidation } from './request-validation.ts';
 import { RouteTree } from './route-tree.ts';
 
-/** One request that was answered, for the live log. */
-export interface AnsweredRequest {
-  readonly exchange: Exchange;
-  readonly answer: GatewayAnswer;
-  readonly durationMs: number;
-}
-
-/** What a gateway needs. */
+/** Dependencies of a {@link GatewayServer}. */
 export interface GatewayOptions {
   readonly api: ApiPlan;
   readonly permissions: readonly InvokePermission[];
@@ -35,8 +29,8 @@ export interface GatewayOptions {
   /** Value of each API key by its id. */
   readonly keyValues: ReadonlyMap<string, string>;
   readonly clock: Clock;
-  /** Hears of every request once it is answered. */
-  readonly onAnswered?: ((request: AnsweredRequest) => void) | undefined;
+  /** Where requests are reported once their response is sent. Defaults to nowhere. */
+  readonly activity?: ActivitySink;
 }
 
 interface Route {
@@ -46,7 +40,7 @@ interface Route {
 }
 
 /** A REST API of API Gateway: one stage, served under its name as execute-api does and at the root as a domain does. */
-export class GatewayServer {
+export class GatewayServer implements AsyncDisposable {
   readonly #options: GatewayOptions;
   readonly #routes = new RouteTree<Route>();
   readonly #admission: Admission;
@@ -97,9 +91,13 @@ export class GatewayServer {
     }
   }
 
-  /** Stops to listen and drops every connection. */
+  /** Stops listening and drops every connection. */
   async close(): Promise<void> {
     await this.#server.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #createServer(): FastifyInstance {
@@ -127,7 +125,7 @@ export class GatewayServer {
     }
     reply.header('x-amzn-RequestId', exchange.requestId).header('x-amz-apigw-id', exchange.extendedRequestId);
     await reply.send(answer.body);
-    this.#options.onAnswered?.({ exchange, answer, durationMs: performance.now() - startedMs });
+    (this.#options.activity ?? NO_ACTIVITY).publish(completed(exchange, answer, performance.now() - startedMs));
   }
 
   async #answer(exchange: Exchange, refused: GatewayError | undefined): Promise<GatewayAnswer> {
@@ -173,6 +171,21 @@ export class GatewayServer {
       body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     };
   }
+}
+
+function completed(exchange: Exchange, answer: GatewayAnswer, durationMs: number): RequestCompleted {
+  return {
+    type: 'request.completed',
+    requestId: exchange.requestId,
+    method: exchange.httpMethod,
+    path: exchange.fullPath,
+    status: answer.status,
+    durationMs,
+    keyName: exchange.key?.name,
+    isColdStart: exchange.coldStart === true,
+    cache: headerOf(answer.headers, 'x-cache'),
+    functionError: exchange.functionError,
+  };
 }
 
 async function decompress(exchange: Exchange): Promise<void> {

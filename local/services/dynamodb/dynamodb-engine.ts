@@ -20,7 +20,7 @@ const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem',
 type Operation = (input: Wire) => Promise<Wire>;
 
 /** DynamoDB in memory: dynalite's engine, with transactions, times to live and old items on failed conditions added. */
-export class DynamoDbEngine {
+export class DynamoDbEngine implements AsyncDisposable {
   readonly #store = openStore();
   readonly #clock: Clock;
   readonly #lock = new WriteLock();
@@ -73,6 +73,10 @@ export class DynamoDbEngine {
   /** Frees the memory. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => this.#store.db.close(() => resolve()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #engine(operation: EngineOperation): Operation {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../core/clock.ts';
+import { type ActivitySink, type EventDelivered, NO_ACTIVITY } from '../../activity/activity.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../template/json.ts';
 import type { EventBusPlan, EventTargetPlan } from '../../template/plan-event-buses.ts';
@@ -15,13 +16,15 @@ export interface EventTargets {
   log(logGroupArn: string, line: string): Promise<void>;
 }
 
-/** What {@link EventRouter} works with. */
+/** Dependencies of an {@link EventRouter}. */
 export interface EventRouterOptions {
   readonly buses: readonly EventBusPlan[];
   readonly targets: EventTargets;
   readonly clock: Clock;
-  /** Hears of an event that a target did not take; EventBridge tries again for a day, local mode does not. */
+  /** Called with an event that a target did not accept. EventBridge retries for a day, local mode does not retry. */
   readonly onLost: (event: JsonObject, targetArn: string, error: unknown) => Promise<void>;
+  /** Where deliveries are reported. Defaults to nowhere. */
+  readonly activity?: ActivitySink | undefined;
 }
 
 /** One event as a caller puts it on a bus. */
@@ -41,8 +44,14 @@ interface CompiledRule {
   readonly targets: readonly EventTargetPlan[];
 }
 
-/** Event buses: gives each event to the targets of every rule that it fits. */
-export class EventRouter {
+interface RoutedEvent {
+  readonly bus: string;
+  readonly id: string;
+  readonly event: JsonObject;
+}
+
+/** Event buses: delivers each event to the targets of every rule that it matches. */
+export class EventRouter implements AsyncDisposable {
   readonly #options: EventRouterOptions;
   readonly #rules: ReadonlyMap<string, readonly CompiledRule[]>;
   readonly #underway = new Set<Promise<void>>();
@@ -82,7 +91,7 @@ export class EventRouter {
       detail,
     };
     for (const rule of this.#rules.get(bus) ?? []) {
-      if (rule.matches(event)) for (const target of rule.targets) this.#send(event, rule.arn, target);
+      if (rule.matches(event)) for (const target of rule.targets) this.#send({ bus, id, event }, rule.arn, target);
     }
     return id;
   }
@@ -97,11 +106,29 @@ export class EventRouter {
     while (this.#underway.size > 0) await Promise.all(this.#underway);
   }
 
-  #send(event: JsonObject, ruleArn: string, target: EventTargetPlan): void {
-    const delivery = this.#deliver(event, ruleArn, target)
-      .catch((error: unknown) => this.#options.onLost(event, target.arn, error))
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain();
+  }
+
+  #send(routed: RoutedEvent, ruleArn: string, target: EventTargetPlan): void {
+    const delivery = this.#deliver(routed.event, ruleArn, target)
+      .then(() => this.#report('event.delivered', routed, target))
+      .catch((error: unknown) => {
+        this.#report('event.lost', routed, target, error instanceof Error ? error.message : String(error));
+        return this.#options.onLost(routed.event, target.arn, error);
+      })
       .finally(() => this.#underway.delete(delivery));
     this.#underway.add(delivery);
+  }
+
+  #report(
+    type: EventDelivered['type'],
+    { bus, id, event }: RoutedEvent,
+    { arn: targetArn }: EventTargetPlan,
+    reason?: string,
+  ): void {
+    const detailType = String(event['detail-type']);
+    (this.#options.activity ?? NO_ACTIVITY).publish({ type, bus, eventId: id, detailType, targetArn, reason });
   }
 
   async #deliver(event: JsonObject, ruleArn: string, { arn, input, inputPath }: EventTargetPlan): Promise<void> {

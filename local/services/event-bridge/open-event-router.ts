@@ -1,4 +1,5 @@
 import type { Clock } from '../../../core/clock.ts';
+import type { ActivitySink } from '../../activity/activity.ts';
 import { compilePattern } from '../../iam/patterns.ts';
 import type { EventBusPlan } from '../../template/plan-event-buses.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
@@ -6,7 +7,7 @@ import type { LambdaHost } from '../lambda/lambda-host.ts';
 import { EventLog } from './event-log.ts';
 import { EventRouter } from './event-router.ts';
 
-/** What {@link openEventRouter} works with. */
+/** Dependencies of {@link openEventRouter}. */
 export interface EventRouterParts {
   readonly buses: readonly EventBusPlan[];
   readonly clock: Clock;
@@ -15,8 +16,9 @@ export interface EventRouterParts {
   readonly sendMessage: (queueArn: string, body: string) => Promise<void>;
   /** Who may invoke which function. */
   readonly permissions: readonly InvokePermission[];
-  /** Folder for what rules log, and for `event-bridge.log`, which tells of events that a target did not take. */
+  /** Folder for the log groups of rules, and for `event-bridge.log` with the events that a target did not accept. */
   readonly logsDirectory: string;
+  readonly activity?: ActivitySink | undefined;
 }
 
 /**
@@ -29,6 +31,7 @@ export function openEventRouter(parts: EventRouterParts): EventRouter {
   return new EventRouter({
     buses: parts.buses,
     clock: parts.clock,
+    activity: parts.activity,
     targets: {
       sendMessage: parts.sendMessage,
       invoke: (functionArn, payload, ruleArn) => invoke(parts, functionArn, payload, ruleArn),

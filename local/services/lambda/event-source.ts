@@ -10,27 +10,27 @@ import { failedItems, splitByBytes, sqsEvent } from './sqs-event.ts';
 /** Permissions that a mapping of a queue needs (AWS Lambda developer guide, "Using Lambda with Amazon SQS"). */
 const NEEDED_ACTIONS = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
 
-/** Invocations at once where a mapping has no limit: AWS Lambda begins with five. */
+/** Concurrent invocations of a mapping without a limit: AWS Lambda starts with five. */
 const USUAL_CONCURRENCY = 5;
 
 /** Pause before messages are offered again to a function that is at its limit. */
 const THROTTLED_PAUSE_MS = 100;
 
-/** What an {@link EventSource} works with. */
+/** Dependencies of an {@link EventSource}. */
 export interface EventSourceOptions {
   readonly plan: EventSourcePlan;
   readonly queues: QueueEngine;
-  readonly host: LambdaHost;
-  /** Most invocations at once on this machine, whatever the mapping allows. */
+  readonly host: Pick<LambdaHost, 'invoke'>;
+  /** Maximum number of concurrent invocations on this machine, whatever the mapping allows. */
   readonly maxConcurrency: number;
   readonly faults?: LocalFaults | undefined;
 }
 
 /**
  * Feeds a function with the messages of a queue, as AWS Lambda's event source mappings do: batches, windows, a limit of
- * invocations at once, deletion of what was dealt with. What was not becomes visible again by itself.
+ * concurrent invocations, deletion of the messages that succeeded. The others become visible again by themselves.
  */
-export class EventSource {
+export class EventSource implements AsyncDisposable {
   readonly #options: EventSourceOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -58,6 +58,10 @@ export class EventSource {
     this.#stopping.abort();
     this.#resume?.();
     await this.#polling;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   async #poll(): Promise<void> {

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
+import type { ActivitySink, EnvironmentChanged } from '../../activity/activity.ts';
 import type { FunctionPlan } from '../../template/plan-functions.ts';
 import { environmentVariables, type InitializationType } from './environment-variables.ts';
+import type { Freezer } from './freezer.ts';
 import type { FunctionLog } from './function-log.ts';
 import { type EnvironmentOutcome, failed } from './invocation.ts';
 import { MemoryWatch } from './memory-watch.ts';
@@ -28,6 +30,9 @@ export interface EnvironmentSettings {
   readonly initializationType: InitializationType;
   readonly endpointUrl: string;
   readonly log: FunctionLog;
+  readonly activity: ActivitySink;
+  /** Freezes the process while it waits for an invocation; without it the process keeps running. */
+  readonly freezer: Freezer | undefined;
   /** How far the local time is ahead of the machine's, in milliseconds. */
   readonly aheadMs: () => number;
 }
@@ -50,6 +55,7 @@ export class ExecutionEnvironment {
   #initMs = 0;
   #current: { readonly requestId: string; settle(outcome: EnvironmentOutcome): void } | undefined;
   #initError: EnvironmentOutcome | undefined;
+  #isFrozen = false;
   #ended = false;
   #exitReason = exitReason(0, null);
 
@@ -113,6 +119,7 @@ export class ExecutionEnvironment {
     if (this.#ended) return this.#exitError(invocation.requestId);
     this.#current = { requestId: invocation.requestId, settle: resolve };
     const timer = setTimeout(() => this.#timeOut(timeoutMs), timeoutMs);
+    this.#unfreeze();
     this.#memory?.resume();
     const aheadMs = Math.round(this.#settings.aheadMs());
     const deadlineMs = Date.now() + aheadMs + timeoutMs;
@@ -136,7 +143,10 @@ export class ExecutionEnvironment {
   async #spawn(): Promise<void> {
     const { plan, log, version, initializationType, endpointUrl } = this.#settings;
     this.#api = await RuntimeApi.listen({
-      onNext: () => this.#becomeReady(),
+      onNext: () => {
+        this.#becomeReady();
+        this.#freeze();
+      },
       onOutcome: (_, outcome) => this.#settle(outcome),
       onInitError: (payload) => {
         this.#initError = { kind: 'failed', payload };
@@ -158,6 +168,7 @@ export class ExecutionEnvironment {
     child.once('error', () => this.#end(null, null));
     child.once('exit', (code, signal) => this.#end(code, signal));
     if (child.pid === undefined) return;
+    this.#report('environment.started', child.pid);
     this.#memory = new MemoryWatch(child.pid, plan.memoryMiB * 1_048_576, () => this.#kill());
     this.#memory.resume();
   }
@@ -166,7 +177,34 @@ export class ExecutionEnvironment {
     if (this.#initMs > 0) return;
     this.#initMs = performance.now() - this.#startedMs;
     this.#memory?.pause();
+    const { plan, activity } = this.#settings;
+    activity.publish({
+      type: 'environment.initialized',
+      functionName: plan.name,
+      pid: this.pid ?? 0,
+      initMs: this.#initMs,
+    });
     this.#initialized.resolve({ kind: 'ready' });
+  }
+
+  /** Lambda freezes an environment as soon as its runtime asks for the next invocation and there is none. */
+  #freeze(): void {
+    const { freezer } = this.#settings;
+    if (freezer === undefined || this.#process === undefined || this.#current !== undefined || this.#ended) return;
+    freezer.freeze(this.#process);
+    this.#isFrozen = true;
+    this.#report('environment.frozen', this.pid);
+  }
+
+  #unfreeze(): void {
+    if (!this.#isFrozen || this.#process === undefined) return;
+    this.#settings.freezer?.resume(this.#process);
+    this.#isFrozen = false;
+    this.#report('environment.resumed', this.pid);
+  }
+
+  #report(type: EnvironmentChanged['type'], pid: number | undefined): void {
+    if (pid !== undefined) this.#settings.activity.publish({ type, functionName: this.#settings.plan.name, pid });
   }
 
   #settle(outcome: EnvironmentOutcome): void {
@@ -183,6 +221,7 @@ export class ExecutionEnvironment {
 
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     this.#ended = true;
+    this.#report('environment.ended', this.pid);
     this.#memory?.pause();
     this.#api?.close();
     this.#exitReason = exitReason(code, signal);

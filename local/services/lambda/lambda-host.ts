@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { type ActivitySink, type InvocationCompleted, NO_ACTIVITY } from '../../activity/activity.ts';
 import { functionArn } from '../../template/physical-names.ts';
 import type { FunctionPlan } from '../../template/plan-functions.ts';
 import { EnvironmentPool } from './environment-pool.ts';
 import type { ExecutionEnvironment } from './execution-environment.ts';
+import { Freezer } from './freezer.ts';
 import { FunctionLog } from './function-log.ts';
 import {
   type EnvironmentOutcome,
@@ -25,19 +27,23 @@ const PROVISIONED_INIT_LIMIT_MS = 900_000;
 /** An idle environment lives on for some minutes on AWS. */
 const IDLE_LIMIT_MS = 600_000;
 
-/** How the host is to work. */
+/** Options of a {@link LambdaHost}. */
 export interface LambdaHostOptions {
   readonly functions: readonly FunctionPlan[];
   /** Folder of the log files. */
   readonly logsDirectory: string;
   /** URL that stands for every AWS endpoint. */
   readonly endpointUrl: string;
-  /** Most environments that work at once, over all functions. Defaults to the number of processors. */
+  /** Maximum number of environments that work concurrently, over all functions. Defaults to the number of processors. */
   readonly maxEnvironments?: number | undefined;
   /** Limit of the init phase in milliseconds. Defaults to Lambda's 10 seconds. */
   readonly initLimitMs?: number | undefined;
   /** How far the local time is ahead of the machine's, in milliseconds. Defaults to not at all. */
   readonly aheadMs?: () => number;
+  /** Whether environments are frozen between invocations. Defaults to yes where the platform can: not on Windows. */
+  readonly freezes?: boolean | undefined;
+  /** Where invocations and environments are reported. */
+  readonly activity?: ActivitySink;
 }
 
 /** One invocation of a function. */
@@ -63,30 +69,22 @@ interface HostedFunction {
 }
 
 /** Runs Lambda functions: one process for each execution environment, one invocation at a time in each. */
-export class LambdaHost {
+export class LambdaHost implements AsyncDisposable {
   readonly #functions = new Map<string, HostedFunction>();
   readonly #slots: Slots;
   readonly #initLimitMs: number;
   readonly #reaper: NodeJS.Timeout;
+  readonly #activity: ActivitySink;
+  readonly #freezer: Freezer | undefined;
   #stopped = false;
 
   constructor(options: LambdaHostOptions) {
     const maxEnvironments = options.maxEnvironments ?? availableParallelism();
-    const { aheadMs = () => 0 } = options;
     this.#slots = new Slots(maxEnvironments);
     this.#initLimitMs = options.initLimitMs ?? INIT_LIMIT_MS;
-    for (const plan of options.functions) {
-      const log = new FunctionLog(options.logsDirectory, plan.name);
-      const pools = new Map<string, EnvironmentPool>();
-      for (const version of new Set(Object.values(plan.qualifiers))) {
-        const warm = Math.min(plan.provisioned[version] ?? 0, maxEnvironments);
-        pools.set(
-          version,
-          new EnvironmentPool({ plan, version, log, aheadMs, endpointUrl: options.endpointUrl }, warm),
-        );
-      }
-      this.#functions.set(plan.arn, { plan, log, pools, running: 0 });
-    }
+    this.#activity = options.activity ?? NO_ACTIVITY;
+    this.#freezer = (options.freezes ?? Freezer.isSupported) ? new Freezer() : undefined;
+    for (const plan of options.functions) this.#functions.set(plan.arn, this.#host(plan, maxEnvironments, options));
     this.#reaper = setInterval(() => void this.reapIdle(), 60_000).unref();
   }
 
@@ -141,20 +139,41 @@ export class LambdaHost {
     this.#stopped = true;
     clearInterval(this.#reaper);
     await Promise.all(this.#pools().map((pool) => pool.stop()));
+    await this.#freezer?.[Symbol.asyncDispose]();
     for (const { log } of this.#functions.values()) log.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #host(plan: FunctionPlan, maxEnvironments: number, options: LambdaHostOptions): HostedFunction {
+    const log = new FunctionLog(options.logsDirectory, plan.name);
+    const { aheadMs = () => 0, endpointUrl } = options;
+    const settings = { plan, log, aheadMs, endpointUrl, activity: this.#activity, freezer: this.#freezer };
+    const pools = [...new Set(Object.values(plan.qualifiers))].map((version): [string, EnvironmentPool] => {
+      const provisioned = Math.min(plan.provisioned[version] ?? 0, maxEnvironments);
+      return [version, new EnvironmentPool({ ...settings, version }, provisioned)];
+    });
+    return { plan, log, pools: new Map(pools), running: 0 };
   }
 
   async #enter(hosted: HostedFunction, request: InvokeRequest): Promise<InvocationOutcome | undefined> {
     const { reservedConcurrency, timeoutMs } = hosted.plan;
     if (reservedConcurrency !== undefined && hosted.running >= reservedConcurrency) {
-      return throttled('ReservedFunctionConcurrentInvocationLimitExceeded');
+      return this.#throttle(hosted.plan, 'ReservedFunctionConcurrentInvocationLimitExceeded');
     }
     hosted.running += 1;
     if (request.nested === true) return undefined;
     const refusal = await this.#slots.take(timeoutMs, request.signal);
     if (refusal === undefined) return undefined;
     hosted.running -= 1;
-    return throttled('ConcurrentInvocationLimitExceeded');
+    return this.#throttle(hosted.plan, 'ConcurrentInvocationLimitExceeded');
+  }
+
+  #throttle({ name }: FunctionPlan, reason: string): InvocationOutcome {
+    this.#activity.publish({ type: 'invocation.throttled', functionName: name, reason });
+    return { kind: 'throttled', reason, message: 'Rate Exceeded.' };
   }
 
   async #run(
@@ -162,35 +181,58 @@ export class LambdaHost {
     pool: EnvironmentPool,
     invocation: { requestId: string; version: string; payload: Buffer | string; functionArn: string },
   ): Promise<InvocationResult> {
-    const { plan, log } = hosted;
+    const { requestId, version } = invocation;
     const idle = pool.takeIdle();
-    const opened = idle ?? (await this.#open(pool, plan.timeoutMs));
+    const opened = idle ?? (await this.#open(pool, hosted.plan.timeoutMs));
     const coldStart = idle === undefined;
-    const result = { requestId: invocation.requestId, version: invocation.version, coldStart };
-    log.start(invocation.requestId, invocation.version);
-    if (!('invoke' in opened)) {
-      log.report({
-        ...reportOf(plan, invocation.requestId, 0),
-        peakMemoryBytes: 0,
-        initMs: undefined,
-        status: 'error',
-      });
-      return { ...result, outcome: withRequestId(opened, invocation.requestId), durationMs: 0 };
-    }
+    const environment = 'invoke' in opened ? opened : undefined;
+    if (!this.#stopped) this.#reportStart(hosted, { requestId, version, coldStart });
     const startedMs = performance.now();
-    const outcome = limitAnswer(await opened.invoke(invocation, plan.timeoutMs));
-    const durationMs = performance.now() - startedMs;
-    const { crash } = outcome;
-    if (this.#stopped) return { ...result, outcome, durationMs };
+    const outcome =
+      'invoke' in opened
+        ? limitResponse(await opened.invoke(invocation, hosted.plan.timeoutMs))
+        : withRequestId(opened, requestId);
+    const durationMs = environment === undefined ? 0 : performance.now() - startedMs;
+    const result = { outcome, requestId, version, coldStart, durationMs };
+    if (this.#stopped) return result;
+    this.#reportEnd(hosted, result, environment);
+    if (environment === undefined) return result;
+    if (outcome.crash === undefined && !environment.hasEnded) pool.giveBack(environment);
+    else void pool.discard(environment).then(() => pool.warmUp(PROVISIONED_INIT_LIMIT_MS));
+    return result;
+  }
+
+  #reportStart(
+    { plan, log }: HostedFunction,
+    { requestId, version, coldStart }: Pick<InvocationResult, 'requestId' | 'version' | 'coldStart'>,
+  ): void {
+    log.start(requestId, version);
+    const functionName = plan.name;
+    this.#activity.publish({ type: 'invocation.started', functionName, requestId, isColdStart: coldStart });
+  }
+
+  /** @param environment - Undefined if none could be started. */
+  #reportEnd(
+    { plan, log }: HostedFunction,
+    { requestId, coldStart, durationMs, outcome }: InvocationResult & { readonly outcome: EnvironmentOutcome },
+    environment: ExecutionEnvironment | undefined,
+  ): void {
     log.report({
-      ...reportOf(plan, invocation.requestId, durationMs),
-      peakMemoryBytes: opened.peakMemoryBytes,
-      initMs: coldStart ? opened.initMs : undefined,
-      status: crash,
+      requestId,
+      durationMs,
+      memoryMiB: plan.memoryMiB,
+      peakMemoryBytes: environment?.peakMemoryBytes ?? 0,
+      initMs: coldStart ? environment?.initMs : undefined,
+      status: environment === undefined ? 'error' : outcome.crash,
     });
-    if (crash === undefined && !opened.hasEnded) pool.giveBack(opened);
-    else void pool.discard(opened).then(() => pool.warmUp(PROVISIONED_INIT_LIMIT_MS));
-    return { ...result, outcome, durationMs };
+    const functionName = plan.name;
+    this.#activity.publish({
+      type: 'invocation.completed',
+      functionName,
+      requestId,
+      durationMs,
+      outcome: resultOf(outcome),
+    });
   }
 
   /** Starts an environment; an init phase that takes too long is begun again within the function's own timeout. */
@@ -217,11 +259,7 @@ function splitName(nameOrArn: string, qualifier: string | undefined): { arn: str
   return { arn: functionArn(nameOrArn), qualifier: qualifier ?? own ?? '$LATEST' };
 }
 
-function throttled(reason: string): InvocationOutcome {
-  return { kind: 'throttled', reason, message: 'Rate Exceeded.' };
-}
-
-function limitAnswer(outcome: EnvironmentOutcome): EnvironmentOutcome {
+function limitResponse(outcome: EnvironmentOutcome): EnvironmentOutcome {
   if (outcome.payload.length <= MAX_RESPONSE_BYTES) return outcome;
   const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE_BYTES} bytes).`;
   return failed({ errorType: 'Function.ResponseSizeTooLarge', errorMessage });
@@ -234,6 +272,7 @@ function withRequestId(outcome: EnvironmentOutcome, requestId: string): Environm
   return failed({ ...error, errorMessage: error.errorMessage.replace('RequestId: init ', `RequestId: ${requestId} `) });
 }
 
-function reportOf(plan: FunctionPlan, requestId: string, durationMs: number) {
-  return { requestId, durationMs, memoryMiB: plan.memoryMiB };
+function resultOf({ kind, crash }: EnvironmentOutcome): InvocationCompleted['outcome'] {
+  if (crash !== undefined) return crash === 'timeout' ? 'timeout' : 'crashed';
+  return kind === 'answered' ? 'succeeded' : 'failed';
 }

@@ -11,7 +11,7 @@ import { S3Error } from './s3-error.ts';
 const FOLDER = 'objects-';
 
 /** S3 on the file system: bytes in a folder that lives as long as this process, everything else in memory. */
-export class ObjectEngine {
+export class ObjectEngine implements AsyncDisposable {
   readonly files: ObjectFiles;
   readonly #directory: string;
   readonly #buckets: ReadonlyMap<string, Bucket>;
@@ -58,6 +58,10 @@ export class ObjectEngine {
   /** Deletes everything. */
   async close(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

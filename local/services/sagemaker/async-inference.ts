@@ -50,7 +50,7 @@ interface AsyncEndpointState {
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
  */
-export class AsyncInference {
+export class AsyncInference implements Disposable {
   readonly #options: AsyncInferenceOptions;
   readonly #endpoints: ReadonlyMap<string, AsyncEndpointState>;
   /** Ids of requests that wait or are worked on. */
@@ -107,6 +107,10 @@ export class AsyncInference {
   stop(): void {
     for (const { waiting } of this.#endpoints.values()) waiting.splice(0);
     this.#busy.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
   }
 
   #next(state: AsyncEndpointState): void {

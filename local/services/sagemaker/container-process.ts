@@ -4,6 +4,7 @@ import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { extname, join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
+import type { ActivitySink, ContainerChanged } from '../../activity/activity.ts';
 import type { VariantPlan } from '../../template/plan-endpoints.ts';
 
 /** TypeScript in a checkout, JavaScript in the published package. */
@@ -20,9 +21,19 @@ export interface ContainerAnswer extends ContainerMessage {
   readonly status: number;
 }
 
+/** Settings of a {@link ContainerProcess}. */
+export interface ContainerSettings {
+  readonly plan: VariantPlan;
+  /** Name of the endpoint and of the variant; the log file is called after it. */
+  readonly name: string;
+  readonly logsDirectory: string;
+  readonly activity: ActivitySink;
+}
+
 /** The container of one production variant: started again when it dies. */
 export class ContainerProcess {
   readonly plan: VariantPlan;
+  readonly #settings: ContainerSettings;
   readonly #log: WriteStream;
   readonly #logPath: string;
   #process: ChildProcess | undefined;
@@ -32,11 +43,11 @@ export class ContainerProcess {
   #restart: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  /** @param logFile - Where what the container prints goes. */
-  constructor(plan: VariantPlan, logsDirectory: string, logFile: string) {
-    this.plan = plan;
-    mkdirSync(logsDirectory, { recursive: true });
-    this.#logPath = join(logsDirectory, logFile);
+  constructor(settings: ContainerSettings) {
+    this.plan = settings.plan;
+    this.#settings = settings;
+    mkdirSync(settings.logsDirectory, { recursive: true });
+    this.#logPath = join(settings.logsDirectory, `${settings.name}.log`);
     this.#log = createWriteStream(this.#logPath, { flags: 'a' });
     // Whoever waits hears of it; a container that dies while nobody waits is no crash of local mode.
     this.#ready.promise.catch(() => undefined);
@@ -115,17 +126,24 @@ export class ContainerProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#process = child;
+    this.#report('container.started');
     child.stdout?.pipe(this.#log, { end: false });
     child.stderr?.pipe(this.#log, { end: false });
     child.once('message', (message: { readonly port: number; readonly accelerators: readonly string[] }) => {
       this.#port = message.port;
       this.#accelerators = message.accelerators;
+      this.#report('container.ready');
       this.#ready.resolve();
     });
     child.once('exit', () => this.#ended());
   }
 
+  #report(type: ContainerChanged['type']): void {
+    this.#settings.activity.publish({ type, container: this.#settings.name });
+  }
+
   #ended(): void {
+    this.#report('container.ended');
     if (this.#port === undefined) {
       const message = `the container of variant ${this.plan.name} does not start, ${this.#logPath} says why`;
       this.#ready.reject(new AppError('LOCAL_START', message));

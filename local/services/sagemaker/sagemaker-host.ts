@@ -1,5 +1,6 @@
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
 import { INVOCATION_SECONDS } from '../../../core/sagemaker/endpoint-contract.ts';
+import { type ActivitySink, NO_ACTIVITY } from '../../activity/activity.ts';
 import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts';
 import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
@@ -22,14 +23,15 @@ interface EndpointContainers {
 }
 
 /** Runs the endpoints of an app: a process stands in for each variant's containers. */
-export class SageMakerHost {
+export class SageMakerHost implements AsyncDisposable {
   readonly #endpoints: ReadonlyMap<string, EndpointContainers>;
 
-  constructor(endpoints: readonly EndpointPlan[], logsDirectory: string) {
+  /** @param activity - Where starts and ends of containers are reported. Defaults to nowhere. */
+  constructor(endpoints: readonly EndpointPlan[], logsDirectory: string, activity: ActivitySink = NO_ACTIVITY) {
     this.#endpoints = new Map(
       endpoints.map(({ name, variants, shadow }) => {
-        const start = (variant: VariantPlan) =>
-          new ContainerProcess(variant, logsDirectory, `${name}-${variant.name}.log`);
+        const start = (plan: VariantPlan) =>
+          new ContainerProcess({ plan, name: `${name}-${plan.name}`, logsDirectory, activity });
         return [name, { variants: variants.map(start), shadow: shadow === undefined ? undefined : start(shadow) }];
       }),
     );
@@ -82,6 +84,10 @@ export class SageMakerHost {
   /** Ends all containers. */
   async stop(): Promise<void> {
     await Promise.all(this.#all().map((container) => container.stop()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   #all(): readonly ContainerProcess[] {

@@ -26,6 +26,7 @@ export interface StoredQueue {
   >;
   enqueue(message: StoredMessage): void;
   changeVisibility(receiptHandle: string, seconds: number): void;
+  deleteMessage(receiptHandle: string): boolean;
   processTimers(): void;
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../core/clock.ts';
+import { type ActivitySink, type MessageMoved, NO_ACTIVITY } from '../../activity/activity.ts';
 import { queueUrl } from '../../template/physical-names.ts';
 import type { QueuePlan } from '../../template/plan-queues.ts';
 import {
@@ -41,17 +42,22 @@ const MAX_TIMER_MS = 60_000;
 export class QueueEngine {
   readonly #store = openStore();
   readonly #clock: Clock;
+  readonly #activity: ActivitySink;
   readonly #queues = new Map<string, WatchedQueue>();
 
-  /** @param clock - Tells when delays and visibility timeouts are over. */
-  constructor(clock: Clock) {
+  /**
+   * @param clock - Tells when delays and visibility timeouts are over.
+   * @param activity - Where moves of messages are reported. Defaults to nowhere.
+   */
+  constructor(clock: Clock, activity: ActivitySink = NO_ACTIVITY) {
     this.#clock = clock;
+    this.#activity = activity;
   }
 
   /** Creates a queue of the template. */
   createQueue({ name, arn, attributes }: QueuePlan): void {
     const stored = this.#atOurTime(() => this.#store.createQueue(name, queueUrl(name), arn, attributes));
-    this.#queues.set(name, new WatchedQueue(stored));
+    this.#queues.set(name, new WatchedQueue(stored, this.#activity));
   }
 
   /** Whether SQS has such an operation here. */
@@ -162,6 +168,7 @@ export class QueueEngine {
     const lookup = withSource(this.#store, queue.stored);
     const output = await this.#perform('ReceiveMessage', withoutWaiting(input), lookup);
     const { Messages: messages } = output as { readonly Messages?: readonly Wire[] };
+    for (const { MessageId: id } of messages ?? []) queue.report('message.received', String(id));
     if (wantsSource(input)) for (const message of messages ?? []) addSource(message, queue.stored);
     return output;
   }
@@ -202,22 +209,46 @@ export class QueueEngine {
   }
 }
 
-/** A queue, and those who wait for something to happen to it. */
+/** A queue, and the consumers that wait for something to happen to it. */
 class WatchedQueue {
   readonly stored: StoredQueue;
+  readonly #activity: ActivitySink;
   readonly #waiting = new Set<() => void>();
 
-  constructor(stored: StoredQueue) {
+  constructor(stored: StoredQueue, activity: ActivitySink) {
     this.stored = stored;
-    const [enqueue, changeVisibility] = [stored.enqueue.bind(stored), stored.changeVisibility.bind(stored)];
+    this.#activity = activity;
+    const enqueue = stored.enqueue.bind(stored);
+    const changeVisibility = stored.changeVisibility.bind(stored);
+    const deleteMessage = stored.deleteMessage.bind(stored);
     stored.enqueue = (message) => {
       enqueue(message);
+      this.#reportEnqueued(message);
       this.wake();
     };
     stored.changeVisibility = (receiptHandle, seconds) => {
       changeVisibility(receiptHandle, seconds);
       this.wake();
     };
+    stored.deleteMessage = (receiptHandle) => {
+      const messageId = stored.inflightMessages.get(receiptHandle)?.message.messageId;
+      const isDeleted = deleteMessage(receiptHandle);
+      if (isDeleted && messageId !== undefined) this.report('message.deleted', messageId);
+      return isDeleted;
+    };
+  }
+
+  report(type: MessageMoved['type'], messageId: string): void {
+    this.#activity.publish({ type, queue: this.stored.name, messageId });
+  }
+
+  #reportEnqueued({ messageId, deadLetterSourceArn }: StoredMessage): void {
+    if (deadLetterSourceArn === undefined) {
+      this.report('message.sent', messageId);
+      return;
+    }
+    const queue = nameOf(deadLetterSourceArn);
+    this.#activity.publish({ type: 'message.dead-lettered', queue, deadLetterQueue: this.stored.name, messageId });
   }
 
   wake(): void {

@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { errorOf, type InvocationResult, MAX_REQUEST_BYTES } from '../../../../local/services/lambda/invocation.ts';
 import { LambdaHost, type LambdaHostOptions } from '../../../../local/services/lambda/lambda-host.ts';
@@ -95,6 +98,20 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Counts on after its response, in a file for whoever looks at it. */
+const RESTLESS = `
+import { writeFileSync } from 'node:fs';
+let count = 0;
+const write = () => writeFileSync('count', String(count++));
+write();
+setInterval(write, 1);
+export const handler = () => process.pid;`;
+
+async function isStopped(pid: number): Promise<boolean> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]);
+  return stdout.trim().startsWith('T');
 }
 
 describe('LambdaHost', () => {
@@ -334,6 +351,42 @@ describe('LambdaHost', () => {
     expect(log).toContain(`END RequestId: ${requestId}\nREPORT RequestId: ${requestId}\tDuration: `);
     expect(log).toMatch(/Memory Size: 256 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\n/);
     expect(log).toMatch(/\tStatus: error\n$/);
+  });
+
+  it('freezes an environment between invocations, so that nothing runs after its response', async () => {
+    if (process.platform === 'win32') return;
+    const [frozen, running] = [await makePlan('frozen', RESTLESS), await makePlan('running', RESTLESS)];
+    const unfrozenHost = open([running], { freezes: false });
+    await unfrozenHost.invoke({ functionName: 'running', payload: '{}' });
+    const freezingHost = open([frozen]);
+    const countOf = async ({ taskRoot }: FunctionPlan) => Number(await readFile(join(taskRoot, 'count'), 'utf8'));
+    try {
+      const first = await freezingHost.invoke({ functionName: 'frozen', payload: '{}' });
+      const [pid = 0] = freezingHost.pids;
+      while (!(await isStopped(pid))) await setImmediate();
+      const [before, beforeRunning] = [await countOf(frozen), await countOf(running)];
+      while ((await countOf(running)) < beforeRunning + 20) await setImmediate();
+      expect(await countOf(frozen)).toBe(before);
+      const second = await freezingHost.invoke({ functionName: 'frozen', payload: '{}' });
+      expect([first, second].map(({ outcome, coldStart }) => [outcome.kind, coldStart])).toEqual([
+        ['answered', true],
+        ['answered', false],
+      ]);
+    } finally {
+      await unfrozenHost.stop();
+    }
+  });
+
+  it('freezes provisioned environments once they are initialized, and resumes them for their first invocation', async () => {
+    if (process.platform === 'win32') return;
+    const plan = await makePlan('warm', OBEDIENT, { provisioned: { $LATEST: 1 } });
+    const running = open([plan]);
+    await running.warmUp();
+    const [pid = 0] = running.pids;
+    while (!(await isStopped(pid))) await setImmediate();
+    const result = await running.invoke({ functionName: 'warm', payload: '{}' });
+    expect(result.coldStart).toBe(false);
+    expect(answerOf(result)).toMatchObject({ calls: 1, pid });
   });
 
   it('leaves no process behind when it stops, not even a busy one', async () => {

@@ -1,0 +1,60 @@
+import { styleText } from 'node:util';
+import type { RequestCompleted, TimedActivity } from '../activity/activity.ts';
+
+/** Shifts a line to the right of the times. */
+const INDENT = ' '.repeat(10);
+
+/**
+ * Renders an event for the terminal: each request, and each event that tells a developer why something does not work.
+ *
+ * @returns Undefined for events that the terminal does not show.
+ */
+export function renderActivity(activity: TimedActivity): string | undefined {
+  switch (activity.type) {
+    case 'request.completed':
+      return renderRequest(activity);
+    case 'call.denied':
+      return renderWarning(activity, `denied  ${activity.action} on ${activity.resource} for ${activity.principal}`);
+    case 'message.dead-lettered':
+      return renderWarning(
+        activity,
+        `dead letter  ${activity.messageId} moved from ${activity.queue} to ${activity.deadLetterQueue}`,
+      );
+    case 'event.lost':
+      return renderWarning(
+        activity,
+        `lost event  ${activity.detailType} ${activity.eventId} for ${activity.targetArn}: ${activity.reason ?? ''}`,
+      );
+    case 'activity.dropped':
+      return renderWarning(activity, `${activity.count} events were dropped, because the terminal is too slow`);
+    default:
+      return undefined;
+  }
+}
+
+function renderRequest(request: RequestCompleted & { readonly atMs: number }): string {
+  const { method, path, status, durationMs, keyName, isColdStart, cache, functionError } = request;
+  const notes = [keyName, isColdStart ? 'cold' : undefined, cache?.toLowerCase()];
+  const line = [
+    renderTime(request),
+    method.padEnd(4),
+    path,
+    styleText(colourOf(status), String(status)),
+    `${durationMs.toFixed(durationMs < 10 ? 1 : 0)} ms`,
+    styleText('dim', notes.filter((note) => note !== undefined).join(' ')),
+  ].join('  ');
+  return functionError === undefined ? line : `${line}\n${INDENT}${styleText('red', functionError)}`;
+}
+
+function renderWarning(activity: TimedActivity, text: string): string {
+  return `${renderTime(activity)}  ${styleText('yellow', text)}`;
+}
+
+function renderTime({ atMs }: TimedActivity): string {
+  return styleText('dim', new Date(atMs).toTimeString().slice(0, 8));
+}
+
+function colourOf(status: number): 'red' | 'yellow' | 'green' {
+  if (status >= 500) return 'red';
+  return status >= 400 ? 'yellow' : 'green';
+}
