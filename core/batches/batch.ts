@@ -55,6 +55,11 @@ export interface Batch {
   readonly baseUrl?: string;
 }
 
+/** Whether the outputs of a batch can be merged: all of its chunks are cut and complete. */
+export function isMergeDue({ splitDone, chunksDone, chunks }: Batch): boolean {
+  return splitDone && chunksDone >= chunks;
+}
+
 /** What came of a chunk. */
 export interface ChunkOutcome extends BatchCounts {
   readonly index: number;

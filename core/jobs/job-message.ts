@@ -12,6 +12,11 @@ export interface JobMessage extends JobDefinition {
   readonly input: JobInput;
 }
 
+/** Returns the definition of the job in a message. */
+export function definitionOf({ v, kind, input, ...definition }: JobMessage): JobDefinition {
+  return definition;
+}
+
 /** Message on a model's chunks queue: some lines of a batch's input file. */
 export interface ChunkMessage {
   readonly v: 1;

@@ -1,5 +1,5 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { AppError, ERRORS, toAppError } from '../../core/errors.ts';
+import { AppError, ERRORS } from '../../core/errors.ts';
 import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
@@ -7,18 +7,19 @@ import { parseJson } from '../../core/json/json.ts';
 import { jsonMember } from '../../core/json/json-member.ts';
 import { type ResolveDeps, resolveRequest } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
-import type { DeadLetters } from '../shared/queue/dead-letters.ts';
+import { type DeadLetters, moveToDeadLetters } from '../shared/queue/dead-letters.ts';
+import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
 
-/** What the function works with. */
+/** Dependencies of the function. */
 export interface AcceptJobsDeps {
   readonly resolve: ResolveDeps;
   readonly submit: Submit;
   readonly deadLetters: DeadLetters;
   /** URL of the queue that the messages come from. */
   readonly jobsQueue: string;
-  /** How often a message is received before it is given up. */
+  /** `maxReceiveCount` of the queue. */
   readonly maxReceiveCount: number;
   readonly log: ReturnType<typeof jobsLog>;
 }
@@ -26,76 +27,21 @@ export interface AcceptJobsDeps {
 /** The handler of the producers' queue. */
 export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** What becomes of a message: done with, or to come again. */
-type Verdict = 'done' | 'again';
-
-/** A message, and the event in it or why there is none. */
-interface Intake {
-  readonly record: SQSRecord;
-  readonly event: JobEvent | AppError;
-}
-
 /**
- * Wires the function: CloudEvents of producers in, jobs out.
+ * Creates the handler: it turns CloudEvents of producers into jobs.
  *
- * What can't be understood or is refused ends among the dead letters with the reason: it would be refused each time.
- * What fails for reasons that pass comes again, and after its last time ends there too.
+ * An event that is invalid or refused moves to the dead letters with the reason, because it would be refused each time.
+ * A transient failure is retried. After the last receive the message moves to the dead letters too.
  */
 export function createHandler(deps: AcceptJobsDeps): AcceptJobsHandler {
-  return async ({ Records: records }) => {
-    const verdicts = new Map<string, Verdict>();
-    // SQS gives ten messages at most, so that all of them can be on their way at once, but for repeats of one event.
-    const lanes = Map.groupBy(records.map(read), laneOf);
-    await Promise.all([...lanes.values()].map((lane) => handleInTurn(lane, verdicts, deps)));
-    const failed = records.filter(({ messageId }) => verdicts.get(messageId) !== 'done');
-    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
-  };
-}
-
-function read(record: SQSRecord): Intake {
-  try {
-    return { record, event: parseJobEvent(readBody(record.body)) };
-  } catch (cause) {
-    return { record, event: toAppError(cause) };
-  }
-}
-
-function laneOf({ record, event }: Intake): string {
-  return event instanceof AppError ? record.messageId : JSON.stringify([event.source, event.id]);
-}
-
-async function handleInTurn(lane: readonly Intake[], verdicts: Map<string, Verdict>, deps: AcceptJobsDeps) {
-  for (const intake of lane) verdicts.set(intake.record.messageId, await handle(intake, deps));
-}
-
-async function handle(intake: Intake, deps: AcceptJobsDeps): Promise<Verdict> {
-  const { record } = intake;
-  try {
-    await accept(intake, deps);
-    return 'done';
-  } catch (cause) {
-    const error = toAppError(cause);
-    const isLast = Number(record.attributes.ApproximateReceiveCount) >= deps.maxReceiveCount;
-    if (!ERRORS[error.code].retryable || isLast) return park(record, error, deps);
-    logAgain(record, error, deps);
-    return 'again';
-  }
-}
-
-async function accept({ record, event }: Intake, { resolve, submit, log }: AcceptJobsDeps): Promise<void> {
-  if (event instanceof AppError) throw event;
-  const owner = event.apiKeyId ?? PRODUCERS;
-  // The body of the request as it was written: reading and writing it again would cut integers of 64 bits.
-  const resolved = await resolveRequest(event.request, owner, jsonMember(record.body, 'data', 'body'), resolve);
-  const { job, isDuplicate } = await submit({
-    ...resolved,
-    owner,
-    id: jobIdOfEvent(sha256, event.source, event.id),
-    hasNewId: false,
-    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
-  });
-  const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';
-  log({ metric, model: job.model, details: { jobId: job.id, messageId: record.messageId } });
+  return (event) =>
+    handleEach(event, {
+      read: ({ body }) => parseJobEvent(readBody(body)),
+      // SQS delivers at most ten messages, so all of them can run concurrently, except for repeats of one event.
+      laneOf: ({ source, id }) => JSON.stringify([source, id]),
+      handle: (jobEvent, record) => accept(jobEvent, record, deps),
+      onError: ({ error, record }) => retryOrMove(record, error, deps),
+    });
 }
 
 function readBody(body: string): unknown {
@@ -107,19 +53,38 @@ function readBody(body: string): unknown {
   }
 }
 
-async function park(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<Verdict> {
-  const { code, message } = error;
-  try {
-    await deps.deadLetters.park(record, { code, message, sourceQueue: deps.jobsQueue });
-    deps.log({ metric: 'DeadLetters', code, details: { messageId: record.messageId, error: message } });
-    return 'done';
-  } catch (cause) {
-    // Its next receive tries again; past the last one SQS moves it to the same queue.
-    logAgain(record, toAppError(cause), deps);
-    return 'again';
-  }
+async function accept(event: JobEvent, record: SQSRecord, { resolve, submit, log }: AcceptJobsDeps): Promise<Verdict> {
+  const owner = event.apiKeyId ?? PRODUCERS;
+  // The body of the request is kept as it was written: parsing it would round 64-bit integers.
+  const resolved = await resolveRequest(event.request, owner, jsonMember(record.body, 'data', 'body'), resolve);
+  const { job, isDuplicate } = await submit({
+    ...resolved,
+    owner,
+    id: jobIdOfEvent(sha256, event.source, event.id),
+    hasNewId: false,
+    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+  });
+  const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';
+  log({ metric, model: job.model, details: { jobId: job.id, messageId: record.messageId } });
+  return 'done';
 }
 
-function logAgain({ messageId }: SQSRecord, { code, message }: AppError, { log }: AcceptJobsDeps): void {
-  log({ code, details: { messageId, outcome: 'comes again', error: message } });
+async function retryOrMove(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<Verdict> {
+  const { jobsQueue, maxReceiveCount, deadLetters, log } = deps;
+  const isLast = Number(record.attributes.ApproximateReceiveCount) >= maxReceiveCount;
+  if (ERRORS[error.code].retryable && !isLast) {
+    logRetry(record, error, deps);
+    return 'retry';
+  }
+  const onFailure = (failure: AppError) => logRetry(record, failure, deps);
+  const verdict = await moveToDeadLetters(record, error, { deadLetters, sourceQueue: jobsQueue, onFailure });
+  if (verdict === 'done') {
+    const { code, message } = error;
+    log({ metric: 'DeadLetters', code, details: { messageId: record.messageId, error: message } });
+  }
+  return verdict;
+}
+
+function logRetry({ messageId }: SQSRecord, { code, message }: AppError, { log }: AcceptJobsDeps): void {
+  log({ code, details: { messageId, outcome: 'will be retried', error: message } });
 }

@@ -1,9 +1,9 @@
-import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { AppError } from '../../core/errors.ts';
-import { parseDeliveryMessage } from '../../core/webhooks/delivery-message.ts';
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { type DeliveryMessage, parseDeliveryMessage } from '../../core/webhooks/delivery-message.ts';
+import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { type DeliverDeps, type DeliveryNote, deliver } from './deliver.ts';
 
-/** All that {@link createHandler} wires. */
+/** Dependencies of the function. */
 export interface DeliverWebhooksDeps extends DeliverDeps {
   readonly stage: string;
   readonly metricsNamespace: string;
@@ -15,31 +15,27 @@ export interface DeliverWebhooksDeps extends DeliverDeps {
 export type DeliverWebhooksHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
 /**
- * Wires the function: deliveries in, one attempt and one log line for each. All of an invocation are on their way at the
- * same time, so that a receiver that hangs holds no other up.
+ * Creates the handler: it makes one attempt for each delivery and writes one log line. Deliveries run concurrently, so
+ * that a slow receiver does not delay the others. A message that fails each time is moved to the dead letters by SQS.
  */
 export function createHandler(deps: DeliverWebhooksDeps): DeliverWebhooksHandler {
-  return async (event) => {
-    const verdicts = await Promise.all(event.Records.map((record) => handle(record, deps)));
-    const failed = event.Records.filter((_, index) => !verdicts[index]);
-    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
-  };
+  return (event) =>
+    handleEach(event, {
+      read: ({ body }) => parseDeliveryMessage(body),
+      handle: (message) => attempt(message, deps),
+      onError: ({ error: { code }, record: { messageId } }) => {
+        deps.write(lineOf({ outcome: 'will be retried', code, messageId }, deps));
+        return 'retry';
+      },
+    });
 }
 
-/** @returns Whether the message is done with; one that is not ends among the dead letters in the end. */
-async function handle(record: SQSRecord, deps: DeliverWebhooksDeps): Promise<boolean> {
-  try {
-    const note = await deliver(parseDeliveryMessage(record.body), deps);
-    deps.write(lineOf(note, deps));
-    return true;
-  } catch (error) {
-    const code = error instanceof AppError ? error.code : 'INTERNAL';
-    deps.write(lineOf({ outcome: 'comes again', code, messageId: record.messageId }, deps));
-    return false;
-  }
+async function attempt(message: DeliveryMessage, deps: DeliverWebhooksDeps): Promise<Verdict> {
+  deps.write(lineOf(await deliver(message, deps), deps));
+  return 'done';
 }
 
-type Note = DeliveryNote | { readonly outcome: 'comes again'; readonly code: string; readonly messageId: string };
+type Note = DeliveryNote | { readonly outcome: 'will be retried'; readonly code: string; readonly messageId: string };
 
 /** A log record and a metrics document (CloudWatch embedded metric format specification, version 0) in one. */
 function lineOf(note: Note, { stage, metricsNamespace, clock }: DeliverWebhooksDeps): string {
@@ -52,7 +48,7 @@ function lineOf(note: Note, { stage, metricsNamespace, clock }: DeliverWebhooksD
   };
   return JSON.stringify({
     _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
-    level: CALM.has(note.outcome) ? 'INFO' : 'WARN',
+    level: EXPECTED.has(note.outcome) ? 'INFO' : 'WARN',
     timestamp: new Date(nowMs).toISOString(),
     message: 'webhook',
     stage,
@@ -61,8 +57,8 @@ function lineOf(note: Note, { stage, metricsNamespace, clock }: DeliverWebhooksD
   });
 }
 
-/** Outcomes that nobody need look at. */
-const CALM: ReadonlySet<Note['outcome']> = new Set(['delivered', 'waits', 'repeated']);
+/** Outcomes that need no attention. */
+const EXPECTED: ReadonlySet<Note['outcome']> = new Set(['delivered', 'waits', 'repeated']);
 
 const METRICS: Readonly<Record<Note['outcome'], string>> = {
   delivered: 'WebhooksDelivered',
@@ -71,5 +67,5 @@ const METRICS: Readonly<Record<Note['outcome'], string>> = {
   failed: 'WebhooksFailed',
   discarded: 'WebhooksDiscarded',
   repeated: 'WebhooksRepeated',
-  'comes again': 'WebhookErrors',
+  'will be retried': 'WebhookErrors',
 };

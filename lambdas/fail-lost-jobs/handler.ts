@@ -1,19 +1,20 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { Batch } from '../../core/batches/batch.ts';
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
-import type { BatchStepMessage } from '../../core/batches/step-message.ts';
 import { AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
 import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
-import type { Job, JobDefinition, JobError } from '../../core/jobs/job.ts';
-import type { ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
+import type { JobError } from '../../core/jobs/job.ts';
+import { type ChunkMessage, definitionOf, type JobMessage, type WorkMessage } from '../../core/jobs/job-message.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
+import { requestMerge } from '../shared/batches/request-merge.ts';
+import { completeJob } from '../shared/jobs/complete-job.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
+import { type FailedMessage, handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
 
-/** What the function works with. */
+/** Dependencies of the function. */
 export interface FailLostJobsDeps {
   readonly jobs: JobStore;
   readonly chunks: ChunkStore;
@@ -21,7 +22,7 @@ export interface FailLostJobsDeps {
   readonly deadLetters: DeadLetters;
   /** Queue of batch steps. */
   readonly batchSteps: MessageQueue;
-  /** Queues by model: where lost messages are to be put back to. */
+  /** Queues by model: a redrive sends lost messages back to them. */
   readonly modelQueues: JobsSettings['modelQueues'];
   readonly log: ReturnType<typeof jobsLog>;
 }
@@ -29,104 +30,96 @@ export interface FailLostJobsDeps {
 /** The handler of the queue of lost messages. */
 export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** The reason where no worker lived long enough to note one. */
+/** The reason if no worker recorded one. */
 const LOST: JobError = {
   code: 'WORKER_LOST',
-  message: 'every worker that began with it ended without an answer; it may take too much memory or time',
+  message: 'every worker that started it stopped without a result; it may take too much memory or time',
 };
 
 /**
- * Wires the function: messages that every worker gave up in, ended jobs out.
+ * Creates the handler: it fails the jobs and chunks of messages that exceeded `maxReceiveCount`.
  *
- * Their jobs fail with the last reason that was noted, their chunks count as lost, so that nobody waits for ever; the
- * messages are kept among the dead letters, from where an operator can put them back. All of it can be repeated.
+ * A job fails with the last reason that a worker recorded, and a chunk counts as lost, so that no caller waits for ever.
+ * The messages move to the dead letters, from which an operator can redrive them. Every step can be repeated.
  */
 export function createHandler(deps: FailLostJobsDeps): FailLostJobsHandler {
-  return async (event) => {
-    const verdicts = await Promise.all(event.Records.map((record) => failLost(record, deps)));
-    const failed = event.Records.filter((_, index) => !verdicts[index]);
-    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
-  };
+  return (event) =>
+    handleEach(event, {
+      read: readMessage,
+      handle: (message, record) =>
+        message.kind === 'job' ? failJob(record, message, deps) : failChunk(record, message, deps),
+      onError: (failed) => onError(failed, deps),
+    });
 }
 
-/** @returns Whether the message is done with. */
-async function failLost(record: SQSRecord, deps: FailLostJobsDeps): Promise<boolean> {
-  const message = read(record);
+function readMessage({ body }: SQSRecord): WorkMessage {
+  let value: unknown;
   try {
-    if (message instanceof AppError) await park({ record, reason: message }, deps);
-    else if (message.kind === 'job') await failJob(record, message, deps);
-    else await failChunk(record, message, deps);
-    return true;
-  } catch (error) {
-    // The queue gives it out again; past the last time SQS moves it to the dead letters as it is.
-    const { code, message: words } = toAppError(error);
-    deps.log({ code, details: { messageId: record.messageId, outcome: 'comes again', error: words } });
-    return false;
+    value = JSON.parse(body);
+  } catch {
+    throw new AppError('INVALID_BODY', 'the message is not JSON');
+  }
+  return parseWorkMessage(value);
+}
+
+async function onError(failed: FailedMessage<WorkMessage>, deps: FailLostJobsDeps): Promise<Verdict> {
+  const { record, message, error } = failed;
+  if (message !== undefined) return logRetry(record, error, deps);
+  try {
+    await moveLost({ record, reason: error }, deps);
+    return 'done';
+  } catch (cause) {
+    return logRetry(record, toAppError(cause), deps);
   }
 }
 
-function read({ body }: SQSRecord): WorkMessage | AppError {
-  try {
-    return parseWorkMessage(JSON.parse(body));
-  } catch (error) {
-    return error instanceof AppError ? error : new AppError('INVALID_BODY', 'the message is not JSON');
-  }
+/** SQS delivers the message again. After the last time SQS itself moves it to the dead letters. */
+function logRetry({ messageId }: SQSRecord, { code, message }: AppError, { log }: FailLostJobsDeps): Verdict {
+  log({ code, details: { messageId, outcome: 'will be retried', error: message } });
+  return 'retry';
 }
 
-async function failJob(record: SQSRecord, message: JobMessage, deps: FailLostJobsDeps): Promise<void> {
+async function failJob(record: SQSRecord, message: JobMessage, deps: FailLostJobsDeps): Promise<Verdict> {
   const before = await deps.jobs.create(definitionOf(message));
   // The id belongs to another job: this message was refused when it was submitted.
-  if (before.hash !== message.hash) return;
+  if (before.hash !== message.hash) return 'done';
   const reason = before.error ?? before.lastError ?? LOST;
-  const job = await deps.jobs.finish(message, { status: 'failed', error: reason });
-  await tellOnce(job, deps);
-  // A worker was faster, or the caller has canceled it: there is nothing to put back.
-  if (job.status !== 'failed') return;
-  await park({ record, message, reason: job.error ?? reason }, deps);
+  const job = await completeJob(message, { status: 'failed', error: reason }, deps);
+  // A worker completed the job first, or the caller canceled it: there is nothing to redrive.
+  if (job.status === 'failed') await moveLost({ record, message, reason: job.error ?? reason }, deps);
+  return 'done';
 }
 
-async function failChunk(record: SQSRecord, message: ChunkMessage, deps: FailLostJobsDeps): Promise<void> {
+async function failChunk(record: SQSRecord, message: ChunkMessage, deps: FailLostJobsDeps): Promise<Verdict> {
   const { owner, batchId, index, start, end, firstLine, lines } = message;
-  const batch = await deps.chunks.getBatch(owner, batchId);
-  // A batch that is gone has nobody who waits for it.
-  if (batch === undefined) return;
-  if (await deps.chunks.hasChunk(batchId, index)) return mergeIfDue(batch, deps);
-  // Kept first: once its outcome is recorded, nothing tells that this has not been done.
-  await park({ record, message, reason: LOST }, deps);
+  const { chunks, batchSteps } = deps;
+  const batch = await chunks.getBatch(owner, batchId);
+  // The batch was deleted: nothing is left to complete.
+  if (batch === undefined) return 'done';
+  if (await chunks.hasChunk(batchId, index)) {
+    await requestMerge(batch, batchSteps);
+    return 'done';
+  }
+  // Moved first: the recorded outcome does not show whether the message was moved.
+  await moveLost({ record, message, reason: LOST }, deps);
   const counts = { completed: 0, failed: lines };
   const place = { index, start, end, firstLine };
   const outcome = { ...counts, ...place, state: 'lost', hasOutput: false, hasErrors: true, error: LOST } as const;
-  await mergeIfDue(await deps.chunks.finishChunk(owner, batchId, outcome), deps);
+  await requestMerge(await chunks.finishChunk(owner, batchId, outcome), batchSteps);
+  return 'done';
 }
 
-async function tellOnce(job: Job, { notifier, jobs }: FailLostJobsDeps): Promise<void> {
-  if (job.notifiedAtMs !== undefined) return;
-  await notifier.notifyJobs([job]);
-  await jobs.markNotified(job);
-}
-
-/** Whoever counts the last chunk asks for the outputs to be merged; asking twice is harmless. */
-async function mergeIfDue(
-  { owner, id, splitDone, chunksDone, chunks }: Batch,
-  { batchSteps }: FailLostJobsDeps,
-): Promise<void> {
-  if (!splitDone || chunksDone < chunks) return;
-  await batchSteps.send({ v: 1, kind: 'merge', owner, batchId: id } satisfies BatchStepMessage);
-}
-
-/** A message that is given up; what it says where it can be read. */
-interface Lost {
+/** A lost message and the reason; without the parsed message if it is invalid. */
+interface LostMessage {
   readonly record: SQSRecord;
   readonly message?: WorkMessage;
   readonly reason: { readonly code: ErrorCode; readonly message: string };
 }
 
-async function park(
-  { record, message, reason }: Lost,
-  { deadLetters, log, modelQueues }: FailLostJobsDeps,
-): Promise<void> {
+async function moveLost({ record, message, reason }: LostMessage, deps: FailLostJobsDeps): Promise<void> {
+  const { deadLetters, log, modelQueues } = deps;
   const { code, message: words } = reason;
-  await deadLetters.park(record, { code, message: words, sourceQueue: sourceOf(record, message, modelQueues) });
+  await deadLetters.add(record, { code, message: words, sourceQueue: sourceOf(record, message, modelQueues) });
   const about = message?.kind === 'job' ? { jobId: message.id } : { batchId: message?.batchId, chunk: message?.index };
   log({
     metric: 'JobsLost',
@@ -136,7 +129,7 @@ async function park(
   });
 }
 
-/** The queue that SQS says it was moved from; where SQS says nothing, that of its model. */
+/** Returns the queue that SQS moved the message from, or the queue of its model if SQS does not name one. */
 function sourceOf(
   { attributes }: SQSRecord,
   message: WorkMessage | undefined,
@@ -147,8 +140,4 @@ function sourceOf(
   const moved = urls.find((url) => url.split('/').at(-1) === name);
   if (moved !== undefined || message === undefined || !Object.hasOwn(modelQueues, message.model)) return moved;
   return modelQueues[message.model]?.[message.kind === 'job' ? 'jobs' : 'chunks'];
-}
-
-function definitionOf({ v, kind, input, ...definition }: JobMessage): JobDefinition {
-  return definition;
 }

@@ -8,7 +8,7 @@ import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 
-/** What steps of batches work with. */
+/** Dependencies of batch steps. */
 export interface BatchDeps {
   readonly settings: Pick<JobsSettings, 'embeddingModels' | 'retentionDays' | 'maxReceiveCount'>;
   readonly batches: BatchStore;
@@ -17,7 +17,7 @@ export interface BatchDeps {
   readonly objects: FileObjects;
   /** Queue of batch steps. */
   readonly steps: MessageQueue;
-  /** Queue of the chunks of a model; undefined when there is no such model. */
+  /** Queue of the chunks of a model; undefined if the model does not exist. */
   readonly chunksOf: (model: string) => MessageQueue | undefined;
   readonly notifier: Pick<Notifier, 'notifyBatch'>;
   readonly clock: Clock;
@@ -25,14 +25,14 @@ export interface BatchDeps {
 
 /** One step of one batch. */
 export interface StepCall extends BatchDeps {
-  /** Whether there is time for more; what is left goes to the next step. */
+  /** Whether there is time for more work. The next step does the rest. */
   readonly hasTime: () => boolean;
 }
 
-/** Statuses of batches that have not ended. */
-export const UNENDED = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
+/** Statuses of batches that are not complete. */
+export const INCOMPLETE = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
 
-/** Whether a batch will never change again, but for being told. */
-export function hasEnded({ status }: BatchRecord): boolean {
-  return !UNENDED.some((unended) => unended === status);
+/** Whether a batch is in a final status. Only its notification may still be recorded. */
+export function isComplete({ status }: BatchRecord): boolean {
+  return !INCOMPLETE.some((incomplete) => incomplete === status);
 }

@@ -1,25 +1,26 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { parseStepMessage, type StepMessage, stepDelaySeconds } from '../../core/batches/step-message.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
+import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { describeError, errorCodeOf } from '../shared/telemetry/describe-error.ts';
 import { assembleStep } from './assemble-step.ts';
 import type { BatchDeps, StepCall } from './call.ts';
-import { giveUp, isOverdueStep } from './give-up.ts';
+import { failStep, isOverdueStep } from './fail-step.ts';
 import { mergeBatch } from './merge-batch.ts';
 import { splitBatch } from './split-batch.ts';
 
 /**
- * Time that one more window or part may take, the recording of progress included: a part of 32 MiB out of thousands of
+ * Longest time of one more window or part, the recording of progress included: a part of 32 MiB out of thousands of
  * small pieces, on the slowest link.
  */
 const MARGIN_MS = 45_000;
 
-/** Failures that are no fault of the step: the next try is soon. */
+/** Failures that the step did not cause: the next attempt is soon. */
 const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 
-/** All that {@link createHandler} wires. */
+/** Dependencies of the function. */
 export interface ProcessBatchesDeps extends BatchDeps {
-  /** Milliseconds on a timer that never goes back. */
+  /** Milliseconds on a monotonic timer. */
   readonly timer: () => number;
   /** Writes one line to the log. */
   readonly write: (line: string) => void;
@@ -29,44 +30,53 @@ export interface ProcessBatchesDeps extends BatchDeps {
 export type ProcessBatchesHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
 /**
- * Wires the function: steps of batches in, one log line for each.
+ * Creates the handler: it runs steps of batches one after another, and writes one log line for each.
  *
- * A step that fails is sent again with a pause, in the place of waiting for the queue's visibility timeout, which must
- * outlast the function; only when that can't be done the message is given back.
+ * A step that fails is sent again with a delay. The message itself is retried only if that is not possible, because the
+ * queue's visibility timeout is longer than the function's timeout.
  */
 export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
-  return async (event, context) => {
-    const failed: string[] = [];
-    for (const record of event.Records) {
-      if (!(await handle(record, deps, context))) failed.push(record.messageId);
-    }
-    return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  return (event, context) => {
+    const call: StepCall = { ...deps, hasTime: () => context.getRemainingTimeInMillis() > MARGIN_MS };
+    return handleEach(event, {
+      read: ({ body }) => parseStepMessage(body),
+      laneOf: () => 'steps',
+      handle: (step, record) => handleStep(step, record, deps, call),
+      onError: ({ error, message }) => {
+        log(deps, { step: message, ms: 0, error });
+        return 'retry';
+      },
+    });
   };
 }
 
-/** @returns Whether the message is done with. */
-async function handle(record: SQSRecord, deps: ProcessBatchesDeps, context: Context): Promise<boolean> {
+async function handleStep(
+  step: StepMessage,
+  record: SQSRecord,
+  deps: ProcessBatchesDeps,
+  call: StepCall,
+): Promise<Verdict> {
   const startedMs = deps.timer();
-  let step: StepMessage | undefined;
   try {
-    step = parseStepMessage(record.body);
-    await runOrPutOff(step, record, { ...deps, hasTime: () => context.getRemainingTimeInMillis() > MARGIN_MS });
+    await runOrReschedule(step, record, call);
     log(deps, { step, ms: deps.timer() - startedMs });
-    return true;
+    return 'done';
   } catch (error) {
     log(deps, { step, ms: deps.timer() - startedMs, error });
-    return step !== undefined && (await tryAgain(step, deps, error));
+    return retryStep(step, deps, error);
   }
 }
 
 /**
- * The last time that the queue gives a message out, whoever got it before has never come to an end with it: it is put
- * off, so that it isn't lost.
+ * On the last receive every earlier attempt has crashed. The step is rescheduled so that it is not lost, or failed if it
+ * is overdue.
  */
-async function runOrPutOff(step: StepMessage, record: SQSRecord, call: StepCall): Promise<void> {
+async function runOrReschedule(step: StepMessage, record: SQSRecord, call: StepCall): Promise<void> {
   const isLast = Number(record.attributes.ApproximateReceiveCount) >= call.settings.maxReceiveCount;
   if (!isLast) return run(step, call);
-  if (await isOverdueStep(step, call)) return giveUp(step, new AppError('WORKER_LOST', 'the step never ended'), call);
+  if (await isOverdueStep(step, call)) {
+    return failStep(step, new AppError('WORKER_LOST', 'every worker stopped before it completed the step'), call);
+  }
   await call.steps.send({ ...step, attempt: (step.attempt ?? 0) + 1 }, { delaySeconds: stepDelaySeconds(20) });
 }
 
@@ -75,19 +85,19 @@ function run(step: StepMessage, call: StepCall): Promise<void> {
   return step.kind === 'split' ? splitBatch(step, call) : mergeBatch(step, call);
 }
 
-async function tryAgain(step: StepMessage, deps: BatchDeps, error: unknown): Promise<boolean> {
+async function retryStep(step: StepMessage, deps: BatchDeps, error: unknown): Promise<Verdict> {
   try {
-    const isHopeless = error instanceof AppError && !ERRORS[error.code].retryable;
-    if (isHopeless || (await isOverdueStep(step, deps))) {
-      await giveUp(step, error, deps);
-      return true;
+    const isPermanent = error instanceof AppError && !ERRORS[error.code].retryable;
+    if (isPermanent || (await isOverdueStep(step, deps))) {
+      await failStep(step, error, deps);
+      return 'done';
     }
     const isExpected = error instanceof AppError && EXPECTED.has(error.code);
     const attempt = isExpected ? (step.attempt ?? 0) : (step.attempt ?? 0) + 1;
     await deps.steps.send({ ...step, attempt }, { delaySeconds: stepDelaySeconds(attempt) });
-    return true;
+    return 'done';
   } catch {
-    return false;
+    return 'retry';
   }
 }
 

@@ -1,21 +1,16 @@
+import { isMergeDue } from '../../core/batches/batch.ts';
 import type { BatchMerge, BatchRecord } from '../../core/batches/batch-record.ts';
 import type { BatchStepMessage } from '../../core/batches/step-message.ts';
 import { assemble } from '../../core/files/assemble.ts';
 import { ASSEMBLY_START } from '../../core/files/assembly.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { hasEnded, type StepCall } from './call.ts';
-import { tellEnd } from './end-batch.ts';
+import { isComplete, type StepCall } from './call.ts';
+import { notifyBatchOnce } from './complete-batch.ts';
 import { errorPieces, outputPieces, type PartName } from './merge-pieces.ts';
 import { createOutputFiles, outputFileId } from './output-files.ts';
 
 /** Media type of the output files. */
 const CONTENT_TYPE = 'application/jsonl';
-
-/** Asks for merging when all chunks of a batch have a final state. */
-export async function mergeIfDue(batch: BatchRecord, { steps }: StepCall): Promise<void> {
-  if (!isDue(batch)) return;
-  await steps.send({ v: 1, kind: 'merge', owner: batch.owner, batchId: batch.id } satisfies BatchStepMessage);
-}
 
 /**
  * Merges the outputs of a batch whose chunks have all run, as far as the time reaches; then a new step goes on. Steps at
@@ -24,10 +19,10 @@ export async function mergeIfDue(batch: BatchRecord, { steps }: StepCall): Promi
 export async function mergeBatch({ owner, batchId }: BatchStepMessage, call: StepCall): Promise<void> {
   const batch = await call.batches.getBatch(owner, batchId);
   if (batch === undefined) return;
-  if (hasEnded(batch)) return tellEnd(batch, call);
-  if (!isDue(batch)) return;
+  if (isComplete(batch)) return notifyBatchOnce(batch, call);
+  if (!isMergeDue(batch)) return;
   const begun = batch.merge === undefined ? await beginMerge(batch, call) : batch;
-  if (begun?.merge === undefined || hasEnded(begun)) return;
+  if (begun?.merge === undefined || isComplete(begun)) return;
   const output = await mergePart(begun, begun.merge, 'output', call);
   const errors = await mergePart(begun, begun.merge, 'errors', call);
   if (!output.done || !errors.done) {
@@ -35,10 +30,6 @@ export async function mergeBatch({ owner, batchId }: BatchStepMessage, call: Ste
     return;
   }
   await finish(begun, { ...begun.merge, output, errors }, call);
-}
-
-function isDue({ splitDone, chunksDone, chunks }: BatchRecord): boolean {
-  return splitDone && chunksDone >= chunks;
 }
 
 async function beginMerge(batch: BatchRecord, call: StepCall): Promise<BatchRecord | undefined> {
@@ -78,7 +69,7 @@ function mergePart(batch: BatchRecord, merge: BatchMerge, part: PartName, call: 
         expect: part === 'output' ? { 'merge.output.step': state.step - 1 } : { 'merge.errors.step': state.step - 1 },
       });
       // Whoever ended the batch meanwhile, there is nothing left to do here.
-      if (after?.merge === undefined || hasEnded(after)) return { ...state, done: true };
+      if (after?.merge === undefined || isComplete(after)) return { ...state, done: true };
       return after.merge[part];
     },
   });
@@ -87,11 +78,11 @@ function mergePart(batch: BatchRecord, merge: BatchMerge, part: PartName, call: 
 async function finish(batch: BatchRecord, merge: BatchMerge, call: StepCall): Promise<void> {
   const current = await call.batches.getBatch(batch.owner, batch.id);
   if (current === undefined) return;
-  if (hasEnded(current)) return tellEnd(current, call);
+  if (isComplete(current)) return notifyBatchOnce(current, call);
   const files = await createOutputFiles(batch, merge, call);
   const { batch: ended } = await call.batches.change(batch.owner, batch.id, {
     set: { status: merge.outcome, endedAtMs: call.clock.now(), ...files },
     statusIn: ['finalizing', 'cancelling'],
   });
-  if (ended !== undefined) await tellEnd(ended, call);
+  if (ended !== undefined) await notifyBatchOnce(ended, call);
 }

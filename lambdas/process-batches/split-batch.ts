@@ -5,10 +5,10 @@ import { AppError } from '../../core/errors.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
 import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
-import { hasEnded, type StepCall } from './call.ts';
-import { failBatch, tellEnd } from './end-batch.ts';
+import { requestMerge } from '../shared/batches/request-merge.ts';
+import { isComplete, type StepCall } from './call.ts';
+import { failBatch, notifyBatchOnce } from './complete-batch.ts';
 import { findFirstRequest } from './first-request.ts';
-import { mergeIfDue } from './merge-batch.ts';
 import { sendChunks } from './send-chunks.ts';
 
 /** Bytes of the file that are read at once. */
@@ -39,27 +39,27 @@ type Outcome =
 export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, call: StepCall): Promise<void> {
   let batch = await call.batches.getBatch(owner, batchId);
   if (batch === undefined) return;
-  if (hasEnded(batch)) return tellEnd(batch, call);
+  if (isComplete(batch)) return notifyBatchOnce(batch, call);
   if (isSpare === true && batch.inProgressAtMs !== undefined) return;
   // A step that comes late in the function's time can't tell a line without an end from having had no time.
-  if (!call.hasTime()) return goOn(batch, call);
+  if (!call.hasTime()) return continueBatch(batch, call);
   const file = await findInput(batch, call);
   if ('code' in file) return failBatch(batch, [file], call);
   const begunAt = batch.splitAt;
   while (!batch.splitDone) {
     const outcome = await splitOn(batch, file, call);
     if (outcome.kind === 'refused') return failBatch(batch, [outcome.error], call);
-    if (outcome.batch === undefined || hasEnded(outcome.batch)) return;
+    if (outcome.batch === undefined || isComplete(outcome.batch)) return;
     batch = outcome.batch;
     if (!batch.splitDone && !call.hasTime()) {
       if (batch.splitAt === begunAt) return failBatch(batch, [endless(batch)], call);
-      return goOn(batch, call);
+      return continueBatch(batch, call);
     }
   }
-  await mergeIfDue(batch, call);
+  await requestMerge(batch, call.steps);
 }
 
-async function goOn({ owner, id }: BatchRecord, { steps }: StepCall): Promise<void> {
+async function continueBatch({ owner, id }: BatchRecord, { steps }: StepCall): Promise<void> {
   await steps.send({ v: 1, kind: 'split', owner, batchId: id } satisfies BatchStepMessage);
 }
 
@@ -149,7 +149,7 @@ async function beginRunning(
   const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || isEmbedding(model, call));
   if (!isKnown) return refused(unknownModel(first.line, call));
   const begun = await startRunning(batch, { model, inProgressAtMs: call.clock.now() }, call);
-  const isHere = begun !== undefined && !hasEnded(begun) && begun.splitAt === batch.splitAt;
+  const isHere = begun !== undefined && !isComplete(begun) && begun.splitAt === batch.splitAt;
   return isHere ? { kind: 'on', batch: begun } : { kind: 'elsewhere', batch: begun };
 }
 

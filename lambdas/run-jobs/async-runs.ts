@@ -14,9 +14,10 @@ import { elementCount, type Tensor } from '../../core/tensors/tensor.ts';
 import { type InferenceDeps, readsTexts } from '../shared/inference/inference.ts';
 import { ModelVersions } from '../shared/inference/model-versions.ts';
 import type { AsyncEndpoint } from '../shared/predictors/async-endpoint.ts';
+import { copyAttributes } from '../shared/queue/requeue.ts';
 import type { TieredResultCache } from '../shared/results/tiered-result-cache.ts';
 import { sha256 } from '../shared/sha256.ts';
-import { copyAttributes } from './give-back.ts';
+
 import { type Answer, type ModelRequest, noMeasures, type RunMeasures, runRequests } from './run-requests.ts';
 import type { Received } from './work.ts';
 

@@ -3,30 +3,34 @@ import { type AppError, toAppError } from '../../core/errors.ts';
 import { runOfNotification } from '../../core/jobs/async-run.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import { parseJson } from '../../core/json/json.ts';
+import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
+import { handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
+import { receivesOf } from '../shared/queue/requeue.ts';
 import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
 import { ClockWatch } from './clock-watch.ts';
-import { goOn, receivesOf } from './give-back.ts';
+import type { JobRun } from './job-run.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';
-import { type JobRun, runJobMessages } from './run-job-messages.ts';
+import { runJobMessages } from './run-job-messages.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
 import { type RunFacts, runLine } from './run-line.ts';
 import { noMeasures } from './run-requests.ts';
-import { isChunk, isJob, type Received, type Verdict } from './work.ts';
+import { resume } from './waiting-messages.ts';
+import { isChunk, isJob, type Received } from './work.ts';
 
-/** All that {@link createHandler} wires. */
+/** Dependencies of the function. */
 export interface RunJobsHandlerDeps extends RunJobsDeps {
   readonly stage: string;
   readonly metricsNamespace: string;
   /** Writes one line to the log. */
   readonly write: (line: string) => void;
-  /** Takes the failures of the results cache since it was last asked. */
+  /** Returns the failures of the results cache since the last call. */
   readonly takeCacheFailures: () => readonly CacheFailure[];
 }
 
 /** The handler of one model's queues. */
 export type RunJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** Wires the function: jobs and chunks in, one log line for each invocation. */
+/** Creates the handler: it runs jobs and chunks, and writes one log line for each invocation. */
 export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
   let isCold = true;
   return async (event, context) => {
@@ -43,15 +47,14 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
         facts.lines.completed += completed;
         facts.lines.failed += failed;
       },
-      onEnded: ({ status }) => facts.ended.set(status, (facts.ended.get(status) ?? 0) + 1),
+      onCompleted: ({ status }) => facts.ended.set(status, (facts.ended.get(status) ?? 0) + 1),
     };
-    const verdicts = await dispatch(event.Records, run);
-    const failed = event.Records.filter(({ messageId }) => verdicts.get(messageId) !== 'done');
+    const response = await handleTogether(event, (records, decide) => runMessages(records, decide, run), run.onError);
     const { packed } = deps.inference;
     deps.write(
       runLine({
         ...facts,
-        again: failed.length,
+        again: response.batchItemFailures.length,
         cacheFailures: deps.takeCacheFailures().length,
         model: packed.manifest.id,
         stage: deps.stage,
@@ -61,7 +64,7 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
         durationMs: timer() - startedMs,
       }),
     );
-    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    return response;
   };
 }
 
@@ -76,23 +79,25 @@ function startFacts(messages: number, isCold: boolean) {
   } satisfies Partial<RunFacts>;
 }
 
-async function dispatch(records: readonly SQSRecord[], run: JobRun): Promise<Map<string, Verdict>> {
-  const verdicts = new Map<string, Verdict>();
-  const understood: Received[] = [];
+async function runMessages(
+  records: readonly SQSRecord[],
+  decide: (record: SQSRecord, verdict: Verdict) => void,
+  run: JobRun,
+): Promise<void> {
+  const valid: Received[] = [];
   for (const record of records) {
-    const received = readRecord(record);
-    if ('asyncRun' in received) verdicts.set(record.messageId, await hear(received.asyncRun, run));
-    else if ('message' in received) understood.push(received);
-    else verdicts.set(record.messageId, await park(record, received.error, run));
+    const read = readRecord(record);
+    if ('asyncRun' in read) decide(record, await onEndpointNotification(read.asyncRun, run));
+    else if ('message' in read) valid.push(read);
+    else decide(record, await moveInvalid(record, read.error, run));
   }
-  const repeats = duplicates(understood);
-  const works = understood.filter((work) => !repeats.has(work));
-  for (const [id, verdict] of await runJobMessages(works.filter(isJob), run)) verdicts.set(id, verdict);
-  for (const [id, verdict] of await runChunkMessages(works.filter(isChunk), run)) verdicts.set(id, verdict);
-  for (const [repeat, original] of repeats) {
-    verdicts.set(repeat.record.messageId, verdicts.get(original.record.messageId) ?? 'again');
-  }
-  return verdicts;
+  const copies = copiesByOriginal(valid);
+  const works = [...copies.keys()];
+  const decideAll = (work: Received, verdict: Verdict) => {
+    for (const { record } of [work, ...(copies.get(work) ?? [])]) decide(record, verdict);
+  };
+  await runJobMessages(works.filter(isJob), decideAll, run);
+  await runChunkMessages(works.filter(isChunk), decideAll, run);
 }
 
 function readRecord(record: SQSRecord): Received | { readonly asyncRun: string } | { readonly error: AppError } {
@@ -106,40 +111,38 @@ function readRecord(record: SQSRecord): Received | { readonly asyncRun: string }
   }
 }
 
-/** An endpoint is done with something: work that waits for nothing else goes on. */
-async function hear(asyncRun: string, { deps, onError }: JobRun): Promise<Verdict> {
+/** An endpoint has completed a request: work that waits for nothing else is resumed. */
+async function onEndpointNotification(asyncRun: string, { deps, onError }: JobRun): Promise<Verdict> {
   try {
     const run = await deps.asyncRuns?.ended(asyncRun);
-    if (run !== undefined) await goOn(run, run.message.kind === 'job' ? deps.queues.jobs : deps.queues.chunks);
+    if (run !== undefined) await resume(run, run.message.kind === 'job' ? deps.queues.jobs : deps.queues.chunks);
     return 'done';
   } catch (error) {
     onError(toAppError(error));
-    return 'again';
+    return 'retry';
   }
 }
 
-/** The same message twice in one invocation is worked on once. */
-function duplicates(works: readonly Received[]): Map<Received, Received> {
-  const first = new Map<string, Received>();
-  const repeats = new Map<Received, Received>();
+/** A message that was delivered more than once in one invocation is run once. */
+function copiesByOriginal(works: readonly Received[]): Map<Received, Received[]> {
+  const originals = new Map<string, Received>();
+  const copies = new Map<Received, Received[]>();
   for (const work of works) {
-    const original = first.get(work.record.body);
-    if (original === undefined) first.set(work.record.body, work);
-    else repeats.set(work, original);
+    const original = originals.get(work.record.body);
+    if (original === undefined) {
+      originals.set(work.record.body, work);
+      copies.set(work, []);
+    } else {
+      copies.get(original)?.push(work);
+    }
   }
-  return repeats;
+  return copies;
 }
 
-/** What nobody can understand must not come again and again. */
-async function park(record: SQSRecord, { code, message }: AppError, { deps, onError }: JobRun): Promise<Verdict> {
+/** Moves an invalid message to the dead letters: a retry would fail as well. */
+function moveInvalid(record: SQSRecord, error: AppError, { deps, onError }: JobRun): Promise<Verdict> {
   const queue = record.eventSourceARN.split(':').at(-1) ?? '';
   const { jobs, chunks } = deps.queues;
   const sourceQueue = chunks.url.endsWith(`/${queue}`) ? chunks.url : jobs.url;
-  try {
-    await deps.deadLetters.park(record, { code, message, sourceQueue });
-    return 'done';
-  } catch (error) {
-    onError(toAppError(error));
-    return 'again';
-  }
+  return moveToDeadLetters(record, error, { deadLetters: deps.deadLetters, sourceQueue, onFailure: onError });
 }

@@ -7,15 +7,17 @@ import {
   outputLine,
   readLines,
 } from '../../core/batches/batch-line.ts';
-import type { BatchStepMessage } from '../../core/batches/step-message.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { comeAgain, giveBack, lookAgainLater } from './give-back.ts';
-import type { JobRun } from './run-job-messages.ts';
+import { requestMerge } from '../shared/batches/request-merge.ts';
+import type { Verdict } from '../shared/queue/handle-each.ts';
+import { requeue, retryWithBackoff } from '../shared/queue/requeue.ts';
+import type { Decide, JobRun } from './job-run.ts';
 import { type Answer, runRequests } from './run-requests.ts';
-import { isRetryable, type Received, type Verdict } from './work.ts';
+import { pollLater } from './waiting-messages.ts';
+import { isRetryable, type Received } from './work.ts';
 
 /** A chunk of an invocation. */
 type Work = Received<ChunkMessage>;
@@ -24,32 +26,30 @@ type Work = Received<ChunkMessage>;
 const JSONL = 'application/jsonl';
 
 /**
- * Runs chunks of batches, one after the other: each fills micro-batches by itself.
+ * Runs chunks of batches one after another, because each fills micro-batches by itself.
  *
- * @returns What becomes of each message, by message id.
+ * @param decide - Called with the verdict of each message.
  */
-export async function runChunkMessages(works: readonly Work[], run: JobRun): Promise<Map<string, Verdict>> {
-  const verdicts = new Map<string, Verdict>();
+export async function runChunkMessages(works: readonly Work[], decide: Decide, run: JobRun): Promise<void> {
   for (const work of works) {
     const verdict = run.watch.hasTime
-      ? await run.watch.measure(() => runOrRepeat(work, run))
-      : await giveBack(work, run.deps.queues.chunks);
-    verdicts.set(work.record.messageId, verdict);
+      ? await run.watch.measure(() => runOrRetry(work, run))
+      : await requeue(work, run.deps.queues.chunks);
+    decide(work, verdict);
   }
-  return verdicts;
 }
 
 /**
- * A chunk fails as a whole only for reasons that pass. What never does goes to the queue of lost messages with its last
- * receive, whose function goes on with the batch.
+ * A chunk fails as a whole only for transient reasons. After `maxReceiveCount` SQS moves it to the lost-jobs queue, whose
+ * function completes the batch.
  */
-async function runOrRepeat(work: Work, run: JobRun): Promise<Verdict> {
+async function runOrRetry(work: Work, run: JobRun): Promise<Verdict> {
   try {
     const outcome = await runChunk(work, run);
-    return outcome === 'done' ? outcome : await lookAgainLater(work, run.deps.queues.chunks);
+    return outcome === 'done' ? outcome : await pollLater(work, run.deps.queues.chunks);
   } catch (cause) {
     run.onError(toAppError(cause));
-    return comeAgain(work, run.deps.queues.chunks, run.deps.random);
+    return retryWithBackoff(work, run.deps.queues.chunks, run.deps.random);
   }
 }
 
@@ -58,10 +58,10 @@ async function runChunk(work: Work, run: JobRun): Promise<'done' | 'waiting'> {
   const { chunks } = run.deps;
   const { owner, batchId, index } = message;
   const batch = await chunks.getBatch(owner, batchId);
-  // A batch that is gone or over has nobody who waits for it.
+  // The batch was deleted or is complete: the result is not needed.
   if (batch === undefined || batch.endedAtMs !== undefined) return 'done';
   if (await chunks.hasChunk(batchId, index)) {
-    await mergeIfDue(batch, run);
+    await requestMerge(batch, run.deps.batchSteps);
     return 'done';
   }
   const lines = await readChunk(message, run);
@@ -69,7 +69,7 @@ async function runChunk(work: Work, run: JobRun): Promise<'done' | 'waiting'> {
   if (written === undefined) return 'waiting';
   const outcome = await writeParts(message, written, run);
   run.onLines(outcome);
-  await mergeIfDue(await chunks.finishChunk(owner, batchId, outcome), run);
+  await requestMerge(await chunks.finishChunk(owner, batchId, outcome), run.deps.batchSteps);
   return 'done';
 }
 
@@ -172,10 +172,4 @@ async function writeParts(message: ChunkMessage, { output, errors }: Written, { 
     hasOutput: output.length > 0,
     hasErrors: errors.length > 0,
   };
-}
-
-/** Whoever counts the last chunk asks for the outputs to be merged; asking twice is harmless. */
-async function mergeIfDue({ owner, id, splitDone, chunksDone, chunks }: Batch, { deps }: JobRun): Promise<void> {
-  if (!splitDone || chunksDone < chunks) return;
-  await deps.batchSteps.send({ v: 1, kind: 'merge', owner, batchId: id } satisfies BatchStepMessage);
 }

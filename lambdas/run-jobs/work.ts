@@ -1,18 +1,12 @@
-import type { SQSRecord } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../core/errors.ts';
 import type { JobError } from '../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
+import type { ReceivedRecord } from '../shared/queue/requeue.ts';
 
-/** A message that is understood. */
-export interface Received<M extends WorkMessage = WorkMessage> {
+/** A valid message of one of the model's queues. */
+export interface Received<M extends WorkMessage = WorkMessage> extends ReceivedRecord {
   readonly message: M;
-  readonly record: SQSRecord;
-  /** How often it was received, this time included. */
-  readonly receives: number;
 }
-
-/** What becomes of a message: done with, or to come again. */
-export type Verdict = 'done' | 'again';
 
 /** Whether a message is a job. */
 export function isJob(received: Received): received is Received<JobMessage> {
@@ -29,7 +23,7 @@ export function isRetryable({ code }: AppError): boolean {
   return ERRORS[code].retryable;
 }
 
-/** What records keep of an error. */
+/** Returns the members of an error that records keep. */
 export function jobError({ code, message, param }: AppError): JobError {
   return { code, message, ...(param === undefined ? {} : { param }) };
 }

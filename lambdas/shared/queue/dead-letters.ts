@@ -1,41 +1,42 @@
 import { type MessageAttributeValue, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
-import type { ErrorCode } from '../../../core/errors.ts';
+import { type AppError, type ErrorCode, toAppError } from '../../../core/errors.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../../core/jobs/dead-letter.ts';
 import { callAws } from '../aws/client-settings.ts';
+import type { Verdict } from './handle-each.ts';
 
-/** Most attributes of a message (SQS API reference), and those that a dead letter needs for itself. */
-const MOST_ATTRIBUTES = 10;
+/** Maximum attributes of a message (SQS API reference), and those that a dead letter needs for itself. */
+const MAX_ATTRIBUTES = 10;
 const OWN_ATTRIBUTES = Object.keys(DEAD_LETTER_ATTRIBUTES).length;
 
-/** Most characters of a reason. */
-const MOST_CHARACTERS = 1024;
+/** Maximum characters of a reason. */
+const MAX_REASON_CHARACTERS = 1024;
 
 /** Characters that a message may not hold (SQS API reference, `SendMessage`); beyond the basic plane not all servers agree. */
 const NOT_SENDABLE = /[^\t\n\r -\uD7FF\uE000-\uFFFD]/g;
 
-/** Why nobody could process a message. */
+/** Why a message could not be processed. */
 export interface Reason {
   readonly code: ErrorCode;
   readonly message: string;
-  /** URL of the queue that it came from: where to put it back to; undefined where that is not known. */
+  /** URL of the queue that it came from, for the redrive; undefined if unknown. */
   readonly sourceQueue: string | undefined;
 }
 
-/** The operators' queue. */
+/** The dead-letter queue of the operators. */
 export interface DeadLetters {
-  /** Keeps a message with the reason, its own attributes beside it. */
-  park(record: Pick<SQSRecord, 'body' | 'messageAttributes'>, reason: Reason): Promise<void>;
+  /** Adds a message with the reason. The message keeps its own attributes. */
+  add(record: Pick<SQSRecord, 'body' | 'messageAttributes'>, reason: Reason): Promise<void>;
 }
 
 /**
- * Opens the operators' queue.
+ * Opens the dead-letter queue.
  *
  * @param url - URL of the queue.
  */
 export function openDeadLetters(client: SQSClient, url: string): DeadLetters {
   return {
-    park: async ({ body, messageAttributes }, reason) => {
+    add: async ({ body, messageAttributes }, reason) => {
       const command = new SendMessageCommand({
         QueueUrl: url,
         MessageBody: body,
@@ -46,9 +47,39 @@ export function openDeadLetters(client: SQSClient, url: string): DeadLetters {
   };
 }
 
+/** Options of {@link moveToDeadLetters}. */
+export interface MoveOptions {
+  readonly deadLetters: DeadLetters;
+  /** URL of the queue that the message came from, for the redrive. */
+  readonly sourceQueue: string | undefined;
+  /** Reports that the message could not be moved. */
+  readonly onFailure: (error: AppError) => void;
+}
+
+/**
+ * Moves a message to the dead-letter queue.
+ *
+ * @param reason - Why the message could not be processed.
+ * @returns `retry` if the dead-letter queue is unavailable. The next delivery tries again, and after the last one SQS
+ * itself moves the message.
+ */
+export async function moveToDeadLetters(
+  record: SQSRecord,
+  { code, message }: AppError,
+  { deadLetters, sourceQueue, onFailure }: MoveOptions,
+): Promise<Verdict> {
+  try {
+    await deadLetters.add(record, { code, message, sourceQueue });
+    return 'done';
+  } catch (cause) {
+    onFailure(toAppError(cause));
+    return 'retry';
+  }
+}
+
 function attributesOf({ code, message, sourceQueue }: Reason): Record<string, MessageAttributeValue> {
   const { errorCode, errorMessage, sourceQueue: source } = DEAD_LETTER_ATTRIBUTES;
-  const sendable = message.replace(NOT_SENDABLE, ' ').slice(0, MOST_CHARACTERS);
+  const sendable = message.replace(NOT_SENDABLE, ' ').slice(0, MAX_REASON_CHARACTERS);
   return {
     ...{ [errorCode]: text(code), [errorMessage]: text(sendable || code) },
     ...(sourceQueue === undefined ? {} : { [source]: text(sourceQueue) }),
@@ -62,7 +93,7 @@ function text(value: string): MessageAttributeValue {
 function originals(attributes: SQSRecord['messageAttributes']): Record<string, MessageAttributeValue> {
   const own: readonly string[] = Object.values(DEAD_LETTER_ATTRIBUTES);
   const kept = Object.entries(attributes).filter(([name]) => !own.includes(name));
-  return sendableAttributes(Object.fromEntries(kept.slice(0, MOST_ATTRIBUTES - OWN_ATTRIBUTES)));
+  return sendableAttributes(Object.fromEntries(kept.slice(0, MAX_ATTRIBUTES - OWN_ATTRIBUTES)));
 }
 
 /** Turns the attributes of a received message into those of one to send. */

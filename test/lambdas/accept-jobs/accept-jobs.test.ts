@@ -220,7 +220,7 @@ describe('an event that cannot be accepted right now', () => {
     expect(await intake.submitted()).toHaveLength(1);
     expect(await intake.record('1')).toBeUndefined();
     expect(await intake.dead()).toEqual([]);
-    const again = intake.lines.filter(({ outcome }) => outcome === 'comes again');
+    const again = intake.lines.filter(({ outcome }) => outcome === 'will be retried');
     expect(again).toMatchObject([{ code: 'UNAVAILABLE', messageId: failures[0]?.itemIdentifier }]);
     expect(again[0]).not.toHaveProperty('_aws');
   });
@@ -261,6 +261,6 @@ describe('an event that cannot be accepted right now', () => {
     await intake.send('broken');
     await intake.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: intake.urls.dead }));
     expect((await intake.work()).batchItemFailures).toHaveLength(1);
-    expect(intake.lines).toMatchObject([{ outcome: 'comes again', code: 'UNAVAILABLE' }]);
+    expect(intake.lines).toMatchObject([{ outcome: 'will be retried', code: 'UNAVAILABLE' }]);
   });
 });

@@ -104,7 +104,7 @@ describe('a job that no worker could end', () => {
     expect(await harness.read('one')).toMatchObject({ status: 'failed' });
     expect(await harness.read('one')).not.toHaveProperty('notifiedAtMs');
     expect(await harness.dead()).toEqual([]);
-    expect(harness.lines).toMatchObject([{ code: 'INTERNAL', outcome: 'comes again' }]);
+    expect(harness.lines).toMatchObject([{ code: 'INTERNAL', outcome: 'will be retried' }]);
 
     await harness.lose(await beginJob('two'));
     expect(await harness.work()).toEqual(DONE);
@@ -117,7 +117,7 @@ describe('a job that no worker could end', () => {
     await harness.lose(await beginJob('one'));
     await harness.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: harness.urls.dead }));
     expect((await harness.work()).batchItemFailures).toHaveLength(1);
-    expect(harness.lines).toMatchObject([{ code: 'UNAVAILABLE', outcome: 'comes again' }]);
+    expect(harness.lines).toMatchObject([{ code: 'UNAVAILABLE', outcome: 'will be retried' }]);
     await harness.servers.createQueue(harness.urls.dead.split('/').at(-1) ?? '');
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.dead()).toHaveLength(1);

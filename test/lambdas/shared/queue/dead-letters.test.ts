@@ -17,8 +17,8 @@ afterAll(() => servers.close());
 
 const REASON = { code: 'INVALID_EVENT', message: 'id is missing', sourceQueue: 'https://sqs/1/jobs' } as const;
 
-async function park(message: string, attributes: SQSRecord['messageAttributes'] = {}, reason = {}) {
-  await letters.park({ body: 'a body', messageAttributes: attributes }, { ...REASON, message, ...reason });
+async function add(message: string, attributes: SQSRecord['messageAttributes'] = {}, reason = {}) {
+  await letters.add({ body: 'a body', messageAttributes: attributes }, { ...REASON, message, ...reason });
   const [letter] = await servers.receive(queueUrl);
   await servers.remove(queueUrl, letter?.ReceiptHandle ?? '');
   return letter;
@@ -26,7 +26,7 @@ async function park(message: string, attributes: SQSRecord['messageAttributes'] 
 
 describe('a dead letter', () => {
   it('says why and where to put it back to', async () => {
-    expect(await park(REASON.message)).toMatchObject({
+    expect(await add(REASON.message)).toMatchObject({
       Body: 'a body',
       MessageAttributes: {
         errorCode: { DataType: 'String', StringValue: 'INVALID_EVENT' },
@@ -37,16 +37,16 @@ describe('a dead letter', () => {
   });
 
   it('does not say where to put it back to when nobody knows', async () => {
-    const letter = await park('lost', {}, { sourceQueue: undefined });
+    const letter = await add('lost', {}, { sourceQueue: undefined });
     expect(Object.keys(letter?.MessageAttributes ?? {}).sort()).toEqual(['errorCode', 'errorMessage']);
   });
 
   it('is kept whatever characters its reason holds', async () => {
-    expect((await park('bell \u0007, half \ud800, end'))?.MessageAttributes?.['errorMessage']?.StringValue).toBe(
+    expect((await add('bell \u0007, half \ud800, end'))?.MessageAttributes?.['errorMessage']?.StringValue).toBe(
       'bell  , half  , end',
     );
-    expect((await park(''))?.MessageAttributes?.['errorMessage']?.StringValue).toBe('INVALID_EVENT');
-    expect((await park('x'.repeat(5000)))?.MessageAttributes?.['errorMessage']?.StringValue).toHaveLength(1024);
+    expect((await add(''))?.MessageAttributes?.['errorMessage']?.StringValue).toBe('INVALID_EVENT');
+    expect((await add('x'.repeat(5000)))?.MessageAttributes?.['errorMessage']?.StringValue).toHaveLength(1024);
   });
 
   it('keeps as many of its own attributes as a message may have, and those of an earlier reason not', async () => {
@@ -57,7 +57,7 @@ describe('a dead letter', () => {
       ]),
     );
     const earlier = { errorCode: { dataType: 'String', stringValue: 'TIMEOUT' } };
-    const letter = await park('again', { ...earlier, ...own });
+    const letter = await add('again', { ...earlier, ...own });
     expect(Object.keys(letter?.MessageAttributes ?? {})).toHaveLength(10);
     expect(letter?.MessageAttributes).toMatchObject({
       errorCode: { StringValue: 'INVALID_EVENT' },
@@ -67,13 +67,13 @@ describe('a dead letter', () => {
 
   it('keeps attributes that are bytes', async () => {
     const bytes = Buffer.from([0, 255]);
-    const letter = await park('bytes', { raw: { dataType: 'Binary', binaryValue: bytes.toString('base64') } });
+    const letter = await add('bytes', { raw: { dataType: 'Binary', binaryValue: bytes.toString('base64') } });
     expect(Buffer.from(letter?.MessageAttributes?.['raw']?.BinaryValue ?? []).equals(bytes)).toBe(true);
   });
 
   it('fails with UNAVAILABLE when the queue is gone', async () => {
     const elsewhere = openDeadLetters(servers.sqs, queueUrl.replace(/dead$/, 'none'));
-    await expect(elsewhere.park({ body: 'a', messageAttributes: {} }, REASON)).rejects.toMatchObject({
+    await expect(elsewhere.add({ body: 'a', messageAttributes: {} }, REASON)).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     });
   });

@@ -33,8 +33,8 @@ describe('a line about a job', () => {
   });
 
   it('is no metric when it only tells', () => {
-    const line = lineOf({ code: 'UNAVAILABLE', details: { outcome: 'comes again' } });
+    const line = lineOf({ code: 'UNAVAILABLE', details: { outcome: 'will be retried' } });
     expect(line).not.toHaveProperty('_aws');
-    expect(line).toMatchObject({ level: 'WARN', outcome: 'comes again' });
+    expect(line).toMatchObject({ level: 'WARN', outcome: 'will be retried' });
   });
 });

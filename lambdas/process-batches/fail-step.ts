@@ -2,9 +2,9 @@ import type { StepMessage } from '../../core/batches/step-message.ts';
 import { toAppError } from '../../core/errors.ts';
 import { GRACE_MS } from '../../core/files/limits.ts';
 import type { BatchDeps } from './call.ts';
-import { failBatch } from './end-batch.ts';
+import { failBatch } from './complete-batch.ts';
 
-/** Whether a step has been tried so long that it will never work. */
+/** Whether the time in which a step may be retried is over. */
 export async function isOverdueStep(step: StepMessage, { batches, uploads, clock }: BatchDeps): Promise<boolean> {
   if (step.kind === 'assemble') {
     const upload = await uploads.get(step.owner, step.uploadId);
@@ -14,8 +14,8 @@ export async function isOverdueStep(step: StepMessage, { batches, uploads, clock
   return clock.now() >= (batch?.windowEndsAtMs ?? 0) + GRACE_MS;
 }
 
-/** Ends what a step was for, with the reason that the step failed for. */
-export async function giveUp(step: StepMessage, error: unknown, deps: BatchDeps): Promise<void> {
+/** Fails the upload or batch of a step with the error of the step. */
+export async function failStep(step: StepMessage, error: unknown, deps: BatchDeps): Promise<void> {
   const { code, message } = toAppError(error);
   if (step.kind === 'assemble') {
     const upload = await deps.uploads.get(step.owner, step.uploadId);

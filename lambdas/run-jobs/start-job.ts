@@ -1,0 +1,96 @@
+import { AppError, toAppError } from '../../core/errors.ts';
+import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
+import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
+import { definitionOf, type JobMessage, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
+import type { Claim } from '../../core/jobs/job-store.ts';
+import type { PayloadStore } from '../../core/jobs/payload-store.ts';
+import { parseJson } from '../../core/json/json.ts';
+import { notifyOnce } from '../shared/jobs/complete-job.ts';
+import type { Verdict } from '../shared/queue/handle-each.ts';
+import type { JobRun } from './job-run.ts';
+import type { Answer, ModelRequest } from './run-requests.ts';
+import type { Received } from './work.ts';
+
+/** A job that is claimed and whose input is read. */
+export interface StartedJob {
+  readonly request: ModelRequest;
+}
+
+/** The outcome of a job that cannot be run. */
+export interface NotStarted {
+  readonly outcome: Verdict | Answer;
+}
+
+/**
+ * Claims a job and reads its input.
+ *
+ * @param isWaiting - Whether this attempt was started before and has waited for an endpoint since.
+ * @returns The request to the model, or the outcome if there is nothing to run.
+ */
+export async function startJob(
+  work: Received<JobMessage>,
+  run: JobRun,
+  isWaiting = false,
+): Promise<StartedJob | NotStarted> {
+  const { message, record } = work;
+  const { jobs, payloads, inference } = run.deps;
+  try {
+    const redriveId = record.messageAttributes[REDRIVE_ATTRIBUTE]?.stringValue;
+    if (redriveId !== undefined) await jobs.reopen(message, redriveId);
+    const claim = await claimOf(message, run, isWaiting);
+    if (claim.kind === 'foreign') return { outcome: 'done' };
+    if (claim.kind === 'ended') {
+      await notifyOnce(claim.job, run.deps);
+      return { outcome: 'done' };
+    }
+    return { request: requestOf(message, await readInput(message, payloads), inference.packed.manifest.id) };
+  } catch (error) {
+    return { outcome: { kind: 'failed', error: toAppError(error) } };
+  }
+}
+
+/** A job that waited for its endpoint continues the attempt that was started. */
+async function claimOf(message: JobMessage, { deps }: JobRun, isWaiting: boolean): Promise<Claim> {
+  const job = isWaiting ? await deps.jobs.get(message) : undefined;
+  if (job === undefined || job.status === 'queued') return deps.jobs.claim(definitionOf(message));
+  if (job.hash !== message.hash) return { kind: 'foreign' };
+  return { kind: job.status === 'running' ? 'claimed' : 'ended', job };
+}
+
+async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise<string> {
+  if (input.kind === 'inline') return input.json;
+  const bytes = await payloads.get(input.payload, { maxBytes: MAX_JOB_INPUT_BYTES });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new AppError('INVALID_ENCODING', 'the input is not UTF-8', { cause });
+  }
+}
+
+/**
+ * Creates the request to the model. An input from a file is read here for the first time, so the model that it names is
+ * checked here.
+ *
+ * @param own - Id of the model of this worker.
+ */
+function requestOf(message: JobMessage, text: string, own: string): ModelRequest {
+  const { operation, model = own, version } = parseEndpoint(message.endpoint);
+  const body = parseJson(text);
+  if (model !== own) throw otherModel(own, 'endpoint');
+  if (operation === 'embeddings' && !namesModel(body, own)) throw otherModel(own, 'model');
+  const pinned = message.version ?? version;
+  const request = { operation, body, owner: message.owner };
+  return pinned === undefined ? request : { ...request, version: pinned };
+}
+
+/** Whether a body names the model. The protocol reports a `model` that is missing or invalid. */
+function namesModel(body: unknown, model: string): boolean {
+  if (typeof body !== 'object' || body === null || !('model' in body)) return true;
+  return typeof body.model !== 'string' || body.model === '' || body.model === model;
+}
+
+function otherModel(own: string, param: string): AppError {
+  return new AppError('MODEL_NOT_FOUND', `${param} must name the model that the job was submitted to, ${own}`, {
+    param,
+  });
+}

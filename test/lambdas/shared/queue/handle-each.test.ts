@@ -1,0 +1,142 @@
+import { describe, expect, it } from '@jest/globals';
+import type { SQSEvent, SQSRecord } from 'aws-lambda';
+import { AppError } from '../../../../core/errors.ts';
+import {
+  type FailedMessage,
+  handleEach,
+  handleTogether,
+  type Verdict,
+} from '../../../../lambdas/shared/queue/handle-each.ts';
+
+const NONE = { batchItemFailures: [] };
+
+/** An event with one message for each body; the messages are called m0, m1 and so on. */
+function eventOf(...bodies: readonly string[]): SQSEvent {
+  return { Records: bodies.map((body, at) => recordOf(body, `m${at}`)) };
+}
+
+function recordOf(body: string, messageId: string): SQSRecord {
+  return {
+    ...{ messageId, body, receiptHandle: 'r', md5OfBody: '', messageAttributes: {} },
+    attributes: {
+      ...{ ApproximateReceiveCount: '1', SentTimestamp: '0', SenderId: 's' },
+      ApproximateFirstReceiveTimestamp: '0',
+    },
+    ...{ eventSource: 'aws:sqs', eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:queue', awsRegion: 'us-east-1' },
+  };
+}
+
+function retried(...ids: readonly string[]) {
+  return { batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+const retry = (): Verdict => 'retry';
+const read = ({ body }: SQSRecord): string => body;
+
+describe('handleEach', () => {
+  it('answers with the messages to retry only', async () => {
+    const handle = async (body: string): Promise<Verdict> => (body === 'b' ? 'retry' : 'done');
+    expect(await handleEach(eventOf('a', 'b', 'c'), { read, handle, onError: retry })).toEqual(retried('m1'));
+  });
+
+  it('handles the other messages if one cannot be read', async () => {
+    const handled: string[] = [];
+    const failed: FailedMessage<string>[] = [];
+    const response = await handleEach(eventOf('a', 'poison', 'c'), {
+      read: ({ body }) => {
+        if (body === 'poison') throw new AppError('INVALID_EVENT', 'not an event');
+        return body;
+      },
+      handle: async (body) => {
+        handled.push(body);
+        return 'done';
+      },
+      onError: (failure) => {
+        failed.push(failure);
+        return 'done';
+      },
+    });
+    expect(response).toEqual(NONE);
+    expect(handled).toEqual(['a', 'c']);
+    expect(failed).toMatchObject([{ error: { code: 'INVALID_EVENT' }, record: { messageId: 'm1' } }]);
+    expect(failed[0]?.message).toBeUndefined();
+  });
+
+  it('gives the message and INTERNAL to onError if the handler throws an unknown error', async () => {
+    const cause = new TypeError('holds input text');
+    const failed: FailedMessage<string>[] = [];
+    const response = await handleEach(eventOf('a'), {
+      read,
+      handle: () => Promise.reject(cause),
+      onError: (failure) => {
+        failed.push(failure);
+        return 'retry';
+      },
+    });
+    expect(response).toEqual(retried('m0'));
+    expect(failed).toMatchObject([{ message: 'a', error: { code: 'INTERNAL', message: 'unexpected failure', cause } }]);
+  });
+
+  it('retries a message if onError fails as well', async () => {
+    const fail = () => {
+      throw new Error('the log is full');
+    };
+    const response = await handleEach(eventOf('a', 'b'), {
+      read: (record) => (record.body === 'a' ? fail() : record.body),
+      handle: fail,
+      onError: fail,
+    });
+    expect(response).toEqual(retried('m0', 'm1'));
+  });
+
+  it('handles messages of different lanes concurrently, and those of one lane in order', async () => {
+    const log: string[] = [];
+    let releaseSlow: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => {
+      releaseSlow = resolve;
+    });
+    const response = await handleEach(eventOf('x1 slow', 'x2', 'y1'), {
+      read,
+      laneOf: (body) => body.slice(0, 1),
+      handle: async (body) => {
+        if (body.endsWith('slow')) await slow;
+        log.push(body);
+        if (body === 'y1') releaseSlow();
+        return 'done';
+      },
+      onError: retry,
+    });
+    expect(response).toEqual(NONE);
+    expect(log).toEqual(['y1', 'x1 slow', 'x2']);
+  });
+
+  it('names a message once that SQS delivered twice in one event', async () => {
+    const record = recordOf('a', 'm0');
+    let copies = 0;
+    const handle = async (): Promise<Verdict> => (copies++ === 0 ? 'done' : 'retry');
+    expect(await handleEach({ Records: [record, { ...record }] }, { read, handle, onError: retry })).toEqual(
+      retried('m0'),
+    );
+  });
+});
+
+describe('handleTogether', () => {
+  it('keeps the verdicts that were given before a failure, and retries the rest', async () => {
+    const errors: AppError[] = [];
+    const response = await handleTogether(
+      eventOf('a', 'b', 'c'),
+      async ([first, second], decide) => {
+        if (first !== undefined) decide(first, 'done');
+        if (second !== undefined) decide(second, 'retry');
+        throw new Error('out of memory');
+      },
+      (error) => errors.push(error),
+    );
+    expect(response).toEqual(retried('m1', 'm2'));
+    expect(errors).toMatchObject([{ code: 'INTERNAL' }]);
+  });
+
+  it('retries a message that got no verdict', async () => {
+    expect(await handleTogether(eventOf('a'), async () => undefined)).toEqual(retried('m0'));
+  });
+});
