@@ -1,4 +1,4 @@
-import Table from 'cli-table3';
+import { renderColumns } from '../local/terminal/table.ts';
 import type { Summary } from './statistics.ts';
 
 /** A table to print: the first column names the row, the others hold figures. */
@@ -12,13 +12,11 @@ export interface FigureTable {
 
 /** Renders a table as text, without colours, ready for a terminal or a code block. */
 export function renderTable({ title, columns, rows, notes = [] }: FigureTable): string {
-  const table = new Table({
-    head: [...columns],
-    colAligns: columns.map((_, index) => (index === 0 ? 'left' : 'right')),
-    style: { head: [], border: [], compact: true },
-  });
-  for (const row of rows) table.push([...row]);
-  return [title, table.toString(), ...notes.map((note) => `  ${note}`)].join('\n');
+  const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)));
+  const rule = widths.map((width) => '-'.repeat(width));
+  const rightAligned = [...columns.keys()].slice(1);
+  const table = renderColumns([columns, rule, ...rows], rightAligned);
+  return [title, table, ...notes.map((note) => `  ${note}`)].join('\n');
 }
 
 /** A figure with as many digits as mean something: three, but never less than the whole number. */

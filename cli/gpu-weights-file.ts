@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import colors from 'picocolors';
+import { styleText } from 'node:util';
 import { AppError } from '../core/errors.ts';
 import type { Manifest } from '../core/models/manifest.ts';
 import {
@@ -88,12 +88,12 @@ function describe(
     `${operatorTable(before, made)}\n`,
     `${renderTable(['fact', 'value'], facts, [1])}\n`,
     ...(measured === undefined
-      ? [`${colors.bold('accuracy')}  not measured: the folder holds neither golden.json nor calibration.json`]
+      ? [`${styleText('bold', 'accuracy')}  not measured: the folder holds neither golden.json nor calibration.json`]
       : [
-          `${colors.bold('accuracy')}  of ${measured.inputs} inputs from ${measured.source}, against the weights as they are`,
+          `${styleText('bold', 'accuracy')}  of ${measured.inputs} inputs from ${measured.source}, against the weights as they are`,
         ]),
-    `${colors.bold('size')}      ${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}, ${precision}`,
-    `${colors.bold('file')}      ${out}`,
+    `${styleText('bold', 'size')}      ${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}, ${precision}`,
+    `${styleText('bold', 'file')}      ${out}`,
     '',
   ].join('\n');
 }

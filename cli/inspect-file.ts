@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { styleText } from 'node:util';
 import { type Inspection, inspectModel, type TensorSignature } from '../onnx/format/inspect.ts';
 import { readModel } from '../onnx/format/proto.ts';
 import { formatBytes, renderTable } from './table.ts';
@@ -12,7 +12,7 @@ import { formatBytes, renderTable } from './table.ts';
 export function inspectFile(path: string): string {
   const inspection = inspectModel(readModel(path));
   return [
-    `${colors.bold(path)}  ${formatBytes(inspection.bytes)}, operator set ${inspection.opset}, made by ${inspection.producer || 'unknown'}`,
+    `${styleText('bold', path)}  ${formatBytes(inspection.bytes)}, operator set ${inspection.opset}, made by ${inspection.producer || 'unknown'}`,
     signatures(inspection),
     operators(inspection),
     constants(inspection),

@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { styleText } from 'node:util';
 import type { PackedModel } from '../core/models/packed-model.ts';
 import type { TensorDescription } from '../core/tensors/tensor.ts';
 import { packModel } from '../onnx/pack/pack-model.ts';
@@ -12,7 +12,7 @@ import { formatBytes, renderTable } from './table.ts';
  */
 export async function packFolder(folder: string, out: string): Promise<string> {
   const packed = await packModel(folder, out);
-  return `${colors.bold(packed.manifest.id)}  ${packed.manifest.task}, in ${out}\n\n${versions(packed)}\n`;
+  return `${styleText('bold', packed.manifest.id)}  ${packed.manifest.task}, in ${out}\n\n${versions(packed)}\n`;
 }
 
 function versions({ versions: byName }: PackedModel): string {

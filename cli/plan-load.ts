@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import colors from 'picocolors';
+import { styleText } from 'node:util';
 import {
   compareTargets,
   crossoverRps,
@@ -132,7 +132,7 @@ function render(
   ]);
   const head = ['target', '$ a month', '$ a million', 'p95 ms', ...(options.p95Ms === undefined ? [] : ['in time'])];
   return [
-    `${colors.bold(model)}  ${rps} requests a second of ${options.tokens} tokens`,
+    `${styleText('bold', model)}  ${rps} requests a second of ${options.tokens} tokens`,
     renderTable(head, rows, [1, 2, 3]),
     verdict(targets, instanceType, options.p95Ms),
     crossoverSentence(crossover, instanceType),
@@ -152,7 +152,7 @@ function verdict(targets: readonly TargetCost[], instanceType: string, p95Ms: nu
   const [cheapest] = inTime.toSorted((a, b) => a.usd - b.usd);
   if (cheapest === undefined) return `Nothing answers within ${p95Ms} ms: take fewer tokens, or another instance type.`;
   const name = cheapest.target === 'sagemaker' ? `SageMaker on ${instanceType}` : NAMES[cheapest.target];
-  return `Cheapest${p95Ms === undefined ? '' : ` within ${p95Ms} ms`}: ${colors.bold(name)}.`;
+  return `Cheapest${p95Ms === undefined ? '' : ` within ${p95Ms} ms`}: ${styleText('bold', name)}.`;
 }
 
 function crossoverSentence(rps: number | undefined, instanceType: string): string {

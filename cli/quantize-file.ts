@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import colors from 'picocolors';
+import { styleText } from 'node:util';
 import { AppError } from '../core/errors.ts';
 import { graphOf, nodeName } from '../onnx/format/graph.ts';
 import { countOperators, inputNames } from '../onnx/format/inspect.ts';
@@ -91,10 +91,10 @@ function describe(quantization: Quantization, { before, after, out, samples }: O
   return [
     operatorTable(quantization),
     ...(samples === undefined ? [] : [trialTable(quantization, samples)]),
-    `${colors.bold('scheme')}  ${quantization.scheme}: ${reasonFor(quantization, samples)}`,
+    `${styleText('bold', 'scheme')}  ${quantization.scheme}: ${reasonFor(quantization, samples)}`,
     ...excludedLines(quantization.chosen),
-    `${colors.bold('size')}    ${formatBytes(before)} -> ${formatBytes(after)} (${percent} %)`,
-    `${colors.bold('file')}    ${out}`,
+    `${styleText('bold', 'size')}    ${formatBytes(before)} -> ${formatBytes(after)} (${percent} %)`,
+    `${styleText('bold', 'file')}    ${out}`,
     '',
   ].join('\n');
 }
@@ -137,8 +137,8 @@ function trialTable({ trials, chosen }: Quantization, { metric }: Samples): stri
 }
 
 function verdictOf(trial: Trial, chosen: Trial | undefined): string {
-  if (trial === chosen) return colors.green('chosen');
-  return trial.passes ? 'passes' : colors.red('too inaccurate');
+  if (trial === chosen) return styleText('green', 'chosen');
+  return trial.passes ? 'passes' : styleText('red', 'too inaccurate');
 }
 
 function reasonFor({ chosen, trials }: Quantization, samples: Samples | undefined): string {
@@ -152,5 +152,5 @@ function reasonFor({ chosen, trials }: Quantization, samples: Samples | undefine
 
 function excludedLines(chosen: Trial | undefined): string[] {
   if (chosen === undefined || chosen.excluded.length === 0) return [];
-  return [`${colors.bold('fp32')}    left in floating point to pass: ${chosen.excluded.join(', ')}`];
+  return [`${styleText('bold', 'fp32')}    left in floating point to pass: ${chosen.excluded.join(', ')}`];
 }

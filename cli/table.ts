@@ -1,5 +1,5 @@
-import Table from 'cli-table3';
-import colors from 'picocolors';
+import { styleText } from 'node:util';
+import { renderColumns } from '../local/terminal/table.ts';
 
 /** Writes bytes as MB (10^6) with two decimals, or kB below one. */
 export function formatBytes(bytes: number): string {
@@ -7,37 +7,14 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * Lays rows out in columns without frames, headings bold; plain text where `NO_COLOR` is set or output is no terminal.
+ * Lays rows out in columns under bold headings; plain text if `NO_COLOR` is set or the output is no terminal.
  *
- * @param numeric - Indices of the columns to align to the right.
+ * @param rightAligned - Indices of the columns to align to the right.
  */
 export function renderTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  numeric: readonly number[] = [],
+  rightAligned: readonly number[] = [],
 ): string {
-  const table = new Table({
-    head: head.map((title) => colors.bold(title)),
-    colAligns: head.map((_, index) => (numeric.includes(index) ? 'right' : 'left')),
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-    chars: {
-      top: '',
-      'top-mid': '',
-      'top-left': '',
-      'top-right': '',
-      bottom: '',
-      'bottom-mid': '',
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      mid: '',
-      'mid-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '',
-    },
-  });
-  table.push(...rows.map((row) => [...row]));
-  return table.toString().replaceAll(/ +$/gm, '');
+  return renderColumns([head.map((title) => styleText('bold', title)), ...rows], rightAligned);
 }

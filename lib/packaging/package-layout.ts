@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { onnxruntimeMissing } from '../../core/models/onnxruntime.ts';
 
 /** `lib/` as TypeScript in a checkout, `dist/lib/` as JavaScript in the published package. */
 const runsFromSource = import.meta.filename.endsWith('.ts');
@@ -47,8 +48,13 @@ export function nativesDirectory(architecture: NativeArchitecture): string {
   return join(onnxruntimeRoot(), 'bin/napi-v6/linux', architecture);
 }
 
+/** @throws AppError `DEPENDENCY_MISSING` if the app that uses this package does not have it. */
 function onnxruntimeRoot(): string {
-  return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  try {
+    return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  } catch (cause) {
+    throw onnxruntimeMissing(cause);
+  }
 }
 
 function readVersion(path: string): string {

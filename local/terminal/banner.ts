@@ -1,10 +1,10 @@
-import pico from 'picocolors';
+import { styleText } from 'node:util';
 import type { LocalDescription } from '../local-description.ts';
 import type { ServedModel } from '../served-models.ts';
 import type { LocalPlan } from '../template/plan.ts';
 import type { EndpointPlan } from '../template/plan-endpoints.ts';
 import type { NotRun } from '../template/plan-functions.ts';
-import { columns } from './table.ts';
+import { renderColumns } from './table.ts';
 
 /** What the banner tells of. */
 export interface BannerFacts {
@@ -17,28 +17,30 @@ export interface BannerFacts {
 
 /** Renders what a developer wants to know once local mode is up. */
 export function renderBanner({ description, plan, models, endpointUrl }: BannerFacts): string {
-  const heading = (text: string): string => `\n  ${pico.bold(text)}`;
+  const heading = (text: string): string => `\n  ${styleText('bold', text)}`;
   const curl = renderCurl(description, models);
   return [
-    `\n  ${pico.green('ready')}  ${pico.bold(pico.cyan(description.url))}  ${pico.dim(`stage ${description.stage}`)}`,
-    ...(models.length === 0 ? [] : [heading('Models'), columns(models.map(({ id, task }) => [id, pico.dim(task)]))]),
+    `\n  ${styleText('green', 'ready')}  ${styleText(['bold', 'cyan'], description.url)}  ${styleText('dim', `stage ${description.stage}`)}`,
+    ...(models.length === 0
+      ? []
+      : [heading('Models'), indented(models.map(({ id, task }) => [id, styleText('dim', task)]))]),
     heading('API keys'),
-    columns(description.apiKeys.map(({ plan: name, value, limits }) => [name, value, pico.dim(limits)])),
+    indented(description.apiKeys.map(({ plan: name, value, limits }) => [name, value, styleText('dim', limits)])),
     ...(curl === undefined ? [] : [heading('Try it'), '', curl]),
     ...renderQueues(description),
     heading('Runs'),
-    columns(runningRows(plan)),
+    indented(runningRows(plan)),
     ...renderNotRun(plan.notRun),
     ...renderIgnored(plan.ignored),
     heading('Look inside'),
-    columns([
+    indented([
       ['logs', description.logs],
       [
         'AWS',
         `AWS_ENDPOINT_URL=${endpointUrl} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1`,
       ],
     ]),
-    `\n  ${pico.dim('Ctrl-C stops everything.')}\n`,
+    `\n  ${styleText('dim', 'Ctrl-C stops everything.')}\n`,
   ].join('\n');
 }
 
@@ -54,23 +56,23 @@ function renderCurl({ url, apiKeys }: LocalDescription, models: readonly ServedM
 
 function renderQueues({ queues }: LocalDescription): string[] {
   const rows = Object.entries(queues);
-  return rows.length === 0 ? [] : [`\n  ${pico.bold('Queues')}`, columns(rows)];
+  return rows.length === 0 ? [] : [`\n  ${styleText('bold', 'Queues')}`, indented(rows)];
 }
 
 function runningRows(plan: LocalPlan): string[][] {
   return [
-    ...plan.apis.map(({ name, methods }) => ['REST API', name, pico.dim(`${methods.length} methods`)]),
+    ...plan.apis.map(({ name, methods }) => ['REST API', name, styleText('dim', `${methods.length} methods`)]),
     ...plan.functions.map(({ name, memoryMiB, timeoutMs, provisioned }) => {
       const warm = Object.values(provisioned).reduce((sum, count) => sum + count, 0);
       const size = `${memoryMiB} MiB, ${timeoutMs / 1000} s${warm > 0 ? `, ${warm} warm` : ''}`;
-      return ['Lambda function', name, pico.dim(size)];
+      return ['Lambda function', name, styleText('dim', size)];
     }),
-    ...plan.tables.map(({ name }) => ['DynamoDB table', name, pico.dim('in memory')]),
-    ...plan.queues.map(({ name }) => ['SQS queue', name, pico.dim('in memory')]),
+    ...plan.tables.map(({ name }) => ['DynamoDB table', name, styleText('dim', 'in memory')]),
+    ...plan.queues.map(({ name }) => ['SQS queue', name, styleText('dim', 'in memory')]),
     ...plan.endpoints.filter(hasVariants).map(({ name, variants, shadow }) => {
       const shadows = shadow === undefined ? [] : [`${shadow.name} in its shadow`];
       const names = [...variants.map((variant) => variant.name), ...shadows].join(', ');
-      return ['SageMaker endpoint', name, pico.dim(`a stand-in on this machine's processor, ${names}`)];
+      return ['SageMaker endpoint', name, styleText('dim', `a stand-in on this machine's processor, ${names}`)];
     }),
   ];
 }
@@ -82,15 +84,20 @@ function hasVariants({ variants }: EndpointPlan): boolean {
 
 function renderNotRun(notRun: readonly NotRun[]): string[] {
   if (notRun.length === 0) return [];
-  const rows = notRun.map(({ resource, type, reason }) => [pico.yellow(resource), type, reason]);
-  return [`\n  ${pico.bold(pico.yellow('Does not run here: what needs it will not work'))}`, columns(rows)];
+  const rows = notRun.map(({ resource, type, reason }) => [styleText('yellow', resource), type, reason]);
+  return [`\n  ${styleText(['bold', 'yellow'], 'Does not run here: what needs it will not work')}`, indented(rows)];
 }
 
 function renderIgnored(ignored: readonly NotRun[]): string[] {
   if (ignored.length === 0) return [];
   const rows = [...Map.groupBy(ignored, ({ type }) => type)].map(([type, group]) => [
-    pico.dim(`${group.length} ${type}`),
-    pico.dim(group[0]?.reason ?? ''),
+    styleText('dim', `${group.length} ${type}`),
+    styleText('dim', group[0]?.reason ?? ''),
   ]);
-  return [`\n  ${pico.dim('Left out, which does no harm')}`, columns(rows)];
+  return [`\n  ${styleText('dim', 'Left out, which does no harm')}`, indented(rows)];
+}
+
+/** Rows in columns, two spaces from the edge like the headings above them. */
+function indented(rows: readonly (readonly string[])[]): string {
+  return renderColumns(rows).replaceAll(/^/gm, '  ');
 }

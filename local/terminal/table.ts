@@ -1,13 +1,26 @@
-import Table from 'cli-table3';
+import { stripVTControlCharacters } from 'node:util';
 
-/** Lays rows out in columns, without lines. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const empty = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'];
-  const inner = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'];
-  const table = new Table({
-    chars: Object.fromEntries([...empty, ...inner].map((name) => [name, ''])),
-    style: { 'padding-left': 2, 'padding-right': 1, head: [], border: [] },
-  });
-  table.push(...rows.map((row) => [...row]));
-  return table.toString();
+/** Spaces between two columns. */
+const GAP = '  ';
+
+/**
+ * Lays rows out in columns. Control sequences of colours take no width.
+ *
+ * @param rightAligned - Indices of the columns to align to the right.
+ * @returns Lines without spaces at their ends.
+ */
+export function renderColumns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
+  const widths: number[] = [];
+  for (const [index, cell] of rows.flatMap((row) => [...row.entries()])) {
+    widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
+  }
+  const align = (cell: string, index: number): string => {
+    const padding = ' '.repeat((widths[index] ?? 0) - widthOf(cell));
+    return rightAligned.includes(index) ? padding + cell : cell + padding;
+  };
+  return rows.map((row) => row.map(align).join(GAP).trimEnd()).join('\n');
+}
+
+function widthOf(cell: string): number {
+  return stripVTControlCharacters(cell).length;
 }

@@ -1,4 +1,3 @@
-import { type ModelProto, ModelProtoSchema, type NodeProto, NodeProtoSchema, TensorProto_DataType } from 'onnx-buf';
 import {
   allGraphs,
   changed,
@@ -12,6 +11,13 @@ import {
   rewriteModel,
 } from '../format/graph.ts';
 import { liftConstants } from '../format/lift-constants.ts';
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  TensorProto_DataType,
+} from '../format/onnx-messages.ts';
 import { Wiring } from '../format/wiring.ts';
 import { RealTensors, unfoldable } from './real-tensors.ts';
 

@@ -1,5 +1,5 @@
-import type { ModelProto } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
+import type { ModelProto } from '../format/onnx-messages.ts';
 import { decodeModel, encodeModel } from '../format/proto.ts';
 import { answersOf } from '../gate/measure.ts';
 import { COSINE } from '../gate/metrics.ts';

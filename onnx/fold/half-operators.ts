@@ -1,6 +1,6 @@
-import type { GraphProto, NodeProto } from 'onnx-buf';
-import { TensorProto_DataType as DataType } from 'onnx-buf';
 import { findAttribute } from '../format/graph.ts';
+import type { GraphProto, NodeProto } from '../format/onnx-messages.ts';
+import { TensorProto_DataType as DataType } from '../format/onnx-messages.ts';
 import { Wiring } from '../format/wiring.ts';
 
 /** Operators that GPUs compute in 16 bits without losing the result: products accumulate in 32 bits. */

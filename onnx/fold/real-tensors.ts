@@ -1,6 +1,6 @@
-import { type GraphProto, type NodeProto, NodeProtoSchema, type TensorProto } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
 import { changed, initializersOf, makeNode, nodeName } from '../format/graph.ts';
+import { type GraphProto, type NodeProto, NodeProtoSchema, type TensorProto } from '../format/onnx-messages.ts';
 import { readFloats, readIntegers, shapeOf, tensorProto } from '../format/tensor-proto.ts';
 import { Wiring } from '../format/wiring.ts';
 import { dequantize } from '../quantize/affine.ts';

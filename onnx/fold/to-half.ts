@@ -1,13 +1,3 @@
-import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  TensorProto_DataType as DataType,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  NodeProtoSchema,
-  type TensorProto,
-} from 'onnx-buf';
 import { ElementTypes } from '../format/element-types.ts';
 import {
   changed,
@@ -21,6 +11,16 @@ import {
 } from '../format/graph.ts';
 import { halfTensor } from '../format/half.ts';
 import { liftConstants } from '../format/lift-constants.ts';
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  TensorProto_DataType as DataType,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+} from '../format/onnx-messages.ts';
 import { HalfOperators } from './half-operators.ts';
 
 /** A model that computes with 16-bit floats. */

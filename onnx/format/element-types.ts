@@ -1,5 +1,5 @@
-import { TensorProto_DataType as DataType, type GraphProto, type NodeProto } from 'onnx-buf';
 import { findAttribute } from './graph.ts';
+import { TensorProto_DataType as DataType, type GraphProto, type NodeProto } from './onnx-messages.ts';
 
 /** Operators whose result has the element type of the input of this index. */
 const TYPE_SOURCE: Readonly<Record<string, number>> = { Where: 1, OneHot: 2 };
@@ -20,15 +20,15 @@ const SAME_TYPE = new Set(
 
 /** Element types of the tensors of a graph, as far as they can be told. */
 export class ElementTypes {
-  readonly #types: Map<string, DataType>;
+  readonly #types: Map<string, number>;
 
   constructor({ input, output, valueInfo, initializer }: GraphProto) {
-    const declared = [...valueInfo, ...output, ...input].flatMap(({ name, type }): [string, DataType][] =>
+    const declared = [...valueInfo, ...output, ...input].flatMap(({ name, type }): [string, number][] =>
       type?.value.case === 'tensorType' ? [[name, type.value.value.elemType]] : [],
     );
     this.#types = new Map([
       ...declared,
-      ...initializer.map(({ name, dataType }): [string, DataType] => [name, dataType]),
+      ...initializer.map(({ name, dataType }): [string, number] => [name, dataType]),
     ]);
   }
 
@@ -51,7 +51,7 @@ export class ElementTypes {
     }
   }
 
-  #resultsOf(node: NodeProto): readonly (DataType | undefined)[] {
+  #resultsOf(node: NodeProto): readonly (number | undefined)[] {
     const { domain, opType, input, output } = node;
     if (domain !== '' && domain !== 'ai.onnx') return [];
     if (opType === 'Cast') return [Number(findAttribute(node, 'to')?.i ?? 0n)];

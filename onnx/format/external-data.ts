@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { type GraphProto, type TensorProto, TensorProto_DataLocation } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
 import { allGraphs } from './graph.ts';
+import { type GraphProto, type TensorProto, TensorProto_DataLocation } from './onnx-messages.ts';
 import { storedBytes } from './tensor-proto.ts';
 
 /** Where the bytes of one tensor lie in a file beside the model. */

@@ -1,5 +1,6 @@
 import { create, type Message } from '@bufbuild/protobuf';
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
+import { AppError } from '../../core/errors.ts';
 import {
   type AttributeProto,
   AttributeProto_AttributeType,
@@ -11,8 +12,7 @@ import {
   type NodeProto,
   NodeProtoSchema,
   type TensorProto,
-} from 'onnx-buf';
-import { AppError } from '../../core/errors.ts';
+} from './onnx-messages.ts';
 
 /** Domain of onnxruntime's own operators. */
 export const ORT_DOMAIN = 'com.microsoft';

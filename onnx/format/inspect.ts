@@ -1,6 +1,7 @@
-import { TensorProto_DataType as DataType, type ModelProto, type ValueInfoProto } from 'onnx-buf';
 import { elementCount } from '../../core/tensors/tensor.ts';
+import { dataTypeName } from './data-type-name.ts';
 import { allGraphs, graphOf, nodeName, opsetOf } from './graph.ts';
+import type { ModelProto, ValueInfoProto } from './onnx-messages.ts';
 import { encodeModel } from './proto.ts';
 import { shapeOf, storedBytes } from './tensor-proto.ts';
 
@@ -81,10 +82,6 @@ export function inputNames(model: ModelProto): string[] {
   return graph.input.map(({ name }) => name).filter((name) => !constants.has(name));
 }
 
-function typeName(type: number): string {
-  return (DataType[type] ?? `type ${type}`).toLowerCase();
-}
-
 function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
   if (type?.value.case !== 'tensorType') return { name, type: type?.value.case ?? 'unknown', shape: [] };
   const { elemType, shape } = type.value.value;
@@ -92,7 +89,7 @@ function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
     if (value.case === 'dimValue') return Number(value.value);
     return value.case === 'dimParam' && value.value !== '' ? value.value : '?';
   });
-  return { name, type: typeName(elemType), shape: dimensions };
+  return { name, type: dataTypeName(elemType).toLowerCase(), shape: dimensions };
 }
 
 /** Counts the nodes of each operator, nested graphs included, most frequent first. */
@@ -111,7 +108,7 @@ function shareByType(model: ModelProto): ConstantShare[] {
   const groups = Map.groupBy(graphOf(model).initializer, ({ dataType }) => dataType);
   return [...groups]
     .map(([type, tensors]) => ({
-      type: typeName(type),
+      type: dataTypeName(type).toLowerCase(),
       tensors: tensors.length,
       elements: tensors.reduce((sum, tensor) => sum + elementCount(shapeOf(tensor)), 0),
       bytes: tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0),
@@ -124,7 +121,7 @@ function largestConstants(model: ModelProto, count: number): LargeConstant[] {
   const sorted = [...graph.initializer].sort((a, b) => storedBytes(b) - storedBytes(a)).slice(0, count);
   return sorted.map((tensor) => ({
     name: tensor.name,
-    type: typeName(tensor.dataType),
+    type: dataTypeName(tensor.dataType).toLowerCase(),
     shape: shapeOf(tensor),
     bytes: storedBytes(tensor),
     readBy: graph.node.filter(({ input }) => input.includes(tensor.name)).map(nodeName),

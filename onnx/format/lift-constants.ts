@@ -1,5 +1,5 @@
-import { type ModelProto, type NodeProto, type TensorProto, TensorProtoSchema } from 'onnx-buf';
 import { changed, findAttribute, graphOf, rewriteModel } from './graph.ts';
+import { type ModelProto, type NodeProto, type TensorProto, TensorProtoSchema } from './onnx-messages.ts';
 import { tensorProto } from './tensor-proto.ts';
 
 /**

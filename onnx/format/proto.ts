@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type ModelProto, ModelProtoSchema } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
 import { inlineExternalData } from './external-data.ts';
 import { graphOf, opsetOf } from './graph.ts';
+import { type ModelProto, ModelProtoSchema } from './onnx-messages.ts';
 
 /**
  * Reads an ONNX model, whose tensors all hold their bytes afterwards.

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
-import { TensorProto_DataType as DataType, type TensorProto, TensorProtoSchema } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
 import { elementCount } from '../../core/tensors/tensor.ts';
+import { dataTypeName } from './data-type-name.ts';
+import { TensorProto_DataType as DataType, type TensorProto, TensorProtoSchema } from './onnx-messages.ts';
 
 /** Elements that a quantizer writes, by array type. */
 type WrittenArray = Int8Array | Uint8Array | Int32Array | Float32Array | BigInt64Array;
@@ -55,7 +56,7 @@ export function readFloats(tensor: TensorProto): Float32Array {
   if (tensor.dataType !== DataType.FLOAT) {
     throw new AppError(
       'ONNX_INVALID',
-      `tensor ${tensor.name} must hold 32-bit floats, got ${DataType[tensor.dataType]}`,
+      `tensor ${tensor.name} must hold 32-bit floats, got ${dataTypeName(tensor.dataType)}`,
     );
   }
   const values = tensor.rawData.length > 0 ? alignedFloats(tensor.rawData) : Float32Array.from(tensor.floatData);
@@ -87,10 +88,7 @@ function integersIn({ name, dataType, rawData, int32Data }: TensorProto): Int8Ar
   if (dataType === DataType.INT32) {
     return bytes === undefined ? Int32Array.from(int32Data) : new Int32Array(bytes.buffer, 0, bytes.length >> 2);
   }
-  throw new AppError(
-    'ONNX_INVALID',
-    `tensor ${name} must hold INT8, UINT8 or INT32, got ${DataType[dataType] ?? dataType}`,
-  );
+  throw new AppError('ONNX_INVALID', `tensor ${name} must hold INT8, UINT8 or INT32, got ${dataTypeName(dataType)}`);
 }
 
 function alignedFloats(raw: Uint8Array): Float32Array {

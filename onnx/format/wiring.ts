@@ -1,4 +1,4 @@
-import type { NodeProto } from 'onnx-buf';
+import type { NodeProto } from './onnx-messages.ts';
 
 /** Who makes and who reads each tensor. */
 export class Wiring {

@@ -1,5 +1,5 @@
-import type { ModelProto } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
+import type { ModelProto } from '../format/onnx-messages.ts';
 import { encodeModel } from '../format/proto.ts';
 import { openSession, type Session, type Tensors } from '../runtime/session.ts';
 import { isBatchInvariant } from './batch-invariance.ts';

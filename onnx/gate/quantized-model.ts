@@ -1,4 +1,4 @@
-import type { ModelProto } from 'onnx-buf';
+import type { ModelProto } from '../format/onnx-messages.ts';
 
 /** A quantized model, and the nodes that were quantized. */
 export interface QuantizedModel {

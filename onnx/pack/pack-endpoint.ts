@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelProto } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
 import type { Manifest } from '../../core/models/manifest.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
@@ -12,6 +11,7 @@ import { isQuantization } from '../fold/fold-quantization.ts';
 import { compareAnswers, gpuWeights } from '../fold/gpu-weights.ts';
 import { allGraphs, graphOf, opsetOf } from '../format/graph.ts';
 import { inputNames } from '../format/inspect.ts';
+import type { ModelProto } from '../format/onnx-messages.ts';
 import { decodeModel } from '../format/proto.ts';
 import { readFolderSamples } from '../gate/folder-samples.ts';
 import { readSignature, type Signature } from '../runtime/save-ort.ts';

@@ -1,6 +1,6 @@
-import type { ModelProto, NodeProto, TensorProto } from 'onnx-buf';
 import { elementCount } from '../../core/tensors/tensor.ts';
 import { graphOf, initializersOf, nodeName, rewriteModel } from '../format/graph.ts';
+import type { ModelProto, NodeProto, TensorProto } from '../format/onnx-messages.ts';
 import { shapeOf } from '../format/tensor-proto.ts';
 import type { QuantizedLayer, QuantizedModel } from '../gate/quantized-model.ts';
 import { type Exclusion, weightOf } from './selection.ts';

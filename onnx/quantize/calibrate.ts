@@ -1,4 +1,6 @@
 import { create } from '@bufbuild/protobuf';
+import { AppError } from '../../core/errors.ts';
+import { changed, graphOf, intAttribute, intsAttribute, makeNode, opsetOf } from '../format/graph.ts';
 import {
   GraphProtoSchema,
   type ModelProto,
@@ -11,9 +13,7 @@ import {
   TypeProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
-} from 'onnx-buf';
-import { AppError } from '../../core/errors.ts';
-import { changed, graphOf, intAttribute, intsAttribute, makeNode, opsetOf } from '../format/graph.ts';
+} from '../format/onnx-messages.ts';
 import { encodeModel } from '../format/proto.ts';
 import { tensorProto } from '../format/tensor-proto.ts';
 import { openSession, type Tensors } from '../runtime/session.ts';

@@ -1,5 +1,5 @@
-import type { ModelProto, NodeProto } from 'onnx-buf';
 import { graphOf, initializersOf } from '../format/graph.ts';
+import type { ModelProto, NodeProto } from '../format/onnx-messages.ts';
 import { shapeOf } from '../format/tensor-proto.ts';
 
 /** Operators whose time grows with the weights that they multiply by. */

@@ -1,5 +1,5 @@
-import { type ModelProto, type NodeProto, TensorProto_DataType } from 'onnx-buf';
 import { intAttribute, makeNode, nodeName } from '../format/graph.ts';
+import { type ModelProto, type NodeProto, TensorProto_DataType } from '../format/onnx-messages.ts';
 import type { QuantizedModel } from '../gate/quantized-model.ts';
 import { applyScheme, type Target } from './apply-scheme.ts';
 import { quantizeTable } from './gather-table.ts';

@@ -1,6 +1,12 @@
 import { create } from '@bufbuild/protobuf';
-import { type ModelProto, ModelProtoSchema, type NodeProto, NodeProtoSchema, OperatorSetIdProtoSchema } from 'onnx-buf';
 import { changed, graphOf, initializersOf, ORT_DOMAIN, rewriteModel } from '../format/graph.ts';
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+} from '../format/onnx-messages.ts';
 import { Wiring } from '../format/wiring.ts';
 
 /** The bias that the only reader of a product adds to it. */

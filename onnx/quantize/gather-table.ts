@@ -1,5 +1,5 @@
-import { type NodeProto, NodeProtoSchema } from 'onnx-buf';
 import { changed, makeNode } from '../format/graph.ts';
+import { type NodeProto, NodeProtoSchema } from '../format/onnx-messages.ts';
 import type { Target } from './apply-scheme.ts';
 import { UNSIGNED_GRID } from './weights.ts';
 

@@ -1,6 +1,6 @@
-import type { ModelProto } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
 import { opsetOf } from '../format/graph.ts';
+import type { ModelProto } from '../format/onnx-messages.ts';
 import { type Candidate, type GateOptions, runGate, type Trial, type Verdict } from '../gate/accuracy-gate.ts';
 import type { QuantizedModel } from '../gate/quantized-model.ts';
 import { foldConstants } from '../runtime/fold-constants.ts';

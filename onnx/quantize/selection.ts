@@ -1,5 +1,5 @@
-import type { NodeProto, TensorProto } from 'onnx-buf';
 import { findAttribute, nodeName } from '../format/graph.ts';
+import type { NodeProto, TensorProto } from '../format/onnx-messages.ts';
 import { isFloat, shapeOf } from '../format/tensor-proto.ts';
 
 /** Which nodes stay as they are. */

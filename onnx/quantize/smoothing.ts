@@ -1,5 +1,5 @@
-import type { ModelProto, NodeProto, TensorProto } from 'onnx-buf';
 import { graphOf, initializersOf } from '../format/graph.ts';
+import type { ModelProto, NodeProto, TensorProto } from '../format/onnx-messages.ts';
 import { readFloats, shapeOf } from '../format/tensor-proto.ts';
 import { affineOf } from './affine.ts';
 import { type ChannelRanges, wholeRange } from './calibrate.ts';

@@ -1,5 +1,5 @@
-import { type ModelProto, type NodeProto, NodeProtoSchema, type TensorProto } from 'onnx-buf';
 import { changed, findAttribute, graphOf, initializersOf, intAttribute, makeNode } from '../format/graph.ts';
+import { type ModelProto, type NodeProto, NodeProtoSchema, type TensorProto } from '../format/onnx-messages.ts';
 import { isFloat, readFloats, shapeOf, tensorProto } from '../format/tensor-proto.ts';
 import type { QuantizedModel } from '../gate/quantized-model.ts';
 import { type Affine, affineOf, type Range, roundHalfEven } from './affine.ts';

@@ -1,5 +1,5 @@
-import { type ModelProto, type NodeProto, NodeProtoSchema } from 'onnx-buf';
 import { changed, intAttribute, makeNode } from '../format/graph.ts';
+import { type ModelProto, type NodeProto, NodeProtoSchema } from '../format/onnx-messages.ts';
 import type { QuantizedModel } from '../gate/quantized-model.ts';
 import { applyScheme, type Target } from './apply-scheme.ts';
 import { quantizeTable } from './gather-table.ts';

@@ -1,5 +1,5 @@
-import type { TensorProto } from 'onnx-buf';
 import { AppError } from '../../core/errors.ts';
+import type { TensorProto } from '../format/onnx-messages.ts';
 import { readFloats, shapeOf, tensorProto } from '../format/tensor-proto.ts';
 import { type Grid, type Quantized, quantizePerChannel, quantizePerTensor } from './affine.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ModelProto } from 'onnx-buf';
+import type { ModelProto } from '../format/onnx-messages.ts';
 import { decodeModel, encodeModel } from '../format/proto.ts';
 import { openSession } from './session.ts';
 

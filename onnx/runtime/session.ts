@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { AppError } from '../../core/errors.ts';
+import { onnxruntimeMissing } from '../../core/models/onnxruntime.ts';
 import { datatypeOfOrtType, ORT_TYPES } from '../../core/tensors/ort-types.ts';
 import type { Datatype, Tensor } from '../../core/tensors/tensor.ts';
 
@@ -25,11 +26,17 @@ export interface SessionSettings {
   readonly saveTo?: string;
 }
 
-/** Loads onnxruntime itself, with its telemetry off. */
+/**
+ * Loads onnxruntime itself, with its telemetry off.
+ *
+ * @throws AppError `DEPENDENCY_MISSING` if it is not installed.
+ */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   // Read once while the library loads: onnxruntime 1.29 and later report usage to their maker by default.
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
-  const loaded = await import('onnxruntime-node');
+  const loaded = await import('onnxruntime-node').catch((cause: NodeJS.ErrnoException) => {
+    throw cause.code === 'ERR_MODULE_NOT_FOUND' ? onnxruntimeMissing(cause) : cause;
+  });
   return 'default' in loaded ? (loaded.default as typeof loaded) : loaded;
 }
 

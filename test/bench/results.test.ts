@@ -95,7 +95,7 @@ describe('figures of a table', () => {
   it('stand in columns under the title', () => {
     const text = renderTable({ title: 'Speed', columns: ['what', 'ms'], rows: [['run', '1.5']], notes: ['a note'] });
     expect(text.split('\n')[0]).toBe('Speed');
-    expect(text).toMatch(/│ run +│ +1\.5 │/);
+    expect(text.split('\n').slice(1, 4)).toEqual(['what   ms', '----  ---', 'run   1.5']);
     expect(text.endsWith('  a note')).toBe(true);
   });
 });

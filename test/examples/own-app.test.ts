@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -95,6 +96,17 @@ describe('somebody else’s app', () => {
         'model/model.json',
         'onnxruntime/linux/x64/libonnxruntime.so.1',
       ]),
+    );
+  });
+
+  it('says what to install if onnxruntime-node is missing', () => {
+    const link = join(app, 'node_modules/onnxruntime-node');
+    renameSync(link, `${link}-hidden`);
+    const { status, stderr } = synthesize('app.ts');
+    renameSync(`${link}-hidden`, link);
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `npm install --save-exact --ignore-scripts onnxruntime-node@${PACKAGE.peerDependencies['onnxruntime-node']}`,
     );
   });
 

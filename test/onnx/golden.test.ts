@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { TensorProto_DataType as DataType, type ModelProto, type TensorProto } from 'onnx-buf';
+import { dataTypeName } from '../../onnx/format/data-type-name.ts';
 import { graphOf } from '../../onnx/format/graph.ts';
+import {
+  TensorProto_DataType as DataType,
+  type ModelProto,
+  type TensorProto,
+} from '../../onnx/format/onnx-messages.ts';
 import { readModel } from '../../onnx/format/proto.ts';
 import { bytesOf } from '../../onnx/format/tensor-proto.ts';
 import { calibrate } from '../../onnx/quantize/calibrate.ts';
@@ -25,7 +30,7 @@ function rawBytes(tensor: TensorProto): Uint8Array {
 function constantsOf(model: ModelProto): Record<string, string> {
   const rows = graphOf(model).initializer.map((tensor): [string, string] => {
     const bytes = Buffer.from(rawBytes(tensor)).toString('hex');
-    return [tensor.name, `${DataType[tensor.dataType]}[${tensor.dims.join()}] ${bytes}`];
+    return [tensor.name, `${dataTypeName(tensor.dataType)}[${tensor.dims.join()}] ${bytes}`];
   });
   return Object.fromEntries(rows);
 }

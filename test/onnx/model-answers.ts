@@ -1,5 +1,5 @@
-import type { ModelProto } from 'onnx-buf';
 import { graphOf } from '../../onnx/format/graph.ts';
+import type { ModelProto } from '../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../onnx/format/proto.ts';
 import { answersOf } from '../../onnx/gate/measure.ts';
 import { openSession, type Tensors } from '../../onnx/runtime/session.ts';

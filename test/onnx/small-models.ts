@@ -1,4 +1,6 @@
 import { create } from '@bufbuild/protobuf';
+import type { Tensor } from '../../core/tensors/tensor.ts';
+import { makeNode } from '../../onnx/format/graph.ts';
 import {
   type AttributeProto,
   AttributeProto_AttributeType,
@@ -16,14 +18,16 @@ import {
   TypeProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
-} from 'onnx-buf';
-import type { Tensor } from '../../core/tensors/tensor.ts';
-import { makeNode } from '../../onnx/format/graph.ts';
+} from '../../onnx/format/onnx-messages.ts';
 import { tensorProto } from '../../onnx/format/tensor-proto.ts';
 import type { Tensors } from '../../onnx/runtime/session.ts';
 
 /** Describes an input or output; names stand for dimensions that vary. */
-export function value(name: string, shape: readonly (number | string)[], type = DataType.FLOAT): ValueInfoProto {
+export function value(
+  name: string,
+  shape: readonly (number | string)[],
+  type: DataType = DataType.FLOAT,
+): ValueInfoProto {
   const dim = shape.map((size) =>
     create(TensorShapeProto_DimensionSchema, {
       value: typeof size === 'number' ? { case: 'dimValue', value: BigInt(size) } : { case: 'dimParam', value: size },

@@ -1,6 +1,7 @@
+import { XMLBuilder, XMLParser, XMLValidator } from 'fast-xml-parser';
 import { S3Error } from './s3-error.ts';
 
-/** Content of an element that is written: text, elements by name, or the same element several times. */
+/** Content of an element to write: text, elements by name, or the same element several times. */
 export type XmlContent = string | number | boolean | undefined | XmlRecord | readonly XmlRecord[];
 
 /** Elements by name, in their order; those without content are left out. */
@@ -8,30 +9,42 @@ export interface XmlRecord {
   readonly [name: string]: XmlContent;
 }
 
-/** An element that was read; a namespace's prefix and attributes are dropped. */
+/** An element that was read, without namespace prefixes and attributes. */
 export interface XmlElement {
   readonly name: string;
-  readonly children: XmlElement[];
-  text: string;
+  readonly children: readonly XmlElement[];
+  readonly text: string;
 }
 
 const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&apos;',
-};
-
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-
-/** A tag, a declaration, a comment, or text; document types and sections are not read. */
-const TOKEN = /<(\/?)(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*?)?(\/?)>|<\?[^>]*\?>|<!--[\s\S]*?-->|([^<]+)/y;
-
-/** Most elements inside each other; S3's own documents have four. */
+/** Maximum depth of elements; S3's own documents have four. */
 const MAX_DEPTH = 16;
+
+/** A section whose text is taken as it is. */
+const SECTION = /<!\[CDATA\[.*?\]\]>/gs;
+
+/** A document type, or a reference to an entity that only one could declare; the parser would keep it as text. */
+const UNSUPPORTED = /<!DOCTYPE|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[\da-f]+);)/i;
+
+const TEXT = '#text';
+const ATTRIBUTES = ':@';
+const ATTRIBUTE_PREFIX = '@';
+
+const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: ATTRIBUTE_PREFIX });
+
+/** Keeps the text as it is: keys of objects may look like numbers, or begin and end with spaces. */
+const parser = new XMLParser({
+  preserveOrder: true,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+  removeNSPrefix: true,
+  parseTagValue: false,
+  trimValues: false,
+  // Numeric references are decoded with these only; references to HTML's names never get here.
+  htmlEntities: true,
+  maxNestedTags: MAX_DEPTH,
+});
 
 /**
  * Writes a document of S3.
@@ -39,26 +52,21 @@ const MAX_DEPTH = 16;
  * @param namespaced - Whether it names S3's namespace; errors do not.
  */
 export function renderXml(root: string, content: XmlRecord, namespaced = true): string {
-  const opening = namespaced ? `${root} xmlns="${NAMESPACE}"` : root;
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<${opening}>${renderContent(content)}</${root}>`;
+  const attributes = namespaced ? { [`${ATTRIBUTE_PREFIX}xmlns`]: NAMESPACE } : {};
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ [root]: { ...attributes, ...content } })}`;
 }
 
 /**
  * Reads a document that a client sent.
  *
- * @throws S3Error `MalformedXML` when it is none, or has another root.
+ * @throws S3Error `MalformedXML` if it is not well-formed, has another root or a document type.
  */
 export function parseXml(text: string, root: string): XmlElement {
-  const document: XmlElement = { name: '', children: [], text: '' };
-  const open = [document];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < text.length) {
-    const token = TOKEN.exec(text);
-    if (token === null) throw new S3Error('MalformedXML');
-    readToken(token, open);
+  if (UNSUPPORTED.test(text.replace(SECTION, '')) || XMLValidator.validate(text) !== true) {
+    throw new S3Error('MalformedXML');
   }
-  const [element, ...others] = document.children;
-  if (open.length !== 1 || element?.name !== root || others.length > 0) throw new S3Error('MalformedXML');
+  const [element, ...others] = childrenOf(parse(text));
+  if (element?.name !== root || others.length > 0) throw new S3Error('MalformedXML');
   return element;
 }
 
@@ -67,41 +75,26 @@ export function childText(element: XmlElement, name: string): string | undefined
   return element.children.find((child) => child.name === name)?.text.trim();
 }
 
-function readToken([, closing, name, selfClosing, text]: RegExpExecArray, open: XmlElement[]): void {
-  const current = open.at(-1);
-  if (current === undefined || open.length > MAX_DEPTH) throw new S3Error('MalformedXML');
-  if (text !== undefined) current.text += decodeEntities(text);
-  if (name === undefined) return;
-  if (closing === '/') {
-    if (current.name !== name || open.length === 1) throw new S3Error('MalformedXML');
-    open.pop();
-    return;
+/** What the parser makes of an element: its name with its content, or its text. */
+type ParsedNode = Readonly<Record<string, readonly ParsedNode[] | string>>;
+
+function parse(text: string): readonly ParsedNode[] {
+  try {
+    return parser.parse(text);
+  } catch (cause) {
+    throw new S3Error('MalformedXML', { Message: `the XML cannot be read: ${String(cause)}` });
   }
-  const element: XmlElement = { name, children: [], text: '' };
-  current.children.push(element);
-  if (selfClosing !== '/') open.push(element);
 }
 
-function renderContent(content: XmlContent): string {
-  if (content === undefined) return '';
-  if (typeof content !== 'object') return String(content).replace(/[&<>"']/g, (char) => ESCAPES[char] ?? char);
-  return Object.entries(content)
-    .flatMap(([name, value]) => {
-      if (value === undefined) return [];
-      const values = Array.isArray(value) ? value : [value];
-      return values.map((one: XmlContent) => `<${name}>${renderContent(one)}</${name}>`);
-    })
-    .join('');
+function childrenOf(nodes: readonly ParsedNode[]): XmlElement[] {
+  return nodes.flatMap((node) =>
+    Object.entries(node).flatMap(([name, content]) => {
+      if (name === TEXT || name === ATTRIBUTES || typeof content === 'string') return [];
+      return [{ name, children: childrenOf(content), text: textOf(content) }];
+    }),
+  );
 }
 
-function decodeEntities(text: string): string {
-  return text.replace(/&(#x[0-9a-f]+|#\d+|\w+);/gi, (_, entity: string) => {
-    if (!entity.startsWith('#')) return ENTITIES[entity] ?? malformed();
-    const code = /^#x/i.test(entity) ? Number.parseInt(entity.slice(2), 16) : Number(entity.slice(1));
-    return code > 0x10ffff ? malformed() : String.fromCodePoint(code);
-  });
-}
-
-function malformed(): never {
-  throw new S3Error('MalformedXML');
+function textOf(nodes: readonly ParsedNode[]): string {
+  return nodes.map((node) => node[TEXT] ?? '').join('');
 }

@@ -1,5 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
+import { foldQuantization } from '../../../onnx/fold/fold-quantization.ts';
+import { changed, graphOf, intAttribute, makeNode } from '../../../onnx/format/graph.ts';
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -8,9 +10,7 @@ import {
   type NodeProto,
   NodeProtoSchema,
   type TensorProto,
-} from 'onnx-buf';
-import { foldQuantization } from '../../../onnx/fold/fold-quantization.ts';
-import { changed, graphOf, intAttribute, makeNode } from '../../../onnx/format/graph.ts';
+} from '../../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { readFloats, tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { accuracyOf, errorsOf } from '../../../onnx/gate/measure.ts';

@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { TensorProto_DataType as DataType, type ModelProto, type TensorProto } from 'onnx-buf';
 import { toHalf } from '../../../onnx/fold/to-half.ts';
 import { graphOf, intAttribute, intsAttribute, makeNode } from '../../../onnx/format/graph.ts';
+import {
+  TensorProto_DataType as DataType,
+  type ModelProto,
+  type TensorProto,
+} from '../../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { COSINE, RELATIVE } from '../../../onnx/gate/metrics.ts';

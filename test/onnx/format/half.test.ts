@@ -1,16 +1,21 @@
-import { describe, expect, it } from '@jest/globals';
-import { TensorProto_DataType as DataType } from 'onnx-buf';
-import { halfBits, halfTensor } from '../../../onnx/format/half.ts';
+import { describe, expect, it, test } from '@jest/globals';
+import { halfTensor, toHalfFloats } from '../../../onnx/format/half.ts';
+import { TensorProto_DataType as DataType } from '../../../onnx/format/onnx-messages.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 
-/** What the bits of a 16-bit float stand for, by its definition. */
+/** Bits of the 16-bit float nearest to a number. */
+function halfBits(value: number): number | undefined {
+  return new Uint16Array(toHalfFloats(Float32Array.of(value)).buffer)[0];
+}
+
+/** Value of the bits of a 16-bit float, by its definition. */
 function meaning(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-describe('halfBits', () => {
+describe('toHalfFloats', () => {
   it('gives every finite 16-bit float its own bits', () => {
     for (let bits = 0; bits < 0x7c00; bits++) {
       expect(halfBits(meaning(bits))).toBe(bits);
@@ -35,10 +40,14 @@ describe('halfBits', () => {
     [Number.POSITIVE_INFINITY, 0x7bff],
     [2 ** -26, 0],
     [1e-45, 0],
-    [Number.NaN, 0x7e00],
-  ])('of %d are %d', (value, bits) => {
+    [-0, 0x8000],
+  ])('turns %d into the bits %d', (value, bits) => {
     expect(halfBits(value)).toBe(bits);
   });
+});
+
+test('NaN stays NaN as a 16-bit float', () => {
+  expect(toHalfFloats(Float32Array.of(Number.NaN))[0]).toBeNaN();
 });
 
 describe('halfTensor', () => {

@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type ModelProto, StringStringEntryProtoSchema, TensorProto_DataLocation, TensorProtoSchema } from 'onnx-buf';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
+import {
+  type ModelProto,
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
+} from '../../../onnx/format/onnx-messages.ts';
 import { decodeModel, encodeModel, readModel, writeModel } from '../../../onnx/format/proto.ts';
 import { bytesOf, readFloats } from '../../../onnx/format/tensor-proto.ts';
 import { noise, smallEncoder, smallModel, value } from '../small-models.ts';

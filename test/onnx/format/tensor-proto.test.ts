@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
-import { TensorProto_DataType as DataType, TensorProtoSchema } from 'onnx-buf';
+import { TensorProto_DataType as DataType, TensorProtoSchema } from '../../../onnx/format/onnx-messages.ts';
 import { bytesOf, readFloats, storedBytes, tensorProto } from '../../../onnx/format/tensor-proto.ts';
 
 describe('readFloats', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { GraphProtoSchema, ModelProtoSchema } from 'onnx-buf';
 import { changed, graphOf } from '../../../onnx/format/graph.ts';
+import { GraphProtoSchema, ModelProtoSchema } from '../../../onnx/format/onnx-messages.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { type Candidate, type GateOptions, runGate } from '../../../onnx/gate/accuracy-gate.ts';
 import { COSINE } from '../../../onnx/gate/metrics.ts';

@@ -4,23 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { extract } from 'tar';
+import { parsePackedModel } from '../../../core/models/packed-model.ts';
+import { openOnnxPredictor } from '../../../lambdas/shared/predictors/onnx-predictor.ts';
+import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
 import {
   TensorProto_DataType as DataType,
   type ModelProto,
   StringStringEntryProtoSchema,
   TensorProto_DataLocation,
-} from 'onnx-buf';
-import { extract } from 'tar';
-import { parsePackedModel } from '../../../core/models/packed-model.ts';
-import { openOnnxPredictor } from '../../../lambdas/shared/predictors/onnx-predictor.ts';
-import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
+} from '../../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { packModel } from '../../../onnx/pack/pack-model.ts';
 import { openSession } from '../../../onnx/runtime/session.ts';
 import { floats, matrix, noise, smallModel, value } from '../small-models.ts';
 
 /** Looks token ids up in a table: the smallest thing that is a text encoder. */
-function encoder(idType = DataType.INT64): ModelProto {
+function encoder(idType: DataType = DataType.INT64): ModelProto {
   return smallModel({
     nodes: [makeNode('Gather', 'lookup', ['table', 'input_ids'], ['last_hidden_state'])],
     inputs: [value('input_ids', ['batch', 'sequence'], idType)],

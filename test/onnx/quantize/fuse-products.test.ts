@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ModelProto } from 'onnx-buf';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
+import type { ModelProto } from '../../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { answersOf } from '../../../onnx/gate/measure.ts';

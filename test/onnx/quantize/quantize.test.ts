@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
-import { AttributeProto_AttributeType, AttributeProtoSchema } from 'onnx-buf';
 import { makeNode } from '../../../onnx/format/graph.ts';
+import { AttributeProto_AttributeType, AttributeProtoSchema } from '../../../onnx/format/onnx-messages.ts';
 import { COSINE } from '../../../onnx/gate/metrics.ts';
 import { quantizeModel, type Samples } from '../../../onnx/quantize/quantize.ts';
 import { encoderFeeds, matrix, smallEncoder, smallModel, value } from '../small-models.ts';
