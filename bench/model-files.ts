@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { type Manifest, parseManifest } from '../core/models/manifest.ts';
-import { trafficOf } from '../core/traffic/traffic.ts';
+import { manifestTraffic } from '../core/traffic/traffic.ts';
 import { MODEL_DIRECTORY } from './repository.ts';
 
 /** Files of the model that is measured, as peers need them. */
@@ -24,7 +24,7 @@ export interface GoldenItem {
 export function findModelFiles(): ModelFiles {
   const path = join(MODEL_DIRECTORY, 'model.yaml');
   const manifest = parseManifest(parse(readFileSync(path, 'utf8')), path);
-  const [version = '1'] = Object.keys(trafficOf(manifest));
+  const [version = '1'] = manifestTraffic(manifest).versions;
   return {
     manifest,
     weights: join(MODEL_DIRECTORY, manifest.versions[version]?.weights ?? ''),

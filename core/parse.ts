@@ -24,6 +24,7 @@ function describeIssue(issue: v.BaseIssue<unknown>, reporting: Reporting): Defec
   const isComplete =
     issue.type === 'check' ||
     issue.type === 'min_entries' ||
+    issue.type === 'max_entries' ||
     (issue.type === 'strict_object' && issue.expected !== 'Object');
   return { path, message: isComplete ? issue.message : `${issue.message}, got ${reporting.describeGot(issue.input)}` };
 }

@@ -19,7 +19,7 @@ export interface LocalDescription {
   /** Base URL of the API; the stage's name may follow it or not. */
   readonly url: string;
   readonly stage: string;
-  /** One key for each plan, the tightest plan first. */
+  /** Every enabled key that belongs to a plan, the keys of the tightest plan first. */
   readonly apiKeys: readonly DescribedKey[];
   /** URL of each AWS service that runs here. */
   readonly endpoints: Readonly<Record<string, string>>;
@@ -67,17 +67,17 @@ export function describeApp(plan: LocalPlan, api: ApiPlan, facts: RunningFacts):
   };
 }
 
-/** Lists one key of each usage plan, the plan with the lowest rate first. */
+/** Lists the enabled keys of the usage plans, those of the plan with the lowest rate first. */
 function describeKeys(api: ApiPlan, keyValues: ReadonlyMap<string, string>): DescribedKey[] {
   return api.usagePlans
     .toSorted((a, b) => (a.throttle?.RateLimit ?? Infinity) - (b.throttle?.RateLimit ?? Infinity))
-    .flatMap((plan) => {
-      const key = api.apiKeys.find(({ planIds, enabled }) => enabled && planIds.includes(plan.id));
-      const value = keyValues.get(key?.id ?? '');
-      return key === undefined || value === undefined
-        ? []
-        : [{ name: key.name, plan: plan.name, value, limits: limitsOf(plan) }];
-    });
+    .flatMap((plan) =>
+      api.apiKeys.flatMap(({ id, name, enabled, planIds }) => {
+        const value = keyValues.get(id);
+        if (!enabled || !planIds.includes(plan.id) || value === undefined) return [];
+        return [{ name, plan: plan.name, value, limits: limitsOf(plan) }];
+      }),
+    );
 }
 
 /**

@@ -15,6 +15,9 @@ export type Operation =
 /** The protocol that a route speaks; it decides the shape of an error's member `error`. */
 export type Protocol = 'openai' | 'instances' | 'open-inference';
 
+/** The callers that a route admits: everyone, or every caller with a valid credential. */
+export type Access = 'open' | 'caller';
+
 /** One method of one path. */
 export interface Route {
   readonly method: 'GET' | 'POST';
@@ -24,8 +27,7 @@ export interface Route {
   readonly protocol: Protocol;
   /** `function`: a model's function; `document`: static JSON that the gateway holds. */
   readonly answeredBy: 'function' | 'document';
-  /** Whether an API key is needed. */
-  readonly needsKey: boolean;
+  readonly access: Access;
 }
 
 /** Routes that are there once, whatever the models. */
@@ -33,8 +35,8 @@ export const SHARED_ROUTES: readonly Route[] = [
   toFunction('POST', '/v1/embeddings', 'embeddings', 'openai'),
   toDocument('/v1/models', 'openai-models', 'openai'),
   toDocument('/v2', 'server-metadata', 'open-inference'),
-  { ...toDocument('/v2/health/live', 'server-live', 'open-inference'), needsKey: false },
-  { ...toDocument('/v2/health/ready', 'server-ready', 'open-inference'), needsKey: false },
+  { ...toDocument('/v2/health/live', 'server-live', 'open-inference'), access: 'open' },
+  { ...toDocument('/v2/health/ready', 'server-ready', 'open-inference'), access: 'open' },
 ];
 
 /** Routes of one model. */
@@ -57,15 +59,16 @@ export function modelRoutes(modelId: string): readonly Route[] {
 export interface RouteTree {
   readonly path: string;
   readonly answeredBy: 'serve-jobs' | 'serve-batches';
+  readonly access: Access;
 }
 
-/** Routes of a deployment that has jobs; each needs an API key. */
+/** Routes of a deployment that has jobs. */
 export const JOB_ROUTES: readonly RouteTree[] = [
-  { path: '/v1/jobs', answeredBy: 'serve-jobs' },
-  { path: '/v1/webhooks', answeredBy: 'serve-jobs' },
-  { path: '/v1/files', answeredBy: 'serve-batches' },
-  { path: '/v1/uploads', answeredBy: 'serve-batches' },
-  { path: '/v1/batches', answeredBy: 'serve-batches' },
+  { path: '/v1/jobs', answeredBy: 'serve-jobs', access: 'caller' },
+  { path: '/v1/webhooks', answeredBy: 'serve-jobs', access: 'caller' },
+  { path: '/v1/files', answeredBy: 'serve-batches', access: 'caller' },
+  { path: '/v1/uploads', answeredBy: 'serve-batches', access: 'caller' },
+  { path: '/v1/batches', answeredBy: 'serve-batches', access: 'caller' },
 ];
 
 /** Methods that a path answers, for the response header `allow`. */
@@ -84,9 +87,9 @@ export function findRoute(routes: readonly Route[], method: string, path: string
 }
 
 function toFunction(method: Route['method'], path: string, operation: Operation, protocol: Protocol): Route {
-  return { method, path, operation, protocol, answeredBy: 'function', needsKey: true };
+  return { method, path, operation, protocol, answeredBy: 'function', access: 'caller' };
 }
 
 function toDocument(path: string, operation: Operation, protocol: Protocol): Route {
-  return { method: 'GET', path, operation, protocol, answeredBy: 'document', needsKey: true };
+  return { method: 'GET', path, operation, protocol, answeredBy: 'document', access: 'caller' };
 }

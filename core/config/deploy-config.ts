@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
+import { PRODUCERS } from '../jobs/job.ts';
 import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
 
 const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
@@ -9,6 +11,48 @@ const usagePlanSchema = objectOf({
   quota: v.optional(objectOf({ limit: wholeNumber(1, 1_000_000_000), period: oneOf(['DAY', 'WEEK', 'MONTH']) })),
   keys: v.optional(v.array(planName, 'must be a list of key names'), ['default']),
 });
+
+/** Maximum number of keys that a tenant has at a time: the current key, and its successor during a rotation. */
+const MAX_TENANT_KEYS = 2;
+
+const tenantId = v.pipe(
+  text(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'letters, digits, - and _, a letter or digit first, 64 at most'),
+  v.check((id) => id !== PRODUCERS, `must not be ${PRODUCERS}, the owner of the jobs of producers`),
+);
+
+const tenantKeys = v.pipe(
+  v.array(planName, 'must be a list of key names'),
+  v.minLength(1, 'must hold at least one key name'),
+  v.maxLength(MAX_TENANT_KEYS, `must hold ${MAX_TENANT_KEYS} key names at most`),
+  v.check(
+    (names) => new Set(names).size === names.length,
+    ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+  ),
+  v.description(
+    'Names of the active keys, one or two. To rotate: add a name, deploy, move callers to the new key, remove the old name.',
+  ),
+);
+
+const tenantSchema = objectOf({
+  plan: v.pipe(planName, v.description('Usage plan whose limits apply to each key of the tenant.')),
+  keys: v.optional(tenantKeys, ['default']),
+  id: v.optional(
+    v.pipe(
+      tenantId,
+      v.description(
+        'Owner in the records of the tenant. Default: its name. Name the id of an earlier key of usagePlans to keep what that key owns.',
+      ),
+    ),
+  ),
+});
+
+const tenantsSchema = v.pipe(
+  v.record(v.pipe(planName, tenantId), tenantSchema, 'must map tenant names to plans and keys'),
+  v.maxEntries(MAX_STAGE_VARIABLES, `must hold ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
+  v.description(
+    'Callers by name whose jobs, files, batches and webhooks outlive their keys. A key of usagePlans is a tenant of its own.',
+  ),
+);
 
 const throttleSchema = objectOf({ rateLimit: numberIn(0.1, 10_000), burstLimit: wholeNumber(1, 5000) });
 
@@ -61,32 +105,55 @@ export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
  * What `config/<stage>.yaml` may hold. Everything has a default; all that the default deployment costs while idle is the
  * polling of the queues of jobs.
  */
-export const deployConfigSchema = objectOf({
-  usagePlans: v.optional(
-    v.pipe(
-      v.record(planName, usagePlanSchema, 'must map plan names to limits'),
-      v.minEntries(1, 'must hold at least one plan'),
+export const deployConfigSchema = v.pipe(
+  objectOf({
+    usagePlans: v.optional(
+      v.pipe(
+        v.record(planName, usagePlanSchema, 'must map plan names to limits'),
+        v.minEntries(1, 'must hold at least one plan'),
+      ),
+      {
+        free: { rateLimit: 5, burstLimit: 10, quota: { limit: 10_000, period: 'DAY' } },
+        pro: { rateLimit: 50, burstLimit: 100, quota: { limit: 5_000_000, period: 'MONTH' } },
+        internal: { rateLimit: 1000, burstLimit: 2000 },
+      },
     ),
-    {
-      free: { rateLimit: 5, burstLimit: 10, quota: { limit: 10_000, period: 'DAY' } },
-      pro: { rateLimit: 50, burstLimit: 100, quota: { limit: 5_000_000, period: 'MONTH' } },
-      internal: { rateLimit: 1000, burstLimit: 2000 },
-    },
+    tenants: v.optional(tenantsSchema, {}),
+    throttle: v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
+    logRetentionDays: v.optional(v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`), 30),
+    minimumCompressionBytes: v.optional(wholeNumber(0, 10_485_760), 1024),
+    tracing: v.optional(v.boolean('must be true or false'), false),
+    retainData: v.optional(v.boolean('must be true or false'), true),
+    maxIdleMonthlyUsd: v.optional(numberIn(0, 1_000_000)),
+    jobs: v.optional(jobsConfigSchema, {}),
+  }),
+  v.forward(
+    v.check(
+      (config) => tenantsWithoutPlan(config).length === 0,
+      ({ input }) =>
+        `must each name one of the usage plans ${Object.keys(input.usagePlans).join(', ')}, which ${tenantsWithoutPlan(input).join(', ')} does not`,
+    ),
+    ['tenants'],
   ),
-  throttle: v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
-  logRetentionDays: v.optional(v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`), 30),
-  minimumCompressionBytes: v.optional(wholeNumber(0, 10_485_760), 1024),
-  tracing: v.optional(v.boolean('must be true or false'), false),
-  retainData: v.optional(v.boolean('must be true or false'), true),
-  maxIdleMonthlyUsd: v.optional(numberIn(0, 1_000_000)),
-  jobs: v.optional(jobsConfigSchema, {}),
-});
+);
+
+interface PlansAndTenants {
+  readonly usagePlans: Readonly<Record<string, unknown>>;
+  readonly tenants: Readonly<Record<string, { readonly plan: string }>>;
+}
+
+function tenantsWithoutPlan({ usagePlans, tenants }: PlansAndTenants): string[] {
+  return Object.keys(tenants).filter((name) => !Object.hasOwn(usagePlans, tenants[name]?.plan ?? ''));
+}
 
 /** A deployment configuration with every default filled in. */
 export type DeployConfig = v.InferOutput<typeof deployConfigSchema>;
 
 /** Name and limits of one usage plan. */
 export type UsagePlanConfig = v.InferOutput<typeof usagePlanSchema>;
+
+/** Plan and keys of one tenant. */
+export type TenantConfig = v.InferOutput<typeof tenantSchema>;
 
 /** Stage names: the first part of the API's path, and of the file's name. */
 export const STAGE_PATTERN = /^[a-z][a-z0-9-]{0,30}$/;

@@ -18,7 +18,7 @@ export type FileStatus = 'pending' | 'uploaded' | 'processed' | 'error';
 
 /** The record of a file; a deleted file has none. */
 export interface StoredFile {
-  /** Id of the API key that it belongs to. */
+  /** Tenant that the file belongs to. */
   readonly owner: string;
   /** `file-` and 26 characters that begin with the time of creation (see `timeOrderedId`). */
   readonly id: string;

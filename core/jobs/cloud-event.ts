@@ -26,8 +26,10 @@ const attributes = {
   datacontenttype: v.nullish(
     text(/^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i, 'application/json, for that is what data is'),
   ),
-  /** Extension: id of the API key whose caller may read the job. */
-  apikeyid: v.nullish(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of an API key: 1 to 64 letters, digits, - and _')),
+  /** Extension: tenant whose callers may read the job. */
+  tenant: v.nullish(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
+  /** Extension: an earlier name of `tenant`, which still works; without configured tenants, the id of an API key. */
+  apikeyid: v.nullish(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
   /** Extension: W3C trace context (CloudEvents, "Distributed Tracing"). */
   traceparent: v.nullish(text(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'a W3C traceparent')),
 };
@@ -41,7 +43,8 @@ export const jobEventSchema = v.looseObject({ ...attributes, data: jobRequestSch
 export interface JobEvent {
   readonly id: string;
   readonly source: string;
-  readonly apiKeyId?: string;
+  /** Tenant that the job belongs to. */
+  readonly tenant?: string;
   readonly traceparent?: string;
   readonly request: JobRequest;
 }
@@ -57,10 +60,11 @@ export function parseJobEvent(value: unknown): JobEvent {
   checkKind(value);
   const event = parseInput(attributesSchema, value, 'the event', 'INVALID_EVENT');
   checkNames(Object.keys(event));
-  const { id, source, apikeyid, traceparent } = event;
+  const { id, source, traceparent } = event;
+  const tenant = event.tenant ?? event.apikeyid;
   return {
     ...{ id, source },
-    ...(typeof apikeyid === 'string' ? { apiKeyId: apikeyid } : {}),
+    ...(typeof tenant === 'string' ? { tenant } : {}),
     ...(typeof traceparent === 'string' ? { traceparent } : {}),
     request: parseJobRequest(event['data']),
   };

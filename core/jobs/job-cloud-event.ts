@@ -31,7 +31,7 @@ export function jobCloudEvent(job: Job, options: JobEventOptions): string {
     subject: id,
     time: new Date(endedAtMs).toISOString(),
     datacontenttype: 'application/json',
-    ...(owner === PRODUCERS ? {} : { apikeyid: owner }),
+    ...(owner === PRODUCERS ? {} : { tenant: owner, apikeyid: owner }),
     ...(traceparent === undefined ? {} : { traceparent }),
   });
   return `${envelope.slice(0, -1)},"data":${dataOf(job, options)}}`;

@@ -16,13 +16,13 @@ export function isFinal(status: JobStatus): status is FinalJobStatus {
 
 /** Names a job: ids are unique among the jobs of one owner only. */
 export interface JobKey {
-  /** Id of the API key that submitted it, or what producers say; see `PRODUCERS`. */
+  /** Tenant that the job belongs to; {@link PRODUCERS} for jobs of producers that name none. */
   readonly owner: string;
   /** `[A-Za-z0-9_-]{1,64}`. */
   readonly id: string;
 }
 
-/** Owner of jobs that came over the queue and name no API key. */
+/** Owner of jobs that arrived on the queue and name no tenant. */
 export const PRODUCERS = 'producers';
 
 /** Where large bytes lie in S3. */

@@ -22,7 +22,7 @@ export const JOBS_TABLE = {
 /** Kinds of items that owners list. */
 export type ListedKind = 'job' | 'file' | 'batch';
 
-/** Keys of the items in the jobs table. Owners are API key ids or names without a slash. */
+/** Keys of the items in the jobs table. Owners are tenants, whose ids hold no slash. */
 export const jobsTableKeys = {
   job: ({ owner, id }: JobKey): string => `job/${owner}/${id}`,
   file: (owner: string, id: string): string => `file/${owner}/${id}`,

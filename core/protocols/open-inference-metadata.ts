@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 import type { PackedModel } from '../models/packed-model.ts';
 import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../tasks/embedding/embedding-model.ts';
 import type { TensorDescription } from '../tensors/tensor.ts';
-import { mainVersion } from '../traffic/traffic.ts';
+import { manifestTraffic } from '../traffic/traffic.ts';
 
 /** What `GET /v2` answers (Open Inference Protocol v2, "Server Metadata"). */
 export interface ServerMetadata {
@@ -37,7 +37,7 @@ export function serverMetadata(version: string): ServerMetadata {
  * @param version - Name of a version; by default the one that gets most requests.
  * @throws AppError `VERSION_NOT_FOUND` when the model has no such version.
  */
-export function modelMetadata(model: PackedModel, version = mainVersion(model.manifest)): ModelMetadata {
+export function modelMetadata(model: PackedModel, version = manifestTraffic(model.manifest).main): ModelMetadata {
   const packed = Object.hasOwn(model.versions, version) ? model.versions[version] : undefined;
   const versions = Object.keys(model.versions).sort((a, b) => Number(a) - Number(b));
   if (packed === undefined) {

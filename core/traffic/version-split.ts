@@ -8,9 +8,9 @@ const BUCKETS = 10_000;
  * share of the highest version moves callers to it and none back.
  *
  * @param traffic - Percent by version, summing to 100; hundredths of a percent count.
- * @param stickyKey - What should stick to a version: an API key id, a request id.
+ * @param stickyKey - Identifies what sticks to a version: a tenant, a request id.
  * @example
- * pickVersion({ '1': 90, '2': 10 }, 'api-key-id');
+ * pickVersion({ '1': 90, '2': 10 }, 'acme');
  */
 export function pickVersion(traffic: Readonly<Record<string, number>>, stickyKey: string): string {
   const versions = Object.keys(traffic)

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 
-// QUEUE_URL: the output QueueUrlJobs of the stack TensorgateJobs-<stage>. API_KEY_ID and REPLY_QUEUE are optional.
-const { QUEUE_URL: queueUrl, API_KEY_ID: apiKeyId, REPLY_QUEUE: replyQueue } = process.env;
+// QUEUE_URL: the output QueueUrlJobs of the stack TensorgateJobs-<stage>. TENANT and REPLY_QUEUE are optional.
+const { QUEUE_URL: queueUrl, TENANT: tenant, REPLY_QUEUE: replyQueue } = process.env;
 if (queueUrl === undefined) throw new Error('QUEUE_URL is not set');
 
 const [text = 'a text to embed', id = randomUUID()] = process.argv.slice(2);
@@ -14,7 +14,7 @@ const event = {
   source: '/examples/send-job',
   id,
   time: new Date().toISOString(),
-  ...(apiKeyId === undefined ? {} : { apikeyid: apiKeyId }),
+  ...(tenant === undefined ? {} : { tenant }),
   data: {
     endpoint: '/v1/embeddings',
     body: { input: [text] },

@@ -54,7 +54,7 @@ function readBody(body: string): unknown {
 }
 
 async function accept(event: JobEvent, record: SQSRecord, { resolve, submit, log }: AcceptJobsDeps): Promise<Verdict> {
-  const owner = event.apiKeyId ?? PRODUCERS;
+  const owner = event.tenant ?? PRODUCERS;
   // The body of the request is kept as it was written: parsing it would round 64-bit integers.
   const resolved = await resolveRequest(event.request, owner, jsonMember(record.body, 'data', 'body'), resolve);
   const { job, isDuplicate } = await submit({

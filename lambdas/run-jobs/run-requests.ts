@@ -1,7 +1,6 @@
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { CachePolicy } from '../../core/results/cache-policy.ts';
-import { trafficOf } from '../../core/traffic/traffic.ts';
-import { pickVersion } from '../../core/traffic/version-split.ts';
+import { chooseVersion } from '../shared/inference/choose-version.ts';
 import { embedRows } from '../shared/inference/embed-rows.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
 import { type InferenceOperation, prepare } from '../shared/inference/prepare.ts';
@@ -106,8 +105,8 @@ async function openCall(
   { deadlineMs, policy = { read: true, write: true } }: RunOptions,
   deps: InferenceDeps,
 ): Promise<Call> {
-  const { packed, versions, timer } = deps;
-  const name = request.version ?? pickVersion(trafficOf(packed.manifest), request.owner);
+  const { versions, timer } = deps;
+  const name = chooseVersion(request.owner, request.version, deps);
   return { version: await versions.open(name), policy, measures: startMeasures(timer(), deadlineMs) };
 }
 

@@ -32,7 +32,7 @@ export interface RouteDeps {
 /** One request. */
 export interface Call extends RouteDeps {
   readonly event: APIGatewayProxyEvent;
-  /** Id of the API key that it came with. */
+  /** Tenant of the caller. */
   readonly owner: string;
   /** Whether there is time for more work before the answer. */
   readonly hasTime: () => boolean;

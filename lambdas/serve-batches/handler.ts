@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../core/errors.ts';
 import { type AnswerHeaders, problemAnswer } from '../shared/http/api-answer.ts';
-import { ownerOf, pathOf } from '../shared/http/caller.ts';
+import { callerOf, pathOf } from '../shared/http/caller.ts';
 import { asAppError } from '../shared/http/error-response.ts';
 import { type LogFacts, logLine } from '../shared/telemetry/api-log-line.ts';
 import type { Call, RouteDeps } from './call.ts';
@@ -57,7 +57,7 @@ export function createHandler(deps: ServeBatchesDeps): ServeBatchesHandler {
 
 async function serve(event: APIGatewayProxyEvent, deps: Omit<Call, 'event' | 'owner'>): Promise<APIGatewayProxyResult> {
   const operation = findOperation(event.httpMethod, pathOf(event));
-  return operation({ ...deps, event, owner: ownerOf(event) });
+  return operation({ ...deps, event, owner: callerOf(event).tenant });
 }
 
 function failed(error: AppError, event: APIGatewayProxyEvent): APIGatewayProxyResult {

@@ -23,7 +23,7 @@ export interface JobRouteDeps {
 /** One request. */
 export interface Call {
   readonly event: ServeJobsEvent;
-  /** Id of the API key of the caller. */
+  /** Tenant of the caller. */
   readonly owner: string;
   readonly deps: JobRouteDeps;
 }

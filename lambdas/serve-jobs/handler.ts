@@ -1,7 +1,7 @@
 import type { APIGatewayProxyResult, Context } from 'aws-lambda';
 import type { AppError } from '../../core/errors.ts';
 import { problemAnswer } from '../shared/http/api-answer.ts';
-import { ownerOf, pathOf } from '../shared/http/caller.ts';
+import { callerOf, pathOf } from '../shared/http/caller.ts';
 import { asAppError } from '../shared/http/error-response.ts';
 import { logLine } from '../shared/telemetry/api-log-line.ts';
 import type { JobRouteDeps } from './call.ts';
@@ -27,7 +27,7 @@ export function createHandler(deps: ServeJobsDeps): ServeJobsHandler {
     const startedMs = deps.timer();
     let [error, answer]: [unknown, APIGatewayProxyResult | undefined] = [undefined, undefined];
     try {
-      answer = await findOperation(event.httpMethod, pathOf(event))({ event, owner: ownerOf(event), deps });
+      answer = await findOperation(event.httpMethod, pathOf(event))({ event, owner: callerOf(event).tenant, deps });
     } catch (thrown) {
       error = thrown;
       answer = await failed(asAppError(thrown), event);

@@ -13,7 +13,7 @@ import {
 } from '../../core/webhooks/subscription.ts';
 import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
 import { jsonAnswer } from '../shared/http/api-answer.ts';
-import { ownerOf, pathOf } from '../shared/http/caller.ts';
+import { callerOf, pathOf } from '../shared/http/caller.ts';
 import { readJsonText } from '../shared/http/json-body.ts';
 import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
 import type { SigningSecret } from '../shared/notifications/webhook-store.ts';
@@ -57,7 +57,7 @@ export async function serveWebhooks(event: ServeJobsEvent, deps: WebhooksDeps): 
   const operation = Object.hasOwn(route.operations, event.httpMethod) ? route.operations[event.httpMethod] : undefined;
   if (operation === undefined) throw new AppError('METHOD_NOT_ALLOWED', `the route answers ${allowed}`);
   const [, first = '', second = ''] = route.path.exec(path) ?? [];
-  return operation({ event, owner: ownerOf(event), deps }, first, second);
+  return operation({ event, owner: callerOf(event).tenant, deps }, first, second);
 }
 
 /** Methods that a path answers, as the header `Allow` lists them. */

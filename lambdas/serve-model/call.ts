@@ -1,10 +1,10 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { ServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
 import { readCacheControl } from '../../core/results/cache-policy.ts';
-import { trafficOf } from '../../core/traffic/traffic.ts';
-import { pickVersion } from '../../core/traffic/version-split.ts';
+import { findCaller } from '../shared/http/caller.ts';
 import { headerOf, type WithJson } from '../shared/http/json-body.ts';
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
+import { chooseVersion } from '../shared/inference/choose-version.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
 import type { Measured } from '../shared/telemetry/request-measures.ts';
@@ -22,22 +22,22 @@ export interface ServeDeps extends InferenceDeps {
 }
 
 /**
- * Picks the version that answers a request: the one its path names, else one by the traffic split.
+ * Opens the version that serves a request: the one that its path names, or one by the traffic split.
  *
- * The split is sticky: the same caller always gets the same version. A caller is what the header `x-experiment-key`
- * says, else its API key, else its address.
+ * The split is sticky: the same caller always gets the same version. The header `x-experiment-key` identifies the
+ * caller, or else its tenant, or else its IP address.
  *
- * @throws AppError `VERSION_NOT_FOUND` when the path names a version there is not.
+ * @throws AppError `VERSION_NOT_FOUND` if the path names a version that the model does not have.
  */
-export async function openCall(event: ServeEvent, { packed, versions }: ServeDeps): Promise<Call> {
-  const name = event.pathParameters?.['version'] ?? pickVersion(trafficOf(packed.manifest), stickyKeyOf(event));
-  versions.describe(name);
+export async function openCall(event: ServeEvent, deps: ServeDeps): Promise<Call> {
+  const name = chooseVersion(stickyKeyOf(event), event.pathParameters?.['version'], deps);
   event.measures.version = name;
   const policy = readCacheControl(headerOf(event, 'cache-control'));
-  return { version: await versions.open(name), policy, measures: event.measures };
+  return { version: await deps.versions.open(name), policy, measures: event.measures };
 }
 
 function stickyKeyOf(event: ServeEvent): string {
-  const identity = event.requestContext?.identity;
-  return headerOf(event, 'x-experiment-key') ?? identity?.apiKeyId ?? identity?.sourceIp ?? '';
+  return (
+    headerOf(event, 'x-experiment-key') ?? findCaller(event)?.tenant ?? event.requestContext?.identity?.sourceIp ?? ''
+  );
 }

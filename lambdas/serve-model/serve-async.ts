@@ -8,7 +8,7 @@ import { jobIdOfKey, newJobId } from '../../core/jobs/job-id.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import { jobUrl, renderJob, retryAfterSeconds } from '../../core/jobs/job-resource.ts';
 import { isReturnable, jsonAnswer } from '../shared/http/api-answer.ts';
-import { baseUrlOf, ownerOf, pathOf, traceparentOf } from '../shared/http/caller.ts';
+import { baseUrlOf, callerOf, pathOf, traceparentOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/json-body.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
 import { resolveDestinations } from '../shared/jobs/resolve-request.ts';
@@ -52,7 +52,7 @@ export async function serveAsync(
 }
 
 function describe(event: ServeEvent, { allowLoopback }: Submission, deps: ServeDeps) {
-  const owner = ownerOf(event);
+  const owner = callerOf(event).tenant;
   const key = headerOf(event, 'idempotency-key');
   if (key !== undefined && !KEY.test(key)) {
     throw new AppError('INVALID_PARAMETER', 'Idempotency-Key must be 1 to 255 printable ASCII characters', {

@@ -79,7 +79,7 @@ export class ApiRoutes extends Construct {
     const resource = this.resource(route.path);
     if (route.answeredBy === 'document') {
       const models = this.functions.map(({ model }) => model.packed);
-      addDocument(resource, routeDocument(route.operation, models, fn?.model.packed), { needsKey: route.needsKey });
+      addDocument(resource, routeDocument(route.operation, models, fn?.model.packed), { access: route.access });
       return;
     }
     if (fn === undefined) {
@@ -89,7 +89,7 @@ export class ApiRoutes extends Construct {
     }
     const requestModel = this.requestModel(route.operation);
     resource.addMethod(route.method, this.integration(fn), {
-      apiKeyRequired: route.needsKey,
+      apiKeyRequired: route.access === 'caller',
       requestParameters: Object.fromEntries(pathParameters(route.path).map((name) => [name, true])),
       requestValidator: this.validator,
       ...(requestModel === undefined ? {} : { requestModels: { 'application/json': requestModel } }),

@@ -1,4 +1,9 @@
-import { type DeployConfig, parseDeployConfig, type UsagePlanConfig } from '../../core/config/deploy-config.ts';
+import {
+  type DeployConfig,
+  parseDeployConfig,
+  type TenantConfig,
+  type UsagePlanConfig,
+} from '../../core/config/deploy-config.ts';
 import { checkStageName } from '../jobs/jobs-settings.ts';
 
 /** What a deployment may choose about its API; the same settings as in `config/<stage>.yaml`. */
@@ -21,6 +26,12 @@ export interface ApiSettings {
    * @default - free (5 per second, 10,000 a day), pro (50 per second, 5,000,000 a month), internal (1000 per second)
    */
   readonly usagePlans?: Readonly<Record<string, UsagePlanSettings>>;
+  /**
+   * Callers whose jobs, files, batches and webhooks outlive their keys, by name.
+   *
+   * @default - none: each key of a usage plan is a tenant of its own
+   */
+  readonly tenants?: Readonly<Record<string, TenantSettings>>;
   /**
    * What each method of the stage takes at most, whoever asks.
    *
@@ -86,6 +97,24 @@ export interface UsagePlanSettings {
   readonly keys?: readonly string[];
 }
 
+/** A caller with up to two keys at a time, so that a key can be replaced without losing anything. */
+export interface TenantSettings {
+  /** Name of the usage plan whose limits apply to each key of the tenant. */
+  readonly plan: string;
+  /**
+   * Names of the active keys: one, or two during a rotation.
+   *
+   * @default ['default']
+   */
+  readonly keys?: readonly string[];
+  /**
+   * Owner in the records of the tenant: 1 to 64 letters, digits, hyphens and underscores.
+   *
+   * @default - the name of the tenant
+   */
+  readonly id?: TenantConfig['id'];
+}
+
 /** Settings with every default filled in. */
 export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
   readonly stageName: string;
@@ -98,10 +127,19 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  * @throws AppError `CONFIG_INVALID` that lists every problem at once.
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
-  const { usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd } =
-    settings;
+  const { usagePlans, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
+  const { retainData, maxIdleMonthlyUsd } = settings;
   const { jobs: _, ...config } = parseDeployConfig(
-    { usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd },
+    {
+      usagePlans,
+      tenants,
+      throttle,
+      logRetentionDays,
+      minimumCompressionBytes,
+      tracing,
+      retainData,
+      maxIdleMonthlyUsd,
+    },
     source,
   );
   const stageName = settings.stageName ?? 'prod';

@@ -69,7 +69,7 @@ export class InferenceApi extends Construct {
   readonly functions: readonly ModelFunction[];
   /** Functions around jobs: those of the API's routes, and those behind the queues. */
   readonly jobFunctions: readonly ServiceFunction[];
-  /** Every key of every usage plan. */
+  /** Every key of every usage plan and tenant. */
   readonly keys: readonly PlanKey[];
   /** What of the deployment costs money while idle. */
   readonly deployed: Deployed;
@@ -95,7 +95,8 @@ export class InferenceApi extends Construct {
       ...(embeddingsFunction === undefined ? {} : { embeddings: embeddingsFunction }),
     });
     this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs);
-    const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: this.settings.usagePlans });
+    const { usagePlans, tenants } = this.settings;
+    const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: usagePlans, tenants });
     this.keys = plans.keys;
     const functionResources = Math.max(...this.functions.map(countResources));
     const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;

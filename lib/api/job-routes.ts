@@ -33,10 +33,10 @@ export class JobRoutes extends Construct {
     const names = Object.keys(DESCRIPTIONS) as RouteTree['answeredBy'][];
     this.functions = new Map(names.map((name) => [name, this.#createFunction(name, props)]));
     const integrations = new Map([...this.functions].map(([name, fn]) => [name, integrate(fn, props.restApi)]));
-    for (const { path, answeredBy } of JOB_ROUTES) {
+    for (const { path, answeredBy, access } of JOB_ROUTES) {
       const integration = integrations.get(answeredBy);
       for (const one of [path, `${path}/{proxy+}`]) {
-        props.restApi.root.resourceForPath(one).addMethod('ANY', integration, { apiKeyRequired: true });
+        props.restApi.root.resourceForPath(one).addMethod('ANY', integration, { apiKeyRequired: access === 'caller' });
       }
     }
   }

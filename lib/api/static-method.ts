@@ -1,5 +1,5 @@
 import { type IResource, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
-import type { Protocol } from '../../core/api/routes.ts';
+import type { Access, Protocol } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, PROBLEM_MEDIA_TYPE } from '../../core/errors.ts';
 import { renderProblem, renderStaticJson } from './static-json.ts';
 
@@ -24,8 +24,8 @@ const REQUEST_TYPES = [
  *
  * @param document - The JSON to answer.
  */
-export function addDocument(resource: IResource, document: unknown, options: { readonly needsKey: boolean }): void {
-  addAnswer(resource, 'GET', options.needsKey, {
+export function addDocument(resource: IResource, document: unknown, options: { readonly access: Access }): void {
+  addAnswer(resource, 'GET', options.access, {
     status: 200,
     body: renderStaticJson(document),
     headers: { 'Content-Type': 'application/json' },
@@ -56,14 +56,14 @@ export interface StaticProblem {
 
 /** Answers a resource with a problem document. */
 export function addProblem(resource: IResource, { code, detail, protocol, method, headers }: StaticProblem): void {
-  addAnswer(resource, method ?? 'ANY', true, {
+  addAnswer(resource, method ?? 'ANY', 'caller', {
     status: ERRORS[code].status,
     body: renderProblem(code, detail, protocol),
     headers: { 'Content-Type': PROBLEM_MEDIA_TYPE, ...headers },
   });
 }
 
-function addAnswer(resource: IResource, method: string, needsKey: boolean, answer: StaticAnswer): void {
+function addAnswer(resource: IResource, method: string, access: Access, answer: StaticAnswer): void {
   const statusCode = String(answer.status);
   const names = Object.keys(answer.headers).map((name) => `method.response.header.${name}`);
   const values = Object.values(answer.headers).map((value) => `'${value}'`);
@@ -79,7 +79,7 @@ function addAnswer(resource: IResource, method: string, needsKey: boolean, answe
     ],
   });
   resource.addMethod(method, integration, {
-    apiKeyRequired: needsKey,
+    apiKeyRequired: access === 'caller',
     methodResponses: [{ statusCode, responseParameters: Object.fromEntries(names.map((name) => [name, true])) }],
   });
 }

@@ -1,6 +1,7 @@
-import { ApiKey, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
+import { ApiKey, type CfnStage, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
-import type { UsagePlanConfig } from '../../core/config/deploy-config.ts';
+import type { TenantConfig, UsagePlanConfig } from '../../core/config/deploy-config.ts';
+import { renderTenantVariable } from '../../core/identity/key-tenants.ts';
 
 /** Settings of {@link UsagePlans}. */
 export interface UsagePlansProps {
@@ -8,42 +9,80 @@ export interface UsagePlansProps {
   readonly restApi: RestApi;
   /** Limits by plan name. */
   readonly plans: Readonly<Record<string, UsagePlanConfig>>;
+  /** Tenants by name; each names one of the plans. */
+  readonly tenants: Readonly<Record<string, TenantConfig>>;
 }
 
 /** A key and the plan that it belongs to. */
 export interface PlanKey {
   /** Name of the usage plan. */
   readonly plan: string;
-  /** Name of the key inside its plan. */
+  /**
+   * Name of the tenant that owns what callers with this key create.
+   *
+   * @default - none is configured: the key is a tenant of its own, whose id is the id of the key
+   */
+  readonly tenant?: string;
+  /** Name of the key inside its tenant or plan. */
   readonly name: string;
-  /** The key; its value is made by AWS and never in the template. */
+  /** The key. AWS generates its value, which is never in the template. */
   readonly key: ApiKey;
 }
 
-/** Usage plans of an API and their keys. */
+/** Usage plans of an API, their keys, and the keys of tenants. */
 export class UsagePlans extends Construct {
-  /** Every key of every plan. */
+  /** Every key of every plan and tenant. */
   readonly keys: readonly PlanKey[];
+  readonly #plans: ReadonlyMap<string, UsagePlan>;
 
   constructor(scope: Construct, id: string, props: UsagePlansProps) {
     super(scope, id);
-    this.keys = Object.entries(props.plans).flatMap(([name, plan]) => this.addPlan(props.restApi, name, plan));
+    const plans = Object.entries(props.plans);
+    this.#plans = new Map(plans.map(([name, plan]) => [name, this.#addPlan(props.restApi, name, plan)]));
+    const ofPlans = plans.flatMap(([name, plan]) => this.#addPlanKeys(name, plan));
+    const tenants = Object.entries(props.tenants).map(([name, tenant]) => this.#addTenant(name, tenant));
+    this.keys = [...ofPlans, ...tenants.flatMap(({ keys }) => keys)];
+    if (tenants.length > 0) {
+      const stage = props.restApi.deploymentStage.node.defaultChild as CfnStage;
+      stage.variables = Object.fromEntries(tenants.map(({ variable }) => variable));
+    }
   }
 
-  private addPlan(restApi: RestApi, name: string, config: UsagePlanConfig): PlanKey[] {
-    const stage = restApi.deploymentStage;
-    const plan = new UsagePlan(this, name, {
+  #addPlan(restApi: RestApi, name: string, config: UsagePlanConfig): UsagePlan {
+    return new UsagePlan(this, name, {
       name,
       throttle: { rateLimit: config.rateLimit, burstLimit: config.burstLimit },
       ...(config.quota === undefined
         ? {}
         : { quota: { limit: config.quota.limit, period: Period[config.quota.period] } }),
-      apiStages: [{ api: restApi, stage }],
+      apiStages: [{ api: restApi, stage: restApi.deploymentStage }],
     });
-    return config.keys.map((keyName) => {
+  }
+
+  #addPlanKeys(name: string, { keys }: UsagePlanConfig): PlanKey[] {
+    const plan = this.#planOf(name);
+    return keys.map((keyName) => {
       const key = new ApiKey(plan, keyName, { apiKeyName: `${name}-${keyName}` });
       plan.addApiKey(key);
       return { plan: name, name: keyName, key };
     });
+  }
+
+  /** The keys of a tenant do not belong to the construct of its plan, so their values survive a change of plan. */
+  #addTenant(name: string, { plan, keys, id = name }: TenantConfig) {
+    const scope = new Construct(this, `Tenant-${name}`);
+    const created = keys.map((keyName): PlanKey => {
+      const key = new ApiKey(scope, keyName, { apiKeyName: `${plan}-${name}-${keyName}` });
+      this.#planOf(plan).addApiKey(key);
+      return { plan, tenant: name, name: keyName, key };
+    });
+    const keyIds = created.map(({ key }) => key.keyId);
+    return { keys: created, variable: renderTenantVariable({ name, tenant: id, keyIds }) };
+  }
+
+  #planOf(name: string): UsagePlan {
+    const plan = this.#plans.get(name);
+    if (plan === undefined) throw new TypeError(`there is no usage plan ${name}`);
+    return plan;
   }
 }

@@ -10,7 +10,7 @@ import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { gpuInstanceType } from '../../core/models/gpu-instance-types.ts';
 import type { SageMakerCompute } from '../../core/models/manifest.ts';
 import { endpointName } from '../../core/sagemaker/endpoint-contract.ts';
-import { mainVersion } from '../../core/traffic/traffic.ts';
+import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import type { PayloadBucket } from '../data/payload-bucket.ts';
 import { hashFacts } from '../packaging/content-hash.ts';
 import type { Model } from '../packaging/model.ts';
@@ -75,7 +75,7 @@ export class GpuEndpoint extends Construct {
   constructor(scope: Construct, id: string, props: GpuEndpointProps) {
     super(scope, id);
     const { model, encryptionKey, logRetention } = props;
-    const { compute, shadow } = model.manifest;
+    const { compute } = model.manifest;
     if (compute.target !== 'sagemaker') {
       throw new AppError('CONFIG_INVALID', `the model ${model.id} has compute.target ${compute.target}, not sagemaker`);
     }
@@ -87,6 +87,7 @@ export class GpuEndpoint extends Construct {
     this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
     this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
     const image = containerImage(this, compute);
+    const traffic = manifestTraffic(model.manifest);
     const common = { model, compute, imageUri: image.uri, role: this.#createRole(image), encryptionKey, logRetention };
     const created = this.#versions.map(
       (version) =>
@@ -94,7 +95,7 @@ export class GpuEndpoint extends Construct {
           ...common,
           version,
           endpointName: endpointName(this.endpointName, version),
-          shadow: version === mainVersion(model.manifest) ? shadow : undefined,
+          shadow: traffic.shadowFor(version),
           asyncConfig: this.#asyncConfig(),
         }),
     );

@@ -31,10 +31,20 @@ export function renderSynthReport(api: InferenceApi): string {
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
     ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
+    ...tenantLines(api),
     ...models.flatMap(foldedLines),
     ...models.flatMap(tableHint),
     '',
   ].join('\n');
+}
+
+function tenantLines({ keys }: InferenceApi): readonly string[] {
+  const ofTenants = Map.groupBy(keys, ({ tenant }) => tenant);
+  return [...ofTenants].flatMap(([tenant, own]) =>
+    tenant === undefined
+      ? []
+      : [`keys of the tenant ${tenant}, plan ${own[0]?.plan}: ${own.map(({ name }) => name).join(', ')}`],
+  );
 }
 
 function costLine({ what, usd, note }: CostLine): string {

@@ -55,10 +55,11 @@ export class ApiStack extends Stack {
   }
 
   /** The key's value is a secret, so the output is the command that fetches it. */
-  private addKeyOutput({ plan, name, key }: PlanKey): void {
-    new CfnOutput(this, `Key-${plan}-${name}`, {
+  private addKeyOutput({ plan, tenant, name, key }: PlanKey): void {
+    const owner = tenant === undefined ? `plan ${plan}` : `tenant ${tenant}`;
+    new CfnOutput(this, tenant === undefined ? `Key-${plan}-${name}` : `TenantKey-${tenant}-${name}`, {
       value: `aws apigateway get-api-key --include-value --query value --output text --api-key ${key.keyId}`,
-      description: `Prints the key ${name} of the plan ${plan}`,
+      description: `Prints the key ${name} of the ${owner}`,
     });
   }
 }

@@ -25,7 +25,7 @@ export function renderBanner({ description, plan, models, endpointUrl }: BannerF
       ? []
       : [heading('Models'), indented(models.map(({ id, task }) => [id, styleText('dim', task)]))]),
     heading('API keys'),
-    indented(description.apiKeys.map(({ plan: name, value, limits }) => [name, value, styleText('dim', limits)])),
+    indented(description.apiKeys.map(({ name, value, limits }) => [name, value, styleText('dim', limits)])),
     ...(curl === undefined ? [] : [heading('Try it'), '', curl]),
     ...renderQueues(description),
     heading('Runs'),

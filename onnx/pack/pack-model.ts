@@ -6,7 +6,7 @@ import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../core/models/packed-f
 import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
 import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
 import { hiddenStateOutput } from '../../core/tasks/embedding/embedding-model.ts';
-import { mainVersion } from '../../core/traffic/traffic.ts';
+import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import { decodeModel } from '../format/proto.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
 import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
@@ -48,7 +48,7 @@ function withShadow(manifest: Manifest, all: Readonly<Record<string, PackedVersi
   const name = manifest.shadow?.version;
   if (name === undefined) return { manifest, versions: all };
   const { [name]: shadow, ...versions } = all;
-  const asked = versions[mainVersion(manifest)];
+  const asked = versions[manifestTraffic(manifest).main];
   if (shadow !== undefined && asked !== undefined && describeInputs(shadow) !== describeInputs(asked)) {
     throw new AppError(
       'ONNX_INVALID',

@@ -43,13 +43,13 @@ const JOB: Job = {
 
 describe('the examples of producers', () => {
   it('send an event that the jobs queue accepts', async () => {
-    const env = { QUEUE_URL: jobsUrl, API_KEY_ID: 'key1', REPLY_QUEUE: 'results' };
+    const env = { QUEUE_URL: jobsUrl, TENANT: 'key1', REPLY_QUEUE: 'results' };
     expect(await run('send-job.ts', ['say "hello"', 'order-7'], env)).toBe('sent event order-7\n');
     const [message] = await servers.receive(jobsUrl);
     expect(parseJobEvent(JSON.parse(message?.Body ?? ''))).toEqual({
       id: 'order-7',
       source: '/examples/send-job',
-      apiKeyId: 'key1',
+      tenant: 'key1',
       request: { endpoint: '/v1/embeddings', body: { input: ['say "hello"'] }, reply_queue: 'results' },
     });
   });

@@ -67,6 +67,50 @@ describe('InferenceApi', () => {
     template.resourceCountIs('AWS::ApiGateway::Account', 0);
   });
 
+  it('gives a tenant its keys, and a stage variable that maps both to its id', () => {
+    const template = synthesizeApi({
+      models: [packedEmbedding('tiny')],
+      tenants: { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } },
+    });
+    const tenantKeys = resourcesOf(template, 'AWS::ApiGateway::ApiKey').filter(({ Properties }) =>
+      Properties.Name.startsWith('pro-acme-'),
+    );
+    expect(tenantKeys.map(({ Properties }) => Properties.Name)).toEqual(['pro-acme-k2025', 'pro-acme-k2026']);
+    template.hasResourceProperties('AWS::ApiGateway::Stage', {
+      Variables: {
+        tenant_acme: {
+          'Fn::Join': [
+            '',
+            [
+              'acme:',
+              { Ref: expect.stringMatching(/Tenantacmek2025/) },
+              ',',
+              { Ref: expect.stringMatching(/Tenantacmek2026/) },
+            ],
+          ],
+        },
+      },
+    });
+  });
+
+  it('keeps the key of a tenant when its other key or its plan changes', () => {
+    const keyOf = (tenant: { plan: string; keys: string[] }) =>
+      Object.entries(
+        synthesizeApi({ models: [packedEmbedding('tiny')], tenants: { acme: tenant } }).findResources(
+          'AWS::ApiGateway::ApiKey',
+        ),
+      ).find(([, { Properties }]) => Properties.Name.endsWith('-acme-k2026'))?.[0];
+    const both = keyOf({ plan: 'pro', keys: ['k2025', 'k2026'] });
+    expect(both).toBeDefined();
+    expect(keyOf({ plan: 'pro', keys: ['k2026'] })).toBe(both);
+    expect(keyOf({ plan: 'free', keys: ['k2026'] })).toBe(both);
+  });
+
+  it('sets no stage variables where no tenant is configured', () => {
+    const [stage] = resourcesOf(synthesizeApi({ models: [packedEmbedding('tiny')] }), 'AWS::ApiGateway::Stage');
+    expect(stage?.Properties).not.toHaveProperty('Variables');
+  });
+
   it('makes no table when no model keeps results in one', () => {
     const template = synthesizeApi({ models: [packedEmbedding('tiny', NO_TABLE)] });
     expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable')).toEqual([]);
@@ -138,10 +182,10 @@ describe('routes', () => {
   const methods = methodsByRoute(template);
   const routes = [...SHARED_ROUTES, ...models.flatMap(({ id }) => modelRoutes(id))];
 
-  it.each(routes)('has $method $path', ({ method, path, answeredBy, needsKey }) => {
+  it.each(routes)('has $method $path', ({ method, path, answeredBy, access }) => {
     const found = methods.get(`${method} ${path}`)?.Properties;
     expect(found).toMatchObject({
-      ApiKeyRequired: needsKey,
+      ApiKeyRequired: access === 'caller',
       Integration: { Type: answeredBy === 'function' ? 'AWS_PROXY' : 'MOCK' },
     });
   });

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
+import { type Caller, identifyCaller } from '../../../core/identity/caller.ts';
 import { headerOf } from './json-body.ts';
 
 /** W3C trace context, version 00 and those to come. */
@@ -10,15 +11,27 @@ const LOOPBACK = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
 
 type CallerEvent = Pick<APIGatewayProxyEvent, 'headers' | 'requestContext' | 'resource' | 'pathParameters'>;
 
+/** The parts of an event that identify its caller. */
+type IdentityEvent = Pick<APIGatewayProxyEvent, 'requestContext' | 'stageVariables'>;
+
 /**
- * The owner of what a request makes and sees: the id of its API key.
+ * The caller of a request.
  *
- * @throws AppError `FORBIDDEN` when it came without one, which the gateway does not let through.
+ * @throws AppError `FORBIDDEN` if the request carries no credential; API Gateway rejects such requests earlier.
  */
-export function ownerOf({ requestContext }: CallerEvent): string {
-  const owner = requestContext.identity.apiKeyId;
-  if (typeof owner === 'string' && owner !== '') return owner;
-  throw new AppError('FORBIDDEN', 'an API key is needed');
+export function callerOf(event: IdentityEvent): Caller {
+  const caller = findCaller(event);
+  if (caller === undefined) throw new AppError('FORBIDDEN', 'the request carries no API key and no token');
+  return caller;
+}
+
+/** The caller of a request; undefined if it carries no credential. */
+export function findCaller({ requestContext, stageVariables }: IdentityEvent): Caller | undefined {
+  return identifyCaller({
+    authorizer: requestContext?.authorizer,
+    apiKeyId: requestContext?.identity?.apiKeyId,
+    stageVariables,
+  });
 }
 
 /** The path of a request below the API's base: its route with the parameters filled in. */

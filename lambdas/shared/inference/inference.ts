@@ -4,6 +4,7 @@ import type { CachePolicy } from '../../../core/results/cache-policy.ts';
 import { embeddingDimensions } from '../../../core/tasks/embedding/embedding-model.ts';
 import type { EmbeddingLimits } from '../../../core/tasks/embedding/embedding-request.ts';
 import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { TrafficSource } from '../../../core/traffic/traffic-source.ts';
 import type { Collapse } from '../results/collapse.ts';
 import type { TieredResultCache } from '../results/tiered-result-cache.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
@@ -13,6 +14,8 @@ import type { LoadedVersion, ModelVersions } from './model-versions.ts';
 export interface InferenceDeps {
   readonly packed: PackedModel;
   readonly versions: ModelVersions;
+  /** The traffic split between the versions. */
+  readonly traffic: TrafficSource;
   /** Absent for models that read no text. */
   readonly tokenizer: TextTokenizer | undefined;
   /** Absent where the model keeps no results. */

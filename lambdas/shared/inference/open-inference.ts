@@ -6,7 +6,8 @@ import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/models/packe
 import type { PackedModel } from '../../../core/models/packed-model.ts';
 import type { ResultCache } from '../../../core/results/result-cache.ts';
 import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
-import { trafficOf } from '../../../core/traffic/traffic.ts';
+import { manifestTraffic } from '../../../core/traffic/traffic.ts';
+import { fixedTraffic } from '../../../core/traffic/traffic-source.ts';
 import { openTokenizer } from '../preprocessors/tokenizer.ts';
 import { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import type { Collapse } from '../results/collapse.ts';
@@ -78,6 +79,7 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
   const { modelFolder } = options;
   const packed = readPackedModel(modelFolder);
   const clock: Clock = { now: () => Date.now() };
+  const traffic = manifestTraffic(packed.manifest);
   const versions = new ModelVersions(packed, await loaderOf(packed, options, clock));
   const failures: CacheFailure[] = [];
   const table = deferredTable(packed, options, clock, failures);
@@ -86,6 +88,7 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
     ...(collapse === undefined ? {} : { collapse }),
     packed,
     versions,
+    traffic: fixedTraffic(traffic),
     tokenizer: tokenizerOf(packed, modelFolder),
     cache: cacheOf(packed, table, clock),
     clock,
@@ -93,7 +96,7 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
   };
   // Who waits for another's results must see them; a table that cannot be reached is reported with the first use.
   const opened = collapse === undefined ? undefined : table?.open().catch(() => undefined);
-  await Promise.all([opened, warmUp(deps, servedVersions(packed))]);
+  await Promise.all([opened, warmUp(deps, traffic.versions)]);
   return { deps, table, failures };
 }
 
@@ -134,11 +137,6 @@ async function refuseToWait(): Promise<never> {
     'JOBS_ONLY',
     'the model may take minutes to start: send the request with Prefer: respond-async, or submit a job',
   );
-}
-
-function servedVersions({ manifest }: PackedModel): string[] {
-  const traffic = trafficOf(manifest);
-  return Object.keys(traffic).filter((name) => (traffic[name] ?? 0) > 0);
 }
 
 function tokenizerOf({ manifest }: PackedModel, modelFolder: string): TextTokenizer | undefined {

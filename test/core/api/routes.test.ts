@@ -19,8 +19,8 @@ describe('the route table', () => {
     );
   });
 
-  it('needs a key everywhere but for health', () => {
-    expect(ROUTES.filter(({ needsKey }) => !needsKey).map(({ path }) => path)).toEqual([
+  it('admits callers only, except to the health routes', () => {
+    expect(ROUTES.filter(({ access }) => access === 'open').map(({ path }) => path)).toEqual([
       '/v2/health/live',
       '/v2/health/ready',
     ]);

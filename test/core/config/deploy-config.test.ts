@@ -26,6 +26,17 @@ describe('parseDeployConfig', () => {
     });
   });
 
+  it('gives a tenant one key unless it names two', () => {
+    const { tenants } = parseDeployConfig(
+      { tenants: { acme: { plan: 'pro' }, globex: { plan: 'free', keys: ['k2025', 'k2026'], id: 'abc123' } } },
+      'config/dev.yaml',
+    );
+    expect(tenants).toEqual({
+      acme: { plan: 'pro', keys: ['default'] },
+      globex: { plan: 'free', keys: ['k2025', 'k2026'], id: 'abc123' },
+    });
+  });
+
   it('fails with CONFIG_INVALID when anything is wrong, naming every problem at once', () => {
     const wrong = {
       usagePlans: { Free: { rateLimit: 0, quota: { limit: 1, period: 'YEAR' }, keys: 'a' } },
@@ -44,7 +55,7 @@ describe('parseDeployConfig', () => {
   usagePlans.Free.keys: must be a list of key names, got "a"
   logRetentionDays: must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, got 2
   tracing: must be true or false, got 1
-  alarm: is not a known key, known are usagePlans, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd, jobs`,
+  alarm: is not a known key, known are usagePlans, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing, retainData, maxIdleMonthlyUsd, jobs`,
       }),
     );
   });
@@ -98,6 +109,35 @@ describe('parseDeployConfig', () => {
       'a file of no bytes',
       { jobs: { maxFileBytes: 0 } },
       'jobs.maxFileBytes: must be a whole number from 1 to 5368709120',
+    ],
+    ['a tenant without a plan', { tenants: { acme: {} } }, 'tenants.acme.plan: is missing'],
+    [
+      'a tenant of an unknown plan',
+      { tenants: { acme: { plan: 'gold' } } },
+      'tenants: must each name one of the usage plans free, pro, internal, which acme does not',
+    ],
+    [
+      'a third key of a tenant',
+      { tenants: { acme: { plan: 'pro', keys: ['a', 'b', 'c'] } } },
+      'tenants.acme.keys: must hold 2 key names at most',
+    ],
+    ['a tenant without keys', { tenants: { acme: { plan: 'pro', keys: [] } } }, 'must hold at least one key name'],
+    [
+      'a key of a tenant twice',
+      { tenants: { acme: { plan: 'pro', keys: ['a', 'a'] } } },
+      'tenants.acme.keys: must hold each name once, got a, a',
+    ],
+    ['the owner of the jobs of producers', { tenants: { producers: { plan: 'pro' } } }, 'must not be producers'],
+    ['an id with a slash', { tenants: { acme: { plan: 'pro', id: 'a/b' } } }, 'tenants.acme.id: must be letters'],
+    [
+      'an unknown key of a tenant',
+      { tenants: { acme: { plan: 'pro', key: 1 } } },
+      'tenants.acme.key: is not a known key',
+    ],
+    [
+      'more tenants than a stage has variables',
+      { tenants: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`t${at}`, { plan: 'pro' }])) },
+      'tenants: must hold 100 at most: each is a stage variable',
     ],
     ['text', 'stage: dev', '(root): must be a map with the keys usagePlans, '],
   ])('fails with CONFIG_INVALID when there is %s', (_, value, problem) => {

@@ -27,7 +27,13 @@ describe('an event of a producer', () => {
 
   it('carries whose job it is and the trace it belongs to', () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    expect(parseJobEvent({ ...EVENT, apikeyid: 'k1', traceparent })).toMatchObject({ apiKeyId: 'k1', traceparent });
+    expect(parseJobEvent({ ...EVENT, apikeyid: 'k1', traceparent })).toMatchObject({ tenant: 'k1', traceparent });
+  });
+
+  it('names the tenant of the job, before the earlier name of the attribute', () => {
+    expect(parseJobEvent({ ...EVENT, tenant: 'acme' })).toMatchObject({ tenant: 'acme' });
+    expect(parseJobEvent({ ...EVENT, tenant: 'acme', apikeyid: 'k1' })).toMatchObject({ tenant: 'acme' });
+    expect(parseJobEvent({ ...EVENT, tenant: null, apikeyid: 'k1' })).toMatchObject({ tenant: 'k1' });
   });
 
   it.each([
@@ -71,7 +77,8 @@ describe('an event of a producer', () => {
     ['time has no zone', { ...EVENT, time: '2026-11-24T04:05:06' }, 'RFC 3339'],
     ['subject is empty', { ...EVENT, subject: '' }, 'must not be empty'],
     ['data is declared to be something else than JSON', { ...EVENT, datacontenttype: 'text/xml' }, 'application/json'],
-    ['apikeyid could not be that of a key', { ...EVENT, apikeyid: 'a/b' }, 'id of an API key'],
+    ['apikeyid cannot be the id of a tenant', { ...EVENT, apikeyid: 'a/b' }, 'id of a tenant'],
+    ['tenant cannot be the id of a tenant', { ...EVENT, tenant: 'a/b' }, 'id of a tenant'],
     ['traceparent is malformed', { ...EVENT, traceparent: 'yes' }, 'W3C traceparent'],
     ['data is missing', without('data'), 'data is missing'],
     ['data is base64', { ...without('data'), data_base64: 'e30=' }, 'data_base64'],

@@ -90,10 +90,10 @@ describe('jobCloudEvent', () => {
   it('is a CloudEvent whose data is the job', () => {
     expect(event({ ...SUCCEEDED, traceparent: '00-t' })).toMatchObject({
       ...{ specversion: '1.0', source: '/tensorgate/dev/jobs', type: 'tensorgate.job.succeeded.v1', subject: 'job_1' },
-      ...{ time: '1970-01-01T00:00:02.000Z', apikeyid: 'key1', traceparent: '00-t' },
+      ...{ time: '1970-01-01T00:00:02.000Z', tenant: 'key1', apikeyid: 'key1', traceparent: '00-t' },
       data: { id: 'job_1', result: expect.anything() },
     });
-    expect(event({ ...QUEUED, owner: 'producers', status: 'canceled' })).not.toHaveProperty('apikeyid');
+    expect(event({ ...QUEUED, owner: 'producers', status: 'canceled' })).not.toHaveProperty('tenant');
   });
 
   it('leaves a result out that is too large, and tells its address where it has one', () => {

@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseManifest } from '../../../core/models/manifest.ts';
 import { MODEL_ID_PATTERN } from '../../../core/models/model-id.ts';
-import { trafficOf } from '../../../core/traffic/traffic.ts';
 
 const VERSION = { weights: '1/model.onnx', sha256: 'a'.repeat(64) };
 const MINIMAL = { id: 'minilm', task: 'embedding', versions: { '1': VERSION } };
@@ -200,23 +199,5 @@ describe('MODEL_ID_PATTERN', () => {
         expect(id.length).toBeLessThanOrEqual(63);
       }),
     );
-  });
-});
-
-describe('trafficOf', () => {
-  it('sends all requests to the highest version, by number, when the manifest does not say', () => {
-    expect(trafficOf({ versions: { '9': VERSION, '10': VERSION, '2': VERSION } })).toEqual({ '10': 100 });
-  });
-
-  it('sends none to the shadow', () => {
-    const shadow = { version: '2', percent: 1 };
-    expect(trafficOf({ versions: { '1': VERSION, '2': VERSION }, shadow })).toEqual({ '1': 100 });
-  });
-
-  it('is what the manifest says', () => {
-    expect(trafficOf({ versions: { '1': VERSION, '2': VERSION }, traffic: { '1': 90, '2': 10 } })).toEqual({
-      '1': 90,
-      '2': 10,
-    });
   });
 });

@@ -64,7 +64,7 @@ describe('an event of a producer', () => {
   });
 
   it('belongs to the API key that it names', async () => {
-    await intake.send(jobEvent('1', {}, { apikeyid: 'key1' }));
+    await intake.send(jobEvent('1', {}, { tenant: 'key1' }));
     await intake.work();
     expect(await intake.record('1', 'key1')).toMatchObject({ owner: 'key1' });
     expect(await intake.record('1')).toBeUndefined();

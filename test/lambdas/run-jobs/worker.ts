@@ -108,12 +108,12 @@ export async function startWorker(options: WorkerOptions = {}) {
   const lines: Record<string, unknown>[] = [];
   const store = { client: tables.client, table: JOBS, clock };
   const batchStore = openDynamoDbBatchStore(store);
-  const { packed, versions, tokenizer, cache } = memory.deps;
+  const { packed, versions, traffic, tokenizer, cache } = memory.deps;
   const payloads = openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS });
   const endpoint = options.asyncEndpoint;
   const deps: RunJobsHandlerDeps = {
     ...(endpoint === undefined ? {} : { asyncRuns: new AsyncRuns({ endpoint, payloads }) }),
-    inference: { packed, versions, tokenizer, cache, timer, ...options.inference, clock },
+    inference: { packed, versions, traffic, tokenizer, cache, timer, ...options.inference, clock },
     jobs: openDynamoDbJobStore(store),
     chunks: batchStore,
     payloads,

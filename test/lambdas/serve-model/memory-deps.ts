@@ -5,6 +5,8 @@ import type { Predictor } from '../../../core/models/predictor.ts';
 import type { ResultCache } from '../../../core/results/result-cache.ts';
 import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
+import { manifestTraffic } from '../../../core/traffic/traffic.ts';
+import { fixedTraffic } from '../../../core/traffic/traffic-source.ts';
 import type { ServeModelDeps } from '../../../lambdas/serve-model/handler.ts';
 import { createHandler } from '../../../lambdas/serve-model/handler.ts';
 import { ModelVersions } from '../../../lambdas/shared/inference/model-versions.ts';
@@ -118,6 +120,7 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
     packed,
     environment: { siblings, metricsNamespace: 'Tensorgate', stage: 'dev' },
     versions: new ModelVersions(packed, load),
+    traffic: fixedTraffic(manifestTraffic(packed.manifest)),
     tokenizer: 'tokenizer' in options ? options.tokenizer : WORD_TOKENIZER,
     cache: table === null ? undefined : tiered(memory, table),
     forward: options.forward ?? (() => Promise.reject(new Error('no sibling'))),

@@ -24,6 +24,12 @@ describe('renderSynthReport', () => {
     ]);
   });
 
+  it('lists the keys of each configured tenant', () => {
+    const tenants = { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } };
+    const report = renderSynthReport(new InferenceApi(otherStack(), 'Api', { models: [packedTensor()], tenants }));
+    expect(report).toContain('keys of the tenant acme, plan pro: k2025, k2026\n');
+  });
+
   it('aligns its columns', () => {
     const api = new InferenceApi(otherStack(), 'Api', { models: [packedEmbedding('a'), packedTensor('longer-name')] });
     const [head = '', ...rows] = renderSynthReport(api).split('\n').slice(0, 3);

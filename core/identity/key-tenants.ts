@@ -1,0 +1,44 @@
+/**
+ * Prefix of the stage variables that map API keys to their tenant, one variable for each configured tenant.
+ *
+ * API Gateway adds the variables of its stage to every event, so a change of keys needs no new version of a function.
+ */
+const VARIABLE_PREFIX = 'tenant_';
+
+/** Maximum number of stage variables (API Gateway quotas). */
+export const MAX_STAGE_VARIABLES = 100;
+
+/** The keys of one tenant. */
+export interface TenantKeys {
+  /** Name of the tenant in the configuration. */
+  readonly name: string;
+  /** Id of the tenant: the owner in its records. */
+  readonly tenant: string;
+  /** Ids of its API keys. */
+  readonly keyIds: readonly string[];
+}
+
+/**
+ * Renders the stage variable of a tenant: its id, a colon, and the ids of its keys, separated by commas. API Gateway
+ * accepts these characters in values, and underscores but no hyphens in names.
+ *
+ * @returns Name and value.
+ */
+export function renderTenantVariable({ name, tenant, keyIds }: TenantKeys): readonly [string, string] {
+  return [`${VARIABLE_PREFIX}${name.replaceAll('-', '_')}`, `${tenant}:${keyIds.join(',')}`];
+}
+
+/**
+ * Finds the tenant of an API key.
+ *
+ * @param variables - The stage variables of the event.
+ * @returns The id of the configured tenant that has the key; the id of the key itself if no tenant is configured for it.
+ */
+export function tenantOfKey(keyId: string, variables: Readonly<Record<string, string | undefined>>): string {
+  for (const [name, value = ''] of Object.entries(variables)) {
+    if (!name.startsWith(VARIABLE_PREFIX)) continue;
+    const [tenant = '', keyIds = ''] = value.split(':');
+    if (tenant !== '' && keyIds.split(',').includes(keyId)) return tenant;
+  }
+  return keyId;
+}
