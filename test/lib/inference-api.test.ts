@@ -4,7 +4,14 @@ import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
 import { InferenceApi } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
-import { methodsByRoute, otherStack, renderTemplate, resourcesOf, synthesizeApi } from './synthesized-api.ts';
+import {
+  methodsByRoute,
+  otherStack,
+  propertiesOf,
+  renderTemplate,
+  resourcesOf,
+  synthesizeApi,
+} from './synthesized-api.ts';
 
 const NO_TABLE = { cache: { store: 'memory' } };
 
