@@ -3,7 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-l
 import { errorResponse } from '../shared/http/error-response.ts';
 import { jsonBody } from '../shared/http/json-body.ts';
 import { requestLog } from '../shared/http/request-log.ts';
-import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
+import type { CacheFailure } from '../shared/results/results-cache.ts';
 import { type AnswerOptions, failure } from './answer.ts';
 import type { ServeDeps, ServeEvent } from './call.ts';
 import { createServe } from './serve.ts';
@@ -17,8 +17,6 @@ export interface ServeModelDeps extends ServeDeps {
   readonly write: (line: string) => void;
   /** Takes the failures of the results cache since it was last asked. */
   readonly takeCacheFailures: () => readonly CacheFailure[];
-  /** Told after each answer; the place for what must not stand before the first. */
-  readonly onAnswered: () => void;
 }
 
 /** The handler of one model's function. */
@@ -32,7 +30,6 @@ export function createHandler(deps: ServeModelDeps): ServeModelHandler {
   return middy<ServeEvent, APIGatewayProxyResult>({
     // A deadline is looked at between two runs of the model: a timer could not fire during one, and costs more.
     timeoutEarlyInMillis: 0,
-    requestEnd: () => deps.onAnswered(),
   })
     .use(errorResponse({ answer: (error, event) => failure(error, event, answers) }))
     .use(

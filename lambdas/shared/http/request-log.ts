@@ -1,6 +1,6 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import type { CacheFailure } from '../results/fail-open-result-cache.ts';
+import type { CacheFailure } from '../results/results-cache.ts';
 import { type RequestFacts, requestLine } from '../telemetry/request-line.ts';
 import { type Measured, startMeasures } from '../telemetry/request-measures.ts';
 import { asAppError } from './error-response.ts';
