@@ -1,3 +1,4 @@
+import { JSON_MEDIA_TYPE } from '../core/api/body.ts';
 import { runRequests } from '../lambdas/run-jobs/run-requests.ts';
 import type { InferenceDeps } from '../lambdas/shared/inference/inference.ts';
 import { openInference } from '../lambdas/shared/inference/open-inference.ts';
@@ -101,7 +102,11 @@ async function runAlone(bodies: readonly object[], deps: InferenceDeps): Promise
 }
 
 async function runMerged(bodies: readonly object[], deps: InferenceDeps): Promise<void> {
-  const requests = bodies.map((body) => ({ operation: 'embeddings' as const, body, owner: 'bench' }));
+  const requests = bodies.map((value) => ({
+    operation: 'embeddings' as const,
+    body: { mediaType: JSON_MEDIA_TYPE, value },
+    owner: 'bench',
+  }));
   const measures = { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
   const answers = await runRequests(requests, deps, { deadlineMs: NEVER, measures });
   const failed = answers.find(({ kind }) => kind === 'failed');

@@ -1,10 +1,12 @@
+import { jsonEncoded } from '../core/api/body.ts';
 import { parseJson } from '../core/json/json.ts';
 import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../core/protocols/openai-embeddings.ts';
 import { embeddingDimensions, hiddenStateOutput } from '../core/tasks/embedding/embedding-model.ts';
 import { poolBatch } from '../core/tasks/embedding/pooling.ts';
 import { planBatches } from '../core/tasks/micro-batches.ts';
-import { success } from '../lambdas/serve-model/answer.ts';
 import type { ServeModelDeps } from '../lambdas/serve-model/handler.ts';
+import { modelHeaders } from '../lambdas/serve-model/model-headers.ts';
+import { proxyResponse } from '../lambdas/shared/http/http-response.ts';
 import { layOutTexts } from '../lambdas/shared/inference/text-batch.ts';
 import { requestLine } from '../lambdas/shared/telemetry/request-line.ts';
 import { startMeasures } from '../lambdas/shared/telemetry/request-measures.ts';
@@ -68,7 +70,7 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
   const pool = () => batches.flatMap(({ states, lengths }) => poolBatch(states, lengths, manifest.embedding));
   const vectors = pool();
   const event = { ...postEvent('/v1/embeddings', body), measures: measuresOf(rows, runs) };
-  const answers = { modelId: manifest.id, now: () => Date.now(), timer: () => performance.now() };
+  const headers = { modelId: manifest.id, now: () => Date.now(), timer: () => performance.now() };
   return {
     decode: () => decodeOpenAiEmbeddings(parseJson(body), limits),
     tokenize: () => texts.map((text) => tokenizer.encode(text)),
@@ -87,7 +89,10 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
     pool,
     encode: () => {
       const answer = { model: manifest.id, embeddings: vectors, encodingFormat, promptTokens: event.measures.tokens };
-      return success(encodeOpenAiEmbeddings(answer), event, answers);
+      return proxyResponse(
+        { content: jsonEncoded(encodeOpenAiEmbeddings(answer)) },
+        modelHeaders(event.measures, headers),
+      );
     },
     log: () =>
       write(

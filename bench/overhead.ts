@@ -2,7 +2,8 @@ import { openSync, writeSync } from 'node:fs';
 import { devNull } from 'node:os';
 import type { InferenceSession } from 'onnxruntime-node';
 import { openDeps } from '../lambdas/serve-model/deps.ts';
-import { createHandler, type ServeModelDeps, type ServeModelHandler } from '../lambdas/serve-model/handler.ts';
+import { createHandler, type ServeModelDeps } from '../lambdas/serve-model/handler.ts';
+import type { HttpHandler } from '../lambdas/shared/http/http-handler.ts';
 import { invocationContext, postEvent } from './gateway-event.ts';
 import { type HandlerStep, measureSteps } from './handler-steps.ts';
 import { MODEL_ID } from './repository.ts';
@@ -73,7 +74,7 @@ interface Request {
 
 interface Bench extends OverheadOptions {
   readonly deps: ServeModelDeps;
-  readonly handler: ServeModelHandler;
+  readonly handler: HttpHandler;
   readonly probe: RunProbe;
 }
 
@@ -162,6 +163,7 @@ async function openBenchDeps(modelFolder: string): Promise<ServeModelDeps> {
     environment: { siblings: {}, metricsNamespace: 'Bench', stage: 'bench' },
     variables: {},
     memoryMiB: MEMORY_MIB,
+    isProvisioned: false,
   });
   return { ...deps, write: (line) => writeSync(nowhere, `${line}\n`) };
 }

@@ -1,11 +1,13 @@
 /** What a stable error code stands for. */
-interface ErrorKind {
+export interface ErrorKind {
   /** HTTP status that answers it. */
   readonly status: number;
   /** Short human summary, the same for every occurrence (`title` of RFC 9457). */
   readonly title: string;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
+  /** Seconds to wait before the next attempt: the response header `retry-after`. Every 429 and 503 has it. */
+  readonly retryAfterSeconds?: number;
 }
 
 /**
@@ -42,7 +44,7 @@ export const ERRORS = {
   JOB_ENDED: { status: 409, title: 'The job has ended', retryable: false },
   BATCH_ENDED: { status: 409, title: 'The batch has ended', retryable: false },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The id or key was used for another request', retryable: false },
-  FILE_NOT_READY: { status: 409, title: 'The file is not uploaded yet', retryable: true },
+  FILE_NOT_READY: { status: 409, title: 'The file is not uploaded yet', retryable: true, retryAfterSeconds: 2 },
   UPLOAD_INCOMPLETE: { status: 409, title: 'The upload does not hold what it declared', retryable: false },
   UPLOAD_ENDED: { status: 409, title: 'The upload has ended', retryable: false },
   TOO_MANY_WEBHOOKS: { status: 409, title: 'The key has as many webhooks as it may have', retryable: false },
@@ -50,8 +52,14 @@ export const ERRORS = {
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large', retryable: false },
   FILE_TOO_LARGE: { status: 413, title: 'The file is too large', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The content type is not accepted here', retryable: false },
-  RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true },
-  QUOTA_EXCEEDED: { status: 429, title: 'The quota of the usage plan is used up', retryable: false },
+  RATE_LIMITED: { status: 429, title: 'Too many requests', retryable: true, retryAfterSeconds: 1 },
+  // The period ends within a day to a month. API Gateway does not say when, so clients look once an hour.
+  QUOTA_EXCEEDED: {
+    status: 429,
+    title: 'The quota of the usage plan is used up',
+    retryable: false,
+    retryAfterSeconds: 3600,
+  },
   INTERNAL: { status: 500, title: 'Unexpected failure', retryable: true },
   ANSWER_NOT_FINITE: { status: 500, title: 'The model answered with NaN or infinity', retryable: false },
   ANSWER_TOO_LARGE: { status: 500, title: 'The answer is larger than the platform returns', retryable: false },
@@ -59,7 +67,7 @@ export const ERRORS = {
   BATCH_EXPIRED: { status: 500, title: 'The batch was not done within its window', retryable: true },
   BATCH_CANCELED: { status: 500, title: 'The batch was canceled before this line ran', retryable: false },
   BAD_GATEWAY: { status: 502, title: 'The model did not answer properly', retryable: true },
-  UNAVAILABLE: { status: 503, title: 'The service cannot answer right now', retryable: true },
+  UNAVAILABLE: { status: 503, title: 'The service cannot answer right now', retryable: true, retryAfterSeconds: 1 },
   TIMEOUT: { status: 504, title: 'The model took too long', retryable: true },
   MANIFEST_INVALID: { status: 500, title: 'A model manifest is invalid', retryable: false },
   CONFIG_INVALID: { status: 500, title: 'The deployment configuration is invalid', retryable: false },

@@ -4,15 +4,16 @@ import { parseJson } from '../json/json.ts';
 /** The media type of JSON. */
 export const JSON_MEDIA_TYPE = 'application/json';
 
-/**
- * The body of a request to a model, whatever carried it: an HTTP request, a message of a queue, a line of a file.
- * Base64 and content codings are already removed. A `value` is JSON that is already parsed, as the member
- * `body` of a line in a batch file.
- */
-export type Body =
+/** A body as it was sent, without base64 and content codings. */
+export type RawBody =
   | { readonly mediaType: string; readonly text: string }
-  | { readonly mediaType: string; readonly bytes: Uint8Array }
-  | { readonly mediaType: string; readonly value: unknown };
+  | { readonly mediaType: string; readonly bytes: Uint8Array };
+
+/**
+ * The body of a request to a model, whatever carried it: an HTTP request, a message of a queue, a line of a file. A
+ * `value` is JSON that is already parsed, as the member `body` of a line in a batch file.
+ */
+export type Body = RawBody | { readonly mediaType: string; readonly value: unknown };
 
 /** A result as a protocol writes it: the body of an HTTP response, or the stored result of a job. */
 export interface Encoded {
@@ -39,8 +40,26 @@ export function readJsonBody(body: Body): unknown {
       `content-type must be ${JSON_MEDIA_TYPE}, got ${body.mediaType.slice(0, 80)}`,
     );
   }
-  if ('value' in body) return body.value;
-  return parseJson('text' in body ? body.text : decodeUtf8(body.bytes));
+  return 'value' in body ? body.value : parseJson(textOf(body));
+}
+
+/**
+ * The text of a body that holds text.
+ *
+ * @throws AppError `INVALID_ENCODING` when its bytes are not UTF-8.
+ */
+export function textOf(body: RawBody): string {
+  return 'text' in body ? body.text : decodeUtf8(body.bytes);
+}
+
+/**
+ * The text of a result that is JSON, as for a line of a batch file.
+ *
+ * @throws TypeError when it is something else.
+ */
+export function jsonTextOf({ mediaType, body }: Encoded): string {
+  if (isJsonMediaType(mediaType) && typeof body === 'string') return body;
+  throw new TypeError(`the result must be JSON text, got ${mediaType}`);
 }
 
 /** A result written as JSON text. */
@@ -48,7 +67,12 @@ export function jsonEncoded(text: string): Encoded {
   return { mediaType: JSON_MEDIA_TYPE, body: text };
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
+/**
+ * Decodes UTF-8.
+ *
+ * @throws AppError `INVALID_ENCODING` when the bytes are something else.
+ */
+export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -76,16 +76,6 @@ export function allowedMethods(routes: readonly Route[], path: string): string[]
   return routes.filter((route) => route.path === path).map(({ method }) => method);
 }
 
-/**
- * Finds the route of a request.
- *
- * @param path - Path template as the gateway names it (`event.resource`).
- * @returns Undefined when no route has this method and path.
- */
-export function findRoute(routes: readonly Route[], method: string, path: string): Route | undefined {
-  return routes.find((route) => route.method === method && route.path === path);
-}
-
 function toFunction(method: Route['method'], path: string, operation: Operation, protocol: Protocol): Route {
   return { method, path, operation, protocol, answeredBy: 'function', access: 'caller' };
 }

@@ -1,6 +1,6 @@
+import { openAiError } from '../api/problem-body.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { parseJson } from '../json/json.ts';
-import { openAiError } from '../protocols/openai-embeddings.ts';
 
 /** Where a line stands, and what its request is called. */
 export interface LineKey {

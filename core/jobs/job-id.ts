@@ -1,5 +1,6 @@
 import { timeOrderedId } from '../ids/time-ordered-id.ts';
 import type { Hash } from '../results/fingerprint.ts';
+import type { InlineBody } from './inline-body.ts';
 import type { Destinations, PayloadReference } from './job.ts';
 
 /** Digits of RFC 4648's base32, in lower case. */
@@ -11,8 +12,8 @@ const ID_LENGTH = 26;
 /** What a job is about: two submissions of one id that are equal in it are the same job. */
 export interface JobIdentity {
   readonly endpoint: string;
-  /** The JSON text of the body, or where it lies. */
-  readonly input: string | PayloadReference;
+  /** The body, or the object in S3 that holds it. */
+  readonly input: InlineBody | PayloadReference;
   readonly destinations: Destinations;
 }
 
@@ -39,8 +40,12 @@ export function jobIdOfEvent(hash: Hash, source: string, eventId: string): strin
 /** SHA-256 over all that makes a job what it is. */
 export function jobHash(hash: Hash, { endpoint, input, destinations }: JobIdentity): string {
   const { webhookUrl = null, replyQueue = null, eventBus = false } = destinations;
-  const told = typeof input === 'string' ? ['inline', input] : ['payload', input.bucket, input.key];
-  return hashOf(hash, ['job/1', endpoint, told, webhookUrl, replyQueue, eventBus]);
+  return hashOf(hash, ['job/1', endpoint, fieldsOf(input), webhookUrl, replyQueue, eventBus]);
+}
+
+function fieldsOf(input: JobIdentity['input']): readonly string[] {
+  if ('json' in input) return ['inline', input.json];
+  return 'base64' in input ? ['inline', input.mediaType, input.base64] : ['payload', input.bucket, input.key];
 }
 
 /**

@@ -1,9 +1,10 @@
+import type { InlineBody } from './inline-body.ts';
 import type { JobDefinition, PayloadReference } from './job.ts';
 
-/** The input of a job: the JSON text of the request's body, or where it lies. */
+/** The input of a job: the body of the request, or the object in S3 that holds it. Without a media type it is JSON. */
 export type JobInput =
-  | { readonly kind: 'inline'; readonly json: string }
-  | { readonly kind: 'payload'; readonly payload: PayloadReference };
+  | ({ readonly kind: 'inline' } & InlineBody)
+  | { readonly kind: 'payload'; readonly payload: PayloadReference; readonly mediaType?: string };
 
 /** Message on a model's jobs queue: the whole definition, so that no record is needed to run it. */
 export interface JobMessage extends JobDefinition {

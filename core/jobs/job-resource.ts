@@ -1,5 +1,5 @@
 import { problem } from '../errors.ts';
-import { isFinal, type Job } from './job.ts';
+import { type InlineResult, isFinal, type Job, type PayloadResult } from './job.ts';
 
 /** How long an address of a result can be used. */
 export const RESULT_URL_SECONDS = 3600;
@@ -18,14 +18,19 @@ export interface JobView {
 /**
  * Writes a job as callers see it.
  *
- * @returns JSON text. A result in it is the text that the model answered, never read and written again: integers of 64
- * bits keep all their digits.
+ * @returns JSON text. A JSON result in it is the text that the model returned, never parsed and written again: integers
+ * of 64 bits keep all their digits. Any other result is the member `result_base64`, with its `result_media_type`.
  */
 export function renderJob(job: Job, { baseUrl, resultUrl }: JobView): string {
   const head = JSON.stringify(headOf(job));
   const tail = JSON.stringify(tailOf(job, baseUrl, resultUrl));
-  const result = job.result?.kind === 'inline' ? `"result":${job.result.json},` : '';
+  const result = job.result?.kind === 'inline' ? `${renderInline(job.result)},` : '';
   return `${head.slice(0, -1)},${result}${tail.slice(1)}`;
+}
+
+function renderInline(result: InlineResult): string {
+  if ('json' in result) return `"result":${result.json}`;
+  return `"result_media_type":${JSON.stringify(result.mediaType)},"result_base64":${JSON.stringify(result.base64)}`;
 }
 
 /** Writes a page of jobs as callers see it. */
@@ -72,13 +77,17 @@ function tailOf(job: Job, baseUrl: string, resultUrl: string | undefined) {
   const { result, error, destinations } = job;
   const self = jobUrl(baseUrl, job.id);
   return {
-    ...(result?.kind === 'payload' ? { result_url: resultUrl, result_bytes: result.bytes } : {}),
+    ...(result?.kind === 'payload' ? payloadOf(result, resultUrl) : {}),
     ...(error === undefined ? {} : { error: problem(error.code, error.message, { param: error.param }) }),
     ...(destinations.webhookUrl === undefined ? {} : { webhook_url: destinations.webhookUrl }),
     ...(destinations.replyQueue === undefined ? {} : { reply_queue: destinations.replyQueue }),
     ...(destinations.eventBus === true ? { event_bus: true } : {}),
     links: { self, cancel: `${self}/cancel`, deliveries: `${self}/deliveries` },
   };
+}
+
+function payloadOf({ bytes, mediaType }: PayloadResult, resultUrl: string | undefined) {
+  return { result_url: resultUrl, result_bytes: bytes, result_media_type: mediaType };
 }
 
 function timeOf(ms: number | undefined): string | null {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { InlineBody } from './inline-body.ts';
 
 /** Where a job stands. The last three are final: a job enters exactly one of them, once. */
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
@@ -69,10 +70,20 @@ export interface JobError {
   readonly param?: string;
 }
 
-/** What a job answered: exactly the body of the synchronous route. */
-export type JobResult =
-  | { readonly kind: 'inline'; readonly json: string }
-  | { readonly kind: 'payload'; readonly payload: PayloadReference; readonly bytes: number };
+/** The result of a job: exactly the body of the synchronous route. */
+export type JobResult = InlineResult | PayloadResult;
+
+/** A result inside the job's record. */
+export type InlineResult = { readonly kind: 'inline' } & InlineBody;
+
+/** A result in S3. */
+export interface PayloadResult {
+  readonly kind: 'payload';
+  readonly payload: PayloadReference;
+  readonly bytes: number;
+  /** Absent if the result is JSON. */
+  readonly mediaType?: string;
+}
 
 /** The record of a job. */
 export interface Job extends JobDefinition {

@@ -31,7 +31,8 @@ const jobSchema = v.looseObject({
   traceparent: v.optional(name),
   input: v.variant('kind', [
     v.looseObject({ kind: v.literal('inline'), json: v.string('must be a string') }),
-    v.looseObject({ kind: v.literal('payload'), payload }),
+    v.looseObject({ kind: v.literal('inline'), mediaType: name, base64: name }),
+    v.looseObject({ kind: v.literal('payload'), payload, mediaType: v.optional(name) }),
   ]),
 });
 

@@ -1,4 +1,4 @@
-import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { describeValue } from '../json/describe-value.ts';
 import {
   checkItemCount,
@@ -29,14 +29,6 @@ export interface OpenAiEmbeddingAnswer {
   readonly encodingFormat: EncodingFormat;
   /** Tokens of all inputs, special tokens included. */
   readonly promptTokens: number;
-}
-
-/** OpenAI's error object. */
-export interface OpenAiError {
-  readonly message: string;
-  readonly type: string;
-  readonly param: string | null;
-  readonly code: ErrorCode;
 }
 
 /**
@@ -123,19 +115,4 @@ export function encodeOpenAiEmbeddings(answer: OpenAiEmbeddingAnswer): string {
   });
   const usage = `{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens}}`;
   return `{"object":"list","data":[${data.join(',')}],"model":${JSON.stringify(model)},"usage":${usage}}`;
-}
-
-/**
- * Describes an error as OpenAI's error object, the member `error` of a body.
- *
- * @param param - Member of the request that was wrong.
- */
-export function openAiError(code: ErrorCode, detail: string, param?: string): OpenAiError {
-  return { message: detail, type: errorType(code), param: param ?? null, code };
-}
-
-function errorType(code: ErrorCode): string {
-  if (code === 'RATE_LIMITED') return 'rate_limit_error';
-  if (code === 'QUOTA_EXCEEDED') return 'insufficient_quota';
-  return ERRORS[code].status < 500 ? 'invalid_request_error' : 'server_error';
 }

@@ -53,12 +53,7 @@ export function cacheState(found: number, wanted: number, read: boolean): CacheS
   return found === wanted ? 'HIT' : 'PARTIAL';
 }
 
-/**
- * Age of the oldest kept result, for the response header `age` (RFC 9111 §5.1).
- *
- * @returns Whole seconds, zero or more; undefined when no kept result was used.
- */
-export function ageSeconds(createdAtMs: readonly number[], nowMs: number): number | undefined {
-  if (createdAtMs.length === 0) return undefined;
-  return Math.max(0, Math.floor((nowMs - Math.min(...createdAtMs)) / 1000));
+/** Age of a cached result, for the response header `age` (RFC 9111 §5.1): whole seconds, zero or more. */
+export function ageSeconds(createdAtMs: number, nowMs: number): number {
+  return Math.max(0, Math.floor((nowMs - createdAtMs) / 1000));
 }

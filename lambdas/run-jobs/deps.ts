@@ -55,10 +55,15 @@ export interface OpenDepsOptions {
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
   const { settings, modelFolder, resultsTable, memoryMiB, endpoint } = options;
-  const { deps: inference, takeCacheFailures } = await openInference({
+  const {
+    deps: inference,
+    table: results,
+    failures,
+  } = await openInference({
     ...{ modelFolder, resultsTable, memoryMiB, endpoint },
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
+  await results?.open();
   const { id } = inference.packed.manifest;
   const queues = settings.modelQueues[id];
   if (queues === undefined) throw new AppError('CONFIG_INVALID', `the model ${id} has no queues`);
@@ -85,7 +90,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     stage: settings.stage,
     metricsNamespace: settings.metricsNamespace,
     write: (line) => process.stdout.write(`${line}\n`),
-    takeCacheFailures,
+    takeCacheFailures: () => failures.splice(0),
   };
 }
 

@@ -1,8 +1,10 @@
+import { type Encoded, isJsonMediaType } from '../../core/api/body.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { JobResult } from '../../core/jobs/job.ts';
 import { type JobMessage, MAX_INLINE_RESULT_BYTES } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { completeJob } from '../shared/jobs/complete-job.ts';
+import { toInlineBody } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import { retryWithBackoff } from '../shared/queue/requeue.ts';
 import type { JobRun } from './job-run.ts';
@@ -60,10 +62,11 @@ function completion({ deps: { jobs, notifier }, onCompleted }: JobRun) {
   return { jobs, notifier, onCompleted };
 }
 
-async function placeResult(key: JobMessage, body: string, { payloads }: RunJobsDeps): Promise<JobResult> {
+async function placeResult(key: JobMessage, encoded: Encoded, { payloads }: RunJobsDeps): Promise<JobResult> {
+  const { body, mediaType } = encoded;
   const bytes = Buffer.byteLength(body);
-  if (bytes <= MAX_INLINE_RESULT_BYTES) return { kind: 'inline', json: body };
+  if (bytes <= MAX_INLINE_RESULT_BYTES) return { ...toInlineBody(encoded), kind: 'inline' };
   const payload = { bucket: payloads.bucket, key: payloadKeys.jobResult(key) };
-  await payloads.put(payload.key, body, 'application/json');
-  return { kind: 'payload', payload, bytes };
+  await payloads.put(payload.key, body, mediaType);
+  return { kind: 'payload', payload, bytes, ...(isJsonMediaType(mediaType) ? {} : { mediaType }) };
 }

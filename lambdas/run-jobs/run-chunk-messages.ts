@@ -1,3 +1,4 @@
+import { JSON_MEDIA_TYPE, jsonTextOf } from '../../core/api/body.ts';
 import type { Batch, ChunkOutcome } from '../../core/batches/batch.ts';
 import {
   type BrokenLine,
@@ -111,7 +112,7 @@ async function answerLines(
   for (const line of lines) {
     const answer = answerOf.get(line);
     if (answer?.kind === 'answered') {
-      output.push(outputLine(batchId, line, answer.body));
+      output.push(outputLine(batchId, line, jsonTextOf(answer.body)));
       continue;
     }
     const error = reasonOf(line, answer);
@@ -130,7 +131,12 @@ async function askModel(
   const { message } = work;
   const { operation, version } = parseEndpoint(message.endpoint);
   const pinned = version === undefined ? {} : { version };
-  const asked = requests.map(({ body }) => ({ operation, body, owner: message.owner, ...pinned }));
+  const asked = requests.map(({ body: value }) => ({
+    operation,
+    body: { mediaType: JSON_MEDIA_TYPE, value },
+    owner: message.owner,
+    ...pinned,
+  }));
   const { deps, measures } = run;
   const { deadlineMs } = run.watch;
   if (deps.asyncRuns === undefined) return runRequests(asked, deps.inference, { deadlineMs, measures });

@@ -1,5 +1,6 @@
 import { toAppError } from '../../core/errors.ts';
 import type { JobMessage } from '../../core/jobs/job-message.ts';
+import { inlineBytes } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import { requeue } from '../shared/queue/requeue.ts';
 import type { AsyncRuns } from './async-runs.ts';
@@ -72,7 +73,7 @@ function groupsOf(works: readonly Work[]): Work[][] {
   let room = 0;
   for (const work of works) {
     const { input } = work.message;
-    const bytes = input.kind === 'inline' ? input.json.length : Number.POSITIVE_INFINITY;
+    const bytes = input.kind === 'inline' ? inlineBytes(input) : Number.POSITIVE_INFINITY;
     const last = groups.at(-1);
     if (last === undefined || bytes > room) {
       groups.push([work]);

@@ -1,3 +1,4 @@
+import { type Body, type Encoded, jsonEncoded, readJsonBody } from '../../core/api/body.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { CachePolicy } from '../../core/results/cache-policy.ts';
 import { chooseVersion } from '../shared/inference/choose-version.ts';
@@ -10,8 +11,7 @@ import { type RequestMeasures, startMeasures } from '../shared/telemetry/request
 /** A request to the model, whoever asks. */
 export interface ModelRequest {
   readonly operation: InferenceOperation;
-  /** The parsed JSON. */
-  readonly body: unknown;
+  readonly body: Body;
   /** Version that must answer; else one by the traffic split. */
   readonly version?: string;
   /** What sticks to a version of the split: the owner, as for synchronous requests. */
@@ -22,8 +22,8 @@ export interface ModelRequest {
 export type Answer =
   | {
       readonly kind: 'answered';
-      /** Body of the synchronous answer. */
-      readonly body: string;
+      /** Body of the synchronous response. */
+      readonly body: Encoded;
       readonly version: string;
       readonly items: number;
     }
@@ -84,7 +84,7 @@ export async function runRequests(
   for (const [index, request] of requests.entries()) {
     try {
       const call = await openCall(request, run, deps);
-      ready.push({ index, call, prepared: await prepare(request.operation, request.body, call, deps) });
+      ready.push({ index, call, prepared: await prepare(request.operation, readJsonBody(request.body), call, deps) });
     } catch (error) {
       answers[index] = { kind: 'failed', error: toAppError(error) };
     }
@@ -175,7 +175,7 @@ function runAlone(one: Ready, deps: InferenceDeps): Promise<Answer> {
 
 async function answerOf(one: Ready, encode: () => string | Promise<string>): Promise<Answer> {
   try {
-    return { kind: 'answered', body: await encode(), ...factsOf(one) };
+    return { kind: 'answered', body: jsonEncoded(await encode()), ...factsOf(one) };
   } catch (error) {
     return failed(one, error);
   }

@@ -1,11 +1,12 @@
+import { type Body, isJsonMediaType, type RawBody, readJsonBody } from '../../core/api/body.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { definitionOf, type JobMessage, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import type { Claim } from '../../core/jobs/job-store.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
-import { parseJson } from '../../core/json/json.ts';
 import { notifyOnce } from '../shared/jobs/complete-job.ts';
+import { asRequestBody, fromInlineBody, fromPayload } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import type { JobRun } from './job-run.ts';
 import type { Answer, ModelRequest } from './run-requests.ts';
@@ -57,14 +58,10 @@ async function claimOf(message: JobMessage, { deps }: JobRun, isWaiting: boolean
   return { kind: job.status === 'running' ? 'claimed' : 'ended', job };
 }
 
-async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise<string> {
-  if (input.kind === 'inline') return input.json;
+async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise<RawBody> {
+  if (input.kind === 'inline') return asRequestBody(fromInlineBody(input));
   const bytes = await payloads.get(input.payload, { maxBytes: MAX_JOB_INPUT_BYTES });
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new AppError('INVALID_ENCODING', 'the input is not UTF-8', { cause });
-  }
+  return asRequestBody(fromPayload(bytes, input.mediaType));
 }
 
 /**
@@ -73,9 +70,9 @@ async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise
  *
  * @param own - Id of the model of this worker.
  */
-function requestOf(message: JobMessage, text: string, own: string): ModelRequest {
+function requestOf(message: JobMessage, input: RawBody, own: string): ModelRequest {
   const { operation, model = own, version } = parseEndpoint(message.endpoint);
-  const body = parseJson(text);
+  const body = parseOnce(input);
   if (model !== own) throw otherModel(own, 'endpoint');
   if (operation === 'embeddings' && !namesModel(body, own)) throw otherModel(own, 'model');
   const pinned = message.version ?? version;
@@ -83,8 +80,15 @@ function requestOf(message: JobMessage, text: string, own: string): ModelRequest
   return pinned === undefined ? request : { ...request, version: pinned };
 }
 
+/** A JSON body with its value, so that it is parsed once. */
+function parseOnce(input: RawBody): Body {
+  const { mediaType } = input;
+  return isJsonMediaType(mediaType) ? { mediaType, value: readJsonBody(input) } : input;
+}
+
 /** Whether a body names the model. The protocol reports a `model` that is missing or invalid. */
-function namesModel(body: unknown, model: string): boolean {
+function namesModel(input: Body, model: string): boolean {
+  const body = 'value' in input ? input.value : undefined;
   if (typeof body !== 'object' || body === null || !('model' in body)) return true;
   return typeof body.model !== 'string' || body.model === '' || body.model === model;
 }

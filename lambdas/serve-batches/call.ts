@@ -1,4 +1,3 @@
-import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { BatchStore } from '../../core/batches/batch-store.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FileStore } from '../../core/files/file.ts';
@@ -7,6 +6,7 @@ import type { UploadStore } from '../../core/files/upload.ts';
 import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
+import type { HttpRequest, NotedRequest } from '../shared/http/http-request.ts';
 
 /** The bytes of files, and the addresses that they are read at. */
 export interface Storage {
@@ -14,7 +14,7 @@ export interface Storage {
   readonly payloads: Pick<PayloadStore, 'presignGet'>;
 }
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface RouteDeps {
   readonly settings: Pick<JobsSettings, 'retentionDays' | 'maxFileBytes' | 'embeddingModels' | 'modelQueues'>;
   readonly files: FileStore;
@@ -30,14 +30,18 @@ export interface RouteDeps {
 }
 
 /** One request. */
-export interface Call extends RouteDeps {
-  readonly event: APIGatewayProxyEvent;
+export interface Call extends HttpRequest<NotedRequest>, RouteDeps {
   /** Tenant of the caller. */
   readonly owner: string;
-  /** Whether there is time for more work before the answer. */
+  /** Whether there is time for more work before the response. */
   readonly hasTime: () => boolean;
-  /** Logs what went wrong without harm to the request. */
+  /** Logs what went wrong without failing the request. */
   readonly note: (message: string, cause: unknown) => void;
+}
+
+/** The id in the path of a request. */
+export function idOf({ params }: Call): string {
+  return params['id'] ?? '';
 }
 
 /** Query parameters of a request. */

@@ -1,4 +1,4 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
+import { readJsonBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
 import { startAssembly } from '../../core/files/assemble.ts';
 import type { StoredFile } from '../../core/files/file.ts';
@@ -8,10 +8,9 @@ import { openAiUpload } from '../../core/files/openai-file.ts';
 import type { ListedPart, Upload, UploadStepMessage } from '../../core/files/upload.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { assembleUpload, writePartList } from '../shared/files/assemble-upload.ts';
-import { jsonAnswer } from '../shared/http/api-answer.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { sha256 } from '../shared/sha256.ts';
-import type { Call } from './call.ts';
-import { readJson } from './read-json.ts';
+import { type Call, idOf } from './call.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
 import { checkOpen, findUpload } from './uploads.ts';
 
@@ -21,10 +20,10 @@ import { checkOpen, findUpload } from './uploads.ts';
  * The step that goes on is sent before anything is recorded, and held back until this function is surely over. A crash
  * at any point leaves an upload that can be completed again, or a file that is put together by that step.
  */
-export async function completeUpload(call: Call, id: string): Promise<APIGatewayProxyResult> {
-  const request = parseCompleteRequest(await readJson(call.event));
+export async function completeUpload(call: Call): Promise<HttpResult> {
+  const request = parseCompleteRequest(readJsonBody(call.body));
   const partsHash = sha256(Buffer.from(JSON.stringify(['parts/1', request.part_ids, request.md5 ?? null])));
-  const upload = await findUpload(call, id);
+  const upload = await findUpload(call, idOf(call));
   const file =
     upload.status === 'completed' && upload.partsHash === partsHash
       ? await resume(upload, request, call)
@@ -33,7 +32,7 @@ export async function completeUpload(call: Call, id: string): Promise<APIGateway
     throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the parts are not what was declared');
   }
   const completed: Upload = { ...upload, status: 'completed' };
-  return jsonAnswer(200, JSON.stringify(openAiUpload(completed, call.clock, file)), call.event);
+  return jsonResult(JSON.stringify(openAiUpload(completed, call.clock, file)));
 }
 
 interface Completion {

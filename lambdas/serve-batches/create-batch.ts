@@ -1,4 +1,4 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
+import { readJsonBody } from '../../core/api/body.ts';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { type BatchRequest, parseBatchRequest } from '../../core/batches/batch-request.ts';
 import { openAiBatch } from '../../core/batches/openai-batch.ts';
@@ -11,12 +11,11 @@ import { COMPLETION_WINDOW_MS } from '../../core/files/limits.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { type JobEndpoint, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { derivedId } from '../../core/jobs/job-id.ts';
-import { jsonAnswer } from '../shared/http/api-answer.ts';
 import { baseUrlOf } from '../shared/http/caller.ts';
-import { headerOf } from '../shared/http/json-body.ts';
+import { headerOf } from '../shared/http/header.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { Call } from './call.ts';
-import { readJson } from './read-json.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
 
 /** Most characters of an idempotency key. */
@@ -28,22 +27,22 @@ const MAX_KEY_CHARACTERS = 255;
  * A spare step is sent first, held back until this function is surely over: a crash at any point leaves nothing accepted,
  * or a batch that is split. The step that splits it right away follows the record, and may fail.
  */
-export async function createBatch(call: Call): Promise<APIGatewayProxyResult> {
-  const request = parseBatchRequest(await readJson(call.event));
+export async function createBatch(call: Call): Promise<HttpResult> {
+  const request = parseBatchRequest(readJsonBody(call.body));
   const endpoint = parseEndpoint(request.endpoint);
   checkModel(endpoint, call);
   const key = idempotencyKeyOf(call);
   const hash = hashOf(request);
   const id = idOf(key, call);
   const present = key === undefined ? undefined : await call.batches.getBatch(call.owner, id);
-  if (present !== undefined) return answer(theSame(present, hash), call);
+  if (present !== undefined) return resultOf(theSame(present, hash));
   const file = await findInput(request.input_file_id, call);
   const steps = await call.steps();
   const step: StepMessage = { v: 1, kind: 'split', owner: call.owner, batchId: id };
   await steps.send({ ...step, isSpare: true } satisfies StepMessage, { delaySeconds: SPARE_STEP_SECONDS });
   const batch = theSame(await call.batches.create(describe(call, { id, hash, request, endpoint, file })), hash);
   await steps.send(step).catch((error: unknown) => call.note('the batch is split by its spare step', error));
-  return answer(batch, call);
+  return resultOf(batch);
 }
 
 /** @throws AppError `MODEL_NOT_FOUND` when the deployment has no model for the endpoint. */
@@ -132,6 +131,6 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
   };
 }
 
-function answer(batch: BatchRecord, { event }: Call): APIGatewayProxyResult {
-  return jsonAnswer(200, JSON.stringify(openAiBatch(batch)), event);
+function resultOf(batch: BatchRecord): HttpResult {
+  return jsonResult(JSON.stringify(openAiBatch(batch)));
 }

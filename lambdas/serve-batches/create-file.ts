@@ -1,4 +1,4 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
+import { readJsonBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
 import type { StoredFile } from '../../core/files/file.ts';
 import { fileExpiry } from '../../core/files/file-expiry.ts';
@@ -7,25 +7,20 @@ import { MAX_PUT_BYTES, UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
 import { openAiFile } from '../../core/files/openai-file.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { jsonAnswer } from '../shared/http/api-answer.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import type { Call } from './call.ts';
 import { type Form, type FormFile, isForm, readForm } from './form.ts';
-import { readJson } from './read-json.ts';
-
-/** What to do with a file that is too large for a form. */
-const OTHERWISE =
-  'send it in parts with /v1/uploads, or POST {"filename", "purpose", "bytes"} as JSON to get an upload_url for all of it';
 
 /** Media types by purpose; content is always handed out as an attachment. */
 const MEDIA_TYPES = { batch: 'application/jsonl', user_data: 'application/octet-stream' } as const;
 
 /** `POST /v1/files`: a form with the file itself, or JSON that declares one whose bytes come to a presigned URL. */
-export async function createFile(call: Call): Promise<APIGatewayProxyResult> {
-  return isForm(call.event) ? takeFile(call) : declareFile(call);
+export async function createFile(call: Call): Promise<HttpResult> {
+  return isForm(call.body) ? takeFile(call) : declareFile(call);
 }
 
-async function takeFile(call: Call): Promise<APIGatewayProxyResult> {
-  const form = await readForm(call.event, { fileField: 'file', otherwise: OTHERWISE });
+async function takeFile(call: Call): Promise<HttpResult> {
+  const form = await readForm(call, 'file');
   if (form.file === undefined)
     throw new AppError('INVALID_BODY', 'the form must hold the field file', { param: 'file' });
   const request = parseSentFile({ ...withSeconds(form), filename: form.file.filename });
@@ -33,11 +28,11 @@ async function takeFile(call: Call): Promise<APIGatewayProxyResult> {
   const file = describe(call, objects.bucket, { ...request, bytes: sizeOf(form.file) });
   checkFileSize(file.bytes, call);
   await objects.write(file.payload.key, form.file.bytes, MEDIA_TYPES[request.purpose]);
-  return answer(await call.files.create(file), call);
+  return resultOf(await call.files.create(file), call);
 }
 
-async function declareFile(call: Call): Promise<APIGatewayProxyResult> {
-  const request = parseDeclaredFile(await readJson(call.event));
+async function declareFile(call: Call): Promise<HttpResult> {
+  const request = parseDeclaredFile(readJsonBody(call.body));
   checkFileSize(request.bytes, call);
   if (request.bytes > MAX_PUT_BYTES) {
     const message = `the file has ${request.bytes} bytes, at most ${MAX_PUT_BYTES} go to one address; send it in parts with /v1/uploads`;
@@ -48,7 +43,7 @@ async function declareFile(call: Call): Promise<APIGatewayProxyResult> {
   const options = { bytes: file.bytes, expiresSeconds: UPLOAD_WINDOW_MS / 1000 };
   const uploadUrl = await objects.presignPut(file.payload.key, options);
   const uploadExpiresAtMs = file.createdAtMs + UPLOAD_WINDOW_MS;
-  return answer(await call.files.create({ ...file, status: 'pending', uploadExpiresAtMs }), call, uploadUrl);
+  return resultOf(await call.files.create({ ...file, status: 'pending', uploadExpiresAtMs }), call, uploadUrl);
 }
 
 /**
@@ -93,6 +88,6 @@ function describe(call: Call, bucket: string, facts: FileFacts): StoredFile {
   };
 }
 
-function answer(file: StoredFile, { clock, event }: Call, uploadUrl?: string): APIGatewayProxyResult {
-  return jsonAnswer(200, JSON.stringify(openAiFile(file, clock, uploadUrl)), event);
+function resultOf(file: StoredFile, { clock }: Call, uploadUrl?: string): HttpResult {
+  return jsonResult(JSON.stringify(openAiFile(file, clock, uploadUrl)));
 }

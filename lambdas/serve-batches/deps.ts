@@ -6,6 +6,7 @@ import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-s
 import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
+import { lazily } from '../shared/resilience/lazily.ts';
 import type { Storage } from './call.ts';
 import type { ServeBatchesDeps } from './handler.ts';
 
@@ -31,8 +32,8 @@ export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
-    storage: once(() => openStorage(settings.payloadBucket)),
-    steps: once(() => openSteps(settings.batchesQueue)),
+    storage: lazily(() => openStorage(settings.payloadBucket)),
+    steps: lazily(() => openSteps(settings.batchesQueue)),
     clock,
     entropy: randomBytes,
     timer: () => performance.now(),
@@ -57,16 +58,4 @@ async function openSteps(url: string) {
     import('../shared/queue/sqs-message-queue.ts'),
   ]);
   return openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url });
-}
-
-/** What could not be opened is tried again the next time. */
-function once<T>(open: () => Promise<T>): () => Promise<T> {
-  let opening: Promise<T> | undefined;
-  return () => {
-    opening ??= open().catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
-    return opening;
-  };
 }

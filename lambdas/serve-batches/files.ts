@@ -1,19 +1,18 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../core/errors.ts';
 import { FILE_PURPOSES, type StoredFile } from '../../core/files/file.ts';
 import { openFile, refreshFile } from '../../core/files/file-readiness.ts';
 import { CONTENT_URL_SECONDS, PAGE, UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
 import { openAiList, readOrder } from '../../core/files/list-query.ts';
 import { openAiFile } from '../../core/files/openai-file.ts';
-import { jsonAnswer } from '../shared/http/api-answer.ts';
-import { type Call, queryOf } from './call.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
+import { type Call, idOf, queryOf } from './call.ts';
 import { pageOf } from './page.ts';
 
 const PURPOSES: readonly string[] = [...FILE_PURPOSES, 'batch_output'];
 
 /** `GET /v1/files`. */
-export async function listFiles(call: Call): Promise<APIGatewayProxyResult> {
-  const { owner, files, clock, event } = call;
+export async function listFiles(call: Call): Promise<HttpResult> {
+  const { owner, files, clock } = call;
   const { purpose } = queryOf(call);
   if (purpose !== undefined && !PURPOSES.includes(purpose)) {
     throw new AppError('INVALID_PARAMETER', `purpose must be one of ${PURPOSES.join(', ')}`, { param: 'purpose' });
@@ -22,41 +21,37 @@ export async function listFiles(call: Call): Promise<APIGatewayProxyResult> {
   const page = await files.list(purpose === undefined ? query : { ...query, purpose });
   const current = await Promise.all(page.files.map((file) => lookAt(file, call)));
   const shown = current.map((file) => openAiFile(file, clock));
-  return jsonAnswer(200, JSON.stringify(openAiList(shown, page.hasMore)), event);
+  return jsonResult(JSON.stringify(openAiList(shown, page.hasMore)));
 }
 
 /** `GET /v1/files/{id}`. */
-export async function showFile(call: Call, id: string): Promise<APIGatewayProxyResult> {
-  const file = await lookAt(await findFile(call, id), call);
-  return jsonAnswer(200, JSON.stringify(openAiFile(file, call.clock)), call.event);
+export async function showFile(call: Call): Promise<HttpResult> {
+  const file = await lookAt(await findFile(call), call);
+  return jsonResult(JSON.stringify(openAiFile(file, call.clock)));
 }
 
-/** `GET /v1/files/{id}/content`: to the bytes in S3, which can be larger than any answer of a function. */
-export async function redirectToContent(call: Call, id: string): Promise<APIGatewayProxyResult> {
+/** `GET /v1/files/{id}/content`: redirects to S3, because a file can be larger than any response of a function. */
+export async function redirectToContent(call: Call): Promise<HttpResult> {
   const { objects, payloads } = await call.storage();
-  const file = await openFile(call.owner, id, { ...call, objects }, 'file_id');
+  const file = await openFile(call.owner, idOf(call), { ...call, objects }, 'file_id');
   const options = { expiresSeconds: CONTENT_URL_SECONDS, fileName: file.filename };
   const location = await payloads.presignGet(file.payload.key, options);
-  const { requestId } = call.event.requestContext;
-  return {
-    statusCode: 302,
-    // Whoever keeps the answer has the file for as long as the address is good.
-    headers: { location, 'cache-control': 'no-store', 'x-request-id': requestId },
-    body: '',
-  };
+  // Whoever reads a stored response can download the file until the address expires.
+  return { status: 302, headers: { location, 'cache-control': 'no-store' } };
 }
 
-/** `DELETE /v1/files/{id}`: first the bytes, so that a try that failed halfway can be repeated. */
-export async function deleteFile(call: Call, id: string): Promise<APIGatewayProxyResult> {
-  const file = await findFile(call, id);
+/** `DELETE /v1/files/{id}`: deletes the bytes before the record, so that a request that failed halfway can be repeated. */
+export async function deleteFile(call: Call): Promise<HttpResult> {
+  const file = await findFile(call);
+  const { id } = file;
   const { objects } = await call.storage();
   await objects.remove(file.payload.key);
   await call.files.remove(call.owner, id);
-  return jsonAnswer(200, JSON.stringify({ id, object: 'file', deleted: true }), call.event);
+  return jsonResult(JSON.stringify({ id, object: 'file', deleted: true }));
 }
 
-async function findFile({ files, owner }: Call, id: string): Promise<StoredFile> {
-  const file = await files.get(owner, id);
+async function findFile(call: Call): Promise<StoredFile> {
+  const file = await call.files.get(call.owner, idOf(call));
   if (file === undefined) throw new AppError('FILE_NOT_FOUND', 'this key has no such file');
   return file;
 }

@@ -1,8 +1,8 @@
 import type { BusboyHeaders } from '@fastify/busboy';
-import type { APIGatewayProxyEvent } from 'aws-lambda';
+import type { RawBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
-import { MAX_FORM_BYTES } from '../../core/files/limits.ts';
-import { headerOf } from '../shared/http/json-body.ts';
+import { headerOf } from '../shared/http/header.ts';
+import type { HttpRequest } from '../shared/http/http-request.ts';
 import type { FormParser } from './form-parser.ts';
 
 /** The file of a form. */
@@ -18,15 +18,7 @@ export interface Form {
   readonly file: FormFile | undefined;
 }
 
-/** What the route wants of a form. */
-interface FormOptions {
-  /** Name of the field that holds the file. */
-  readonly fileField: string;
-  /** What to do with a body that is too large, for the message. */
-  readonly otherwise: string;
-}
-
-/** Bounds of what stands beside the file: OpenAI's forms have three short fields. */
+/** Limits of the fields beside the file: OpenAI's forms have three short ones. */
 const LIMITS = { fields: 20, fieldSize: 4096, files: 1, headerPairs: 20, headerSize: 8192 } as const;
 
 /** A field that is a member of another. */
@@ -35,32 +27,24 @@ const MEMBER = /^([^[\]]+)\[([^[\]]+)\]$/;
 /** Media type of forms with files (RFC 7578). */
 const FORM_MEDIA_TYPE = 'multipart/form-data';
 
-/** Whether a body is a form, by its content type. */
-export function isForm(event: Pick<APIGatewayProxyEvent, 'headers'>): boolean {
-  const mediaType = headerOf(event, 'content-type')?.split(';', 1)[0];
-  return mediaType?.trim().toLowerCase() === FORM_MEDIA_TYPE;
+/** Whether a body is a form. */
+export function isForm({ mediaType }: RawBody): boolean {
+  return mediaType === FORM_MEDIA_TYPE;
 }
 
 /**
- * Reads a form with one file (RFC 7578), whole: the platform holds it in memory anyway.
+ * Reads a form with one file (RFC 7578) as a whole, because Lambda holds it in memory anyway.
  *
- * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, or `INVALID_BODY` when it is no such form.
+ * @param fileField - Name of the field that holds the file.
+ * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, or `INVALID_BODY` when it is no such form.
  */
-export async function readForm(event: APIGatewayProxyEvent, options: FormOptions): Promise<Form> {
-  if (!isForm(event)) {
-    throw new AppError('UNSUPPORTED_MEDIA_TYPE', `content-type must be ${FORM_MEDIA_TYPE}`);
-  }
-  const { body, isBase64Encoded } = event;
-  const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
-  if (bytes.length > MAX_FORM_BYTES) throw tooLarge(bytes.length, options);
-  // Only forms need the parser: it is loaded for them.
+export async function readForm({ body, event }: HttpRequest, fileField: string): Promise<Form> {
+  if (!isForm(body)) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `content-type must be ${FORM_MEDIA_TYPE}`);
+  const bytes = 'text' in body ? Buffer.from(body.text) : body.bytes;
+  // Only forms need the parser, so the first of them loads it.
   const { openFormParser } = await import('./form-parser.ts');
   const headers: BusboyHeaders = { 'content-type': headerOf(event, 'content-type') ?? '' };
-  return collect(
-    () => openFormParser({ headers, limits: LIMITS, isPartAFile: isFileOf(options.fileField) }),
-    bytes,
-    options,
-  );
+  return collect(() => openFormParser({ headers, limits: LIMITS, isPartAFile: isFileOf(fileField) }), bytes, fileField);
 }
 
 function isFileOf(fileField: string) {
@@ -68,7 +52,7 @@ function isFileOf(fileField: string) {
     name === fileField || filename !== undefined;
 }
 
-function collect(open: () => FormParser, body: Buffer, { fileField }: FormOptions): Promise<Form> {
+function collect(open: () => FormParser, body: Uint8Array, fileField: string): Promise<Form> {
   const fields: [string, string][] = [];
   const slices: Buffer[] = [];
   let file: { readonly filename: string | undefined } | undefined;
@@ -118,9 +102,4 @@ function nested(fields: readonly (readonly [name: string, value: string])[]): Re
   return Object.fromEntries(
     [...found].map(([name, value]) => [name, value instanceof Map ? Object.fromEntries(value) : value]),
   );
-}
-
-function tooLarge(got: number, { otherwise }: FormOptions): AppError {
-  const message = `the body holds ${got} bytes, at most ${MAX_FORM_BYTES} come through the gateway; ${otherwise}`;
-  return new AppError('BODY_TOO_LARGE', message);
 }

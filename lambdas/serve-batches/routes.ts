@@ -1,5 +1,5 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
-import { AppError } from '../../core/errors.ts';
+import { MAX_FORM_BYTES } from '../../core/files/limits.ts';
+import type { HttpRoute } from '../shared/http/http-handler.ts';
 import { cancelBatch, listBatches, showBatch } from './batches.ts';
 import type { Call } from './call.ts';
 import { completeUpload } from './complete-upload.ts';
@@ -8,59 +8,49 @@ import { createFile } from './create-file.ts';
 import { deleteFile, listFiles, redirectToContent, showFile } from './files.ts';
 import { addPart, cancelUpload, createUpload } from './uploads.ts';
 
-/** Answers one request. */
-type Operation = (call: Call, id: string) => Promise<APIGatewayProxyResult>;
+/** Pattern of every id; a path with any other text has no route. */
+const ID = /^[A-Za-z0-9_-]{1,100}$/;
 
-/** A path, and what each method does there. */
-interface Route {
-  readonly path: RegExp;
-  readonly operations: Readonly<Record<string, Operation>>;
-}
+/** Limit of a JSON body: the ids of ten thousand parts take a third of it. */
+const JSON_BODY = { maxBytes: 1024 * 1024 } as const;
 
-/** What every id looks like; other texts are the id of nothing. */
-const ID = '([A-Za-z0-9_-]{1,100})';
+const DECLARED =
+  'POST {"filename", "purpose", "bytes"} as JSON to /v1/files for an upload_url that takes the whole file';
 
-const ROUTES: readonly Route[] = [
-  route('/v1/files', { GET: listFiles, POST: createFile }),
-  route(`/v1/files/${ID}`, { GET: showFile, DELETE: deleteFile }),
-  route(`/v1/files/${ID}/content`, { GET: redirectToContent }),
-  route('/v1/uploads', { POST: createUpload }),
-  route(`/v1/uploads/${ID}/parts`, { POST: addPart }),
-  route(`/v1/uploads/${ID}/complete`, { POST: completeUpload }),
-  route(`/v1/uploads/${ID}/cancel`, { POST: cancelUpload }),
-  route('/v1/batches', { GET: listBatches, POST: createBatch }),
-  route(`/v1/batches/${ID}`, { GET: showBatch }),
-  route(`/v1/batches/${ID}/cancel`, { POST: cancelBatch }),
+const FILE_BODY = {
+  maxBytes: MAX_FORM_BYTES,
+  advice: `send the file in parts with /v1/uploads, or ${DECLARED}`,
+} as const;
+
+const PART_BODY = {
+  maxBytes: MAX_FORM_BYTES,
+  advice: `send parts of ${Math.floor(MAX_FORM_BYTES / 1_000_000)} MB or less, or ${DECLARED}`,
+} as const;
+
+const FILE_ROUTES: readonly HttpRoute<Call>[] = [
+  { method: 'GET', path: '/v1/files', run: listFiles },
+  { method: 'POST', path: '/v1/files', body: FILE_BODY, run: createFile },
+  { method: 'GET', path: '/v1/files/{id}', run: showFile },
+  { method: 'DELETE', path: '/v1/files/{id}', run: deleteFile },
+  { method: 'GET', path: '/v1/files/{id}/content', run: redirectToContent },
 ];
 
-/**
- * Finds what answers a request; the gateway sends everything below a few paths here.
- *
- * @throws AppError `ROUTE_NOT_FOUND`, or `METHOD_NOT_ALLOWED` where the path answers others.
- */
-export function findOperation(method: string, path: string): (call: Call) => Promise<APIGatewayProxyResult> {
-  const found = findRoute(path);
-  if (found === undefined) throw new AppError('ROUTE_NOT_FOUND', 'there is no such route');
-  const operation = Object.hasOwn(found.operations, method) ? found.operations[method] : undefined;
-  if (operation === undefined) {
-    throw new AppError('METHOD_NOT_ALLOWED', `the route answers ${allowedMethods(path)}`);
-  }
-  return (call) => operation(call, found.id);
-}
+const UPLOAD_ROUTES: readonly HttpRoute<Call>[] = [
+  { method: 'POST', path: '/v1/uploads', body: JSON_BODY, run: createUpload },
+  { method: 'POST', path: '/v1/uploads/{id}/parts', body: PART_BODY, run: addPart },
+  { method: 'POST', path: '/v1/uploads/{id}/complete', body: JSON_BODY, run: completeUpload },
+  { method: 'POST', path: '/v1/uploads/{id}/cancel', run: cancelUpload },
+];
 
-/** Methods that a path answers, as the header `Allow` lists them. */
-export function allowedMethods(path: string): string {
-  return Object.keys(findRoute(path)?.operations ?? {}).join(', ');
-}
+const BATCH_ROUTES: readonly HttpRoute<Call>[] = [
+  { method: 'GET', path: '/v1/batches', run: listBatches },
+  { method: 'POST', path: '/v1/batches', body: JSON_BODY, run: createBatch },
+  { method: 'GET', path: '/v1/batches/{id}', run: showBatch },
+  { method: 'POST', path: '/v1/batches/{id}/cancel', run: cancelBatch },
+];
 
-function findRoute(path: string) {
-  for (const { path: pattern, operations } of ROUTES) {
-    const match = pattern.exec(path);
-    if (match !== null) return { operations, id: match[1] ?? '' };
-  }
-  return undefined;
-}
-
-function route(path: string, operations: Route['operations']): Route {
-  return { path: new RegExp(`^${path}$`), operations };
-}
+/** The routes of files, uploads and batches. */
+export const ROUTES: readonly HttpRoute<Call>[] = [...FILE_ROUTES, ...UPLOAD_ROUTES, ...BATCH_ROUTES].map((route) => ({
+  ...route,
+  parameters: ID,
+}));

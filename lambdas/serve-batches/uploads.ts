@@ -1,35 +1,29 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
+import { readJsonBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
 import { fileExpiry } from '../../core/files/file-expiry.ts';
 import { parseUploadRequest } from '../../core/files/file-request.ts';
-import { MAX_FORM_BYTES, UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
+import { UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
 import { openAiUpload, openAiUploadPart } from '../../core/files/openai-file.ts';
 import type { Upload, UploadPart } from '../../core/files/upload.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { jsonAnswer } from '../shared/http/api-answer.ts';
-import type { Call } from './call.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
+import { type Call, idOf } from './call.ts';
 import { checkFileSize } from './create-file.ts';
 import { readForm } from './form.ts';
-import { readJson } from './read-json.ts';
 
-/** What to do with a part that is too large. */
-const OTHERWISE =
-  `send parts of ${Math.floor(MAX_FORM_BYTES / 1_000_000)} MB at most, or POST {"filename", "purpose", "bytes"} as JSON to /v1/files ` +
-  'to get an upload_url for all of it';
-
-/** Media type of the parts, which nobody but this product reads. */
+/** Media type of the parts in S3. */
 const PART_MEDIA_TYPE = 'application/octet-stream';
 
 /** `POST /v1/uploads`. */
-export async function createUpload(call: Call): Promise<APIGatewayProxyResult> {
+export async function createUpload(call: Call): Promise<HttpResult> {
   const {
     filename,
     purpose,
     bytes,
     mime_type: mimeType,
     expires_after: expiry,
-  } = parseUploadRequest(await readJson(call.event));
+  } = parseUploadRequest(readJsonBody(call.body));
   checkFileSize(bytes, call);
   const createdAtMs = call.clock.now();
   const upload: Upload = {
@@ -41,14 +35,15 @@ export async function createUpload(call: Call): Promise<APIGatewayProxyResult> {
     ...(expiry === undefined ? {} : { fileExpiresAfterSeconds: expiry.seconds }),
   };
   await call.uploads.create(upload);
-  return answer(upload, call);
+  return resultOf(upload, call);
 }
 
-/** `POST /v1/uploads/{id}/parts`: first the bytes, then the record, so that every part that is known is there. */
-export async function addPart(call: Call, uploadId: string): Promise<APIGatewayProxyResult> {
+/** `POST /v1/uploads/{id}/parts`: writes the bytes before the record, so that every recorded part has its bytes. */
+export async function addPart(call: Call): Promise<HttpResult> {
+  const uploadId = idOf(call);
   const upload = await findUpload(call, uploadId);
   checkOpen(upload, call);
-  const { file, fields } = await readForm(call.event, { fileField: 'data', otherwise: OTHERWISE });
+  const { file, fields } = await readForm(call, 'data');
   const [unknown] = Object.keys(fields);
   if (file === undefined || unknown !== undefined) {
     throw new AppError('INVALID_BODY', 'the form must hold the field data and no other', { param: 'data' });
@@ -60,18 +55,19 @@ export async function addPart(call: Call, uploadId: string): Promise<APIGatewayP
   const { objects } = await call.storage();
   await objects.write(payloadKeys.uploadPart(call.owner, uploadId, id), file.bytes, PART_MEDIA_TYPE);
   await call.uploads.addPart(part, upload.keptUntilMs);
-  return jsonAnswer(200, JSON.stringify(openAiUploadPart(part)), call.event);
+  return jsonResult(JSON.stringify(openAiUploadPart(part)));
 }
 
-/** `POST /v1/uploads/{id}/cancel`; canceling again is no error. */
-export async function cancelUpload(call: Call, id: string): Promise<APIGatewayProxyResult> {
+/** `POST /v1/uploads/{id}/cancel`; canceling an upload again succeeds. */
+export async function cancelUpload(call: Call): Promise<HttpResult> {
+  const id = idOf(call);
   await findUpload(call, id);
   const { upload } = await call.uploads.change(call.owner, id, { set: { status: 'cancelled' }, statusIn: ['pending'] });
   if (upload === undefined) throw notFound();
   if (upload.status !== 'cancelled') throw new AppError('UPLOAD_ENDED', 'the upload is completed, delete its file');
   const { objects } = await call.storage();
   await objects.removeAll(payloadKeys.piecesOf(call.owner, id));
-  return answer(upload, call);
+  return resultOf(upload, call);
 }
 
 /** @throws AppError `UPLOAD_NOT_FOUND`. */
@@ -93,8 +89,8 @@ export function checkOpen({ status, expiresAtMs }: Upload, { clock }: Call): voi
   throw new AppError('UPLOAD_EXPIRED', `the upload was not completed within ${hours} h of its creation`);
 }
 
-function answer(upload: Upload, { clock, event }: Call): APIGatewayProxyResult {
-  return jsonAnswer(200, JSON.stringify(openAiUpload(upload, clock)), event);
+function resultOf(upload: Upload, { clock }: Call): HttpResult {
+  return jsonResult(JSON.stringify(openAiUpload(upload, clock)));
 }
 
 function notFound(): AppError {

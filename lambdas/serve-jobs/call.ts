@@ -2,13 +2,13 @@ import type { Clock } from '../../core/clock.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
+import type { HttpRequest, NotedRequest } from '../shared/http/http-request.ts';
 import type { ResolveDeps } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
 import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
 import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
-import type { ServeJobsEvent } from './event.ts';
 
-/** What requests about jobs work with; clients but that of the records are opened by the first request that needs them. */
+/** Dependencies of requests. Every client but that of the records is opened by the first request that needs it. */
 export interface JobRouteDeps {
   readonly jobs: JobStore;
   readonly payloads: () => Promise<PayloadStore>;
@@ -21,8 +21,7 @@ export interface JobRouteDeps {
 }
 
 /** One request. */
-export interface Call {
-  readonly event: ServeJobsEvent;
+export interface Call extends HttpRequest<NotedRequest> {
   /** Tenant of the caller. */
   readonly owner: string;
   readonly deps: JobRouteDeps;

@@ -1,4 +1,4 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
+import { readJsonBody, textOf } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
 import { isFinal, JOB_STATUSES, type Job, type JobStatus } from '../../core/jobs/job.ts';
 import { JOB_ID_PATTERN, parseJobRequest } from '../../core/jobs/job-request.ts';
@@ -9,36 +9,32 @@ import {
   renderJobList,
   retryAfterSeconds,
 } from '../../core/jobs/job-resource.ts';
-import { parseJson } from '../../core/json/json.ts';
 import { jsonMember } from '../../core/json/json-member.ts';
-import { type AnswerHeaders, jsonAnswer } from '../shared/http/api-answer.ts';
 import { baseUrlOf, traceparentOf } from '../shared/http/caller.ts';
-import { headerOf, readJsonText } from '../shared/http/json-body.ts';
+import { headerOf } from '../shared/http/header.ts';
+import { type HttpHeaders, type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { resolveRequest } from '../shared/jobs/resolve-request.ts';
 import type { Call } from './call.ts';
 
-/** Most bytes of a body once it is decoded: what API Gateway accepts at most. */
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
-
-/** Jobs on a page of a list: unless told, and at most. */
-const PAGE = { usual: 20, most: 100 } as const;
+/** Number of jobs on a page of a list. */
+const PAGE = { default: 20, max: 100 } as const;
 
 /** Query parameters of the list. */
 const LIST_PARAMETERS: readonly string[] = ['status', 'model', 'limit', 'after'];
 
 /**
- * `PUT /v1/jobs/{id}`: submits a job under an id of the caller; again it answers the job that is there.
+ * `PUT /v1/jobs/{id}`: submits a job under an id that the caller chose. Repeated, it returns the same job.
  *
  * @throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to a job with another request.
  */
-export async function putJob(call: Call, id: string): Promise<APIGatewayProxyResult> {
-  const { event, owner, deps } = call;
+export async function putJob(call: Call): Promise<HttpResult> {
+  const { event, params, body, owner, deps } = call;
+  const { id = '' } = params;
   if (!JOB_ID_PATTERN.test(id)) {
     throw new AppError('INVALID_PARAMETER', 'the id must be 1 to 64 letters, digits, - and _', { param: 'id' });
   }
-  const text = await readJsonText(event, MAX_BODY_BYTES);
-  const request = withWebhookHeader(parseJson(text), headerOf(event, 'x-webhook-url'));
-  const resolved = await resolveRequest(parseJobRequest(request), owner, jsonMember(text, 'body'), deps.resolve);
+  const request = parseJobRequest(withWebhookHeader(readJsonBody(body), headerOf(event, 'x-webhook-url')));
+  const resolved = await resolveRequest(request, owner, jsonMember(textOf(body), 'body'), deps.resolve);
   const traceparent = traceparentOf(event);
   const { job, isDuplicate } = await (await deps.submit())({
     ...resolved,
@@ -47,16 +43,16 @@ export async function putJob(call: Call, id: string): Promise<APIGatewayProxyRes
   });
   deps.log({ metric: isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted', model: job.model, details: { jobId: id } });
   const status = isDuplicate ? 200 : 202;
-  return answerJob(job, call, status, { location: jobUrl(baseUrlOf(event), job.id) });
+  return resultOf(job, call, status, { location: jobUrl(baseUrlOf(event), job.id) });
 }
 
 /** `GET /v1/jobs/{id}`. */
-export async function showJob(call: Call, id: string): Promise<APIGatewayProxyResult> {
-  return answerJob(await findJob(call, id), call, 200);
+export async function showJob(call: Call): Promise<HttpResult> {
+  return resultOf(await findJob(call), call, 200);
 }
 
 /** `GET /v1/jobs`: the caller's jobs, newest first, without their results. */
-export async function listJobs({ event, owner, deps }: Call): Promise<APIGatewayProxyResult> {
+export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult> {
   const query = event.queryStringParameters ?? {};
   checkNames(Object.keys(query));
   const { status, model, after } = query;
@@ -67,43 +63,43 @@ export async function listJobs({ event, owner, deps }: Call): Promise<APIGateway
     ...(model === undefined ? {} : { model }),
     ...(after === undefined ? {} : { after }),
   });
-  return jsonAnswer(200, renderJobList(jobs, baseUrlOf(event), next), event);
+  return jsonResult(renderJobList(jobs, baseUrlOf(event), next));
 }
 
 /**
- * `POST /v1/jobs/{id}/cancel`. A worker that runs the job at the moment may still come to an end with it; its result is
- * dropped.
+ * `POST /v1/jobs/{id}/cancel`. If a worker is running the job, it may finish, but its result is dropped.
  *
  * @throws AppError `JOB_ENDED` when the job has succeeded or failed; canceling twice is no error.
  */
-export async function cancelJob(call: Call, id: string): Promise<APIGatewayProxyResult> {
+export async function cancelJob(call: Call): Promise<HttpResult> {
   const { owner, deps } = call;
-  const before = await findJob(call, id);
+  const before = await findJob(call);
+  const { id } = before;
   if (isFinal(before.status) && before.status !== 'canceled') throw ended(before);
   const job = await deps.jobs.cancel({ owner, id });
   if (job === undefined) throw notFound();
   if (job.status !== 'canceled') throw ended(job);
-  // Telling may have failed at the first try.
+  // An earlier request may have canceled the job and then failed to notify.
   if (job.notifiedAtMs === undefined) {
     await (await deps.notifier()).notifyJobs([job]);
     await deps.jobs.markNotified(job);
   }
   deps.log({ metric: 'JobsCanceled', model: job.model, details: { jobId: id } });
-  return answerJob(job, call, 200);
+  return resultOf(job, call, 200);
 }
 
-async function findJob({ owner, deps }: Call, id: string): Promise<Job> {
+async function findJob({ params: { id = '' }, owner, deps }: Call): Promise<Job> {
   const job = JOB_ID_PATTERN.test(id) ? await deps.jobs.get({ owner, id }) : undefined;
   if (job === undefined) throw notFound();
   return job;
 }
 
-async function answerJob(
+async function resultOf(
   job: Job,
   { event, deps }: Call,
   status: number,
-  headers: AnswerHeaders = {},
-): Promise<APIGatewayProxyResult> {
+  headers: HttpHeaders = {},
+): Promise<HttpResult> {
   const seconds = retryAfterSeconds(job, deps.clock.now());
   const { result } = job;
   const resultUrl =
@@ -111,15 +107,18 @@ async function answerJob(
       ? await (await deps.payloads()).presignGet(result.payload.key, { expiresSeconds: RESULT_URL_SECONDS })
       : undefined;
   const body = renderJob(job, { baseUrl: baseUrlOf(event), ...(resultUrl === undefined ? {} : { resultUrl }) });
-  return jsonAnswer(status, body, event, {
-    'retry-after': seconds === undefined ? undefined : String(seconds),
-    // A job changes until it has ended, and its address of a result is the caller's alone.
-    'cache-control': 'no-store',
-    ...headers,
+  return jsonResult(body, {
+    status,
+    headers: {
+      'retry-after': seconds === undefined ? undefined : String(seconds),
+      // A job changes until it has ended, and only its owner may have the address of its result.
+      'cache-control': 'no-store',
+      ...headers,
+    },
   });
 }
 
-/** The header is for the routes whose body has no place for it; here it does no harm. */
+/** The header is meant for routes whose body has no member for it, and is accepted here as well. */
 function withWebhookHeader(request: unknown, url: string | undefined): unknown {
   if (url === undefined || typeof request !== 'object' || request === null || 'webhook_url' in request) return request;
   return { ...request, webhook_url: url };
@@ -135,10 +134,10 @@ function checkNames(names: readonly string[]): void {
 }
 
 function readLimit(text: string | undefined): number {
-  if (text === undefined) return PAGE.usual;
+  if (text === undefined) return PAGE.default;
   const limit = Number(text);
-  if (/^\d{1,3}$/.test(text) && limit >= 1 && limit <= PAGE.most) return limit;
-  throw new AppError('INVALID_PARAMETER', `limit must be a whole number from 1 to ${PAGE.most}`, { param: 'limit' });
+  if (/^\d{1,3}$/.test(text) && limit >= 1 && limit <= PAGE.max) return limit;
+  throw new AppError('INVALID_PARAMETER', `limit must be a whole number from 1 to ${PAGE.max}`, { param: 'limit' });
 }
 
 function readStatus(text: string): JobStatus {

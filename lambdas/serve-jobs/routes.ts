@@ -1,58 +1,53 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
-import { AppError } from '../../core/errors.ts';
+import type { HttpRoute } from '../shared/http/http-handler.ts';
+import type { HttpResult } from '../shared/http/http-response.ts';
 import type { Call } from './call.ts';
 import { cancelJob, listJobs, putJob, showJob } from './jobs.ts';
+import type { WebhookCall } from './webhooks.ts';
 
-/** Answers one request. */
-type Operation = (call: Call, id: string) => Promise<APIGatewayProxyResult>;
+/** Maximum size of a job's request: the maximum that API Gateway accepts. */
+const MAX_JOB_BYTES = 10 * 1024 * 1024;
 
-/** A path, and what each method does there. */
-interface Route {
-  readonly path: RegExp;
-  readonly operations: Readonly<Record<string, Operation>>;
-}
+/** Maximum size of a webhook's description. */
+const MAX_WEBHOOK_BYTES = 16 * 1024;
 
-const ROUTES: readonly Route[] = [
-  { path: /^\/v1\/jobs$/, operations: { GET: listJobs } },
-  { path: /^\/v1\/jobs\/([^/]+)$/, operations: { GET: showJob, PUT: putJob } },
-  { path: /^\/v1\/jobs\/([^/]+)\/cancel$/, operations: { POST: cancelJob } },
+/** Pattern of the ids of webhooks and deliveries, and of jobs that have deliveries. */
+const ID = /^[\w-]+$/;
+
+/** The operations of {@link webhook} routes. */
+type Webhooks = typeof import('./webhooks.ts');
+
+/** The routes of jobs and webhooks. */
+export const ROUTES: readonly HttpRoute<Call>[] = [
+  { method: 'GET', path: '/v1/jobs', run: listJobs },
+  { method: 'GET', path: '/v1/jobs/{id}', run: showJob },
+  { method: 'PUT', path: '/v1/jobs/{id}', body: { maxBytes: MAX_JOB_BYTES }, run: putJob },
+  { method: 'POST', path: '/v1/jobs/{id}/cancel', run: cancelJob },
+  webhook('GET', '/v1/jobs/{id}/deliveries', ({ listDeliveries }) => listDeliveries),
+  webhook('POST', '/v1/jobs/{id}/deliveries/{delivery}/redeliver', ({ redeliver }) => redeliver),
+  webhook('GET', '/v1/webhooks', ({ listWebhooks }) => listWebhooks),
+  {
+    ...webhook('POST', '/v1/webhooks', ({ createWebhook }) => createWebhook),
+    body: { maxBytes: MAX_WEBHOOK_BYTES },
+  },
+  webhook('GET', '/v1/webhooks/secret', ({ showSecrets }) => showSecrets),
+  webhook('POST', '/v1/webhooks/secret/rotate', ({ rotateSecret }) => rotateSecret),
+  webhook('DELETE', '/v1/webhooks/{id}', ({ deleteWebhook }) => deleteWebhook),
+  webhook('POST', '/v1/webhooks/{id}/enable', ({ enableWebhook }) => enableWebhook),
 ];
 
-/** Paths that webhooks have to do with, which answer for themselves. */
-const WEBHOOKS = /^\/v1\/(?:webhooks(?:\/.*)?|jobs\/[^/]+\/deliveries(?:\/.*)?)$/;
-
-/**
- * Finds what answers a request; the gateway sends everything below a few paths here.
- *
- * @throws AppError `ROUTE_NOT_FOUND`, or `METHOD_NOT_ALLOWED` where the path answers others.
- */
-export function findOperation(method: string, path: string): (call: Call) => Promise<APIGatewayProxyResult> {
-  if (WEBHOOKS.test(path)) return answerWebhooks;
-  const found = findRoute(path);
-  if (found === undefined) throw new AppError('ROUTE_NOT_FOUND', 'there is no such route');
-  const operation = Object.hasOwn(found.operations, method) ? found.operations[method] : undefined;
-  if (operation === undefined)
-    throw new AppError('METHOD_NOT_ALLOWED', `the route answers ${Object.keys(found.operations).join(', ')}`);
-  return (call) => operation(call, found.id);
-}
-
-/** Methods that a path answers, as the header `Allow` lists them. */
-export async function allowedMethods(path: string): Promise<string | undefined> {
-  if (WEBHOOKS.test(path)) return (await import('./serve-webhooks.ts')).allowedWebhookMethods(path);
-  const found = findRoute(path);
-  return found === undefined ? undefined : Object.keys(found.operations).join(', ');
-}
-
-/** Few requests are about webhooks: what they need is loaded for them. */
-async function answerWebhooks({ event, deps }: Call): Promise<APIGatewayProxyResult> {
-  const { serveWebhooks } = await import('./serve-webhooks.ts');
-  return serveWebhooks(event, await deps.webhooks());
-}
-
-function findRoute(path: string) {
-  for (const { path: pattern, operations } of ROUTES) {
-    const match = pattern.exec(path);
-    if (match !== null) return { operations, id: match[1] ?? '' };
-  }
-  return undefined;
+/** A route of webhooks. Few requests use one, so the first of them loads the module and opens its dependencies. */
+function webhook(
+  method: string,
+  path: string,
+  operationOf: (webhooks: Webhooks) => (call: WebhookCall) => Promise<HttpResult>,
+): HttpRoute<Call> {
+  return {
+    method,
+    path,
+    parameters: ID,
+    run: async (call) => {
+      const [webhooks, deps] = await Promise.all([import('./webhooks.ts'), call.deps.webhooks()]);
+      return operationOf(webhooks)({ ...call, deps });
+    },
+  };
 }

@@ -1,23 +1,23 @@
-import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { ServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
 import { readCacheControl } from '../../core/results/cache-policy.ts';
 import { findCaller } from '../shared/http/caller.ts';
-import { headerOf, type WithJson } from '../shared/http/json-body.ts';
+import { headerOf } from '../shared/http/header.ts';
+import type { HttpRequest } from '../shared/http/http-request.ts';
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { chooseVersion } from '../shared/inference/choose-version.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
-import type { Measured } from '../shared/telemetry/request-measures.ts';
+import type { RequestMeasures } from '../shared/telemetry/request-measures.ts';
 
-/** An event of API Gateway with its body read and its measures begun. */
-export type ServeEvent = APIGatewayProxyEvent & WithJson & Measured;
+/** A request to one model's function. */
+export type ServeRequest = HttpRequest<RequestMeasures>;
 
-/** What requests need. */
+/** Dependencies of requests. */
 export interface ServeDeps extends InferenceDeps {
   readonly environment: ServeModelEnvironment;
-  /** Hands a request that names another model on to its function. */
+  /** Forwards a request that names another model to that model's function. */
   readonly forward: Forward;
-  /** Opens what submitting a job takes; absent where the deployment has no jobs, and `Prefer` is ignored. */
+  /** Opens the submission of jobs. Absent if the deployment has no jobs: then `Prefer` is ignored. */
   readonly submission?: () => Promise<Submission>;
 }
 
@@ -29,14 +29,14 @@ export interface ServeDeps extends InferenceDeps {
  *
  * @throws AppError `VERSION_NOT_FOUND` if the path names a version that the model does not have.
  */
-export async function openCall(event: ServeEvent, deps: ServeDeps): Promise<Call> {
-  const name = chooseVersion(stickyKeyOf(event), event.pathParameters?.['version'], deps);
-  event.measures.version = name;
+export async function openCall({ event, params, measures }: ServeRequest, deps: ServeDeps): Promise<Call> {
+  const name = chooseVersion(stickyKeyOf(event), params['version'], deps);
+  measures.version = name;
   const policy = readCacheControl(headerOf(event, 'cache-control'));
-  return { version: await deps.versions.open(name), policy, measures: event.measures };
+  return { version: await deps.versions.open(name), policy, measures };
 }
 
-function stickyKeyOf(event: ServeEvent): string {
+function stickyKeyOf(event: ServeRequest['event']): string {
   return (
     headerOf(event, 'x-experiment-key') ?? findCaller(event)?.tenant ?? event.requestContext?.identity?.sourceIp ?? ''
   );

@@ -3,7 +3,7 @@ import { parseServeModelEnvironment } from '../../core/functions/serve-model-env
 import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
-const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE } = process.env;
+const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_INITIALIZATION_TYPE } = process.env;
 
 // Runs once for each environment, in the init phase: before the first request, and outside of its timeout.
 const deps = await openDeps({
@@ -11,6 +11,7 @@ const deps = await openDeps({
   environment: parseServeModelEnvironment(process.env),
   variables: process.env,
   memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
+  isProvisioned: AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency',
 });
 
 /** Serves one model: the entry that AWS Lambda calls. */

@@ -1,19 +1,24 @@
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { JSON_MEDIA_TYPE, readJsonBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
-import type { ServeDeps, ServeEvent } from './call.ts';
+import type { HttpResult } from '../shared/http/http-response.ts';
+import type { ServeDeps, ServeRequest } from './call.ts';
 import { serveInference } from './serve-inference.ts';
 
 /**
- * Answers `POST /v1/embeddings`, the one route that all embedding models share: a request that names another model is
- * handed on to that model's function, and that function's answer is the answer.
+ * Serves `POST /v1/embeddings`, which all embedding models share. A request that names another model is forwarded to
+ * that model's function, and the response of that function is the response.
  *
- * @returns JSON text, or the answer of the other function.
  * @throws AppError `MODEL_NOT_FOUND` when no embedding model has the name.
  */
-export async function serveEmbeddings(event: ServeEvent, deps: ServeDeps): Promise<string | APIGatewayProxyResult> {
-  const named = modelOf(event.json);
-  if (named !== undefined && named !== deps.packed.manifest.id) return handOn(named, event, deps);
-  return serveInference('embeddings', event, deps);
+export async function serveEmbeddings(
+  request: ServeRequest,
+  deps: ServeDeps,
+): Promise<HttpResult | APIGatewayProxyResult> {
+  const value = readJsonBody(request.body);
+  const named = modelOf(value);
+  if (named !== undefined && named !== deps.packed.manifest.id) return forward(named, request, deps);
+  return serveInference('embeddings', request, deps, { mediaType: JSON_MEDIA_TYPE, value });
 }
 
 function modelOf(body: unknown): string | undefined {
@@ -21,18 +26,13 @@ function modelOf(body: unknown): string | undefined {
   return typeof body.model === 'string' && body.model !== '' ? body.model : undefined;
 }
 
-function handOn(model: string, event: ServeEvent, deps: ServeDeps): Promise<APIGatewayProxyResult> {
+function forward(model: string, { event, measures }: ServeRequest, deps: ServeDeps): Promise<APIGatewayProxyResult> {
   const { siblings } = deps.environment;
   const target = Object.hasOwn(siblings, model) ? siblings[model] : undefined;
   if (target === undefined) {
     const known = [deps.packed.manifest.id, ...Object.keys(siblings)].sort().join(', ');
     throw new AppError('MODEL_NOT_FOUND', `model must be one of ${known}`, { param: 'model' });
   }
-  event.measures.forwardedTo = model;
-  return deps.forward(target, untouched(event));
-}
-
-/** The event as the gateway sent it, without what was added on the way. */
-function untouched({ json, jsonText, measures, ...event }: ServeEvent): APIGatewayProxyEvent {
-  return event;
+  measures.forwardedTo = model;
+  return deps.forward(target, event);
 }

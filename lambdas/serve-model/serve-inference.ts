@@ -1,26 +1,28 @@
-import type { APIGatewayProxyResult } from 'aws-lambda';
-import { headerOf } from '../shared/http/json-body.ts';
+import { type Body, jsonEncoded, readJsonBody } from '../../core/api/body.ts';
+import { headerOf } from '../shared/http/header.ts';
+import type { HttpResult } from '../shared/http/http-response.ts';
 import { type InferenceOperation, prepare } from '../shared/inference/prepare.ts';
 import { runPrepared } from '../shared/inference/prepared-request.ts';
-import { openCall, type ServeDeps, type ServeEvent } from './call.ts';
+import { openCall, type ServeDeps, type ServeRequest } from './call.ts';
 
 /**
- * Answers an inference request to this function's own model, or hands it over as a job where its caller prefers that.
+ * Runs an inference request on this function's own model, or submits it as a job if its caller prefers that.
  *
- * @returns JSON text, or the answer about the job.
+ * @param body - The body, if it is parsed already.
  */
 export async function serveInference(
   operation: InferenceOperation,
-  event: ServeEvent,
+  request: ServeRequest,
   deps: ServeDeps,
-): Promise<string | APIGatewayProxyResult> {
-  const call = await openCall(event, deps);
-  const prepared = await prepare(operation, event.json, call, deps);
-  if (deps.submission !== undefined && headerOf(event, 'prefer') !== undefined) {
-    // Loaded by the first request that asks for it, for no other needs any of it.
+  body: Body = request.body,
+): Promise<HttpResult> {
+  const call = await openCall(request, deps);
+  const prepared = await prepare(operation, readJsonBody(body), call, deps);
+  if (deps.submission !== undefined && headerOf(request.event, 'prefer') !== undefined) {
+    // Only requests with this header need the module, so the first of them loads it.
     const { serveAsync } = await import('./serve-async.ts');
-    const answer = await serveAsync(event, deps.submission, deps);
-    if (answer !== undefined) return answer;
+    const result = await serveAsync(request, deps.submission, deps);
+    if (result !== undefined) return result;
   }
-  return runPrepared(prepared, call, deps);
+  return { content: jsonEncoded(await runPrepared(prepared, call, deps)) };
 }

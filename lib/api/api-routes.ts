@@ -64,12 +64,11 @@ export class ApiRoutes extends Construct {
 
   private addRoutes(routes: readonly Route[], fn: ModelFunction | undefined): void {
     for (const route of routes) this.addRoute(route, fn);
-    for (const [path, [first]] of Map.groupBy(routes, (route) => route.path)) {
+    for (const path of new Set(routes.map((route) => route.path))) {
       const methods = allowedMethods(routes, path).join(', ');
       addProblem(this.resource(path), {
         code: 'METHOD_NOT_ALLOWED',
-        detail: `the route answers ${methods} only`,
-        protocol: first?.protocol ?? 'openai',
+        detail: `the route accepts ${methods} only`,
         headers: { Allow: methods },
       });
     }
@@ -83,8 +82,8 @@ export class ApiRoutes extends Construct {
       return;
     }
     if (fn === undefined) {
-      const { method, protocol } = route;
-      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: 'no embedding model is deployed', protocol, method });
+      const { method } = route;
+      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: 'no embedding model is deployed', method });
       return;
     }
     const requestModel = this.requestModel(route.operation);
@@ -100,9 +99,9 @@ export class ApiRoutes extends Construct {
   private addUnknownModels(): void {
     const known = this.functions.map(({ model }) => model.id).join(', ');
     const detail = `no model or route has this path, known models: ${known}`;
-    addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail, protocol: 'openai' });
+    addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail });
     for (const path of ['/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
-      addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail, protocol: 'open-inference' });
+      addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail });
     }
   }
 

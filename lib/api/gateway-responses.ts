@@ -1,47 +1,52 @@
 import { GatewayResponse, type IRestApi, ResponseType } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
-import { ERRORS, type ErrorCode, PROBLEM_MEDIA_TYPE } from '../../core/errors.ts';
+import { ERROR_MEDIA_TYPES, type ErrorForm, retryHeaders } from '../../core/api/problem-body.ts';
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { renderProblem } from './static-json.ts';
+import { quoteAll } from './static-method.ts';
 
-/** What the gateway answers when it refuses a request or cannot get an answer. */
-interface Refusal {
+/** The response of API Gateway to a request that it rejects, or whose integration fails. */
+interface Rejection {
   readonly type: ResponseType;
   readonly code: ErrorCode;
   readonly detail: string;
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
-const KEY_REFUSED = 'the header x-api-key holds no key that may be used here';
-const BODY_REFUSED = 'the body must be a JSON object, compressed only in the way that content-encoding names';
-const SETUP_BROKEN = 'the gateway is not set up properly';
+/**
+ * The form of every response. A gateway response cannot depend on the path, because its template is not processed by
+ * the Velocity Template Language engine (Amazon API Gateway Developer Guide, "responseTemplates object"). Clients of the
+ * Open Inference Protocol need a string as the member `error`, and OpenAI's clients accept one.
+ */
+const FORM: ErrorForm = 'open-inference';
 
-/** Every type that the gateway knows, so that none falls back to another one's status. */
-const REFUSALS: readonly Refusal[] = [
-  { type: ResponseType.INVALID_API_KEY, code: 'FORBIDDEN', detail: KEY_REFUSED },
-  { type: ResponseType.ACCESS_DENIED, code: 'FORBIDDEN', detail: 'the caller is not allowed to use this route' },
-  { type: ResponseType.UNAUTHORIZED, code: 'FORBIDDEN', detail: 'the caller did not prove who they are' },
+const KEY_REJECTED = 'the header x-api-key must hold an API key that is valid for this API';
+const MISCONFIGURED = 'API Gateway is not configured correctly for this route';
+
+/** Every type that API Gateway knows, so that none gets the status of a default. */
+const REJECTIONS: readonly Rejection[] = [
+  { type: ResponseType.INVALID_API_KEY, code: 'FORBIDDEN', detail: KEY_REJECTED },
+  { type: ResponseType.ACCESS_DENIED, code: 'FORBIDDEN', detail: 'the caller may not use this route' },
+  { type: ResponseType.UNAUTHORIZED, code: 'FORBIDDEN', detail: 'the request carries no valid credential' },
   { type: ResponseType.EXPIRED_TOKEN, code: 'FORBIDDEN', detail: 'the security token has expired' },
   { type: ResponseType.INVALID_SIGNATURE, code: 'FORBIDDEN', detail: 'the signature of the request is not valid' },
-  { type: ResponseType.WAF_FILTERED, code: 'FORBIDDEN', detail: 'the firewall refused the request' },
-  {
-    type: ResponseType.MISSING_AUTHENTICATION_TOKEN,
-    code: 'ROUTE_NOT_FOUND',
-    detail: 'no route has this path',
-  },
+  { type: ResponseType.WAF_FILTERED, code: 'FORBIDDEN', detail: 'the firewall blocked the request' },
+  { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, code: 'ROUTE_NOT_FOUND', detail: 'no route has this path' },
   { type: ResponseType.RESOURCE_NOT_FOUND, code: 'ROUTE_NOT_FOUND', detail: 'no route has this path and method' },
   {
     type: ResponseType.THROTTLED,
     code: 'RATE_LIMITED',
-    detail: 'the rate limit of the usage plan or of the stage is reached, try again after a second',
-    headers: { 'Retry-After': '1' },
+    detail: 'the rate limit of the usage plan or of the stage is exceeded; retry after 1 s',
   },
   {
     type: ResponseType.QUOTA_EXCEEDED,
     code: 'QUOTA_EXCEEDED',
     detail: 'the quota of the usage plan is used up for this period',
-    headers: { 'x-should-retry': 'false' },
   },
-  { type: ResponseType.BAD_REQUEST_BODY, code: 'INVALID_BODY', detail: BODY_REFUSED },
+  {
+    type: ResponseType.BAD_REQUEST_BODY,
+    code: 'INVALID_BODY',
+    detail: 'the body must be a JSON object, compressed only as content-encoding states',
+  },
   {
     type: ResponseType.BAD_REQUEST_PARAMETERS,
     code: 'INVALID_PARAMETER',
@@ -50,45 +55,41 @@ const REFUSALS: readonly Refusal[] = [
   {
     type: ResponseType.REQUEST_TOO_LARGE,
     code: 'BODY_TOO_LARGE',
-    detail: 'the body is too large: the gateway takes 10485760 bytes, a model 6291556 with the headers',
+    detail: 'the body is too large: API Gateway accepts 10485760 bytes, a model 6291556 including the headers',
   },
   {
     type: ResponseType.UNSUPPORTED_MEDIA_TYPE,
     code: 'UNSUPPORTED_MEDIA_TYPE',
     detail: 'the content type is not accepted here, send application/json',
   },
-  { type: ResponseType.INTEGRATION_TIMEOUT, code: 'TIMEOUT', detail: 'the model did not answer in time' },
-  { type: ResponseType.INTEGRATION_FAILURE, code: 'BAD_GATEWAY', detail: 'the model did not answer properly' },
-  { type: ResponseType.API_CONFIGURATION_ERROR, code: 'INTERNAL', detail: SETUP_BROKEN },
-  { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, code: 'INTERNAL', detail: SETUP_BROKEN },
+  { type: ResponseType.INTEGRATION_TIMEOUT, code: 'TIMEOUT', detail: 'the model did not respond in time' },
+  { type: ResponseType.INTEGRATION_FAILURE, code: 'BAD_GATEWAY', detail: 'the model returned no valid response' },
+  { type: ResponseType.API_CONFIGURATION_ERROR, code: 'INTERNAL', detail: MISCONFIGURED },
+  { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, code: 'INTERNAL', detail: MISCONFIGURED },
   { type: ResponseType.AUTHORIZER_FAILURE, code: 'INTERNAL', detail: 'the caller could not be authorized' },
-  { type: ResponseType.DEFAULT_4XX, code: 'INVALID_PARAMETER', detail: 'the gateway refused the request' },
-  { type: ResponseType.DEFAULT_5XX, code: 'BAD_GATEWAY', detail: 'the model did not answer properly' },
+  { type: ResponseType.DEFAULT_4XX, code: 'INVALID_PARAMETER', detail: 'API Gateway rejected the request' },
+  { type: ResponseType.DEFAULT_5XX, code: 'BAD_GATEWAY', detail: 'the model returned no valid response' },
 ];
 
 /** Settings of {@link GatewayResponses}. */
 export interface GatewayResponsesProps {
-  /** The API whose answers of its own they are. */
+  /** The API that returns the responses. */
   readonly restApi: IRestApi;
 }
 
-/** Makes every answer that API Gateway gives by itself a problem document with a stable code (RFC 9457). */
+/** Gives every response that API Gateway returns by itself a stable code and the form of a problem document (RFC 9457). */
 export class GatewayResponses extends Construct {
   constructor(scope: Construct, id: string, props: GatewayResponsesProps) {
     super(scope, id);
-    for (const { type, code, detail, headers } of REFUSALS) {
+    for (const { type, code, detail } of REJECTIONS) {
+      const headers = { 'Content-Type': ERROR_MEDIA_TYPES[FORM], ...retryHeaders(code) };
       new GatewayResponse(this, type.responseType, {
         restApi: props.restApi,
         type,
         statusCode: String(ERRORS[code].status),
-        responseHeaders: quoteAll({ 'Content-Type': PROBLEM_MEDIA_TYPE, ...headers }),
-        templates: { 'application/json': renderProblem(code, detail) },
+        responseHeaders: { ...quoteAll(headers), 'x-request-id': 'context.requestId' },
+        templates: { 'application/json': renderProblem(code, detail, FORM) },
       });
     }
   }
-}
-
-/** API Gateway takes a literal header value in single quotes. */
-function quoteAll(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`]));
 }

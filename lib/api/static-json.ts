@@ -1,12 +1,11 @@
-import type { Protocol } from '../../core/api/routes.ts';
-import { type ErrorCode, problem } from '../../core/errors.ts';
-import { openAiError } from '../../core/protocols/openai-embeddings.ts';
+import { type ErrorForm, problemBody } from '../../core/api/problem-body.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 
 /**
- * Renders a value as a template of API Gateway that answers exactly this JSON.
+ * Renders a value as a template of API Gateway that gives exactly this JSON.
  *
- * `$` and `#` start expressions of the template language, so they are written as JSON escapes; the one expression meant
- * as such is `$context.requestId`.
+ * `$` and `#` start expressions of the template language, so they are written as JSON escapes; the one exception
+ * is `$context.requestId`.
  */
 export function renderStaticJson(value: unknown): string {
   return JSON.stringify(value)
@@ -16,13 +15,12 @@ export function renderStaticJson(value: unknown): string {
 }
 
 /**
- * Renders a problem document that the gateway answers by itself, with the member `error` that the protocol demands.
+ * Renders a problem document that API Gateway returns by itself.
  *
  * @param code - Stable code.
- * @param detail - What was wrong, known without looking at the request.
- * @param protocol - Protocol of the route. Defaults to OpenAI's, for answers that belong to no route.
+ * @param detail - What was wrong, known without the request.
+ * @param form - Form of the member `error`.
  */
-export function renderProblem(code: ErrorCode, detail: string, protocol: Protocol = 'openai'): string {
-  const document = problem(code, detail, { requestId: '$context.requestId' });
-  return renderStaticJson({ ...document, error: protocol === 'open-inference' ? detail : openAiError(code, detail) });
+export function renderProblem(code: ErrorCode, detail: string, form: ErrorForm): string {
+  return renderStaticJson(problemBody({ code, message: detail, param: undefined }, form, '$context.requestId'));
 }

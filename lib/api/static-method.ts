@@ -1,9 +1,10 @@
 import { type IResource, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
-import type { Access, Protocol } from '../../core/api/routes.ts';
-import { ERRORS, type ErrorCode, PROBLEM_MEDIA_TYPE } from '../../core/errors.ts';
+import { ERROR_MEDIA_TYPES, errorFormOf, retryHeaders } from '../../core/api/problem-body.ts';
+import type { Access } from '../../core/api/routes.ts';
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { renderProblem, renderStaticJson } from './static-json.ts';
 
-/** An answer that the gateway holds ready. */
+/** A response that API Gateway returns without calling a function. */
 interface StaticAnswer {
   readonly status: number;
   /** Template of the body. */
@@ -11,7 +12,7 @@ interface StaticAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What clients send along with requests that no body belongs to; other types are answered 415. */
+/** Content types that clients send with requests that take no body; any other gets 415. */
 const REQUEST_TYPES = [
   'application/json',
   'application/octet-stream',
@@ -20,9 +21,9 @@ const REQUEST_TYPES = [
 ] as const;
 
 /**
- * Answers `GET` on a resource with a document that is known at synth.
+ * Adds a `GET` method that returns a document known at synthesis.
  *
- * @param document - The JSON to answer.
+ * @param document - The JSON to return.
  */
 export function addDocument(resource: IResource, document: unknown, options: { readonly access: Access }): void {
   addAnswer(resource, 'GET', options.access, {
@@ -32,54 +33,58 @@ export function addDocument(resource: IResource, document: unknown, options: { r
   });
 }
 
-/** A refusal that is known at synth. */
+/** An error response that is known at synthesis. */
 export interface StaticProblem {
   /** Stable code, which gives the status. */
   readonly code: ErrorCode;
-  /** What was wrong, known without looking at the request. */
+  /** What was wrong, known without the request. */
   readonly detail: string;
-  /** Protocol of the route. */
-  readonly protocol: Protocol;
   /**
-   * Method to answer.
+   * Method to respond to.
    *
-   * @default 'ANY' - every method that has no answer of its own
+   * @default 'ANY' - every method without an integration of its own
    */
   readonly method?: string;
   /**
-   * Headers of the answer.
+   * Headers of the response, beside those of every response.
    *
-   * @default - the content type only
+   * @default - none
    */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers a resource with a problem document. */
-export function addProblem(resource: IResource, { code, detail, protocol, method, headers }: StaticProblem): void {
+/** Adds a method that returns a problem document, in the form of the resource's path. */
+export function addProblem(resource: IResource, { code, detail, method, headers }: StaticProblem): void {
+  const form = errorFormOf(resource.path);
   addAnswer(resource, method ?? 'ANY', 'caller', {
     status: ERRORS[code].status,
-    body: renderProblem(code, detail, protocol),
-    headers: { 'Content-Type': PROBLEM_MEDIA_TYPE, ...headers },
+    body: renderProblem(code, detail, form),
+    headers: { 'Content-Type': ERROR_MEDIA_TYPES[form], ...retryHeaders(code), ...headers },
   });
+}
+
+/** API Gateway takes a literal header value in single quotes. */
+export function quoteAll(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`]));
 }
 
 function addAnswer(resource: IResource, method: string, access: Access, answer: StaticAnswer): void {
   const statusCode = String(answer.status);
-  const names = Object.keys(answer.headers).map((name) => `method.response.header.${name}`);
-  const values = Object.values(answer.headers).map((value) => `'${value}'`);
+  const headers = { ...quoteAll(answer.headers), 'x-request-id': 'context.requestId' };
+  const parameters = Object.entries(headers).map(([name, value]) => [`method.response.header.${name}`, value] as const);
   const integration = new MockIntegration({
     passthroughBehavior: PassthroughBehavior.WHEN_NO_TEMPLATES,
     requestTemplates: Object.fromEntries(REQUEST_TYPES.map((type) => [type, `{"statusCode": ${statusCode}}`])),
     integrationResponses: [
       {
         statusCode,
-        responseParameters: Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])),
+        responseParameters: Object.fromEntries(parameters),
         responseTemplates: { 'application/json': answer.body },
       },
     ],
   });
   resource.addMethod(method, integration, {
     apiKeyRequired: access === 'caller',
-    methodResponses: [{ statusCode, responseParameters: Object.fromEntries(names.map((name) => [name, true])) }],
+    methodResponses: [{ statusCode, responseParameters: Object.fromEntries(parameters.map(([name]) => [name, true])) }],
   });
 }

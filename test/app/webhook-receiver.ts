@@ -25,21 +25,18 @@ export class WebhookReceiver {
   #secret = '';
 
   /**
-   * @param nextFault - Called at each request for its fault. Defaults to no faults.
+   * @param mood - Asked at each request what becomes of it; defaults to a receiver that always works.
    * @param now - The receiver's time. Defaults to the machine's.
    */
-  constructor(
-    nextFault: () => 'fail' | 'disconnect' | undefined = () => undefined,
-    now: () => number = () => Date.now(),
-  ) {
+  constructor(mood: () => 'works' | 'fails' | 'hangs up' = () => 'works', now: () => number = () => Date.now()) {
     this.#now = now;
     this.#server = createServer((request, response) => {
-      const fault = nextFault();
-      if (fault === 'disconnect') {
+      const now = mood();
+      if (now === 'hangs up') {
         request.socket.destroy();
         return;
       }
-      if (fault === 'fail') {
+      if (now === 'fails') {
         request.resume().on('end', () => response.writeHead(503).end());
         return;
       }

@@ -245,7 +245,7 @@ describe('routes', () => {
         ],
       )['error'];
     expect(errorOf('/v1/embeddings')).toMatchObject({ message: expect.any(String), code: 'METHOD_NOT_ALLOWED' });
-    expect(errorOf('/v2/models/one/infer')).toBe('the route answers POST only');
+    expect(errorOf('/v2/models/one/infer')).toBe('the route accepts POST only');
   });
 
   it('answers embeddings with MODEL_NOT_FOUND when no embedding model is there', () => {
@@ -265,22 +265,28 @@ describe('gateway responses', () => {
     ({ Properties }) => Properties,
   );
 
-  it.each(responses)('$ResponseType is a problem document with OpenAI’s error object', (response) => {
-    const problem = renderTemplate(response.ResponseTemplates['application/json']);
-    const code = problem['code'] as ErrorCode;
-    expect(Object.keys(ERRORS)).toContain(code);
-    expect(problem).toEqual({
-      type: problemType(code),
-      title: ERRORS[code].title,
-      status: ERRORS[code].status,
-      detail: expect.any(String),
-      code,
-      requestId: expect.any(String),
-      error: { message: problem['detail'], type: expect.any(String), param: null, code },
-    });
-    expect(response.StatusCode).toBe(String(ERRORS[code].status));
-    expect(response.ResponseParameters['gatewayresponse.header.Content-Type']).toBe("'application/problem+json'");
-  });
+  it.each(responses)(
+    '$ResponseType is a problem document with a string as its error, and has the request’s id',
+    (response) => {
+      const problem = renderTemplate(response.ResponseTemplates['application/json']);
+      const code = problem['code'] as ErrorCode;
+      expect(Object.keys(ERRORS)).toContain(code);
+      expect(problem).toEqual({
+        type: problemType(code),
+        title: ERRORS[code].title,
+        status: ERRORS[code].status,
+        detail: expect.any(String),
+        code,
+        requestId: expect.any(String),
+        error: problem['detail'],
+      });
+      expect(response.StatusCode).toBe(String(ERRORS[code].status));
+      expect(response.ResponseParameters).toMatchObject({
+        'gatewayresponse.header.Content-Type': "'application/json'",
+        'gatewayresponse.header.x-request-id': 'context.requestId',
+      });
+    },
+  );
 
   it.each([
     ['INVALID_API_KEY', 'FORBIDDEN'],
@@ -302,7 +308,8 @@ describe('gateway responses', () => {
   });
 
   it.each([
-    ['THROTTLED', 'Retry-After', "'1'"],
+    ['THROTTLED', 'retry-after', "'1'"],
+    ['QUOTA_EXCEEDED', 'retry-after', "'3600'"],
     ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
   ])('%s tells clients whether to try again', (type, header, value) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);

@@ -1,24 +1,24 @@
-import { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from './seeded-random.ts';
 
-/** A way to submit a job. */
-export type SubmitVia = 'prefer' | 'put' | 'queue';
+/** One way to hand work over. */
+export type Door = 'prefer' | 'put' | 'queue';
 
-/** A job to submit, and its expected result. */
+/** A job that is submitted, and what must come of it. */
 export interface PlannedJob {
-  readonly via: SubmitVia;
+  readonly door: Door;
   /** `Idempotency-Key`, id of the job or id of the event. */
   readonly key: string;
   readonly texts: readonly string[];
-  /** Error code with which the job must fail. */
-  readonly expectedError?: 'INPUT_EMPTY';
+  /** What is wrong with it, as the error code that it must end with. */
+  readonly poison?: 'INPUT_EMPTY';
   readonly wantsWebhook: boolean;
   readonly wantsReply: boolean;
-  /** Whether to cancel the job right after it was accepted. */
+  /** Whether it is canceled right after it was accepted. */
   readonly isCanceled: boolean;
 }
 
-/** An invalid message for the producer queue, and the error code that its dead letter must carry. */
-export interface InvalidMessage {
+/** A message that nobody can understand, and the code with which it must end among the dead letters. */
+export interface PlannedNonsense {
   readonly body: string;
   readonly code: 'INVALID_EVENT' | 'MODEL_NOT_FOUND' | 'UNSUPPORTED_VERSION';
 }
@@ -27,12 +27,12 @@ export interface InvalidMessage {
 export interface Plan {
   readonly texts: readonly string[];
   readonly jobs: readonly PlannedJob[];
-  readonly invalidMessages: readonly InvalidMessage[];
-  /** Lines of the file: texts, and lines that are no request. */
+  readonly nonsense: readonly PlannedNonsense[];
+  /** Lines of the file: texts, and what is no request. */
   readonly lines: readonly (string | { readonly broken: string })[];
 }
 
-/** Distinct texts: their expected results are looked up once, before faults start. */
+/** Distinct texts: their right answers are looked up once, ahead of all faults. */
 const DISTINCT_TEXTS = 40;
 
 const WORDS = [
@@ -50,13 +50,8 @@ const WORDS = [
   'blue',
 ];
 
-/**
- * Plans work from a seed: the same seed plans the same work.
- *
- * @param items - About how many items.
- */
-export function planWork(seed: number, items: number): Plan {
-  const random = SeededRandom.of(seed, 'work');
+/** Plans work of about so many items from a seed: the same seed plans the same work. */
+export function planWork(random: SeededRandom, items: number): Plan {
   const texts = Array.from({ length: DISTINCT_TEXTS }, (_, index) => sentence(random, index));
   const jobs: PlannedJob[] = [];
   for (let planned = 0; planned < items / 2; ) {
@@ -67,24 +62,24 @@ export function planWork(seed: number, items: number): Plan {
   const lines = Array.from({ length: Math.ceil(items / 2) }, () =>
     random.chance(0.01) ? { broken: '{"custom_id": "broken", "method": "POST"' } : random.pick(texts),
   );
-  return { texts, jobs, invalidMessages: planInvalidMessages(), lines };
+  return { texts, jobs, nonsense: planNonsense(), lines };
 }
 
 function planJob(random: SeededRandom, texts: readonly string[], index: number): PlannedJob {
-  const via = random.pick<SubmitVia>(['prefer', 'put', 'queue']);
-  const isInvalid = via === 'queue' && random.chance(0.05);
+  const door = random.pick<Door>(['prefer', 'put', 'queue']);
+  const isPoison = door === 'queue' && random.chance(0.05);
   return {
-    via,
-    key: `${via}-${index}`,
-    texts: isInvalid ? [''] : Array.from({ length: random.whole(1, 6) }, () => random.pick(texts)),
-    ...(isInvalid ? { expectedError: 'INPUT_EMPTY' } : {}),
+    door,
+    key: `${door}-${index}`,
+    texts: isPoison ? [''] : Array.from({ length: random.whole(1, 6) }, () => random.pick(texts)),
+    ...(isPoison ? { poison: 'INPUT_EMPTY' } : {}),
     wantsWebhook: random.chance(0.25),
-    wantsReply: via !== 'prefer' && random.chance(0.3),
-    isCanceled: !isInvalid && random.chance(0.03),
+    wantsReply: door !== 'prefer' && random.chance(0.3),
+    isCanceled: !isPoison && random.chance(0.03),
   };
 }
 
-function planInvalidMessages(): InvalidMessage[] {
+function planNonsense(): PlannedNonsense[] {
   const event = { specversion: '1.0', id: 'n', source: '/test', type: 'tensorgate.job.v1' };
   const data = { endpoint: '/v2/models/nobody/infer', body: {} };
   return [

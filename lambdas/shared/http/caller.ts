@@ -1,7 +1,8 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
 import { type Caller, identifyCaller } from '../../../core/identity/caller.ts';
-import { headerOf } from './json-body.ts';
+import { headerOf } from './header.ts';
+import { pathOf } from './request-path.ts';
 
 /** W3C trace context, version 00 and those to come. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -32,11 +33,6 @@ export function findCaller({ requestContext, stageVariables }: IdentityEvent): C
     apiKeyId: requestContext?.identity?.apiKeyId,
     stageVariables,
   });
-}
-
-/** The path of a request below the API's base: its route with the parameters filled in. */
-export function pathOf({ resource, pathParameters }: Pick<CallerEvent, 'resource' | 'pathParameters'>): string {
-  return resource.replace(/\{(\w+)\+?\}/g, (whole, name: string) => pathParameters?.[name] ?? whole);
 }
 
 /** The address of the API as the caller used it, without a slash at the end: its own domain or the gateway's, and stage. */

@@ -46,7 +46,7 @@ export async function resolveRequest(
     endpoint: request.endpoint,
     model,
     ...(endpoint.version === undefined ? {} : { version: endpoint.version }),
-    input: bodyText ?? (await payloadOf(request, owner, deps)),
+    input: bodyText === undefined ? await payloadOf(request, owner, deps) : { json: bodyText },
     destinations,
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
+import type { InlineBody } from '../../../core/jobs/inline-body.ts';
 import type { Destinations, Job, JobDefinition, JobKey, PayloadReference } from '../../../core/jobs/job.ts';
 import { jobHash } from '../../../core/jobs/job-id.ts';
 import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
@@ -8,6 +9,7 @@ import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { sha256 } from '../sha256.ts';
+import { fromInlineBody, inlineBytes } from './inline-body.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -29,8 +31,8 @@ export interface Submission extends JobKey {
   readonly endpoint: string;
   readonly model: string;
   readonly version?: string;
-  /** The JSON text of the request's body, or where it lies. */
-  readonly input: string | PayloadReference;
+  /** The body of the request, or the object in S3 that holds it. */
+  readonly input: InlineBody | PayloadReference;
   readonly destinations: Destinations;
   readonly baseUrl?: string;
   readonly traceparent?: string;
@@ -84,12 +86,11 @@ function theSame(job: Job, { hash }: JobDefinition): Job {
 
 /** A body that is too large for a message lies in S3 before anybody can hear of it. */
 async function place({ input }: Submission, { hash, ...key }: JobDefinition, deps: SubmitDeps): Promise<JobInput> {
-  if (typeof input !== 'string') return { kind: 'payload', payload: input };
-  if (input.length <= MAX_INLINE_INPUT_BYTES && Buffer.byteLength(input) <= MAX_INLINE_INPUT_BYTES) {
-    return { kind: 'inline', json: input };
-  }
+  if ('bucket' in input) return { kind: 'payload', payload: input };
+  if (inlineBytes(input) <= MAX_INLINE_INPUT_BYTES) return { ...input, kind: 'inline' };
   const payloads = await deps.payloads();
   const payload = { bucket: payloads.bucket, key: payloadKeys.jobInput(key, hash) };
-  await payloads.put(payload.key, input, 'application/json');
-  return { kind: 'payload', payload };
+  const { body, mediaType } = fromInlineBody(input);
+  await payloads.put(payload.key, body, mediaType);
+  return { kind: 'payload', payload, ...('json' in input ? {} : { mediaType }) };
 }

@@ -13,6 +13,7 @@ import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { wants } from '../../../core/webhooks/subscription.ts';
 import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../core/webhooks/webhook-event.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { fromPayload, toInlineBody } from '../jobs/inline-body.ts';
 import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
 import { sha256 } from '../sha256.ts';
 import { openSubscriptionStore } from './subscription-store.ts';
@@ -97,9 +98,10 @@ async function eventOptions(job: Job, maxBytes: number, { settings, payloads }: 
   const { result } = job;
   const common = { stage: settings.stage, maxResultBytes: maxBytes };
   if (result?.kind !== 'payload') return common satisfies JobEventOptions;
-  if (result.bytes <= maxBytes) {
+  const size = result.mediaType === undefined ? result.bytes : 4 * Math.ceil(result.bytes / 3);
+  if (size <= maxBytes) {
     const bytes = await payloads.get(result.payload, { maxBytes: MAX_JOB_INPUT_BYTES });
-    return { ...common, resultText: Buffer.from(bytes).toString() };
+    return { ...common, result: toInlineBody(fromPayload(bytes, result.mediaType)) };
   }
   const resultUrl = await payloads.presignGet(result.payload.key, { expiresSeconds: RESULT_URL_SECONDS });
   return { ...common, resultUrl };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { allowedMethods, findRoute, modelRoutes, SHARED_ROUTES } from '../../../core/api/routes.ts';
+import { allowedMethods, modelRoutes, SHARED_ROUTES } from '../../../core/api/routes.ts';
 
 const ROUTES = [...SHARED_ROUTES, ...modelRoutes('minilm')];
 
@@ -24,26 +24,6 @@ describe('the route table', () => {
       '/v2/health/live',
       '/v2/health/ready',
     ]);
-  });
-
-  it.each([
-    ['POST', '/v1/embeddings', 'embeddings', 'openai'],
-    ['POST', '/v1/models/minilm:predict', 'predict', 'instances'],
-    ['GET', '/v1/models/minilm', 'openai-model', 'openai'],
-    ['POST', '/v2/models/minilm/infer', 'infer', 'open-inference'],
-    ['POST', '/v2/models/minilm/versions/{version}/infer', 'infer', 'open-inference'],
-    ['GET', '/v2/models/minilm/versions/{version}', 'model-version', 'open-inference'],
-    ['GET', '/v2/models/minilm/versions/{version}/ready', 'model-ready', 'open-inference'],
-  ])('finds %s %s', (method, path, operation, protocol) => {
-    expect(findRoute(ROUTES, method, path)).toMatchObject({ operation, protocol });
-  });
-
-  it.each([
-    ['GET', '/v1/embeddings'],
-    ['POST', '/v1/models'],
-    ['POST', '/v2/models/other/infer'],
-  ])('finds nothing for %s %s', (method, path) => {
-    expect(findRoute(ROUTES, method, path)).toBeUndefined();
   });
 
   it('names the methods of a path', () => {

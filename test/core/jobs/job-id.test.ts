@@ -44,7 +44,7 @@ describe('ids of jobs', () => {
 });
 
 describe('jobHash', () => {
-  const identity = { endpoint: '/v1/embeddings', input: '{"input":"x"}', destinations: {} };
+  const identity = { endpoint: '/v1/embeddings', input: { json: '{"input":"x"}' }, destinations: {} };
 
   it('tells all apart that makes a job another one', () => {
     const hashes = new Set(
@@ -52,13 +52,15 @@ describe('jobHash', () => {
         identity,
         { ...identity, destinations: { eventBus: false } },
         { ...identity, endpoint: '/v2/models/a/infer' },
-        { ...identity, input: '{"input": "x"}' },
+        { ...identity, input: { json: '{"input": "x"}' } },
+        { ...identity, input: { mediaType: 'image/png', base64: 'eA==' } },
+        { ...identity, input: { mediaType: 'image/jpeg', base64: 'eA==' } },
         { ...identity, input: { bucket: 'b', key: 'k' } },
         { ...identity, destinations: { webhookUrl: 'https://a.b/' } },
         { ...identity, destinations: { replyQueue: 'r' } },
         { ...identity, destinations: { eventBus: true } },
       ].map((one) => jobHash(hash, one)),
     );
-    expect(hashes.size).toBe(7);
+    expect(hashes.size).toBe(9);
   });
 });

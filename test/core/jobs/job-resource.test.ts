@@ -99,7 +99,7 @@ describe('jobCloudEvent', () => {
   it('leaves a result out that is too large, and tells its address where it has one', () => {
     const payload = { kind: 'payload', payload: { bucket: 'b', key: 'k' }, bytes: 999 } as const;
     expect(event(SUCCEEDED, { maxResultBytes: 5 })['data']).not.toHaveProperty('result');
-    expect(event({ ...SUCCEEDED, result: payload }, { resultText: '{"a":1}' })['data']).toHaveProperty('result', {
+    expect(event({ ...SUCCEEDED, result: payload }, { result: { json: '{"a":1}' } })['data']).toHaveProperty('result', {
       a: 1,
     });
     expect(event({ ...SUCCEEDED, result: payload }, { resultUrl: 'https://s3/x' })['data']).toMatchObject({

@@ -1,11 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { ERRORS, type ErrorCode } from '../../../core/errors.ts';
-import {
-  decodeOpenAiEmbeddings,
-  encodeOpenAiEmbeddings,
-  openAiError,
-} from '../../../core/protocols/openai-embeddings.ts';
+import type { ErrorCode } from '../../../core/errors.ts';
+import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../../../core/protocols/openai-embeddings.ts';
 
 const LIMITS = { maxItems: 3, dimensions: 384, vocabularySize: 1000 };
 
@@ -229,25 +225,5 @@ describe('encodeOpenAiEmbeddings', () => {
     expect(() => encodeOpenAiEmbeddings({ model: 'm', embeddings, encodingFormat, promptTokens: 1 })).toThrow(
       expect.objectContaining({ code: 'ANSWER_NOT_FINITE' }),
     );
-  });
-});
-
-describe('openAiError', () => {
-  it.each([
-    ['INVALID_BODY', 'invalid_request_error'],
-    ['FORBIDDEN', 'invalid_request_error'],
-    ['RATE_LIMITED', 'rate_limit_error'],
-    ['QUOTA_EXCEEDED', 'insufficient_quota'],
-    ['INTERNAL', 'server_error'],
-  ] as const)('gives %s the type %s', (code, type) => {
-    expect(openAiError(code, 'what was wrong')).toEqual({ message: 'what was wrong', type, param: null, code });
-  });
-
-  it('names the member that was wrong', () => {
-    expect(openAiError('INPUT_EMPTY', 'empty', 'input[2]').param).toBe('input[2]');
-  });
-
-  it('gives every code a type', () => {
-    for (const code of Object.keys(ERRORS) as ErrorCode[]) expect(openAiError(code, '').type).toMatch(/^[a-z_]+$/);
   });
 });

@@ -22,7 +22,7 @@ async function synchronous(body: unknown): Promise<string> {
 
 async function resultOf(id: string): Promise<string | undefined> {
   const { result } = (await worker.read(id)) ?? {};
-  return result?.kind === 'inline' ? result.json : undefined;
+  return result?.kind === 'inline' && 'json' in result ? result.json : undefined;
 }
 
 /** Gives the worker what comes again, as soon as it does. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { JobResult } from '../../../core/jobs/job.ts';
 import { createHandler } from '../../../lambdas/serve-model/handler.ts';
 import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.ts';
 import { openInference } from '../../../lambdas/shared/inference/open-inference.ts';
@@ -54,6 +55,7 @@ describe('jobs of a model on onnxruntime', () => {
       forward: () => Promise.reject(new Error('no sibling')),
       write: () => undefined,
       takeCacheFailures: () => [],
+      onAnswered: () => undefined,
     });
     return (await handler(postEvent(endpoint, body), lambdaContext())).body;
   };
@@ -66,7 +68,7 @@ describe('jobs of a model on onnxruntime', () => {
     expect(worker.lines.at(-1)).toMatchObject({ Messages: REQUESTS.length, JobsSucceeded: REQUESTS.length, Items: 8 });
     for (const [index, [endpoint, body]] of REQUESTS.entries()) {
       const { result } = (await worker.read(`job-${index}`)) ?? {};
-      const text = result?.kind === 'payload' ? await worker.servers.textOf(result.payload.key) : result?.json;
+      const text = result?.kind === 'payload' ? await worker.servers.textOf(result.payload.key) : inlineJson(result);
       expect(text).toBe(await synchronous(endpoint, body));
     }
   });
@@ -86,3 +88,7 @@ describe('jobs of a model on onnxruntime', () => {
     expect(written).toHaveLength(bodies.length);
   });
 });
+
+function inlineJson(result: JobResult | undefined): string | undefined {
+  return result?.kind === 'inline' && 'json' in result ? result.json : undefined;
+}

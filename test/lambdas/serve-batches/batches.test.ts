@@ -261,7 +261,10 @@ describe('the function', () => {
     const answer = await service.send(method, path, { headers: { 'x-api-key': 'key-1' } });
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toBe(allow);
-    expect(await answer.json()).toMatchObject({ code: 'METHOD_NOT_ALLOWED', detail: `the route answers ${allow}` });
+    expect(await answer.json()).toMatchObject({
+      code: 'METHOD_NOT_ALLOWED',
+      detail: `the route accepts ${allow} only`,
+    });
   });
 
   it.each(['/v1/files/a/b', '/v1/uploads/upload_1', '/v1/batches/batch_1/pause', '/v1/files/..%2Fa'])(

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import type { ServeBatchesHandler } from '../../../lambdas/serve-batches/handler.ts';
+import type { HttpHandler } from '../../../lambdas/shared/http/http-handler.ts';
 import { gatewayEvent, lambdaContext } from '../events.ts';
 
 /** A stand-in of the gateway: HTTP in front, events of proxy integrations behind. */
@@ -19,7 +19,7 @@ const STAGE = '/dev';
 const GREEDY = /^(\/v1\/(?:files|uploads|batches))(?:\/(.+))?$/;
 
 /** Starts a server that turns requests into the events that API Gateway makes of them; the API key's id is the key. */
-export async function startGateway(handler: ServeBatchesHandler): Promise<Gateway> {
+export async function startGateway(handler: HttpHandler): Promise<Gateway> {
   const server = createServer(async (request, response) => {
     await answer(await eventOf(request), handler, response);
   });
@@ -36,7 +36,7 @@ export async function startGateway(handler: ServeBatchesHandler): Promise<Gatewa
   };
 }
 
-async function answer(event: APIGatewayProxyEvent, handler: ServeBatchesHandler, response: ServerResponse) {
+async function answer(event: APIGatewayProxyEvent, handler: HttpHandler, response: ServerResponse) {
   const { statusCode, headers, body } = await handler(event, lambdaContext());
   const entries = Object.entries(headers ?? {}).map(([name, value]) => [name, String(value)]);
   response.writeHead(statusCode, Object.fromEntries(entries)).end(body);

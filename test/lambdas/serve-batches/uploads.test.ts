@@ -111,7 +111,7 @@ describe('an upload', () => {
 describe('a part', () => {
   it('fails with BODY_TOO_LARGE beyond the gateway’s limit, naming what is allowed', async () => {
     const { id } = await begin();
-    const message = expect.stringMatching(/parts of 4 MB at most.*upload_url/);
+    const message = expect.stringMatching(/parts of 4 MB or less.*upload_url/);
     await expect(part(id, 'x'.repeat(4_400_001))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE', message });
   });
 

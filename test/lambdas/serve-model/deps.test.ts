@@ -91,6 +91,7 @@ describe('openDeps', () => {
       environment: { siblings: {}, metricsNamespace: 'Tensorgate', stage: 'test', resultsTable: 'unused' },
       variables,
       memoryMiB: 1769,
+      isProvisioned: false,
     });
   };
   let deps: Awaited<ReturnType<typeof openDeps>>;
@@ -138,7 +139,7 @@ describe('openDeps', () => {
   });
 
   it('fails with ENOENT when there is no packed model', async () => {
-    const options = { environment: deps.environment, variables: {}, memoryMiB: 1769 };
+    const options = { environment: deps.environment, variables: {}, memoryMiB: 1769, isProvisioned: false };
     await expect(openDeps({ ...options, modelFolder: join(root, 'none') })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

@@ -204,7 +204,7 @@ describe('POST /v1/embeddings', () => {
     const answer = await send(postEvent(ROUTE, { model: 'words', input: 'x' }));
     expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([500, 'ANSWER_TOO_LARGE']);
     expect(bodyOf(answer)['detail']).toMatch(
-      /^the answer takes \d+ bytes, at most 6291556 can be returned; send fewer/,
+      /^the response takes \d+ bytes, at most 6291556 can be returned; send fewer/,
     );
     const coded = await send(postEvent(ROUTE, { model: 'words', input: 'x', encoding_format: 'base64' }));
     expect(coded.statusCode).toBe(200);

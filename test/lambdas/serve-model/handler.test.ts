@@ -38,6 +38,13 @@ describe('createHandler', () => {
     });
   });
 
+  it('is told of each answer, errors included', async () => {
+    const { send, answered } = serveInMemory();
+    await send(postEvent(ROUTE, GOOD));
+    await send(postEvent(ROUTE, {}));
+    expect(answered()).toBe(2);
+  });
+
   const bad: [string, APIGatewayProxyEvent, number, string][] = [
     ['the body is empty', gatewayEvent(ROUTE), 400, 'INVALID_BODY'],
     ['the body is blank', gatewayEvent(ROUTE, { body: ' \n' }), 400, 'INVALID_BODY'],
@@ -54,7 +61,7 @@ describe('createHandler', () => {
     ['the model is missing', postEvent(ROUTE, { input: 'x' }), 400, 'INVALID_BODY'],
     ['the model is unknown', postEvent(ROUTE, { ...GOOD, model: 'gpt' }), 404, 'MODEL_NOT_FOUND'],
     ['the route is unknown', postEvent('/v1/other', GOOD), 404, 'ROUTE_NOT_FOUND'],
-    ['the method is wrong', getEvent(ROUTE), 404, 'ROUTE_NOT_FOUND'],
+    ['the method is wrong', getEvent(ROUTE), 405, 'METHOD_NOT_ALLOWED'],
     [
       'the content type is wrong',
       postEvent(ROUTE, GOOD, { headers: { 'Content-Type': 'application/x-www-form-urlencoded' } }),

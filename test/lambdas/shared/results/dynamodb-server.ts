@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { RESULTS_TABLE } from '../../../../core/results/results-table.ts';
-import type { DynamoDbSettings } from '../../../../lambdas/shared/aws/dynamodb.ts';
 import { isApiError, type Wire } from '../../../../local/services/dynamodb/dynalite.ts';
 import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
 
@@ -14,8 +13,6 @@ export const TABLE = 'results';
 export interface TestServer {
   /** What a client of the AWS SDK needs to reach it. */
   readonly client: DynamoDBClientConfig & { readonly endpoint: string };
-  /** The same for this product's own client. */
-  readonly settings: DynamoDbSettings;
   /** Operations asked for so far. */
   readonly operations: string[];
   /** Waits until an operation has been answered, from now on. */
@@ -44,7 +41,6 @@ export async function startServer(answer: Answer): Promise<TestServer> {
   const { port } = server.address() as AddressInfo;
   return {
     client: clientFor(`http://127.0.0.1:${port}`),
-    settings: clientFor(`http://127.0.0.1:${port}`),
     operations,
     seen: async (operation) => {
       await once(answered, operation);
@@ -66,8 +62,6 @@ export async function startDynamoDb(): Promise<TestServer> {
     AttributeDefinitions: [{ AttributeName: RESULTS_TABLE.partitionKey, AttributeType: 'S' }],
     KeySchema: [{ AttributeName: RESULTS_TABLE.partitionKey, KeyType: 'HASH' }],
   });
-  // The engine makes the table usable in a later turn of the event loop.
-  while (!(await isActive(engine))) await new Promise((resolve) => setImmediate(resolve));
   return startServer(async (operation, input, response) => {
     try {
       reply(response, 200, await engine.call(operation, input));
@@ -76,11 +70,6 @@ export async function startDynamoDb(): Promise<TestServer> {
       reply(response, error.statusCode, error.body);
     }
   });
-}
-
-async function isActive(engine: DynamoDbEngine): Promise<boolean> {
-  const { Table } = await engine.call('DescribeTable', { TableName: TABLE });
-  return (Table as { readonly TableStatus?: string }).TableStatus === 'ACTIVE';
 }
 
 /** Writes a JSON answer. */

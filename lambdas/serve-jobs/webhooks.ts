@@ -1,0 +1,130 @@
+import { readJsonBody } from '../../core/api/body.ts';
+import { AppError } from '../../core/errors.ts';
+import { timeOrderedId } from '../../core/ids/time-ordered-id.ts';
+import { renderDelivery } from '../../core/webhooks/delivery.ts';
+import type { DeliveryMessage } from '../../core/webhooks/delivery-message.ts';
+import { HEALTHY } from '../../core/webhooks/endpoint-health.ts';
+import {
+  MAX_SUBSCRIPTIONS,
+  parseSubscriptionRequest,
+  renderSubscription,
+  type Subscription,
+} from '../../core/webhooks/subscription.ts';
+import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
+import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
+import type { SigningSecret } from '../shared/notifications/webhook-store.ts';
+import type { Call } from './call.ts';
+
+/** Number of random bytes in an id. */
+const ENTROPY_BYTES = 16;
+
+/** One request about webhooks. */
+export interface WebhookCall extends Omit<Call, 'deps'> {
+  readonly deps: WebhooksDeps;
+}
+
+/** `GET /v1/webhooks`. */
+export async function listWebhooks({ owner, deps }: WebhookCall): Promise<HttpResult> {
+  const data = (await deps.subscriptions.list(owner)).map(renderSubscription);
+  return jsonResult(JSON.stringify({ object: 'list', data }));
+}
+
+/** `POST /v1/webhooks`. */
+export async function createWebhook({ body, owner, deps }: WebhookCall): Promise<HttpResult> {
+  const { url, events } = parseSubscriptionRequest(readJsonBody(body));
+  checkWebhookUrl(url, deps);
+  const nowMs = deps.clock.now();
+  const id = `wh_${timeOrderedId(nowMs, deps.entropy(ENTROPY_BYTES))}`;
+  const created: Subscription = { id, url, events: [...new Set(events)], createdAtMs: nowMs };
+  await deps.subscriptions.change(owner, (known) => {
+    if (known.length < MAX_SUBSCRIPTIONS) return [...known, created];
+    throw new AppError(
+      'TOO_MANY_WEBHOOKS',
+      `there are ${known.length} webhooks, at most ${MAX_SUBSCRIPTIONS} are allowed`,
+    );
+  });
+  return jsonResult(JSON.stringify(renderSubscription(created)), { status: 201 });
+}
+
+/** `DELETE /v1/webhooks/{id}`. */
+export async function deleteWebhook({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
+  const { id = '' } = params;
+  await deps.subscriptions.change(owner, (known) => {
+    findSubscription(known, id);
+    return known.filter((candidate) => candidate.id !== id);
+  });
+  return jsonResult(JSON.stringify({ id, object: 'webhook', deleted: true }));
+}
+
+/** `POST /v1/webhooks/{id}/enable`: deliveries resume to a receiver that returned 410 or failed too often. */
+export async function enableWebhook({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
+  const { id = '' } = params;
+  const changed = await deps.subscriptions.change(owner, (known) =>
+    known.map((one) => {
+      const { disabledAtMs: _, ...enabled } = one;
+      return one.id === id ? enabled : one;
+    }),
+  );
+  const subscription = findSubscription(changed, id);
+  await deps.webhooks.setHealth(owner, subscription.url, HEALTHY);
+  return jsonResult(JSON.stringify(renderSubscription(subscription)));
+}
+
+/** `GET /v1/webhooks/secret`. */
+export async function showSecrets({ owner, deps }: WebhookCall): Promise<HttpResult> {
+  return renderSecrets(await deps.webhooks.secrets(owner));
+}
+
+/** `POST /v1/webhooks/secret/rotate`. */
+export async function rotateSecret({ owner, deps }: WebhookCall): Promise<HttpResult> {
+  return renderSecrets(await deps.webhooks.rotate(owner));
+}
+
+/** `GET /v1/jobs/{id}/deliveries`. */
+export async function listDeliveries({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
+  const { id: jobId = '' } = params;
+  await findJob(owner, jobId, deps);
+  const found = await deps.webhooks.deliveries(owner, { object: 'job', id: jobId });
+  return jsonResult(JSON.stringify({ object: 'list', data: found.map(renderDelivery) }));
+}
+
+/**
+ * `POST /v1/jobs/{id}/deliveries/{delivery}/redeliver`: sends an event again, whatever its status. It keeps its id, so
+ * that receivers recognize it.
+ */
+export async function redeliver({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
+  const { id: jobId = '', delivery: id = '' } = params;
+  await findJob(owner, jobId, deps);
+  const subject = { object: 'job', id: jobId } as const;
+  const delivery = (await deps.webhooks.deliveries(owner, subject)).find((candidate) => candidate.id === id);
+  if (delivery === undefined) throw new AppError('DELIVERY_NOT_FOUND', 'there is no such delivery');
+  const nowMs = deps.clock.now();
+  const { url, body } = delivery;
+  await deps.deliveries.send({
+    ...{ v: 1, kind: 'delivery', owner, id, url, subject, body, attempt: 0, notBeforeMs: nowMs, firstAtMs: nowMs },
+    isRedelivery: true,
+  } satisfies DeliveryMessage);
+  const pending = renderDelivery({ ...delivery, status: 'pending', nextAttemptMs: nowMs });
+  return jsonResult(JSON.stringify(pending), { status: 202 });
+}
+
+async function findJob(owner: string, id: string, { jobs }: WebhooksDeps): Promise<void> {
+  if ((await jobs.get({ owner, id })) === undefined) throw new AppError('JOB_NOT_FOUND', 'there is no such job');
+}
+
+function findSubscription(known: readonly Subscription[], id: string): Subscription {
+  const found = known.find((candidate) => candidate.id === id);
+  if (found === undefined) throw new AppError('WEBHOOK_NOT_FOUND', 'there is no such webhook');
+  return found;
+}
+
+function renderSecrets(secrets: readonly SigningSecret[]): HttpResult {
+  const rendered = secrets.map(({ secret, createdAtMs, expiresAtMs }) => ({
+    secret,
+    created_at: new Date(createdAtMs).toISOString(),
+    ...(expiresAtMs === undefined ? {} : { expires_at: new Date(expiresAtMs).toISOString() }),
+  }));
+  const body = JSON.stringify({ object: 'webhook.secrets', secrets: rendered });
+  return jsonResult(body, { headers: { 'cache-control': 'no-store' } });
+}

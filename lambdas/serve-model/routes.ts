@@ -1,0 +1,52 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { jsonEncoded } from '../../core/api/body.ts';
+import { modelRoutes, type Operation, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { modelMetadata, modelReady } from '../../core/protocols/open-inference-metadata.ts';
+import type { HttpRoute } from '../shared/http/http-handler.ts';
+import type { HttpResult } from '../shared/http/http-response.ts';
+import { openCall, type ServeDeps, type ServeRequest } from './call.ts';
+import { serveEmbeddings } from './serve-embeddings.ts';
+import { serveInference } from './serve-inference.ts';
+
+/** Maximum size of a decoded request body: the maximum that API Gateway accepts. */
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+
+/** The routes that one model's function serves. */
+export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
+  return [...SHARED_ROUTES, ...modelRoutes(deps.packed.manifest.id)]
+    .filter(({ answeredBy }) => answeredBy === 'function')
+    .map(({ method, path, operation }) => ({
+      method,
+      path,
+      ...(method === 'POST' ? { body: { maxBytes: MAX_BODY_BYTES } } : {}),
+      run: (request) => run(operation, request, deps),
+    }));
+}
+
+async function run(
+  operation: Operation,
+  request: ServeRequest,
+  deps: ServeDeps,
+): Promise<HttpResult | APIGatewayProxyResult> {
+  switch (operation) {
+    case 'embeddings':
+      return serveEmbeddings(request, deps);
+    case 'predict':
+    case 'infer':
+      return serveInference(operation, request, deps);
+    case 'model-ready':
+      await openCall(request, deps);
+      return { content: jsonEncoded(JSON.stringify(modelReady(deps.packed.manifest.id))) };
+    case 'model-version':
+      return { content: jsonEncoded(JSON.stringify(describeVersion(request, deps))) };
+    default:
+      throw new TypeError(`${operation} is a document that API Gateway returns`);
+  }
+}
+
+function describeVersion({ params, measures }: ServeRequest, { packed, versions }: ServeDeps) {
+  const { version = '' } = params;
+  versions.describe(version);
+  measures.version = version;
+  return modelMetadata(packed, version);
+}

@@ -1,0 +1,74 @@
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
+import { JSON_MEDIA_TYPE, type RawBody } from '../../../core/api/body.ts';
+import { type Routable, Router } from '../../../core/api/router.ts';
+import { toAppError } from '../../../core/errors.ts';
+import { type AccessLogOptions, accessLog, type Measured } from './access-log.ts';
+import type { HttpRequest, RequestTimes } from './http-request.ts';
+import { type HttpHeaders, type HttpResult, proxyResponse } from './http-response.ts';
+import { problemResponse } from './problem-response.ts';
+import { type BodyLimit, readBody } from './request-body.ts';
+import { pathOf } from './request-path.ts';
+
+/** A route of a function, and the operation behind it. */
+export interface HttpRoute<Call> extends Routable {
+  /** What it takes as a body. Absent if it takes none: then the body is not read. */
+  readonly body?: BodyLimit;
+  /** Runs the operation; it may also pass on the response of another function. */
+  readonly run: (call: Call) => Promise<HttpResult | APIGatewayProxyResult>;
+}
+
+/** Settings of {@link createHttpHandler}. */
+export interface HttpHandlerOptions<M extends RequestTimes, Extra> extends AccessLogOptions<M> {
+  readonly routes: readonly HttpRoute<HttpRequest<M> & Extra>[];
+  /**
+   * Creates what operations need beside the request, before the body is read: the caller, the dependencies.
+   *
+   * @throws AppError `FORBIDDEN` when the route needs a caller and there is none.
+   */
+  readonly open: (event: APIGatewayProxyEvent, measures: M) => Extra;
+  /** Headers of every response beside `x-request-id`. Defaults to none. */
+  readonly headers?: (measures: M) => HttpHeaders;
+  /** Called after each response. */
+  readonly onResponse?: () => void;
+}
+
+/** Handles the requests of an API function. */
+export type HttpHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+
+const NO_BODY: RawBody = { mediaType: JSON_MEDIA_TYPE, text: '' };
+
+/**
+ * Creates the handler of a function behind the API: it finds the route, reads the body, runs the operation and builds
+ * the response. A request that fails gets a problem document. Every request writes one log line.
+ */
+export function createHttpHandler<M extends RequestTimes, Extra>(options: HttpHandlerOptions<M, Extra>): HttpHandler {
+  const { routes, open, headers = () => ({}), onResponse = () => undefined } = options;
+  const router = new Router(routes);
+  const commonHeaders = ({ requestContext }: Pick<APIGatewayProxyEvent, 'requestContext'>, measures: M) => ({
+    ...headers(measures),
+    'x-request-id': requestContext?.requestId,
+  });
+  return middy<Measured<M>, APIGatewayProxyResult>({
+    // Operations check the deadline between two runs of the model: a timer could not fire during one, and costs more.
+    timeoutEarlyInMillis: 0,
+    requestEnd: onResponse,
+  })
+    .use({
+      // Attached first, so that it runs last: the log line is written before.
+      onError: (request) => {
+        const { event } = request;
+        const error = toAppError(request.error);
+        const allow = error.code === 'METHOD_NOT_ALLOWED' ? router.allowedMethods(pathOf(event)) : undefined;
+        request.response = problemResponse(error, event, { ...commonHeaders(event, event.measures), allow });
+      },
+    })
+    .use(accessLog(options))
+    .handler(async ({ measures, ...event }) => {
+      const { route, params } = router.find(event.httpMethod, pathOf(event));
+      const extra = open(event, measures);
+      const body = route.body === undefined ? NO_BODY : await readBody(event, route.body);
+      const result = await route.run({ event, params, body, measures, ...extra });
+      return 'statusCode' in result ? result : proxyResponse(result, commonHeaders(event, measures));
+    });
+}

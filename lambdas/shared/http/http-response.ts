@@ -1,0 +1,81 @@
+import type { APIGatewayProxyResult } from 'aws-lambda';
+import { type Encoded, jsonEncoded } from '../../../core/api/body.ts';
+import { AppError } from '../../../core/errors.ts';
+
+/** Maximum size of what a function returns to API Gateway, in bytes (AWS Lambda quotas: 6 MB and some room). */
+const MAX_RESPONSE_BYTES = 6_291_556;
+
+/** Room within it for the status, the headers and the JSON around the body. */
+const ENVELOPE_BYTES = 8192;
+
+/** Maximum number of bytes of a character in a JSON string: a control character or a lone surrogate is `\u` and 4 digits. */
+const MAX_ESCAPE_BYTES = 6;
+
+/** Headers of a response; those that are undefined are left out. */
+export type HttpHeaders = Readonly<Record<string, string | undefined>>;
+
+/** The result of an operation: what the function responds with. */
+export interface HttpResult {
+  /** Status. Defaults to 200. */
+  readonly status?: number;
+  readonly headers?: HttpHeaders;
+  /** Absent if the response has no body. */
+  readonly content?: Encoded;
+}
+
+/** A result with JSON text as its body. */
+export function jsonResult(text: string, options: Pick<HttpResult, 'status' | 'headers'> = {}): HttpResult {
+  return { ...options, content: jsonEncoded(text) };
+}
+
+/** Whether AWS Lambda can return a body. */
+export function fitsResponse({ body }: Encoded): boolean {
+  return sizeInResponse(body) <= MAX_RESPONSE_BYTES;
+}
+
+/**
+ * Builds the response of a proxy integration. Bytes are returned as base64.
+ *
+ * @param common - Headers of every response of the function; those of the result take precedence.
+ * @throws AppError `ANSWER_TOO_LARGE` when AWS Lambda would refuse to return it.
+ */
+export function proxyResponse(result: HttpResult, common: HttpHeaders): APIGatewayProxyResult {
+  const { status = 200, headers, content } = result;
+  const type = content === undefined ? {} : { 'content-type': content.mediaType };
+  return {
+    statusCode: status,
+    headers: present({ ...type, ...common, ...headers }),
+    ...renderBody(content),
+  };
+}
+
+function renderBody(content: Encoded | undefined): Pick<APIGatewayProxyResult, 'body' | 'isBase64Encoded'> {
+  if (content === undefined) return { body: '' };
+  const { body } = content;
+  const bytes = sizeInResponse(body);
+  if (bytes > MAX_RESPONSE_BYTES) {
+    throw new AppError(
+      'ANSWER_TOO_LARGE',
+      `the response takes ${bytes} bytes, at most ${MAX_RESPONSE_BYTES} can be returned; send fewer inputs, ask for encoding_format base64 on /v1/embeddings, or ask for a smaller page`,
+    );
+  }
+  if (typeof body === 'string') return { body };
+  return { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64'), isBase64Encoded: true };
+}
+
+/**
+ * Size of a response with a body: the runtime sends the response as JSON, and the body is a string in it.
+ *
+ * @returns The exact size, or a bound that is small enough.
+ */
+function sizeInResponse(body: string | Uint8Array): number {
+  if (typeof body !== 'string') return 4 * Math.ceil(body.length / 3) + ENVELOPE_BYTES;
+  const bound = body.length * MAX_ESCAPE_BYTES + ENVELOPE_BYTES;
+  return bound <= MAX_RESPONSE_BYTES ? bound : Buffer.byteLength(JSON.stringify(body)) + ENVELOPE_BYTES;
+}
+
+function present(headers: HttpHeaders): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

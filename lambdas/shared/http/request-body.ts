@@ -1,0 +1,108 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { decodeUtf8, isJsonMediaType, JSON_MEDIA_TYPE, type RawBody } from '../../../core/api/body.ts';
+import { AppError } from '../../../core/errors.ts';
+import { headerOf, mediaTypeOf } from './header.ts';
+
+/** What a route accepts as a body. */
+export interface BodyLimit {
+  /** Maximum size once the body is decoded. */
+  readonly maxBytes: number;
+  /** What to do with a larger body; the end of the error message. */
+  readonly advice?: string;
+}
+
+/** Decoders of Node by content coding. */
+const DECODERS = { gzip: 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecompressSync' } as const;
+
+type Coding = keyof typeof DECODERS;
+
+/**
+ * First byte of JSON. API Gateway decompresses gzip and deflate but keeps `Content-Encoding`, so a JSON body that starts
+ * with it is decompressed already. API Gateway never decompresses Brotli.
+ */
+const OPENING_BRACE = 0x7b;
+
+/**
+ * Reads the body of a request: decodes base64, which API Gateway uses for binary media types, then gzip, deflate or
+ * Brotli. A request without a content type is taken for JSON, as API Gateway does.
+ *
+ * @returns Text for JSON and whatever API Gateway passes on as text, bytes otherwise.
+ * @throws AppError `INVALID_ENCODING`, `BODY_TOO_LARGE`, or `INVALID_BODY` when a JSON body is empty.
+ */
+export async function readBody(event: APIGatewayProxyEvent, limit: BodyLimit): Promise<RawBody> {
+  const mediaType = mediaTypeOf(event) ?? JSON_MEDIA_TYPE;
+  if (!event.isBase64Encoded) return notEmpty({ mediaType, text: readText(event, limit) });
+  const bytes = await readBytes(event, isJsonMediaType(mediaType), limit);
+  return isJsonMediaType(mediaType) ? notEmpty({ mediaType, text: decodeUtf8(bytes) }) : { mediaType, bytes };
+}
+
+/** A body that arrives as text is not compressed: API Gateway decompressed it, or the client never compressed it. */
+function readText({ body }: APIGatewayProxyEvent, limit: BodyLimit): string {
+  const text = body ?? '';
+  if (text.length * 3 > limit.maxBytes) checkSize(Buffer.byteLength(text), limit);
+  return text;
+}
+
+async function readBytes(event: APIGatewayProxyEvent, isJson: boolean, limit: BodyLimit): Promise<Uint8Array> {
+  const bytes = fromBase64(event.body ?? '');
+  checkSize(bytes.length, limit);
+  const coding = headerOf(event, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (coding === 'identity') return bytes;
+  if (!isCoding(coding)) {
+    const allowed = Object.keys(DECODERS).join(', ');
+    throw new AppError('INVALID_ENCODING', `content-encoding must be one of ${allowed}, got ${coding.slice(0, 80)}`);
+  }
+  return isDecompressed(bytes, coding, isJson) ? bytes : decompress(bytes, coding, limit);
+}
+
+/** Decodes base64 strictly: Node's decoder skips invalid characters and so returns fewer bytes. */
+function fromBase64(body: string): Buffer {
+  const bytes = Buffer.from(body, 'base64');
+  const digits = body.replace(/=+$/, '').length;
+  if (bytes.length !== Math.floor((digits * 3) / 4)) {
+    throw new AppError('INVALID_ENCODING', 'body is marked as base64 but is not');
+  }
+  return bytes;
+}
+
+function isDecompressed(bytes: Uint8Array, coding: Coding, isJson: boolean): boolean {
+  if (coding === 'br') return false;
+  if (isJson) return bytes[0] === OPENING_BRACE;
+  const [first = 0, second = 0] = bytes;
+  // RFC 1952 §2.3.1, RFC 1950 §2.2.
+  const isCompressed = coding === 'gzip' ? first === 0x1f && second === 0x8b : (first * 256 + second) % 31 === 0;
+  return !isCompressed;
+}
+
+/** Loads Node's zlib only for bodies that need it, because it would slow down every cold start. */
+async function decompress(bytes: Uint8Array, coding: Coding, limit: BodyLimit): Promise<Uint8Array> {
+  const zlib = await import('node:zlib');
+  try {
+    return zlib[DECODERS[coding]](bytes, { maxOutputLength: limit.maxBytes });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge(`more than ${limit.maxBytes}`, limit);
+    }
+    throw new AppError('INVALID_ENCODING', `body does not decode as ${coding}`, { cause });
+  }
+}
+
+function isCoding(coding: string): coding is Coding {
+  return Object.hasOwn(DECODERS, coding);
+}
+
+function notEmpty(body: RawBody & { readonly text: string }): RawBody {
+  if (isJsonMediaType(body.mediaType) && body.text.trimStart() === '') {
+    throw new AppError('INVALID_BODY', 'body is empty, a JSON object is needed');
+  }
+  return body;
+}
+
+function checkSize(bytes: number, limit: BodyLimit): void {
+  if (bytes > limit.maxBytes) throw tooLarge(String(bytes), limit);
+}
+
+function tooLarge(got: string, { maxBytes, advice }: BodyLimit): AppError {
+  const message = `body holds ${got} bytes, at most ${maxBytes} are allowed`;
+  return new AppError('BODY_TOO_LARGE', advice === undefined ? message : `${message}; ${advice}`);
+}

@@ -1,0 +1,9 @@
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+
+/** Path of a request without the stage: its resource with the parameters filled in. */
+export function pathOf({
+  resource,
+  pathParameters,
+}: Pick<APIGatewayProxyEvent, 'resource' | 'pathParameters'>): string {
+  return resource.replace(/\{(\w+)\+?\}/g, (whole, name: string) => pathParameters?.[name] ?? whole);
+}
