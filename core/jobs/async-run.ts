@@ -1,55 +1,67 @@
 import type { PayloadReference } from './job.ts';
 import type { WorkMessage } from './job-message.ts';
 
-/** A request that an asynchronous endpoint took. */
+/** A request that an asynchronous endpoint accepted. */
 export interface AsyncInvocation {
-  /** Digest of the request: the same tensors for the same weights have the same. */
+  /** Digest of the request: the same tensors for the same weights have the same digest. */
   readonly digest: string;
-  /** Where the answer will lie. */
+  /** Object that will hold the response. */
   readonly output: PayloadReference;
-  /** Where the reason will lie if there is none. */
+  /** Object that will hold the reason if the endpoint fails. */
   readonly failure: PayloadReference;
 }
 
-/** Work that waits for an asynchronous endpoint: all it takes to go on with it, wherever that happens. */
+/** Work that waits for an asynchronous endpoint, with everything that a worker needs to resume it. */
 export interface AsyncRun {
   readonly v: 1;
   readonly message: WorkMessage;
   /** Attributes that the message is sent again with. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly submittedAtMs: number;
+  /** Id of the latest submission, whose open requests are counted; records of earlier releases have none. */
+  readonly submission?: string;
+  /** Accepted requests; the place in the list is the number of the request. */
   readonly invocations: readonly AsyncInvocation[];
 }
 
-/** Characters of a SHA-256 in base64url. */
-const DIGEST = /^[\w-]{43}$/;
+/** Names one request of a run. */
+export interface InvocationId {
+  /** Key of the run: a SHA-256 in base64url. */
+  readonly run: string;
+  /** Id of the submission: 1 to 8 letters, digits, hyphens and underscores; empty in names of earlier releases. */
+  readonly submission: string;
+  /** Number of the request in the run. */
+  readonly number: number;
+}
+
+const INFERENCE_ID = /^([\w-]{43})\.(?:([\w-]{1,8})\.)?(\d{1,9})$/;
 
 /**
- * Names a request so that the notification of its end names the run that it belongs to.
+ * Renders the name that an endpoint repeats in its notification.
  *
- * @param run - Key of the run: a SHA-256 in base64url.
  * @returns An `InferenceId`, 64 characters at most.
  */
-export function inferenceId(run: string, index: number): string {
-  return `${run}.${index}`;
+export function inferenceId({ run, submission, number }: InvocationId): string {
+  return `${run}.${submission}.${number}`;
 }
 
 /**
- * Finds the run in a notification of an asynchronous endpoint. Whether it went well is not read from it: that lies in S3.
+ * Finds the request that a notification of an asynchronous endpoint is about. Its success or failure is not read from
+ * the notification, but from the objects that the endpoint wrote.
  *
- * @param value - The parsed message, as Amazon SNS hands it on raw.
- * @returns Key of the run; undefined when it is no such notification.
+ * @param value - The parsed message, as Amazon SNS delivers it raw.
+ * @returns Undefined if the message is no notification about a request of a run.
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-check-predictions.html
  */
-export function runOfNotification(value: unknown): string | undefined {
+export function invocationOfNotification(value: unknown): InvocationId | undefined {
   if (typeof value !== 'object' || value === null || !('inferenceId' in value) || !('eventSource' in value)) return;
   const { inferenceId: id, eventSource } = value;
   if (eventSource !== 'aws:sagemaker' || typeof id !== 'string') return undefined;
-  const [run = ''] = id.split('.');
-  return DIGEST.test(run) ? run : undefined;
+  const [, run, submission = '', number] = INFERENCE_ID.exec(id) ?? [];
+  return run === undefined ? undefined : { run, submission, number: Number(number) };
 }
 
-/** Reads `s3://bucket/key`; undefined when it is no such address. */
+/** Reads `s3://bucket/key`; undefined for any other text. */
 export function parseS3Uri(uri: string | undefined): PayloadReference | undefined {
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri ?? '') ?? [];
   return bucket === undefined || key === undefined ? undefined : { bucket, key };

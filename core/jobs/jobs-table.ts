@@ -30,6 +30,8 @@ export const jobsTableKeys = {
   uploadPart: (uploadId: string, partId: string): string => `part/${uploadId}/${partId}`,
   batch: (owner: string, id: string): string => `batch/${owner}/${id}`,
   chunk: (batchId: string, index: number): string => `chunk/${batchId}/${index}`,
+  /** @param run - Key of a run on an asynchronous endpoint. */
+  asyncRun: (run: string): string => `async-run/${run}`,
   subscriptions: (owner: string): string => `subscriptions/${owner}`,
   listKey: (kind: ListedKind, owner: string): string => `${kind}/${owner}`,
   listSort: (createdAtMs: number, id: string): string => `${String(createdAtMs).padStart(15, '0')}/${id}`,

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
 import { type AsyncInvocation, type AsyncRun, inferenceId } from '../../core/jobs/async-run.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
+import type { OpenInvocations } from '../../core/jobs/open-invocations.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { parseJson } from '../../core/json/json.ts';
@@ -9,6 +11,7 @@ import type { Predictor } from '../../core/models/predictor.ts';
 import type { ContainerMessage } from '../../core/protocols/container-message.ts';
 import { codecOf } from '../../core/sagemaker/container-codec.ts';
 import { ASYNC_LIMITS } from '../../core/sagemaker/endpoint-contract.ts';
+import { maxResponseBytes } from '../../core/sagemaker/response-size.ts';
 import { embeddingDimensions, hiddenStateOutput, pooledOutput } from '../../core/tasks/embedding/embedding-model.ts';
 import { elementCount, type Tensor } from '../../core/tensors/tensor.ts';
 import { type InferenceDeps, readsTexts } from '../shared/inference/inference.ts';
@@ -21,16 +24,28 @@ import { sha256 } from '../shared/sha256.ts';
 import { type Answer, type ModelRequest, noMeasures, type RunMeasures, runRequests } from './run-requests.ts';
 import type { Received } from './work.ts';
 
-/** Most bytes of an answer: what an endpoint writes for one request of the largest size. */
-const MAX_OUTPUT_BYTES = 1024 ** 3;
+/** Maximum bytes of the record of a run: a message of SQS and the places of thousands of responses. */
+const MAX_RECORD_BYTES = 8 * 1024 * 1024;
 
-/** When an endpoint has neither answered nor failed by then, it never will. */
+/**
+ * Stands among the open numbers of a submission until all of its requests are submitted and recorded. A run whose
+ * endpoint is faster than that is completed by the submission itself.
+ */
+const SUBMITTING = 1_000_000_000;
+
+/** Random bytes of the id of a submission: six characters. */
+const SUBMISSION_ID_BYTES = 4;
+
+/** An endpoint that has neither responded nor failed by then never will. */
 const GIVE_UP_MS = (ASYNC_LIMITS.waitSeconds + ASYNC_LIMITS.invocationSeconds + 900) * 1000;
 
-/** What {@link AsyncRuns} works with. */
+/** Dependencies of {@link AsyncRuns}. */
 export interface AsyncRunsOptions {
   readonly endpoint: AsyncEndpoint;
   readonly payloads: PayloadStore;
+  readonly open: OpenInvocations;
+  /** Memory of the function, which bounds the responses that it reads. */
+  readonly memoryMiB: number;
 }
 
 /** What requests of one message are run with. */
@@ -50,32 +65,39 @@ interface Wanted {
 }
 
 /**
- * Runs messages on asynchronous endpoints, without waiting for them: what the model is to be asked is handed over, and
- * noted in S3 together with the message. When everything is answered, the message is run again, and the predictor reads
- * the answers instead of computing them.
+ * Runs messages on asynchronous endpoints, without waiting for them. A dry run finds the requests that the model needs;
+ * they are submitted, and recorded in S3 together with the message. Once the endpoint has completed all of them, the
+ * message is run again, and its predictor reads the responses.
  *
- * The requests of a message are made of that message alone, so that each time makes the same.
+ * The requests depend on the message alone, so that every run of it makes the same.
+ *
+ * The open requests of a submission are counted in the jobs table before the first one is submitted: a notification
+ * costs one write, however many requests the run has, and none comes too early to count.
  */
 export class AsyncRuns {
   readonly #endpoint: AsyncEndpoint;
   readonly #payloads: PayloadStore;
+  readonly #open: OpenInvocations;
+  readonly #memoryMiB: number;
 
-  constructor({ endpoint, payloads }: AsyncRunsOptions) {
+  constructor({ endpoint, payloads, open, memoryMiB }: AsyncRunsOptions) {
     this.#endpoint = endpoint;
     this.#payloads = payloads;
+    this.#open = open;
+    this.#memoryMiB = memoryMiB;
   }
 
-  /** The run of a message that was handed over before. */
+  /** The run of a message that was submitted before. */
   find(work: Received): Promise<AsyncRun | undefined> {
     return this.#read(runKey(work));
   }
 
   /**
-   * Runs the requests of a message as far as they can be.
+   * Runs the requests of a message as far as possible.
    *
-   * @param run - What {@link find} found.
+   * @param run - The result of {@link find}.
    * @returns Their answers; undefined while the endpoint works on them.
-   * @throws AppError `BAD_GATEWAY` when the endpoint failed, `TIMEOUT` when it never answered; the next time begins anew.
+   * @throws AppError `BAD_GATEWAY` if the endpoint failed, `TIMEOUT` if it never responded. The next run submits again.
    */
   async run(
     work: Received,
@@ -85,27 +107,26 @@ export class AsyncRuns {
   ): Promise<readonly Answer[] | undefined> {
     const key = runKey(work);
     if (run === undefined) return (await cached(requests, context)) ?? this.#begin(key, work, requests, context);
-    const states = await this.#statesOf(run);
-    if (states.includes('failed')) {
-      await this.#forget(key);
-      throw new AppError('BAD_GATEWAY', "the model's endpoint failed to answer");
-    }
-    if (!states.includes('waiting')) return this.#finish(key, run, requests, context);
-    if (context.inference.clock.now() - run.submittedAtMs < GIVE_UP_MS) return undefined;
-    await this.#forget(key);
-    throw new AppError('TIMEOUT', "the model's endpoint never answered");
+    const state = await this.#stateOf(key, run);
+    return state === 'done' ? this.#finish(key, run, requests, context) : this.#wait(key, run, state, context);
   }
 
   /**
-   * Hears that a request of a run has ended.
+   * Records that an endpoint has completed requests of a submission.
    *
-   * @returns The run, when nothing of it is open any more.
+   * @param numbers - Their numbers in the run.
+   * @returns The run, if nothing of it is open any more.
    */
-  async ended(key: string): Promise<AsyncRun | undefined> {
-    const run = await this.#read(key);
-    if (run === undefined) return undefined;
-    const states = await this.#statesOf(run);
-    return states.includes('waiting') ? undefined : run;
+  async complete(run: string, submission: string, numbers: readonly number[]): Promise<AsyncRun | undefined> {
+    return (await this.#open.complete({ run, submission }, numbers)) ? this.#read(run) : undefined;
+  }
+
+  /** @throws AppError `BAD_GATEWAY` if the endpoint failed, `TIMEOUT` if it had all the time that it may take. */
+  async #wait(key: string, run: AsyncRun, state: 'failed' | 'waiting', { inference }: AsyncRunContext) {
+    if (state === 'waiting' && inference.clock.now() - run.submittedAtMs < GIVE_UP_MS) return undefined;
+    await this.#forget(key);
+    if (state === 'failed') throw new AppError('BAD_GATEWAY', "the model's endpoint failed to answer");
+    throw new AppError('TIMEOUT', "the model's endpoint never answered");
   }
 
   /**
@@ -129,44 +150,60 @@ export class AsyncRuns {
     }));
     // Nothing to ask: every request is wrong.
     if (wanted.size === 0) return answers;
-    await this.#submit(key, work, [...wanted.values()], { at: inference.clock.now(), known: [] });
-    return undefined;
+    const run = await this.#submit(key, work, [...wanted.values()], { at: inference.clock.now(), known: [] });
+    return run === undefined ? undefined : this.#finish(key, run, requests, context);
   }
 
-  async #finish(key: string, run: AsyncRun, requests: readonly ModelRequest[], context: AsyncRunContext) {
+  async #finish(
+    key: string,
+    run: AsyncRun,
+    requests: readonly ModelRequest[],
+    context: AsyncRunContext,
+  ): Promise<readonly Answer[] | undefined> {
     const codec = codecOf(context.inference.packed.manifest.compute);
     const known = new Map(run.invocations.map((invocation) => [invocation.digest, invocation]));
     const wanted = new Map<string, Wanted>();
+    const absent: AsyncInvocation[] = [];
     const measures = noMeasures();
     const answers = await runWith(requests, { ...context, measures }, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
         const one = wantedOf(codec.encode(inputs), packed, version);
         const invocation = known.get(one.digest);
-        if (invocation !== undefined) return codec.decodeBody(await this.#readOutput(invocation));
-        wanted.set(one.digest, one);
+        const response = invocation && (await this.#readResponse(invocation, packed));
+        if (response !== undefined) return codec.decodeBody(response);
+        if (invocation === undefined) wanted.set(one.digest, one);
+        else absent.push(invocation);
         throw notYet();
       },
     }));
+    if (absent.length > 0) {
+      const failures = await Promise.all(absent.map(({ failure }) => this.#payloads.has(failure)));
+      return this.#wait(key, run, failures.includes(true) ? 'failed' : 'waiting', context);
+    }
     if (wanted.size === 0) {
       addMeasures(context.measures, measures);
       return answers;
     }
-    // Other weights were deployed meanwhile, or one request spoiled what it ran with: those are asked anew.
+    // Other weights were deployed meanwhile, or one request failed those that it ran with: these are submitted again.
     const at = context.inference.clock.now();
-    await this.#submit(key, run, [...wanted.values()], { at, known: run.invocations });
-    return undefined;
+    const resubmitted = await this.#submit(key, run, [...wanted.values()], { at, known: run.invocations });
+    return resubmitted === undefined ? undefined : this.#finish(key, resubmitted, requests, context);
   }
 
+  /** @returns The run, if the endpoint has completed all of it already. */
   async #submit(
     key: string,
     work: Received | AsyncRun,
     wanted: readonly Wanted[],
     { at, known }: { readonly at: number; readonly known: readonly AsyncInvocation[] },
-  ): Promise<void> {
+  ): Promise<AsyncRun | undefined> {
+    const submission = { run: key, submission: randomBytes(SUBMISSION_ID_BYTES).toString('base64url') };
+    await this.#open.start(submission, [SUBMITTING, ...wanted.map((_, index) => known.length + index)]);
     const invocations = await Promise.all(
       wanted.map(async ({ version, digest, message }, index) => {
-        const place = { key: payloadKeys.asyncInput(key, digest), inferenceId: inferenceId(key, known.length + index) };
+        const name = inferenceId({ ...submission, number: known.length + index });
+        const place = { key: payloadKeys.asyncInput(key, digest), inferenceId: name };
         return { digest, ...(await this.#endpoint.submit(version, message, place)) };
       }),
     );
@@ -175,28 +212,44 @@ export class AsyncRuns {
       message: work.message,
       attributes: 'attributes' in work ? work.attributes : copyAttributes(work),
       submittedAtMs: at,
+      submission: submission.submission,
       invocations: [...known, ...invocations],
     };
     await this.#payloads.put(payloadKeys.asyncRun(key), JSON.stringify(run), 'application/json');
+    return (await this.#open.complete(submission, [SUBMITTING])) ? run : undefined;
   }
 
-  #statesOf({ invocations }: AsyncRun) {
-    return Promise.all(invocations.map((invocation) => this.#stateOf(invocation)));
+  /** Looks at the requests that no notification has completed, up to the first that the endpoint still works on. */
+  async #stateOf(key: string, { submission = '', invocations }: AsyncRun): Promise<'done' | 'failed' | 'waiting'> {
+    const open = await this.#open.find({ run: key, submission });
+    // The worker that submitted crashed right after it had recorded the run.
+    if (open?.includes(SUBMITTING)) await this.#open.complete({ run: key, submission }, [SUBMITTING]);
+    const candidates = open === undefined ? invocations : invocations.filter((_, number) => open.includes(number));
+    for (const { output, failure } of candidates) {
+      if (await this.#payloads.has(output)) continue;
+      return (await this.#payloads.has(failure)) ? 'failed' : 'waiting';
+    }
+    return 'done';
   }
 
-  async #stateOf({ output, failure }: AsyncInvocation): Promise<'done' | 'failed' | 'waiting'> {
-    if (await this.#payloads.has(output)) return 'done';
-    return (await this.#payloads.has(failure)) ? 'failed' : 'waiting';
-  }
-
-  #readOutput({ output }: AsyncInvocation): Promise<Uint8Array> {
-    return this.#payloads.get(output, { maxBytes: MAX_OUTPUT_BYTES });
+  /** @returns Undefined if the endpoint wrote no response. */
+  async #readResponse({ output }: AsyncInvocation, { outputs }: PackedVersion): Promise<Uint8Array | undefined> {
+    const maxBytes = maxResponseBytes(outputs, this.#memoryMiB);
+    try {
+      return await this.#payloads.get(output, { maxBytes });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      if (error.code === 'INPUT_NOT_FOUND') return undefined;
+      if (error.code !== 'BODY_TOO_LARGE') throw error;
+      const message = `the endpoint's response is larger than the ${maxBytes} bytes that a worker reads of this model`;
+      throw new AppError('ANSWER_TOO_LARGE', message, { cause: error });
+    }
   }
 
   async #read(key: string): Promise<AsyncRun | undefined> {
     const reference = { bucket: this.#payloads.bucket, key: payloadKeys.asyncRun(key) };
     if (!(await this.#payloads.has(reference))) return undefined;
-    const bytes = await this.#payloads.get(reference, { maxBytes: MAX_OUTPUT_BYTES });
+    const bytes = await this.#payloads.get(reference, { maxBytes: MAX_RECORD_BYTES });
     // This module wrote it.
     const run = parseJson(new TextDecoder().decode(bytes)) as AsyncRun | null;
     return run ?? undefined;

@@ -5,7 +5,7 @@ import { AppError } from '../../core/errors.ts';
 import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
-import { openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
+import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
@@ -77,7 +77,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
   const tableOptions = { client: dynamoDb, table: settings.jobsTable, clock };
   return {
     inference,
-    ...(await openAsyncRuns(inference, endpoint, payloads)),
+    ...(await openAsyncRuns(inference, { name: endpoint, payloads, memoryMiB, table: tableOptions })),
     jobs: openDynamoDbJobStore(tableOptions),
     chunks: openDynamoDbChunkStore(tableOptions),
     payloads,
@@ -94,17 +94,30 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
   };
 }
 
+interface AsyncRunsDeps {
+  /** Name of the endpoint. */
+  readonly name: string | undefined;
+  readonly payloads: PayloadStore;
+  readonly memoryMiB: number;
+  /** The jobs table. */
+  readonly table: DynamoDbStoreOptions;
+}
+
 /** Only where the model runs on an asynchronous endpoint: its client is loaded for that. */
-async function openAsyncRuns({ packed }: InferenceDeps, name: string | undefined, payloads: PayloadStore) {
+async function openAsyncRuns({ packed }: InferenceDeps, options: AsyncRunsDeps) {
+  const { name, payloads, memoryMiB, table } = options;
   const { compute } = packed.manifest;
   if (compute.target !== 'sagemaker' || compute.mode !== 'async' || name === undefined) return {};
-  const [{ SageMakerRuntimeClient }, { openAsyncEndpoint }, { AsyncRuns }] = await Promise.all([
-    import('@aws-sdk/client-sagemaker-runtime'),
-    import('../shared/predictors/async-endpoint.ts'),
-    import('./async-runs.ts'),
-  ]);
+  const [{ SageMakerRuntimeClient }, { openAsyncEndpoint }, { openDynamoDbOpenInvocations }, { AsyncRuns }] =
+    await Promise.all([
+      import('@aws-sdk/client-sagemaker-runtime'),
+      import('../shared/predictors/async-endpoint.ts'),
+      import('../shared/jobs/dynamodb-open-invocations.ts'),
+      import('./async-runs.ts'),
+    ]);
   const client = new SageMakerRuntimeClient(CLIENT_SETTINGS);
-  return { asyncRuns: new AsyncRuns({ endpoint: openAsyncEndpoint({ client, name, payloads }), payloads }) };
+  const endpoint = openAsyncEndpoint({ client, name, payloads });
+  return { asyncRuns: new AsyncRuns({ endpoint, payloads, open: openDynamoDbOpenInvocations(table), memoryMiB }) };
 }
 
 /** Few jobs tell the event bus: its client is loaded for them. */

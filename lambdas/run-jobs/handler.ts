@@ -1,6 +1,6 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { type AppError, toAppError } from '../../core/errors.ts';
-import { runOfNotification } from '../../core/jobs/async-run.ts';
+import { type InvocationId, invocationOfNotification } from '../../core/jobs/async-run.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import { parseJson } from '../../core/json/json.ts';
 import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
@@ -85,12 +85,19 @@ async function runMessages(
   run: JobRun,
 ): Promise<void> {
   const valid: Received[] = [];
+  const notifications: Notification[] = [];
   for (const record of records) {
     const read = readRecord(record);
-    if ('asyncRun' in read) decide(record, await onEndpointNotification(read.asyncRun, run));
+    if ('invocation' in read) notifications.push(read);
     else if ('message' in read) valid.push(read);
     else decide(record, await moveInvalid(record, read.error, run));
   }
+  await Promise.all(
+    bySubmission(notifications).map(async (group) => {
+      const verdict = await onEndpointNotifications(group, run);
+      for (const { record } of group) decide(record, verdict);
+    }),
+  );
   const copies = copiesByOriginal(valid);
   const works = [...copies.keys()];
   const decideAll = (work: Received, verdict: Verdict) => {
@@ -100,21 +107,35 @@ async function runMessages(
   await runChunkMessages(works.filter(isChunk), decideAll, run);
 }
 
-function readRecord(record: SQSRecord): Received | { readonly asyncRun: string } | { readonly error: AppError } {
+/** A message in which an endpoint reports the completion of a request. */
+interface Notification {
+  readonly record: SQSRecord;
+  readonly invocation: InvocationId;
+}
+
+function readRecord(record: SQSRecord): Received | Notification | { readonly error: AppError } {
   try {
     const body = parseJson(record.body);
-    const asyncRun = runOfNotification(body);
-    if (asyncRun !== undefined) return { asyncRun };
+    const invocation = invocationOfNotification(body);
+    if (invocation !== undefined) return { record, invocation };
     return { message: parseWorkMessage(body), record, receives: receivesOf(record) };
   } catch (error) {
     return { error: toAppError(error) };
   }
 }
 
-/** An endpoint has completed a request: work that waits for nothing else is resumed. */
-async function onEndpointNotification(asyncRun: string, { deps, onError }: JobRun): Promise<Verdict> {
+function bySubmission(notifications: readonly Notification[]): Notification[][] {
+  return [...Map.groupBy(notifications, ({ invocation: { run, submission } }) => `${run}.${submission}`).values()];
+}
+
+/** An endpoint has completed requests of one submission: work that waits for nothing else is resumed. */
+async function onEndpointNotifications(group: readonly Notification[], { deps, onError }: JobRun): Promise<Verdict> {
+  const [first] = group;
+  if (first === undefined) return 'done';
+  const { run: key, submission } = first.invocation;
+  const numbers = [...new Set(group.map(({ invocation }) => invocation.number))];
   try {
-    const run = await deps.asyncRuns?.ended(asyncRun);
+    const run = await deps.asyncRuns?.complete(key, submission, numbers);
     if (run !== undefined) await resume(run, run.message.kind === 'job' ? deps.queues.jobs : deps.queues.chunks);
     return 'done';
   } catch (error) {

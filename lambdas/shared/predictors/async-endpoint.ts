@@ -10,11 +10,11 @@ import { callAws } from '../aws/client-settings.ts';
 /** The asynchronous endpoints of a model, one for each version. */
 export interface AsyncEndpoint {
   /**
-   * Hands a request over: its bytes to S3, where they lie to the endpoint.
+   * Submits a request whose bytes go to S3, where the endpoint reads them.
    *
    * @param place - Key of the object for the bytes, and the name of the request in notifications.
-   * @returns Where the answer will lie, or the reason why there is none.
-   * @throws AppError `UNAVAILABLE` when the endpoint does not take it.
+   * @returns The objects that will hold the response, or the reason why there is none.
+   * @throws AppError `UNAVAILABLE` if the endpoint does not accept the request.
    */
   submit(
     version: string,
@@ -23,12 +23,12 @@ export interface AsyncEndpoint {
   ): Promise<{ readonly output: PayloadReference; readonly failure: PayloadReference }>;
 }
 
-/** What {@link openAsyncEndpoint} works with. */
+/** Dependencies of {@link openAsyncEndpoint}. */
 export interface AsyncEndpointOptions {
   readonly client: SageMakerRuntimeClient;
   /** Name that the deployment gave the model's endpoints. */
   readonly name: string;
-  /** Where inputs go; endpoints write their answers to the same bucket. */
+  /** Receives the inputs; endpoints write their responses to the same bucket. */
   readonly payloads: PayloadStore;
 }
 
@@ -48,7 +48,7 @@ export function openAsyncEndpoint({ client, name, payloads }: AsyncEndpointOptio
       const answer = await callAws("the model's endpoint", () => client.send(command));
       const [output, failure] = [parseS3Uri(answer.OutputLocation), parseS3Uri(answer.FailureLocation)];
       if (output === undefined || failure === undefined) {
-        throw new AppError('UNAVAILABLE', "the model's endpoint did not say where its answer will lie");
+        throw new AppError('UNAVAILABLE', "the model's endpoint did not name the objects of its response");
       }
       return { output, failure };
     },

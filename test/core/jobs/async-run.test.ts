@@ -1,25 +1,32 @@
 import { describe, expect, it } from '@jest/globals';
-import { inferenceId, parseS3Uri, runOfNotification } from '../../../core/jobs/async-run.ts';
+import { inferenceId, invocationOfNotification, parseS3Uri } from '../../../core/jobs/async-run.ts';
 
 const RUN = 'a_-9'.padEnd(43, 'x');
 
-describe('runOfNotification', () => {
-  it('finds the run that a request was named after', () => {
-    const id = inferenceId(RUN, 12_345);
+describe('a notification of an asynchronous endpoint', () => {
+  it('names the request that it is about', () => {
+    const invocation = { run: RUN, submission: 'Ab_-89', number: 12_345 };
+    const id = inferenceId(invocation);
     expect(id.length).toBeLessThanOrEqual(64);
-    expect(runOfNotification({ eventSource: 'aws:sagemaker', inferenceId: id, more: 1 })).toBe(RUN);
+    expect(invocationOfNotification({ eventSource: 'aws:sagemaker', inferenceId: id, more: 1 })).toEqual(invocation);
+  });
+
+  it('is recognized if an earlier release submitted the request', () => {
+    const notification = { eventSource: 'aws:sagemaker', inferenceId: `${RUN}.7` };
+    expect(invocationOfNotification(notification)).toEqual({ run: RUN, submission: '', number: 7 });
   });
 
   it.each([
     [undefined],
     [null],
     ['text'],
-    [{ inferenceId: `${RUN}.0` }],
-    [{ eventSource: 'aws:s3', inferenceId: `${RUN}.0` }],
+    [{ inferenceId: `${RUN}.a.0` }],
+    [{ eventSource: 'aws:s3', inferenceId: `${RUN}.a.0` }],
     [{ eventSource: 'aws:sagemaker', inferenceId: 7 }],
+    [{ eventSource: 'aws:sagemaker', inferenceId: `${RUN}.a.b` }],
     [{ eventSource: 'aws:sagemaker', inferenceId: '11111111-2222-3333-4444-555555555555' }],
-  ])('leaves %j alone', (value) => {
-    expect(runOfNotification(value)).toBeUndefined();
+  ])('is not seen in %j', (value) => {
+    expect(invocationOfNotification(value)).toBeUndefined();
   });
 });
 

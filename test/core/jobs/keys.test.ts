@@ -15,6 +15,7 @@ describe('keys', () => {
       jobsTableKeys.uploadPart('a', 'x'),
       jobsTableKeys.batch('a', 'x'),
       jobsTableKeys.chunk('x', 0),
+      jobsTableKeys.asyncRun('x'),
       jobsTableKeys.subscriptions('a'),
       jobsTableKeys.listKey('job', 'a'),
       webhooksTableKeys.secrets('a'),

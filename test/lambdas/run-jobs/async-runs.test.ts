@@ -22,22 +22,27 @@ const placesOf = (index: number) => ({
   failure: { bucket: PAYLOADS, key: `invocations/failures/${index}` },
 });
 
+/** Runs before a submission returns. */
+let onSubmitted: (index: number) => Promise<void>;
+
 const ENDPOINT: AsyncEndpoint = {
   submit: async (version, message, { inferenceId }) => {
-    submitted.push({ version, message, inferenceId });
-    return placesOf(submitted.length - 1);
+    const index = submitted.push({ version, message, inferenceId }) - 1;
+    await onSubmitted(index);
+    return placesOf(index);
   },
 };
 
 beforeEach(async () => {
   submitted = [];
+  onSubmitted = async () => undefined;
   worker = await startWorker({ asyncEndpoint: ENDPOINT });
 });
 
 afterEach(() => worker.close());
 
-/** Answers a request as the container would, and tells of it where a test wants that. */
-async function answer(index: number, isTold = true): Promise<void> {
+/** Responds to a request as the container would, and notifies unless a test wants the notification lost. */
+async function answer(index: number, notifies = true): Promise<void> {
   const { message, version } = submitted[index] ?? {
     version: '1',
     message: { contentType: '', body: new Uint8Array() },
@@ -47,10 +52,10 @@ async function answer(index: number, isTold = true): Promise<void> {
   const outputs = await predictor.run(request.inputs);
   const { body, contentType } = encodeInferAnswer(request, { model: 'words', version: '1', outputs });
   await worker.deps.payloads.put(placesOf(index).output.key, body, contentType);
-  if (isTold) await tell(index);
+  if (notifies) await notify(index);
 }
 
-const tell = (index: number) =>
+const notify = (index: number) =>
   worker.send('jobs', { eventSource: 'aws:sagemaker', inferenceId: submitted[index]?.inferenceId });
 
 async function waiting(queue: 'jobs' | 'chunks'): Promise<{ ready: number; delayed: number }> {
@@ -66,7 +71,7 @@ async function waiting(queue: 'jobs' | 'chunks'): Promise<{ ready: number; delay
 const embeddings = (input: unknown) => ({ model: 'words', input });
 
 describe('a job on an asynchronous endpoint', () => {
-  it('waits in no function, and goes on when the endpoint has answered all', async () => {
+  it('keeps no function waiting, and is resumed when the endpoint has completed all of its requests', async () => {
     await worker.send('jobs', worker.job('a', embeddings(['x', 'y z'])));
     await worker.work();
     expect(submitted.length).toBeGreaterThan(0);
@@ -78,11 +83,11 @@ describe('a job on an asynchronous endpoint', () => {
     await worker.work();
     expect(await worker.read('a')).toMatchObject({ status: 'succeeded', attempts: 1, items: 2 });
     expect(worker.notifier.told).toMatchObject([{ id: 'a' }]);
-    // What would have looked after it is still there; it finds the job ended.
+    // The message that would have polled is still there; it will find the job completed.
     expect(await waiting('jobs')).toEqual({ ready: 0, delayed: 1 });
   });
 
-  it('asks a container of text embeddings in its own words', async () => {
+  it('speaks the protocol of a container for text embeddings', async () => {
     const { packed } = worker.deps.inference;
     const compute = { ...packed.manifest.compute, target: 'sagemaker', mode: 'async', container: 'tei' };
     Object.assign(packed.manifest, { compute });
@@ -94,14 +99,14 @@ describe('a job on an asynchronous endpoint', () => {
       const { inputs } = JSON.parse(Buffer.from(message.body).toString()) as { inputs: number[][] };
       const vectors = inputs.map(({ length }) => [length, 0, 0]);
       await worker.deps.payloads.put(placesOf(index).output.key, JSON.stringify(vectors), 'application/json');
-      await tell(index);
+      await notify(index);
     }
     for (let left = submitted.length; left > 0; left--) await worker.work();
     await worker.work();
     expect(await worker.read('a')).toMatchObject({ status: 'succeeded', attempts: 1, items: 2 });
   });
 
-  it('is looked after where nobody tells of its end', async () => {
+  it('is polled if the notification of the endpoint is lost', async () => {
     const job = worker.job('a', embeddings('x'));
     await worker.send('jobs', job);
     await worker.work();
@@ -112,12 +117,12 @@ describe('a job on an asynchronous endpoint', () => {
     expect(submitted).toHaveLength(1);
   });
 
-  it('is handed over again when the endpoint failed', async () => {
+  it('is submitted again after the endpoint has failed', async () => {
     const job = worker.job('a', embeddings('x'));
     await worker.send('jobs', job);
     await worker.work();
     await worker.deps.payloads.put(placesOf(0).failure.key, 'no', 'text/plain');
-    await tell(0);
+    await notify(0);
     await worker.work();
     await worker.work();
     expect(await worker.read('a')).toMatchObject({ status: 'running', lastError: { code: 'BAD_GATEWAY' } });
@@ -126,7 +131,7 @@ describe('a job on an asynchronous endpoint', () => {
     expect(submitted).toHaveLength(2);
   });
 
-  it('is given up when the endpoint never answers', async () => {
+  it('fails the attempt with TIMEOUT if the endpoint never responds', async () => {
     const job = worker.job('a', embeddings('x'));
     await worker.send('jobs', job);
     await worker.work();
@@ -136,7 +141,7 @@ describe('a job on an asynchronous endpoint', () => {
     expect(await worker.read('a')).toMatchObject({ lastError: { code: 'TIMEOUT' } });
   });
 
-  it('stays canceled when the endpoint answers afterwards', async () => {
+  it('stays canceled if the endpoint responds afterwards', async () => {
     await worker.send('jobs', worker.job('a', embeddings('x')));
     await worker.work();
     await worker.deps.jobs.cancel({ owner: OWNER, id: 'a' });
@@ -146,14 +151,14 @@ describe('a job on an asynchronous endpoint', () => {
     expect(await worker.read('a')).toMatchObject({ status: 'canceled' });
   });
 
-  it('fails at once when its input is wrong', async () => {
+  it('fails without a request to the endpoint if its input is wrong', async () => {
     await worker.send('jobs', worker.job('a', embeddings([])));
     await worker.work();
     expect(await worker.read('a')).toMatchObject({ status: 'failed', error: { code: 'INPUT_EMPTY' } });
     expect(submitted).toHaveLength(0);
   });
 
-  it('asks nothing for what the results cache holds', async () => {
+  it('needs no endpoint for results that the cache holds', async () => {
     await worker.send('jobs', worker.job('a', embeddings('x')));
     await worker.work();
     await answer(0);
@@ -165,14 +170,68 @@ describe('a job on an asynchronous endpoint', () => {
     expect(submitted).toHaveLength(1);
   });
 
-  it('does not stumble over notifications of what it does not know', async () => {
-    await worker.send('jobs', { eventSource: 'aws:sagemaker', inferenceId: `${'x'.repeat(43)}.0` });
-    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+  it.each(['', 'a1b2c3.'])(
+    'ignores notifications about requests that it does not know, named x.%s0',
+    async (submission) => {
+      await worker.send('jobs', { eventSource: 'aws:sagemaker', inferenceId: `${'x'.repeat(43)}.${submission}0` });
+      expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    },
+  );
+
+  it('succeeds at once if the endpoint responds and notifies before the submission returns', async () => {
+    onSubmitted = async (index) => {
+      await answer(index);
+      await worker.work();
+    };
+    await worker.send('jobs', worker.job('a', embeddings('x')));
+    await worker.work();
+    expect(await worker.read('a')).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect(submitted).toHaveLength(1);
+  });
+
+  it('is resumed once, however often the endpoint notifies about its only request', async () => {
+    await worker.send('jobs', worker.job('a', embeddings('x')));
+    await worker.work();
+    await answer(0);
+    await notify(0);
+    await worker.work();
+    expect(await waiting('jobs')).toEqual({ ready: 1, delayed: 1 });
+  });
+
+  it('ignores notifications about a submission that a later one has replaced', async () => {
+    const job = worker.job('a', embeddings('x'));
+    await worker.send('jobs', job);
+    await worker.work();
+    await worker.deps.payloads.put(placesOf(0).failure.key, 'no', 'text/plain');
+    await worker.send('jobs', job);
+    await worker.work(); // It fails, and the run is forgotten.
+    await worker.send('jobs', job);
+    await worker.work(); // It is submitted again.
+    expect(submitted).toHaveLength(2);
+    const before = await waiting('jobs');
+    await notify(0);
+    await worker.work();
+    expect(await waiting('jobs')).toEqual(before);
+  });
+
+  it('fails with ANSWER_TOO_LARGE if the response is larger than the declared outputs can be', async () => {
+    const outputs = [{ name: 'last_hidden_state', datatype: 'FP32', shape: [1, 3, 4] }];
+    Object.assign(worker.deps.inference.packed.versions['1'] ?? {}, { outputs });
+    await worker.send('jobs', worker.job('a', embeddings('x')));
+    await worker.work();
+    await worker.deps.payloads.put(placesOf(0).output.key, new Uint8Array(1_000_000), 'application/octet-stream');
+    await notify(0);
+    await worker.work();
+    await worker.work();
+    expect(await worker.read('a')).toMatchObject({
+      status: 'failed',
+      error: { code: 'ANSWER_TOO_LARGE', message: expect.stringContaining('65920 bytes') },
+    });
   });
 });
 
 describe('a chunk on an asynchronous endpoint', () => {
-  it('asks for its lines together, and waits in no function', async () => {
+  it('submits its lines together, and keeps no function waiting', async () => {
     await worker.createBatch();
     const line = (id: string) =>
       JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/embeddings', body: embeddings(`text ${id}`) });
@@ -186,5 +245,68 @@ describe('a chunk on an asynchronous endpoint', () => {
     await worker.work();
     await worker.work('chunks');
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 3, failed: 0 } });
+  });
+});
+
+/** Counts the requests to S3 and DynamoDB while `work` runs. */
+async function requestsOf(work: () => Promise<unknown>): Promise<number> {
+  let count = 0;
+  const counting = { step: 'build', name: 'countRequests' } as const;
+  const s3 = worker.servers.s3.middlewareStack;
+  const dynamoDb = worker.tables.client.middlewareStack;
+  s3.add(
+    (next) => (args) => {
+      count += 1;
+      return next(args);
+    },
+    counting,
+  );
+  dynamoDb.add(
+    (next) => (args) => {
+      count += 1;
+      return next(args);
+    },
+    counting,
+  );
+  await work();
+  s3.remove(counting.name);
+  dynamoDb.remove(counting.name);
+  return count;
+}
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at);
+
+/** Runs a job that needs as many requests to its endpoint as it has texts, one notification an invocation. */
+async function requestsToRun(
+  id: string,
+  lengths: readonly number[],
+): Promise<{ invocations: number; requests: number }> {
+  const first = submitted.length;
+  // The length of a word is its token. Each text fills a request to the endpoint.
+  const input = lengths.map((length) => `${'x'.repeat(length)}${' word'.repeat(12)}`);
+  await worker.send('jobs', worker.job(id, embeddings(input)));
+  const requests = await requestsOf(async () => {
+    await worker.work();
+    for (let index = first; index < submitted.length; index++) {
+      await answer(index);
+      await worker.work();
+    }
+    await worker.work();
+  });
+  expect(await worker.read(id)).toMatchObject({ status: 'succeeded', items: lengths.length });
+  return { invocations: submitted.length - first, requests };
+}
+
+describe('the cost of a run on an asynchronous endpoint', () => {
+  it('grows with the number of its requests, and not with their square', async () => {
+    Object.assign(worker.deps.inference.packed.manifest.compute, { maxBatchTokens: 16 });
+    Object.assign(worker.deps.inference.packed.manifest.batching, { maxTokens: 16 });
+    const few = await requestsToRun('a', range(1, 10));
+    const many = await requestsToRun('b', range(11, 50));
+    expect(few.invocations).toBeGreaterThanOrEqual(10);
+    expect(many.invocations).toBeGreaterThanOrEqual(4 * few.invocations - 3);
+    const perInvocation = (many.requests - few.requests) / (many.invocations - few.invocations);
+    // The response is written by the test and read once, and its notification is one write.
+    expect(perInvocation).toBeLessThanOrEqual(4);
   });
 });

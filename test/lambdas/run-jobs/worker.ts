@@ -10,6 +10,7 @@ import { createHandler, type RunJobsHandlerDeps } from '../../../lambdas/run-job
 import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb-batch-store.ts';
 import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
+import { openDynamoDbOpenInvocations } from '../../../lambdas/shared/jobs/dynamodb-open-invocations.ts';
 import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
@@ -112,7 +113,11 @@ export async function startWorker(options: WorkerOptions = {}) {
   const payloads = openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS });
   const endpoint = options.asyncEndpoint;
   const deps: RunJobsHandlerDeps = {
-    ...(endpoint === undefined ? {} : { asyncRuns: new AsyncRuns({ endpoint, payloads }) }),
+    ...(endpoint === undefined
+      ? {}
+      : {
+          asyncRuns: new AsyncRuns({ endpoint, payloads, open: openDynamoDbOpenInvocations(store), memoryMiB: 1769 }),
+        }),
     inference: { packed, versions, traffic, tokenizer, cache, timer, ...options.inference, clock },
     jobs: openDynamoDbJobStore(store),
     chunks: batchStore,
