@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { ALLOW_LOOPBACK_VARIABLE } from '../core/functions/jobs-settings.ts';
+import { ALLOW_LOOPBACK_VARIABLE } from '../core/functions/settings.ts';
 import type { ActivityStream } from './activity/activity-stream.ts';
 import { EndpointServer } from './aws/endpoint-server.ts';
 import type { LocalFaults } from './aws/faults.ts';

@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/clock.ts';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { ACCEPT_JOBS } from '../../core/functions/functions.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
@@ -12,24 +13,8 @@ import { modelQueueOpener } from '../shared/queue/model-queues.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { AcceptJobsDeps } from './handler.ts';
 
-/** Settings that the function needs. */
-export const SETTINGS = [
-  'stage',
-  'metricsNamespace',
-  'jobsTable',
-  'payloadBucket',
-  'modelQueues',
-  'embeddingModels',
-  'deadLettersQueue',
-  'jobsQueue',
-  'replyQueues',
-  'inputBuckets',
-  'retentionDays',
-  'maxReceiveCount',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Opens what the function works with. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): AcceptJobsDeps {
+export function openDeps(settings: SettingsOf<typeof ACCEPT_JOBS.settings>): AcceptJobsDeps {
   const clock: Clock = { now: () => Date.now() };
   const table = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
   const sqs = new SQSClient(CLIENT_SETTINGS);

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/clock.ts';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { DELIVER_WEBHOOKS } from '../../core/functions/functions.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
 import { SECRET_BYTES } from '../../core/webhooks/signature.ts';
 import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { resolveBySystem } from '../shared/notifications/public-address.ts';
@@ -12,18 +13,8 @@ import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import type { DeliverWebhooksDeps } from './handler.ts';
 import { createPost } from './post-webhook.ts';
 
-/** Settings that the function needs. */
-export const SETTINGS = [
-  'stage',
-  'metricsNamespace',
-  'jobsTable',
-  'webhooksTable',
-  'webhooksQueue',
-  'retentionDays',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Opens what the function works with. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): DeliverWebhooksDeps {
+export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>): DeliverWebhooksDeps {
   const clock: Clock = { now: () => Date.now() };
   const client = new DynamoDBClient(CLIENT_SETTINGS);
   const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace } = settings;

@@ -2,7 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/clock.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { FAIL_LOST_JOBS } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
@@ -13,22 +14,8 @@ import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { FailLostJobsDeps } from './handler.ts';
 
-/** Settings that the function needs. */
-export const SETTINGS = [
-  'stage',
-  'metricsNamespace',
-  'jobsTable',
-  'payloadBucket',
-  'modelQueues',
-  'batchesQueue',
-  'webhooksQueue',
-  'deadLettersQueue',
-  'eventBus',
-  'replyQueues',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Opens what the function works with. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): FailLostJobsDeps {
+export function openDeps(settings: SettingsOf<typeof FAIL_LOST_JOBS.settings>): FailLostJobsDeps {
   const clock: Clock = { now: () => Date.now() };
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);

@@ -1,7 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
 import { AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../core/functions/settings.ts';
 import type { JobError } from '../../core/jobs/job.ts';
 import { type ChunkMessage, definitionOf, type JobMessage, type WorkMessage } from '../../core/jobs/job-message.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
@@ -23,7 +23,7 @@ export interface FailLostJobsDeps {
   /** Queue of batch steps. */
   readonly batchSteps: MessageQueue;
   /** Queues by model: a redrive sends lost messages back to them. */
-  readonly modelQueues: JobsSettings['modelQueues'];
+  readonly modelQueues: FunctionSettings['modelQueues'];
   readonly log: ReturnType<typeof jobsLog>;
 }
 

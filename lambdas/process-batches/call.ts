@@ -4,13 +4,13 @@ import type { Clock } from '../../core/clock.ts';
 import type { FileStore } from '../../core/files/file.ts';
 import type { FileObjects } from '../../core/files/file-objects.ts';
 import type { UploadStore } from '../../core/files/upload.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../core/functions/settings.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 
 /** Dependencies of batch steps. */
 export interface BatchDeps {
-  readonly settings: Pick<JobsSettings, 'embeddingModels' | 'retentionDays' | 'maxReceiveCount'>;
+  readonly settings: Pick<FunctionSettings, 'embeddingModels' | 'fileRetentionDays' | 'maxReceiveCount'>;
   readonly batches: BatchStore;
   readonly files: FileStore;
   readonly uploads: UploadStore;

@@ -2,7 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/clock.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { PROCESS_BATCHES } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
@@ -13,24 +14,8 @@ import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import type { ProcessBatchesDeps } from './handler.ts';
 
-/** Settings that the function needs. */
-export const SETTINGS = [
-  'stage',
-  'metricsNamespace',
-  'jobsTable',
-  'payloadBucket',
-  'modelQueues',
-  'embeddingModels',
-  'batchesQueue',
-  'webhooksQueue',
-  'eventBus',
-  'replyQueues',
-  'retentionDays',
-  'maxReceiveCount',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Opens what the function works with. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): ProcessBatchesDeps {
+export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>): ProcessBatchesDeps {
   const clock: Clock = { now: () => Date.now() };
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);

@@ -31,7 +31,7 @@ async function createFile(batch: BatchRecord, merge: BatchMerge, part: PartName,
   if (bytes === 0) return undefined;
   const { owner } = batch;
   const id = outputFileId(batch, merge, part);
-  const expiry = fileExpiry(merge.startedAtMs, call.settings.retentionDays, batch.outputExpiresAfterSeconds);
+  const expiry = fileExpiry(merge.startedAtMs, call.settings.fileRetentionDays, batch.outputExpiresAfterSeconds);
   const file: StoredFile = {
     owner,
     id,

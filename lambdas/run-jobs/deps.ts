@@ -2,7 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../core/errors.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { RUN_JOBS } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
@@ -20,30 +21,11 @@ import type { RunJobsHandlerDeps } from './handler.ts';
 const READ_BUDGET_MS = 200;
 const WRITE_BUDGET_MS = 500;
 
-/** Settings that the function needs. */
-export const SETTINGS = [
-  'stage',
-  'metricsNamespace',
-  'jobsTable',
-  'payloadBucket',
-  'modelQueues',
-  'batchesQueue',
-  'webhooksQueue',
-  'deadLettersQueue',
-  'eventBus',
-  'replyQueues',
-  'maxReceiveCount',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Where {@link openDeps} finds things. */
 export interface OpenDepsOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
-  readonly settings: Pick<JobsSettings, (typeof SETTINGS)[number]>;
-  /** Name of the DynamoDB results table; absent where the model does not use it. */
-  readonly resultsTable: string | undefined;
-  /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
-  readonly endpoint: string | undefined;
+  readonly settings: SettingsOf<typeof RUN_JOBS.settings>;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
 }
@@ -54,7 +36,8 @@ export interface OpenDepsOptions {
  * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
-  const { settings, modelFolder, resultsTable, memoryMiB, endpoint } = options;
+  const { settings, modelFolder, memoryMiB } = options;
+  const { resultsTable, endpoint } = settings;
   const {
     deps: inference,
     table: results,

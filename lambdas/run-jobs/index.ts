@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import { readJobsSettings } from '../../core/functions/jobs-settings.ts';
-import { openDeps, SETTINGS } from './deps.ts';
+import { RUN_JOBS } from '../../core/functions/functions.ts';
+import { readSettings } from '../../core/functions/settings.ts';
+import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
-const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE, TENSORGATE_RESULTS_TABLE, TENSORGATE_ENDPOINT } = process.env;
+const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE } = process.env;
 
 // Runs once for each environment, in the init phase.
 const deps = await openDeps({
   modelFolder: join(import.meta.dirname, 'model'),
-  settings: readJobsSettings(process.env, SETTINGS),
-  resultsTable: TENSORGATE_RESULTS_TABLE,
-  endpoint: TENSORGATE_ENDPOINT,
+  settings: readSettings(process.env, RUN_JOBS.settings),
   memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
 });
 

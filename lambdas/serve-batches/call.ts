@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { FileStore } from '../../core/files/file.ts';
 import type { FileObjects } from '../../core/files/file-objects.ts';
 import type { UploadStore } from '../../core/files/upload.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../core/functions/settings.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import type { HttpRequest, NotedRequest } from '../shared/http/http-request.ts';
@@ -16,7 +16,7 @@ export interface Storage {
 
 /** Dependencies of the routes. */
 export interface RouteDeps {
-  readonly settings: Pick<JobsSettings, 'retentionDays' | 'maxFileBytes' | 'embeddingModels' | 'modelQueues'>;
+  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'embeddingModels' | 'modelQueues'>;
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly batches: BatchStore;

@@ -120,7 +120,7 @@ function describe(upload: Upload, bucket: string, { settings }: Call): StoredFil
     ...{ owner, id: fileId, filename, purpose, bytes, createdAtMs },
     status: 'uploaded',
     payload: { bucket, key: payloadKeys.file(owner, fileId) },
-    expiresAtMs: fileExpiry(createdAtMs, settings.retentionDays, fileExpiresAfterSeconds),
+    expiresAtMs: fileExpiry(createdAtMs, settings.fileRetentionDays, fileExpiresAfterSeconds),
   };
 }
 

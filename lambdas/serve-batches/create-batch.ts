@@ -116,7 +116,7 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
     inputBytes: file.bytes,
     metadata: request.metadata ?? {},
     // The output files date from when merging begins: the record lasts longer than they do.
-    expiresAtMs: fileExpiry(windowEndsAtMs, call.settings.retentionDays),
+    expiresAtMs: fileExpiry(windowEndsAtMs, call.settings.fileRetentionDays),
     errors: [],
     splitAt: 0,
     chunks: 0,

@@ -84,7 +84,7 @@ function describe(call: Call, bucket: string, facts: FileFacts): StoredFile {
     ...{ owner, id, filename, purpose, bytes, createdAtMs },
     status: 'processed',
     payload: { bucket, key: payloadKeys.file(owner, id) },
-    expiresAtMs: fileExpiry(createdAtMs, settings.retentionDays, expiry?.seconds),
+    expiresAtMs: fileExpiry(createdAtMs, settings.fileRetentionDays, expiry?.seconds),
   };
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../core/clock.ts';
-import type { JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { SERVE_BATCHES } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
@@ -10,20 +11,8 @@ import { lazily } from '../shared/resilience/lazily.ts';
 import type { Storage } from './call.ts';
 import type { ServeBatchesDeps } from './handler.ts';
 
-/** Settings that this function needs. */
-export const SETTINGS = [
-  'stage',
-  'jobsTable',
-  'payloadBucket',
-  'batchesQueue',
-  'modelQueues',
-  'embeddingModels',
-  'retentionDays',
-  'maxFileBytes',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Opens what the function works with; each client but DynamoDB's when it is first needed. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): ServeBatchesDeps {
+export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): ServeBatchesDeps {
   const clock: Clock = { now: () => Date.now() };
   const options = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
   return {

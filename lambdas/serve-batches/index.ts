@@ -1,9 +1,10 @@
-import { readJobsSettings } from '../../core/functions/jobs-settings.ts';
-import { openDeps, SETTINGS } from './deps.ts';
+import { SERVE_BATCHES } from '../../core/functions/functions.ts';
+import { readSettings } from '../../core/functions/settings.ts';
+import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
 // Runs once for each environment, in the init phase.
-const deps = openDeps(readJobsSettings(process.env, SETTINGS));
+const deps = openDeps(readSettings(process.env, SERVE_BATCHES.settings));
 
 /** Serves files, uploads and batches: the entry that AWS Lambda calls. */
 export const handler = createHandler(deps);

@@ -31,7 +31,7 @@ export async function createUpload(call: Call): Promise<HttpResult> {
     id: `upload_${timeOrderedId(createdAtMs, call.entropy(ID_ENTROPY_BYTES))}`,
     status: 'pending',
     expiresAtMs: createdAtMs + UPLOAD_WINDOW_MS,
-    keptUntilMs: fileExpiry(createdAtMs, call.settings.retentionDays),
+    keptUntilMs: fileExpiry(createdAtMs, call.settings.fileRetentionDays),
     ...(expiry === undefined ? {} : { fileExpiresAfterSeconds: expiry.seconds }),
   };
   await call.uploads.create(upload);

@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/clock.ts';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings } from '../../core/functions/jobs-settings.ts';
+import type { SERVE_JOBS } from '../../core/functions/functions.ts';
+import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
@@ -9,24 +10,8 @@ import { lazily } from '../shared/resilience/lazily.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import type { ServeJobsDeps } from './handler.ts';
 
-/** Settings that the function needs. */
-export const SETTINGS = [
-  'stage',
-  'metricsNamespace',
-  'jobsTable',
-  'webhooksTable',
-  'payloadBucket',
-  'modelQueues',
-  'embeddingModels',
-  'webhooksQueue',
-  'eventBus',
-  'replyQueues',
-  'inputBuckets',
-  'retentionDays',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /** Opens what the function works with; each client but DynamoDB's when it is first needed. */
-export function openDeps(settings: Pick<JobsSettings, (typeof SETTINGS)[number]>): ServeJobsDeps {
+export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): ServeJobsDeps {
   const clock: Clock = { now: () => Date.now() };
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const table = { client: dynamoDb, table: settings.jobsTable, clock };

@@ -1,4 +1,5 @@
-import type { ServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import type { SERVE_MODEL_SETTINGS } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
 import { readCacheControl } from '../../core/results/cache-policy.ts';
 import { findCaller } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
@@ -14,7 +15,7 @@ export type ServeRequest = HttpRequest<RequestMeasures>;
 
 /** Dependencies of requests. */
 export interface ServeDeps extends InferenceDeps {
-  readonly environment: ServeModelEnvironment;
+  readonly environment: SettingsOf<typeof SERVE_MODEL_SETTINGS>;
   /** Forwards a request that names another model to that model's function. */
   readonly forward: Forward;
   /** Opens the submission of jobs. Absent if the deployment has no jobs: then `Prefer` is ignored. */

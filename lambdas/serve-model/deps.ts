@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
-import type { ServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import type { SERVE_MODEL_SETTINGS } from '../../core/functions/functions.ts';
+import { type SettingsOf, variableOf } from '../../core/functions/settings.ts';
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
@@ -12,13 +13,13 @@ import type { ServeModelDeps } from './handler.ts';
 const BEHIND_ANSWER_MS = 5;
 
 /** There where the deployment has jobs. */
-const JOBS_VARIABLE = 'TENSORGATE_JOBS_TABLE';
+const JOBS_VARIABLE = variableOf('jobsTable');
 
 /** Where {@link openDeps} finds things. */
 export interface OpenDepsOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
-  readonly environment: ServeModelEnvironment;
+  readonly environment: SettingsOf<typeof SERVE_MODEL_SETTINGS>;
   /** Environment variables: those of jobs are read when the first one is submitted. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Memory of the function; decides how many threads the model gets. */

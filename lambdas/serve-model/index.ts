@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { parseServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import { SERVE_MODEL_SETTINGS } from '../../core/functions/functions.ts';
+import { readSettings } from '../../core/functions/settings.ts';
 import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
@@ -8,7 +9,7 @@ const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_INITIALIZATION_TYPE } = proc
 // Runs once for each environment, in the init phase: before the first request, and outside of its timeout.
 const deps = await openDeps({
   modelFolder: join(import.meta.dirname, 'model'),
-  environment: parseServeModelEnvironment(process.env),
+  environment: readSettings(process.env, SERVE_MODEL_SETTINGS),
   variables: process.env,
   memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
   isProvisioned: AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency',

@@ -27,7 +27,7 @@ function modelOf(body: unknown): string | undefined {
 }
 
 function forward(model: string, { event, measures }: ServeRequest, deps: ServeDeps): Promise<APIGatewayProxyResult> {
-  const { siblings } = deps.environment;
+  const { siblings = {} } = deps.environment;
   const target = Object.hasOwn(siblings, model) ? siblings[model] : undefined;
   if (target === undefined) {
     const known = [deps.packed.manifest.id, ...Object.keys(siblings)].sort().join(', ');

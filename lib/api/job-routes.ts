@@ -2,6 +2,7 @@ import { AwsIntegration, type Integration, type RestApi } from 'aws-cdk-lib/aws-
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { JOB_ROUTES, type RouteTree } from '../../core/api/routes.ts';
+import { FUNCTIONS } from '../../core/functions/functions.ts';
 import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { bundlePackage } from '../packaging/function-package.ts';
@@ -15,14 +16,6 @@ export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
   readonly jobs: Jobs;
 }
 
-const DESCRIPTIONS = {
-  'serve-jobs': 'Answers requests about jobs and webhooks',
-  'serve-batches': 'Answers requests about files, uploads and batches',
-} as const satisfies Record<RouteTree['answeredBy'], string>;
-
-/** As long as API Gateway waits. */
-const TIMEOUT_SECONDS = 29;
-
 /** The routes of jobs, webhooks, files, uploads and batches, and the two functions that answer them. */
 export class JobRoutes extends Construct {
   /** The functions by name. */
@@ -30,8 +23,8 @@ export class JobRoutes extends Construct {
 
   constructor(scope: Construct, id: string, props: JobRoutesProps) {
     super(scope, id);
-    const names = Object.keys(DESCRIPTIONS) as RouteTree['answeredBy'][];
-    this.functions = new Map(names.map((name) => [name, this.#createFunction(name, props)]));
+    const names = new Set(JOB_ROUTES.map(({ answeredBy }) => answeredBy));
+    this.functions = new Map([...names].map((name) => [name, this.#createFunction(name, props)]));
     const integrations = new Map([...this.functions].map(([name, fn]) => [name, integrate(fn, props.restApi)]));
     for (const { path, answeredBy, access } of JOB_ROUTES) {
       const integration = integrations.get(answeredBy);
@@ -42,10 +35,10 @@ export class JobRoutes extends Construct {
   }
 
   #createFunction(name: RouteTree['answeredBy'], { jobs, logRetention, tracing }: JobRoutesProps): ServiceFunction {
+    const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
-      description: DESCRIPTIONS[name],
+      ...{ description, memoryMiB, timeoutSeconds },
       package: bundlePackage(functionBundle(name)),
-      timeoutSeconds: TIMEOUT_SECONDS,
       environment: jobs.environmentOf(name),
       logRetention,
       tracing,

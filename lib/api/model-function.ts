@@ -4,10 +4,12 @@ import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { renderServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import { SERVE_MODEL } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { Compute } from '../../core/models/manifest.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { modelEnvironment } from '../functions/model-environment.ts';
 import { ARCHITECTURES, createLogGroup, createRole } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { METRICS_NAMESPACE } from '../monitoring/metrics-namespace.ts';
@@ -89,7 +91,7 @@ export class ModelFunction extends Construct {
     const logGroup = createLogGroup(this, props.logRetention);
     const role = createRole(this, logGroup, props.tracing ?? false);
     const fn = new Fn(this, 'Function', {
-      description: `Serves the model ${model.id}`,
+      description: `${SERVE_MODEL.description} ${model.id}`,
       code: Code.fromAsset(functionPackage.directory, { assetHash: functionPackage.hash }),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
@@ -104,13 +106,13 @@ export class ModelFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
-        ...renderServeModelEnvironment({
-          ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
-          ...(endpoint === undefined ? {} : { endpoint: endpoint.endpointName }),
-          siblings: Object.fromEntries(siblings.map((sibling) => [sibling.model.id, sibling.alias.functionArn])),
+        ...modelEnvironment({
+          resultsTable: resultsTable?.table.tableName,
+          endpoint: endpoint?.endpointName,
+          siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
           metricsNamespace: METRICS_NAMESPACE,
           stage: props.stageName ?? 'prod',
-        }),
+        } satisfies SettingsOf<typeof SERVE_MODEL.settings>),
         ...props.jobs?.submitterEnvironment(model),
       },
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
@@ -170,4 +172,8 @@ export class ModelFunction extends Construct {
     }
     return alias;
   }
+}
+
+function arnsOf(functions: readonly ModelFunction[]): Record<string, string> {
+  return Object.fromEntries(functions.map(({ model, alias }) => [model.id, alias.functionArn]));
 }

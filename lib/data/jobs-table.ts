@@ -9,10 +9,8 @@ import {
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import type { RecordAction } from '../../core/functions/permissions.ts';
 import { JOBS_TABLE } from '../../core/jobs/jobs-table.ts';
-
-/** What of DynamoDB functions around jobs may use. */
-export type RecordAction = 'GetItem' | 'BatchGetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
 
 /** Settings of a {@link JobsTable}. */
 export interface JobsTableProps {

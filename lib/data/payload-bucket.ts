@@ -2,14 +2,9 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import type { ObjectAction, PayloadKind } from '../../core/functions/permissions.ts';
 import { PAYLOAD_PREFIXES } from '../../core/jobs/payload-keys.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
-
-/** A kind of objects, each below a prefix of its own. */
-export type PayloadKind = keyof typeof PAYLOAD_PREFIXES;
-
-/** What of Amazon S3 functions around jobs may use. */
-export type ObjectAction = 'GetObject' | 'PutObject' | 'DeleteObject' | 'AbortMultipartUpload';
 
 /** Settings of a {@link PayloadBucket}. */
 export interface PayloadBucketProps {

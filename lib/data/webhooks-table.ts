@@ -2,8 +2,9 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, Billing, type ITableV2, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import type { RecordAction } from '../../core/functions/permissions.ts';
 import { WEBHOOKS_TABLE } from '../../core/webhooks/webhooks-table.ts';
-import { grantActions, type RecordAction } from './jobs-table.ts';
+import { grantActions } from './jobs-table.ts';
 
 /** Settings of a {@link WebhooksTable}. */
 export interface WebhooksTableProps {

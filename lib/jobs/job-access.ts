@@ -1,14 +1,14 @@
 import { Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { JobsConfig } from '../../core/config/deploy-config.ts';
-import { type JobsSettings, type ModelQueues, renderJobsSettings } from '../../core/functions/jobs-settings.ts';
+import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../core/functions/functions.ts';
+import type { PayloadKind, Permissions } from '../../core/functions/permissions.ts';
+import { type FunctionSettings, type ModelQueues, renderSettings } from '../../core/functions/settings.ts';
 import type { JobsTable } from '../data/jobs-table.ts';
-import type { PayloadBucket, PayloadKind } from '../data/payload-bucket.ts';
+import type { PayloadBucket } from '../data/payload-bucket.ts';
 import type { WebhooksTable } from '../data/webhooks-table.ts';
-import { type FunctionNeeds, JOB_NEEDS } from '../functions/job-needs.ts';
 import { METRICS_NAMESPACE } from '../monitoring/metrics-namespace.ts';
 import type { Model } from '../packaging/model.ts';
-import type { FunctionName } from '../packaging/package-layout.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
 import { type JobQueues, type QueuesOfModel, SHARED_MAX_RECEIVES } from './job-queues.ts';
@@ -35,9 +35,11 @@ type Scope = Model | undefined;
  * @param own - The function's model, where it has one.
  */
 export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model): Record<string, string> {
-  const all = allSettings(name, parts, own);
-  const needed = new Set<string>(JOB_NEEDS[name].settings);
-  return renderJobsSettings(Object.fromEntries(Object.entries(all).filter(([setting]) => needed.has(setting))));
+  const { settings, settingsWithJobs }: FunctionDefinition = FUNCTIONS[name];
+  const { required, optional = [] } = settingsWithJobs ?? settings;
+  const named = new Set<string>([...required, ...optional]);
+  const all = Object.entries(settingsOfJobs(name, parts, own));
+  return renderSettings(Object.fromEntries(all.filter(([setting]) => named.has(setting))));
 }
 
 /**
@@ -46,25 +48,27 @@ export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model)
  * @param own - The function's model, where it has one.
  */
 export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: JobParts, own?: Model): void {
-  const needs = JOB_NEEDS[name];
-  if (needs.records.length > 0) parts.jobsTable.grantRecords(grantee, needs.records);
-  if (needs.lists === true) parts.jobsTable.grantList(grantee);
-  if (needs.webhooks !== undefined) parts.webhooksTable.grantItems(grantee, needs.webhooks);
-  grantObjects(needs, grantee, parts);
-  grantQueues(needs, grantee, parts, own);
-  if (needs.notifies === true) parts.events.bus.grantPutEventsTo(grantee);
+  const { permissions }: FunctionDefinition = FUNCTIONS[name];
+  const { records, webhooks } = permissions;
+  if (records.length > 0) parts.jobsTable.grantRecords(grantee, records);
+  if (permissions.listsRecords === true) parts.jobsTable.grantList(grantee);
+  if (webhooks !== undefined) parts.webhooksTable.grantItems(grantee, webhooks);
+  grantObjects(permissions, grantee, parts);
+  grantQueues(permissions, grantee, parts, own);
+  if (permissions.notifies === true) parts.events.bus.grantPutEventsTo(grantee);
 }
 
-function allSettings(name: FunctionName, parts: JobParts, own: Scope): JobsSettings {
+/** Every setting that the jobs of a deployment know, for one function. */
+function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partial<FunctionSettings> {
   const { config, queues } = parts;
-  const keepsFiles = name === 'serve-batches' || name === 'process-batches';
+  const { permissions } = FUNCTIONS[name];
   return {
     stage: parts.stageName,
     metricsNamespace: METRICS_NAMESPACE,
     jobsTable: parts.jobsTable.table.tableName,
     webhooksTable: parts.webhooksTable.table.tableName,
     payloadBucket: parts.payloadBucket.bucket.bucketName,
-    modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(JOB_NEEDS[name], one)])),
+    modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(permissions, one)])),
     embeddingModels: parts.embeddingModels,
     batchesQueue: queues.shared.batches.queueUrl,
     webhooksQueue: queues.shared.webhooks.queueUrl,
@@ -73,14 +77,15 @@ function allSettings(name: FunctionName, parts: JobParts, own: Scope): JobsSetti
     eventBus: parts.events.bus.eventBusName,
     replyQueues: Object.fromEntries([...queues.replies].map(([reply, { queueUrl }]) => [reply, queueUrl])),
     inputBuckets: config.inputBuckets,
-    retentionDays: keepsFiles ? config.fileRetentionDays : config.retentionDays,
+    retentionDays: config.retentionDays,
+    fileRetentionDays: config.fileRetentionDays,
     maxReceiveCount: own?.manifest.jobs.maxReceiveCount ?? SHARED_MAX_RECEIVES,
     maxFileBytes: config.maxFileBytes,
   };
 }
 
 /** An environment has little room: the URLs that a function does not need are empty. */
-function neededUrls({ sendsToModels = [], namesModels = [] }: FunctionNeeds, queues: QueuesOfModel): ModelQueues {
+function neededUrls({ sendsToModels = [], namesModels = [] }: Permissions, queues: QueuesOfModel): ModelQueues {
   const urlOf = (kind: keyof QueuesOfModel) =>
     sendsToModels.includes(kind) || namesModels.includes(kind) ? queues[kind].queueUrl : '';
   return { jobs: urlOf('jobs'), chunks: urlOf('chunks') };
@@ -90,12 +95,12 @@ function queuesOf({ models }: JobQueues, own: Scope): readonly (readonly [string
   return [...models].filter(([id]) => own === undefined || own.id === id);
 }
 
-function grantObjects(needs: FunctionNeeds, grantee: IGrantable, { payloadBucket, config }: JobParts): void {
-  for (const [kind, actions] of Object.entries(needs.objects)) {
+function grantObjects(permissions: Permissions, grantee: IGrantable, { payloadBucket, config }: JobParts): void {
+  for (const [kind, actions] of Object.entries(permissions.objects)) {
     payloadBucket.grantObjects(grantee, kind as PayloadKind, actions);
   }
-  if (needs.listsObjects === true) payloadBucket.grantList(grantee);
-  if (needs.readsInputBuckets !== true) return;
+  if (permissions.listsObjects === true) payloadBucket.grantList(grantee);
+  if (permissions.readsInputBuckets !== true) return;
   for (const name of config.inputBuckets) grantReadInputs(grantee, payloadBucket, name);
 }
 
@@ -106,10 +111,12 @@ function grantReadInputs(grantee: IGrantable, payloadBucket: PayloadBucket, name
   Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [`${arn}/*`] });
 }
 
-function grantQueues(needs: FunctionNeeds, grantee: IGrantable, { queues }: JobParts, own: Scope): void {
-  const ofModels = queuesOf(queues, own).flatMap(([, one]) => (needs.sendsToModels ?? []).map((kind) => one[kind]));
-  const ofNotifier = needs.notifies === true ? [queues.shared.webhooks, ...queues.replies.values()] : [];
-  const targets = new Set([...needs.sends.map((name) => queues.shared[name]), ...ofModels, ...ofNotifier]);
+function grantQueues(permissions: Permissions, grantee: IGrantable, { queues }: JobParts, own: Scope): void {
+  const ofModels = queuesOf(queues, own).flatMap(([, one]) =>
+    (permissions.sendsToModels ?? []).map((kind) => one[kind]),
+  );
+  const ofNotifier = permissions.notifies === true ? [queues.shared.webhooks, ...queues.replies.values()] : [];
+  const targets = new Set([...permissions.sends.map((name) => queues.shared[name]), ...ofModels, ...ofNotifier]);
   if (targets.size === 0) return;
   Grant.addToPrincipal({
     grantee,

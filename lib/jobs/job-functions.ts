@@ -3,61 +3,26 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { renderServeModelEnvironment } from '../../core/functions/serve-model-environment.ts';
+import { type ConsumerName, FUNCTIONS, type FunctionName } from '../../core/functions/functions.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { modelEnvironment } from '../functions/model-environment.ts';
 import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
-import { METRICS_NAMESPACE } from '../monitoring/metrics-namespace.ts';
 import { bundlePackage, composeFunctionPackage } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
-import { type FunctionName, functionBundle } from '../packaging/package-layout.ts';
+import { functionBundle } from '../packaging/package-layout.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
-import { CONSUMER_TIMEOUT_SECONDS } from './job-queues.ts';
 
-/** How messages are taken from a queue. */
+/** How a function takes messages from a queue. */
 interface Intake {
   readonly batchSize: number;
   readonly windowSeconds?: number;
   readonly maxConcurrency: number;
 }
 
-/** A function that takes messages of one shared queue. */
-interface Consumer {
-  readonly name: FunctionName;
-  readonly description: string;
-  readonly queue: keyof typeof CONSUMER_TIMEOUT_SECONDS;
-  readonly intake: Intake;
-  readonly memoryMiB?: number;
-}
-
-const CONSUMERS: readonly Consumer[] = [
-  {
-    name: 'accept-jobs',
-    description: 'Accepts jobs that producers sent to the queue',
-    queue: 'jobs',
-    intake: { batchSize: 10, maxConcurrency: 10 },
-  },
-  {
-    name: 'fail-lost-jobs',
-    description: 'Fails jobs that no worker completed',
-    queue: 'lost-jobs',
-    intake: { batchSize: 10, maxConcurrency: 5 },
-  },
-  {
-    name: 'process-batches',
-    description: 'Splits files of batches into chunks and puts the results together',
-    queue: 'batches',
-    // A step holds up to a part of 32 MiB, and uses all of its time where there is more to do.
-    intake: { batchSize: 1, maxConcurrency: 10 },
-    memoryMiB: 1024,
-  },
-  {
-    name: 'deliver-webhooks',
-    description: 'Delivers webhooks, one attempt for each message',
-    queue: 'webhooks',
-    intake: { batchSize: 10, maxConcurrency: 20 },
-  },
-];
+const CONSUMERS = (Object.keys(FUNCTIONS) as FunctionName[]).filter(
+  (name): name is ConsumerName => 'consumes' in FUNCTIONS[name],
+);
 
 /** A chunk fills an invocation by itself, and one that ends it hurts no other. */
 const CHUNKS_AT_ONCE = 1;
@@ -95,23 +60,22 @@ export class JobFunctions extends Construct {
   constructor(scope: Construct, id: string, props: JobFunctionsProps) {
     super(scope, id);
     this.#props = props;
-    this.consumers = new Map(CONSUMERS.map((consumer) => [consumer.name, this.#createConsumer(consumer)]));
+    this.consumers = new Map(CONSUMERS.map((name) => [name, this.#createConsumer(name)]));
     this.workers = new Map(props.models.map((model) => [model.id, this.#createWorker(model)]));
     this.mappings = CONSUMERS.length + props.models.length * 2;
   }
 
-  #createConsumer({ name, description, queue, intake, memoryMiB }: Consumer): ServiceFunction {
+  #createConsumer(name: ConsumerName): ServiceFunction {
     const { parts } = this.#props;
+    const { description, memoryMiB, timeoutSeconds, consumes } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
       ...this.#options(),
-      description,
+      ...{ description, memoryMiB, timeoutSeconds },
       package: bundlePackage(functionBundle(name)),
-      timeoutSeconds: CONSUMER_TIMEOUT_SECONDS[queue],
       environment: jobEnvironment(name, parts),
-      ...(memoryMiB === undefined ? {} : { memoryMiB }),
     });
     grantJobAccess(name, created, parts);
-    consume(created, parts.queues.shared[queue], intake);
+    consume(created, parts.queues.shared[consumes.queue], consumes);
     return created;
   }
 
@@ -122,19 +86,13 @@ export class JobFunctions extends Construct {
     const endpoint = endpointFor(model, endpointOf(model, this.#props.endpoints));
     const worker = new ServiceFunction(this, `run-jobs-${model.id}`, {
       ...this.#options(),
-      description: `Runs jobs of the model ${model.id}`,
+      description: `${FUNCTIONS['run-jobs'].description} ${model.id}`,
       package: composeFunctionPackage(model, functionBundle('run-jobs')),
       memoryMiB: compute.memoryMiB,
       architecture: compute.architecture,
       timeoutSeconds: jobs.timeoutSeconds,
       environment: {
-        ...renderServeModelEnvironment({
-          ...(resultsTable === undefined ? {} : { resultsTable: resultsTable.table.tableName }),
-          ...(endpoint === undefined ? {} : { endpoint: endpoint.endpointName }),
-          siblings: {},
-          metricsNamespace: METRICS_NAMESPACE,
-          stage: parts.stageName,
-        }),
+        ...modelEnvironment({ resultsTable: resultsTable?.table.tableName, endpoint: endpoint?.endpointName }),
         ...jobEnvironment('run-jobs', parts, model),
       },
     });

@@ -1,16 +1,9 @@
 import { Duration, Validations } from 'aws-cdk-lib';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { SharedQueueName } from '../functions/job-needs.ts';
+import { FUNCTIONS, type FunctionDefinition } from '../../core/functions/functions.ts';
+import type { ModelQueueName, SharedQueueName } from '../../core/functions/permissions.ts';
 import type { Model } from '../packaging/model.ts';
-
-/** How long the functions run that take messages of shared queues, in seconds. */
-export const CONSUMER_TIMEOUT_SECONDS = {
-  jobs: 60,
-  'lost-jobs': 60,
-  batches: 300,
-  webhooks: 60,
-} as const satisfies Partial<Record<SharedQueueName, number>>;
 
 /** How often a message of a shared queue is received before it counts as one that nobody can process. */
 export const SHARED_MAX_RECEIVES = 5;
@@ -37,10 +30,7 @@ export interface JobQueuesProps {
 }
 
 /** Queues of one model. */
-export interface QueuesOfModel {
-  readonly jobs: IQueue;
-  readonly chunks: IQueue;
-}
+export type QueuesOfModel = Readonly<Record<ModelQueueName, IQueue>>;
 
 /** Every queue around jobs. */
 export class JobQueues extends Construct {
@@ -57,9 +47,9 @@ export class JobQueues extends Construct {
       retentionPeriod: Duration.days(props.deadLetterRetentionDays),
     });
     withoutRedrive(deadLetters, 'This is where messages end that nobody could process; operators put them back.');
-    const consumed = (name: keyof typeof CONSUMER_TIMEOUT_SECONDS) =>
+    const consumed = (name: SharedQueueName) =>
       this.#create(name, {
-        visibilityTimeout: visibilityTimeout(CONSUMER_TIMEOUT_SECONDS[name]),
+        visibilityTimeout: visibilityTimeout(consumerTimeoutSeconds(name)),
         deadLetterQueue: { queue: deadLetters, maxReceiveCount: SHARED_MAX_RECEIVES },
       });
     const lostJobs = consumed('lost-jobs');
@@ -96,6 +86,14 @@ export class JobQueues extends Construct {
       ...settings,
     });
   }
+}
+
+/** How long the function runs that consumes a queue. */
+function consumerTimeoutSeconds(queue: SharedQueueName): number {
+  const functions: readonly FunctionDefinition[] = Object.values(FUNCTIONS);
+  const timeoutSeconds = functions.find(({ consumes }) => consumes?.queue === queue)?.timeoutSeconds;
+  if (typeof timeoutSeconds !== 'number') throw new TypeError(`no function with a timeout consumes the queue ${queue}`);
+  return timeoutSeconds;
 }
 
 function visibilityTimeout(functionSeconds: number, windowSeconds = 0): Duration {

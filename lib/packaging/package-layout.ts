@@ -1,23 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { FunctionName } from '../../core/functions/functions.ts';
 import { onnxruntimeMissing } from '../../core/models/onnxruntime.ts';
 
 /** `lib/` as TypeScript in a checkout, `dist/lib/` as JavaScript in the published package. */
 const runsFromSource = import.meta.filename.endsWith('.ts');
 
 const packageRoot = join(import.meta.dirname, runsFromSource ? '../..' : '../../..');
-
-/** Names of the functions: folders of `lambdas/`, and of their bundles. */
-export type FunctionName =
-  | 'serve-model'
-  | 'accept-jobs'
-  | 'run-jobs'
-  | 'fail-lost-jobs'
-  | 'process-batches'
-  | 'deliver-webhooks'
-  | 'serve-jobs'
-  | 'serve-batches';
 
 /** Folder of a built function. */
 export function functionBundle(name: FunctionName): string {

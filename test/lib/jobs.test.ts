@@ -153,9 +153,9 @@ describe('functions', () => {
 
   it('keep files for longer than jobs', () => {
     const kept = synthesizeJobs({ models, retentionDays: 3, fileRetentionDays: 40 });
-    const daysOf = (name: string) => functionOf(kept, name).Environment.Variables.TENSORGATE_JOB_RETENTION_DAYS;
-    expect(daysOf('accept-jobs')).toBe('3');
-    expect(daysOf('process-batches')).toBe('40');
+    const variablesOf = (name: string) => functionOf(kept, name).Environment.Variables;
+    expect(variablesOf('accept-jobs').TENSORGATE_RETENTION_DAYS).toBe('3');
+    expect(variablesOf('process-batches').TENSORGATE_FILE_RETENTION_DAYS).toBe('40');
   });
 
   it('log to groups of their own for as long as told', () => {

@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../../core/clock.ts';
-import { ALLOW_LOOPBACK_VARIABLE, type JobsSettings, readJobsSettings } from '../../../core/functions/jobs-settings.ts';
+import { SUBMISSION_SETTINGS } from '../../../core/functions/functions.ts';
+import { ALLOW_LOOPBACK_VARIABLE, readSettings } from '../../../core/functions/settings.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../aws/client-settings.ts';
@@ -18,14 +19,6 @@ export interface Submission {
   readonly allowLoopback: boolean;
 }
 
-/** Settings that {@link openSubmission} reads. */
-export const SUBMISSION_SETTINGS = [
-  'jobsTable',
-  'payloadBucket',
-  'modelQueues',
-  'retentionDays',
-] as const satisfies readonly (keyof JobsSettings)[];
-
 /**
  * Opens what submitting a job takes.
  *
@@ -33,7 +26,7 @@ export const SUBMISSION_SETTINGS = [
  * @throws AppError `CONFIG_INVALID` when a setting is missing.
  */
 export function openSubmission(variables: Readonly<Record<string, string | undefined>>, clock: Clock): Submission {
-  const { jobsTable, payloadBucket, modelQueues, retentionDays } = readJobsSettings(variables, SUBMISSION_SETTINGS);
+  const { jobsTable, payloadBucket, modelQueues, retentionDays } = readSettings(variables, SUBMISSION_SETTINGS);
   const jobs = openDynamoDbJobStore({ client: new DynamoDBClient(CLIENT_SETTINGS), table: jobsTable, clock });
   const payloads = () => openPayloads(payloadBucket);
   const queueOf = modelQueueOpener(new SQSClient(CLIENT_SETTINGS), modelQueues);

@@ -1,6 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
 import type { FileStore } from '../../../core/files/file.ts';
-import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { Destinations, PayloadReference } from '../../../core/jobs/job.ts';
 import { type JobEndpoint, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
@@ -11,7 +11,7 @@ import type { Submission } from './submit-job.ts';
 /** What of the deployment requests are checked against. */
 export interface ResolveDeps {
   readonly settings: Pick<
-    JobsSettings,
+    FunctionSettings,
     'modelQueues' | 'embeddingModels' | 'replyQueues' | 'inputBuckets' | 'payloadBucket'
   >;
   /** Whether webhooks may go to this machine; in local mode only. */
@@ -61,7 +61,7 @@ export function resolveDestinations(
   {
     settings,
     allowLoopback,
-  }: Pick<ResolveDeps, 'allowLoopback'> & { readonly settings: Pick<JobsSettings, 'replyQueues'> },
+  }: Pick<ResolveDeps, 'allowLoopback'> & { readonly settings: Pick<FunctionSettings, 'replyQueues'> },
 ): Destinations {
   if (webhookUrl !== undefined) checkWebhookUrl(webhookUrl, { allowLoopback });
   if (replyQueue !== undefined && !Object.hasOwn(settings.replyQueues, replyQueue)) {

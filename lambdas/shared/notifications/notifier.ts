@@ -3,7 +3,7 @@ import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventb
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { Job } from '../../../core/jobs/job.ts';
 import { JOB_EVENT_SOURCE, type JobEventOptions, jobCloudEvent } from '../../../core/jobs/job-cloud-event.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
@@ -21,7 +21,7 @@ import { openSubscriptionStore } from './subscription-store.ts';
 /** What {@link openNotifier} works with. */
 export interface NotifierOptions {
   readonly settings: Pick<
-    JobsSettings,
+    FunctionSettings,
     'stage' | 'jobsTable' | 'webhooksQueue' | 'replyQueues' | 'eventBus' | 'payloadBucket'
   >;
   readonly dynamoDb: DynamoDBClient;

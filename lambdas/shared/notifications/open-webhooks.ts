@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../../core/clock.ts';
-import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
 import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { SECRET_BYTES } from '../../../core/webhooks/signature.ts';
@@ -26,7 +26,7 @@ export interface WebhooksDeps {
 
 /** What {@link openWebhooksDeps} works with. */
 export interface OpenWebhooksOptions {
-  readonly settings: Pick<JobsSettings, 'jobsTable' | 'webhooksTable' | 'webhooksQueue' | 'retentionDays'>;
+  readonly settings: Pick<FunctionSettings, 'jobsTable' | 'webhooksTable' | 'webhooksQueue' | 'retentionDays'>;
   readonly dynamoDb: DynamoDBClient;
   readonly sqs: SQSClient;
   readonly jobs: Pick<JobStore, 'get'>;

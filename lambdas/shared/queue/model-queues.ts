@@ -1,6 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { AppError } from '../../../core/errors.ts';
-import type { JobsSettings } from '../../../core/functions/jobs-settings.ts';
+import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
@@ -11,7 +11,7 @@ import { openSqsMessageQueue } from './sqs-message-queue.ts';
  */
 export function modelQueueOpener(
   client: SQSClient,
-  queues: JobsSettings['modelQueues'],
+  queues: FunctionSettings['modelQueues'],
 ): (model: string) => MessageQueue {
   return (model) => {
     const url = Object.hasOwn(queues, model) ? queues[model]?.jobs : undefined;

@@ -2,10 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SQSEvent } from 'aws-lambda';
 import { PRODUCERS } from '../../../core/jobs/job.ts';
 import type { JobMessage } from '../../../core/jobs/job-message.ts';
-import { openDeps, SETTINGS } from '../../../lambdas/accept-jobs/deps.ts';
+import { openDeps } from '../../../lambdas/accept-jobs/deps.ts';
 import { createHandler } from '../../../lambdas/accept-jobs/handler.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
-import { JOB_NEEDS } from '../../../lib/functions/job-needs.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import { lambdaContext } from '../events.ts';
 import { withEndpoints } from '../shared/jobs/endpoints.ts';
@@ -34,10 +33,6 @@ afterAll(async () => {
 });
 
 describe('the function as it is deployed', () => {
-  it('gets every setting that it reads', () => {
-    expect(JOB_NEEDS['accept-jobs'].settings).toEqual(expect.arrayContaining([...SETTINGS]));
-  });
-
   it('turns events into jobs with clients of its own, and large bodies into objects', async () => {
     const [words, dead] = [await servers.createQueue('words'), await servers.createQueue('dead')];
     const handler = createHandler(

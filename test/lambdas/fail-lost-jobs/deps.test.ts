@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SQSEvent } from 'aws-lambda';
-import { openDeps, SETTINGS } from '../../../lambdas/fail-lost-jobs/deps.ts';
+import { openDeps } from '../../../lambdas/fail-lost-jobs/deps.ts';
 import { createHandler } from '../../../lambdas/fail-lost-jobs/handler.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
-import { JOB_NEEDS } from '../../../lib/functions/job-needs.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import { lambdaContext } from '../events.ts';
 import { withEndpoints } from '../shared/jobs/endpoints.ts';
@@ -33,10 +32,6 @@ afterAll(async () => {
 });
 
 describe('the function as it is deployed', () => {
-  it('gets every setting that it reads', () => {
-    expect(JOB_NEEDS['fail-lost-jobs'].settings).toEqual(expect.arrayContaining([...SETTINGS]));
-  });
-
   it('ends lost jobs with clients of its own, and tells a reply queue', async () => {
     const [words = '', answers = '', dead = '', other = ''] = await Promise.all(
       ['words', 'answers', 'dead', 'other'].map((name) => servers.createQueue(name)),

@@ -14,8 +14,6 @@ describe('openDeps', () => {
 
   const options = (modelQueues: OpenDepsOptions['settings']['modelQueues']): OpenDepsOptions => ({
     modelFolder,
-    resultsTable: undefined,
-    endpoint: undefined,
     memoryMiB: 1769,
     settings: {
       ...{ stage: 'test', metricsNamespace: 'Tensorgate', jobsTable: 'jobs', payloadBucket: 'payloads', modelQueues },

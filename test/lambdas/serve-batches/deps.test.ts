@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readJobsSettings, renderJobsSettings } from '../../../core/functions/jobs-settings.ts';
-import { openDeps, SETTINGS } from '../../../lambdas/serve-batches/deps.ts';
+import { SERVE_BATCHES } from '../../../core/functions/functions.ts';
+import { readSettings, renderSettings } from '../../../core/functions/settings.ts';
+import { openDeps } from '../../../lambdas/serve-batches/deps.ts';
 import { JOBS, PAYLOADS, type QueuesAndBuckets, startQueuesAndBuckets } from '../shared/jobs/job-servers.ts';
 
 let servers: QueuesAndBuckets;
@@ -25,11 +26,18 @@ afterAll(async () => {
 describe('openDeps', () => {
   it('opens S3 and SQS once, when they are first needed', async () => {
     const queue = await servers.createQueue('batches');
-    const variables = renderJobsSettings({
-      ...{ stage: 'dev', jobsTable: JOBS, payloadBucket: PAYLOADS, batchesQueue: queue, retentionDays: 30 },
+    const variables = renderSettings({
+      ...{
+        stage: 'dev',
+        metricsNamespace: 'Tensorgate',
+        jobsTable: JOBS,
+        payloadBucket: PAYLOADS,
+        batchesQueue: queue,
+        fileRetentionDays: 30,
+      },
       ...{ modelQueues: {}, embeddingModels: ['minilm'], maxFileBytes: 1000 },
     });
-    const deps = openDeps(readJobsSettings(variables, SETTINGS));
+    const deps = openDeps(readSettings(variables, SERVE_BATCHES.settings));
     const { objects, payloads } = await deps.storage();
     expect((await deps.storage()).objects).toBe(objects);
     await objects.write('files/key-1/file-1', Buffer.from('{}\n'), 'application/jsonl');

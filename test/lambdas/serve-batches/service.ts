@@ -66,7 +66,7 @@ export async function startService(): Promise<Service> {
   const steps = openSqsMessageQueue({ client: servers.sqs, url });
   const deps: ServeBatchesDeps = {
     settings: {
-      retentionDays: 30,
+      fileRetentionDays: 30,
       maxFileBytes: MAX_FILE_BYTES,
       embeddingModels: ['minilm'],
       modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { renderJobsSettings } from '../../../core/functions/jobs-settings.ts';
+import { renderSettings } from '../../../core/functions/settings.ts';
 import type { Job } from '../../../core/jobs/job.ts';
 import type { JobMessage } from '../../../core/jobs/job-message.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
@@ -341,7 +341,7 @@ describe('Prefer on an inference route', () => {
       modelQueues: { words: { jobs: words, chunks: words } },
       retentionDays: 7,
     };
-    const submission = openSubmission(renderJobsSettings(settings), clock);
+    const submission = openSubmission(renderSettings(settings), clock);
     const model = createServeModel({
       ...deps,
       clock,

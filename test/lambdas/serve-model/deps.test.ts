@@ -134,7 +134,7 @@ describe('openDeps', () => {
     await expect(submission?.()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     variables['TENSORGATE_PAYLOAD_BUCKET'] = 'payloads';
     variables['TENSORGATE_MODEL_QUEUES'] = '{}';
-    variables['TENSORGATE_JOB_RETENTION_DAYS'] = '7';
+    variables['TENSORGATE_RETENTION_DAYS'] = '7';
     await expect(submission?.()).resolves.toHaveProperty('submit');
   });
 

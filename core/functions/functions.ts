@@ -1,0 +1,301 @@
+import type { Permissions, SharedQueueName } from './permissions.ts';
+import type { SettingsOfFunction } from './settings.ts';
+
+/** How a function takes messages from a queue. */
+export interface QueueConsumption {
+  readonly queue: SharedQueueName;
+  /** Maximum number of messages of one invocation. */
+  readonly batchSize: number;
+  /** Maximum number of concurrent invocations. */
+  readonly maxConcurrency: number;
+}
+
+/** What one function of the product is: everything about it that deployment, code and checks must agree on. */
+export interface FunctionDefinition {
+  /** What it does, one sentence; for a function of one model, the model's id is appended. */
+  readonly description: string;
+  /** Memory in MiB; `manifest` when the manifest of its model says how much. */
+  readonly memoryMiB: number | 'manifest';
+  /** Maximum duration of one invocation in seconds; `manifest` when the manifest of its model says how long. */
+  readonly timeoutSeconds: number | 'manifest';
+  /** What it reads from its environment. */
+  readonly settings: SettingsOfFunction;
+  /**
+   * What it reads besides if the deployment has jobs.
+   *
+   * @default - nothing
+   */
+  readonly settingsWithJobs?: SettingsOfFunction;
+  /**
+   * The queue without a model that it consumes.
+   *
+   * @default - none
+   */
+  readonly consumes?: QueueConsumption;
+  /** What it may do around jobs. */
+  readonly permissions: Permissions;
+}
+
+/** Memory of a function that waits for AWS most of its time. */
+const SMALL_MEMORY_MIB = 512;
+
+/** Maximum duration of a function behind the API: as long as API Gateway waits. */
+const API_TIMEOUT_SECONDS = 29;
+
+/** Maximum duration of a function that works on few messages of a queue. */
+const QUEUE_TIMEOUT_SECONDS = 60;
+
+/** Settings of `serve-model`. They stand apart so that its cold start loads nothing else of the table. */
+export const SERVE_MODEL_SETTINGS = {
+  required: ['stage', 'metricsNamespace'],
+  optional: ['resultsTable', 'endpoint', 'siblings'],
+} as const satisfies SettingsOfFunction;
+
+/** Settings of a function that submits its own requests as jobs. */
+export const SUBMISSION_SETTINGS = {
+  required: ['jobsTable', 'payloadBucket', 'modelQueues', 'retentionDays'],
+} as const satisfies SettingsOfFunction;
+
+// Each function is a constant of its own, so that a bundle holds its own entry only.
+
+/** Serves one model behind the API. */
+export const SERVE_MODEL = {
+  description: 'Serves the model',
+  memoryMiB: 'manifest',
+  timeoutSeconds: 'manifest',
+  settings: SERVE_MODEL_SETTINGS,
+  settingsWithJobs: SUBMISSION_SETTINGS,
+  permissions: {
+    records: ['GetItem', 'PutItem'],
+    objects: { jobs: ['GetObject', 'PutObject'] },
+    sends: [],
+    sendsToModels: ['jobs'],
+  },
+} as const satisfies FunctionDefinition;
+
+/** Accepts the events of producers. */
+export const ACCEPT_JOBS = {
+  description: 'Accepts jobs that producers sent to the queue',
+  memoryMiB: SMALL_MEMORY_MIB,
+  timeoutSeconds: QUEUE_TIMEOUT_SECONDS,
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'jobsTable',
+      'payloadBucket',
+      'modelQueues',
+      'embeddingModels',
+      'deadLettersQueue',
+      'jobsQueue',
+      'replyQueues',
+      'inputBuckets',
+      'retentionDays',
+      'maxReceiveCount',
+    ],
+  },
+  consumes: { queue: 'jobs', batchSize: 10, maxConcurrency: 10 },
+  permissions: {
+    records: ['GetItem', 'PutItem'],
+    objects: { jobs: ['PutObject'] },
+    sends: ['dead-letters'],
+    sendsToModels: ['jobs'],
+  },
+} as const satisfies FunctionDefinition;
+
+/** Runs the jobs and chunks of one model. */
+export const RUN_JOBS = {
+  description: 'Runs jobs of the model',
+  memoryMiB: 'manifest',
+  timeoutSeconds: 'manifest',
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'jobsTable',
+      'payloadBucket',
+      'modelQueues',
+      'batchesQueue',
+      'webhooksQueue',
+      'deadLettersQueue',
+      'eventBus',
+      'replyQueues',
+      'maxReceiveCount',
+    ],
+    optional: ['resultsTable', 'endpoint'],
+  },
+  permissions: {
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    objects: { jobs: ['GetObject', 'PutObject'], files: ['GetObject'], chunks: ['PutObject'] },
+    listsObjects: true,
+    readsInputBuckets: true,
+    sends: ['batches', 'dead-letters'],
+    sendsToModels: ['jobs', 'chunks'],
+    notifies: true,
+  },
+} as const satisfies FunctionDefinition;
+
+/** Fails jobs and chunks that every worker gave up on. */
+export const FAIL_LOST_JOBS = {
+  description: 'Ends jobs that no worker could end',
+  memoryMiB: SMALL_MEMORY_MIB,
+  timeoutSeconds: QUEUE_TIMEOUT_SECONDS,
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'jobsTable',
+      'payloadBucket',
+      'modelQueues',
+      'batchesQueue',
+      'webhooksQueue',
+      'deadLettersQueue',
+      'eventBus',
+      'replyQueues',
+    ],
+  },
+  consumes: { queue: 'lost-jobs', batchSize: 10, maxConcurrency: 5 },
+  permissions: {
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    objects: { jobs: ['GetObject'] },
+    sends: ['batches', 'dead-letters'],
+    namesModels: ['jobs', 'chunks'],
+    notifies: true,
+  },
+} as const satisfies FunctionDefinition;
+
+/** Splits batches, merges their outputs, and assembles uploads. */
+export const PROCESS_BATCHES = {
+  description: 'Splits files of batches into chunks and puts the results together',
+  // A step holds up to a part of 32 MiB.
+  memoryMiB: 1024,
+  // A step uses all of its time if there is more to do.
+  timeoutSeconds: 300,
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'jobsTable',
+      'payloadBucket',
+      'modelQueues',
+      'embeddingModels',
+      'batchesQueue',
+      'webhooksQueue',
+      'eventBus',
+      'replyQueues',
+      'fileRetentionDays',
+      'maxReceiveCount',
+    ],
+  },
+  consumes: { queue: 'batches', batchSize: 1, maxConcurrency: 10 },
+  permissions: {
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    objects: {
+      files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
+      chunks: ['GetObject', 'PutObject', 'DeleteObject'],
+    },
+    listsObjects: true,
+    // Only webhooks are notified of batches.
+    sends: ['batches', 'webhooks'],
+    sendsToModels: ['chunks'],
+  },
+} as const satisfies FunctionDefinition;
+
+/** Delivers webhooks. */
+export const DELIVER_WEBHOOKS = {
+  description: 'Delivers webhooks, one attempt for each message',
+  memoryMiB: SMALL_MEMORY_MIB,
+  timeoutSeconds: QUEUE_TIMEOUT_SECONDS,
+  settings: {
+    required: ['stage', 'metricsNamespace', 'jobsTable', 'webhooksTable', 'webhooksQueue', 'retentionDays'],
+  },
+  consumes: { queue: 'webhooks', batchSize: 10, maxConcurrency: 20 },
+  permissions: {
+    records: ['GetItem', 'PutItem'],
+    webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    objects: {},
+    sends: ['webhooks'],
+  },
+} as const satisfies FunctionDefinition;
+
+/** Serves the API's routes of jobs and webhooks. */
+export const SERVE_JOBS = {
+  description: 'Answers requests about jobs and webhooks',
+  memoryMiB: SMALL_MEMORY_MIB,
+  timeoutSeconds: API_TIMEOUT_SECONDS,
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'jobsTable',
+      'webhooksTable',
+      'payloadBucket',
+      'modelQueues',
+      'embeddingModels',
+      'webhooksQueue',
+      'eventBus',
+      'replyQueues',
+      'inputBuckets',
+      'retentionDays',
+    ],
+  },
+  permissions: {
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    listsRecords: true,
+    webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    objects: { jobs: ['GetObject', 'PutObject'] },
+    sends: ['webhooks'],
+    sendsToModels: ['jobs'],
+    notifies: true,
+  },
+} as const satisfies FunctionDefinition;
+
+/** Serves the API's routes of files, uploads and batches. */
+export const SERVE_BATCHES = {
+  description: 'Answers requests about files, uploads and batches',
+  memoryMiB: SMALL_MEMORY_MIB,
+  timeoutSeconds: API_TIMEOUT_SECONDS,
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'jobsTable',
+      'payloadBucket',
+      'batchesQueue',
+      'modelQueues',
+      'embeddingModels',
+      'fileRetentionDays',
+      'maxFileBytes',
+    ],
+  },
+  permissions: {
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    listsRecords: true,
+    objects: {
+      files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
+      chunks: ['GetObject', 'PutObject', 'DeleteObject'],
+    },
+    listsObjects: true,
+    sends: ['batches'],
+  },
+} as const satisfies FunctionDefinition;
+
+/** Every function of the product by name. The name is its folder in `lambdas/` and that of its bundle. */
+export const FUNCTIONS = {
+  'serve-model': SERVE_MODEL,
+  'accept-jobs': ACCEPT_JOBS,
+  'run-jobs': RUN_JOBS,
+  'fail-lost-jobs': FAIL_LOST_JOBS,
+  'process-batches': PROCESS_BATCHES,
+  'deliver-webhooks': DELIVER_WEBHOOKS,
+  'serve-jobs': SERVE_JOBS,
+  'serve-batches': SERVE_BATCHES,
+} as const satisfies Record<string, FunctionDefinition>;
+
+/** Name of a function. */
+export type FunctionName = keyof typeof FUNCTIONS;
+
+/** Names of the functions that consume a queue without a model. */
+export type ConsumerName = {
+  [name in FunctionName]: (typeof FUNCTIONS)[name] extends { consumes: QueueConsumption } ? name : never;
+}[FunctionName];

@@ -1,0 +1,141 @@
+import { AppError } from '../errors.ts';
+import { jsonOrUndefined } from '../json/json.ts';
+
+/** URLs of the queues of one model. */
+export interface ModelQueues {
+  readonly jobs: string;
+  readonly chunks: string;
+}
+
+/** Everything that the deployment tells functions; each function gets the settings that its entry in the table names. */
+export interface FunctionSettings {
+  /** Name of the stage, a dimension of the metrics. */
+  readonly stage: string;
+  /** Namespace of the CloudWatch metrics. */
+  readonly metricsNamespace: string;
+  /** Name of the DynamoDB results table. */
+  readonly resultsTable: string;
+  /** Name of the SageMaker endpoint that runs the model. */
+  readonly endpoint: string;
+  /**
+   * Functions of the other embedding models by model id, for requests to the shared OpenAI route that name them.
+   * Values are what Lambda's Invoke takes: an ARN of the alias.
+   */
+  readonly siblings: Readonly<Record<string, string>>;
+  /** Name of the jobs table. */
+  readonly jobsTable: string;
+  /** Name of the webhooks table. */
+  readonly webhooksTable: string;
+  /** Name of the payload bucket. */
+  readonly payloadBucket: string;
+  /** Queues by model id. */
+  readonly modelQueues: Readonly<Record<string, ModelQueues>>;
+  /** Ids of the embedding models; the first serves requests to `/v1/embeddings` that name none. */
+  readonly embeddingModels: readonly string[];
+  /** URL of the queue of batch steps. */
+  readonly batchesQueue: string;
+  /** URL of the queue of webhook deliveries. */
+  readonly webhooksQueue: string;
+  /** URL of the operators' dead-letter queue. */
+  readonly deadLettersQueue: string;
+  /** URL of the producers' queue; dead letters name it as the queue to return them to. */
+  readonly jobsQueue: string;
+  /** Name of the event bus. */
+  readonly eventBus: string;
+  /** URLs of reply queues by name. */
+  readonly replyQueues: Readonly<Record<string, string>>;
+  /** Buckets besides the payload bucket that may hold inputs. */
+  readonly inputBuckets: readonly string[];
+  /** How many days records and payloads of jobs are kept. */
+  readonly retentionDays: number;
+  /** How many days files are kept. */
+  readonly fileRetentionDays: number;
+  /** How many times a message is received before it is given up: `maxReceiveCount` of its queue. */
+  readonly maxReceiveCount: number;
+  /** Maximum size of a file, in bytes. */
+  readonly maxFileBytes: number;
+}
+
+/** Name of a setting. */
+export type SettingName = keyof FunctionSettings;
+
+/** The settings of one function. */
+export interface SettingsOfFunction {
+  /** Settings that the function always gets. */
+  readonly required: readonly SettingName[];
+  /**
+   * Settings that the function gets only if the deployment has what they name.
+   *
+   * @default - none
+   */
+  readonly optional?: readonly SettingName[];
+}
+
+/** What {@link readSettings} returns for a function. */
+export type SettingsOf<S extends SettingsOfFunction> = Pick<FunctionSettings, S['required'][number]> &
+  Partial<Pick<FunctionSettings, NonNullable<S['optional']>[number]>>;
+
+/** Settings that are JSON in the environment, with the shape of each; all others are text as it stands. */
+const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
+  siblings: 'map',
+  modelQueues: 'map',
+  embeddingModels: 'list',
+  replyQueues: 'map',
+  inputBuckets: 'list',
+  retentionDays: 'number',
+  fileRetentionDays: 'number',
+  maxReceiveCount: 'number',
+  maxFileBytes: 'number',
+};
+
+/** Set by local mode only: webhooks may go to this machine, and over plain HTTP. */
+export const ALLOW_LOOPBACK_VARIABLE = 'TENSORGATE_ALLOW_LOOPBACK_WEBHOOKS';
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The environment variable of a setting: `jobsTable` is in `TENSORGATE_JOBS_TABLE`. */
+export function variableOf(name: SettingName): string {
+  return `TENSORGATE_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+/** Turns settings into environment variables. Text values may be tokens of the AWS CDK, also inside lists and maps. */
+export function renderSettings(settings: Partial<FunctionSettings>): Record<string, string> {
+  const entries = Object.entries(settings) as [SettingName, unknown][];
+  return Object.fromEntries(
+    entries
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [variableOf(name), SHAPES[name] === undefined ? String(value) : JSON.stringify(value)]),
+  );
+}
+
+/**
+ * Reads the settings of a function.
+ *
+ * The deployment wrote them, so only the outermost shape of a value is checked.
+ *
+ * @param variables - The function's environment.
+ * @param of - The function's settings in the table of functions.
+ * @throws AppError `CONFIG_INVALID` when a variable is missing or has another shape.
+ */
+export function readSettings<const S extends SettingsOfFunction>(variables: Variables, of: S): SettingsOf<S> {
+  const { required, optional = [] } = of;
+  const present = optional.filter((name) => variables[variableOf(name)] !== undefined);
+  const read = [...required, ...present].map((name) => [name, readSetting(variables, name)]);
+  return Object.fromEntries(read) as SettingsOf<S>;
+}
+
+function readSetting(variables: Variables, name: SettingName): unknown {
+  const variable = variableOf(name);
+  const text = variables[variable];
+  if (text === undefined) throw new AppError('CONFIG_INVALID', `environment variable ${variable} is not set`);
+  const shape = SHAPES[name];
+  if (shape === undefined) return text;
+  const value = jsonOrUndefined(text);
+  if (shapeOf(value) === shape) return value;
+  throw new AppError('CONFIG_INVALID', `environment variable ${variable} must be a ${shape} in JSON`);
+}
+
+function shapeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'list';
+  return typeof value === 'object' && value !== null ? 'map' : typeof value;
+}

@@ -1,0 +1,85 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { SERVE_MODEL_SETTINGS } from '../../../core/functions/functions.ts';
+import { type FunctionSettings, readSettings, renderSettings, variableOf } from '../../../core/functions/settings.ts';
+
+const text = fc.string({ minLength: 1 });
+const map = <T>(value: fc.Arbitrary<T>) =>
+  fc.dictionary(
+    text.filter((name) => name !== '__proto__'),
+    value,
+    { noNullPrototype: true },
+  );
+
+/** Every setting with values of its kind; a new setting is a compile error here. */
+const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<FunctionSettings[name]> } = {
+  stage: text,
+  metricsNamespace: text,
+  resultsTable: text,
+  endpoint: text,
+  siblings: map(text),
+  jobsTable: text,
+  webhooksTable: text,
+  payloadBucket: text,
+  modelQueues: map(fc.record({ jobs: text, chunks: text }, { noNullPrototype: true })),
+  embeddingModels: fc.array(text),
+  batchesQueue: text,
+  webhooksQueue: text,
+  deadLettersQueue: text,
+  jobsQueue: text,
+  eventBus: text,
+  replyQueues: map(text),
+  inputBuckets: fc.array(text),
+  retentionDays: fc.nat(),
+  fileRetentionDays: fc.nat(),
+  maxReceiveCount: fc.nat(),
+  maxFileBytes: fc.nat(),
+};
+
+describe('settings of functions', () => {
+  test('every setting is read back as it was rendered', () => {
+    const names = Object.keys(SETTINGS) as (keyof FunctionSettings)[];
+    fc.assert(
+      fc.property(fc.record(SETTINGS), (settings) => {
+        const variables = renderSettings(settings);
+        expect(Object.values(variables).every((value) => typeof value === 'string')).toBe(true);
+        expect(readSettings(variables, { required: names })).toEqual(settings);
+      }),
+    );
+  });
+
+  test('a setting is in the variable of its name', () => {
+    expect(variableOf('metricsNamespace')).toBe('TENSORGATE_METRICS_NAMESPACE');
+    expect(renderSettings({ stage: 'dev', retentionDays: 7 })).toEqual({
+      TENSORGATE_STAGE: 'dev',
+      TENSORGATE_RETENTION_DAYS: '7',
+    });
+  });
+
+  test('an undefined setting is not rendered', () => {
+    expect(renderSettings({ endpoint: undefined })).toEqual({});
+  });
+
+  test('optional settings are absent when the deployment has none', () => {
+    const variables = renderSettings({ stage: 'dev', metricsNamespace: 'n' });
+    expect(readSettings(variables, SERVE_MODEL_SETTINGS)).toEqual({
+      stage: 'dev',
+      metricsNamespace: 'n',
+    });
+    const withTable = { ...variables, TENSORGATE_RESULTS_TABLE: 'results' };
+    expect(readSettings(withTable, SERVE_MODEL_SETTINGS)).toHaveProperty('resultsTable', 'results');
+  });
+
+  test.each([
+    ['retentionDays', undefined, 'environment variable TENSORGATE_RETENTION_DAYS is not set'],
+    ['retentionDays', 'seven', 'environment variable TENSORGATE_RETENTION_DAYS must be a number in JSON'],
+    ['siblings', '{', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
+    ['siblings', '[]', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
+    ['siblings', 'null', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
+    ['inputBuckets', '{}', 'environment variable TENSORGATE_INPUT_BUCKETS must be a list in JSON'],
+  ] as const)('reading %s from %j fails with CONFIG_INVALID', (name, value, message) => {
+    expect(() => readSettings({ [variableOf(name)]: value }, { required: [name] })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message }),
+    );
+  });
+});
