@@ -25,18 +25,21 @@ export class WebhookReceiver {
   #secret = '';
 
   /**
-   * @param mood - Asked at each request what becomes of it; defaults to a receiver that always works.
+   * @param nextFault - Called at each request for its fault. Defaults to no faults.
    * @param now - The receiver's time. Defaults to the machine's.
    */
-  constructor(mood: () => 'works' | 'fails' | 'hangs up' = () => 'works', now: () => number = () => Date.now()) {
+  constructor(
+    nextFault: () => 'fail' | 'disconnect' | undefined = () => undefined,
+    now: () => number = () => Date.now(),
+  ) {
     this.#now = now;
     this.#server = createServer((request, response) => {
-      const now = mood();
-      if (now === 'hangs up') {
+      const fault = nextFault();
+      if (fault === 'disconnect') {
         request.socket.destroy();
         return;
       }
-      if (now === 'fails') {
+      if (fault === 'fail') {
         request.resume().on('end', () => response.writeHead(503).end());
         return;
       }

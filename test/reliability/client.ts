@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** An answer of the API. */
-export interface ApiAnswer {
+/** A response of the API. */
+export interface ApiResponse {
   readonly status: number;
   readonly json: Record<string, unknown>;
 }
 
-/** A caller that tries again until it has an answer that is not the fault of a service, as good clients do. */
+/** A client that retries until the response is neither throttled nor an error of the server. */
 export class PatientCaller {
   readonly #url: string;
   readonly #key: string;
@@ -21,7 +21,7 @@ export class PatientCaller {
     method: string,
     path: string,
     options: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
-  ): Promise<ApiAnswer> {
+  ): Promise<ApiResponse> {
     for (;;) {
       const answer = await this.#try(method, path, options).catch(() => undefined);
       if (answer !== undefined && answer.status < 500 && answer.status !== 429) return answer;
@@ -34,7 +34,7 @@ export class PatientCaller {
     method: string,
     path: string,
     { body, headers }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
-  ): Promise<ApiAnswer> {
+  ): Promise<ApiResponse> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
       headers: {
@@ -49,7 +49,7 @@ export class PatientCaller {
   }
 }
 
-/** Runs work on some items at a time, in their order. */
+/** Runs work on `width` items at a time, in their order. */
 export async function inParallel<T>(
   items: readonly T[],
   width: number,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { synthesizeApp } from '../app/running-app.ts';
 import { runScenario } from './scenario.ts';
 
-/** Replays a run: the seed that an earlier one printed. */
+/** The seed that an earlier run printed plans the same work and the same faults again. */
 const SEED = Number(process.env['TENSORGATE_FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 const ITEMS = 2500;
@@ -23,12 +23,12 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-describe('jobs in a world of faults', () => {
-  it(`are neither lost nor doubled (TENSORGATE_FAULT_SEED=${SEED})`, async () => {
+describe('jobs', () => {
+  it(`are neither lost nor doubled while workers are killed and services fail (TENSORGATE_FAULT_SEED=${SEED})`, async () => {
     const { problems, facts } = await runScenario({ assembly, directory, seed: SEED, items: ITEMS });
     process.stdout.write(`seed ${SEED}: ${JSON.stringify(facts)}\n`);
     expect(problems).toEqual([]);
-    // A world in which nothing went wrong would prove nothing.
+    // A run without faults would prove nothing.
     expect(facts['kills']).toBeGreaterThan(0);
     expect(facts['failedCalls']).toBeGreaterThan(0);
     expect(facts['repeatedDeliveries']).toBeGreaterThan(0);

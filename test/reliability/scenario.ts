@@ -9,8 +9,7 @@ import { sha256 } from '../../lambdas/shared/sha256.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
 import { WebhookReceiver } from '../app/webhook-receiver.ts';
 import { inParallel, PatientCaller } from './client.ts';
-import { HostileWorld } from './hostile-world.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { FaultInjector } from './fault-injector.ts';
 import { type Plan, type PlannedJob, planWork } from './work.ts';
 
 /** What to run. */
@@ -26,9 +25,9 @@ export interface ScenarioOptions {
 
 /** What was found at the end. */
 export interface ScenarioReport {
-  /** Everything that is not as it must be; empty when nothing was lost, doubled or wrong. */
+  /** Everything that is wrong; empty if nothing was lost or doubled. */
   readonly problems: readonly string[];
-  /** How much was done and how much went wrong meanwhile. */
+  /** How much was done, and how many faults were injected. */
   readonly facts: Readonly<Record<string, number>>;
 }
 
@@ -37,38 +36,37 @@ const ENDPOINT = '/v1/embeddings';
 const SOURCE = '/reliability';
 const FORMAT = 'base64';
 
-/** Submitters that work at the same time. */
+/** Requests that are submitted concurrently. */
 const WIDTH = 6;
 
-/** Shortest step by which time is moved while everybody waits for something. */
+/** Shortest step by which time is moved while all work waits for a later time. */
 const LEAST_STEP_MS = 1000;
 
-/** Local time that a run may take: beyond it something hangs for ever. */
+/** Maximum local time of a run; a longer one is stuck. */
 const MAX_LOCAL_MS = 10 * 24 * 3_600_000;
 
-/** Runs the whole scenario: submit, break, wait, look. */
+/** Runs the whole scenario: submits work while faults are injected, waits until it is done, and checks the results. */
 export async function runScenario(options: ScenarioOptions): Promise<ScenarioReport> {
-  const random = new SeededRandom(options.seed);
-  const plan = planWork(random, options.items);
-  const world = new HostileWorld(random);
+  const plan = planWork(options.seed, options.items);
+  const faultInjector = new FaultInjector(options.seed);
   const stack = await startLocal({
     assembly: options.assembly,
     directory: options.directory,
     port: 0,
     maxEnvironments: 2,
     allowLoopbackWebhooks: true,
-    faults: world.faults,
+    faults: faultInjector.faults,
   });
   try {
-    return await new Scenario(stack, plan, world).run();
+    return await new Scenario(stack, plan, faultInjector).run();
   } finally {
-    world.calmDown();
+    faultInjector.stop();
     await stack.stop();
   }
 }
 
-/** A completion as somebody was told of it. */
-interface Told {
+/** A notification of a completed job. */
+interface Notification {
   readonly id: string;
   readonly status: string;
 }
@@ -76,33 +74,33 @@ interface Told {
 class Scenario {
   readonly #stack: LocalStack;
   readonly #plan: Plan;
-  readonly #world: HostileWorld;
+  readonly #faultInjector: FaultInjector;
   readonly #caller: PatientCaller;
   readonly #sqs: SQSClient;
   readonly #receiver: WebhookReceiver;
   readonly #keyId: string;
-  /** Right answers by text. */
-  readonly #answers = new Map<string, string>();
+  /** Expected embeddings by text. */
+  readonly #expected = new Map<string, string>();
   /** Ids of the accepted jobs. */
   readonly #ids = new Map<PlannedJob, string>();
-  readonly #replies: Told[] = [];
+  readonly #replies: Notification[] = [];
   readonly #problems: string[] = [];
   readonly #startedMs: number;
   #batchId = '';
   #redriven = 0;
-  /** Dead letters that nobody can put back. */
+  /** Dead letters that a redrive does not put back. */
   #leftAlone = 0;
 
-  constructor(stack: LocalStack, plan: Plan, world: HostileWorld) {
+  constructor(stack: LocalStack, plan: Plan, faultInjector: FaultInjector) {
     this.#stack = stack;
     this.#plan = plan;
-    this.#world = world;
+    this.#faultInjector = faultInjector;
     this.#startedMs = stack.now();
     const [api] = stack.plan.apis;
     const key = stack.description.apiKeys.find(({ plan: name }) => name === 'internal');
     this.#keyId = api?.apiKeys.find(({ name }) => name === key?.name)?.id ?? '';
     this.#caller = new PatientCaller(stack.url, key?.value ?? '');
-    this.#receiver = new WebhookReceiver(world.mood, () => stack.now());
+    this.#receiver = new WebhookReceiver(faultInjector.webhookFault, () => stack.now());
     this.#sqs = new SQSClient({
       endpoint: stack.endpointUrl,
       region: 'us-east-1',
@@ -113,12 +111,12 @@ class Scenario {
   async run(): Promise<ScenarioReport> {
     const url = await this.#receiver.listen();
     try {
-      await this.#lookUpAnswers();
+      await this.#lookUpExpected();
       await this.#trustSecret();
-      this.#world.rage(this.#stack);
-      await Promise.all([this.#submitJobs(url), this.#submitNonsense(), this.#submitFile()]);
+      this.#faultInjector.start(this.#stack.lambda);
+      await Promise.all([this.#submitJobs(url), this.#submitInvalidMessages(), this.#submitFile()]);
       await this.#settle('all work');
-      this.#world.calmDown();
+      this.#faultInjector.stop();
       await this.#settle('all work and webhooks');
       await this.#checkJobs();
       await this.#checkBatch();
@@ -130,12 +128,12 @@ class Scenario {
     }
   }
 
-  async #lookUpAnswers(): Promise<void> {
+  async #lookUpExpected(): Promise<void> {
     const { texts } = this.#plan;
     const body = { model: MODEL, input: texts, encoding_format: FORMAT };
     const { json } = await this.#caller.call('POST', ENDPOINT, { body });
     const data = json['data'] as readonly { readonly embedding: string }[];
-    for (const [index, text] of texts.entries()) this.#answers.set(text, data[index]?.embedding ?? '');
+    for (const [index, text] of texts.entries()) this.#expected.set(text, data[index]?.embedding ?? '');
   }
 
   async #trustSecret(): Promise<void> {
@@ -148,7 +146,7 @@ class Scenario {
     await inParallel(this.#plan.jobs, WIDTH, async (job) => {
       const id = await this.#submit(job, webhookUrl);
       this.#ids.set(job, id);
-      if (job.isCanceled && job.door !== 'queue') await this.#caller.call('POST', `/v1/jobs/${id}/cancel`);
+      if (job.isCanceled && job.via !== 'queue') await this.#caller.call('POST', `/v1/jobs/${id}/cancel`);
     });
   }
 
@@ -159,14 +157,14 @@ class Scenario {
       ...(job.wantsWebhook ? { webhook_url: webhookUrl } : {}),
       ...(job.wantsReply ? { reply_queue: 'results' } : {}),
     };
-    if (job.door === 'queue') return this.#sendEvent(job.key, request);
+    if (job.via === 'queue') return this.#sendEvent(job.key, request);
     const headers = {
       prefer: 'respond-async',
       'idempotency-key': job.key,
       ...(job.wantsWebhook ? { 'x-webhook-url': webhookUrl } : {}),
     };
     const { status, json } =
-      job.door === 'put'
+      job.via === 'put'
         ? await this.#caller.call('PUT', `/v1/jobs/${job.key}`, { body: request })
         : await this.#caller.call('POST', ENDPOINT, { body, headers });
     if (status !== 200 && status !== 202)
@@ -180,8 +178,8 @@ class Scenario {
     return jobIdOfEvent(sha256, SOURCE, id);
   }
 
-  async #submitNonsense(): Promise<void> {
-    for (const { body } of this.#plan.nonsense) await this.#send('jobs', body);
+  async #submitInvalidMessages(): Promise<void> {
+    for (const { body } of this.#plan.invalidMessages) await this.#send('jobs', body);
   }
 
   async #submitFile(): Promise<void> {
@@ -208,9 +206,9 @@ class Scenario {
   }
 
   /**
-   * Waits until nothing is on its way any more; while everybody only waits, time is moved.
+   * Waits until all queues are empty, and moves time forward while work only waits for a later time.
    *
-   * @param what - Webhooks may take days, of which a hostile world would make years.
+   * @param what - Retries of webhooks take days, and years while faults are injected.
    */
   async #settle(what: 'all work' | 'all work and webhooks'): Promise<void> {
     for (let quietRounds = 0; quietRounds < 3; ) {
@@ -227,7 +225,7 @@ class Scenario {
       }
       quietRounds = 0;
       if (this.#stack.now() - this.#startedMs > MAX_LOCAL_MS) {
-        this.#problems.push(`still on their way after ten days: ${JSON.stringify(this.#inFlight())}`);
+        this.#problems.push(`not done after ten days: ${JSON.stringify(this.#inFlight())}`);
         return;
       }
       const dueMs = this.#stack.queues.nextDueMs() ?? 0;
@@ -244,13 +242,13 @@ class Scenario {
     return looked.every(([, { waiting, inFlight, delayed }]) => waiting + inFlight + delayed === 0);
   }
 
-  /** Queues that functions take from. */
+  /** Depths of the queues that feed functions. */
   #inFlight() {
     const names = new Set(this.#stack.plan.eventSources.map(({ queueArn }) => queueArn.split(':').at(-1)));
     return [...this.#stack.queues.depths()].filter(([name]) => names.has(name));
   }
 
-  /** Puts back what was given up for reasons that pass, as an operator would. */
+  /** Redrives dead letters with retryable errors, as an operator would. */
   async #redrive(): Promise<boolean> {
     const { waiting = 0 } = this.#stack.queues.depths().get(nameOf(this.#queue('dead-letters'))) ?? {};
     if (waiting <= this.#leftAlone) return false;
@@ -277,7 +275,7 @@ class Scenario {
       new ReceiveMessageCommand({ QueueUrl: this.#queue('results'), MaxNumberOfMessages: 10 }),
     );
     for (const { Body: body = '{}', ReceiptHandle: handle } of messages) {
-      this.#replies.push((JSON.parse(body) as { readonly data: Told }).data);
+      this.#replies.push((JSON.parse(body) as { readonly data: Notification }).data);
       await this.#sqs.send(new DeleteMessageCommand({ QueueUrl: this.#queue('results'), ReceiptHandle: handle }));
     }
     if (messages.length > 0) await this.#takeReplies();
@@ -294,19 +292,19 @@ class Scenario {
   async #checkJob(job: PlannedJob, id: string, json: Record<string, unknown>): Promise<void> {
     const status = String(json['status']);
     const { code } = (json['error'] ?? {}) as { readonly code?: string };
-    if (job.poison === undefined) {
-      const allowed = job.isCanceled && job.door !== 'queue' ? ['canceled', 'succeeded'] : ['succeeded'];
+    if (job.expectedError === undefined) {
+      const allowed = job.isCanceled && job.via !== 'queue' ? ['canceled', 'succeeded'] : ['succeeded'];
       if (!allowed.includes(status)) this.#problems.push(`${job.key} is ${status} ${code ?? ''}`);
-    } else if (status !== 'failed' || code !== job.poison) {
-      this.#problems.push(`${job.key} is ${status} ${code ?? ''}, not failed ${job.poison}`);
+    } else if (status !== 'failed' || code !== job.expectedError) {
+      this.#problems.push(`${job.key} is ${status} ${code ?? ''}, not failed ${job.expectedError}`);
     }
     if (status === 'succeeded') await this.#checkResult(job, json);
-    if (job.wantsWebhook) this.#checkTold(job, status, this.#webhooksOf(id), 'webhook');
+    if (job.wantsWebhook) this.#checkNotifications(job, status, this.#webhooksOf(id), 'webhook');
     if (job.wantsReply)
-      this.#checkTold(
+      this.#checkNotifications(
         job,
         status,
-        this.#replies.filter((told) => told.id === id),
+        this.#replies.filter((notification) => notification.id === id),
         'reply',
       );
   }
@@ -318,21 +316,24 @@ class Scenario {
       | { readonly data: readonly { readonly embedding: string }[] }
       | undefined;
     const got = result?.data.map(({ embedding }) => embedding);
-    const wanted = job.texts.map((text) => this.#answers.get(text));
+    const wanted = job.texts.map((text) => this.#expected.get(text));
     if (JSON.stringify(got) !== JSON.stringify(wanted)) this.#problems.push(`${job.key} has the wrong result`);
   }
 
-  #webhooksOf(id: string): Told[] {
-    const all = this.#receiver.events.map(({ body }) => body.data as unknown as Told);
-    return all.filter((told) => told.id === id);
+  #webhooksOf(id: string): Notification[] {
+    const all = this.#receiver.events.map(({ body }) => body.data as unknown as Notification);
+    return all.filter((notification) => notification.id === id);
   }
 
-  /** A completion may be told of more than once, but of one only, unless an operator let it begin again. */
-  #checkTold(job: PlannedJob, status: string, told: readonly Told[], what: string): void {
-    if (!told.some((one) => one.status === status)) this.#problems.push(`${job.key} has no ${what} of its end`);
-    const others = told.filter((one) => one.status !== status);
+  /** Notifications may repeat, but must agree on the status, unless an operator has restarted the job. */
+  #checkNotifications(job: PlannedJob, status: string, notifications: readonly Notification[], what: string): void {
+    if (!notifications.some((one) => one.status === status))
+      this.#problems.push(`${job.key} has no ${what} with its status`);
+    const others = notifications.filter((one) => one.status !== status);
     if (others.length > 0 && this.#redriven === 0) {
-      this.#problems.push(`${job.key} has a ${what} of another end: ${others.map((one) => one.status).join(', ')}`);
+      this.#problems.push(
+        `${job.key} has a ${what} with another status: ${others.map((one) => one.status).join(', ')}`,
+      );
     }
   }
 
@@ -347,7 +348,7 @@ class Scenario {
     }
     const output = await readLines(client, batch.output_file_id);
     const wanted = this.#plan.lines.flatMap((line, index) =>
-      typeof line === 'string' ? [[`line-${index}`, this.#answers.get(line)]] : [],
+      typeof line === 'string' ? [[`line-${index}`, this.#expected.get(line)]] : [],
     );
     const got = output.map(({ custom_id, response }) => [custom_id, response?.body.data[0]?.embedding]);
     if (JSON.stringify(got) !== JSON.stringify(wanted)) this.#problems.push('the output file is wrong');
@@ -364,7 +365,7 @@ class Scenario {
       }),
     );
     const got = messages.map(({ MessageAttributes: attributes }) => attributes?.['errorCode']?.StringValue ?? '');
-    const wanted = new Set<string>(this.#plan.nonsense.map(({ code }) => code));
+    const wanted = new Set<string>(this.#plan.invalidMessages.map(({ code }) => code));
     // A message can be delivered twice, and then be refused twice.
     const [unexpected, missing] = [
       got.filter((code) => !wanted.has(code)),
@@ -380,9 +381,9 @@ class Scenario {
       items: jobItems + this.#plan.lines.length,
       jobs: this.#plan.jobs.length,
       lines: this.#plan.lines.length,
-      kills: this.#world.kills,
-      failedCalls: this.#world.failedCalls,
-      repeatedDeliveries: this.#world.repeatedDeliveries,
+      kills: this.#faultInjector.kills,
+      failedCalls: this.#faultInjector.failedCalls,
+      repeatedDeliveries: this.#faultInjector.repeatedDeliveries,
       submitRetries: this.#caller.retries,
       webhooks: this.#receiver.events.length,
       refusedWebhooks: this.#receiver.refused,

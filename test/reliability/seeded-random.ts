@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A generator of random numbers that gives the same ones for the same seed (mulberry32, by T. Ettinger). */
 export class SeededRandom {
   #state: number;
@@ -5,6 +7,15 @@ export class SeededRandom {
   /** @param seed - A whole number of 32 bits. */
   constructor(seed: number) {
     this.#state = seed >>> 0;
+  }
+
+  /**
+   * Creates a generator for one purpose: its numbers do not depend on how many numbers anything else has taken.
+   *
+   * @param purpose - What the numbers decide.
+   */
+  static of(seed: number, purpose: string): SeededRandom {
+    return new SeededRandom(createHash('sha256').update(`${seed} ${purpose}`).digest().readUInt32LE());
   }
 
   /** From 0 up to but not including 1. */

@@ -1,24 +1,24 @@
-import type { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from './seeded-random.ts';
 
-/** One way to hand work over. */
-export type Door = 'prefer' | 'put' | 'queue';
+/** A way to submit a job. */
+export type SubmitVia = 'prefer' | 'put' | 'queue';
 
-/** A job that is submitted, and what must come of it. */
+/** A job to submit, and its expected result. */
 export interface PlannedJob {
-  readonly door: Door;
+  readonly via: SubmitVia;
   /** `Idempotency-Key`, id of the job or id of the event. */
   readonly key: string;
   readonly texts: readonly string[];
-  /** What is wrong with it, as the error code that it must end with. */
-  readonly poison?: 'INPUT_EMPTY';
+  /** Error code with which the job must fail. */
+  readonly expectedError?: 'INPUT_EMPTY';
   readonly wantsWebhook: boolean;
   readonly wantsReply: boolean;
-  /** Whether it is canceled right after it was accepted. */
+  /** Whether to cancel the job right after it was accepted. */
   readonly isCanceled: boolean;
 }
 
-/** A message that nobody can understand, and the code with which it must end among the dead letters. */
-export interface PlannedNonsense {
+/** An invalid message for the producer queue, and the error code that its dead letter must carry. */
+export interface InvalidMessage {
   readonly body: string;
   readonly code: 'INVALID_EVENT' | 'MODEL_NOT_FOUND' | 'UNSUPPORTED_VERSION';
 }
@@ -27,12 +27,12 @@ export interface PlannedNonsense {
 export interface Plan {
   readonly texts: readonly string[];
   readonly jobs: readonly PlannedJob[];
-  readonly nonsense: readonly PlannedNonsense[];
-  /** Lines of the file: texts, and what is no request. */
+  readonly invalidMessages: readonly InvalidMessage[];
+  /** Lines of the file: texts, and lines that are no request. */
   readonly lines: readonly (string | { readonly broken: string })[];
 }
 
-/** Distinct texts: their right answers are looked up once, ahead of all faults. */
+/** Distinct texts: their expected results are looked up once, before faults start. */
 const DISTINCT_TEXTS = 40;
 
 const WORDS = [
@@ -50,8 +50,13 @@ const WORDS = [
   'blue',
 ];
 
-/** Plans work of about so many items from a seed: the same seed plans the same work. */
-export function planWork(random: SeededRandom, items: number): Plan {
+/**
+ * Plans work from a seed: the same seed plans the same work.
+ *
+ * @param items - About how many items.
+ */
+export function planWork(seed: number, items: number): Plan {
+  const random = SeededRandom.of(seed, 'work');
   const texts = Array.from({ length: DISTINCT_TEXTS }, (_, index) => sentence(random, index));
   const jobs: PlannedJob[] = [];
   for (let planned = 0; planned < items / 2; ) {
@@ -62,24 +67,24 @@ export function planWork(random: SeededRandom, items: number): Plan {
   const lines = Array.from({ length: Math.ceil(items / 2) }, () =>
     random.chance(0.01) ? { broken: '{"custom_id": "broken", "method": "POST"' } : random.pick(texts),
   );
-  return { texts, jobs, nonsense: planNonsense(), lines };
+  return { texts, jobs, invalidMessages: planInvalidMessages(), lines };
 }
 
 function planJob(random: SeededRandom, texts: readonly string[], index: number): PlannedJob {
-  const door = random.pick<Door>(['prefer', 'put', 'queue']);
-  const isPoison = door === 'queue' && random.chance(0.05);
+  const via = random.pick<SubmitVia>(['prefer', 'put', 'queue']);
+  const isInvalid = via === 'queue' && random.chance(0.05);
   return {
-    door,
-    key: `${door}-${index}`,
-    texts: isPoison ? [''] : Array.from({ length: random.whole(1, 6) }, () => random.pick(texts)),
-    ...(isPoison ? { poison: 'INPUT_EMPTY' } : {}),
+    via,
+    key: `${via}-${index}`,
+    texts: isInvalid ? [''] : Array.from({ length: random.whole(1, 6) }, () => random.pick(texts)),
+    ...(isInvalid ? { expectedError: 'INPUT_EMPTY' } : {}),
     wantsWebhook: random.chance(0.25),
-    wantsReply: door !== 'prefer' && random.chance(0.3),
-    isCanceled: !isPoison && random.chance(0.03),
+    wantsReply: via !== 'prefer' && random.chance(0.3),
+    isCanceled: !isInvalid && random.chance(0.03),
   };
 }
 
-function planNonsense(): PlannedNonsense[] {
+function planInvalidMessages(): InvalidMessage[] {
   const event = { specversion: '1.0', id: 'n', source: '/test', type: 'tensorgate.job.v1' };
   const data = { endpoint: '/v2/models/nobody/infer', body: {} };
   return [
