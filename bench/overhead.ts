@@ -163,7 +163,6 @@ async function openBenchDeps(modelFolder: string): Promise<ServeModelDeps> {
     environment: { siblings: {}, metricsNamespace: 'Bench', stage: 'bench' },
     variables: {},
     memoryMiB: MEMORY_MIB,
-    isProvisioned: false,
   });
   return { ...deps, write: (line) => writeSync(nowhere, `${line}\n`) };
 }

@@ -18,7 +18,7 @@ import { type InferenceDeps, readsTexts } from '../shared/inference/inference.ts
 import { ModelVersions } from '../shared/inference/model-versions.ts';
 import type { AsyncEndpoint } from '../shared/predictors/async-endpoint.ts';
 import { copyAttributes } from '../shared/queue/requeue.ts';
-import type { TieredResultCache } from '../shared/results/tiered-result-cache.ts';
+import type { LeveledResultCache } from '../shared/results/results-cache.ts';
 import { sha256 } from '../shared/sha256.ts';
 
 import { type Answer, type ModelRequest, noMeasures, type RunMeasures, runRequests } from './run-requests.ts';
@@ -272,7 +272,7 @@ function runKey({ message, record }: Received): string {
 const COMPUTE_ALL = { read: false, write: true } as const;
 
 /** Takes what a dry run would keep. */
-const FORGETFUL: TieredResultCache = { get: async () => new Map(), put: async () => undefined };
+const FORGETFUL: LeveledResultCache = { get: async () => new Map(), put: async () => undefined };
 
 function addMeasures(total: RunMeasures, { items, tokens, modelMs, cacheHits, cacheMisses }: RunMeasures): void {
   total.items += items;

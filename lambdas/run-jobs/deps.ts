@@ -38,15 +38,10 @@ export interface OpenDepsOptions {
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
   const { settings, modelFolder, memoryMiB } = options;
   const { resultsTable, endpoint } = settings;
-  const {
-    deps: inference,
-    table: results,
-    failures,
-  } = await openInference({
+  const { deps: inference, takeCacheFailures } = await openInference({
     ...{ modelFolder, resultsTable, memoryMiB, endpoint },
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
-  await results?.open();
   const { id } = inference.packed.manifest;
   const queues = settings.modelQueues[id];
   if (queues === undefined) throw new AppError('CONFIG_INVALID', `the model ${id} has no queues`);
@@ -73,7 +68,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     stage: settings.stage,
     metricsNamespace: settings.metricsNamespace,
     write: (line) => process.stdout.write(`${line}\n`),
-    takeCacheFailures: () => failures.splice(0),
+    takeCacheFailures,
   };
 }
 

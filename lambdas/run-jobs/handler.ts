@@ -6,7 +6,7 @@ import { parseJson } from '../../core/json/json.ts';
 import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
 import { receivesOf } from '../shared/queue/requeue.ts';
-import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
+import type { CacheFailure } from '../shared/results/results-cache.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { JobRun } from './job-run.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';

@@ -1,5 +1,5 @@
 import { createHttpHandler, type HttpHandler } from '../shared/http/http-handler.ts';
-import type { CacheFailure } from '../shared/results/fail-open-result-cache.ts';
+import type { CacheFailure } from '../shared/results/results-cache.ts';
 import { requestLine } from '../shared/telemetry/request-line.ts';
 import { startMeasures } from '../shared/telemetry/request-measures.ts';
 import type { ServeDeps } from './call.ts';
@@ -12,8 +12,6 @@ export interface ServeModelDeps extends ServeDeps {
   readonly write: (line: string) => void;
   /** Takes the failures of the results cache since the last call. */
   readonly takeCacheFailures: () => readonly CacheFailure[];
-  /** Called after each response, for work that must not delay the first one. */
-  readonly onAnswered: () => void;
 }
 
 /** Creates the handler of one model's function. */
@@ -33,6 +31,5 @@ export function createHandler(deps: ServeModelDeps): HttpHandler {
       write(requestLine({ ...facts, model, stage, namespace, nowMs: now(), isCold, failures: takeCacheFailures() }));
       isCold = false;
     },
-    onResponse: () => deps.onAnswered(),
   });
 }

@@ -4,7 +4,7 @@ import { readSettings } from '../../core/functions/settings.ts';
 import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
-const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_INITIALIZATION_TYPE } = process.env;
+const { AWS_LAMBDA_FUNCTION_MEMORY_SIZE } = process.env;
 
 // Runs once for each environment, in the init phase: before the first request, and outside of its timeout.
 const deps = await openDeps({
@@ -12,7 +12,6 @@ const deps = await openDeps({
   environment: readSettings(process.env, SERVE_MODEL_SETTINGS),
   variables: process.env,
   memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
-  isProvisioned: AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency',
 });
 
 /** Serves one model: the entry that AWS Lambda calls. */

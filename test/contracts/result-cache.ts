@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../../core/clock.ts';
 import type { CachedResult, ResultCache } from '../../core/results/result-cache.ts';
+import type { ConnectedResultCache } from '../../lambdas/shared/results/results-cache.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface TestClock extends Clock {
@@ -24,6 +25,15 @@ export function testClock(): TestClock {
 /** A result that was computed at some time. */
 export function resultOf(bytes: readonly number[], createdAtMs = START_MS): CachedResult {
   return { value: Uint8Array.from(bytes), createdAtMs };
+}
+
+/** A results table that needs no connection. */
+export function connected(table: ResultCache): ConnectedResultCache {
+  return {
+    connect: async () => undefined,
+    get: (fingerprints) => table.get(fingerprints),
+    put: (results) => table.put(results),
+  };
 }
 
 function bytesOf(result: CachedResult | undefined): number[] | undefined {

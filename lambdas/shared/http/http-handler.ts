@@ -29,8 +29,6 @@ export interface HttpHandlerOptions<M extends RequestTimes, Extra> extends Acces
   readonly open: (event: APIGatewayProxyEvent, measures: M) => Extra;
   /** Headers of every response beside `x-request-id`. Defaults to none. */
   readonly headers?: (measures: M) => HttpHeaders;
-  /** Called after each response. */
-  readonly onResponse?: () => void;
 }
 
 /** Handles the requests of an API function. */
@@ -43,7 +41,7 @@ const NO_BODY: RawBody = { mediaType: JSON_MEDIA_TYPE, text: '' };
  * the response. A request that fails gets a problem document. Every request writes one log line.
  */
 export function createHttpHandler<M extends RequestTimes, Extra>(options: HttpHandlerOptions<M, Extra>): HttpHandler {
-  const { routes, open, headers = () => ({}), onResponse = () => undefined } = options;
+  const { routes, open, headers = () => ({}) } = options;
   const router = new Router(routes);
   const commonHeaders = ({ requestContext }: Pick<APIGatewayProxyEvent, 'requestContext'>, measures: M) => ({
     ...headers(measures),
@@ -52,7 +50,6 @@ export function createHttpHandler<M extends RequestTimes, Extra>(options: HttpHa
   return middy<Measured<M>, APIGatewayProxyResult>({
     // Operations check the deadline between two runs of the model: a timer could not fire during one, and costs more.
     timeoutEarlyInMillis: 0,
-    requestEnd: onResponse,
   })
     .use({
       // Attached first, so that it runs last: the log line is written before.

@@ -6,7 +6,7 @@ import type { EmbeddingLimits } from '../../../core/tasks/embedding/embedding-re
 import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
 import type { TrafficSource } from '../../../core/traffic/traffic-source.ts';
 import type { Collapse } from '../results/collapse.ts';
-import type { TieredResultCache } from '../results/tiered-result-cache.ts';
+import type { LeveledResultCache } from '../results/results-cache.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
 import type { LoadedVersion, ModelVersions } from './model-versions.ts';
 
@@ -19,7 +19,7 @@ export interface InferenceDeps {
   /** Absent for models that read no text. */
   readonly tokenizer: TextTokenizer | undefined;
   /** Absent where the model keeps no results. */
-  readonly cache: TieredResultCache | undefined;
+  readonly cache: LeveledResultCache | undefined;
   /** Absent where computing is cheaper than asking whether others do. */
   readonly collapse?: Collapse;
   readonly clock: Clock;

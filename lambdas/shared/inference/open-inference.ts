@@ -4,37 +4,24 @@ import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/models/packed-files.ts';
 import type { PackedModel } from '../../../core/models/packed-model.ts';
-import type { ResultCache } from '../../../core/results/result-cache.ts';
 import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
 import { manifestTraffic } from '../../../core/traffic/traffic.ts';
 import { fixedTraffic } from '../../../core/traffic/traffic-source.ts';
 import { openTokenizer } from '../preprocessors/tokenizer.ts';
-import { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import type { Collapse } from '../results/collapse.ts';
-import { DeferredResultCache } from '../results/deferred-result-cache.ts';
-import { type CacheFailure, failOpen } from '../results/fail-open-result-cache.ts';
 import { MemoryResultCache } from '../results/memory-result-cache.ts';
-import { tiered } from '../results/tiered-result-cache.ts';
+import { type CacheFailure, type ConnectedResultCache, ResultsCache } from '../results/results-cache.ts';
 import type { InferenceDeps } from './inference.ts';
 import { type LoadVersion, ModelVersions } from './model-versions.ts';
 import { warmUp } from './warm-up.ts';
 
-/** Time that the table may take: a cheap model answers sooner than a slow look-up. */
+/** Time limits of a request to the results table: computing a cheap result is quicker than a slow lookup. */
 const USUAL_BUDGETS: TableBudgets = { readMs: 25, writeMs: 50 };
 
-/** Time for the first connection and what waited for it; no request waits for that. */
-const CONNECT_BUDGET_MS = 1000;
+/** Time limit for the connection to the results table; it is made while the model loads. */
+const CONNECT_BUDGET_MS = 100;
 
-/** Failures in a row after which the table is left alone, and for how long. */
-const BREAKER = { failures: 3, openMs: 30_000 };
-
-/** Most results that wait for the table's client to be loaded. */
-const MAX_WAITING_RESULTS = 1000;
-
-/** A key that no result has: reading it makes the first connection. */
-const PROBE_FINGERPRINT = 'connect';
-
-/** How long an environment may work on what others wait for: ten times what an endpoint usually takes. */
+/** Maximum time for which other environments wait for a result: ten times what an endpoint usually takes. */
 const CLAIM_MS = 5000;
 
 const MIB = 1024 * 1024;
@@ -49,11 +36,11 @@ export interface OpenInferenceOptions {
   readonly memoryMiB: number;
   /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
   readonly endpoint: string | undefined;
-  /** Time that the results table may take, in milliseconds. Defaults to what somebody who waits for an answer can bear. */
+  /** Time limits of the results table. Default to what suits a caller who waits. */
   readonly budgets?: TableBudgets;
 }
 
-/** Time that the results table may take, in milliseconds. */
+/** Time limits of the results table, in milliseconds. */
 export interface TableBudgets {
   readonly readMs: number;
   readonly writeMs: number;
@@ -62,10 +49,8 @@ export interface TableBudgets {
 /** A model that can be asked. */
 export interface Inference {
   readonly deps: InferenceDeps;
-  /** The results table, not connected yet; absent where the model does not use it. */
-  readonly table: DeferredResultCache | undefined;
-  /** Failures of the results cache that nobody has taken yet. */
-  readonly failures: CacheFailure[];
+  /** Returns the failures of the results cache since the last call. */
+  readonly takeCacheFailures: () => readonly CacheFailure[];
 }
 
 /**
@@ -80,24 +65,23 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
   const packed = readPackedModel(modelFolder);
   const clock: Clock = { now: () => Date.now() };
   const traffic = manifestTraffic(packed.manifest);
+  const table = await openTable(packed, options, clock);
+  const cache = cacheOf(packed, table?.cache, clock);
+  // The handshake takes place while the model loads. A table that cannot be reached is reported with the first request.
+  const connected = cache?.connect();
   const versions = new ModelVersions(packed, await loaderOf(packed, options, clock));
-  const failures: CacheFailure[] = [];
-  const table = deferredTable(packed, options, clock, failures);
-  const collapse = await collapseOf(packed, options, clock);
   const deps: InferenceDeps = {
-    ...(collapse === undefined ? {} : { collapse }),
+    ...(table?.collapse === undefined ? {} : { collapse: table.collapse }),
     packed,
     versions,
     traffic: fixedTraffic(traffic),
     tokenizer: tokenizerOf(packed, modelFolder),
-    cache: cacheOf(packed, table, clock),
+    cache,
     clock,
     timer: () => performance.now(),
   };
-  // Who waits for another's results must see them; a table that cannot be reached is reported with the first use.
-  const opened = collapse === undefined ? undefined : table?.open().catch(() => undefined);
-  await Promise.all([opened, warmUp(deps, traffic.versions)]);
-  return { deps, table, failures };
+  await Promise.all([connected, warmUp(deps, traffic.versions)]);
+  return { deps, takeCacheFailures: () => cache?.takeFailures() ?? [] };
 }
 
 /**
@@ -143,55 +127,38 @@ function tokenizerOf({ manifest }: PackedModel, modelFolder: string): TextTokeni
   return manifest.task === 'embedding' ? openTokenizer(readJson(join(modelFolder, PACKED_TOKENIZER))) : undefined;
 }
 
-function cacheOf({ manifest }: PackedModel, table: ResultCache | undefined, clock: Clock) {
+function cacheOf({ manifest }: PackedModel, table: ConnectedResultCache | undefined, clock: Clock) {
   const { store, memoryMiB, ttlSeconds } = manifest.cache;
   if (store === 'none') return undefined;
-  return tiered(new MemoryResultCache({ maxBytes: memoryMiB * MIB, ttlSeconds, clock }), table);
+  const memory = new MemoryResultCache({ maxBytes: memoryMiB * MIB, ttlSeconds, clock });
+  return new ResultsCache({ memory, table, clock });
 }
 
-/** What an endpoint computes is worth asking for, on a table that all environments share. */
-async function collapseOf(
+/** The results table of a model that uses one, and what shares its client. The code is loaded for such models only. */
+async function openTable(
   { manifest }: PackedModel,
-  { resultsTable, budgets = USUAL_BUDGETS }: OpenInferenceOptions,
+  { resultsTable: table, budgets = USUAL_BUDGETS }: OpenInferenceOptions,
   clock: Clock,
-): Promise<Collapse | undefined> {
-  const { compute, cache } = manifest;
-  if (compute.target === 'lambda' || compute.mode === 'async' || cache.store !== 'table' || resultsTable === undefined)
-    return undefined;
+): Promise<{ readonly cache: ConnectedResultCache; readonly collapse?: Collapse } | undefined> {
+  const { compute, cache: settings } = manifest;
+  if (settings.store !== 'table' || table === undefined) return undefined;
+  const [{ dynamoDbSettings, openDynamoDb }, { openDynamoDbResultCache }] = await Promise.all([
+    import('../aws/dynamodb.ts'),
+    import('../results/dynamodb-result-cache.ts'),
+  ]);
+  const dynamoDb = openDynamoDb(() => dynamoDbSettings(process.env));
+  const cache = openDynamoDbResultCache({
+    ...{ dynamoDb, table, clock, ttlSeconds: settings.ttlSeconds },
+    ...{ connectBudgetMs: CONNECT_BUDGET_MS, readBudgetMs: budgets.readMs, writeBudgetMs: budgets.writeMs },
+  });
+  // A result of an endpoint is worth the wait for another environment that computes it.
+  if (compute.target === 'lambda' || compute.mode === 'async') return { cache };
   const [{ Collapse }, { openDynamoDbClaims }] = await Promise.all([
     import('../results/collapse.ts'),
     import('../results/dynamodb-claims.ts'),
   ]);
-  const claims = openDynamoDbClaims({ table: resultsTable, budgetMs: budgets.writeMs, clock });
-  return new Collapse({ claims, clock, lifeMs: CLAIM_MS });
-}
-
-function deferredTable(
-  { manifest }: PackedModel,
-  { resultsTable, budgets = USUAL_BUDGETS }: OpenInferenceOptions,
-  clock: Clock,
-  failures: CacheFailure[],
-): DeferredResultCache | undefined {
-  if (manifest.cache.store !== 'table' || resultsTable === undefined) return undefined;
-  const breaker = new CircuitBreaker({ ...BREAKER, clock });
-  const report = (failure: CacheFailure) => failures.push(failure);
-  return new DeferredResultCache({
-    maxWaiting: MAX_WAITING_RESULTS,
-    open: async () => {
-      const { openDynamoDbResultCache } = await import('../results/dynamodb-result-cache.ts');
-      const table = openDynamoDbResultCache({
-        table: resultsTable,
-        ttlSeconds: manifest.cache.ttlSeconds,
-        connectBudgetMs: CONNECT_BUDGET_MS,
-        readBudgetMs: budgets.readMs,
-        writeBudgetMs: budgets.writeMs,
-        clock,
-      });
-      const cache = failOpen(table, { breaker, report });
-      await cache.get([PROBE_FINGERPRINT]);
-      return cache;
-    },
-  });
+  const claims = openDynamoDbClaims({ dynamoDb, table, budgetMs: budgets.writeMs, clock });
+  return { cache, collapse: new Collapse({ claims, clock, lifeMs: CLAIM_MS }) };
 }
 
 /** Synchronous on purpose: nothing else can be done meanwhile, and it spares loading the module of promises. */

@@ -3,7 +3,7 @@ import type { CachePolicy } from '../../../core/results/cache-policy.ts';
 import { cacheState, fanOut, missedItems, planLookup } from '../../../core/results/lookup-plan.ts';
 import type { CachedResult } from '../../../core/results/result-cache.ts';
 import type { Collapse, Turn } from '../results/collapse.ts';
-import type { TieredResult, TieredResultCache } from '../results/tiered-result-cache.ts';
+import type { FoundResult, LeveledResultCache } from '../results/results-cache.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
 
 /** How results become bytes for the cache, and come back. */
@@ -14,7 +14,7 @@ export interface ResultCodec<T> {
 
 /** What {@link throughCache} works with. */
 export interface ThroughCacheOptions<T> {
-  readonly cache: TieredResultCache;
+  readonly cache: LeveledResultCache;
   /** Asks whether others compute the same; absent where computing is cheaper than asking. */
   readonly collapse: Collapse | undefined;
   readonly policy: CachePolicy;
@@ -27,7 +27,7 @@ export interface ThroughCacheOptions<T> {
   readonly measures: RequestMeasures;
 }
 
-const NOTHING: ReadonlyMap<string, TieredResult> = new Map();
+const NOTHING: ReadonlyMap<string, FoundResult> = new Map();
 
 /**
  * Answers items from the results cache, computes only what it lacks, and keeps that.
@@ -51,6 +51,7 @@ export async function throughCache<T>(fingerprints: readonly string[], options: 
     if (missed.length > 0) computed = await compute(missed);
     if (policy.write && missed.length > 0) {
       const writeMs = timer();
+      // Awaited, within its time limit: Lambda freezes the environment once the response is sent.
       await cache.put(toKeep(missed, computed, fingerprints, codec, clock));
       measures.cacheMs += timer() - writeMs;
     }
@@ -68,15 +69,15 @@ export async function throughCache<T>(fingerprints: readonly string[], options: 
 /** Only who both reads and keeps results can wait for another's, and have others wait. */
 async function takeTurn<T>(
   fingerprints: readonly string[],
-  known: ReadonlyMap<string, TieredResult>,
+  known: ReadonlyMap<string, FoundResult>,
   { collapse, policy, cache, measures, timer }: ThroughCacheOptions<T>,
-): Promise<Turn<TieredResult> | undefined> {
+): Promise<Turn<FoundResult> | undefined> {
   const lacking = fingerprints.filter((fingerprint) => !known.has(fingerprint));
   if (collapse === undefined || !policy.read || !policy.write || lacking.length === 0) return undefined;
-  return collapse.begin(lacking, (wanted) => cache.get(wanted), measures.deadlineMs - timer());
+  return collapse.start(lacking, (wanted) => cache.get(wanted), measures.deadlineMs - timer());
 }
 
-function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, TieredResult>, wanted: number): void {
+function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, FoundResult>, wanted: number): void {
   for (const { level, createdAtMs } of found.values()) {
     if (level === 'memory') measures.memoryHits += 1;
     else measures.tableHits += 1;

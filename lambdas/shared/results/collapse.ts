@@ -2,35 +2,35 @@ import type { Clock } from '../../../core/clock.ts';
 import type { CachedResult } from '../../../core/results/result-cache.ts';
 import { sha256 } from '../sha256.ts';
 
-/** Claims to work that nobody else shall do meanwhile, shared by all environments. */
+/** Claims to work, shared by all environments: while one holds a claim, the others leave the work to it. */
 export interface Claims {
   /**
-   * Claims some work, unless somebody else has.
+   * Claims some work, unless another environment holds it.
    *
    * @param key - Name of the work.
-   * @param untilMs - When the claim lapses by itself, in milliseconds since the Unix epoch.
-   * @returns Whether the work is the caller's.
+   * @param untilMs - When the claim ends by itself, in milliseconds since the Unix epoch.
+   * @returns Whether the caller now holds the claim.
    */
   claim(key: string, untilMs: number): Promise<boolean>;
-  /** Whether somebody has a claim to the work now. */
+  /** Whether any environment holds a claim to the work now. */
   isHeld(key: string): Promise<boolean>;
-  /** Gives the caller's own claim up. */
+  /** Ends the caller's own claim. */
   release(key: string): Promise<void>;
 }
 
-/** What {@link Collapse} works with. */
+/** Dependencies of {@link Collapse}. */
 export interface CollapseOptions {
   readonly claims: Claims;
   readonly clock: Clock;
-  /** Longest that a claim holds and others wait, in milliseconds: longer than the model takes, and not much. */
+  /** Maximum time that a claim holds and others wait, in milliseconds: somewhat longer than the model takes. */
   readonly lifeMs: number;
 }
 
-/** Where a request stands once others were asked. */
+/** What a request must do after it looked for others that compute the same. */
 export interface Turn<R> {
-  /** What another environment computed meanwhile. */
+  /** Results that another environment computed meanwhile. */
   readonly found: ReadonlyMap<string, R>;
-  /** To be called once the results that were computed are kept, or the computation failed. */
+  /** To be called once the computed results are in the cache, or the computation failed. */
   readonly release: () => Promise<void>;
 }
 
@@ -40,11 +40,11 @@ const PAUSE_MS = { first: 10, longest: 200 };
 const NOTHING_TO_RELEASE = async (): Promise<void> => undefined;
 
 /**
- * Collapses identical requests that run at the same time in different environments: the first claims the work in the
- * results table, the others wait for its results there.
+ * Collapses identical concurrent requests in different environments: the first claims the work in the results table, the
+ * others wait for its results there.
  *
- * It never keeps a request from being answered: who waited long enough, finds the claim gone or cannot reach the table
- * computes by itself.
+ * Collapsing never fails a request. A request whose wait times out, whose claim is gone or which cannot reach the table
+ * computes the result itself.
  */
 export class Collapse {
   readonly #options: CollapseOptions;
@@ -54,13 +54,13 @@ export class Collapse {
   }
 
   /**
-   * Waits for whoever computes the same results already; claims them where nobody does.
+   * Claims the work, or waits for the environment that holds it.
    *
    * @param fingerprints - Results that the cache lacks.
    * @param find - Looks for them in the cache again.
-   * @param withinMs - Time that may be waited; half of it is left for computing.
+   * @param withinMs - The request's remaining time. Half of it is left for computing.
    */
-  async begin<R extends CachedResult>(
+  async start<R extends CachedResult>(
     fingerprints: readonly string[],
     find: (fingerprints: readonly string[]) => Promise<ReadonlyMap<string, R>>,
     withinMs: number,
@@ -72,7 +72,7 @@ export class Collapse {
     const endsAtMs = clock.now() + Math.min(lifeMs, withinMs / 2);
     for (let pauseMs = PAUSE_MS.first; clock.now() < endsAtMs; pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest)) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      // Whether it is held comes first: results are written before a claim is given up.
+      // The claim is checked first, because results are written before it is released.
       const isHeld = await claims.isHeld(key).catch(() => false);
       const found = await find(fingerprints);
       if (found.size === fingerprints.length || !isHeld) return { found, release: NOTHING_TO_RELEASE };
@@ -80,7 +80,7 @@ export class Collapse {
     return { found: new Map(), release: NOTHING_TO_RELEASE };
   }
 
-  /** A table that does not answer is no reason to wait. */
+  /** If the table fails, the request computes the result itself. */
   async #claim(key: string): Promise<boolean> {
     const { claims, clock, lifeMs } = this.#options;
     return claims.claim(key, clock.now() + lifeMs).catch(() => true);

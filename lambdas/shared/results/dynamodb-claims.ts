@@ -1,71 +1,63 @@
 import { randomUUID } from 'node:crypto';
-import {
-  BatchGetItemCommand,
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  DynamoDBClient,
-  type DynamoDBClientConfig,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../core/clock.ts';
 import { RESULTS_TABLE } from '../../../core/results/results-table.ts';
+import type { DynamoDb, WireItem } from '../aws/dynamodb.ts';
 import { withinBudget } from '../resilience/time-budget.ts';
 import type { Claims } from './collapse.ts';
 
 /** Settings of {@link openDynamoDbClaims}. */
 export interface DynamoDbClaimsOptions {
+  readonly dynamoDb: DynamoDb;
   /** Name of the results table. */
   readonly table: string;
-  /** Time that one call may take, in milliseconds. */
+  /** Time limit for one call, in milliseconds. */
   readonly budgetMs: number;
   readonly clock: Clock;
-  /** Where the table is, and who asks; by default what the SDK finds in the environment. */
-  readonly client?: DynamoDBClientConfig;
 }
 
 const { partitionKey, expiresAt, claimHolder, claimedUntil } = RESULTS_TABLE;
 
 /**
- * Keeps claims in the results table, one item each: a conditional write makes one, its time or a conditional deletion
+ * Keeps claims in the results table, one item each. A conditional write makes a claim; its time or a conditional deletion
  * ends it.
  *
- * Its methods throw when the table fails or does not answer in time.
+ * Its methods reject when the table fails or exceeds the time limit.
  */
-export function openDynamoDbClaims({ table, budgetMs, clock, client: settings }: DynamoDbClaimsOptions): Claims {
-  const client = new DynamoDBClient({ maxAttempts: 1, ...settings });
-  const holder = randomUUID();
+export function openDynamoDbClaims({ dynamoDb, table, budgetMs, clock }: DynamoDbClaimsOptions): Claims {
+  const holder = { S: randomUUID() };
   const keyOf = (key: string) => ({ [partitionKey]: { S: key } });
-  const common = (key: string) => ({ TableName: table, Key: keyOf(key) });
+  const call = (operation: string, input: object) => withinBudget(budgetMs, () => dynamoDb.call(operation, input));
   return {
-    claim: async (key, untilMs) => {
-      const command = new PutItemCommand({
-        TableName: table,
-        Item: {
-          ...keyOf(key),
-          [claimHolder]: { S: holder },
-          [claimedUntil]: { N: String(untilMs) },
-          [expiresAt]: { N: String(Math.ceil(untilMs / 1000)) },
-        },
-        ConditionExpression: `attribute_not_exists(${partitionKey}) OR ${claimedUntil} <= :now`,
-        ExpressionAttributeValues: { ':now': { N: String(clock.now()) } },
-      });
-      return unlessRefused(withinBudget(budgetMs, (abortSignal) => client.send(command, { abortSignal })));
-    },
+    claim: (key, untilMs) =>
+      unlessRefused(
+        call('PutItem', {
+          TableName: table,
+          Item: {
+            ...keyOf(key),
+            [claimHolder]: holder,
+            [claimedUntil]: { N: String(untilMs) },
+            [expiresAt]: { N: String(Math.ceil(untilMs / 1000)) },
+          },
+          ConditionExpression: `attribute_not_exists(${partitionKey}) OR ${claimedUntil} <= :now`,
+          ExpressionAttributeValues: { ':now': { N: String(clock.now()) } },
+        }),
+      ),
     isHeld: async (key) => {
-      const command = new BatchGetItemCommand({
+      const response = await call('BatchGetItem', {
         RequestItems: { [table]: { Keys: [keyOf(key)], ConsistentRead: true } },
       });
-      const { Responses } = await withinBudget(budgetMs, (abortSignal) => client.send(command, { abortSignal }));
-      const until = Number(Responses?.[table]?.[0]?.[claimedUntil]?.N ?? 0);
-      return until > clock.now();
+      const { Responses } = response as { readonly Responses?: Readonly<Record<string, readonly WireItem[]>> };
+      return Number(Responses?.[table]?.[0]?.[claimedUntil]?.N ?? 0) > clock.now();
     },
     release: async (key) => {
-      const command = new DeleteItemCommand({
-        ...common(key),
-        ConditionExpression: `${claimHolder} = :holder`,
-        ExpressionAttributeValues: { ':holder': { S: holder } },
-      });
-      await unlessRefused(withinBudget(budgetMs, (abortSignal) => client.send(command, { abortSignal })));
+      await unlessRefused(
+        call('DeleteItem', {
+          TableName: table,
+          Key: keyOf(key),
+          ConditionExpression: `${claimHolder} = :holder`,
+          ExpressionAttributeValues: { ':holder': holder },
+        }),
+      );
     },
   };
 }
@@ -76,7 +68,7 @@ async function unlessRefused(write: Promise<unknown>): Promise<boolean> {
     await write;
     return true;
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
     throw error;
   }
 }

@@ -1,84 +1,71 @@
-import {
-  type AttributeValue,
-  BatchGetItemCommand,
-  BatchWriteItemCommand,
-  DynamoDBClient,
-  type DynamoDBClientConfig,
-  type WriteRequest,
-} from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../core/clock.ts';
-import type { CachedResult, ResultCache } from '../../../core/results/result-cache.ts';
+import type { CachedResult } from '../../../core/results/result-cache.ts';
 import { RESULTS_TABLE } from '../../../core/results/results-table.ts';
+import type { DynamoDb, WireItem } from '../aws/dynamodb.ts';
 import { withinBudget } from '../resilience/time-budget.ts';
+import type { ConnectedResultCache } from './results-cache.ts';
 
-/** Most keys of one BatchGetItem, and most writes of one BatchWriteItem (DynamoDB API reference). */
+/** Maximum number of keys of one BatchGetItem, and of writes of one BatchWriteItem (DynamoDB API reference). */
 const KEYS_PER_READ = 100;
 const ITEMS_PER_WRITE = 25;
 
-/** DynamoDB refuses items over 400 KB; what is larger than this stays in memory only. */
+/** DynamoDB refuses items over 400 KB. A result that is larger than this stays in memory only. */
 const MAX_VALUE_BYTES = 390 * 1024;
 
-type Item = Record<string, AttributeValue>;
+/** Key of no result: reading it makes the connection. */
+const PROBE = 'connect';
 
-/** Settings of an {@link openDynamoDbResultCache}. */
+/** Settings of {@link openDynamoDbResultCache}. */
 export interface DynamoDbResultCacheOptions {
+  readonly dynamoDb: DynamoDb;
   /** Name of the table. */
   readonly table: string;
   /** Time to live, counted from when a result was computed. */
   readonly ttlSeconds: number;
-  /** Time that the first use may take, whichever it is: it makes the connection. */
+  /** Time limit for the connection, in milliseconds. */
   readonly connectBudgetMs: number;
-  /** Time that a look-up may take, retries of unprocessed keys included. */
+  /** Time limit for a lookup, retries of unprocessed keys included, in milliseconds. */
   readonly readBudgetMs: number;
-  /** Time that a write may take, retries of unprocessed items included. */
+  /** Time limit for a write, retries of unprocessed items included, in milliseconds. */
   readonly writeBudgetMs: number;
   readonly clock: Clock;
-  /** Where the table is, and who asks; by default what the SDK finds in the environment. */
-  readonly client?: DynamoDBClientConfig;
 }
 
 /**
  * Opens a results cache on a DynamoDB table, whose attributes {@link RESULTS_TABLE} names.
  *
- * Its methods throw when the table fails or does not answer in time; a look-up of which a part was answered gives that
- * part. Nothing is retried but what DynamoDB left unprocessed: computing again is quicker than waiting.
+ * Its methods reject when the table fails or exceeds the time limit; a lookup with a partial response resolves with that
+ * part. Only keys and items that DynamoDB left unprocessed are retried: computing a result again is quicker than waiting.
  */
-export function openDynamoDbResultCache(options: DynamoDbResultCacheOptions): ResultCache {
+export function openDynamoDbResultCache(options: DynamoDbResultCacheOptions): ConnectedResultCache {
   const { clock } = options;
-  let isFirstUse = true;
-  const budget = (usualMs: number) => {
-    const budgetMs = isFirstUse ? options.connectBudgetMs : usualMs;
-    isFirstUse = false;
-    return budgetMs;
+  const read = async (budgetMs: number, fingerprints: readonly string[]) => {
+    const found = new Map<string, CachedResult>();
+    const outcomes = await inChunks(budgetMs, chunks(fingerprints, KEYS_PER_READ), (keys, signal) =>
+      readChunk(options, keys, signal, (item) => keepFresh(found, item, clock)),
+    );
+    throwIfNothingCame(outcomes, found.size);
+    return found;
   };
-  const client = new DynamoDBClient({ maxAttempts: 1, ...options.client });
   return {
-    get: async (fingerprints) => {
-      const found = new Map<string, CachedResult>();
-      const outcomes = await withinBudgetSettled(
-        budget(options.readBudgetMs),
-        chunks(fingerprints, KEYS_PER_READ),
-        (keys, signal) => readChunk(client, options, keys, signal, (item) => keepFresh(found, item, clock)),
-      );
-      throwWhenNothingCame(outcomes, found.size);
-      return found;
+    connect: async () => {
+      await read(options.connectBudgetMs, [PROBE]);
     },
+    get: (fingerprints) => read(options.readBudgetMs, fingerprints),
     put: async (results) => {
       const writes = [...results]
         .filter(([, { value }]) => value.byteLength <= MAX_VALUE_BYTES)
         .map((entry) => writeRequest(entry, options.ttlSeconds));
-      const outcomes = await withinBudgetSettled(
-        budget(options.writeBudgetMs),
-        chunks(writes, ITEMS_PER_WRITE),
-        (chunk, signal) => writeChunk(client, options.table, chunk, signal),
+      const outcomes = await inChunks(options.writeBudgetMs, chunks(writes, ITEMS_PER_WRITE), (chunk, signal) =>
+        writeChunk(options, chunk, signal),
       );
-      throwWhenNothingCame(outcomes, 0);
+      throwIfNothingCame(outcomes, 0);
     },
   };
 }
 
-/** Runs one request for each chunk, all at once; one that fails does not take the others with it. */
-function withinBudgetSettled<T>(
+/** Runs one request for each chunk, concurrently. A chunk that fails does not fail the others. */
+function inChunks<T>(
   budgetMs: number,
   parts: readonly T[],
   work: (part: T, signal: AbortSignal) => Promise<void>,
@@ -86,58 +73,71 @@ function withinBudgetSettled<T>(
   return Promise.allSettled(parts.map((part) => withinBudget(budgetMs, (signal) => work(part, signal))));
 }
 
-function throwWhenNothingCame(outcomes: readonly PromiseSettledResult<void>[], found: number): void {
+function throwIfNothingCame(outcomes: readonly PromiseSettledResult<void>[], found: number): void {
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined && found === 0) throw failure.reason;
 }
 
+interface ReadResponse {
+  readonly Responses?: Readonly<Record<string, readonly WireItem[]>>;
+  readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: readonly WireItem[] }>>;
+}
+
 async function readChunk(
-  client: DynamoDBClient,
-  { table }: DynamoDbResultCacheOptions,
+  { dynamoDb, table }: DynamoDbResultCacheOptions,
   fingerprints: readonly string[],
   signal: AbortSignal,
-  onItem: (item: Item) => void,
+  onItem: (item: WireItem) => void,
 ): Promise<void> {
-  let keys: Item[] = fingerprints.map((fingerprint) => ({ [RESULTS_TABLE.partitionKey]: { S: fingerprint } }));
+  let keys: readonly WireItem[] = fingerprints.map((fingerprint) => ({
+    [RESULTS_TABLE.partitionKey]: { S: fingerprint },
+  }));
   for (let attempt = 0; keys.length > 0; attempt++) {
     await backOff(attempt, signal);
-    const command = new BatchGetItemCommand({ RequestItems: { [table]: { Keys: keys } } });
-    const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal: signal });
+    const response = await dynamoDb.call('BatchGetItem', { RequestItems: { [table]: { Keys: keys } } });
+    signal.throwIfAborted();
+    const { Responses, UnprocessedKeys } = response as ReadResponse;
     for (const item of Responses?.[table] ?? []) onItem(item);
     keys = UnprocessedKeys?.[table]?.Keys ?? [];
   }
 }
 
+interface WriteRequest {
+  readonly PutRequest: { readonly Item: WireItem };
+}
+
+interface WriteResponse {
+  readonly UnprocessedItems?: Readonly<Record<string, readonly WriteRequest[]>>;
+}
+
 async function writeChunk(
-  client: DynamoDBClient,
-  table: string,
+  { dynamoDb, table }: DynamoDbResultCacheOptions,
   chunk: readonly WriteRequest[],
   signal: AbortSignal,
 ): Promise<void> {
-  let writes = [...chunk];
+  let writes = chunk;
   for (let attempt = 0; writes.length > 0; attempt++) {
     await backOff(attempt, signal);
-    const command = new BatchWriteItemCommand({ RequestItems: { [table]: writes } });
-    const { UnprocessedItems } = await client.send(command, { abortSignal: signal });
-    writes = UnprocessedItems?.[table] ?? [];
+    const response = await dynamoDb.call('BatchWriteItem', { RequestItems: { [table]: writes } });
+    writes = (response as WriteResponse).UnprocessedItems?.[table] ?? [];
   }
 }
 
-/** Waits before asking again for what DynamoDB left: 2, 4, 8 ms and so on, until the budget ends. */
+/** Waits before a retry: 2, 4, 8 ms and so on, until the budget ends. */
 async function backOff(attempt: number, signal: AbortSignal): Promise<void> {
   if (attempt === 0) return;
   await new Promise((resolve) => setTimeout(resolve, 2 ** attempt));
   signal.throwIfAborted();
 }
 
-/** TTL deletes late, days at times, so expired items are told apart here. */
-function keepFresh(found: Map<string, CachedResult>, item: Item, clock: Clock): void {
+/** DynamoDB deletes expired items late, sometimes by days. They are therefore recognized here. */
+function keepFresh(found: Map<string, CachedResult>, item: WireItem, clock: Clock): void {
   const fingerprint = item[RESULTS_TABLE.partitionKey]?.S;
   const value = item[RESULTS_TABLE.value]?.B;
   const createdAtMs = Number(item[RESULTS_TABLE.createdAt]?.N);
   const expiresAtMs = Number(item[RESULTS_TABLE.expiresAt]?.N) * 1000;
   if (fingerprint === undefined || value === undefined || !(clock.now() < expiresAtMs)) return;
-  found.set(fingerprint, { value, createdAtMs });
+  found.set(fingerprint, { value: Buffer.from(value, 'base64'), createdAtMs });
 }
 
 function writeRequest([fingerprint, { value, createdAtMs }]: [string, CachedResult], ttlSeconds: number): WriteRequest {
@@ -145,12 +145,16 @@ function writeRequest([fingerprint, { value, createdAtMs }]: [string, CachedResu
     PutRequest: {
       Item: {
         [RESULTS_TABLE.partitionKey]: { S: fingerprint },
-        [RESULTS_TABLE.value]: { B: value },
+        [RESULTS_TABLE.value]: { B: base64Of(value) },
         [RESULTS_TABLE.createdAt]: { N: String(createdAtMs) },
         [RESULTS_TABLE.expiresAt]: { N: String(Math.floor(createdAtMs / 1000) + ttlSeconds) },
       },
     },
   };
+}
+
+function base64Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 }
 
 function chunks<T>(values: readonly T[], size: number): T[][] {

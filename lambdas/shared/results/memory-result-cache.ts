@@ -1,12 +1,12 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { CachedResult, ResultCache } from '../../../core/results/result-cache.ts';
 
-/** Bytes that an entry takes beside its value: key, objects, a place in the map. Estimated on V8. */
+/** Bytes that an entry takes besides its value: key, objects, a place in the map. Estimated on V8. */
 const ENTRY_OVERHEAD_BYTES = 300;
 
 /** Bounds of a {@link MemoryResultCache}. */
 export interface MemoryResultCacheOptions {
-  /** Bytes that may be held; the entries used longest ago make room. */
+  /** Maximum size in bytes. The least recently used entries make room. */
   readonly maxBytes: number;
   /** Time to live, counted from when a result was computed. */
   readonly ttlSeconds: number;
@@ -16,8 +16,8 @@ export interface MemoryResultCacheOptions {
 /**
  * A results cache in the memory of this process, bounded in bytes.
  *
- * A map keeps its entries in the order they were set, so setting an entry again on each use leaves the one used longest
- * ago in front. A library that does the same would be a sixth of the cold start's JavaScript.
+ * A map keeps its entries in the order in which they were set. Each use sets its entry again, so the least recently used
+ * one comes first. A library for this would be a sixth of the cold start's JavaScript.
  */
 export class MemoryResultCache implements ResultCache {
   readonly #options: MemoryResultCacheOptions;

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import type { CacheFailure } from '../results/fail-open-result-cache.ts';
+import type { CacheFailure } from '../results/results-cache.ts';
 import { describeError, errorCodeOf } from './describe-error.ts';
 import type { RequestMeasures } from './request-measures.ts';
 

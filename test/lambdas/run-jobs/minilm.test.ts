@@ -55,7 +55,6 @@ describe('jobs of a model on onnxruntime', () => {
       forward: () => Promise.reject(new Error('no sibling')),
       write: () => undefined,
       takeCacheFailures: () => [],
-      onAnswered: () => undefined,
     });
     return (await handler(postEvent(endpoint, body), lambdaContext())).body;
   };

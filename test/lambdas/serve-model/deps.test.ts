@@ -91,7 +91,6 @@ describe('openDeps', () => {
       environment: { siblings: {}, metricsNamespace: 'Tensorgate', stage: 'test', resultsTable: 'unused' },
       variables,
       memoryMiB: 1769,
-      isProvisioned: false,
     });
   };
   let deps: Awaited<ReturnType<typeof openDeps>>;
@@ -139,7 +138,7 @@ describe('openDeps', () => {
   });
 
   it('fails with ENOENT when there is no packed model', async () => {
-    const options = { environment: deps.environment, variables: {}, memoryMiB: 1769, isProvisioned: false };
+    const options = { environment: deps.environment, variables: {}, memoryMiB: 1769 };
     await expect(openDeps({ ...options, modelFolder: join(root, 'none') })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

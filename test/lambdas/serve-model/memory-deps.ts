@@ -10,10 +10,9 @@ import { fixedTraffic } from '../../../core/traffic/traffic-source.ts';
 import type { ServeModelDeps } from '../../../lambdas/serve-model/handler.ts';
 import { createHandler } from '../../../lambdas/serve-model/handler.ts';
 import { ModelVersions } from '../../../lambdas/shared/inference/model-versions.ts';
-import type { CacheFailure } from '../../../lambdas/shared/results/fail-open-result-cache.ts';
 import { MemoryResultCache } from '../../../lambdas/shared/results/memory-result-cache.ts';
-import { tiered } from '../../../lambdas/shared/results/tiered-result-cache.ts';
-import { testClock } from '../../contracts/result-cache.ts';
+import { type CacheFailure, ResultsCache } from '../../../lambdas/shared/results/results-cache.ts';
+import { connected, testClock } from '../../contracts/result-cache.ts';
 import { lambdaContext } from '../events.ts';
 
 /** Length of the vectors that the models of these tests give. */
@@ -107,7 +106,6 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
   const clock = testClock();
   const encoders: WordEncoder[] = [];
   const lines: Record<string, unknown>[] = [];
-  let answered = 0;
   const load =
     options.load ??
     (async (version: PackedVersion) => {
@@ -122,15 +120,15 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
     versions: new ModelVersions(packed, load),
     traffic: fixedTraffic(manifestTraffic(packed.manifest)),
     tokenizer: 'tokenizer' in options ? options.tokenizer : WORD_TOKENIZER,
-    cache: table === null ? undefined : tiered(memory, table),
+    cache:
+      table === null
+        ? undefined
+        : new ResultsCache({ memory, table: table === undefined ? undefined : connected(table), clock }),
     forward: options.forward ?? (() => Promise.reject(new Error('no sibling'))),
     clock,
     timer: () => clock.nowMs,
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
     takeCacheFailures: () => failures.splice(0),
-    onAnswered: () => {
-      answered += 1;
-    },
   };
   const handler = createHandler(deps);
   return {
@@ -138,7 +136,6 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
     clock,
     encoders,
     lines,
-    answered: () => answered,
     send: (event: APIGatewayProxyEvent) => handler(event, lambdaContext()),
   };
 }

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { openDynamoDb } from '../../../../lambdas/shared/aws/dynamodb.ts';
 import { throughCache } from '../../../../lambdas/shared/inference/through-cache.ts';
 import { type Claims, Collapse } from '../../../../lambdas/shared/results/collapse.ts';
 import { openDynamoDbClaims } from '../../../../lambdas/shared/results/dynamodb-claims.ts';
 import { openDynamoDbResultCache } from '../../../../lambdas/shared/results/dynamodb-result-cache.ts';
 import { MemoryResultCache } from '../../../../lambdas/shared/results/memory-result-cache.ts';
-import { tiered } from '../../../../lambdas/shared/results/tiered-result-cache.ts';
+import { ResultsCache } from '../../../../lambdas/shared/results/results-cache.ts';
 import { startMeasures } from '../../../../lambdas/shared/telemetry/request-measures.ts';
 import { startDynamoDb, TABLE, type TestServer } from './dynamodb-server.ts';
 
@@ -33,12 +34,14 @@ interface Environment {
 
 /** An execution environment with a memory of its own and the table of all. */
 function environment(lifeMs = 2000, claims?: Claims): Environment {
-  const own = claims ?? openDynamoDbClaims({ table: TABLE, budgetMs: 1000, clock: CLOCK, client: server.client });
+  const dynamoDb = openDynamoDb(() => server.settings);
+  const own = claims ?? openDynamoDbClaims({ dynamoDb, table: TABLE, budgetMs: 1000, clock: CLOCK });
   const budgets = { connectBudgetMs: 1000, readBudgetMs: 1000, writeBudgetMs: 1000 };
   const table = openDynamoDbResultCache({
-    ...{ table: TABLE, ttlSeconds: 60, ...budgets, clock: CLOCK, client: server.client },
+    ...{ dynamoDb, table: TABLE, ttlSeconds: 60, ...budgets, clock: CLOCK },
   });
-  const cache = tiered(new MemoryResultCache({ maxBytes: 1000, ttlSeconds: 60, clock: CLOCK }), table);
+  const memory = new MemoryResultCache({ maxBytes: 1000, ttlSeconds: 60, clock: CLOCK });
+  const cache = new ResultsCache({ memory, table, clock: CLOCK });
   const collapse = new Collapse({ claims: own, clock: CLOCK, lifeMs });
   const timer = () => performance.now();
   return {
@@ -159,7 +162,8 @@ describe('claims', () => {
   });
 
   it('say so when the table is not there', async () => {
-    const settings = { table: 'none', budgetMs: 1000, clock: CLOCK, client: server.client };
+    const dynamoDb = openDynamoDb(() => server.settings);
+    const settings = { dynamoDb, table: 'none', budgetMs: 1000, clock: CLOCK };
     await expect(openDynamoDbClaims(settings).claim('k', 0)).rejects.toHaveProperty(
       'name',
       'ResourceNotFoundException',

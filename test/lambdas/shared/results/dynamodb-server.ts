@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { RESULTS_TABLE } from '../../../../core/results/results-table.ts';
+import type { DynamoDbSettings } from '../../../../lambdas/shared/aws/dynamodb.ts';
 import { isApiError, type Wire } from '../../../../local/services/dynamodb/dynalite.ts';
 import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
 
@@ -13,6 +14,8 @@ export const TABLE = 'results';
 export interface TestServer {
   /** What a client of the AWS SDK needs to reach it. */
   readonly client: DynamoDBClientConfig & { readonly endpoint: string };
+  /** The same for this product's own client. */
+  readonly settings: DynamoDbSettings;
   /** Operations asked for so far. */
   readonly operations: string[];
   /** Waits until an operation has been answered, from now on. */
@@ -41,6 +44,7 @@ export async function startServer(answer: Answer): Promise<TestServer> {
   const { port } = server.address() as AddressInfo;
   return {
     client: clientFor(`http://127.0.0.1:${port}`),
+    settings: clientFor(`http://127.0.0.1:${port}`),
     operations,
     seen: async (operation) => {
       await once(answered, operation);

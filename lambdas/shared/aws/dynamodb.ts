@@ -1,0 +1,197 @@
+import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { jsonOrUndefined } from '../../../core/json/json.ts';
+import { lazily } from '../resilience/lazily.ts';
+
+/** Version of DynamoDB's JSON protocol, in the header that names the operation. */
+const API_VERSION = 'DynamoDB_20120810';
+
+/** Silence after which a connection is given up, in milliseconds. */
+const SILENCE_MS = 1000;
+
+/** What a request on a closed connection fails with. */
+const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
+
+/** Maximum number of connections: one request reads its results in chunks, concurrently. */
+const MAX_SOCKETS = 50;
+
+/** An attribute of an item, in the types that the results table has. */
+export interface WireAttribute {
+  readonly S?: string;
+  /** Decimal digits. */
+  readonly N?: string;
+  /** Base64. */
+  readonly B?: string;
+}
+
+/** An item as DynamoDB's JSON protocol writes it. */
+export type WireItem = Readonly<Record<string, WireAttribute>>;
+
+/** Where DynamoDB is, and whose credentials sign the requests. */
+export interface DynamoDbSettings {
+  /** URL without a path. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+}
+
+/** DynamoDB by its JSON protocol: what a cold start can afford of a client (docs/adr/009-lean-dynamodb-client.md). */
+export interface DynamoDb {
+  /**
+   * Runs one operation. Nothing is retried, except once when a kept connection proves to be closed.
+   *
+   * @param operation - Name in the API reference: `BatchGetItem`.
+   * @param input - The request, in the API reference's JSON.
+   * @returns The response.
+   * @throws DynamoDbError when the service refuses; Node's own error when it cannot be reached.
+   */
+  call(operation: string, input: object): Promise<unknown>;
+}
+
+/** An error response of DynamoDB. Its name is that of the API reference: `ResourceNotFoundException`. */
+export class DynamoDbError extends Error {
+  constructor(name: string, message: string) {
+    super(message);
+    this.name = name;
+  }
+}
+
+/**
+ * Reads the settings that Lambda gives every function. Its credentials stay the same as long as the environment lives.
+ *
+ * @throws Error when a variable is missing.
+ */
+export function dynamoDbSettings(variables: Readonly<Record<string, string | undefined>>): DynamoDbSettings {
+  const read = (name: string): string => {
+    const value = variables[name];
+    if (value === undefined || value === '') throw new Error(`environment variable ${name} is not set`);
+    return value;
+  };
+  const region = read('AWS_REGION');
+  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  const { AWS_ENDPOINT_URL_DYNAMODB: own, AWS_ENDPOINT_URL: all, AWS_SESSION_TOKEN: sessionToken } = variables;
+  return {
+    endpoint: own ?? all ?? `https://dynamodb.${region}.${domain}`,
+    region,
+    credentials: {
+      accessKeyId: read('AWS_ACCESS_KEY_ID'),
+      secretAccessKey: read('AWS_SECRET_ACCESS_KEY'),
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+    },
+  };
+}
+
+/**
+ * Opens a client. Its first call reads the settings and makes the connection, which is then kept.
+ *
+ * @param settings - Reads the settings; if it throws, the call rejects and the next one reads them again.
+ */
+export function openDynamoDb(settings: () => DynamoDbSettings): DynamoDb {
+  const connection = lazily(async () => openConnection(settings()));
+  return {
+    call: async (operation, input) => {
+      const { post } = await connection();
+      const body = JSON.stringify(input);
+      let response: HttpResponse | undefined;
+      while (response === undefined) response = await post(operation, body);
+      return readResponse(response);
+    },
+  };
+}
+
+interface Connection {
+  readonly post: (operation: string, body: string) => Promise<HttpResponse | undefined>;
+}
+
+async function openConnection({ endpoint, region, credentials }: DynamoDbSettings): Promise<Connection> {
+  const { protocol, hostname, port, host } = new URL(endpoint);
+  // Only one of Node's two modules is needed, and loading TLS takes milliseconds.
+  const { Agent, request } = protocol === 'http:' ? await import('node:http') : await import('node:https');
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
+  const signer = new SignatureV4({ service: 'dynamodb', region, credentials, sha256: Sha256 });
+  return {
+    post: async (operation, body) => {
+      const target = `${API_VERSION}.${operation}`;
+      const { headers } = await signer.sign({
+        ...{ method: 'POST', protocol, hostname, path: '/', query: {}, body },
+        headers: { host, 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target },
+      });
+      const options = { method: 'POST', hostname, port, path: '/', agent, timeout: SILENCE_MS };
+      return send(request({ ...options, headers: { ...headers, 'content-length': Buffer.byteLength(body) } }), body);
+    },
+  };
+}
+
+interface HttpResponse {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * Sends a request.
+ *
+ * @returns The response; undefined if a kept connection was closed, by the service or while the environment was frozen. The
+ * request can then be sent again: a new connection is never a kept one.
+ */
+function send(request: ClientRequest, body: string): Promise<HttpResponse | undefined> {
+  return new Promise((resolve, reject) => {
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      if (request.reusedSocket && CLOSED.has(error.code)) resolve(undefined);
+      else reject(error);
+    });
+    request.on('timeout', () => request.destroy(new DynamoDbError('TimeoutError', `silent for ${SILENCE_MS} ms`)));
+    request.on('response', (response: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+    });
+    request.end(body);
+  });
+}
+
+function readResponse({ status, text }: HttpResponse): unknown {
+  if (status === 200) return JSON.parse(text);
+  throw describeError(status, text);
+}
+
+/** The member `__type` holds the error's name behind a prefix: `com.amazonaws.dynamodb.v20120810#ThrottlingException`. */
+function describeError(status: number, text: string): DynamoDbError {
+  const { __type: type, message } = (jsonOrUndefined(text) ?? {}) as {
+    readonly __type?: unknown;
+    readonly message?: unknown;
+  };
+  const name = typeof type === 'string' ? type.slice(type.indexOf('#') + 1) : `Status${status}`;
+  return new DynamoDbError(name, typeof message === 'string' ? message : `DynamoDB responded with status ${status}`);
+}
+
+/** The hash that the signer asks for, on Node's own. */
+class Sha256 {
+  readonly #hash: Hash | Hmac;
+
+  constructor(secret?: Secret) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
+  }
+
+  update(data: Secret): void {
+    this.#hash.update(bytesOf(data));
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest();
+  }
+}
+
+type Secret = string | ArrayBuffer | ArrayBufferView;
+
+function bytesOf(data: Secret): string | Uint8Array {
+  if (typeof data === 'string') return data;
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+}
