@@ -66,6 +66,8 @@ export async function startDynamoDb(): Promise<TestServer> {
     AttributeDefinitions: [{ AttributeName: RESULTS_TABLE.partitionKey, AttributeType: 'S' }],
     KeySchema: [{ AttributeName: RESULTS_TABLE.partitionKey, KeyType: 'HASH' }],
   });
+  // The engine makes the table usable in a later turn of the event loop.
+  while (!(await isActive(engine))) await new Promise((resolve) => setImmediate(resolve));
   return startServer(async (operation, input, response) => {
     try {
       reply(response, 200, await engine.call(operation, input));
@@ -74,6 +76,11 @@ export async function startDynamoDb(): Promise<TestServer> {
       reply(response, error.statusCode, error.body);
     }
   });
+}
+
+async function isActive(engine: DynamoDbEngine): Promise<boolean> {
+  const { Table } = await engine.call('DescribeTable', { TableName: TABLE });
+  return (Table as { readonly TableStatus?: string }).TableStatus === 'ACTIVE';
 }
 
 /** Writes a JSON answer. */
