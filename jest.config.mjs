@@ -28,6 +28,7 @@ export default {
     'lib/**/*.ts',
     'local/**/*.ts',
     'onnx/**/*.ts',
+    'disk/**/*.ts',
     'cli/**/*.ts',
   ],
   coverageReporters: ['text-summary', 'json-summary', 'lcov'],

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { AppError } from '../core/errors.ts';
 import type { Manifest } from '../core/models/manifest.ts';
+import { readManifest, readWeights } from '../disk/model-folder.ts';
 import {
   compareAnswers,
   type GpuPrecision,
@@ -13,7 +14,6 @@ import {
 import { countOperators, inputNames } from '../onnx/format/inspect.ts';
 import { decodeModel } from '../onnx/format/proto.ts';
 import { readFolderSamples } from '../onnx/gate/folder-samples.ts';
-import { readManifest, readWeights } from '../onnx/pack/model-folder.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /** What the command line gives to `tensorgate model gpu-weights`. */

@@ -13,9 +13,9 @@ import { AppError } from '../core/errors.ts';
 import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/models/gpu-instance-types.ts';
 import type { Manifest } from '../core/models/manifest.ts';
 import { manifestTraffic } from '../core/traffic/traffic.ts';
+import { readManifest, readWeights } from '../disk/model-folder.ts';
 import { decodeModel } from '../onnx/format/proto.ts';
 import { measureTokens } from '../onnx/gate/measure-tokens.ts';
-import { readManifest, readWeights } from '../onnx/pack/model-folder.ts';
 import { countProductWeights } from '../onnx/quantize/count-product-weights.ts';
 import { renderTable } from './table.ts';
 

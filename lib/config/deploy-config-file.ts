@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type DeployConfig, parseDeployConfig, STAGE_PATTERN } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
-import { readYamlFile } from '../packaging/yaml-file.ts';
+import { readYamlFile } from '../../disk/yaml-file.ts';
 
 const EXTENSION = '.yaml';
 

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
-import { hashFacts, hashFile } from './content-hash.ts';
+import { hashFile } from '../../disk/file-hash.ts';
+import { hashFacts } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
 import type { Model } from './model.ts';
 import {

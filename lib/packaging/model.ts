@@ -1,13 +1,8 @@
-import { join, resolve } from 'node:path';
-import { AppError } from '../../core/errors.ts';
-import { type Manifest, parseManifest } from '../../core/models/manifest.ts';
+import { resolve } from 'node:path';
+import type { Manifest } from '../../core/models/manifest.ts';
 import type { PackedModel } from '../../core/models/packed-model.ts';
-import { hashFile } from './content-hash.ts';
-import { packModel, readPackedModel } from './pack-model.ts';
-import { readYamlFile } from './yaml-file.ts';
-
-/** Name of the manifest inside a model folder. */
-export const MANIFEST_FILE = 'model.yaml';
+import { checkWeights, readManifest } from '../../disk/model-folder.ts';
+import { packFolderOnce, readPackedModel } from './packed-folder.ts';
 
 /** Settings of {@link Model.fromDirectory}. */
 export interface ModelOptions {
@@ -29,16 +24,15 @@ export class Model {
   /**
    * Reads a model folder: parses its manifest, checks every weight file against its hash and packs it.
    *
-   * @param directory - Folder that holds `model.yaml`.
-   * @throws AppError `MANIFEST_INVALID` with every problem at once, `WEIGHTS_MISMATCH` when a weight file is missing or
-   * another one, `ONNX_INVALID` when the weights cannot be used.
+   * @param directory - Folder that holds `model.yaml`; its name is the model's id.
+   * @throws AppError `MANIFEST_INVALID` with all problems, `WEIGHTS_MISMATCH` if a weight file is missing or another one,
+   * `ONNX_INVALID` if the weights cannot be used, `DEPENDENCY_MISSING` if onnxruntime-node is not installed.
    */
   static fromDirectory(directory: string, options: ModelOptions = {}): Model {
-    const path = join(directory, MANIFEST_FILE);
-    const manifest = parseManifest(readYamlFile(path, 'MANIFEST_INVALID'), path);
+    const manifest = readManifest(directory);
     checkWeights(directory, manifest);
     const workDirectory = resolve(options.workDirectory ?? DEFAULT_WORK_DIRECTORY);
-    const folder = packModel(directory, manifest, workDirectory);
+    const folder = packFolderOnce(directory, manifest, workDirectory);
     return new Model(folder.packed, folder.directory, workDirectory);
   }
 
@@ -78,30 +72,3 @@ export class Model {
 }
 
 const DEFAULT_WORK_DIRECTORY = '.tensorgate';
-
-function checkWeights(directory: string, manifest: Manifest): void {
-  const named = Object.entries(manifest.versions).flatMap(([version, { sagemaker, ...lambda }]) =>
-    [lambda, ...(sagemaker === undefined ? [] : [sagemaker])].map((file) => [version, file] as const),
-  );
-  const problems = named.flatMap(([version, { weights, sha256 }]) => {
-    const actual = hashIfPresent(join(directory, weights));
-    if (actual === sha256) return [];
-    return [
-      `  version ${version}: ${weights} ${actual === undefined ? 'cannot be read' : `has SHA-256 ${actual}, the manifest says ${sha256}`}`,
-    ];
-  });
-  if (problems.length > 0) {
-    throw new AppError(
-      'WEIGHTS_MISMATCH',
-      `weights in ${directory} are not those of the manifest:\n${problems.join('\n')}`,
-    );
-  }
-}
-
-function hashIfPresent(path: string): string | undefined {
-  try {
-    return hashFile(path);
-  } catch {
-    return undefined;
-  }
-}

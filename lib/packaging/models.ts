@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
-import { MANIFEST_FILE, Model, type ModelOptions } from './model.ts';
+import { MANIFEST_FILE } from '../../core/models/model-files.ts';
+import { Model, type ModelOptions } from './model.ts';
 
 /** Ways to get many models at once. */
 export const Models = {

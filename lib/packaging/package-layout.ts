@@ -19,6 +19,11 @@ export const COMMAND_ENTRY = runsFromSource
   ? join(packageRoot, 'bin/tensorgate.ts')
   : join(packageRoot, 'dist/bin/tensorgate.js');
 
+/** Module of the command that packs a model, which decides what a packed model is. */
+export const PACK_COMMAND_MODULE = runsFromSource
+  ? join(packageRoot, 'cli/model-pack.ts')
+  : join(packageRoot, 'dist/cli/model-pack.js');
+
 /** Version of this package, part of what decides whether a packed model is still good. */
 export const PACKAGE_VERSION = readVersion(join(packageRoot, 'package.json'));
 

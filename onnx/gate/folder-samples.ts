@@ -2,16 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Manifest } from '../../core/models/manifest.ts';
+import { CALIBRATION_FILE, GOLDEN_FILE } from '../../core/models/model-files.ts';
 import { parse } from '../../core/parse.ts';
 import type { Tensors } from '../runtime/session.ts';
 import { readJson, readSamples } from './sample-inputs.ts';
 import { textFeeds } from './text-feeds.ts';
-
-/** Texts that a model is held to: calibration has not seen them. */
-const GOLDEN = 'golden.json';
-
-/** Texts or requests that a model was calibrated with. */
-const CALIBRATION = 'calibration.json';
 
 const goldenSchema = v.looseObject({ items: v.pipe(v.array(v.looseObject({ text: v.string() })), v.minLength(1)) });
 
@@ -35,17 +30,15 @@ export function readFolderSamples(
   { tokenizer, limits }: Manifest,
   inputNames: readonly string[],
 ): FolderSamples | undefined {
-  const [golden, calibration, tokenizerPath] = [GOLDEN, CALIBRATION, tokenizer].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const golden = join(folder, GOLDEN_FILE);
+  const calibration = join(folder, CALIBRATION_FILE);
+  const tokenizerPath = join(folder, tokenizer);
   if (existsSync(golden) && existsSync(tokenizerPath)) {
     const { items } = parse(goldenSchema, readJson(golden), golden, 'INVALID_PARAMETER');
     const texts = items.map(({ text }) => text);
-    return { feeds: textFeeds(texts, readJson(tokenizerPath), inputNames, limits.maxTokens), source: GOLDEN };
+    return { feeds: textFeeds(texts, readJson(tokenizerPath), inputNames, limits.maxTokens), source: GOLDEN_FILE };
   }
   if (!existsSync(calibration)) return undefined;
   const options = { tokenizer: tokenizerPath, inputNames, maxTokens: limits.maxTokens };
-  return { feeds: readSamples(calibration, options).feeds, source: CALIBRATION };
+  return { feeds: readSamples(calibration, options).feeds, source: CALIBRATION_FILE };
 }

@@ -7,6 +7,7 @@ import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
 import type { PackedVersion } from '../../core/models/packed-model.ts';
 import { TRITON_MAX_OPSET } from '../../core/sagemaker/endpoint-contract.ts';
 import { tritonConfigOf } from '../../core/sagemaker/triton-config.ts';
+import { readWeights } from '../../disk/model-folder.ts';
 import { isQuantization } from '../fold/fold-quantization.ts';
 import { compareAnswers, gpuWeights } from '../fold/gpu-weights.ts';
 import { allGraphs, graphOf, opsetOf } from '../format/graph.ts';
@@ -16,7 +17,6 @@ import { decodeModel } from '../format/proto.ts';
 import { readFolderSamples } from '../gate/folder-samples.ts';
 import { readSignature, type Signature } from '../runtime/save-ort.ts';
 import { makeArchive } from './archive.ts';
-import { readWeights } from './model-folder.ts';
 
 /** A version that is being packed. */
 export interface Packing {

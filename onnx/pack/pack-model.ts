@@ -7,9 +7,9 @@ import type { PackedModel, PackedVersion } from '../../core/models/packed-model.
 import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
 import { hiddenStateOutput } from '../../core/tasks/embedding/embedding-model.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
+import { readManifest, readTokenizer, readWeights } from '../../disk/model-folder.ts';
 import { decodeModel } from '../format/proto.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
-import { readManifest, readTokenizer, readWeights } from './model-folder.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
+import { configPath } from '../../core/models/model-files.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
 import { SENTENCE_EMBEDDING } from '../../core/tasks/embedding/embedding-model.ts';
+import { jsonObject, readMember, readTokenizer, readWeights } from '../../disk/model-folder.ts';
 import { makeArchive } from './archive.ts';
-import { jsonObject, readMember, readTokenizer, readWeights } from './model-folder.ts';
 import type { PackedEndpointVersion, Packing } from './pack-endpoint.ts';
 
 /** Files of a model as Hugging Face's libraries save it, in the order of the archive. */
@@ -28,9 +29,9 @@ export function packTeiVersion({ folder, out, manifest, name }: Packing): Packed
   const named = version.sagemaker ?? version;
   const weights = readWeights(folder, named);
   checkSafetensors(weights, named.weights);
-  const configPath = join(dirname(named.weights), CONFIG);
-  const config = readMember(folder, configPath, 'the configuration of the weights');
-  const dimensions = checkConfig(config, configPath, manifest.limits.maxTokens);
+  const path = configPath(named.weights);
+  const config = readMember(folder, path, 'the configuration of the weights');
+  const dimensions = checkConfig(config, path, manifest.limits.maxTokens);
   const tokenizer = readTokenizer(folder, manifest);
   const files = { [CONFIG]: config, [TOKENIZER]: tokenizer, [WEIGHTS]: weights };
   const place = join(out, PACKED_ENDPOINT, name);

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
 const ROOT = join(import.meta.dirname, '../..');
-const ROOMS = ['bin', 'cli', 'core', 'lambdas', 'lib', 'local', 'onnx', 'scripts'];
+const ROOMS = ['bin', 'cli', 'core', 'disk', 'lambdas', 'lib', 'local', 'onnx', 'scripts'];
 
 /** A relative import, type imports included; the formatter writes every import with single quotes. */
 const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;

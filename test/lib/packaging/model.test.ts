@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import { Model, Models } from '../../../lib/index.ts';
-import { writeAdder } from '../model-folders.ts';
+import { writeAdder, writeTextEncoder } from '../model-folders.ts';
 import { temporaryDirectory } from '../packed-models.ts';
 
 /** Reads a model folder, leaving results in a folder of the test's own. */
@@ -31,6 +31,32 @@ describe('Model.fromDirectory', () => {
     expect(statSync(join(second.packedDirectory, '1.ort')).mtimeMs).toBe(packedAt);
   });
 
+  it.each([
+    ['tokenizer.json', {}],
+    ['golden.json', { compute: { target: 'sagemaker' } }],
+    ['calibration.json', { compute: { target: 'sagemaker' } }],
+  ])('packs again when %s changes', (file, changes) => {
+    const workDirectory = temporaryDirectory();
+    const directory = writeAdder(temporaryDirectory(), 'adder', changes);
+    writeFileSync(join(directory, file), '{}');
+    const first = read(directory, workDirectory);
+    writeFileSync(join(directory, file), '{"changed":true}');
+    expect(read(directory, workDirectory).packedDirectory).not.toBe(first.packedDirectory);
+  });
+
+  it('packs again when the config.json beside weights for Text Embeddings Inference changes', () => {
+    const workDirectory = temporaryDirectory();
+    const config = { model_type: 'bert', hidden_size: 4, max_position_embeddings: 512 };
+    const directory = writeTextEncoder(temporaryDirectory(), config);
+    const first = read(directory, workDirectory);
+    writeFileSync(join(directory, '1/config.json'), JSON.stringify({ ...config, hidden_size: 8 }));
+    const second = read(directory, workDirectory);
+    expect([first, second].map(({ packed }) => packed.versions['1']?.outputs[0]?.shape)).toEqual([
+      [-1, 4],
+      [-1, 8],
+    ]);
+  });
+
   it('packs anew when the manifest changes', () => {
     const workDirectory = temporaryDirectory();
     const models = temporaryDirectory();
@@ -54,12 +80,15 @@ describe('Model.fromDirectory', () => {
     const directory = writeAdder(temporaryDirectory());
     writeFileSync(join(directory, 'model.yaml'), 'id: [\n');
     expect(() => read(directory)).toThrow(
-      expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(/model\.yaml.*line \d/) }),
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: expect.stringMatching(/model\.yaml:\d+:\d+ is not YAML: \S/),
+      }),
     );
   });
 
   it('fails with MANIFEST_INVALID when there is no manifest', () => {
-    expect(() => read(temporaryDirectory())).toThrow('there is no such file');
+    expect(() => read(temporaryDirectory())).toThrow('model.yaml does not exist');
   });
 
   it('fails with WEIGHTS_MISMATCH and both hashes when a weight file is another one', () => {
@@ -68,7 +97,7 @@ describe('Model.fromDirectory', () => {
     expect(() => read(directory)).toThrow(
       expect.objectContaining({
         code: 'WEIGHTS_MISMATCH',
-        message: expect.stringMatching(/version 1: .* has SHA-256 [0-9a-f]{64}, the manifest says [0-9a-f]{64}/),
+        message: expect.stringMatching(/1\/model\.onnx has SHA-256 [0-9a-f]{64}, model\.yaml says [0-9a-f]{64}/),
       }),
     );
   });
@@ -76,10 +105,35 @@ describe('Model.fromDirectory', () => {
   it('fails with WEIGHTS_MISMATCH when a weight file is missing', () => {
     const directory = writeAdder(temporaryDirectory());
     rmSync(join(directory, '1/model.onnx'));
-    expect(() => read(directory)).toThrow('1/model.onnx cannot be read');
+    expect(() => read(directory)).toThrow(
+      expect.objectContaining({
+        code: 'WEIGHTS_MISMATCH',
+        message: expect.stringMatching(/1\/model\.onnx does not exist$/),
+      }),
+    );
   });
 
-  it('fails with ONNX_INVALID and what the command said when the weights cannot be used', () => {
+  it('fails with MANIFEST_INVALID when the id is not the name of the folder', () => {
+    const directory = writeAdder(temporaryDirectory(), 'adder', { id: 'other' });
+    expect(() => read(directory)).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: expect.stringMatching(/id must be the name of its folder, adder, got other$/),
+      }),
+    );
+  });
+
+  it('fails with the code and the message of the packing command', () => {
+    const directory = writeAdder(temporaryDirectory(), 'adder', { task: 'embedding' });
+    expect(() => read(directory)).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: `${directory}/model.yaml: tokenizer ${directory}/tokenizer.json does not exist`,
+      }),
+    );
+  });
+
+  it('fails with ONNX_INVALID when the weights cannot be used, and leaves no packed model', () => {
     const directory = writeAdder(temporaryDirectory());
     const weights = 'not a model';
     writeFileSync(join(directory, '1/model.onnx'), weights);
@@ -90,7 +144,7 @@ describe('Model.fromDirectory', () => {
     expect(() => read(directory, workDirectory)).toThrow(
       expect.objectContaining({
         code: 'ONNX_INVALID',
-        message: expect.stringMatching(/cannot be packed: ONNX_INVALID: /),
+        message: expect.stringMatching(/1\/model\.onnx is not an ONNX model/),
       }),
     );
     expect(readdirSync(join(workDirectory, 'models/adder'))).toEqual([]);

@@ -17,6 +17,14 @@ test('columns of figures are aligned to the right', () => {
   expect(renderColumns(rows, [1])).toBe('name  count\na         7');
 });
 
+test('a row with a cell of several lines takes as many lines', () => {
+  const rows = [
+    ['first', 'a\nbc', '1'],
+    ['second', 'd', '2'],
+  ];
+  expect(renderColumns(rows)).toBe('first   a   1\n        bc\nsecond  d   2');
+});
+
 test('colours do not count as width', () => {
   const rows = [
     ['\u001b[1mid\u001b[22m', 'x'],

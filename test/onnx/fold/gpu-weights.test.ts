@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { readManifest } from '../../../disk/model-folder.ts';
 import { isQuantization } from '../../../onnx/fold/fold-quantization.ts';
 import { compareAnswers, gpuWeights } from '../../../onnx/fold/gpu-weights.ts';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
 import { inputNames } from '../../../onnx/format/inspect.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { readFolderSamples } from '../../../onnx/gate/folder-samples.ts';
-import { readManifest } from '../../../onnx/pack/model-folder.ts';
 import { floats, smallModel, value } from '../small-models.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../models/minilm');

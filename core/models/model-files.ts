@@ -1,0 +1,28 @@
+import type { Manifest } from './manifest.ts';
+
+/** Name of the manifest in a model folder. */
+export const MANIFEST_FILE = 'model.yaml';
+
+/** Name of the file with texts that a model is measured by; calibration has not seen them. */
+export const GOLDEN_FILE = 'golden.json';
+
+/** Name of the file with the texts or requests that a model was calibrated with. */
+export const CALIBRATION_FILE = 'calibration.json';
+
+/** Path of the configuration beside weights, as Hugging Face's libraries save it. */
+export function configPath(weights: string): string {
+  return weights.replace(/[^/]*$/, 'config.json');
+}
+
+/**
+ * Lists the files of a model folder that decide its packed model, beside the manifest and the weights, whose hashes are in
+ * the manifest. The packer reads no others; each may be absent.
+ *
+ * @returns Paths relative to the folder.
+ */
+export function packingInputs({ compute, tokenizer, versions }: Manifest): readonly string[] {
+  if (compute.target === 'lambda') return [tokenizer];
+  if (compute.container === 'triton') return [tokenizer, GOLDEN_FILE, CALIBRATION_FILE];
+  const configs = Object.values(versions).map((version) => configPath((version.sagemaker ?? version).weights));
+  return [...new Set([tokenizer, ...configs])];
+}
