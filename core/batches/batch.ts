@@ -60,11 +60,16 @@ export function isMergeDue({ splitDone, chunksDone, chunks }: Batch): boolean {
   return splitDone && chunksDone >= chunks;
 }
 
-/** What came of a chunk. */
+/** The result of a chunk. The first one that is recorded stands. */
 export interface ChunkOutcome extends BatchCounts {
   readonly index: number;
-  /** `done`: its parts lie in the bucket; `lost`: no worker could run it, merging writes its lines as errors. */
+  /** `done`: its parts are in the bucket; `lost`: no worker could run it, so merging writes its lines as errors. */
   readonly state: 'done' | 'lost';
+  /**
+   * Id of the attempt that wrote the parts: workers that run one chunk at the same time must not overwrite each other.
+   * Absent if the splitter wrote them, or an earlier release.
+   */
+  readonly attempt?: string;
   /** Whether there is an output part, and an error part. */
   readonly hasOutput: boolean;
   readonly hasErrors: boolean;

@@ -19,8 +19,8 @@ export const payloadKeys = {
     `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/${hash}/input.json`,
   jobResult: ({ owner, id }: JobKey): string => `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/result.json`,
   file: (owner: string, fileId: string): string => `${PAYLOAD_PREFIXES.files}${owner}/${fileId}`,
-  chunkOutput: (owner: string, batchId: string, index: number): string =>
-    `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/output/${index}.jsonl`,
+  chunkOutput: (part: ChunkPart): string => chunkPart('output', part),
+  chunkErrors: (part: ChunkPart): string => chunkPart('errors', part),
   /** A part of an upload, until the parts are one file; also their list. */
   uploadPart: (owner: string, uploadId: string, partId: string): string =>
     `${PAYLOAD_PREFIXES.chunks}${owner}/${uploadId}/${partId}`,
@@ -32,6 +32,18 @@ export const payloadKeys = {
   asyncInput: (run: string, digest: string): string => `${PAYLOAD_PREFIXES.invocations}${run}/${digest}`,
   /** Below it an endpoint writes what it answers, or why it does not. */
   asyncOutputs: (kind: 'outputs' | 'failures'): string => `${PAYLOAD_PREFIXES.invocations}${kind}/`,
-  chunkErrors: (owner: string, batchId: string, index: number): string =>
-    `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/errors/${index}.jsonl`,
 } as const;
+
+/** Names the parts that a worker writes of a chunk. */
+export interface ChunkPart {
+  readonly owner: string;
+  readonly batchId: string;
+  readonly index: number;
+  /** Id of the attempt at the chunk; absent for parts that only one writer writes. */
+  readonly attempt?: string | undefined;
+}
+
+function chunkPart(kind: 'output' | 'errors', { owner, batchId, index, attempt }: ChunkPart): string {
+  const name = attempt === undefined ? String(index) : `${index}.${attempt}`;
+  return `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/${kind}/${name}.jsonl`;
+}

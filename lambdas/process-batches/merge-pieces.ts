@@ -3,7 +3,7 @@ import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { lostLines } from '../../core/batches/lost-lines.ts';
 import { AppError } from '../../core/errors.ts';
 import type { PieceSlice, Pieces } from '../../core/files/assemble.ts';
-import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { type ChunkPart, payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { StepCall } from './call.ts';
 
 /** The two files that a batch makes. */
@@ -21,9 +21,9 @@ const NOTHING: PieceSlice = { bytes: new Uint8Array(), isLast: true };
 export function outputPieces(batch: BatchRecord, call: StepCall): Pieces['read'] {
   const outcomeOf = outcomes(batch, call);
   return async (index, offset) => {
-    const { hasOutput } = await outcomeOf(index);
-    if (!hasOutput) return NOTHING;
-    return readPart(payloadKeys.chunkOutput(batch.owner, batch.id, index), offset, call);
+    const outcome = await outcomeOf(index);
+    if (!outcome.hasOutput) return NOTHING;
+    return readPart(payloadKeys.chunkOutput(partOf(batch, outcome)), offset, call);
   };
 }
 
@@ -34,8 +34,12 @@ export function errorPieces(batch: BatchRecord, call: StepCall): Pieces['read'] 
     const outcome = await outcomeOf(index);
     if (outcome.state === 'lost') return { bytes: await loseLines(batch, outcome, call), isLast: true };
     if (!outcome.hasErrors) return NOTHING;
-    return readPart(payloadKeys.chunkErrors(batch.owner, batch.id, index), offset, call);
+    return readPart(payloadKeys.chunkErrors(partOf(batch, outcome)), offset, call);
   };
+}
+
+function partOf({ owner, id }: BatchRecord, { index, attempt }: ChunkOutcome): ChunkPart {
+  return { owner, batchId: id, index, attempt };
 }
 
 async function readPart(key: string, offset: number, { objects }: StepCall): Promise<PieceSlice> {

@@ -43,7 +43,7 @@ async function refuseLine({ owner, id }: BatchRecord, chunk: NumberedChunk, call
   const message = `the line holds ${end - start} bytes, at most ${MAX_LINE_BYTES} are allowed`;
   const error = new AppError('INVALID_LINE', message);
   const bytes = Buffer.from(`${errorLine(id, { line: firstLine, customId: null }, error)}\n`);
-  await call.objects.write(payloadKeys.chunkErrors(owner, id, index), bytes, 'application/jsonl');
+  await call.objects.write(payloadKeys.chunkErrors({ owner, batchId: id, index }), bytes, 'application/jsonl');
   const outcome = { index, state: 'done', completed: 0, failed: 1, hasOutput: false, hasErrors: true } as const;
   await call.batches.finishChunk(owner, id, { ...outcome, start, end, firstLine });
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { JSON_MEDIA_TYPE, jsonTextOf } from '../../core/api/body.ts';
 import type { Batch, ChunkOutcome } from '../../core/batches/batch.ts';
 import {
@@ -22,6 +23,9 @@ import { isRetryable, type Received } from './work.ts';
 
 /** A chunk of an invocation. */
 type Work = Received<ChunkMessage>;
+
+/** Random bytes of the id of an attempt: eleven characters. */
+const ATTEMPT_ID_BYTES = 8;
 
 /** Media type of files with a JSON value in each line. */
 const JSONL = 'application/jsonl';
@@ -161,17 +165,23 @@ function reasonOf(line: LineRequest | BrokenLine, answer: Answer | undefined): A
   return answer?.kind === 'failed' ? answer.error : new AppError('INTERNAL', 'the line has no answer');
 }
 
-/** The parts are the same at every try, so it does no harm when two workers write them. */
+/**
+ * Writes the parts of a chunk under an id of this attempt. Attempts differ: an error may be transient, and a batch may be
+ * canceled between two of them. The outcome names the attempt whose parts count; those of others leave with the batch.
+ */
 async function writeParts(message: ChunkMessage, { output, errors }: Written, { deps }: JobRun): Promise<ChunkOutcome> {
   const { owner, batchId, index, start, end, firstLine } = message;
+  const attempt = randomBytes(ATTEMPT_ID_BYTES).toString('base64url');
+  const part = { owner, batchId, index, attempt };
   const put = (key: string, lines: readonly string[]) =>
     lines.length === 0 ? undefined : deps.payloads.put(key, `${lines.join('\n')}\n`, JSONL);
-  await Promise.all([
-    put(payloadKeys.chunkOutput(owner, batchId, index), output),
-    put(payloadKeys.chunkErrors(owner, batchId, index), errors),
-  ]);
+  await Promise.all([put(payloadKeys.chunkOutput(part), output), put(payloadKeys.chunkErrors(part), errors)]);
   return {
-    ...{ index, start, end, firstLine },
+    index,
+    start,
+    end,
+    firstLine,
+    attempt,
     state: 'done',
     completed: output.length,
     failed: errors.length,

@@ -31,8 +31,8 @@ describe('keys', () => {
     expect(payloadKeys.jobResult({ owner: 'a', id: 'x' })).toMatch(PAYLOAD_PREFIXES.jobs);
     expect(payloadKeys.file('a', 'f')).toBe(`${PAYLOAD_PREFIXES.files}a/f`);
     for (const key of [
-      payloadKeys.chunkOutput('a', 'b', 1),
-      payloadKeys.chunkErrors('a', 'b', 1),
+      payloadKeys.chunkOutput({ owner: 'a', batchId: 'b', index: 1 }),
+      payloadKeys.chunkErrors({ owner: 'a', batchId: 'b', index: 1, attempt: 'x' }),
       payloadKeys.uploadPart('a', 'b', 'p'),
     ]) {
       expect(key.startsWith(payloadKeys.piecesOf('a', 'b'))).toBe(true);

@@ -33,8 +33,8 @@ async function workAll(): Promise<ChunkMessage[]> {
 async function piecesLeft(): Promise<number> {
   const { objects } = processor.deps;
   const keys = [0, 1, 2, 3].flatMap((index) => [
-    payloadKeys.chunkOutput(OWNER, 'batch_1', index),
-    payloadKeys.chunkErrors(OWNER, 'batch_1', index),
+    payloadKeys.chunkOutput({ owner: OWNER, batchId: 'batch_1', index }),
+    payloadKeys.chunkErrors({ owner: OWNER, batchId: 'batch_1', index }),
   ]);
   const sizes = await Promise.all(keys.map((key) => objects.size(key)));
   return sizes.filter((size) => size !== undefined).length;
@@ -207,6 +207,20 @@ describe('merging', () => {
     processor.remaining = [600_000];
     await processor.runSteps();
     expect(await processor.batch()).toMatchObject({ status: 'completed' });
+  });
+
+  it('reads the parts of the attempt that the outcome names, and deletes those of the others with the batch', async () => {
+    await processor.createBatch(linesOf(2));
+    await processor.invoke(SPLIT);
+    const [chunk] = await processor.take<ChunkMessage>('chunks');
+    if (chunk === undefined) throw new Error('no chunk');
+    await processor.work(chunk, { attempt: 'first' });
+    const leftover = payloadKeys.chunkOutput({ owner: OWNER, batchId: 'batch_1', index: 0, attempt: 'second' });
+    await processor.deps.objects.write(leftover, Buffer.from('of another attempt\n'), 'application/jsonl');
+    await processor.invoke(MERGE);
+    const batch = await processor.batch();
+    expect(await processor.textOf(batch.outputFileId)).toBe('line-0\nline-1\n');
+    expect(await processor.deps.objects.size(leftover)).toBeUndefined();
   });
 
   it('writes the lines of a lost chunk as errors, with their names', async () => {

@@ -154,8 +154,9 @@ export async function startProcessor(): Promise<Processor> {
         const text = answered.map((line) => `${(JSON.parse(line) as { custom_id: string }).custom_id}\n`).join('');
         if (answered.length > 0) await deps.objects.write(key, Buffer.from(text), 'application/jsonl');
       };
-      await put(payloadKeys.chunkOutput(owner, batchId, index), good);
-      await put(payloadKeys.chunkErrors(owner, batchId, index), bad);
+      const part = { owner, batchId, index, attempt: more?.attempt };
+      await put(payloadKeys.chunkOutput(part), good);
+      await put(payloadKeys.chunkErrors(part), bad);
       await deps.batches.finishChunk(owner, batchId, {
         ...{ index, state: 'done', completed: good.length, failed: bad.length, start, end, firstLine },
         ...{ hasOutput: good.length > 0, hasErrors: bad.length > 0 },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { postEvent } from '../events.ts';
-import { bodyOf, serveInMemory, textModel } from '../serve-model/memory-deps.ts';
+import { bodyOf, serveInMemory, textModel, WordEncoder } from '../serve-model/memory-deps.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 let worker: Worker;
@@ -24,9 +24,10 @@ interface Line {
   readonly error: { readonly code: string; readonly line: number } | null;
 }
 
+/** Lines of a part that the recorded outcome of a chunk names. */
 async function part(kind: 'output' | 'errors', index = 0): Promise<Line[]> {
-  const text = await worker.servers.textOf(`chunks/key1/batch_1/${kind}/${index}.jsonl`);
-  return (text ?? '')
+  const text = await worker.part(kind, index);
+  return text
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
@@ -106,6 +107,39 @@ describe('a chunk', () => {
     await worker.work('chunks');
     expect(worker.shapes()).toHaveLength(runs);
     expect((await part('errors')).map(({ error }) => error?.code)).toEqual([code, code]);
+  });
+
+  it('keeps the error lines of the attempt that was recorded first, whatever a slower worker writes afterwards', async () => {
+    let isFirstRun = true;
+    await worker.close();
+    worker = await startWorker({
+      load: async (version) => {
+        const encoder = new WordEncoder(version);
+        return {
+          ...version,
+          run: async (inputs) => {
+            if (isFirstRun) {
+              isFirstRun = false;
+              // While this worker computes, the batch is canceled and another worker receives the chunk again.
+              await worker.cancelBatch();
+              await worker.send('chunks', chunk);
+              await worker.work('chunks');
+            }
+            return encoder.run(inputs);
+          },
+        };
+      },
+    });
+    await worker.createBatch();
+    const chunk = await worker.chunkOf([request('good', 'a'), request('empty', '')]);
+    await worker.send('chunks', chunk);
+    await worker.work('chunks');
+    expect((await worker.batch())?.counts).toEqual({ completed: 0, failed: 2 });
+    const codes = (await part('errors')).map(({ custom_id: id, error }) => [id, error?.code]);
+    expect(codes).toEqual([
+      ['good', 'BATCH_CANCELED'],
+      ['empty', 'BATCH_CANCELED'],
+    ]);
   });
 
   it('of a batch that is gone is dropped', async () => {

@@ -67,7 +67,7 @@ describe('an outage', () => {
     );
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 0, failed: 2 } });
-    const errors = (await worker.servers.textOf('chunks/key1/batch_1/errors/0.jsonl'))?.trimEnd().split('\n') ?? [];
+    const errors = (await worker.part('errors')).trimEnd().split('\n');
     expect(errors.map((text) => JSON.parse(text))).toMatchObject([
       { custom_id: 'a', response: { status_code: 500, body: { error: { code: 'INTERNAL' } } } },
       { custom_id: 'b', response: { status_code: 500, body: { error: { code: 'INTERNAL' } } } },

@@ -3,6 +3,7 @@ import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { Job, JobDefinition } from '../../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage } from '../../../core/jobs/job-message.ts';
 import type { Notifier } from '../../../core/jobs/notifier.ts';
+import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
 import { AsyncRuns } from '../../../lambdas/run-jobs/async-runs.ts';
@@ -71,6 +72,9 @@ export interface Worker {
   read(id: string): Promise<Job | undefined>;
   createBatch(more?: Partial<BatchRecord>): Promise<BatchRecord>;
   batch(): Promise<BatchRecord | undefined>;
+  cancelBatch(): Promise<unknown>;
+  /** Text of a part that the recorded outcome of a chunk names. */
+  part(kind: 'output' | 'errors', index?: number): Promise<string>;
   /** Writes a batch file; answers the message of a chunk that is all of it. */
   chunkOf(lines: readonly string[], more?: Partial<ChunkMessage>): Promise<ChunkMessage>;
   close(): Promise<void>;
@@ -154,6 +158,14 @@ export async function startWorker(options: WorkerOptions = {}) {
     read: (id) => deps.jobs.get({ owner: OWNER, id }),
     createBatch: (more) => batchStore.create({ ...batchRecord(clock.nowMs), ...more }),
     batch: () => batchStore.getBatch(OWNER, 'batch_1'),
+    cancelBatch: () =>
+      batchStore.change(OWNER, 'batch_1', { set: { status: 'cancelling' }, statusIn: ['in_progress'] }),
+    part: async (kind, index = 0) => {
+      const outcome = (await batchStore.readChunks('batch_1', [index])).get(index);
+      const part = { owner: OWNER, batchId: 'batch_1', index, attempt: outcome?.attempt };
+      const key = kind === 'output' ? payloadKeys.chunkOutput(part) : payloadKeys.chunkErrors(part);
+      return (await servers.textOf(key)) ?? '';
+    },
     chunkOf: async (fileLines, more) => {
       const text = `${fileLines.join('\n')}\n`;
       const file = { bucket: PAYLOADS, key: 'files/key1/file-1' };
