@@ -11,7 +11,8 @@ export default {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/cdk.out/', '<rootDir>/.tensorgate/'],
   maxWorkers: 2,
-  testTimeout: 60_000,
+  // Tests wait for conditions and not for times: this only ends a run that is stuck.
+  testTimeout: 300_000,
   coverageProvider: 'v8',
   collectCoverageFrom: [
     'core/**/*.ts',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../../core/batches/batch.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
@@ -152,13 +153,12 @@ describe('splitting', () => {
 });
 
 /** The next step of the queue, once its delay is over. */
-async function waitForStep(): Promise<StepMessage | undefined> {
-  for (let tries = 0; tries < 100; tries += 1) {
+async function waitForStep(): Promise<StepMessage> {
+  for (;;) {
     const [step] = await processor.take<StepMessage>('steps');
     if (step !== undefined) return step;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
   }
-  return undefined;
 }
 
 describe('merging', () => {

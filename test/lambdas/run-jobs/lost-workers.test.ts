@@ -32,10 +32,7 @@ const POISON = body('a b c d e f g');
 
 /** Waits for something to become true. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const endMs = performance.now() + 10_000; performance.now() < endMs; await pause(20)) {
-    if (await isSo()) return;
-  }
-  throw new Error('it did not happen in time');
+  while (!(await isSo())) await pause(20);
 }
 
 /** Hands the worker what becomes visible, until there is something. */
@@ -75,7 +72,7 @@ describe('a job that ends the process', () => {
       return left.length > 0;
     });
     expect(new Set(left)).toEqual(new Set(['poison']));
-  }, 30_000);
+  });
 });
 
 describe('a worker that is lost', () => {
@@ -154,7 +151,7 @@ describe('a message that two workers have', () => {
     await Promise.all([first, ...others]);
     expect(await worker.read('one')).toEqual(ended);
     expect(worker.notifier.told).toHaveLength(1);
-  }, 30_000);
+  });
 });
 
 describe('a message that is given back', () => {

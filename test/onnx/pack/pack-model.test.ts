@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { extract } from 'tar';
+import { extract, list } from 'tar';
 import { parsePackedModel } from '../../../core/models/packed-model.ts';
 import { openOnnxPredictor } from '../../../lambdas/shared/predictors/onnx-predictor.ts';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
@@ -135,10 +135,13 @@ describe('packModel', () => {
     it('makes the same archive of the same files', async () => {
       writeFolder(perceptron(), { compute });
       await packModel(folder, out);
-      const first = readFileSync(join(out, 'endpoint/1.tar.gz'));
-      await new Promise((resolve) => setTimeout(resolve, 1100));
+      const file = join(out, 'endpoint/1.tar.gz');
       await packModel(folder, join(root, 'again'));
-      expect(readFileSync(join(root, 'again/endpoint/1.tar.gz'))).toEqual(first);
+      expect(readFileSync(join(root, 'again/endpoint/1.tar.gz'))).toEqual(readFileSync(file));
+      // Both were made within one second, which is the unit of times in an archive: it must hold none.
+      const times: unknown[] = [];
+      list({ file, sync: true, onReadEntry: ({ mtime }) => times.push(mtime) });
+      expect(new Set(times)).toEqual(new Set([undefined]));
     });
 
     it('refuses operators that are newer than the container', async () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { EventBridgeClient, ListRulesCommand, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -116,8 +117,7 @@ async function heard(): Promise<unknown[]> {
 }
 
 async function settled(): Promise<void> {
-  const deadlineMs = Date.now() + 10_000;
-  while (stack.isBusy() && Date.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (stack.isBusy()) await pause(10);
 }
 
 function logOf(name: string): Promise<string> {

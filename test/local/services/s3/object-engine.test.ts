@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from '@jest/globals';
 import { ObjectEngine } from '../../../../local/services/s3/object-engine.ts';
@@ -12,11 +13,7 @@ import { startS3 } from './s3-server.ts';
 const MIB = 1_048_576;
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + 5000;
-  while (!(await holds())) {
-    if (Date.now() > deadlineMs) throw new Error('it never came to be');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  while (!(await holds())) await pause(10);
 }
 
 describe('the folder of objects', () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AwsRequest } from '../../../../local/aws/aws-service.ts';
 import { ObjectEngine } from '../../../../local/services/s3/object-engine.ts';
@@ -94,7 +95,7 @@ function request(headers: Record<string, string> = {}, path = '/endpoints/App-v1
 }
 
 async function settled(inference: AsyncInference): Promise<void> {
-  while (inference.isBusy) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (inference.isBusy) await pause(5);
 }
 
 const answered = (text: string, status = 200): InvocationOutcome => ({

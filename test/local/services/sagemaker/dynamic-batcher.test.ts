@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Tensor } from '../../../../core/tensors/tensor.ts';
 import { DynamicBatcher, type Tensors } from '../../../../local/services/sagemaker/dynamic-batcher.ts';
 
@@ -21,10 +21,21 @@ function model() {
   return { runs, run };
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+/** Moves time, and lets everything happen that is due by then. */
+const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+const settle = () => pass(0);
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 describe('DynamicBatcher', () => {
-  it('runs the first at once, and merges what came meanwhile', async () => {
+  it('runs the first request immediately, and merges those that arrive meanwhile', async () => {
     const { runs, run } = model();
     const batcher = new DynamicBatcher(USUAL, run);
     const answers = [rows([1, 2]), rows([3, 4], [5, 6]), rows([7, 8])].map((inputs) => batcher.submit(inputs));
@@ -50,7 +61,7 @@ describe('DynamicBatcher', () => {
     ]);
   });
 
-  it('merges no other shapes, and no more than the largest batch', async () => {
+  it('merges requests of the same shape only, up to the largest batch', async () => {
     const { runs, run } = model();
     const batcher = new DynamicBatcher(USUAL, run);
     const requests = [rows([1]), rows([1], [2], [3]), rows([1, 2]), rows([4], [5])];
@@ -67,13 +78,14 @@ describe('DynamicBatcher', () => {
     ]);
   });
 
-  it('waits for more as long as it is told', async () => {
+  it('waits for more requests until the delay of the policy has passed', async () => {
     const { runs, run } = model();
     const batcher = new DynamicBatcher({ ...USUAL, delayMs: 30 }, run);
     void batcher.submit(rows([1]));
     void batcher.submit(rows([2]));
+    await pass(29);
     expect(runs).toHaveLength(0);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await pass(1);
     expect(runs.map(({ inputs }) => inputs['x']?.shape)).toEqual([[2, 1]]);
     runs[0]?.finish();
     await settle();
@@ -81,7 +93,7 @@ describe('DynamicBatcher', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it('refuses what would wait in too long a row', async () => {
+  it('refuses a request when the queue is full', async () => {
     const { runs, run } = model();
     const batcher = new DynamicBatcher({ ...USUAL, maxQueueSize: 1 }, run);
     void batcher.submit(rows([1]));
@@ -90,20 +102,20 @@ describe('DynamicBatcher', () => {
     expect(runs).toHaveLength(1);
   });
 
-  it('refuses what waited too long, by its own limit or the model’s', async () => {
+  it('refuses a request that waited longer than its own limit', async () => {
     const { runs, run } = model();
     const batcher = new DynamicBatcher({ ...USUAL, timeoutMs: 1000 }, run);
     void batcher.submit(rows([1]));
     const late = batcher.submit(rows([2]), 5);
     const answers = [late, batcher.submit(rows([3]))];
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pass(6);
     runs[0]?.finish();
     await expect(late).rejects.toThrow('Request timeout expired');
     runs[1]?.finish();
     await expect(answers[1]).resolves.toHaveProperty('y');
   });
 
-  it('goes on after a run that failed', async () => {
+  it('runs the next request after a run that failed', async () => {
     const { runs, run } = model();
     const batcher = new DynamicBatcher(USUAL, run);
     const failed = batcher.submit(rows([1]));
@@ -114,15 +126,16 @@ describe('DynamicBatcher', () => {
     await expect(next).resolves.toHaveProperty('y');
   });
 
-  it('merges strings', async () => {
+  it('merges tensors of strings', async () => {
     const seen: Tensors[] = [];
     const batcher = new DynamicBatcher({ ...USUAL, delayMs: 10 }, async (inputs) => {
       seen.push(inputs);
       return inputs;
     });
     const texts = (data: readonly string[]) => ({ s: { datatype: 'BYTES', shape: [data.length], data } }) as const;
-    const answers = await Promise.all([batcher.submit(texts(['a'])), batcher.submit(texts(['b', 'c']))]);
-    expect(answers).toEqual([texts(['a']), texts(['b', 'c'])]);
+    const answers = Promise.all([batcher.submit(texts(['a'])), batcher.submit(texts(['b', 'c']))]);
+    await pass(10);
+    expect(await answers).toEqual([texts(['a']), texts(['b', 'c'])]);
     expect(seen).toHaveLength(1);
   });
 });
