@@ -22,6 +22,7 @@ import {
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LocalStack, startLocal } from '../../../local/start.ts';
+import { ActivityRecorder } from '../activity-recorder.ts';
 import { lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from '../fixture-app.ts';
 import { ManualClock } from '../manual-clock.ts';
 
@@ -123,6 +124,18 @@ async function callAs(functionName: string, calls: readonly unknown[]): Promise<
   );
   return JSON.parse(Buffer.from(payload ?? []).toString());
 }
+
+describe('the activity of the endpoint', () => {
+  it('reports a call that the role of a function does not allow', async () => {
+    using recorder = new ActivityRecorder(stack.activity);
+    await callAs('caller', [['ListTables', {}]]);
+    expect(await recorder.first('call.denied')).toMatchObject({
+      principal: 'arn:aws:sts::000000000000:assumed-role/Fixture-CallerRole/caller',
+      action: 'dynamodb:ListTables',
+      resource: '*',
+    });
+  });
+});
 
 describe('the role of a function', () => {
   const item = { TableName: 'results', Item: { id: { S: 'x' }, kind: { S: 'k' } } };

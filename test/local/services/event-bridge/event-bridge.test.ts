@@ -7,6 +7,7 @@ import { EventBridgeClient, ListRulesCommand, PutEventsCommand } from '@aws-sdk/
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LocalStack, startLocal } from '../../../../local/start.ts';
+import { ActivityRecorder } from '../../activity-recorder.ts';
 import { lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from '../../fixture-app.ts';
 import { ManualClock } from '../../manual-clock.ts';
 
@@ -147,8 +148,12 @@ describe('an event', () => {
     expect(JSON.parse(await logOf('aws-events-failed'))).toEqual(event);
   });
 
-  it('has the time that its sender gives it', async () => {
+  it('has the time that its sender gives it, and is reported for each target that takes it', async () => {
+    using recorder = new ActivityRecorder(stack.activity);
     await put({ Detail: '{"status":"failed"}', Time: new Date('2020-01-02T03:04:05Z') });
+    const queueArn = 'arn:aws:sqs:us-east-1:000000000000:heard';
+    const delivered = await recorder.first('event.delivered', ({ targetArn }) => targetArn === queueArn);
+    expect(delivered).toMatchObject({ detailType: 'test' });
     expect(await heard()).toMatchObject([{ time: '2020-01-02T03:04:05Z' }]);
   });
 

@@ -12,6 +12,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { LocalFaults } from '../../../../local/aws/faults.ts';
 import { type LocalStack, startLocal } from '../../../../local/start.ts';
+import { ActivityRecorder } from '../../activity-recorder.ts';
 import { type FixtureApp, lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from '../../fixture-app.ts';
 
 const DAY_MS = 86_400_000;
@@ -269,6 +270,38 @@ function isIdle({ queues }: LocalStack): true | undefined {
   const { waiting = 0, inFlight = 0 } = queues.depths().get('Fixture-Queue') ?? {};
   return waiting + inFlight === 0 ? true : undefined;
 }
+
+describe('the activity of queues', () => {
+  it('reports each message as it is sent, received, deleted or moved to the dead-letter queue', async () => {
+    const local = await start({
+      ...API,
+      functions: NOTHING,
+      resources: { Queue: queue(redrive('Dead', 1)), Dead: queue() },
+    });
+    const recorder = new ActivityRecorder(local.activity);
+    const url = await urlOf('Queue');
+    await send(url, 'handled');
+    const [handled] = await receive(url);
+    await client.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: handled?.ReceiptHandle }));
+    await send(url, 'not handled');
+    const [lost] = await receive(url);
+    await local.advance(61_000);
+    await receive(url);
+    const deadLetter = await recorder.first('message.dead-lettered');
+    const [name, deadName] = ['Fixture-Queue', 'Fixture-Dead'];
+    const [handledId, lostId] = [handled?.MessageId, lost?.MessageId];
+    expect(recorder.events.map(({ atMs: _, ...event }) => event)).toEqual([
+      { type: 'message.sent', queue: name, messageId: handledId },
+      { type: 'message.received', queue: name, messageId: handledId },
+      { type: 'message.deleted', queue: name, messageId: handledId },
+      { type: 'message.sent', queue: name, messageId: lostId },
+      { type: 'message.received', queue: name, messageId: lostId },
+      { type: 'message.dead-lettered', queue: name, deadLetterQueue: deadName, messageId: lostId },
+    ]);
+    // At the local time, which the queues give to their library as well.
+    expect(Math.abs(deadLetter.atMs - local.now())).toBeLessThan(60_000);
+  });
+});
 
 describe('event source mappings of local mode', () => {
   it('give a function batches, and delete what it has dealt with', async () => {
