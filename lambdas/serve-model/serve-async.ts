@@ -24,12 +24,15 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 const FIRST_PAUSE_MS = 40;
 const LONGEST_PAUSE_MS = 400;
 
+/** Time reserved for reading the result and responding before Lambda stops the function. */
+const RESPONSE_MS = 1000;
+
 /** Number of random bytes in an id. */
 const ENTROPY_BYTES = 16;
 
 /**
  * Submits a request as a job if its caller prefers that (RFC 7240). The response is the job, or with `wait` the result
- * if it is ready in time.
+ * if it is ready in time: within the time that the caller wants to wait, and before the function's own timeout.
  *
  * @param request - A request that is checked: nothing is submitted that would fail because of its caller.
  * @returns Undefined if the caller has no such preference.
@@ -48,7 +51,8 @@ export async function serveAsync(
   const submission = await open();
   const { job } = await submission.submit(describe(request, submission, deps));
   if (waitSeconds === undefined) return accepted(job, preferences, request, deps);
-  const ended = await waitFor(job, startedMs + waitSeconds * 1000, submission, deps.timer);
+  const untilMs = Math.min(startedMs + waitSeconds * 1000, request.measures.deadlineMs - RESPONSE_MS);
+  const ended = await waitFor(job, untilMs, submission, deps.timer);
   return (await resultOf(ended, waitSeconds, request, submission)) ?? accepted(ended, preferences, request, deps);
 }
 

@@ -273,6 +273,21 @@ describe('bad input to the app', () => {
     expect(answer.text).not.toMatch(/\bat .*:\d+:\d+|node:|\.mjs/);
   });
 
+  it.each([
+    ['a function', () => call('POST', '/v2/models/minilm/infer', { body: '{"inputs":1}' }), 400],
+    ['a static response', () => call('DELETE', '/v2/models/minilm/infer'), 405],
+    ['API Gateway, before a function', () => call('POST', '/v2/models/minilm/infer', { key: 'wrong' }), 403],
+    ['API Gateway, without a route', () => call('GET', '/v2/nope'), 404],
+  ])('has errors below /v2 in the form of the Open Inference Protocol, from %s', async (_source, send, status) => {
+    const response = await send();
+
+    const problem = JSON.parse(response.text) as Record<string, unknown>;
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(problem['error']).toBe(problem['detail']);
+    expect(problem['requestId']).toBe(response.headers.get('x-request-id'));
+  });
+
   it('answers the request after the burst of the plan with 429', async () => {
     const key = app.key('free');
 

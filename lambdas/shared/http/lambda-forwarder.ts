@@ -2,22 +2,22 @@ import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/c
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
 
-/** Hands an event on to another function, and returns its answer. */
+/** Forwards an event to another function, and returns its response. */
 export type Forward = (target: string, event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 
 /**
- * Opens the way to other functions.
+ * Opens the client that forwards events.
  *
- * @param config - Where Lambda is, and who asks; by default what the SDK finds in the environment.
- * @returns A function that throws AppError `UNAVAILABLE` when the other function has no room, `BAD_GATEWAY` when it
- * does not answer properly.
+ * @param config - Endpoint and credentials of Lambda. Defaults to what the SDK finds in the environment.
+ * @returns A function that throws AppError `UNAVAILABLE` when the other function is throttled, `BAD_GATEWAY` when it
+ * fails or returns no valid response.
  */
 export function openLambdaForwarder(config: LambdaClientConfig = {}): Forward {
   const client = new LambdaClient({ maxAttempts: 2, ...config });
   return async (target, event) => {
     const { FunctionError, Payload } = await invoke(client, target, event);
     if (FunctionError !== undefined) throw new AppError('BAD_GATEWAY', 'the function of the model failed');
-    return readAnswer(Payload);
+    return readResponse(Payload);
   };
 }
 
@@ -25,15 +25,18 @@ async function invoke(client: LambdaClient, target: string, event: APIGatewayPro
   try {
     return await client.send(new InvokeCommand({ FunctionName: target, Payload: Buffer.from(JSON.stringify(event)) }));
   } catch (cause) {
-    const isFull = cause instanceof Error && cause.name === 'TooManyRequestsException';
-    if (isFull) throw new AppError('UNAVAILABLE', 'the function of the model has no room right now', { cause });
-    throw new AppError('BAD_GATEWAY', 'the function of the model cannot be reached', { cause });
+    const isThrottled = cause instanceof Error && cause.name === 'TooManyRequestsException';
+    if (isThrottled) {
+      throw new AppError('UNAVAILABLE', 'the function of the model is throttled; retry after 1 s', { cause });
+    }
+    throw new AppError('BAD_GATEWAY', 'the function of the model cannot be invoked', { cause });
   }
 }
 
-function readAnswer(payload: Uint8Array | undefined): APIGatewayProxyResult {
-  const answer: unknown = JSON.parse(Buffer.from(payload ?? []).toString() || 'null');
-  const isAnswer = typeof answer === 'object' && answer !== null && 'statusCode' in answer && 'body' in answer;
-  if (!isAnswer) throw new AppError('BAD_GATEWAY', 'the function of the model gave no answer');
-  return answer as APIGatewayProxyResult;
+function readResponse(payload: Uint8Array | undefined): APIGatewayProxyResult {
+  const response: unknown = JSON.parse(Buffer.from(payload ?? []).toString() || 'null');
+  const isResponse =
+    typeof response === 'object' && response !== null && 'statusCode' in response && 'body' in response;
+  if (!isResponse) throw new AppError('BAD_GATEWAY', 'the function of the model returned no valid response');
+  return response as APIGatewayProxyResult;
 }

@@ -46,6 +46,17 @@ describe('renderJob', () => {
     expect(render(job, 'https://s3/x')).toMatchObject({ result_url: 'https://s3/x', result_bytes: 99 });
   });
 
+  it('shows a result that is not JSON as base64 with its media type', () => {
+    const mediaType = 'application/octet-stream';
+    const inline: Job = { ...SUCCEEDED, result: { kind: 'inline', mediaType, base64: 'AP8=' } };
+    expect(render(inline)).toMatchObject({ result_media_type: mediaType, result_base64: 'AP8=' });
+    expect(render(inline)).not.toHaveProperty('result');
+    const stored = { kind: 'payload', payload: { bucket: 'b', key: 'k' }, bytes: 99, mediaType } as const;
+    expect(render({ ...SUCCEEDED, result: stored }, 'https://s3/x')).toMatchObject({
+      ...{ result_url: 'https://s3/x', result_bytes: 99, result_media_type: mediaType },
+    });
+  });
+
   it('shows why a job failed and where it is told of', () => {
     const job: Job = {
       ...{ ...QUEUED, status: 'failed', error: { code: 'INPUT_EMPTY', message: 'input is empty', param: 'input' } },

@@ -15,6 +15,8 @@ describe('parseWorkMessage', () => {
   it.each([
     JOB,
     { ...JOB, version: '1', traceparent: 't', input: { kind: 'payload', payload: { bucket: 'b', key: 'k' } } },
+    { ...JOB, input: { kind: 'inline', mediaType: 'image/png', base64: 'AA==' } },
+    { ...JOB, input: { kind: 'payload', payload: { bucket: 'b', key: 'k' }, mediaType: 'image/png' } },
     CHUNK,
     { ...CHUNK, addedByALaterVersion: true },
   ])('takes %j', (message) => {

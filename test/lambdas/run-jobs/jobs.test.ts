@@ -124,6 +124,7 @@ describe('a job', () => {
     ['TOO_MANY_TOKENS', { model: 'words', input: 'x '.repeat(30).trim() }, {}],
     ['INPUT_NOT_FOUND', undefined, { input: { kind: 'payload', payload: { bucket: 'payloads', key: 'gone' } } }],
     ['INVALID_JSON', undefined, { input: { kind: 'inline', json: '{' } }],
+    ['UNSUPPORTED_MEDIA_TYPE', undefined, { input: { kind: 'inline', mediaType: 'image/png', base64: 'AA==' } }],
     ['VERSION_NOT_FOUND', BODY, { version: '9' }],
   ] as const)('fails with %s alone, and its neighbours do not', async (code, body, more) => {
     await worker.send('jobs', worker.job('good', BODY));

@@ -333,6 +333,7 @@ describe('Prefer on an inference route', () => {
     prefer: string | undefined,
     headers: Record<string, string> = {},
     body: unknown = { model: 'words', input: 'a bb' },
+    { timer = () => performance.now(), context = lambdaContext() } = {},
   ) => {
     const { deps } = serveInMemory();
     const settings = {
@@ -345,16 +346,13 @@ describe('Prefer on an inference route', () => {
     const model = createServeModel({
       ...deps,
       clock,
-      timer: () => performance.now(),
+      timer,
       submission: async () => submission,
     });
     const event = postEvent('/v1/embeddings', body, {
       headers: { Host: 'api.example.com', ...(prefer === undefined ? {} : { Prefer: prefer }), ...headers },
     });
-    return model(
-      { ...event, requestContext: { ...event.requestContext, path: '/dev/v1/embeddings' } },
-      lambdaContext(),
-    );
+    return model({ ...event, requestContext: { ...event.requestContext, path: '/dev/v1/embeddings' } }, context);
   };
 
   it('makes a job of a request', async () => {
@@ -396,6 +394,19 @@ describe('Prefer on an inference route', () => {
   it('answers the job when the time is over', async () => {
     const answer = await ask('wait=0');
     expect([answer.statusCode, answer.headers?.['preference-applied']]).toEqual([202, 'wait=0']);
+    await messages(words);
+  });
+
+  it('answers the job before the function runs out of time, however long the caller would wait', async () => {
+    let nowMs = 0;
+    const timer = () => {
+      nowMs += 100;
+      return nowMs;
+    };
+    const context = { ...lambdaContext(), getRemainingTimeInMillis: () => 3000 };
+    const answer = await ask('wait=10', {}, undefined, { timer, context });
+    expect([answer.statusCode, answer.headers?.['preference-applied']]).toEqual([202, 'wait=10']);
+    expect(nowMs).toBeLessThan(3000);
     await messages(words);
   });
 

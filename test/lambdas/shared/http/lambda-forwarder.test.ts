@@ -16,7 +16,7 @@ describe('openLambdaForwarder', () => {
     return openLambdaForwarder(server.client);
   };
 
-  it('invokes the function with the event, and gives its answer', async () => {
+  it('invokes the function with the event, and returns its response', async () => {
     const answer = { statusCode: 200, headers: { 'x-model-id': 'other' }, body: '{}' };
     let got: unknown;
     const forward = await forwarderTo((_, input, response) => {
@@ -31,7 +31,7 @@ describe('openLambdaForwarder', () => {
   it.each<[string, string, Answer]>([
     [
       'UNAVAILABLE',
-      'the function has no room',
+      'the function is throttled',
       (_, __, response) => {
         response.setHeader('x-amzn-errortype', 'TooManyRequestsException');
         reply(response, 429, { message: 'Rate Exceeded' });
@@ -45,7 +45,11 @@ describe('openLambdaForwarder', () => {
         reply(response, 200, { errorMessage: 'secret' });
       },
     ],
-    ['BAD_GATEWAY', 'the answer is none', (_, __, response) => reply(response, 200, { errorMessage: 'x' })],
+    [
+      'BAD_GATEWAY',
+      'the function returns no response',
+      (_, __, response) => reply(response, 200, { errorMessage: 'x' }),
+    ],
     ['BAD_GATEWAY', 'the call is not allowed', (_, __, response) => reply(response, 403, { Message: 'no' })],
   ])('fails with %s when %s', async (code, _, answer) => {
     const forward = await forwarderTo(answer);
