@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { Clock } from '../../core/clock.ts';
 import type { DELIVER_WEBHOOKS } from '../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
 import { SECRET_BYTES } from '../../core/webhooks/signature.ts';
@@ -10,12 +9,14 @@ import { resolveBySystem } from '../shared/notifications/public-address.ts';
 import { openSubscriptionStore } from '../shared/notifications/subscription-store.ts';
 import { openWebhookStore } from '../shared/notifications/webhook-store.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { systemClock, systemTimer } from '../shared/system-clock.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { DeliverWebhooksDeps } from './handler.ts';
 import { createPost } from './post-webhook.ts';
 
 /** Opens what the function works with. */
 export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>): DeliverWebhooksDeps {
-  const clock: Clock = { now: () => Date.now() };
+  const clock = systemClock;
   const client = new DynamoDBClient(CLIENT_SETTINGS);
   const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace } = settings;
   return {
@@ -27,10 +28,10 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
     queue: openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url: webhooksQueue }),
     post: createPost({ allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1', resolve: resolveBySystem }),
     clock,
-    timer: () => performance.now(),
+    timer: systemTimer,
     random: Math.random,
     stage,
     metricsNamespace,
-    write: (line) => process.stdout.write(`${line}\n`),
+    write: writeLine,
   };
 }

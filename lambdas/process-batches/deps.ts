@@ -1,10 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { Clock } from '../../core/clock.ts';
 import type { PROCESS_BATCHES } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
@@ -12,11 +12,13 @@ import { openS3FileObjects } from '../shared/files/s3-file-objects.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { systemClock, systemTimer } from '../shared/system-clock.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ProcessBatchesDeps } from './handler.ts';
 
 /** Opens what the function works with. */
 export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>): ProcessBatchesDeps {
-  const clock: Clock = { now: () => Date.now() };
+  const clock = systemClock;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);
   const bucket = { client: new S3Client(PAYLOAD_CLIENT_SETTINGS), bucket: settings.payloadBucket };
@@ -35,16 +37,10 @@ export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>):
     notifier: openNotifier({
       ...{ settings, dynamoDb, sqs, clock },
       payloads: openS3PayloadStore(bucket),
-      eventBridge: openEventBridge,
+      eventBridge: lazyEventBridge(),
     }),
     clock,
-    timer: () => performance.now(),
-    write: (line) => process.stdout.write(`${line}\n`),
+    timer: systemTimer,
+    write: writeLine,
   };
-}
-
-/** Batches are not told of on the event bus: its client is loaded for nobody. */
-async function openEventBridge() {
-  const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
-  return new EventBridgeClient(CLIENT_SETTINGS);
 }

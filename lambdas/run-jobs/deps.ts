@@ -6,6 +6,7 @@ import type { RUN_JOBS } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
@@ -15,6 +16,7 @@ import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { RunJobsHandlerDeps } from './handler.ts';
 
 /** Time that the table of results may take: a batch waits longer than a caller would. */
@@ -62,12 +64,12 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     queues: { jobs: openSqsWorkQueue(sqs, queues.jobs), chunks: openSqsWorkQueue(sqs, queues.chunks) },
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
-    notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: openEventBridge }),
+    notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),
     maxReceiveCount: settings.maxReceiveCount,
     random: Math.random,
     stage: settings.stage,
     metricsNamespace: settings.metricsNamespace,
-    write: (line) => process.stdout.write(`${line}\n`),
+    write: writeLine,
     takeCacheFailures,
   };
 }
@@ -96,10 +98,4 @@ async function openAsyncRuns({ packed }: InferenceDeps, options: AsyncRunsDeps) 
   const client = new SageMakerRuntimeClient(CLIENT_SETTINGS);
   const endpoint = openAsyncEndpoint({ client, name, payloads });
   return { asyncRuns: new AsyncRuns({ endpoint, payloads, open: openDynamoDbOpenInvocations(table), memoryMiB }) };
-}
-
-/** Few jobs tell the event bus: its client is loaded for them. */
-async function openEventBridge() {
-  const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
-  return new EventBridgeClient(CLIENT_SETTINGS);
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Clock } from '../../core/clock.ts';
 import type { SERVE_BATCHES } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
@@ -8,12 +7,14 @@ import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.t
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
+import { systemClock, systemTimer } from '../shared/system-clock.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { Storage } from './call.ts';
 import type { ServeBatchesDeps } from './handler.ts';
 
 /** Opens what the function works with; each client but DynamoDB's when it is first needed. */
 export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): ServeBatchesDeps {
-  const clock: Clock = { now: () => Date.now() };
+  const clock = systemClock;
   const options = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
   return {
     settings,
@@ -25,8 +26,8 @@ export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): S
     steps: lazily(() => openSteps(settings.batchesQueue)),
     clock,
     entropy: randomBytes,
-    timer: () => performance.now(),
-    write: (line) => process.stdout.write(`${line}\n`),
+    timer: systemTimer,
+    write: writeLine,
   };
 }
 

@@ -1,25 +1,27 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { Clock } from '../../core/clock.ts';
 import type { SERVE_JOBS } from '../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
+import { lazyPayloads } from '../shared/jobs/lazy-payloads.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
+import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ServeJobsDeps } from './handler.ts';
 
 /** Opens what the function works with; each client but DynamoDB's when it is first needed. */
 export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): ServeJobsDeps {
-  const clock: Clock = { now: () => Date.now() };
+  const clock = systemClock;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const table = { client: dynamoDb, table: settings.jobsTable, clock };
   const jobs = openDynamoDbJobStore(table);
   const sqs = lazily(openSqs);
-  const payloads = lazily(() => openPayloads(settings.payloadBucket));
+  const payloads = lazyPayloads(settings.payloadBucket);
   const allowLoopback = process.env[ALLOW_LOOPBACK_VARIABLE] === '1';
-  const write = (line: string) => process.stdout.write(`${line}\n`);
   return {
     jobs,
     payloads,
@@ -34,7 +36,7 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
     }),
     notifier: lazily(async () => {
       const { openNotifier } = await import('../shared/notifications/notifier.ts');
-      const clients = { dynamoDb, sqs: await sqs(), eventBridge: openEventBridge };
+      const clients = { dynamoDb, sqs: await sqs(), eventBridge: lazyEventBridge() };
       return openNotifier({ settings, ...clients, payloads: await payloads(), clock });
     }),
     webhooks: lazily(async () => {
@@ -42,27 +44,19 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
       return openWebhooksDeps({ settings, dynamoDb, sqs: await sqs(), jobs, allowLoopback, clock });
     }),
     clock,
-    log: jobsLog({ stage: settings.stage, namespace: settings.metricsNamespace, now: () => clock.now(), write }),
+    log: jobsLog({
+      stage: settings.stage,
+      namespace: settings.metricsNamespace,
+      now: () => clock.now(),
+      write: writeLine,
+    }),
     stage: settings.stage,
-    timer: () => performance.now(),
-    write,
+    timer: systemTimer,
+    write: writeLine,
   };
 }
 
 async function openSqs(): Promise<SQSClient> {
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   return new SQSClient(CLIENT_SETTINGS);
-}
-
-async function openEventBridge() {
-  const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
-  return new EventBridgeClient(CLIENT_SETTINGS);
-}
-
-async function openPayloads(bucket: string) {
-  const [{ S3Client }, { openS3PayloadStore }] = await Promise.all([
-    import('@aws-sdk/client-s3'),
-    import('../shared/jobs/s3-payload-store.ts'),
-  ]);
-  return openS3PayloadStore({ client: new S3Client(PAYLOAD_CLIENT_SETTINGS), bucket });
 }

@@ -5,6 +5,7 @@ import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
 import type { Submission } from '../shared/jobs/open-submission.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ServeModelDeps } from './handler.ts';
 
 /** Set in deployments that have jobs. */
@@ -36,7 +37,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
     environment,
     forward: lazyForward(),
     ...(options.variables[JOBS_VARIABLE] === undefined ? {} : { submission: lazySubmission(options, deps.clock) }),
-    write: (line) => process.stdout.write(`${line}\n`),
+    write: writeLine,
     takeCacheFailures,
   };
 }

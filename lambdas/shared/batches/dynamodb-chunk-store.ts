@@ -13,6 +13,7 @@ import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { updateExpressions } from '../aws/update-expressions.ts';
+import { backOff } from '../resilience/back-off.ts';
 import { keyAttributes, readBatchItem } from './batch-item.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,11 +21,11 @@ const DAY_MS = 86_400_000;
 /** How long the outcome of a chunk is kept: longer than any batch takes, for it tells that a chunk has run. */
 const CHUNK_RETENTION_MS = 14 * DAY_MS;
 
-/** Times that a transaction is tried which met another one on the same batch: all workers count on one item. */
+/** Attempts at a transaction that collides with another one: all workers count their chunks on the item of the batch. */
 const MAX_ATTEMPTS = 12;
 
-/** Longest pause between two tries. */
-const MAX_PAUSE_MS = 800;
+/** Pauses between two attempts. */
+const PAUSES = { firstMs: 5, maxMs: 800 };
 
 /** What the table is called in messages. */
 export const JOBS_TABLE_NAME = 'the jobs table';
@@ -108,9 +109,9 @@ async function countOnce(
     const reasons = await callAws(JOBS_TABLE_NAME, () => reasonsAgainst(() => client.send(command)));
     if (reasons === undefined || reasons[0] === 'ConditionalCheckFailed') return;
     if (reasons[1] === 'ConditionalCheckFailed') throw notFound();
-    await pause(attempt);
+    await backOff(attempt, PAUSES);
   }
-  throw new AppError('UNAVAILABLE', `the batch is counted on by too many workers, tried ${MAX_ATTEMPTS} times`);
+  throw new AppError('UNAVAILABLE', `too many workers update the batch concurrently, tried ${MAX_ATTEMPTS} times`);
 }
 
 /** @returns Why each step of a transaction did not happen; undefined when all did. */
@@ -122,12 +123,6 @@ async function reasonsAgainst(send: () => Promise<unknown>): Promise<(string | u
     if (!(error instanceof TransactionCanceledException)) throw error;
     return (error.CancellationReasons ?? []).map(({ Code: code }) => code);
   }
-}
-
-/** Waits longer each time, by chance between nothing and 5, 10, 20 ms and so on: workers that met must not meet again. */
-async function pause(attempt: number): Promise<void> {
-  const longestMs = Math.min(MAX_PAUSE_MS, 5 * 2 ** (attempt - 1));
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * longestMs));
 }
 
 function notFound(): AppError {

@@ -11,6 +11,7 @@ import { openTokenizer } from '../preprocessors/tokenizer.ts';
 import type { Collapse } from '../results/collapse.ts';
 import { MemoryResultCache } from '../results/memory-result-cache.ts';
 import { type CacheFailure, type ConnectedResultCache, ResultsCache } from '../results/results-cache.ts';
+import { systemClock, systemTimer } from '../system-clock.ts';
 import type { InferenceDeps } from './inference.ts';
 import { type LoadVersion, ModelVersions } from './model-versions.ts';
 import { warmUp } from './warm-up.ts';
@@ -63,7 +64,7 @@ export interface Inference {
 export async function openInference(options: OpenInferenceOptions): Promise<Inference> {
   const { modelFolder } = options;
   const packed = readPackedModel(modelFolder);
-  const clock: Clock = { now: () => Date.now() };
+  const clock = systemClock;
   const traffic = manifestTraffic(packed.manifest);
   const table = await openTable(packed, options, clock);
   const cache = cacheOf(packed, table?.cache, clock);
@@ -78,7 +79,7 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
     tokenizer: tokenizerOf(packed, modelFolder),
     cache,
     clock,
-    timer: () => performance.now(),
+    timer: systemTimer,
   };
   await Promise.all([connected, warmUp(deps, traffic.versions)]);
   return { deps, takeCacheFailures: () => cache?.takeFailures() ?? [] };

@@ -1,5 +1,4 @@
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -12,6 +11,7 @@ import type { Job, JobDefinition, JobError, JobKey, JobOutcome } from '../../../
 import type { Claim, JobPage, JobQuery, JobStore } from '../../../core/jobs/job-store.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { type ConditionalWrite, writeIf } from '../aws/conditional-write.ts';
 import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified, reopened } from './job-changes.ts';
 import { jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
@@ -24,14 +24,11 @@ export interface DynamoDbJobStoreOptions {
   readonly clock: Clock;
 }
 
-/** Whether a write was made, and the item as it is now; without an item when nobody wrote one. */
-interface Outcome {
-  readonly done: boolean;
-  readonly item: Item | undefined;
-}
+/** Name of the table in messages. */
+const TABLE = 'the jobs table';
 
-/** Times that a claim may find a record in its way whose time is over. */
-const MOST_CLAIMS = 3;
+/** Attempts at a claim that finds an expired record, which is deleted first. */
+const MAX_CLAIMS = 3;
 
 /**
  * Opens the records of jobs in the jobs table.
@@ -58,7 +55,7 @@ class DynamoDbJobStore implements JobStore {
 
   async get(key: JobKey): Promise<Job | undefined> {
     const command = new GetItemCommand({ TableName: this.#table, Key: jobItemKey(key), ConsistentRead: true });
-    const { Item: item } = await callAws('the jobs table', () => this.#client.send(command));
+    const { Item: item } = await callAws(TABLE, () => this.#client.send(command));
     return this.#present(item);
   }
 
@@ -73,7 +70,7 @@ class DynamoDbJobStore implements JobStore {
       ExpressionAttributeValues: toItem({ ':now': this.#clock.now() }),
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
-    const { item } = await conditionally(async () => {
+    const { item } = await writeIf(TABLE, async () => {
       await this.#client.send(command);
       return created;
     });
@@ -81,9 +78,9 @@ class DynamoDbJobStore implements JobStore {
   }
 
   async claim(definition: JobDefinition): Promise<Claim> {
-    for (let attempt = 0; attempt < MOST_CLAIMS; attempt++) {
-      const { done, item } = await this.#change(definition, claimed(definition, this.#clock.now()));
-      if (done && item !== undefined) return { kind: 'claimed', job: readJob(item) };
+    for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
+      const { isDone, item } = await this.#change(definition, claimed(definition, this.#clock.now()));
+      if (isDone && item !== undefined) return { kind: 'claimed', job: readJob(item) };
       const job = this.#present(item);
       if (job !== undefined) return job.hash === definition.hash ? { kind: 'ended', job } : { kind: 'foreign' };
       await this.#deleteExpired(definition);
@@ -116,7 +113,7 @@ class DynamoDbJobStore implements JobStore {
 
   list(query: JobQuery): Promise<JobPage> {
     const place = { client: this.#client, table: this.#table, nowMs: this.#clock.now() };
-    return callAws('the jobs table', () => listJobs(query, place));
+    return callAws(TABLE, () => listJobs(query, place));
   }
 
   /** A record whose time is over is gone. */
@@ -125,7 +122,7 @@ class DynamoDbJobStore implements JobStore {
     return job !== undefined && job.expiresAtMs > this.#clock.now() ? job : undefined;
   }
 
-  #change(key: JobKey, { update, condition, values }: Change): Promise<Outcome> {
+  #change(key: JobKey, { update, condition, values }: Change): Promise<ConditionalWrite> {
     const command = new UpdateItemCommand({
       TableName: this.#table,
       Key: jobItemKey(key),
@@ -136,7 +133,7 @@ class DynamoDbJobStore implements JobStore {
       ReturnValues: 'ALL_NEW',
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
-    return conditionally(async () => (await this.#client.send(command)).Attributes);
+    return writeIf(TABLE, async () => (await this.#client.send(command)).Attributes);
   }
 
   async #deleteExpired(key: JobKey): Promise<void> {
@@ -148,21 +145,9 @@ class DynamoDbJobStore implements JobStore {
       ExpressionAttributeNames: namesIn(condition),
       ExpressionAttributeValues: toItem({ ':now': this.#clock.now() }),
     });
-    await conditionally(async () => {
+    await writeIf(TABLE, async () => {
       await this.#client.send(command);
       return undefined;
     });
   }
-}
-
-/** Makes a conditional write; a condition that does not hold is an answer, and no failure. */
-function conditionally(write: () => Promise<Item | undefined>): Promise<Outcome> {
-  return callAws('the jobs table', async () => {
-    try {
-      return { done: true, item: await write() };
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return { done: false, item: error.Item };
-      throw error;
-    }
-  });
 }

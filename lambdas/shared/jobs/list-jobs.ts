@@ -1,10 +1,10 @@
-import { BatchGetItemCommand, type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { AppError } from '../../../core/errors.ts';
+import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { Job } from '../../../core/jobs/job.ts';
 import type { JobPage, JobQuery } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { decodeCursor, encodeCursor } from '../../../core/jobs/list-cursor.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
+import { batchGet } from '../aws/batch-get.ts';
 import { namesIn } from './job-changes.ts';
 import { jobItemKey, readJob } from './job-item.ts';
 
@@ -17,10 +17,6 @@ export interface ListPlace {
 
 /** Most queries for one page: each looks through thousands of jobs, so only a rare filter needs more than one. */
 const MOST_QUERIES = 4;
-
-/** Attempts at what DynamoDB leaves unprocessed, and the first pause between two. */
-const MOST_READS = 6;
-const FIRST_PAUSE_MS = 10;
 
 const { partitionKey, listKey, listSort, byOwnerIndex } = JOBS_TABLE;
 
@@ -104,25 +100,9 @@ function queryIndex({ owner, status, model, limit }: JobQuery, start: Item | und
   );
 }
 
-async function readItems(keys: readonly Item[], { client, table }: ListPlace): Promise<Item[]> {
-  const items: Item[] = [];
-  let rest = [...keys];
-  for (let attempt = 0; rest.length > 0; attempt++) {
-    if (attempt === MOST_READS) throw new AppError('UNAVAILABLE', 'the jobs table has no room for this list right now');
-    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** attempt));
-    const { Responses: responses, UnprocessedKeys: left } = await client.send(
-      new BatchGetItemCommand({
-        RequestItems: {
-          [table]: {
-            Keys: rest,
-            ProjectionExpression: `#${partitionKey}, ${PROJECTION}`,
-            ExpressionAttributeNames: namesIn(PROJECTION, `#${partitionKey}`),
-          },
-        },
-      }),
-    );
-    items.push(...(responses?.[table] ?? []));
-    rest = left?.[table]?.Keys ?? [];
-  }
-  return items;
+function readItems(keys: readonly Item[], { client, table }: ListPlace): Promise<Item[]> {
+  return batchGet({ client, table, what: 'the jobs table' }, keys, {
+    ProjectionExpression: `#${partitionKey}, ${PROJECTION}`,
+    ExpressionAttributeNames: namesIn(PROJECTION, `#${partitionKey}`),
+  });
 }

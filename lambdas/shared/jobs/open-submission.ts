@@ -5,22 +5,23 @@ import { SUBMISSION_SETTINGS } from '../../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, readSettings } from '../../../core/functions/settings.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../aws/client-settings.ts';
+import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { modelQueueOpener } from '../queue/model-queues.ts';
 import { openDynamoDbJobStore } from './dynamodb-job-store.ts';
+import { lazyPayloads } from './lazy-payloads.ts';
 import { createSubmit, type Submit } from './submit-job.ts';
 
-/** What a function needs that hands its own requests over as jobs. */
+/** Dependencies of a function that submits its own requests as jobs. */
 export interface Submission {
   readonly submit: Submit;
   readonly jobs: Pick<JobStore, 'get'>;
   readonly payloads: () => Promise<PayloadStore>;
-  /** Whether webhooks may go to this machine; in local mode only. */
+  /** Whether webhooks may call this machine; in local mode only. */
   readonly allowLoopback: boolean;
 }
 
 /**
- * Opens what submitting a job takes.
+ * Opens the dependencies of submitting a job.
  *
  * @param variables - Environment variables of the function.
  * @throws AppError `CONFIG_INVALID` when a setting is missing.
@@ -28,7 +29,7 @@ export interface Submission {
 export function openSubmission(variables: Readonly<Record<string, string | undefined>>, clock: Clock): Submission {
   const { jobsTable, payloadBucket, modelQueues, retentionDays } = readSettings(variables, SUBMISSION_SETTINGS);
   const jobs = openDynamoDbJobStore({ client: new DynamoDBClient(CLIENT_SETTINGS), table: jobsTable, clock });
-  const payloads = () => openPayloads(payloadBucket);
+  const payloads = lazyPayloads(payloadBucket);
   const queueOf = modelQueueOpener(new SQSClient(CLIENT_SETTINGS), modelQueues);
   return {
     submit: createSubmit({ jobs, payloads, queueOf, retentionDays, clock }),
@@ -36,13 +37,4 @@ export function openSubmission(variables: Readonly<Record<string, string | undef
     payloads,
     allowLoopback: variables[ALLOW_LOOPBACK_VARIABLE] === '1',
   };
-}
-
-/** Opens the payload bucket: most requests never need it, so its client is loaded by the first that does. */
-async function openPayloads(bucket: string): Promise<PayloadStore> {
-  const [{ S3Client }, { openS3PayloadStore }] = await Promise.all([
-    import('@aws-sdk/client-s3'),
-    import('./s3-payload-store.ts'),
-  ]);
-  return openS3PayloadStore({ client: new S3Client(PAYLOAD_CLIENT_SETTINGS), bucket });
 }

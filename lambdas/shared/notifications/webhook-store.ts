@@ -1,5 +1,4 @@
 import {
-  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -7,7 +6,6 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../core/clock.ts';
-import { AppError } from '../../../core/errors.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { type EndpointHealth, HEALTHY } from '../../../core/webhooks/endpoint-health.ts';
@@ -15,6 +13,7 @@ import { formatSecret } from '../../../core/webhooks/signature.ts';
 import { WEBHOOKS_TABLE, webhooksTableKeys } from '../../../core/webhooks/webhooks-table.ts';
 import { fromItem, type Item, toAttribute, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { openVersionedLists, type VersionedLists } from '../aws/versioned-list.ts';
 import { sha256 } from '../sha256.ts';
 
 /** A secret that webhooks of a caller are signed with. */
@@ -57,9 +56,6 @@ const OVERLAP_MS = DAY_MS;
 /** How long the health of a receiver is kept that is never called. */
 const HEALTH_MS = 30 * DAY_MS;
 
-/** Times that a change is tried which met another one. */
-const MOST_ATTEMPTS = 5;
-
 const TABLE = 'the webhooks table';
 const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
 
@@ -70,9 +66,12 @@ export function openWebhookStore(options: WebhookStoreOptions): WebhookStore {
 
 class DynamoDbWebhookStore implements WebhookStore {
   readonly #options: WebhookStoreOptions;
+  readonly #secrets: VersionedLists<SigningSecret>;
 
   constructor(options: WebhookStoreOptions) {
+    const { client, table } = options;
     this.#options = options;
+    this.#secrets = openVersionedLists({ client, table, partitionKey, what: TABLE });
   }
 
   secrets(owner: string): Promise<readonly SigningSecret[]> {
@@ -144,41 +143,21 @@ class DynamoDbWebhookStore implements WebhookStore {
     return { secret: formatSecret(this.#options.secretBytes()), createdAtMs: this.#options.clock.now() };
   }
 
+  /** Changes the secrets that sign now. Expired ones are dropped with the next change. */
   async #changeSecrets(
     owner: string,
     change: (active: readonly SigningSecret[]) => readonly SigningSecret[],
   ): Promise<readonly SigningSecret[]> {
-    const key = webhooksTableKeys.secrets(owner);
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const item = await this.#get(key);
-      const { list = [], revision = 0 } = item === undefined ? {} : fromItem(item);
-      const active = (list as readonly SigningSecret[]).filter((one) => this.#signs(one));
+    const secrets = await this.#secrets.change(webhooksTableKeys.secrets(owner), (all) => {
+      const active = all.filter((secret) => this.#signs(secret));
       const changed = change(active);
-      if (changed === active || (await this.#putRevision(key, changed, Number(revision)))) return changed;
-    }
-    throw new AppError('UNAVAILABLE', 'the secrets are being changed by too many at once');
+      return changed === active ? all : changed;
+    });
+    return secrets.filter((secret) => this.#signs(secret));
   }
 
   #signs({ expiresAtMs }: SigningSecret): boolean {
     return expiresAtMs === undefined || expiresAtMs > this.#options.clock.now();
-  }
-
-  async #putRevision(key: string, list: readonly SigningSecret[], revision: number): Promise<boolean> {
-    try {
-      await this.#options.client.send(
-        new PutItemCommand({
-          TableName: this.#options.table,
-          Item: { ...keyItem(key), ...toItem({ list, revision: revision + 1 }) },
-          ConditionExpression: 'attribute_not_exists(#revision) OR #revision = :revision',
-          ExpressionAttributeNames: { '#revision': 'revision' },
-          ExpressionAttributeValues: toItem({ ':revision': revision }),
-        }),
-      );
-      return true;
-    } catch (cause) {
-      if (cause instanceof ConditionalCheckFailedException) return false;
-      throw new AppError('UNAVAILABLE', `${TABLE} cannot be used right now`, { cause });
-    }
   }
 
   #expiry(ms: number): Record<string, number> {

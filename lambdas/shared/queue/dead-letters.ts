@@ -4,6 +4,7 @@ import { type AppError, type ErrorCode, toAppError } from '../../../core/errors.
 import { DEAD_LETTER_ATTRIBUTES } from '../../../core/jobs/dead-letter.ts';
 import { callAws } from '../aws/client-settings.ts';
 import type { Verdict } from './handle-each.ts';
+import { sendableText } from './sqs-text.ts';
 
 /** Maximum attributes of a message (SQS API reference), and those that a dead letter needs for itself. */
 const MAX_ATTRIBUTES = 10;
@@ -11,9 +12,6 @@ const OWN_ATTRIBUTES = Object.keys(DEAD_LETTER_ATTRIBUTES).length;
 
 /** Maximum characters of a reason. */
 const MAX_REASON_CHARACTERS = 1024;
-
-/** Characters that a message may not hold (SQS API reference, `SendMessage`); beyond the basic plane not all servers agree. */
-const NOT_SENDABLE = /[^\t\n\r -\uD7FF\uE000-\uFFFD]/g;
 
 /** Why a message could not be processed. */
 export interface Reason {
@@ -79,7 +77,7 @@ export async function moveToDeadLetters(
 
 function attributesOf({ code, message, sourceQueue }: Reason): Record<string, MessageAttributeValue> {
   const { errorCode, errorMessage, sourceQueue: source } = DEAD_LETTER_ATTRIBUTES;
-  const sendable = message.replace(NOT_SENDABLE, ' ').slice(0, MAX_REASON_CHARACTERS);
+  const sendable = sendableText(message).slice(0, MAX_REASON_CHARACTERS);
   return {
     ...{ [errorCode]: text(code), [errorMessage]: text(sendable || code) },
     ...(sourceQueue === undefined ? {} : { [source]: text(sourceQueue) }),

@@ -7,21 +7,22 @@ import {
 import { AppError } from '../../../core/errors.ts';
 import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { retryUnprocessed } from '../resilience/back-off.ts';
+import { sendableJson } from './sqs-text.ts';
 
-/** What {@link openSqsMessageQueue} works with. */
+/** Dependencies of {@link openSqsMessageQueue}. */
 export interface SqsMessageQueueOptions {
   readonly client: SQSClient;
   /** URL of the queue. */
   readonly url: string;
 }
 
-/** Most messages of one SendMessageBatch, and most bytes of all of them, less some room (SQS API reference: 1 MiB). */
+/** Maximum messages of one SendMessageBatch, and their maximum bytes with some margin (SQS API reference: 1 MiB). */
 const MESSAGES_PER_BATCH = 10;
 const BYTES_PER_BATCH = 1000 * 1024;
 
-/** Attempts at messages of a batch that SQS refused for reasons of its own, and the first pause between two. */
-const MOST_ATTEMPTS = 4;
-const FIRST_PAUSE_MS = 20;
+/** Attempts at messages of a batch that SQS did not accept because of an error of its own. */
+const ATTEMPTS = { maxAttempts: 4, firstMs: 40, maxMs: 160 };
 
 /** Opens one queue for sending. */
 export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): MessageQueue {
@@ -39,22 +40,15 @@ export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): Me
   };
 }
 
-/** Sends a text that is JSON already. */
+/** Sends JSON text. */
 export async function sendText(client: SQSClient, url: string, json: string): Promise<void> {
-  const command = new SendMessageCommand({ QueueUrl: url, MessageBody: sendable(json) });
+  const command = new SendMessageCommand({ QueueUrl: url, MessageBody: sendableJson(json) });
   await callAws('the queue', () => client.send(command));
 }
 
-/** Two code points that XML has no place for, and halves of those beyond the first 65,536: not all servers take them. */
-const NOT_PLAIN = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
-
-/** Writes a message as JSON; what SQS may refuse can stand in strings only, and is escaped there. */
+/** Writes a message as JSON that SQS accepts. */
 export function messageBody(message: object): string {
-  return sendable(JSON.stringify(message));
-}
-
-function sendable(json: string): string {
-  return json.replace(NOT_PLAIN, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+  return sendableJson(JSON.stringify(message));
 }
 
 function batches(bodies: readonly string[]): SendMessageBatchRequestEntry[][] {
@@ -75,15 +69,16 @@ function batches(bodies: readonly string[]): SendMessageBatchRequestEntry[][] {
 }
 
 async function sendBatch(client: SQSClient, url: string, entries: SendMessageBatchRequestEntry[]): Promise<void> {
-  let left = entries;
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** attempt));
-    const { Failed: failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: left }));
-    if (failed.length === 0) return;
-    const [fault] = failed.filter(({ SenderFault: isOurs }) => isOurs === true);
+  const send = async (rest: readonly SendMessageBatchRequestEntry[]) => {
+    const { Failed: failed = [] } = await client.send(
+      new SendMessageBatchCommand({ QueueUrl: url, Entries: [...rest] }),
+    );
+    const fault = failed.find(({ SenderFault: isOurs }) => isOurs === true);
     if (fault !== undefined) throw new AppError('UNAVAILABLE', `the queue refused a message: ${fault.Code}`);
-    const again = new Set(failed.map(({ Id: id }) => id));
-    left = left.filter(({ Id: id }) => again.has(id));
-  }
-  throw new AppError('UNAVAILABLE', `the queue did not take ${left.length} of ${entries.length} messages`);
+    const ids = new Set(failed.map(({ Id: id }) => id));
+    return rest.filter(({ Id: id }) => ids.has(id));
+  };
+  const unsent = await retryUnprocessed(entries, send, ATTEMPTS);
+  if (unsent.length === 0) return;
+  throw new AppError('UNAVAILABLE', `the queue did not accept ${unsent.length} of ${entries.length} messages`);
 }

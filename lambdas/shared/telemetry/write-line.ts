@@ -1,0 +1,4 @@
+/** Writes one line to the function's log. */
+export function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
