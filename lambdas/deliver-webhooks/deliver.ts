@@ -4,14 +4,14 @@ import { AppError } from '../../core/errors.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import { type Delivery, type DeliveryAttempt, withAttempt } from '../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../core/webhooks/delivery-message.ts';
-import { afterFailure, HEALTHY } from '../../core/webhooks/endpoint-health.ts';
+import { afterFailure, type EndpointHealth, HEALTHY, isHealthy } from '../../core/webhooks/endpoint-health.ts';
 import { delaySeconds, MAX_AGE_MS, nextAttemptMs, readRetryAfter } from '../../core/webhooks/schedule.ts';
 import { signedHeaders } from '../../core/webhooks/signature.ts';
 import type { SubscriptionStore } from '../shared/notifications/subscription-store.ts';
 import type { WebhookStore } from '../shared/notifications/webhook-store.ts';
 import type { Post, PostAnswer } from './post-webhook.ts';
 
-/** What deliveries work with. */
+/** Dependencies of {@link deliver}. */
 export interface DeliverDeps {
   readonly webhooks: WebhookStore;
   readonly subscriptions: SubscriptionStore;
@@ -19,13 +19,13 @@ export interface DeliverDeps {
   readonly queue: MessageQueue;
   readonly post: Post;
   readonly clock: Clock;
-  /** Milliseconds on a timer that never goes back. */
+  /** Milliseconds on a monotonic timer. */
   readonly timer: () => number;
-  /** From 0 up to but not including 1. */
+  /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
 }
 
-/** What became of a message, for the log; holds no URL, for those can hold secrets. */
+/** The outcome of a message, for the log. It holds no URL, because a URL can hold secrets. */
 export interface DeliveryNote {
   readonly outcome: 'delivered' | 'retried' | 'waits' | 'failed' | 'discarded' | 'repeated';
   readonly deliveryId: string;
@@ -34,18 +34,19 @@ export interface DeliveryNote {
   readonly error?: string;
 }
 
-/** A message that is due within this time is not held back again. */
+/** A message that is due within this time is not delayed again. */
 const EARLY_MS = 1000;
 
-/** Longest that a delivery waits beyond the end of a receiver's rest, so that not all come back at once. */
+/** Maximum delay after a receiver's pause, so that its deliveries do not resume concurrently. */
 const SPREAD_MS = 30_000;
 
 /**
- * Works on one message of the queue: waits on, or makes one attempt, records it, and sends the message of the next one.
+ * Handles one message of the queue. It makes one attempt, records it, and sends the message of the next attempt. A
+ * message that is not due is delayed again.
  *
- * A receiver that rests or is disabled is not called, and no attempt is counted.
+ * A receiver that is paused or disabled is not called, and no attempt is counted.
  *
- * @throws AppError `UNAVAILABLE` when the table or the queue does not answer: the message comes again.
+ * @throws AppError `UNAVAILABLE` when the table or the queue does not answer. The message is then retried.
  */
 export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Promise<DeliveryNote> {
   const { webhooks, clock, random } = deps;
@@ -53,20 +54,20 @@ export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Prom
   const nowMs = clock.now();
   if (message.notBeforeMs > nowMs + EARLY_MS) return wait(message, message.notBeforeMs, deps);
   const [known, health] = await Promise.all([webhooks.deliveries(owner, subject), webhooks.health(owner, url)]);
-  const delivery = known.find((one) => one.id === id) ?? begin(message);
-  // The same message twice: the receiver has it.
+  const delivery = known.find((one) => one.id === id) ?? newDelivery(message);
+  // A copy of a message that was delivered.
   if (delivery.status === 'delivered' && message.isRedelivery !== true) return { outcome: 'delivered', deliveryId: id };
-  // Another copy of the message was quicker, and has sent the one that is due next: copies must not multiply.
+  // Another copy of the message has sent the next one already: copies must not multiply.
   if (isOvertaken(message, delivery)) return { outcome: 'repeated', deliveryId: id };
   if (health.disabledAtMs !== undefined) return discard(message, delivery, deps);
   if (health.openUntilMs > nowMs) {
-    if (nowMs - message.firstAtMs > MAX_AGE_MS) return giveUp(message, delivery, deps);
+    if (nowMs - message.firstAtMs > MAX_AGE_MS) return expire(message, delivery, deps);
     const untilMs = health.openUntilMs + Math.round(random() * SPREAD_MS);
     const note = await wait(message, untilMs, deps);
     await webhooks.putDelivery(owner, subject, { ...delivery, status: 'pending', nextAttemptMs: untilMs });
     return note;
   }
-  return attempt(message, delivery, deps);
+  return attempt(message, { delivery, health }, deps);
 }
 
 function isOvertaken(message: DeliveryMessage, { nextAttemptMs = 0 }: Delivery): boolean {
@@ -74,7 +75,7 @@ function isOvertaken(message: DeliveryMessage, { nextAttemptMs = 0 }: Delivery):
   return !isFirstOfRedelivery && message.notBeforeMs + EARLY_MS < nextAttemptMs;
 }
 
-function begin({ id, url, body, firstAtMs }: DeliveryMessage): Delivery {
+function newDelivery({ id, url, body, firstAtMs }: DeliveryMessage): Delivery {
   return { id, url, body, status: 'pending', attempts: [], createdAtMs: firstAtMs };
 }
 
@@ -84,13 +85,17 @@ async function wait(message: DeliveryMessage, untilMs: number, { queue, clock }:
   return { outcome: 'waits', deliveryId: message.id };
 }
 
-/** What an attempt came to. */
+/** An attempt and its response. */
 interface Tried {
   readonly attempt: DeliveryAttempt;
   readonly answer: PostAnswer | undefined;
 }
 
-async function attempt(message: DeliveryMessage, delivery: Delivery, deps: DeliverDeps): Promise<DeliveryNote> {
+async function attempt(
+  message: DeliveryMessage,
+  { delivery, health }: { readonly delivery: Delivery; readonly health: EndpointHealth },
+  deps: DeliverDeps,
+): Promise<DeliveryNote> {
   const { owner, url, subject } = message;
   const tried = await tryOnce(message, deps);
   const { status } = tried.attempt;
@@ -102,7 +107,7 @@ async function attempt(message: DeliveryMessage, delivery: Delivery, deps: Deliv
   };
   if (status !== undefined && status >= 200 && status < 300) {
     await deps.webhooks.putDelivery(owner, subject, withAttempt(delivery, tried.attempt, { status: 'delivered' }));
-    await deps.webhooks.setHealth(owner, url, HEALTHY);
+    if (!isHealthy(health)) await deps.webhooks.setHealth(owner, url, HEALTHY);
     return { outcome: 'delivered', ...note };
   }
   if (status === 410) {
@@ -129,7 +134,7 @@ async function tryOnce({ owner, id, url, body, traceparent }: DeliveryMessage, d
   }
 }
 
-/** The next attempt is sent before this one is recorded: a crash in between repeats, and loses nothing. */
+/** Sends the next attempt before it records this one: a crash in between repeats the attempt and loses nothing. */
 async function retry(
   message: DeliveryMessage,
   delivery: Delivery,
@@ -172,7 +177,7 @@ async function discard(
   return { outcome: 'discarded', deliveryId: id };
 }
 
-async function giveUp(
+async function expire(
   { owner, id, subject }: DeliveryMessage,
   delivery: Delivery,
   { webhooks }: DeliverDeps,

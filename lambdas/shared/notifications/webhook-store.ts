@@ -8,28 +8,28 @@ import {
 import type { Clock } from '../../../core/clock.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
-import { type EndpointHealth, HEALTHY } from '../../../core/webhooks/endpoint-health.ts';
+import { type EndpointHealth, HEALTHY, isHealthy } from '../../../core/webhooks/endpoint-health.ts';
 import { formatSecret } from '../../../core/webhooks/signature.ts';
 import { WEBHOOKS_TABLE, webhooksTableKeys } from '../../../core/webhooks/webhooks-table.ts';
-import { fromItem, type Item, toAttribute, toItem } from '../aws/attribute-value.ts';
+import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { openVersionedLists, type VersionedLists } from '../aws/versioned-list.ts';
 import { sha256 } from '../sha256.ts';
 
-/** A secret that webhooks of a caller are signed with. */
+/** A secret that signs a caller's webhooks. */
 export interface SigningSecret {
   /** `whsec_` and base64. */
   readonly secret: string;
   readonly createdAtMs: number;
-  /** Until when it signs beside the one that replaced it; absent for the newest. */
+  /** When it stops signing, after it was replaced; absent for the newest. */
   readonly expiresAtMs?: number;
 }
 
-/** Secrets, the health of receivers, and what became of deliveries. */
+/** Stores secrets, the health of receivers, and deliveries. */
 export interface WebhookStore {
-  /** The secrets that sign now, the newest first; makes the first one where there is none. */
+  /** Returns the active secrets, the newest first. Creates the first one if there is none. */
   secrets(owner: string): Promise<readonly SigningSecret[]>;
-  /** Makes a new secret; the one before it signs for another day, and any older one no more. */
+  /** Creates a new secret. The previous one signs for another day. Older ones stop signing. */
   rotate(owner: string): Promise<readonly SigningSecret[]>;
   health(owner: string, url: string): Promise<EndpointHealth>;
   setHealth(owner: string, url: string, health: EndpointHealth): Promise<void>;
@@ -37,24 +37,30 @@ export interface WebhookStore {
   putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void>;
 }
 
-/** What {@link openWebhookStore} works with. */
+/** Dependencies of {@link openWebhookStore}. */
 export interface WebhookStoreOptions {
   readonly client: DynamoDBClient;
   /** Name of the webhooks table. */
   readonly table: string;
   readonly retentionDays: number;
   readonly clock: Clock;
-  /** Makes the random bytes of a secret. */
+  /** Creates the random bytes of a secret. */
   readonly secretBytes: () => Uint8Array;
 }
 
 const DAY_MS = 86_400_000;
 
-/** How long a secret that was replaced signs on. */
+/** How long a replaced secret still signs. */
 const OVERLAP_MS = DAY_MS;
 
-/** How long the health of a receiver is kept that is never called. */
+/** How long the health of a receiver is kept after its last failure. */
 const HEALTH_MS = 30 * DAY_MS;
+
+/**
+ * Prefix of the attribute of each delivery: one update can then set it, whether the item exists or not. Earlier versions
+ * kept deliveries in a map `list`, which is still read.
+ */
+const DELIVERY_PREFIX = 'delivery/';
 
 const TABLE = 'the webhooks table';
 const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
@@ -100,8 +106,8 @@ class DynamoDbWebhookStore implements WebhookStore {
   async setHealth(owner: string, url: string, health: EndpointHealth): Promise<void> {
     const { client, table } = this.#options;
     const key = healthKey(owner, url);
-    // A receiver that works is like one that nothing is known of.
-    if (health.failures === 0 && health.disabledAtMs === undefined) {
+    // A healthy receiver has no item.
+    if (isHealthy(health)) {
       const command = new DeleteItemCommand({ TableName: table, Key: keyItem(key) });
       await callAws(TABLE, () => client.send(command));
       return;
@@ -111,32 +117,26 @@ class DynamoDbWebhookStore implements WebhookStore {
 
   async deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]> {
     const item = await this.#get(deliveriesKey(owner, subject));
-    const { list = {} } = item === undefined ? {} : fromItem(item);
+    const { list = {}, ...members } = item === undefined ? {} : fromItem(item);
+    const own = Object.entries(members).filter(([name]) => name.startsWith(DELIVERY_PREFIX));
+    const byId = { ...(list as object), ...Object.fromEntries(own.map(([name, value]) => [idOf(name), value])) };
     // Written by putDelivery only.
-    return Object.values(list as Record<string, Delivery>);
+    return Object.values(byId as Record<string, Delivery>);
   }
 
   async putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void> {
     const { client, table, clock, retentionDays } = this.#options;
-    const Key = keyItem(deliveriesKey(owner, subject));
-    const ends = clock.now() + retentionDays * DAY_MS;
-    // A member of a map can be set only where there is a map.
-    const begin = new UpdateItemCommand({
+    const command = new UpdateItemCommand({
       TableName: table,
-      Key,
-      UpdateExpression: 'SET #list = if_not_exists(#list, :none), #expiresAt = :ends',
-      ExpressionAttributeNames: { '#list': 'list', '#expiresAt': expiresAt },
-      ExpressionAttributeValues: { ':none': { M: {} }, ':ends': { N: String(Math.ceil(ends / 1000)) } },
+      Key: keyItem(deliveriesKey(owner, subject)),
+      UpdateExpression: 'SET #delivery = :delivery, #expiresAt = :expiresAt',
+      ExpressionAttributeNames: { '#delivery': `${DELIVERY_PREFIX}${delivery.id}`, '#expiresAt': expiresAt },
+      ExpressionAttributeValues: toItem({
+        ':delivery': delivery,
+        ':expiresAt': Math.ceil((clock.now() + retentionDays * DAY_MS) / 1000),
+      }),
     });
-    await callAws(TABLE, () => client.send(begin));
-    const put = new UpdateItemCommand({
-      TableName: table,
-      Key,
-      UpdateExpression: 'SET #list.#id = :delivery',
-      ExpressionAttributeNames: { '#list': 'list', '#id': delivery.id },
-      ExpressionAttributeValues: { ':delivery': toAttribute(delivery) },
-    });
-    await callAws(TABLE, () => client.send(put));
+    await callAws(TABLE, () => client.send(command));
   }
 
   #newSecret(): SigningSecret {
@@ -180,6 +180,10 @@ class DynamoDbWebhookStore implements WebhookStore {
 
 function healthKey(owner: string, url: string): string {
   return webhooksTableKeys.endpoint(owner, sha256(Buffer.from(url)));
+}
+
+function idOf(attribute: string): string {
+  return attribute.slice(DELIVERY_PREFIX.length);
 }
 
 function deliveriesKey(owner: string, { object, id }: DeliveryMessage['subject']): string {

@@ -8,6 +8,7 @@ import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts
 import { MAX_FAILURES } from '../../../core/webhooks/endpoint-health.ts';
 import { createHandler, type DeliverWebhooksDeps } from '../../../lambdas/deliver-webhooks/handler.ts';
 import { createPost } from '../../../lambdas/deliver-webhooks/post-webhook.ts';
+import { toItem } from '../../../lambdas/shared/aws/attribute-value.ts';
 import { openSubscriptionStore } from '../../../lambdas/shared/notifications/subscription-store.ts';
 import { openWebhookStore } from '../../../lambdas/shared/notifications/webhook-store.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
@@ -165,6 +166,34 @@ describe('a delivery', () => {
     expect(receiver.got).toHaveLength(1);
     await handle(message({ isRedelivery: true }));
     expect(receiver.got).toHaveLength(2);
+  });
+
+  it('that succeeds at the first attempt takes one write: its record', async () => {
+    await deps.webhooks.secrets(OWNER);
+    const before = tables.server.operations.length;
+    await handle(message());
+    expect(tables.server.operations.slice(before)).toEqual(['GetItem', 'GetItem', 'GetItem', 'UpdateItem']);
+  });
+
+  it('to a receiver that failed before resets the health of the receiver', async () => {
+    receiver.answer = (_, response) => void response.writeHead(500).end();
+    await handle(message());
+    expect(await deps.webhooks.health(OWNER, url)).toMatchObject({ failures: 1 });
+    receiver.answer = (_, response) => void response.writeHead(204).end();
+    await handle(message({ id: 'dlv_2', subject: { object: 'job', id: 'job_2' } }));
+    expect(await deps.webhooks.health(OWNER, url)).toMatchObject({ failures: 0 });
+  });
+
+  it('is found beside those that an earlier version recorded', async () => {
+    const earlier = { id: 'dlv_0', url, body: BODY, status: 'delivered', attempts: [], createdAtMs: clock.nowMs };
+    await tables.call('PutItem', {
+      TableName: WEBHOOKS,
+      Item: toItem({ pk: 'deliveries/key1/job/job_1', expiresAt: 1, list: { dlv_0: earlier } }),
+    });
+    await handle(message());
+    expect((await deliveries()).map(({ id }) => id).sort()).toEqual(['dlv_0', 'dlv_1']);
+    await deps.webhooks.putDelivery(OWNER, SUBJECT, { ...earlier, status: 'discarded' });
+    expect((await deliveries()).find(({ id }) => id === 'dlv_0')).toMatchObject({ status: 'discarded' });
   });
 
   it('waits for its time without calling anybody', async () => {
