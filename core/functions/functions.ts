@@ -125,7 +125,7 @@ export const RUN_JOBS = {
     optional: ['resultsTable', 'endpoint'],
   },
   permissions: {
-    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    records: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
     objects: { jobs: ['GetObject', 'PutObject'], files: ['GetObject'], chunks: ['PutObject'] },
     listsObjects: true,
     readsInputBuckets: true,
@@ -135,9 +135,9 @@ export const RUN_JOBS = {
   },
 } as const satisfies FunctionDefinition;
 
-/** Fails jobs and chunks that every worker gave up on. */
+/** Fails jobs and chunks that no worker completed. */
 export const FAIL_LOST_JOBS = {
-  description: 'Ends jobs that no worker could end',
+  description: 'Fails jobs that no worker completed',
   memoryMiB: SMALL_MEMORY_MIB,
   timeoutSeconds: QUEUE_TIMEOUT_SECONDS,
   settings: {

@@ -33,6 +33,12 @@ export interface JobStore {
   /** Reads a record, strongly consistent. */
   get(key: JobKey): Promise<Job | undefined>;
   /**
+   * Reads how often workers started each job, strongly consistent.
+   *
+   * @returns One number for each key, in the same order; 0 for a job without a record.
+   */
+  attempts(keys: readonly JobKey[]): Promise<readonly number[]>;
+  /**
    * Creates the record, unless there is one.
    *
    * @returns The record that is there now: `hash` tells whether it is the same job.

@@ -87,13 +87,10 @@ function groupsOf(works: readonly Work[]): Work[][] {
 }
 
 async function inOrderOfAttempts(works: readonly Work[], { deps }: JobRun): Promise<Work[]> {
-  const attempts = new Map<Work, number>();
-  for (const work of works) {
-    // A record that cannot be read now is read again by its claim.
-    const job = await deps.jobs.get(work.message).catch(() => undefined);
-    attempts.set(work, job?.attempts ?? 0);
-  }
-  return works.toSorted((a, b) => (attempts.get(a) ?? 0) - (attempts.get(b) ?? 0));
+  // If the attempts cannot be read now, the receives of the messages decide.
+  const attempts = await deps.jobs.attempts(works.map(({ message }) => message)).catch(() => undefined);
+  const attemptsOf = new Map(works.map((work, index) => [work, attempts?.[index] ?? work.receives]));
+  return works.toSorted((a, b) => (attemptsOf.get(a) ?? 0) - (attemptsOf.get(b) ?? 0));
 }
 
 async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Verdict][]> {

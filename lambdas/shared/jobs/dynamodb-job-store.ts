@@ -9,7 +9,9 @@ import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { Job, JobDefinition, JobError, JobKey, JobOutcome } from '../../../core/jobs/job.ts';
 import type { Claim, JobPage, JobQuery, JobStore } from '../../../core/jobs/job-store.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
+import { batchGet } from '../aws/batch-get.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { type ConditionalWrite, writeIf } from '../aws/conditional-write.ts';
 import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified, reopened } from './job-changes.ts';
@@ -57,6 +59,18 @@ class DynamoDbJobStore implements JobStore {
     const command = new GetItemCommand({ TableName: this.#table, Key: jobItemKey(key), ConsistentRead: true });
     const { Item: item } = await callAws(TABLE, () => this.#client.send(command));
     return this.#present(item);
+  }
+
+  async attempts(keys: readonly JobKey[]): Promise<readonly number[]> {
+    const unique = new Map(keys.map((key) => [jobsTableKeys.job(key), jobItemKey(key)]));
+    const projection = `#${JOBS_TABLE.partitionKey}, #attempts`;
+    const items = await batchGet({ client: this.#client, table: this.#table, what: TABLE }, [...unique.values()], {
+      ConsistentRead: true,
+      ProjectionExpression: projection,
+      ExpressionAttributeNames: namesIn(projection),
+    });
+    const found = new Map(items.map((item) => [item[JOBS_TABLE.partitionKey]?.S, Number(item['attempts']?.N ?? 0)]));
+    return keys.map((key) => found.get(jobsTableKeys.job(key)) ?? 0);
   }
 
   async create(definition: JobDefinition): Promise<Job> {

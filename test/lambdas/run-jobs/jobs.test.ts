@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { definitionOf } from '../../../core/jobs/job-message.ts';
 import { postEvent } from '../events.ts';
 import { serveInMemory, textModel, WordEncoder } from '../serve-model/memory-deps.ts';
 import { startWorker, type Worker } from './worker.ts';
@@ -158,6 +159,41 @@ describe('a job', () => {
     await worker.send('jobs', worker.job('one', { model: 'words', input: 'other' }, { hash: 'other' }));
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(await resultOf('one')).toBe(await synchronous(BODY));
+  });
+});
+
+describe('jobs of one invocation', () => {
+  it('run together up to 256 KiB of input, counted in bytes and not in characters', async () => {
+    // 180 KB each: 60,000 characters of three bytes.
+    const user = '漢'.repeat(60_000);
+    for (const id of ['one', 'three']) await worker.send('jobs', worker.job(id, { model: 'words', input: id, user }));
+    const before = worker.shapes().length;
+    await worker.work();
+    expect((await worker.read('one'))?.status).toBe('succeeded');
+    expect(
+      worker
+        .shapes()
+        .slice(before)
+        .map(([rows]) => rows),
+    ).toEqual([1, 1]);
+  });
+
+  it('that were delivered before are ordered by one read of all their attempts', async () => {
+    for (const id of ['one', 'two', 'three']) {
+      await worker.servers.sqs.send(
+        new SendMessageCommand({
+          QueueUrl: worker.urls.jobs,
+          MessageBody: JSON.stringify(worker.job(id, { model: 'words', input: id })),
+          MessageAttributes: { receives: { DataType: 'String', StringValue: '1/' } },
+        }),
+      );
+    }
+    for (const id of ['one', 'three', 'three']) await worker.deps.jobs.claim(definitionOf(worker.job(id, BODY)));
+    const before = worker.tables.server.operations.length;
+    await worker.work();
+    expect(worker.notifier.told.map(({ id }) => id)).toEqual(['two', 'one', 'three']);
+    const reads = worker.tables.server.operations.slice(before).filter((operation) => operation.includes('Get'));
+    expect(reads).toEqual(['BatchGetItem']);
   });
 });
 
