@@ -47,7 +47,7 @@ export const ERRORS = {
   FILE_NOT_READY: { status: 409, title: 'The file is not uploaded yet', retryable: true, retryAfterSeconds: 2 },
   UPLOAD_INCOMPLETE: { status: 409, title: 'The upload does not hold what it declared', retryable: false },
   UPLOAD_ENDED: { status: 409, title: 'The upload has ended', retryable: false },
-  TOO_MANY_WEBHOOKS: { status: 409, title: 'The key has as many webhooks as it may have', retryable: false },
+  TOO_MANY_WEBHOOKS: { status: 409, title: 'The tenant has as many webhooks as it may have', retryable: false },
   UPLOAD_EXPIRED: { status: 410, title: 'The upload has expired', retryable: false },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large', retryable: false },
   FILE_TOO_LARGE: { status: 413, title: 'The file is too large', retryable: false },
