@@ -33,7 +33,7 @@ beforeAll(async () => {
   if (first === undefined) throw new Error('the packed model has no version');
   version = first;
   predictor = await openOnnxPredictor({ file: join(out, version.file), declared: version, threads: 1 });
-  tokenizer = openTokenizer(JSON.parse(readFileSync(join(out, PACKED_TOKENIZER), 'utf8')));
+  tokenizer = await openTokenizer(JSON.parse(readFileSync(join(out, PACKED_TOKENIZER), 'utf8')));
 });
 
 afterAll(() => rmSync(out, { recursive: true, force: true }));

@@ -76,7 +76,7 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
     packed,
     versions,
     traffic: fixedTraffic(traffic),
-    tokenizer: tokenizerOf(packed, modelFolder),
+    tokenizer: await tokenizerOf(packed, modelFolder),
     cache,
     clock,
     timer: systemTimer,
@@ -124,7 +124,7 @@ async function refuseToWait(): Promise<never> {
   );
 }
 
-function tokenizerOf({ manifest }: PackedModel, modelFolder: string): TextTokenizer | undefined {
+async function tokenizerOf({ manifest }: PackedModel, modelFolder: string): Promise<TextTokenizer | undefined> {
   return manifest.task === 'embedding' ? openTokenizer(readJson(join(modelFolder, PACKED_TOKENIZER))) : undefined;
 }
 

@@ -1,27 +1,6 @@
-import { Tokenizer } from '@huggingface/tokenizers';
 import { AppError } from '../../../core/errors.ts';
-import { packedVocabulary } from '../../../core/models/packed-tokenizer.ts';
 import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
-
-/** The library's model of words, as its declarations have it. */
-interface Vocabulary {
-  readonly tokens_to_ids: Map<string, number>;
-  readonly vocab: string[];
-}
-
-/** A step of a tokenizer's normalization, as `tokenizer.json` writes it. */
-interface Normalizer {
-  readonly type?: unknown;
-  readonly lowercase?: unknown;
-  readonly normalizers?: readonly Normalizer[];
-}
-
-interface Definition {
-  readonly normalizer?: Normalizer | null;
-}
-
-/** Any text that has tokens of its own will do: what surrounds them is the same for every text. */
-const PROBE = 'a';
+import { openWordPiece } from './word-piece.ts';
 
 /**
  * Opens a tokenizer.
@@ -29,73 +8,16 @@ const PROBE = 'a';
  * Padding and truncation that the file asks for are not applied: how a text is padded depends on its batch, and whether
  * it may be cut on the request.
  *
- * @param definition - Parsed `tokenizer.json`.
+ * @param definition - Parsed `tokenizer.json`, packed or not.
  * @throws AppError `ONNX_INVALID` when it is not the definition of a tokenizer.
  */
-export function openTokenizer(definition: unknown): TextTokenizer {
-  const tokenizer = construct(definition);
-  const { before, after } = specialTokens(tokenizer);
-  const prepare = lowercases((definition as Definition).normalizer) ? lowercaseSigma : (text: string) => text;
-  const isWrapped = (ids: readonly number[]) =>
-    ids.length >= before.length + after.length &&
-    before.every((id, index) => ids[index] === id) &&
-    after.every((id, index) => ids[ids.length - after.length + index] === id);
-  return {
-    vocabularySize: tokenizer.model?.vocab.length ?? 0,
-    encode: (text) => tokenizer.encode(prepare(text)).ids,
-    wrap: (ids) => (isWrapped(ids) ? ids : [...before, ...ids, ...after]),
-    truncate: (ids, maxTokens) =>
-      ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - after.length), ...after],
-  };
-}
-
-function construct(definition: unknown): Tokenizer {
+export async function openTokenizer(definition: unknown): Promise<TextTokenizer> {
   if (typeof definition !== 'object' || definition === null) {
     throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model is not a JSON object');
   }
-  try {
-    const vocabulary = packedVocabulary(definition);
-    return vocabulary === undefined ? new Tokenizer(definition, {}) : withVocabulary(definition, vocabulary);
-  } catch (cause) {
-    throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model cannot be used', { cause });
-  }
-}
-
-/** The library takes a vocabulary as an object only, which is slow to read; so it gets the tokens afterwards. */
-function withVocabulary(definition: object, vocabulary: readonly string[]): Tokenizer {
-  const { model } = definition as { readonly model: { readonly unk_token: string } };
-  const unknown = { [model.unk_token]: vocabulary.indexOf(model.unk_token) };
-  const tokenizer = new Tokenizer({ ...definition, model: { ...model, vocab: unknown } }, {});
-  const words = tokenizer.model as Vocabulary;
-  for (const [id, token] of vocabulary.entries()) {
-    words.tokens_to_ids.set(token, id);
-    words.vocab[id] = token;
-  }
-  return tokenizer;
-}
-
-/** The ids that the tokenizer puts before and after every text. */
-function specialTokens(tokenizer: Tokenizer): { before: number[]; after: number[] } {
-  const bare: number[] = tokenizer.encode(PROBE, { add_special_tokens: false }).ids;
-  const whole: number[] = tokenizer.encode(PROBE).ids;
-  for (let start = 0; start + bare.length <= whole.length; start++) {
-    if (bare.every((id, index) => whole[start + index] === id)) {
-      return { before: whole.slice(0, start), after: whole.slice(start + bare.length) };
-    }
-  }
-  return { before: [], after: [] };
-}
-
-function lowercases(normalizer: Normalizer | null | undefined): boolean {
-  if (normalizer === null || normalizer === undefined) return false;
-  const { type, lowercase, normalizers } = normalizer;
-  return type === 'Lowercase' || lowercase === true || (normalizers?.some(lowercases) ?? false);
-}
-
-/**
- * The reference lowercases letter by letter, so that a capital sigma always becomes σ; JavaScript knows that a word ends
- * in ς (Unicode Standard, Final_Sigma).
- */
-function lowercaseSigma(text: string): string {
-  return text.includes('Σ') ? text.replaceAll('Σ', 'σ') : text;
+  const wordPiece = openWordPiece(definition);
+  if (wordPiece !== undefined) return wordPiece;
+  // Loaded for tokenizers of other kinds only.
+  const { openLibraryTokenizer } = await import('./library-tokenizer.ts');
+  return openLibraryTokenizer(definition);
 }

@@ -6,21 +6,23 @@ function definition(model: object): string {
 }
 
 describe('packTokenizer', () => {
-  it('lists a WordPiece vocabulary in the order of its ids', () => {
+  it('writes a WordPiece vocabulary as one string in the order of its ids', () => {
     const packed = packTokenizer(
       definition({ type: 'WordPiece', unk_token: '[UNK]', vocab: { b: 1, '7': 2, '[UNK]': 0 } }),
     );
     expect(JSON.parse(packed)).toEqual({
       version: '1.0',
-      model: { type: 'WordPiece', unk_token: '[UNK]', vocab: ['[UNK]', 'b', '7'] },
+      model: { type: 'WordPiece', unk_token: '[UNK]', vocab: '[UNK]\nb\n7' },
     });
-    expect(packedVocabulary(JSON.parse(packed))).toEqual(['[UNK]', 'b', '7']);
+    expect(packedVocabulary(JSON.parse(packed))).toBe('[UNK]\nb\n7');
   });
 
   it.each([
     ['of another kind', { type: 'BPE', vocab: { a: 0 }, merges: [] }],
     ['whose ids have a gap', { type: 'WordPiece', unk_token: 'a', vocab: { a: 0, b: 2 } }],
     ['whose ids repeat', { type: 'WordPiece', unk_token: 'a', vocab: { a: 0, b: 0 } }],
+    ['whose ids are not whole numbers', { type: 'WordPiece', unk_token: 'a', vocab: { a: 0, b: 0.5 } }],
+    ['with a line feed in a token', { type: 'WordPiece', unk_token: 'a', vocab: { a: 0, 'b\n': 1 } }],
     ['whose ids are not numbers', { type: 'WordPiece', unk_token: 'a', vocab: { a: 'x' } }],
     ['that lacks its unknown token', { type: 'WordPiece', unk_token: '[UNK]', vocab: { a: 0 } }],
     ['without a vocabulary', { type: 'WordPiece' }],
@@ -28,6 +30,11 @@ describe('packTokenizer', () => {
     const text = definition(model);
     expect(packTokenizer(text)).toBe(text);
     expect(packedVocabulary(JSON.parse(text))).toBeUndefined();
+  });
+
+  it('reads the list that earlier versions packed', () => {
+    const list = { model: { type: 'WordPiece', unk_token: '[UNK]', vocab: ['[UNK]', 'b'] } };
+    expect(packedVocabulary(list)).toBe('[UNK]\nb');
   });
 
   it('packs what is packed already to the same text', () => {

@@ -1,0 +1,20 @@
+import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+
+/** Ids of the special tokens around every text: `[CLS]` and `[SEP]` of BERT. */
+export interface SpecialIds {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
+/** The part of a tokenizer that depends on its special tokens only. */
+export function aroundIds({ before, after }: SpecialIds): Pick<TextTokenizer, 'wrap' | 'truncate'> {
+  const isWrapped = (ids: readonly number[]) =>
+    ids.length >= before.length + after.length &&
+    before.every((id, index) => ids[index] === id) &&
+    after.every((id, index) => ids[ids.length - after.length + index] === id);
+  return {
+    wrap: (ids) => (isWrapped(ids) ? ids : [...before, ...ids, ...after]),
+    truncate: (ids, maxTokens) =>
+      ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - after.length), ...after],
+  };
+}
