@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import { ASSEMBLY_START, type AssemblyState, partBytes } from './assembly.ts';
 import type { FileObjects } from './file-objects.ts';
-import { Md5 } from './md5.ts';
+import { MD5_START, type ResumableMd5 } from './resumable-md5.ts';
 
 /** Some bytes of a piece. */
 export interface PieceSlice {
@@ -17,13 +17,15 @@ export interface Pieces {
   read(index: number, offset: number): Promise<PieceSlice>;
 }
 
-/** What {@link assemble} works with. */
+/** What a file is made of, and where it goes. */
 export interface Assembly {
   readonly objects: Pick<FileObjects, 'size' | 'write' | 'begin' | 'writePart' | 'complete' | 'abort'>;
   /** Key of the file. */
   readonly key: string;
   readonly contentType: string;
   readonly pieces: Pieces;
+  /** Opens MD5. Called only for a state that holds one. */
+  readonly openMd5: () => Promise<ResumableMd5>;
   /** Whether there is time for another part. */
   readonly hasTime: () => boolean;
   /**
@@ -32,6 +34,12 @@ export interface Assembly {
    * @returns The state that is recorded now: another one when somebody else was quicker.
    */
   readonly save: (state: AssemblyState) => Promise<AssemblyState>;
+}
+
+/** An assembly under way. */
+interface Run extends Assembly {
+  /** Undefined if no MD5 is requested. */
+  readonly md5: ResumableMd5 | undefined;
 }
 
 /** Pieces that are fetched ahead: many are small, and one after the other would be slow. */
@@ -45,27 +53,35 @@ const PIECES_AHEAD = 6;
  * @throws AppError `FILE_TOO_LARGE` beyond the parts that S3 takes, and whatever the objects and pieces throw.
  */
 export async function assemble(state: AssemblyState, assembly: Assembly): Promise<AssemblyState> {
-  const reader = readAhead(assembly.pieces);
-  let current = state;
-  while (!current.done && assembly.hasTime()) {
-    const isRead = current.index >= assembly.pieces.count;
-    current = isRead ? await close(current, assembly) : await addPart(current, assembly, reader);
+  const md5 = state.md5 === undefined ? undefined : await assembly.openMd5();
+  const run: Run = { ...assembly, md5, pieces: readAhead(assembly.pieces) };
+  let current = await resumable(state, run);
+  while (!current.done && run.hasTime()) {
+    const isRead = current.index >= run.pieces.count;
+    current = isRead ? await close(current, run) : await addPart(current, run);
   }
   return current;
 }
 
-async function addPart(state: AssemblyState, assembly: Assembly, pieces: Pieces): Promise<AssemblyState> {
-  const { objects, key, contentType, save } = assembly;
-  const part = await fillPart(state, pieces);
+/** Starts over if the MD5 cannot be resumed: another release stored it, before a deployment. */
+async function resumable(state: AssemblyState, { objects, key, md5, save }: Run): Promise<AssemblyState> {
+  if (state.md5 === undefined || md5?.canResume(state.md5)) return state;
+  if (state.uploadId !== undefined) await objects.abort(key, state.uploadId);
+  return save(startedAgain(state));
+}
+
+async function addPart(state: AssemblyState, run: Run): Promise<AssemblyState> {
+  const { objects, key, contentType, pieces, save } = run;
+  const part = await fillPart(state, run);
   if (part.next.index >= pieces.count && state.parts === 0) {
     if (part.bytes.length > 0) await objects.write(key, part.bytes, contentType);
     return save({ ...part.next, step: state.step + 1, done: true });
   }
-  const begun = state.uploadId === undefined ? await begin(state, assembly) : state;
+  const begun = state.uploadId === undefined ? await begin(state, run) : state;
   if (begun.uploadId === undefined || begun.index !== state.index || begun.offset !== state.offset) return begun;
   const number = state.parts + 1;
   const tag = await objects.writePart(key, begun.uploadId, number, part.bytes);
-  if (tag === undefined) return settleGone(begun, assembly);
+  if (tag === undefined) return settleGone(begun, run);
   const tags = begun.tags === '' ? tag : `${begun.tags} ${tag}`;
   return save({ ...part.next, step: begun.step + 1, uploadId: begun.uploadId, parts: number, tags });
 }
@@ -97,12 +113,12 @@ async function settleGone(state: AssemblyState, { objects, key, pieces, save }: 
 }
 
 /**
- * Where an assembly begins.
+ * The state in which an assembly starts.
  *
- * @param withSum - Whether the MD5 sum is asked for.
+ * @param withMd5 - Whether the MD5 of the file is requested.
  */
-export function startAssembly(withSum: boolean): AssemblyState {
-  return withSum ? { ...ASSEMBLY_START, md5: Md5.open().state } : ASSEMBLY_START;
+export function startAssembly(withMd5: boolean): AssemblyState {
+  return withMd5 ? { ...ASSEMBLY_START, md5: MD5_START } : ASSEMBLY_START;
 }
 
 function startedAgain({ md5, step }: AssemblyState): AssemblyState {
@@ -113,7 +129,7 @@ function finished(state: AssemblyState): AssemblyState {
   return { ...state, step: state.step + 1, tags: '', done: true };
 }
 
-async function fillPart(state: AssemblyState, pieces: Pieces) {
+async function fillPart(state: AssemblyState, { pieces, md5 }: Run) {
   const wanted = partBytes(state.parts + 1);
   if (wanted === undefined) throw new AppError('FILE_TOO_LARGE', 'the file would need more parts than S3 takes');
   const slices: Uint8Array[] = [];
@@ -127,14 +143,8 @@ async function fillPart(state: AssemblyState, pieces: Pieces) {
     if (isLast) index++;
   }
   const bytes = concat(slices, length);
-  const md5 = state.md5 === undefined ? {} : { md5: addToSum(state.md5, bytes) };
-  return { bytes, next: { ...state, ...md5, index, offset, bytes: state.bytes + length } };
-}
-
-function addToSum(state: string, bytes: Uint8Array): string {
-  const sum = Md5.open(state);
-  sum.update(bytes);
-  return sum.state;
+  const hashed = state.md5 === undefined ? undefined : md5?.update(state.md5, bytes);
+  return { bytes, next: { ...state, md5: hashed, index, offset, bytes: state.bytes + length } };
 }
 
 function concat(slices: readonly Uint8Array[], length: number): Uint8Array {

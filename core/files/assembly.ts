@@ -19,8 +19,8 @@ export interface AssemblyState {
   readonly offset: number;
   /** Bytes in the parts so far; all of the file once `done`. */
   readonly bytes: number;
-  /** State of the MD5 sum of those bytes (see `Md5`), where the sum is asked for. */
-  readonly md5?: string;
+  /** State of the MD5 of those bytes (see `ResumableMd5`), if it is requested. */
+  readonly md5?: string | undefined;
   /** Whether the file is whole; without a byte there is no file. */
   readonly done: boolean;
 }

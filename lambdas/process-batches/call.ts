@@ -3,6 +3,7 @@ import type { BatchStore } from '../../core/batches/batch-store.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FileStore } from '../../core/files/file.ts';
 import type { FileObjects } from '../../core/files/file-objects.ts';
+import type { ResumableMd5 } from '../../core/files/resumable-md5.ts';
 import type { UploadStore } from '../../core/files/upload.ts';
 import type { FunctionSettings } from '../../core/functions/settings.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
@@ -15,6 +16,7 @@ export interface BatchDeps {
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly objects: FileObjects;
+  readonly openMd5: () => Promise<ResumableMd5>;
   /** Queue of batch steps. */
   readonly steps: MessageQueue;
   /** Queue of the chunks of a model; undefined if the model does not exist. */

@@ -9,9 +9,11 @@ import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.t
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
 import { openS3FileObjects } from '../shared/files/s3-file-objects.ts';
+import { openWasmMd5 } from '../shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { lazily } from '../shared/resilience/lazily.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ProcessBatchesDeps } from './handler.ts';
@@ -29,6 +31,7 @@ export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>):
     files: openDynamoDbFileStore(table),
     uploads: openDynamoDbUploadStore(table),
     objects: openS3FileObjects(bucket),
+    openMd5: lazily(openWasmMd5),
     steps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     chunksOf: (model) => {
       const url = Object.hasOwn(settings.modelQueues, model) ? settings.modelQueues[model]?.chunks : undefined;

@@ -61,6 +61,7 @@ function mergePart(batch: BatchRecord, merge: BatchMerge, part: PartName, call: 
     key: payloadKeys.file(owner, outputFileId(batch, merge, part)),
     contentType: CONTENT_TYPE,
     pieces: { count: chunks, read: part === 'output' ? outputPieces(batch, call) : errorPieces(batch, call) },
+    openMd5: call.openMd5,
     hasTime: call.hasTime,
     save: async (state) => {
       const { batch: after } = await call.batches.change(owner, id, {

@@ -2,6 +2,7 @@ import type { BatchStore } from '../../core/batches/batch-store.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FileStore } from '../../core/files/file.ts';
 import type { FileObjects } from '../../core/files/file-objects.ts';
+import type { ResumableMd5 } from '../../core/files/resumable-md5.ts';
 import type { UploadStore } from '../../core/files/upload.ts';
 import type { FunctionSettings } from '../../core/functions/settings.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
@@ -22,6 +23,7 @@ export interface RouteDeps {
   readonly batches: BatchStore;
   /** Opens S3: what only reads records never needs it. */
   readonly storage: () => Promise<Storage>;
+  readonly openMd5: () => Promise<ResumableMd5>;
   /** Opens the queue of batch steps. */
   readonly steps: () => Promise<MessageQueue>;
   readonly clock: Clock;

@@ -23,6 +23,7 @@ export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): S
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
     storage: lazily(() => openStorage(settings.payloadBucket)),
+    openMd5: lazily(openMd5),
     steps: lazily(() => openSteps(settings.batchesQueue)),
     clock,
     entropy: randomBytes,
@@ -40,6 +41,11 @@ async function openStorage(bucket: string): Promise<Storage> {
   // A presigned address with a checksum would hold that of no bytes.
   const client = new S3Client({ ...PAYLOAD_CLIENT_SETTINGS, requestChecksumCalculation: 'WHEN_REQUIRED' });
   return { objects: openS3FileObjects({ client, bucket }), payloads: openS3PayloadStore({ client, bucket }) };
+}
+
+async function openMd5() {
+  const { openWasmMd5 } = await import('../shared/files/wasm-md5.ts');
+  return openWasmMd5();
 }
 
 async function openSteps(url: string) {

@@ -3,15 +3,16 @@ import { assemble, type Pieces } from '../../../core/files/assemble.ts';
 import type { AssemblyState } from '../../../core/files/assembly.ts';
 import type { FileStore } from '../../../core/files/file.ts';
 import type { FileObjects } from '../../../core/files/file-objects.ts';
-import { Md5 } from '../../../core/files/md5.ts';
+import type { ResumableMd5 } from '../../../core/files/resumable-md5.ts';
 import type { ListedPart, Upload, UploadStore } from '../../../core/files/upload.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 
-/** What {@link assembleUpload} works with. */
+/** Dependencies of {@link assembleUpload}. */
 export interface AssembleUploadDeps {
   readonly uploads: UploadStore;
   readonly files: Pick<FileStore, 'settle'>;
   readonly objects: FileObjects;
+  readonly openMd5: () => Promise<ResumableMd5>;
   /** Whether there is time for another part. */
   readonly hasTime: () => boolean;
 }
@@ -49,14 +50,20 @@ export async function assembleUpload(
   const { owner, id, fileId, assembly } = upload;
   if (fileId === undefined || assembly === undefined)
     throw new AppError('UPLOAD_INCOMPLETE', 'the upload is not completed');
-  const reached = assembly.done ? assembly : await putTogether(upload, fileId, assembly, deps);
+  const reached = await putTogether(upload, fileId, assembly, deps);
   if (!reached.done) return 'uploaded';
-  const isRight = upload.md5 === undefined || Md5.open(reached.md5).digest() === upload.md5;
+  const isRight = upload.md5 === undefined || upload.md5 === (await digestOf(reached, deps));
   const details = isRight ? undefined : 'the MD5 sum of the parts is not the one declared';
   await deps.files.settle(owner, fileId, isRight ? 'processed' : 'error', details);
   if (!isRight) await deps.objects.remove(payloadKeys.file(owner, fileId));
   await deps.objects.removeAll(payloadKeys.piecesOf(owner, id));
   return isRight ? 'processed' : 'error';
+}
+
+/** @returns Undefined if no MD5 was requested. */
+async function digestOf({ md5: state }: AssemblyState, { openMd5 }: AssembleUploadDeps): Promise<string | undefined> {
+  if (state === undefined) return undefined;
+  return (await openMd5()).digest(state);
 }
 
 async function putTogether(
@@ -71,6 +78,7 @@ async function putTogether(
     key: payloadKeys.file(owner, fileId),
     contentType: mimeType,
     pieces: await openParts(upload, deps),
+    openMd5: deps.openMd5,
     hasTime: deps.hasTime,
     save: async (state) => {
       const { upload: after } = await deps.uploads.change(owner, id, {

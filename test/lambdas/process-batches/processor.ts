@@ -12,6 +12,7 @@ import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb
 import { openDynamoDbFileStore } from '../../../lambdas/shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
+import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { lambdaContext } from '../events.ts';
 import {
@@ -80,6 +81,7 @@ export async function startProcessor(): Promise<Processor> {
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     objects: openS3FileObjects({ client: s3, bucket: PAYLOADS }),
+    openMd5: openWasmMd5,
     steps: openSqsMessageQueue({ client: servers.sqs, url: urls.steps }),
     chunksOf: (model) => (model === 'minilm' ? chunks : undefined),
     notifier: {

@@ -7,6 +7,7 @@ import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb
 import { openDynamoDbFileStore } from '../../../lambdas/shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
+import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import {
@@ -76,6 +77,7 @@ export async function startService(): Promise<Service> {
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
     storage: async () => storage,
+    openMd5: openWasmMd5,
     steps: async () => steps,
     clock,
     entropy: randomBytes,

@@ -129,6 +129,7 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
     settings: { fileRetentionDays: 7, maxFileBytes: MIB, embeddingModels: [], modelQueues: {} },
     ...{ files: failing(), uploads: failing(), batches: failing() },
     storage: unexpected,
+    openMd5: unexpected,
     steps: unexpected,
     clock: CLOCK,
     entropy: (bytes) => new Uint8Array(bytes),
