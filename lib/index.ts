@@ -2,7 +2,7 @@ export type { DeployConfig } from '../core/config/deploy-config.ts';
 export { AppError, type ErrorCode } from '../core/errors.ts';
 export type { Manifest } from '../core/models/manifest.ts';
 export type { PackedModel } from '../core/models/packed-model.ts';
-export type { ApiSettings, UsagePlanSettings } from './api/api-settings.ts';
+export type { ApiSettings, TenantSettings, UsagePlanSettings } from './api/api-settings.ts';
 export { InferenceApi, type InferenceApiProps } from './api/inference-api.ts';
 export { ModelFunction, type ModelFunctionProps } from './api/model-function.ts';
 export type { PlanKey } from './api/usage-plans.ts';

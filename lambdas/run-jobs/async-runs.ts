@@ -236,11 +236,9 @@ export class AsyncRuns {
   async #readResponse({ output }: AsyncInvocation, { outputs }: PackedVersion): Promise<Uint8Array | undefined> {
     const maxBytes = maxResponseBytes(outputs, this.#memoryMiB);
     try {
-      return await this.#payloads.get(output, { maxBytes });
+      return await ifPresent(this.#payloads.get(output, { maxBytes }));
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      if (error.code === 'INPUT_NOT_FOUND') return undefined;
-      if (error.code !== 'BODY_TOO_LARGE') throw error;
+      if (!(error instanceof AppError) || error.code !== 'BODY_TOO_LARGE') throw error;
       const message = `the endpoint's response is larger than the ${maxBytes} bytes that a worker reads of this model`;
       throw new AppError('ANSWER_TOO_LARGE', message, { cause: error });
     }
@@ -248,8 +246,8 @@ export class AsyncRuns {
 
   async #read(key: string): Promise<AsyncRun | undefined> {
     const reference = { bucket: this.#payloads.bucket, key: payloadKeys.asyncRun(key) };
-    if (!(await this.#payloads.has(reference))) return undefined;
-    const bytes = await this.#payloads.get(reference, { maxBytes: MAX_RECORD_BYTES });
+    const bytes = await ifPresent(this.#payloads.get(reference, { maxBytes: MAX_RECORD_BYTES }));
+    if (bytes === undefined) return undefined;
     // This module wrote it.
     const run = parseJson(new TextDecoder().decode(bytes)) as AsyncRun | null;
     return run ?? undefined;
@@ -260,7 +258,17 @@ export class AsyncRuns {
   }
 }
 
-/** What names a run: the message, and which redrive of it. */
+/** @returns Undefined if the object does not exist. */
+async function ifPresent(reading: Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'INPUT_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** The key of a run: its message, and the redrive that the message belongs to. */
 function runKey({ message, record }: Received): string {
   const own =
     message.kind === 'job' ? [message.owner, message.id, message.hash] : [message.batchId, String(message.index)];

@@ -298,6 +298,19 @@ async function requestsToRun(
 }
 
 describe('the cost of a run on an asynchronous endpoint', () => {
+  it('is one write for all notifications that arrive together', async () => {
+    Object.assign(worker.deps.inference.packed.manifest.batching, { maxTokens: 16 });
+    const input = range(1, 6).map((length) => `${'x'.repeat(length)}${' word'.repeat(12)}`);
+    await worker.send('jobs', worker.job('a', embeddings(input)));
+    await worker.work();
+    expect(submitted).toHaveLength(6);
+    for (const index of submitted.keys()) await answer(index);
+    // The write, and the record of the run that is resumed.
+    expect(await requestsOf(() => worker.work())).toBe(2);
+    await worker.work();
+    expect(await worker.read('a')).toMatchObject({ status: 'succeeded', items: 6 });
+  });
+
   it('grows with the number of its requests, and not with their square', async () => {
     Object.assign(worker.deps.inference.packed.manifest.compute, { maxBatchTokens: 16 });
     Object.assign(worker.deps.inference.packed.manifest.batching, { maxTokens: 16 });
