@@ -1,9 +1,9 @@
-import { JSON_MEDIA_TYPE } from '../core/api/body.ts';
+import { type Body, JSON_MEDIA_TYPE } from '../core/api/body.ts';
 import { runRequests } from '../lambdas/run-jobs/run-requests.ts';
-import type { InferenceDeps } from '../lambdas/shared/inference/inference.ts';
+import { codecOf } from '../lambdas/shared/inference/codec-of.ts';
+import { contextOf, type InferenceDeps } from '../lambdas/shared/inference/inference.ts';
 import { openInference } from '../lambdas/shared/inference/open-inference.ts';
-import { prepare } from '../lambdas/shared/inference/prepare.ts';
-import { runPrepared } from '../lambdas/shared/inference/prepared-request.ts';
+import { prepareItems, runItems } from '../lambdas/shared/inference/run-items.ts';
 import { startMeasures } from '../lambdas/shared/telemetry/request-measures.ts';
 import { MODEL_ID } from './repository.ts';
 import { interleave, type Summary, summarize } from './statistics.ts';
@@ -76,7 +76,10 @@ async function measure(
   rounds: number,
   deps: InferenceDeps,
 ): Promise<BatchingResult> {
-  const bodies = texts.map((input) => ({ model: MODEL_ID, input, encoding_format: 'base64' }));
+  const bodies = texts.map((input) => ({
+    mediaType: JSON_MEDIA_TYPE,
+    value: { model: MODEL_ID, input, encoding_format: 'base64' },
+  }));
   const perSecond = async (run: () => Promise<unknown>): Promise<number> => {
     const startedMs = performance.now();
     await run();
@@ -93,20 +96,21 @@ async function measure(
   };
 }
 
-async function runAlone(bodies: readonly object[], deps: InferenceDeps): Promise<void> {
+async function runAlone(bodies: readonly Body[], deps: InferenceDeps): Promise<void> {
   const version = await deps.versions.open(versionOf(deps));
+  const codec = await codecOf('embeddings', deps);
+  const context = contextOf(version, deps);
+  const policy = { read: false, write: false };
   for (const body of bodies) {
-    const call = { version, policy: { read: false, write: false }, measures: startMeasures(deps.timer()) };
-    await runPrepared(await prepare('embeddings', body, call, deps), call, deps);
+    const call = { version, policy, deadlineMs: NEVER, measures: startMeasures(deps.timer()) };
+    const request = codec.decode(body, context);
+    const features = await prepareItems(request, call, deps);
+    codec.encode(await runItems(features, call, deps), { request, features }, context);
   }
 }
 
-async function runMerged(bodies: readonly object[], deps: InferenceDeps): Promise<void> {
-  const requests = bodies.map((value) => ({
-    operation: 'embeddings' as const,
-    body: { mediaType: JSON_MEDIA_TYPE, value },
-    owner: 'bench',
-  }));
+async function runMerged(bodies: readonly Body[], deps: InferenceDeps): Promise<void> {
+  const requests = bodies.map((body) => ({ operation: 'embeddings', body, owner: 'bench' }));
   const measures = { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
   const answers = await runRequests(requests, deps, { deadlineMs: NEVER, measures });
   const failed = answers.find(({ kind }) => kind === 'failed');

@@ -1,13 +1,19 @@
 import { jsonEncoded } from '../core/api/body.ts';
 import { parseJson } from '../core/json/json.ts';
-import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../core/protocols/openai-embeddings.ts';
-import { embeddingDimensions, hiddenStateOutput } from '../core/tasks/embedding/embedding-model.ts';
+import { planRuns } from '../core/tasks/contract/micro-batches.ts';
+import type { TaskModel } from '../core/tasks/contract/task.ts';
+import {
+  type EmbeddingModel,
+  embeddingDimensions,
+  hiddenStateOutput,
+} from '../core/tasks/embedding/embedding-model.ts';
+import { EMBEDDING_TASK } from '../core/tasks/embedding/embedding-task.ts';
+import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../core/tasks/embedding/openai-embeddings.ts';
 import { poolBatch } from '../core/tasks/embedding/pooling.ts';
-import { planBatches } from '../core/tasks/micro-batches.ts';
+import { layOutTexts } from '../core/tasks/embedding/text-batch.ts';
 import type { ServeModelDeps } from '../lambdas/serve-model/handler.ts';
 import { modelHeaders } from '../lambdas/serve-model/model-headers.ts';
 import { proxyResponse } from '../lambdas/shared/http/http-response.ts';
-import { layOutTexts } from '../lambdas/shared/inference/text-batch.ts';
 import { requestLine } from '../lambdas/shared/telemetry/request-line.ts';
 import { startMeasures } from '../lambdas/shared/telemetry/request-measures.ts';
 import { postEvent } from './gateway-event.ts';
@@ -59,8 +65,10 @@ function timeStep(step: () => unknown, calls: number): number {
 }
 
 function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): Record<HandlerStep, () => unknown> {
-  const { packed, tokenizer, environment, write } = deps;
-  const { manifest } = packed;
+  const { packed, ports, environment, write } = deps;
+  const { tokenizer } = ports;
+  const model: TaskModel = packed.manifest;
+  const manifest = model as EmbeddingModel;
   const version = Object.values(packed.versions)[0];
   if (tokenizer === undefined || version === undefined) throw new Error('the model must be one that embeds texts');
   const limits = { maxItems: manifest.limits.maxItems, dimensions: embeddingDimensions(version) };
@@ -75,9 +83,9 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
     decode: () => decodeOpenAiEmbeddings(parseJson(body), limits),
     tokenize: () => texts.map((text) => tokenizer.encode(text)),
     tensors: () => {
-      const plan = planBatches(
+      const plan = planRuns(
         rows.map(({ length }) => length),
-        manifest.batching,
+        EMBEDDING_TASK.budget(manifest),
       );
       return plan.map((batch) =>
         layOutTexts(

@@ -28,7 +28,7 @@ export function findModelFiles(): ModelFiles {
   return {
     manifest,
     weights: join(MODEL_DIRECTORY, manifest.versions[version]?.weights ?? ''),
-    tokenizer: join(MODEL_DIRECTORY, manifest.tokenizer),
+    tokenizer: join(MODEL_DIRECTORY, manifest.tokenizer ?? ''),
   };
 }
 

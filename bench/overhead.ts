@@ -151,7 +151,7 @@ async function timeRaw(runs: readonly { session: InferenceSession; feeds: Infere
   return performance.now() - startedMs;
 }
 
-function countTokens(texts: readonly string[], { tokenizer }: ServeModelDeps): number {
+function countTokens(texts: readonly string[], { ports: { tokenizer } }: ServeModelDeps): number {
   return texts.reduce((sum, text) => sum + (tokenizer?.encode(text).length ?? 0), 0);
 }
 

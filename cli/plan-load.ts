@@ -100,13 +100,14 @@ function weightsOf(folder: string, manifest: Manifest, { cpuMs, gpuMs }: PlanOpt
 /** A function with less memory than a processor's worth gets that share of one. */
 async function measuredCpuMs(
   weights: Uint8Array,
-  { task, limits }: Manifest,
+  manifest: Manifest,
   { tokens, memoryMiB }: { readonly tokens: number; readonly memoryMiB: number },
 ): Promise<number> {
-  if (task !== 'embedding') {
+  const { maxTokens } = manifest.limits;
+  if (maxTokens === undefined) {
     throw new AppError('INVALID_PARAMETER', '--cpu-ms is needed: only models of text are measured by tokens');
   }
-  const longest = Math.min(tokens, limits.maxTokens);
+  const longest = Math.min(tokens, maxTokens);
   const ms = await measureTokens(weights, longest);
   return ((ms * tokens) / longest) * Math.max(1, MIB_PER_VCPU / memoryMiB);
 }

@@ -99,12 +99,18 @@ function parseWith<S extends v.GenericSchema>(
   );
 }
 
-/** An object with these keys and no others. */
-export function objectOf<E extends v.ObjectEntries>(entries: E) {
+/**
+ * An object with these keys and no others.
+ *
+ * @param explain - Says what is wrong with a key that is not known; by default, which keys are.
+ */
+export function objectOf<E extends v.ObjectEntries>(entries: E, explain?: (key: string) => string | undefined) {
   const keys = Object.keys(entries).join(', ');
   return v.strictObject(entries, (issue) => {
     if (issue.expected === 'Object') return `must be a map with the keys ${keys}`;
-    if (issue.expected === 'never') return `is not a known key, known are ${keys}`;
+    if (issue.expected === 'never') {
+      return explain?.(String(issue.path?.at(-1)?.key)) ?? `is not a known key, known are ${keys}`;
+    }
     return `is missing, ${ruleOf(entries, issue.path?.at(-1)?.key)}`;
   });
 }
@@ -135,4 +141,9 @@ export function text(pattern: RegExp, what: string) {
 /** One of a few words. */
 export function oneOf<const T extends readonly string[]>(words: T) {
   return v.picklist(words, `must be one of ${words.join(', ')}`);
+}
+
+/** A path that stays inside a folder. */
+export function relativePath(folder: string) {
+  return text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, `a relative path inside ${folder}`);
 }

@@ -5,6 +5,7 @@ import { AppError } from '../core/errors.ts';
 import { jsonOrUndefined } from '../core/json/json.ts';
 import { type Manifest, parseManifest } from '../core/models/manifest.ts';
 import { MANIFEST_FILE } from '../core/models/model-files.ts';
+import { PACKED_TOKENIZER } from '../core/models/packed-files.ts';
 import { absence } from './absence.ts';
 import { hashFile } from './file-hash.ts';
 import { readYamlFile } from './yaml-file.ts';
@@ -77,7 +78,7 @@ function mismatch(path: string, expected: string, hash: () => string): string | 
  * @returns The bytes of the file, which hold a JSON object.
  * @throws AppError `MANIFEST_INVALID` if the file is missing or holds no JSON object.
  */
-export function readTokenizer(folder: string, { tokenizer }: Manifest): Buffer {
+export function readTokenizer(folder: string, { tokenizer = PACKED_TOKENIZER }: Manifest): Buffer {
   const bytes = readMember(folder, tokenizer, 'tokenizer');
   if (jsonObject(bytes) === undefined) {
     throw new AppError(

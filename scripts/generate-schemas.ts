@@ -3,13 +3,13 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
 import { deployConfigSchema } from '../core/config/deploy-config.ts';
 import { jobEventSchema } from '../core/jobs/cloud-event.ts';
-import { manifestSchema } from '../core/models/manifest.ts';
+import { anyManifestSchema } from '../core/models/manifest.ts';
 
 const FOLDER = new URL('../docs/schemas/', import.meta.url);
 
 /** File name, title and schema of each kind of file or message that people write. */
 const SCHEMAS: readonly (readonly [file: string, title: string, schema: GenericSchema])[] = [
-  ['model.schema.json', 'models/<id>/model.yaml', manifestSchema],
+  ['model.schema.json', 'models/<id>/model.yaml', anyManifestSchema],
   ['config.schema.json', 'config/<stage>.yaml', deployConfigSchema],
   ['job-event.schema.json', 'Message on the jobs queue: one CloudEvent in structured mode', jobEventSchema],
 ];

@@ -1,6 +1,8 @@
-/** What a route does. */
+import { TASK_ROUTES } from '../tasks/task-routes.ts';
+import type { TaskName } from '../tasks/tasks.ts';
+
+/** What a route does, besides the operations of the tasks' own routes. */
 export type Operation =
-  | 'embeddings'
   | 'predict'
   | 'infer'
   | 'model-ready'
@@ -23,16 +25,22 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** Path as API Gateway's resources have it; `{version}` is its only parameter. */
   readonly path: string;
-  readonly operation: Operation;
+  /** The name of a codec of the model's task, or what else the route does. */
+  readonly operation: string;
   readonly protocol: Protocol;
   /** `function`: a model's function; `document`: static JSON that the gateway holds. */
   readonly answeredBy: 'function' | 'document';
   readonly access: Access;
+  /** The task whose models share the route; a request names its model in its body. */
+  readonly task?: TaskName;
 }
 
 /** Routes that are there once, whatever the models. */
 export const SHARED_ROUTES: readonly Route[] = [
-  toFunction('POST', '/v1/embeddings', 'embeddings', 'openai'),
+  ...TASK_ROUTES.map(({ method, path, operation, protocol, task }) => ({
+    ...toFunction(method, path, operation, protocol),
+    task,
+  })),
   toDocument('/v1/models', 'openai-models', 'openai'),
   toDocument('/v2', 'server-metadata', 'open-inference'),
   { ...toDocument('/v2/health/live', 'server-live', 'open-inference'), access: 'open' },
@@ -76,7 +84,7 @@ export function allowedMethods(routes: readonly Route[], path: string): string[]
   return routes.filter((route) => route.path === path).map(({ method }) => method);
 }
 
-function toFunction(method: Route['method'], path: string, operation: Operation, protocol: Protocol): Route {
+function toFunction(method: Route['method'], path: string, operation: string, protocol: Protocol): Route {
   return { method, path, operation, protocol, answeredBy: 'function', access: 'caller' };
 }
 

@@ -1,6 +1,7 @@
 import { openAiError } from '../api/problem-body.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { parseJson } from '../json/json.ts';
+import { taskRouteAt } from '../tasks/task-routes.ts';
 
 /** Where a line stands, and what its request is called. */
 export interface LineKey {
@@ -146,7 +147,7 @@ function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, model }: L
   if (url !== endpoint) throw invalid(`must have the url of the batch, ${endpoint}`, 'url');
   if (!isObject(body)) throw invalid('must have a body that is a JSON object', 'body');
   const named = body['model'];
-  if (endpoint === '/v1/embeddings' && typeof named === 'string' && named !== model) {
+  if (taskRouteAt(endpoint) !== undefined && typeof named === 'string' && named !== model) {
     throw new AppError('MODEL_NOT_FOUND', `the model must be that of the batch, ${model}`, { param: 'body.model' });
   }
   return body;

@@ -1,5 +1,5 @@
 import { timeOrderedId } from '../ids/time-ordered-id.ts';
-import type { Hash } from '../results/fingerprint.ts';
+import type { Hash } from '../results/canonical-bytes.ts';
 import type { InlineBody } from './inline-body.ts';
 import type { Destinations, PayloadReference } from './job.ts';
 

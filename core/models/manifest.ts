@@ -1,5 +1,7 @@
 import * as v from 'valibot';
-import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
+import { numberIn, objectOf, oneOf, parse, relativePath, text, wholeNumber } from '../parse.ts';
+import type { TaskDefinition, TaskKeys } from '../tasks/contract/task-definition.ts';
+import { TASKS, type TaskName, taskOf } from '../tasks/tasks.ts';
 import {
   DEFAULT_INSTANCE_TYPE,
   GPU_INSTANCE_TYPES,
@@ -8,7 +10,7 @@ import {
 } from './gpu-instance-types.ts';
 import { MODEL_ID_PATTERN } from './model-id.ts';
 
-const filePath = text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, 'a relative path inside the model folder');
+const filePath = relativePath('the model folder');
 
 const provisionedSchema = v.pipe(
   objectOf({
@@ -79,7 +81,7 @@ const queueSchema = objectOf({
 const REALTIME = { lacks: 'backlog', why: 'requests of a realtime endpoint do not queue' } as const;
 const ASYNC = { lacks: 'invocationsPerMinute', why: 'an async endpoint scales by what waits' } as const;
 
-const sageMakerMembersSchema = objectOf({
+const sageMakerMembers = {
   target: v.literal('sagemaker', 'must be lambda or sagemaker'),
   ...functionMembers,
   mode: v.optional(oneOf(['realtime', 'async']), 'realtime'),
@@ -93,52 +95,54 @@ const sageMakerMembersSchema = objectOf({
     ),
   ),
   shift: v.optional(oneOf(['canary', 'linear']), 'canary'),
-  maxBatchTokens: v.optional(wholeNumber(1, 65_536), 4096),
   queue: v.optional(queueSchema, {}),
   modelInstances: v.optional(wholeNumber(1, 16), 1),
   tensorRt: v.optional(v.boolean('must be true or false'), false),
-});
+};
 
-const sageMakerComputeSchema = v.pipe(
-  sageMakerMembersSchema,
-  v.forward(
-    v.check(
-      ({ image, instanceType }) => image !== undefined || capabilityOf(instanceType) >= MIN_COMPUTE_CAPABILITY,
-      ({ input: { instanceType } }) =>
-        `must have GPUs of compute capability ${MIN_COMPUTE_CAPABILITY} or more unless image names a container for them, got ${instanceType}, which has ${capabilityOf(instanceType)}`,
+/** The schema of an endpoint, whose members may include a task's own. */
+function sageMakerSchemaOf(members: ReturnType<typeof objectOf<typeof sageMakerMembers>>) {
+  return v.pipe(
+    members,
+    v.forward(
+      v.check(
+        ({ image, instanceType }) => image !== undefined || capabilityOf(instanceType) >= MIN_COMPUTE_CAPABILITY,
+        ({ input: { instanceType } }) =>
+          `must have GPUs of compute capability ${MIN_COMPUTE_CAPABILITY} or more unless image names a container for them, got ${instanceType}, which has ${capabilityOf(instanceType)}`,
+      ),
+      ['instanceType'],
     ),
-    ['instanceType'],
-  ),
-  v.forward(
-    v.check(
-      ({ container, tensorRt }) => container === 'triton' || !tensorRt,
-      () => 'must not be true with the container tei, which has no TensorRT',
+    v.forward(
+      v.check(
+        ({ container, tensorRt }) => container === 'triton' || !tensorRt,
+        () => 'must not be true with the container tei, which has no TensorRT',
+      ),
+      ['tensorRt'],
     ),
-    ['tensorRt'],
-  ),
-  v.forward(
-    v.check(
-      ({ container, modelInstances }) => container === 'triton' || modelInstances === 1,
-      ({ input }) => `must be 1 with the container tei, which runs the model once, got ${input.modelInstances}`,
+    v.forward(
+      v.check(
+        ({ container, modelInstances }) => container === 'triton' || modelInstances === 1,
+        ({ input }) => `must be 1 with the container tei, which runs the model once, got ${input.modelInstances}`,
+      ),
+      ['modelInstances'],
     ),
-    ['modelInstances'],
-  ),
-  v.forward(
-    v.check(
-      ({ mode, instances }) => instances[kindOf(mode).lacks] === undefined,
-      ({ input: { mode } }) => `must not hold ${kindOf(mode).lacks}, for ${kindOf(mode).why}`,
+    v.forward(
+      v.check(
+        ({ mode, instances }) => instances[kindOf(mode).lacks] === undefined,
+        ({ input: { mode } }) => `must not hold ${kindOf(mode).lacks}, for ${kindOf(mode).why}`,
+      ),
+      ['instances'],
     ),
-    ['instances'],
-  ),
-  v.forward(
-    v.check(
-      ({ mode, instances: { min, schedules } }) =>
-        mode === 'async' || (min !== 0 && schedules.every((schedule) => schedule.min > 0)),
-      () => 'must have a min of 1 or more, for only an async endpoint can do without instances',
+    v.forward(
+      v.check(
+        ({ mode, instances: { min, schedules } }) =>
+          mode === 'async' || (min !== 0 && schedules.every((schedule) => schedule.min > 0)),
+        () => 'must have a min of 1 or more, for only an async endpoint can do without instances',
+      ),
+      ['instances'],
     ),
-    ['instances'],
-  ),
-);
+  );
+}
 
 function capabilityOf(instanceType: string): number {
   return gpuInstanceType(instanceType)?.gpu.computeCapability ?? 0;
@@ -152,8 +156,6 @@ function kindOf(mode: 'realtime' | 'async'): typeof REALTIME | typeof ASYNC {
 export function instanceBounds({ mode, instances }: SageMakerCompute): { readonly min: number; readonly max: number } {
   return { min: instances.min ?? (mode === 'async' ? 0 : 1), max: instances.max };
 }
-
-const computeSchema = v.variant('target', [lambdaComputeSchema, sageMakerComputeSchema], 'must be lambda or sagemaker');
 
 /** Largest batch that a queue hands over without waiting for more (AWS Lambda, event source mappings of Amazon SQS). */
 const LARGEST_UNWAITED_BATCH = 10;
@@ -198,13 +200,51 @@ function sumOf(traffic: Readonly<Record<string, number>>): number {
   );
 }
 
+/** Names of the tasks, and of those that the container tei runs. */
+const TASK_NAMES = Object.keys(TASKS) as TaskName[];
+const TEI_TASKS = TASK_NAMES.filter((name) => taskOf({ task: name }).tei !== undefined);
+
+const NO_KEYS: TaskKeys = { manifest: {}, limits: {}, batching: {}, sagemaker: {} };
+
+/** The keys of several tasks. */
+function unionOf(tasks: readonly TaskDefinition[]): TaskKeys {
+  return tasks.reduce(
+    (all, { keys }) => ({
+      manifest: { ...all.manifest, ...keys.manifest },
+      limits: { ...all.limits, ...keys.limits },
+      batching: { ...all.batching, ...keys.batching },
+      sagemaker: { ...all.sagemaker, ...keys.sagemaker },
+    }),
+    NO_KEYS,
+  );
+}
+
+/** An object with common keys and those of a task; a key that only other tasks have is refused with what to do about it. */
+function sectionOf<E extends v.ObjectEntries>(common: E, own: v.ObjectEntries, all: v.ObjectEntries, task: string) {
+  const entries: E = { ...common, ...own };
+  return objectOf(entries, (key) =>
+    Object.hasOwn(all, key) ? `has no effect on a model of the task ${task}: remove it` : undefined,
+  );
+}
+
 /**
- * What `models/<id>/model.yaml` may hold. Inputs, outputs, shapes and datatypes are read from the ONNX file.
+ * The schema of a manifest.
+ *
+ * @param names - Tasks that `task` may name; the keys of all of them are allowed.
  */
-export const manifestSchema = v.pipe(
-  objectOf({
+function schemaOf(names: readonly TaskName[]) {
+  const tasks = names.map((task) => taskOf({ task }));
+  const [own, all] = [unionOf(tasks), unionOf(Object.values(TASKS))];
+  const hasTei = tasks.some(({ tei }) => tei !== undefined);
+  const name = names.join(' or ');
+  const compute = v.variant(
+    'target',
+    [lambdaComputeSchema, sageMakerSchemaOf(sectionOf(sageMakerMembers, own.sagemaker, all.sagemaker, name))],
+    'must be lambda or sagemaker',
+  );
+  const members = {
     id: text(MODEL_ID_PATTERN, 'lower-case letters, digits and inner hyphens, 63 at most'),
-    task: oneOf(['embedding', 'tensor']),
+    task: oneOf(names),
     description: v.optional(
       v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')),
       '',
@@ -217,20 +257,11 @@ export const manifestSchema = v.pipe(
     shadow: v.optional(
       objectOf({ version: versionName, percent: v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')) }),
     ),
-    compute: v.optional(computeSchema, { target: 'lambda' }),
-    tokenizer: v.optional(filePath, 'tokenizer.json'),
-    embedding: v.optional(
-      objectOf({
-        pooling: v.optional(oneOf(['mean', 'cls']), 'mean'),
-        normalize: v.optional(v.boolean('must be true or false'), true),
-      }),
-      {},
-    ),
+    compute: v.optional(compute, { target: 'lambda' }),
+  };
+  const sections = {
     batching: v.optional(
-      objectOf({
-        maxTokens: v.optional(wholeNumber(1, 65_536), 256),
-        maxItems: v.optional(wholeNumber(1, 2048), 64),
-      }),
+      sectionOf({ maxItems: v.optional(wholeNumber(1, 2048), 64) }, own.batching, all.batching, name),
       {},
     ),
     cache: v.optional(
@@ -242,72 +273,92 @@ export const manifestSchema = v.pipe(
       {},
     ),
     jobs: v.optional(jobsSchema, {}),
-    limits: v.optional(
-      objectOf({
-        maxItems: v.optional(wholeNumber(1, 2048), 64),
-        maxTokens: v.optional(wholeNumber(1, 32_768), 512),
-      }),
-      {},
+    limits: v.optional(sectionOf({ maxItems: v.optional(wholeNumber(1, 2048), 64) }, own.limits, all.limits, name), {}),
+  };
+  // The task's keys stand between the others, as in a manifest.
+  const common: typeof members & typeof sections = { ...members, ...own.manifest, ...sections };
+  return v.pipe(
+    sectionOf(common, {}, all.manifest, name),
+    v.forward(
+      v.check(
+        ({ traffic }) => traffic === undefined || sumOf(traffic) === 100,
+        ({ input }) => `must sum to 100 percent, got ${sumOf(input.traffic ?? {})}`,
+      ),
+      ['traffic'],
     ),
-  }),
-  v.forward(
-    v.check(
-      ({ traffic }) => traffic === undefined || sumOf(traffic) === 100,
-      ({ input }) => `must sum to 100 percent, got ${sumOf(input.traffic ?? {})}`,
+    v.forward(
+      v.check(
+        ({ compute }) => hasTei || compute.target === 'lambda' || compute.container !== 'tei',
+        () => `must not have the container tei unless task is ${TEI_TASKS.join(' or ')}`,
+      ),
+      ['compute'],
     ),
-    ['traffic'],
-  ),
-  v.forward(
-    v.check(
-      ({ task, compute }) => task === 'embedding' || compute.target === 'lambda' || compute.container !== 'tei',
-      () => 'must not have the container tei unless task is embedding',
+    v.forward(
+      v.check(
+        ({ traffic, versions }) => Object.keys(traffic ?? {}).every((name) => Object.hasOwn(versions, name)),
+        ({ input }) =>
+          `must name versions that are listed under versions, which are ${Object.keys(input.versions).join(', ')}; got ${Object.keys(input.traffic ?? {}).join(', ')}`,
+      ),
+      ['traffic'],
     ),
-    ['compute'],
-  ),
-  v.forward(
-    v.check(
-      ({ traffic, versions }) => Object.keys(traffic ?? {}).every((name) => Object.hasOwn(versions, name)),
-      ({ input }) =>
-        `must name versions that are listed under versions, which are ${Object.keys(input.versions).join(', ')}; got ${Object.keys(input.traffic ?? {}).join(', ')}`,
+    v.forward(
+      v.check(
+        ({ traffic, shadow }) => shadow === undefined || !Object.hasOwn(traffic ?? {}, shadow.version),
+        ({ input }) => `must not name version ${input.shadow?.version}, which is the shadow: nobody gets its answers`,
+      ),
+      ['traffic'],
     ),
-    ['traffic'],
-  ),
-  v.forward(
-    v.check(
-      ({ traffic, shadow }) => shadow === undefined || !Object.hasOwn(traffic ?? {}, shadow.version),
-      ({ input }) => `must not name version ${input.shadow?.version}, which is the shadow: nobody gets its answers`,
+    v.forward(
+      v.check(
+        ({ shadow, versions }) =>
+          shadow === undefined || (Object.hasOwn(versions, shadow.version) && Object.keys(versions).length > 1),
+        ({ input }) =>
+          `must name one of two versions or more, got version ${input.shadow?.version}; listed are ${Object.keys(input.versions).join(', ')}`,
+      ),
+      ['shadow'],
     ),
-    ['traffic'],
-  ),
-  v.forward(
-    v.check(
-      ({ shadow, versions }) =>
-        shadow === undefined || (Object.hasOwn(versions, shadow.version) && Object.keys(versions).length > 1),
-      ({ input }) =>
-        `must name one of two versions or more, got version ${input.shadow?.version}; listed are ${Object.keys(input.versions).join(', ')}`,
+    v.forward(
+      v.check(
+        ({ shadow, compute }) =>
+          shadow === undefined || (compute.target === 'sagemaker' && compute.mode === 'realtime'),
+        () => 'must not be there unless compute has target sagemaker and mode realtime',
+      ),
+      ['shadow'],
     ),
-    ['shadow'],
-  ),
-  v.forward(
-    v.check(
-      ({ shadow, compute }) => shadow === undefined || (compute.target === 'sagemaker' && compute.mode === 'realtime'),
-      () => 'must not be there unless compute has target sagemaker and mode realtime',
-    ),
-    ['shadow'],
-  ),
-);
+  );
+}
 
-/** A model manifest with every default filled in. */
-export type Manifest = v.InferOutput<typeof manifestSchema>;
+/** Manifests of every task, with the keys of all of them: what an editor completes. */
+export const anyManifestSchema = schemaOf(TASK_NAMES);
+
+const SCHEMAS = new Map<unknown, typeof anyManifestSchema>(TASK_NAMES.map((name) => [name, schemaOf([name])]));
+
+/**
+ * What `models/<id>/model.yaml` may hold, as its task says. Inputs, outputs, shapes and datatypes are read from the ONNX
+ * file.
+ */
+export const manifestSchema = v.lazy((value) => {
+  const task = typeof value === 'object' && value !== null && 'task' in value ? value.task : undefined;
+  return SCHEMAS.get(task) ?? anyManifestSchema;
+});
+
+/**
+ * A model manifest with every default filled in. Keys of a task are seen by the task alone, except those that tools for
+ * models of text read.
+ */
+export type Manifest = v.InferOutput<typeof anyManifestSchema> & {
+  readonly tokenizer?: string;
+  readonly limits: { readonly maxTokens?: number };
+};
 
 /** What a model runs on. The members of the function hold for both targets: requests reach a function first. */
-export type Compute = v.InferOutput<typeof computeSchema>;
+export type Compute = Manifest['compute'];
 
 /** Where a model runs when it runs on AWS Lambda. */
 export type LambdaCompute = v.InferOutput<typeof lambdaComputeSchema>;
 
 /** Where a model runs when it runs on an endpoint of Amazon SageMaker, with a function in front. */
-export type SageMakerCompute = v.InferOutput<typeof sageMakerComputeSchema>;
+export type SageMakerCompute = Extract<Compute, { readonly target: 'sagemaker' }>;
 
 /** How a model's jobs are taken from its queues. */
 export type ModelJobs = v.InferOutput<typeof jobsSchema>;

@@ -1,4 +1,5 @@
 import type { Manifest } from './manifest.ts';
+import { PACKED_TOKENIZER } from './packed-files.ts';
 
 /** Name of the manifest in a model folder. */
 export const MANIFEST_FILE = 'model.yaml';
@@ -21,8 +22,10 @@ export function configPath(weights: string): string {
  * @returns Paths relative to the folder.
  */
 export function packingInputs({ compute, tokenizer, versions }: Manifest): readonly string[] {
-  if (compute.target === 'lambda') return [tokenizer];
-  if (compute.container === 'triton') return [tokenizer, GOLDEN_FILE, CALIBRATION_FILE];
+  const named = tokenizer === undefined ? [] : [tokenizer];
+  if (compute.target === 'lambda') return named;
+  // Golden texts are read with the tokenizer, whether the manifest names one or not.
+  if (compute.container === 'triton') return [tokenizer ?? PACKED_TOKENIZER, GOLDEN_FILE, CALIBRATION_FILE];
   const configs = Object.values(versions).map((version) => configPath((version.sagemaker ?? version).weights));
-  return [...new Set([tokenizer, ...configs])];
+  return [...new Set([...named, ...configs])];
 }

@@ -26,6 +26,8 @@ const packedVersionSchema = objectOf({
       inputs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
     }),
   ),
+  /** What the first dimension of the tensors means, for tasks that use it; absent where it is not a batch. */
+  rows: v.optional(v.picklist(['independent', 'together'], 'must be independent or together')),
   inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
   outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
 });

@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts';
 import type { PackedModel } from '../models/packed-model.ts';
-import { EMBEDDING_OUTPUT, embeddingDimensions, TEXT_INPUT } from '../tasks/embedding/embedding-model.ts';
+import type { Task } from '../tasks/contract/task.ts';
 import type { TensorDescription } from '../tensors/tensor.ts';
 import { manifestTraffic } from '../traffic/traffic.ts';
 
@@ -34,10 +34,15 @@ export function serverMetadata(version: string): ServerMetadata {
 /**
  * Describes a model, as one of its versions has it.
  *
+ * @param task - The task of the model, which says what callers see of its inputs and outputs.
  * @param version - Name of a version; by default the one that gets most requests.
  * @throws AppError `VERSION_NOT_FOUND` when the model has no such version.
  */
-export function modelMetadata(model: PackedModel, version = manifestTraffic(model.manifest).main): ModelMetadata {
+export function modelMetadata(
+  model: PackedModel,
+  task: Pick<Task, 'describe'>,
+  version = manifestTraffic(model.manifest).main,
+): ModelMetadata {
   const packed = Object.hasOwn(model.versions, version) ? model.versions[version] : undefined;
   const versions = Object.keys(model.versions).sort((a, b) => Number(a) - Number(b));
   if (packed === undefined) {
@@ -46,16 +51,8 @@ export function modelMetadata(model: PackedModel, version = manifestTraffic(mode
       `model ${model.manifest.id} has no such version, it has ${versions.join(', ')}`,
     );
   }
-  const isEmbedding = model.manifest.task === 'embedding';
-  return {
-    name: model.manifest.id,
-    versions,
-    platform: 'onnx_onnxv1',
-    inputs: isEmbedding ? [TEXT_INPUT] : packed.inputs,
-    outputs: isEmbedding
-      ? [{ name: EMBEDDING_OUTPUT, datatype: 'FP32', shape: [-1, embeddingDimensions(packed)] }]
-      : packed.outputs,
-  };
+  const { inputs, outputs } = task.describe(packed);
+  return { name: model.manifest.id, versions, platform: 'onnx_onnxv1', inputs, outputs };
 }
 
 /** What `GET /v2/health/live` answers: the gateway is there. */

@@ -1,18 +1,8 @@
 import { AppError } from '../errors.ts';
 import { describeValue } from '../json/describe-value.ts';
 import { readArray, readObject } from '../json/json-object.ts';
-import { EMBEDDING_OUTPUT, TEXT_INPUT } from '../tasks/embedding/embedding-model.ts';
-import {
-  checkItemCount,
-  type EmbeddingLimits,
-  type EmbeddingRequest,
-  readDimensions,
-  readTruncate,
-  textItem,
-} from '../tasks/embedding/embedding-request.ts';
-import { writeFloat32 } from '../tensors/float-text.ts';
-import { DATATYPE_BYTES, type Datatype, elementCount, type Tensor, type TensorDescription } from '../tensors/tensor.ts';
-import { checkTensor, readTensor, writeElements } from '../tensors/tensor-json.ts';
+import { DATATYPE_BYTES, type Datatype, type Tensor, type TensorDescription } from '../tensors/tensor.ts';
+import { checkTensor, readTensor } from '../tensors/tensor-json.ts';
 
 /** Parameters of the Open Inference Protocol: scalars only. */
 export type InferParameters = Readonly<Record<string, string | number | boolean>>;
@@ -23,29 +13,23 @@ export interface InferRequest {
   readonly id?: string;
   readonly parameters: InferParameters;
   readonly inputs: ReadonlyMap<string, Tensor>;
-  /** Names of the outputs wanted; absent means all. */
+  /** Names of the requested outputs; absent means all. */
   readonly outputs?: readonly string[];
 }
 
-/** What an answer of `POST /v2/models/{id}/infer` says beside its outputs. */
-export interface InferAnswer {
+/** A response of `POST /v2/models/{id}/infer`. */
+export interface InferResponse {
   readonly modelName: string;
   readonly modelVersion: string;
   /** The request's id. */
   readonly id?: string | undefined;
+  readonly outputs: readonly WrittenOutput[];
 }
 
-/** An answer of a tensor model. */
-export interface TensorAnswer extends InferAnswer {
-  readonly outputs: ReadonlyMap<string, Tensor>;
-  /** Names of the outputs wanted, in the order to answer them; all by default. */
-  readonly requested?: readonly string[] | undefined;
-}
-
-/** An answer of an embedding model. */
-export interface EmbeddingAnswer extends InferAnswer {
-  /** One vector for each text, all of the same length. */
-  readonly embeddings: readonly Float32Array[];
+/** An output whose elements are written. */
+export interface WrittenOutput extends TensorDescription {
+  /** JSON values separated by commas, row-major. */
+  readonly data: string;
 }
 
 /**
@@ -157,7 +141,7 @@ export function validateInputs(
 }
 
 /**
- * Checks that a model has the outputs a request names, before it runs for nothing.
+ * Checks that a model has the outputs that a request names, before the model runs.
  *
  * @throws AppError `INVALID_TENSOR` when one is unknown, or FP16, which JSON cannot carry.
  */
@@ -181,63 +165,18 @@ export function checkRequestedOutputs(
 }
 
 /**
- * Reads an infer request to an embedding model: one input `text`, parameters `truncate` and `dimensions`.
- *
- * @throws AppError `INVALID_TENSOR`, `INVALID_PARAMETER`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
- */
-export function decodeEmbeddingInfer(request: InferRequest, limits: EmbeddingLimits): EmbeddingRequest {
-  checkRequestedOutputs(request.outputs, [{ name: EMBEDDING_OUTPUT, datatype: 'FP32' }]);
-  const text = request.inputs.get(TEXT_INPUT.name);
-  if (text?.shape.length === 1) checkItemCount(elementCount(text.shape), limits.maxItems, 'inputs[0].data');
-  const { data } = validateInputs(request.inputs, [TEXT_INPUT])[TEXT_INPUT.name] as { data: readonly string[] };
-  return {
-    items: data.map((item, index) => textItem(item, `inputs[0].data[${index}]`)),
-    dimensions: readDimensions(request.parameters['dimensions'], limits, 'parameters.dimensions'),
-    truncate: readTruncate(request.parameters['truncate'], 'parameters.truncate'),
-  };
-}
-
-/**
- * Writes the answer of a tensor model.
+ * Writes the response to an infer request.
  *
  * @returns JSON text.
- * @throws AppError `INVALID_TENSOR` when a requested output is unknown or FP16, `ANSWER_NOT_FINITE` for NaN and infinity.
  */
-export function encodeInferResponse(answer: TensorAnswer): string {
-  const { outputs, requested } = answer;
-  checkRequestedOutputs(
-    requested,
-    Array.from(outputs, ([name, { datatype }]) => ({ name, datatype })),
-  );
-  const names = requested ?? [...outputs.keys()];
-  const written = names.flatMap((name) => {
-    const tensor = outputs.get(name);
-    if (tensor === undefined) return [];
-    return [writeOutput(name, tensor.datatype, tensor.shape, writeElements(tensor, 0, elementCount(tensor.shape)))];
-  });
-  return writeAnswer(answer, written);
-}
-
-/**
- * Writes the answer of an embedding model: one output `embedding` of shape [texts, dimensions].
- *
- * @returns JSON text.
- * @throws AppError `ANSWER_NOT_FINITE` for NaN and infinity.
- */
-export function encodeEmbeddingInfer(answer: EmbeddingAnswer): string {
-  const { embeddings } = answer;
-  const shape = [embeddings.length, embeddings[0]?.length ?? 0];
-  return writeAnswer(answer, [writeOutput(EMBEDDING_OUTPUT, 'FP32', shape, embeddings.map(writeFloat32).join(','))]);
-}
-
-function writeOutput(name: string, datatype: Datatype, shape: readonly number[], data: string): string {
-  return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}],"data":[${data}]}`;
-}
-
-function writeAnswer({ modelName, modelVersion, id }: InferAnswer, outputs: readonly string[]): string {
+export function writeInferResponse({ modelName, modelVersion, id, outputs }: InferResponse): string {
   const echoed = id === undefined ? '' : `"id":${JSON.stringify(id)},`;
   const names = `"model_name":${JSON.stringify(modelName)},"model_version":${JSON.stringify(modelVersion)}`;
-  return `{${names},${echoed}"outputs":[${outputs.join(',')}]}`;
+  return `{${names},${echoed}"outputs":[${outputs.map(writeOutput).join(',')}]}`;
+}
+
+function writeOutput({ name, datatype, shape, data }: WrittenOutput): string {
+  return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}],"data":[${data}]}`;
 }
 
 function invalidTensor(rule: string, param: string): AppError {

@@ -1,11 +1,13 @@
 import { AppError } from '../errors.ts';
 import { jsonOrUndefined } from '../json/json.ts';
-import { SENTENCE_EMBEDDING } from '../tasks/embedding/embedding-model.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import type { ContainerMessage } from './container-message.ts';
 
+/** Name of the container's output, as exports of Sentence Transformers call it. */
+export const SENTENCE_EMBEDDING = 'sentence_embedding';
+
 /**
- * Writes a request to Text Embeddings Inference: token ids of each text, vectors wanted as they come from pooling.
+ * Writes a request to Text Embeddings Inference: token ids of each text in, vectors out as they come from pooling.
  *
  * @param inputs - `input_ids` and `attention_mask`, padded on the right, as text encoders take them.
  * @see https://github.com/huggingface/text-embeddings-inference/blob/main/router/src/http/types.rs `EmbedRequest`

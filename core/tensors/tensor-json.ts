@@ -21,137 +21,193 @@ const INT64_MAX = 2n ** 63n - 1n;
 const UINT64_MAX = 2n ** 64n - 1n;
 
 /**
- * Reads the elements of a tensor from JSON, flat or nested as its shape says.
+ * Reads a tensor from JSON, its elements flat or nested as its shape says.
  *
  * @param param - Name of the JSON member, for messages.
- * @throws AppError `INVALID_TENSOR` when their number, nesting, kind or range does not fit.
+ * @throws AppError `INVALID_TENSOR` when the number of elements, their nesting, kind or range does not fit.
  */
 export function readTensor(datatype: Datatype, shape: readonly number[], data: unknown, param: string): Tensor {
-  const values = Array.isArray(data) && !Array.isArray(data[0]) ? data : flattenNested(data, shape, param);
   const count = elementCount(shape);
-  if (values.length !== count) {
-    throw invalid(`${param} holds ${values.length} elements, the shape [${shape.join(', ')}] needs ${count}`, param);
+  const isFlat = Array.isArray(data) && !Array.isArray(data[0]);
+  if (isFlat && data.length !== count) {
+    throw invalid(`${param} holds ${data.length} elements, the shape [${shape.join(', ')}] needs ${count}`, param);
   }
-  return { datatype, shape, data: readElements(datatype, values, param) };
+  const written = isFlat ? [count] : shape;
+  checkNesting(data, written, param);
+  const elements = newElements(datatype, count, param);
+  elements.fill(data, written, 0);
+  return { datatype, shape, data: elements.data };
 }
 
 /**
- * Flattens nested arrays into row-major elements.
+ * Checks that arrays are nested as a shape says. Only the arrays are visited, not their elements: after this check there
+ * are as many elements as the shape promises, so that memory for them may be taken.
  *
- * @throws AppError `INVALID_TENSOR` when an array is not as long as its dimension.
+ * @throws AppError `INVALID_TENSOR` that names the first array which is not as long as its dimension.
  */
-export function flattenNested(data: unknown, shape: readonly number[], param: string): unknown[] {
-  const elements: unknown[] = [];
-  appendNested(elements, data, shape, 0, param);
-  return elements;
+export function checkNesting(data: unknown, shape: readonly number[], param: string): void {
+  const misfit = findMisfit(data, shape, 0);
+  if (misfit === undefined) return;
+  const { indices, got, length } = misfit;
+  const place = `${param}${indices.map((index) => `[${index}]`).join('')}`;
+  if (Array.isArray(got)) {
+    throw invalid(`${place} must be an array of ${length} by its shape, got an array of ${got.length}`, place);
+  }
+  throw invalid(`${place} must be an array of ${length}, got ${describeValue(got)}`, place);
 }
 
-function appendNested(to: unknown[], data: unknown, shape: readonly number[], depth: number, param: string): void {
+/** A value that is not an array of the right length. */
+interface Misfit {
+  /** Indices that lead to it from the outermost array. */
+  readonly indices: readonly number[];
+  readonly got: unknown;
+  readonly length: number;
+}
+
+/** The indices are collected on the way back only, because most tensors fit and have many arrays. */
+function findMisfit(data: unknown, shape: readonly number[], depth: number): Misfit | undefined {
   const length = shape[depth];
-  if (length === undefined) {
-    to.push(data);
-    return;
+  if (length === undefined) return undefined;
+  if (!Array.isArray(data) || data.length !== length) return { indices: [], got: data, length };
+  if (depth === shape.length - 1) return undefined;
+  for (let index = 0; index < length; index++) {
+    const misfit = findMisfit(data[index], shape, depth + 1);
+    if (misfit !== undefined) return { ...misfit, indices: [index, ...misfit.indices] };
   }
-  if (!Array.isArray(data)) throw invalid(`${param} must be an array of ${length}, got ${describeValue(data)}`, param);
-  if (data.length !== length) {
-    throw invalid(`${param} must be an array of ${length} by its shape, got an array of ${data.length}`, param);
-  }
-  for (const [index, value] of data.entries()) appendNested(to, value, shape, depth + 1, `${param}[${index}]`);
+  return undefined;
 }
 
+/** The elements of a tensor that are being read. */
+export interface Elements {
+  readonly data: TensorData;
+  /**
+   * Reads JSON values into their places.
+   *
+   * @param values - A value, or arrays nested as `shape` says, which {@link checkNesting} has checked.
+   * @param start - Index of the first element.
+   * @throws AppError `INVALID_TENSOR` when a value is of the wrong kind or out of range.
+   */
+  fill(values: unknown, shape: readonly number[], start: number): void;
+}
+
+/** Reads the values of an innermost array into their places. */
+type ReadRow = (values: readonly unknown[], start: number) => void;
+
 /**
- * Turns JSON values into the elements of a datatype.
+ * Takes memory for the elements of a tensor.
  *
- * @throws AppError `INVALID_TENSOR` when one is of the wrong kind or out of range.
+ * @param param - Name of the tensor, for messages.
+ * @throws AppError `INVALID_TENSOR` for FP16, which has no JSON form.
  */
-export function readElements(datatype: Datatype, values: readonly unknown[], param: string): TensorData {
+export function newElements(datatype: Datatype, count: number, param: string): Elements {
+  const [data, readRow] = reader(datatype, count, param);
+  return { data, fill: (values, shape, start) => fillNested(values, shape, 0, start, readRow) };
+}
+
+function fillNested(values: unknown, shape: readonly number[], depth: number, start: number, readRow: ReadRow): void {
+  if (!Array.isArray(values) || shape.length === 0) readRow([values], start);
+  else if (depth === shape.length - 1) readRow(values, start);
+  else {
+    const size = elementCount(shape.slice(depth + 1));
+    for (let index = 0; index < values.length; index++) {
+      fillNested(values[index], shape, depth + 1, start + index * size, readRow);
+    }
+  }
+}
+
+function reader(datatype: Datatype, count: number, param: string): readonly [TensorData, ReadRow] {
   switch (datatype) {
     case 'FP32':
-      return readFloats(new Float32Array(values.length), values, 'FP32', param);
+      return floatReader(new Float32Array(count), 'FP32', param);
     case 'FP64':
-      return readFloats(new Float64Array(values.length), values, 'FP64', param);
+      return floatReader(new Float64Array(count), 'FP64', param);
     case 'BYTES':
-      return readStrings(values, param);
+      return stringReader(count, param);
     case 'BOOL':
-      return readBooleans(values, param);
+      return booleanReader(count, param);
     case 'INT64':
-      return readBigIntegers(new BigInt64Array(values.length), values, INT64_MIN, INT64_MAX, param);
+      return bigIntegerReader(new BigInt64Array(count), INT64_MIN, INT64_MAX, param);
     case 'UINT64':
-      return readBigIntegers(new BigUint64Array(values.length), values, 0n, UINT64_MAX, param);
+      return bigIntegerReader(new BigUint64Array(count), 0n, UINT64_MAX, param);
     case 'FP16':
       throw noJsonForm(param);
     default: {
       const [type, min, max] = INTEGERS[datatype];
-      return readIntegers(new type(values.length), values, min, max, param);
+      return integerReader(new type(count), min, max, param);
     }
   }
 }
 
-function readFloats<T extends Float32Array | Float64Array>(
-  into: T,
-  values: readonly unknown[],
+function floatReader(
+  into: Float32Array | Float64Array,
   datatype: Datatype,
   param: string,
-): T {
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index];
-    if (typeof value === 'number') into[index] = value;
-    else if (typeof value === 'bigint') into[index] = Number(value);
-    else throw wrongElement('must be a number', value, index, param);
-    if (!Number.isFinite(into[index])) throw wrongElement(`must be in the range of ${datatype}`, value, index, param);
-  }
-  return into;
-}
-
-function readIntegers<T extends IntegerArray>(
-  into: T,
-  values: readonly unknown[],
-  min: number,
-  max: number,
-  param: string,
-): T {
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-      throw wrongElement(`must be a whole number from ${min} to ${max}`, value, index, param);
+): readonly [TensorData, ReadRow] {
+  const readRow: ReadRow = (values, start) => {
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      const place = start + index;
+      if (typeof value === 'number') into[place] = value;
+      else if (typeof value === 'bigint') into[place] = Number(value);
+      else throw wrongElement('must be a number', value, place, param);
+      if (!Number.isFinite(into[place])) throw wrongElement(`must be in the range of ${datatype}`, value, place, param);
     }
-    into[index] = value;
-  }
-  return into;
+  };
+  return [into, readRow];
 }
 
-function readBigIntegers<T extends BigInt64Array | BigUint64Array>(
-  into: T,
-  values: readonly unknown[],
+function integerReader(into: IntegerArray, min: number, max: number, param: string): readonly [TensorData, ReadRow] {
+  const readRow: ReadRow = (values, start) => {
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+        throw wrongElement(`must be a whole number from ${min} to ${max}`, value, start + index, param);
+      }
+      into[start + index] = value;
+    }
+  };
+  return [into, readRow];
+}
+
+function bigIntegerReader(
+  into: BigInt64Array | BigUint64Array,
   min: bigint,
   max: bigint,
   param: string,
-): T {
-  for (let index = 0; index < values.length; index++) {
-    const value = values[index];
-    const integer = Number.isSafeInteger(value) ? BigInt(value as number) : value;
-    if (typeof integer !== 'bigint' || integer < min || integer > max) {
-      throw wrongElement(`must be a whole number from ${min} to ${max}`, value, index, param);
+): readonly [TensorData, ReadRow] {
+  const readRow: ReadRow = (values, start) => {
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index];
+      const integer = Number.isSafeInteger(value) ? BigInt(value as number) : value;
+      if (typeof integer !== 'bigint' || integer < min || integer > max) {
+        throw wrongElement(`must be a whole number from ${min} to ${max}`, value, start + index, param);
+      }
+      into[start + index] = integer;
     }
-    into[index] = integer;
-  }
-  return into;
+  };
+  return [into, readRow];
 }
 
-function readBooleans(values: readonly unknown[], param: string): Uint8Array {
-  const into = new Uint8Array(values.length);
-  for (const [index, value] of values.entries()) {
-    if (typeof value !== 'boolean') throw wrongElement('must be true or false', value, index, param);
-    into[index] = value ? 1 : 0;
-  }
-  return into;
+function booleanReader(count: number, param: string): readonly [TensorData, ReadRow] {
+  const into = new Uint8Array(count);
+  const readRow: ReadRow = (values, start) => {
+    for (const [index, value] of values.entries()) {
+      if (typeof value !== 'boolean') throw wrongElement('must be true or false', value, start + index, param);
+      into[start + index] = value ? 1 : 0;
+    }
+  };
+  return [into, readRow];
 }
 
-function readStrings(values: readonly unknown[], param: string): readonly string[] {
-  for (const [index, value] of values.entries()) {
-    if (typeof value !== 'string') throw wrongElement('must be a string', value, index, param);
-  }
-  return values as readonly string[];
+function stringReader(count: number, param: string): readonly [TensorData, ReadRow] {
+  const into: string[] = new Array(count);
+  const readRow: ReadRow = (values, start) => {
+    for (const [index, value] of values.entries()) {
+      if (typeof value !== 'string') throw wrongElement('must be a string', value, start + index, param);
+      into[start + index] = value;
+    }
+  };
+  return [into, readRow];
 }
 
 /**

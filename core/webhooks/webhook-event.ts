@@ -1,7 +1,7 @@
 import type { Job } from '../jobs/job.ts';
 import { derivedId } from '../jobs/job-id.ts';
 import { jobUrl } from '../jobs/job-resource.ts';
-import type { Hash } from '../results/fingerprint.ts';
+import type { Hash } from '../results/canonical-bytes.ts';
 import type { DeliveryMessage } from './delivery-message.ts';
 
 /** Events that webhooks are told of. */

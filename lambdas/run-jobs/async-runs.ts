@@ -12,9 +12,7 @@ import type { ContainerMessage } from '../../core/protocols/container-message.ts
 import { codecOf } from '../../core/sagemaker/container-codec.ts';
 import { ASYNC_LIMITS } from '../../core/sagemaker/endpoint-contract.ts';
 import { maxResponseBytes } from '../../core/sagemaker/response-size.ts';
-import { embeddingDimensions, hiddenStateOutput, pooledOutput } from '../../core/tasks/embedding/embedding-model.ts';
-import { elementCount, type Tensor } from '../../core/tensors/tensor.ts';
-import { type InferenceDeps, readsTexts } from '../shared/inference/inference.ts';
+import { contextOf, type InferenceDeps } from '../shared/inference/inference.ts';
 import { ModelVersions } from '../shared/inference/model-versions.ts';
 import type { AsyncEndpoint } from '../shared/predictors/async-endpoint.ts';
 import { copyAttributes } from '../shared/queue/requeue.ts';
@@ -144,8 +142,7 @@ export class AsyncRuns {
       run: async (inputs) => {
         const one = wantedOf(codec.encode(inputs), packed, version);
         wanted.set(one.digest, one);
-        if (!readsTexts(inference)) throw notYet();
-        return blankAnswer(inputs, packed);
+        return inference.task.blank(inputs, contextOf({ name: version, packed }, inference));
       },
     }));
     // Nothing to ask: every request is wrong.
@@ -326,15 +323,4 @@ function notYet(): AppError {
 
 function wantedOf(message: ContainerMessage, packed: PackedVersion, version: string): Wanted {
   return { version, message, digest: sha256(Buffer.from(`${version}/${packed.sha256}/${sha256(message.body)}`)) };
-}
-
-/** Tensors that have the shapes of an answer and say nothing, so that the rest of a dry run goes on. */
-function blankAnswer(inputs: Readonly<Record<string, Tensor>>, packed: PackedVersion): Record<string, Tensor> {
-  const [first] = Object.values(inputs);
-  const [items = 0, tokens = 0] = first?.shape ?? [];
-  const pooled = pooledOutput(packed);
-  const { name } = pooled ?? hiddenStateOutput(packed);
-  const width = embeddingDimensions(packed);
-  const shape = pooled === undefined ? [items, tokens, width] : [items, width];
-  return { [name]: { datatype: 'FP32', shape, data: new Float32Array(elementCount(shape)).fill(1) } };
 }

@@ -1,24 +1,26 @@
-import { type Body, type Encoded, jsonEncoded, readJsonBody } from '../../core/api/body.ts';
-import { AppError, toAppError } from '../../core/errors.ts';
+import type { Body, Encoded } from '../../core/api/body.ts';
+import { at } from '../../core/at.ts';
+import { type AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
 import type { CachePolicy } from '../../core/results/cache-policy.ts';
+import type { Codec } from '../../core/tasks/contract/task.ts';
 import { chooseVersion } from '../shared/inference/choose-version.ts';
-import { embedRows } from '../shared/inference/embed-rows.ts';
-import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
-import { type InferenceOperation, prepare } from '../shared/inference/prepare.ts';
-import { type PreparedRequest, type PreparedTexts, runPrepared } from '../shared/inference/prepared-request.ts';
+import { codecOf } from '../shared/inference/codec-of.ts';
+import { type Call, contextOf, type InferenceDeps } from '../shared/inference/inference.ts';
+import { prepareItems, runItems } from '../shared/inference/run-items.ts';
 import { type RequestMeasures, startMeasures } from '../shared/telemetry/request-measures.ts';
 
-/** A request to the model, whoever asks. */
+/** A request to the model, of a job or of a line of a batch. */
 export interface ModelRequest {
-  readonly operation: InferenceOperation;
+  /** Operation of the route that the request would go to. */
+  readonly operation: string;
   readonly body: Body;
-  /** Version that must answer; else one by the traffic split. */
+  /** Version that must compute; by default one by the traffic split. */
   readonly version?: string;
   /** What sticks to a version of the split: the owner, as for synchronous requests. */
   readonly owner: string;
 }
 
-/** What came of a {@link ModelRequest}. */
+/** The outcome of a {@link ModelRequest}. */
 export type Answer =
   | {
       readonly kind: 'answered';
@@ -38,16 +40,19 @@ export interface RunMeasures {
   cacheMisses: number;
 }
 
-/** Measures of what has not run yet. */
+/** Measures of requests that have not run yet. */
 export function noMeasures(): RunMeasures {
   return { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
 }
 
 /**
- * Tokens of the texts that go through the results cache at once. What was computed is kept after each such slice, so
- * that work which runs out of time goes on from there the next time.
+ * Full runs of the model that go through the results cache together. Results are kept after each such slice, so that work
+ * which runs out of time resumes from there.
  */
-const SLICE_TOKENS = 16_384;
+const RUNS_IN_SLICE = 64;
+
+/** Errors of an endpoint, or of the time: requests that meet them together would meet them alone as well. */
+const SHARED_ERRORS: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'BAD_GATEWAY']);
 
 /** How requests are run. */
 export interface RunOptions {
@@ -63,14 +68,19 @@ export interface RunOptions {
 interface Ready {
   readonly index: number;
   readonly call: Call;
-  readonly prepared: PreparedRequest;
+  readonly codec: Codec;
+  /** As the codec read it. */
+  readonly request: unknown;
+  /** Features of its items. */
+  readonly features: readonly unknown[];
 }
 
 /**
- * Runs requests together: the texts of all of them are sorted by length and cut into the micro-batches that cost least,
- * whichever request they belong to, then each request gets its own back.
+ * Runs requests together: the items of all of them are cut into the micro-batches that cost least, whichever request they
+ * belong to, then each request gets its own results.
  *
- * A request that fails does so alone: where texts that run together fail, the requests are run again one by one.
+ * A request that fails does so alone: if a run of several fails for a reason that one of them can cause, the requests are
+ * run again one by one.
  *
  * @returns One answer for each request.
  */
@@ -83,21 +93,25 @@ export async function runRequests(
   const ready: Ready[] = [];
   for (const [index, request] of requests.entries()) {
     try {
-      const call = await openCall(request, run, deps);
-      ready.push({ index, call, prepared: await prepare(request.operation, readJsonBody(request.body), call, deps) });
+      ready.push(await prepare(index, request, run, deps));
     } catch (error) {
       answers[index] = { kind: 'failed', error: toAppError(error) };
     }
   }
-  const texts = ready.filter(isTexts);
-  for (const group of Map.groupBy(texts, ({ call }) => call.version.name).values()) {
-    for (const [index, answer] of await runTexts(group, deps)) answers[index] = answer;
+  const [mergeable, others] = [ready.filter((one) => merges(one, deps)), ready.filter((one) => !merges(one, deps))];
+  for (const group of Map.groupBy(mergeable, ({ call }) => call.version.name).values()) {
+    for (const [index, answer] of await runTogether(group, deps)) answers[index] = answer;
   }
-  for (const one of ready.filter(({ prepared }) => prepared.kind === 'tensors')) {
-    answers[one.index] = await runAlone(one, deps);
-  }
+  for (const one of others) answers[one.index] = await runAlone(one, deps);
   for (const { call } of ready) addMeasures(run.measures, call.measures);
   return answers;
+}
+
+async function prepare(index: number, request: ModelRequest, run: RunOptions, deps: InferenceDeps): Promise<Ready> {
+  const codec = await codecOf(request.operation, deps);
+  const call = await openCall(request, run, deps);
+  const decoded = codec.decode(request.body, contextOf(call.version, deps));
+  return { index, call, codec, request: decoded, features: await prepareItems(decoded, call, deps) };
 }
 
 async function openCall(
@@ -107,75 +121,70 @@ async function openCall(
 ): Promise<Call> {
   const { versions, timer } = deps;
   const name = chooseVersion(request.owner, request.version, deps);
-  return { version: await versions.open(name), policy, measures: startMeasures(timer(), deadlineMs) };
+  return { version: await versions.open(name), policy, deadlineMs, measures: startMeasures(timer()) };
 }
 
-type ReadyTexts = Ready & { readonly prepared: PreparedTexts };
-
-function isTexts(ready: Ready): ready is ReadyTexts {
-  return ready.prepared.kind === 'texts';
+/** Items that may share no run gain nothing from running with others. */
+function merges({ features, call }: Ready, deps: InferenceDeps): boolean {
+  const context = contextOf(call.version, deps);
+  return features.every((item) => deps.task.runKey(item, context) !== undefined);
 }
 
-async function runTexts(group: readonly ReadyTexts[], deps: InferenceDeps): Promise<Map<number, Answer>> {
-  const [first] = group;
-  if (first === undefined) return new Map();
+async function runTogether(group: readonly Ready[], deps: InferenceDeps): Promise<Map<number, Answer>> {
   const answers = new Map<number, Answer>();
   try {
-    const rows = group.flatMap(({ prepared }) => prepared.rows);
-    const vectors = await embedSliced(rows, first.call, deps);
+    const items = group.flatMap(({ features }) => features);
+    const results = await runSlices(items, at(group, 0).call, deps);
     let from = 0;
     for (const one of group) {
-      const own = vectors.slice(from, from + one.prepared.rows.length);
+      const own = results.slice(from, from + one.features.length);
       from += own.length;
-      answers.set(one.index, await answerOf(one, () => one.prepared.encode(own)));
+      answers.set(one.index, await answerOf(one, async () => own, deps));
     }
   } catch (error) {
-    // Time runs out for all of them, and alone they would only do so later.
-    const isOver = error instanceof AppError && error.code === 'TIMEOUT';
+    const isShared = SHARED_ERRORS.has(toAppError(error).code);
     for (const one of group) {
-      answers.set(one.index, isOver || group.length === 1 ? failed(one, error) : await runAlone(one, deps));
+      answers.set(one.index, isShared || group.length === 1 ? failed(one, error) : await runAlone(one, deps));
     }
   }
   return answers;
 }
 
-/** Embeds rows of any number: the shortest first, some at a time. */
-async function embedSliced(
-  rows: readonly (readonly number[])[],
-  call: Call,
-  deps: InferenceDeps,
-): Promise<readonly Float32Array[]> {
-  const lengthOf = (row: number): number => rows[row]?.length ?? 0;
-  const order = rows.map((_, row) => row).sort((a, b) => lengthOf(a) - lengthOf(b));
-  const vectors: Float32Array[] = new Array(rows.length);
-  for (let from = 0; from < order.length; ) {
-    let [end, tokens] = [from, 0];
-    while (end < order.length && (end === from || tokens + lengthOf(order[end] ?? 0) <= SLICE_TOKENS)) {
-      tokens += lengthOf(order[end] ?? 0);
+/** Runs any number of items: the cheapest first, some at a time. */
+async function runSlices(items: readonly unknown[], call: Call, deps: InferenceDeps): Promise<readonly unknown[]> {
+  const { task, packed } = deps;
+  const sliceCost = RUNS_IN_SLICE * task.budget(packed.manifest).maxCost;
+  const costs = items.map((item) => task.cost(item));
+  const order = items.map((_, index) => index).sort((a, b) => at(costs, a) - at(costs, b));
+  const results: unknown[] = new Array(items.length);
+  for (let start = 0; start < order.length; ) {
+    let end = start;
+    let cost = 0;
+    while (end < order.length && (end === start || cost + at(costs, at(order, end)) <= sliceCost)) {
+      cost += at(costs, at(order, end));
       end += 1;
     }
-    const slice = order.slice(from, end);
-    const found = await embedRows(
-      slice.map((row) => rows[row] ?? []),
+    const slice = order.slice(start, end);
+    const found = await runItems(
+      slice.map((index) => items[index]),
       call,
       deps,
     );
-    for (const [at, row] of slice.entries()) vectors[row] = found[at] ?? new Float32Array();
-    from = end;
+    for (const [place, index] of slice.entries()) results[index] = at(found, place);
+    start = end;
   }
-  return vectors;
+  return results;
 }
 
 function runAlone(one: Ready, deps: InferenceDeps): Promise<Answer> {
-  return answerOf(one, async () => {
-    if (one.prepared.kind === 'tensors') return runPrepared(one.prepared, one.call, deps);
-    return one.prepared.encode(await embedSliced(one.prepared.rows, one.call, deps));
-  });
+  return answerOf(one, () => runSlices(one.features, one.call, deps), deps);
 }
 
-async function answerOf(one: Ready, encode: () => string | Promise<string>): Promise<Answer> {
+async function answerOf(one: Ready, compute: () => Promise<readonly unknown[]>, deps: InferenceDeps): Promise<Answer> {
+  const { codec, call, request, features } = one;
   try {
-    return { kind: 'answered', body: jsonEncoded(await encode()), ...factsOf(one) };
+    const body = codec.encode(await compute(), { request, features }, contextOf(call.version, deps));
+    return { kind: 'answered', body, ...factsOf(one) };
   } catch (error) {
     return failed(one, error);
   }
@@ -185,8 +194,8 @@ function failed(one: Ready, error: unknown): Answer {
   return { kind: 'failed', error: toAppError(error), ...factsOf(one) };
 }
 
-function factsOf({ call, prepared }: Ready) {
-  return { version: call.version.name, items: prepared.kind === 'texts' ? prepared.rows.length : 1 };
+function factsOf({ call, features }: Ready) {
+  return { version: call.version.name, items: features.length };
 }
 
 function addMeasures(total: RunMeasures, { items, tokens, modelMs, memoryHits, tableHits, misses }: RequestMeasures) {

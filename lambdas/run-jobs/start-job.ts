@@ -71,10 +71,10 @@ async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise
  * @param own - Id of the model of this worker.
  */
 function requestOf(message: JobMessage, input: RawBody, own: string): ModelRequest {
-  const { operation, model = own, version } = parseEndpoint(message.endpoint);
+  const { operation, task, model = own, version } = parseEndpoint(message.endpoint);
   const body = parseOnce(input);
   if (model !== own) throw otherModel(own, 'endpoint');
-  if (operation === 'embeddings' && !namesModel(body, own)) throw otherModel(own, 'model');
+  if (task !== undefined && !namesModel(body, own)) throw otherModel(own, 'model');
   const pinned = message.version ?? version;
   const request = { operation, body, owner: message.owner };
   return pinned === undefined ? request : { ...request, version: pinned };

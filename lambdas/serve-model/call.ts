@@ -34,7 +34,8 @@ export async function openCall({ event, params, measures }: ServeRequest, deps: 
   const name = chooseVersion(stickyKeyOf(event), params['version'], deps);
   measures.version = name;
   const policy = readCacheControl(headerOf(event, 'cache-control'));
-  return { version: await deps.versions.open(name), policy, measures };
+  const { deadlineMs } = measures;
+  return { version: await deps.versions.open(name), policy, deadlineMs, measures };
 }
 
 function stickyKeyOf(event: ServeRequest['event']): string {

@@ -1,12 +1,12 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { jsonEncoded } from '../../core/api/body.ts';
-import { modelRoutes, type Operation, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { modelMetadata, modelReady } from '../../core/protocols/open-inference-metadata.ts';
 import type { HttpRoute } from '../shared/http/http-handler.ts';
 import type { HttpResult } from '../shared/http/http-response.ts';
 import { openCall, type ServeDeps, type ServeRequest } from './call.ts';
-import { serveEmbeddings } from './serve-embeddings.ts';
 import { serveInference } from './serve-inference.ts';
+import { serveShared } from './serve-shared.ts';
 
 /** Maximum size of a decoded request body: the maximum that API Gateway accepts. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -15,22 +15,21 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024;
 export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
   return [...SHARED_ROUTES, ...modelRoutes(deps.packed.manifest.id)]
     .filter(({ answeredBy }) => answeredBy === 'function')
-    .map(({ method, path, operation }) => ({
-      method,
-      path,
-      ...(method === 'POST' ? { body: { maxBytes: MAX_BODY_BYTES } } : {}),
-      run: (request) => run(operation, request, deps),
+    .map((route) => ({
+      method: route.method,
+      path: route.path,
+      ...(route.method === 'POST' ? { body: { maxBytes: MAX_BODY_BYTES } } : {}),
+      run: (request) => run(route, request, deps),
     }));
 }
 
 async function run(
-  operation: Operation,
+  { operation, task }: Route,
   request: ServeRequest,
   deps: ServeDeps,
 ): Promise<HttpResult | APIGatewayProxyResult> {
+  if (task !== undefined) return serveShared(operation, request, deps);
   switch (operation) {
-    case 'embeddings':
-      return serveEmbeddings(request, deps);
     case 'predict':
     case 'infer':
       return serveInference(operation, request, deps);
@@ -44,9 +43,9 @@ async function run(
   }
 }
 
-function describeVersion({ params, measures }: ServeRequest, { packed, versions }: ServeDeps) {
+function describeVersion({ params, measures }: ServeRequest, { packed, task, versions }: ServeDeps) {
   const { version = '' } = params;
   versions.describe(version);
   measures.version = version;
-  return modelMetadata(packed, version);
+  return modelMetadata(packed, task, version);
 }

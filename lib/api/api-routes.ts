@@ -9,7 +9,8 @@ import {
 } from 'aws-cdk-lib/aws-apigateway';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { allowedMethods, modelRoutes, type Operation, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { allowedMethods, modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import { countResources } from '../limits/stack-size.ts';
 import type { ModelFunction } from './model-function.ts';
 import { routeDocument } from './route-document.ts';
@@ -30,8 +31,8 @@ export interface ApiRoutesProps {
 }
 
 /** Members of a request body by operation, for the API's description; the function checks them. */
-const BODY_MEMBERS: Partial<Record<Operation, readonly string[]>> = {
-  embeddings: ['input', 'model', 'encoding_format', 'dimensions', 'truncate', 'user'],
+const BODY_MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(TASK_ROUTES.map(({ operation, members }) => [operation, members])),
   predict: ['instances', 'parameters'],
   infer: ['id', 'parameters', 'inputs', 'outputs'],
 };
@@ -43,7 +44,7 @@ export class ApiRoutes extends Construct {
   private readonly restApi: RestApi;
   private readonly functions: readonly ModelFunction[];
   private readonly validator: RequestValidator;
-  private readonly requestModels = new Map<Operation, RequestModel>();
+  private readonly requestModels = new Map<string, RequestModel>();
   private readonly integrations = new Map<ModelFunction, Integration>();
 
   constructor(scope: Construct, id: string, props: ApiRoutesProps) {
@@ -130,7 +131,7 @@ export class ApiRoutes extends Construct {
    * Demands a JSON object and nothing more: the gateway's answer to a body that breaks its model is the same whatever is
    * wrong, the function's names the member.
    */
-  private requestModel(operation: Operation): RequestModel | undefined {
+  private requestModel(operation: string): RequestModel | undefined {
     const members = BODY_MEMBERS[operation];
     if (members === undefined || this.requestModels.has(operation)) return this.requestModels.get(operation);
     const requestModel = this.restApi.addModel(`${operation}-request`, {

@@ -1,12 +1,13 @@
-import type { Operation } from '../../core/api/routes.ts';
 import type { PackedModel } from '../../core/models/packed-model.ts';
 import {
+  type ModelMetadata,
   modelMetadata,
   serverLive,
   serverMetadata,
   serverReady,
 } from '../../core/protocols/open-inference-metadata.ts';
 import { openAiModel, openAiModelList } from '../../core/protocols/openai-models.ts';
+import { taskOf } from '../../core/tasks/tasks.ts';
 import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
 
 /**
@@ -16,7 +17,7 @@ import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
  * @param model - The model that the route belongs to; absent for shared routes.
  * @throws TypeError when the route is answered by a function.
  */
-export function routeDocument(operation: Operation, models: readonly PackedModel[], model?: PackedModel): unknown {
+export function routeDocument(operation: string, models: readonly PackedModel[], model?: PackedModel): unknown {
   switch (operation) {
     case 'openai-models':
       return openAiModelList(models.map(({ manifest }) => manifest.id));
@@ -29,10 +30,14 @@ export function routeDocument(operation: Operation, models: readonly PackedModel
     case 'openai-model':
       return openAiModel(required(model).manifest.id);
     case 'model-metadata':
-      return modelMetadata(required(model));
+      return metadataOf(required(model));
     default:
       throw new TypeError(`${operation} is answered by a function`);
   }
+}
+
+function metadataOf(model: PackedModel): ModelMetadata {
+  return modelMetadata(model, taskOf(model.manifest).task);
 }
 
 function required(model: PackedModel | undefined): PackedModel {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Manifest } from '../../core/models/manifest.ts';
 import { CALIBRATION_FILE, GOLDEN_FILE } from '../../core/models/model-files.ts';
+import { PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
 import { parse } from '../../core/parse.ts';
 import type { Tensors } from '../runtime/session.ts';
 import { readJson, readSamples } from './sample-inputs.ts';
@@ -32,7 +33,7 @@ export function readFolderSamples(
 ): FolderSamples | undefined {
   const golden = join(folder, GOLDEN_FILE);
   const calibration = join(folder, CALIBRATION_FILE);
-  const tokenizerPath = join(folder, tokenizer);
+  const tokenizerPath = join(folder, tokenizer ?? PACKED_TOKENIZER);
   if (existsSync(golden) && existsSync(tokenizerPath)) {
     const { items } = parse(goldenSchema, readJson(golden), golden, 'INVALID_PARAMETER');
     const texts = items.map(({ text }) => text);

@@ -31,7 +31,7 @@ export interface Packing {
 
 /** A packed version and what its weights declare. */
 export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'bytes' | 'folded'> & {
-  readonly signature: Signature;
+  readonly signature: Pick<Signature, 'inputs' | 'outputs'>;
 };
 
 /**

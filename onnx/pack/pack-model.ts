@@ -1,20 +1,20 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import type { Manifest } from '../../core/models/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
 import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
-import { hiddenStateOutput } from '../../core/tasks/embedding/embedding-model.ts';
+import type { Rows } from '../../core/tasks/contract/task.ts';
+import { taskOf } from '../../core/tasks/tasks.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import { readManifest, readTokenizer, readWeights } from '../../disk/model-folder.ts';
 import { decodeModel } from '../format/proto.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
+import { openSession } from '../runtime/session.ts';
+import { declaredRows, findRows } from './find-rows.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
-
-/** Inputs that a text encoder may have; the server fills them from the tokens of a text. */
-const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
 
 /**
  * Turns a model folder into what a function's package carries: `model.json`, one `.ort` file for each version, and the
@@ -30,7 +30,8 @@ const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'positi
  */
 export async function packModel(folder: string, out: string): Promise<PackedModel> {
   const manifest = readManifest(folder);
-  const tokenizer = manifest.task === 'embedding' ? readTokenizer(folder, manifest) : undefined;
+  const readsText = taskOf(manifest).task.preprocessors.includes('tokenizer');
+  const tokenizer = readsText ? readTokenizer(folder, manifest) : undefined;
   mkdirSync(out, { recursive: true });
   const versions: Record<string, PackedVersion> = {};
   const pack = packerOf(manifest);
@@ -75,21 +76,23 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
   decodeModel(readWeights(folder, version), path);
   const file = `${name}.ort`;
-  const signature = writableSignature(await saveOrt(path, join(out, file)));
-  checkTask(manifest, signature);
+  const signature = await saveOrt(path, join(out, file));
+  taskOf(manifest).checkSignature(manifest.id, signature);
   return {
     file,
     sha256: version.sha256,
     bytes: statSync(join(out, file)).size,
-    ...signature,
+    ...(taskOf(manifest).usesRows ? rowsMember(await measuredRows(signature, join(out, file))) : {}),
+    ...writableSignature(signature),
   };
 }
 
 async function packForTriton(packing: Packing): Promise<PackedVersion> {
   const { signature: declared, ...packed } = await packEndpointVersion(packing);
-  const signature = writableSignature(declared);
-  checkTask(packing.manifest, signature);
-  return { ...packed, ...signature };
+  const { manifest } = packing;
+  const { checkSignature, usesRows } = taskOf(manifest);
+  checkSignature(manifest.id, declared);
+  return { ...packed, ...(usesRows ? rowsMember(mergedRows(declared)) : {}), ...writableSignature(declared) };
 }
 
 async function packForTei(packing: Packing): Promise<PackedVersion> {
@@ -97,27 +100,30 @@ async function packForTei(packing: Packing): Promise<PackedVersion> {
   return { ...packed, ...writableSignature(signature) };
 }
 
-function writableSignature({ inputs, outputs }: Signature) {
+async function measuredRows(signature: Signature, file: string): Promise<Rows | undefined> {
+  // The file is optimized already, and runs as it is in the function.
+  const session = await openSession(readFileSync(file), { level: 'disabled' });
+  try {
+    return await findRows(signature, session);
+  } finally {
+    await session.release();
+  }
+}
+
+/** The container merges the requests of all callers if the first dimension varies, so that rows must not depend on it. */
+function mergedRows(signature: Pick<Signature, 'inputs' | 'outputs'>): Rows | undefined {
+  const declared = declaredRows(signature);
+  return declared === 'varies' ? 'independent' : declared;
+}
+
+function rowsMember(rows: Rows | undefined): Pick<PackedVersion, 'rows'> {
+  return rows === undefined ? {} : { rows };
+}
+
+function writableSignature({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>) {
   return { inputs: inputs.map(writable), outputs: outputs.map(writable) };
 }
 
 function writable<T extends { readonly shape: readonly number[] }>(tensor: T): T & { shape: number[] } {
   return { ...tensor, shape: [...tensor.shape] };
-}
-
-function checkTask({ id, task }: Manifest, signature: Pick<PackedVersion, 'inputs' | 'outputs'>): void {
-  if (task === 'embedding') checkEncoder(id, signature);
-}
-
-function checkEncoder(path: string, { inputs, outputs }: Pick<PackedVersion, 'inputs' | 'outputs'>): void {
-  hiddenStateOutput({ file: path, outputs });
-  const isEncoder =
-    inputs.some(({ name }) => name === 'input_ids') &&
-    inputs.every(({ name, datatype }) => ENCODER_INPUTS.includes(name) && /^INT(32|64)$/.test(datatype));
-  if (isEncoder) return;
-  const got = inputs.map(({ name, datatype }) => `${name} ${datatype}`).join(', ');
-  throw new AppError(
-    'ONNX_INVALID',
-    `${path} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64 or INT32, got ${got}`,
-  );
 }

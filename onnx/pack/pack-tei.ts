@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import { configPath } from '../../core/models/model-files.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
-import { SENTENCE_EMBEDDING } from '../../core/tasks/embedding/embedding-model.ts';
+import { SENTENCE_EMBEDDING } from '../../core/protocols/tei-embed.ts';
 import { jsonObject, readMember, readTokenizer, readWeights } from '../../disk/model-folder.ts';
 import { makeArchive } from './archive.ts';
 import type { PackedEndpointVersion, Packing } from './pack-endpoint.ts';
@@ -63,7 +63,7 @@ function checkSafetensors(weights: Buffer, path: string): void {
 }
 
 /** @returns Length of the model's vectors. */
-function checkConfig(config: Buffer, path: string, maxTokens: number): number {
+function checkConfig(config: Buffer, path: string, maxTokens: number | undefined): number {
   const { hidden_size: size, max_position_embeddings: positions } = jsonObject(config) ?? {};
   if (!isCount(size) || !isCount(positions)) {
     throw new AppError(
@@ -71,7 +71,7 @@ function checkConfig(config: Buffer, path: string, maxTokens: number): number {
       `${path} does not say hidden_size and max_position_embeddings as numbers, as the config.json of a text encoder does`,
     );
   }
-  if (maxTokens <= positions) return size;
+  if (maxTokens === undefined || maxTokens <= positions) return size;
   throw new AppError(
     'MANIFEST_INVALID',
     `limits.maxTokens is ${maxTokens}, the weights have ${positions} positions at most (${path})`,

@@ -3,10 +3,12 @@ import { AppError } from '../../core/errors.ts';
 import type { TensorDescription } from '../../core/tensors/tensor.ts';
 import { datatypeOf, loadRuntime } from './session.ts';
 
-/** What a model takes and gives. */
+/** The inputs and outputs of a model. */
 export interface Signature {
   readonly inputs: readonly TensorDescription[];
   readonly outputs: readonly TensorDescription[];
+  /** Names of the first dimensions that vary, each once. An empty name stands for dimensions without one. */
+  readonly batchNames: readonly string[];
 }
 
 /**
@@ -47,9 +49,12 @@ async function openForSignature(path: string, options: InferenceSession.SessionO
     sessions.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...options }),
   );
   try {
+    const { inputMetadata, outputMetadata } = session;
+    const firsts = [...inputMetadata, ...outputMetadata].map((value) => (value.isTensor ? value.shape[0] : undefined));
     return {
-      inputs: session.inputMetadata.map((value) => describe(path, value)),
-      outputs: session.outputMetadata.map((value) => describe(path, value)),
+      inputs: inputMetadata.map((value) => describe(path, value)),
+      outputs: outputMetadata.map((value) => describe(path, value)),
+      batchNames: [...new Set(firsts.filter((first) => typeof first === 'string'))],
     };
   } finally {
     await session.release();

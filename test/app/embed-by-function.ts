@@ -1,5 +1,5 @@
-import { embedRows } from '../../lambdas/shared/inference/embed-rows.ts';
 import { openInference } from '../../lambdas/shared/inference/open-inference.ts';
+import { runItems } from '../../lambdas/shared/inference/run-items.ts';
 import { startMeasures } from '../../lambdas/shared/telemetry/request-measures.ts';
 import { packModel } from '../../onnx/pack/pack-model.ts';
 
@@ -22,11 +22,13 @@ export async function embedByFunction(
   const call = {
     version: await deps.versions.open('1'),
     policy: { read: false, write: false },
+    deadlineMs: Number.POSITIVE_INFINITY,
     measures: startMeasures(0),
   };
-  const { limits } = deps.packed.manifest;
-  const rows = texts.map((text) => deps.tokenizer?.truncate(deps.tokenizer.encode(text), limits.maxTokens) ?? []);
-  return embedRows(rows, call, deps);
+  const { maxTokens = 0 } = deps.packed.manifest.limits;
+  const { tokenizer } = deps.ports;
+  const rows = texts.map((text) => tokenizer?.truncate(tokenizer.encode(text), maxTokens) ?? []);
+  return (await runItems(rows, call, deps)) as Float32Array[];
 }
 
 /** How alike two vectors of length one are. */

@@ -8,6 +8,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
 import { modelMetadata } from '../../core/protocols/open-inference-metadata.ts';
+import { TASKS } from '../../core/tasks/tasks.ts';
 import { idleCost } from '../../lib/costs/idle-cost.ts';
 import {
   ApiStack,
@@ -141,8 +142,8 @@ describe('GpuEndpoint', () => {
     ]);
     template.resourceCountIs('AWS::SageMaker::Model', 3);
     template.resourceCountIs('AWS::CloudWatch::Alarm', 2);
-    expect(modelMetadata(model.packed).versions).toEqual(['1', '3']);
-    expect(() => modelMetadata(model.packed, '2')).toThrow('no such version, it has 1, 3');
+    expect(modelMetadata(model.packed, TASKS.embedding.task).versions).toEqual(['1', '3']);
+    expect(() => modelMetadata(model.packed, TASKS.embedding.task, '2')).toThrow('no such version, it has 1, 3');
     const stack = otherStack();
     expect(idleCost({ models: [model], endpoints: [new GpuEndpoint(stack, 'Gpu', { model })] }).lines).toContainEqual(
       expect.objectContaining({ what: 'GPU instances, 3 x ml.g5.xlarge' }),

@@ -5,11 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
 import type { Predictor } from '../../core/models/predictor.ts';
-import { hiddenStateOutput } from '../../core/tasks/embedding/embedding-model.ts';
+import { planRuns } from '../../core/tasks/contract/micro-batches.ts';
+import type { TaskModel } from '../../core/tasks/contract/task.ts';
+import type { TextTokenizer } from '../../core/tasks/contract/text-tokenizer.ts';
+import { type EmbeddingModel, hiddenStateOutput } from '../../core/tasks/embedding/embedding-model.ts';
+import { EMBEDDING_TASK } from '../../core/tasks/embedding/embedding-task.ts';
 import { type PoolingSettings, poolBatch } from '../../core/tasks/embedding/pooling.ts';
-import { planBatches } from '../../core/tasks/micro-batches.ts';
-import type { TextTokenizer } from '../../core/tasks/text-tokenizer.ts';
-import { layOutTexts } from '../../lambdas/shared/inference/text-batch.ts';
+import { layOutTexts } from '../../core/tasks/embedding/text-batch.ts';
 import { openOnnxPredictor } from '../../lambdas/shared/predictors/onnx-predictor.ts';
 import { openTokenizer } from '../../lambdas/shared/preprocessors/tokenizer.ts';
 import { packModel } from '../../onnx/pack/pack-model.ts';
@@ -22,6 +24,7 @@ const references = goldens.map(({ embedding }) => embedding);
 
 let out: string;
 let packed: PackedModel;
+let model: EmbeddingModel;
 let version: PackedVersion;
 let predictor: Predictor;
 let tokenizer: TextTokenizer;
@@ -29,6 +32,8 @@ let tokenizer: TextTokenizer;
 beforeAll(async () => {
   out = mkdtempSync(join(tmpdir(), 'tensorgate-minilm-'));
   packed = await packModel(FOLDER, out);
+  const manifest: TaskModel = packed.manifest;
+  model = manifest as EmbeddingModel;
   const [first] = Object.values(packed.versions);
   if (first === undefined) throw new Error('the packed model has no version');
   version = first;
@@ -41,7 +46,7 @@ afterAll(() => rmSync(out, { recursive: true, force: true }));
 /** Vectors of a batch, padded to its longest row. */
 async function embedBatch(
   rows: readonly (readonly number[])[],
-  settings: PoolingSettings = packed.manifest.embedding,
+  settings: PoolingSettings = model.embedding,
 ): Promise<Float32Array[]> {
   const inputs = layOutTexts(rows, version.inputs);
   const tensor = (await predictor.run(inputs))[hiddenStateOutput(version).name];
@@ -64,7 +69,7 @@ function differing(vectors: readonly (Float32Array | undefined)[], others: reado
 
 describe('the goldens of minilm', () => {
   it('hold at least 200 different texts, some longer than the limit and some without a word', () => {
-    const { maxTokens } = packed.manifest.limits;
+    const { maxTokens } = model.limits;
     expect(new Set(goldens.map(({ text }) => text)).size).toBeGreaterThanOrEqual(200);
     expect(goldens.filter(({ text }) => tokenizer.encode(text).length > maxTokens).length).toBeGreaterThanOrEqual(10);
     expect(goldens.filter(({ ids }) => ids.length === 2).length).toBeGreaterThanOrEqual(3);
@@ -78,7 +83,7 @@ describe('the goldens of minilm', () => {
 
 describe('minilm', () => {
   it('cuts every text into the tokens of the reference', () => {
-    const { maxTokens } = packed.manifest.limits;
+    const { maxTokens } = model.limits;
     for (const { text, ids } of goldens) expect(tokenizer.truncate(tokenizer.encode(text), maxTokens)).toEqual(ids);
   });
 
@@ -98,7 +103,7 @@ describe('minilm', () => {
     const alone = await embedAlone();
     const lengths = goldens.map(({ ids }) => ids.length);
     const batched: Float32Array[] = [];
-    for (const batch of planBatches(lengths, packed.manifest.batching)) {
+    for (const batch of planRuns(lengths, EMBEDDING_TASK.budget(model))) {
       const vectors = await embedBatch(batch.map((index) => goldens[index]?.ids ?? []));
       for (const [at, index] of batch.entries()) batched[index] = vectors[at] ?? new Float32Array();
     }
@@ -106,7 +111,7 @@ describe('minilm', () => {
   });
 
   it('gives the same bits alone and padded to the limit', async () => {
-    const longest = goldens.find(({ ids }) => ids.length === packed.manifest.limits.maxTokens)?.ids ?? [];
+    const longest = goldens.find(({ ids }) => ids.length === model.limits.maxTokens)?.ids ?? [];
     const rows = goldens.filter((_, index) => index % 6 === 0).map(({ ids }) => ids);
     const alone: Float32Array[] = [];
     for (const row of rows) alone.push(...(await embedBatch([row])));

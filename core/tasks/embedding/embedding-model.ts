@@ -1,5 +1,24 @@
+import { at } from '../../at.ts';
 import { AppError } from '../../errors.ts';
+import { SENTENCE_EMBEDDING } from '../../protocols/tei-embed.ts';
 import type { TensorDescription } from '../../tensors/tensor.ts';
+import type { Signature, TaskContext, TaskModel, TaskVersion } from '../contract/task.ts';
+import type { EmbeddingLimits } from './embedding-request.ts';
+import type { PoolingSettings } from './pooling.ts';
+
+/** The manifest of an embedding model, as far as the task reads it. */
+export interface EmbeddingModel extends TaskModel {
+  readonly limits: { readonly maxItems: number; readonly maxTokens: number };
+  readonly batching: { readonly maxItems: number; readonly maxTokens: number };
+  readonly embedding: PoolingSettings;
+  readonly compute: TaskModel['compute'] & {
+    /** Maximum tokens of one request to an endpoint. */
+    readonly maxBatchTokens?: number;
+  };
+}
+
+/** What an embedding model computes with. */
+export type EmbeddingContext = TaskContext<EmbeddingModel, 'tokenizer'>;
 
 /** The input of every embedding model in the Open Inference Protocol: texts. */
 export const TEXT_INPUT: TensorDescription = { name: 'text', datatype: 'BYTES', shape: [-1] };
@@ -7,46 +26,77 @@ export const TEXT_INPUT: TensorDescription = { name: 'text', datatype: 'BYTES', 
 /** Name of the output of every embedding model in the Open Inference Protocol: one vector for each text. */
 export const EMBEDDING_OUTPUT = 'embedding';
 
-/** What is known of a text encoder's file. */
-interface TextEncoderFile {
-  /** Its path, for messages. */
-  readonly file: string;
-  readonly outputs: readonly TensorDescription[];
-}
+/** The outputs of a file. */
+type Outputs = Pick<TaskVersion['packed'], 'outputs'>;
+
+/** The inputs that a text encoder may have; they are filled from the tokens of a text. */
+const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
 
 /**
  * The output of a text encoder that holds one vector for each token.
  *
- * @returns `last_hidden_state` where there is one, else the first output of three dimensions.
+ * @param what - The model, for the message.
+ * @returns `last_hidden_state` if there is one, else the first output of three dimensions.
  * @throws AppError `ONNX_INVALID` when no output is FP32 of three dimensions, the last of them fixed.
  */
-export function hiddenStateOutput(version: TextEncoderFile): TensorDescription {
-  const candidates = version.outputs.filter(
+export function hiddenStateOutput({ outputs }: Outputs, what = 'the model'): TensorDescription {
+  const candidates = outputs.filter(
     ({ datatype, shape }) => datatype === 'FP32' && shape.length === 3 && (shape[2] ?? -1) > 0,
   );
   const output = candidates.find(({ name }) => name === 'last_hidden_state') ?? candidates[0];
   if (output !== undefined) return output;
-  const got = version.outputs.map(({ name, datatype, shape }) => `${name} ${datatype} [${shape.join(', ')}]`);
+  const got = outputs.map(({ name, datatype, shape }) => `${name} ${datatype} [${shape.join(', ')}]`);
   throw new AppError(
     'ONNX_INVALID',
-    `${version.file} is no text encoder: it needs an FP32 output [batch, tokens, width] of fixed width, got ${got.join('; ') || 'no outputs'}`,
+    `${what} is no text encoder: it needs an FP32 output [batch, tokens, width] of fixed width, got ${got.join('; ') || 'no outputs'}`,
   );
 }
 
-/** Name of the output of a container that pools by itself, as exports of Sentence Transformers call it. */
-export const SENTENCE_EMBEDDING = 'sentence_embedding';
-
-/** The output that holds one vector for each text; undefined where the model leaves pooling to others. */
-export function pooledOutput({ outputs }: Pick<TextEncoderFile, 'outputs'>): TensorDescription | undefined {
+/** The output that holds one vector for each text; undefined if the model does not pool. */
+export function pooledOutput({ outputs }: Outputs): TensorDescription | undefined {
   const [output] = outputs;
   return outputs.length === 1 && output?.name === SENTENCE_EMBEDDING && output.shape.length === 2 ? output : undefined;
 }
 
 /**
- * Length of an embedding model's vectors.
+ * The length of an embedding model's vectors.
  *
  * @throws AppError `ONNX_INVALID` when the model is no text encoder.
  */
-export function embeddingDimensions(version: TextEncoderFile): number {
-  return (pooledOutput(version) ?? hiddenStateOutput(version)).shape.at(-1) ?? 0;
+export function embeddingDimensions(signature: Outputs): number {
+  const { shape } = vectorOutput(signature);
+  return at(shape, shape.length - 1);
+}
+
+/** The output that embeddings are made of: pooled by the model, or hidden states. */
+export function vectorOutput(signature: Outputs): TensorDescription {
+  return pooledOutput(signature) ?? hiddenStateOutput(signature);
+}
+
+/** The bounds of a request. */
+export function limitsOf({ model, version, ports }: EmbeddingContext): EmbeddingLimits {
+  return {
+    maxItems: model.limits.maxItems,
+    dimensions: embeddingDimensions(version.packed),
+    vocabularySize: ports.tokenizer.vocabularySize,
+  };
+}
+
+/**
+ * Checks that a file is a text encoder.
+ *
+ * @param what - The model, for the message.
+ * @throws AppError `ONNX_INVALID` when it is something else.
+ */
+export function checkEncoder(what: string, { inputs, outputs }: Signature): void {
+  if (pooledOutput({ outputs }) === undefined) hiddenStateOutput({ outputs }, what);
+  const isEncoder =
+    inputs.some(({ name }) => name === 'input_ids') &&
+    inputs.every(({ name, datatype }) => ENCODER_INPUTS.includes(name) && /^INT(32|64)$/.test(datatype));
+  if (isEncoder) return;
+  const got = inputs.map(({ name, datatype }) => `${name} ${datatype}`).join(', ');
+  throw new AppError(
+    'ONNX_INVALID',
+    `${what} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64 or INT32, got ${got}`,
+  );
 }

@@ -6,11 +6,13 @@ export type TextItem =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'tokens'; readonly ids: readonly number[] };
 
-/** What a caller asks of an embedding model, whatever the protocol. */
+/** A request to an embedding model, whatever the protocol. */
 export interface EmbeddingRequest {
+  /** Member of the body that holds the inputs, for messages. */
+  readonly param: string;
   /** Inputs in the caller's order; at least one. */
   readonly items: readonly TextItem[];
-  /** Length of the vectors wanted; undefined means all dimensions the model has. */
+  /** Requested length of the vectors; undefined means all dimensions of the model. */
   readonly dimensions: number | undefined;
   /** Whether an input longer than the model accepts is cut instead of refused. */
   readonly truncate: boolean;
@@ -18,11 +20,11 @@ export interface EmbeddingRequest {
 
 /** Bounds of an embedding request, from the manifest and the model. */
 export interface EmbeddingLimits {
-  /** Most inputs in one request. */
+  /** Maximum number of inputs in one request. */
   readonly maxItems: number;
   /** Length of the model's vectors. */
   readonly dimensions: number;
-  /** How many token ids the model knows, where token ids may be sent. */
+  /** Number of token ids that the model knows, where token ids may be sent. */
   readonly vocabularySize?: number;
 }
 
@@ -53,19 +55,7 @@ export function readTruncate(value: unknown, param = 'truncate'): boolean {
 }
 
 /**
- * Checks how many inputs a request holds.
- *
- * @throws AppError `INPUT_EMPTY` for none, `TOO_MANY_ITEMS` for more than allowed.
- */
-export function checkItemCount(count: number, maxItems: number, param: string): void {
-  if (count === 0) throw new AppError('INPUT_EMPTY', `${param} is empty, at least one item is needed`, { param });
-  if (count > maxItems) {
-    throw new AppError('TOO_MANY_ITEMS', `${param} holds ${count} items, at most ${maxItems} are allowed`, { param });
-  }
-}
-
-/**
- * Makes an item of a text.
+ * Creates an item from a text.
  *
  * @throws AppError `INPUT_EMPTY` for the empty string.
  */

@@ -15,7 +15,7 @@ export interface PoolingSettings {
 }
 
 /**
- * Makes one vector of each item of a batch.
+ * Pools the token vectors of each item of a batch into one vector.
  *
  * @param lengths - Tokens of each item without padding.
  */
@@ -31,7 +31,7 @@ export function poolBatch(
 }
 
 /**
- * Makes one vector of each item of a batch that was pooled elsewhere.
+ * Splits the vectors of a batch that the model has pooled itself.
  *
  * @param data - Vectors, one after the other.
  */
@@ -59,7 +59,7 @@ export function meanPool({ data, tokens, width }: HiddenStates, item: number, le
   const count = Math.max(length, 1e-9);
   const vector = new Float32Array(width);
   // Four columns at a time keep the sums in registers: twice as fast as adding row by row into an array. Columns past
-  // the width are summed in vain, for a typed array drops what is written behind its end.
+  // the width are summed for nothing: a typed array drops what is written behind its end.
   for (let column = 0; column < width; column += 4) {
     let first = 0;
     let second = 0;
@@ -95,6 +95,14 @@ export function normalizeL2(vector: Float32Array): Float32Array {
   const norm = Math.max(Math.sqrt(squares), 1e-12);
   for (let index = 0; index < vector.length; index++) vector[index] = (vector[index] ?? 0) / norm;
   return vector;
+}
+
+/** A vector cut to the dimensions that its request asks for. */
+export function requestedDimensions(
+  vector: Float32Array,
+  { dimensions }: { readonly dimensions: number | undefined },
+): Float32Array {
+  return dimensions === undefined ? vector : cutDimensions(vector, dimensions);
 }
 
 /**

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../../core/models/packed-files.ts';
+import { PACKED_DESCRIPTION } from '../../../core/models/packed-files.ts';
 import type { PackedModel } from '../../../core/models/packed-model.ts';
-import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import { loadTask } from '../../../core/tasks/task-loaders.ts';
 import { manifestTraffic } from '../../../core/traffic/traffic.ts';
 import { fixedTraffic } from '../../../core/traffic/traffic-source.ts';
-import { openTokenizer } from '../preprocessors/tokenizer.ts';
+import { openPreprocessors } from '../preprocessors/open-preprocessors.ts';
 import type { Collapse } from '../results/collapse.ts';
 import { MemoryResultCache } from '../results/memory-result-cache.ts';
 import { type CacheFailure, type ConnectedResultCache, ResultsCache } from '../results/results-cache.ts';
@@ -55,8 +55,8 @@ export interface Inference {
 }
 
 /**
- * Opens the packed model, the sessions of the versions with traffic, the tokenizer and the caches, and runs the model
- * once.
+ * Opens the packed model, its task and preprocessors, the sessions of the versions with traffic and the caches, and runs
+ * the model once.
  *
  * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when it runs on an endpoint and
  * none is named.
@@ -64,6 +64,7 @@ export interface Inference {
 export async function openInference(options: OpenInferenceOptions): Promise<Inference> {
   const { modelFolder } = options;
   const packed = readPackedModel(modelFolder);
+  const task = await loadTask(packed.manifest.task);
   const clock = systemClock;
   const traffic = manifestTraffic(packed.manifest);
   const table = await openTable(packed, options, clock);
@@ -76,7 +77,8 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
     packed,
     versions,
     traffic: fixedTraffic(traffic),
-    tokenizer: await tokenizerOf(packed, modelFolder),
+    task,
+    ports: await openPreprocessors(task.preprocessors, modelFolder),
     cache,
     clock,
     timer: systemTimer,
@@ -122,10 +124,6 @@ async function refuseToWait(): Promise<never> {
     'JOBS_ONLY',
     'the model may take minutes to start: send the request with Prefer: respond-async, or submit a job',
   );
-}
-
-async function tokenizerOf({ manifest }: PackedModel, modelFolder: string): Promise<TextTokenizer | undefined> {
-  return manifest.task === 'embedding' ? openTokenizer(readJson(join(modelFolder, PACKED_TOKENIZER))) : undefined;
 }
 
 function cacheOf({ manifest }: PackedModel, table: ConnectedResultCache | undefined, clock: Clock) {

@@ -2,35 +2,32 @@ import type { Clock } from '../../../core/clock.ts';
 import type { CachePolicy } from '../../../core/results/cache-policy.ts';
 import { cacheState, fanOut, missedItems, planLookup } from '../../../core/results/lookup-plan.ts';
 import type { CachedResult } from '../../../core/results/result-cache.ts';
+import type { ResultCodec } from '../../../core/tasks/contract/task.ts';
 import type { Collapse, Turn } from '../results/collapse.ts';
 import type { FoundResult, LeveledResultCache } from '../results/results-cache.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
 
-/** How results become bytes for the cache, and come back. */
-export interface ResultCodec<T> {
-  readonly encode: (result: T) => Uint8Array;
-  readonly decode: (value: Uint8Array) => T;
-}
-
-/** What {@link throughCache} works with. */
+/** Dependencies of {@link throughCache}. */
 export interface ThroughCacheOptions<T> {
   readonly cache: LeveledResultCache;
-  /** Asks whether others compute the same; absent where computing is cheaper than asking. */
+  /** Finds out whether another environment computes the same; absent if computing is cheaper. */
   readonly collapse: Collapse | undefined;
   readonly policy: CachePolicy;
   readonly codec: ResultCodec<T>;
-  /** Computes the results of some items, in their order. */
+  /** Computes the results of some items, given by index, in their order. */
   readonly compute: (items: readonly number[]) => Promise<readonly T[]>;
   readonly clock: Clock;
   /** Milliseconds on a timer that never goes back. */
   readonly timer: () => number;
+  /** When the results must be there, on the timer. */
+  readonly deadlineMs: number;
   readonly measures: RequestMeasures;
 }
 
 const NOTHING: ReadonlyMap<string, FoundResult> = new Map();
 
 /**
- * Answers items from the results cache, computes only what it lacks, and keeps that.
+ * Takes the results of items from the cache, computes those that it lacks, and keeps them.
  *
  * @param fingerprints - One for each item; items that share one are computed once.
  * @returns One result for each item.
@@ -66,15 +63,15 @@ export async function throughCache<T>(fingerprints: readonly string[], options: 
   return fanOut(plan, results);
 }
 
-/** Only who both reads and keeps results can wait for another's, and have others wait. */
+/** Requests share a computation only if they may both read and write the cache. */
 async function takeTurn<T>(
   fingerprints: readonly string[],
   known: ReadonlyMap<string, FoundResult>,
-  { collapse, policy, cache, measures, timer }: ThroughCacheOptions<T>,
+  { collapse, policy, cache, deadlineMs, timer }: ThroughCacheOptions<T>,
 ): Promise<Turn<FoundResult> | undefined> {
   const lacking = fingerprints.filter((fingerprint) => !known.has(fingerprint));
   if (collapse === undefined || !policy.read || !policy.write || lacking.length === 0) return undefined;
-  return collapse.start(lacking, (wanted) => cache.get(wanted), measures.deadlineMs - timer());
+  return collapse.start(lacking, (wanted) => cache.get(wanted), deadlineMs - timer());
 }
 
 function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, FoundResult>, wanted: number): void {

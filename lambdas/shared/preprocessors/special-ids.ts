@@ -1,4 +1,4 @@
-import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
 
 /** Ids of the special tokens around every text: `[CLS]` and `[SEP]` of BERT. */
 export interface SpecialIds {

@@ -1,5 +1,5 @@
 import { AppError } from '../../../core/errors.ts';
-import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
 import { openWordPiece } from './word-piece.ts';
 
 /**

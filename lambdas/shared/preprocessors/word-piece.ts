@@ -1,4 +1,4 @@
-import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
 import { aroundIds } from './special-ids.ts';
 import { type TokenSlice, TokenTable } from './token-table.ts';
 import { readWordPiece, type WordPieceDefinition } from './word-piece-definition.ts';

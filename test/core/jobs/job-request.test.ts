@@ -30,7 +30,7 @@ describe('parseJobRequest', () => {
 
 describe('parseEndpoint', () => {
   it.each([
-    ['/v1/embeddings', { operation: 'embeddings' }],
+    ['/v1/embeddings', { operation: 'embeddings', task: 'embedding' }],
     ['/v1/models/minilm:predict', { operation: 'predict', model: 'minilm' }],
     ['/v2/models/minilm/infer', { operation: 'infer', model: 'minilm' }],
     ['/v2/models/minilm/versions/12/infer', { operation: 'infer', model: 'minilm', version: '12' }],

@@ -30,7 +30,6 @@ describe('compute of a manifest', () => {
         container: 'triton',
         shift: 'canary',
         instances: { max: 4, schedules: [] },
-        maxBatchTokens: 4096,
       },
       queue: { delayMicroseconds: 0, maxRequests: 256, timeoutMilliseconds: 10_000 },
       ...{ modelInstances: 1, tensorRt: false },

@@ -155,6 +155,17 @@ describe('parseManifest', () => {
       { ...MINIMAL, task: 'tensor', compute: { target: 'sagemaker', container: 'tei' } },
       'compute: must not have the container tei unless task is embedding',
     ],
+    ...[
+      { tokenizer: 'tokenizer.json' },
+      { embedding: {} },
+      { limits: { maxTokens: 8 } },
+      { batching: { maxTokens: 8 } },
+      { compute: { target: 'sagemaker', maxBatchTokens: 8 } },
+    ].map((keys): [string, unknown, string] => [
+      `a key without effect: ${JSON.stringify(keys)}`,
+      { ...MINIMAL, task: 'tensor', ...keys },
+      'has no effect on a model of the task tensor: remove it',
+    ]),
     [
       'a version in letters',
       { ...MINIMAL, versions: { '01': VERSION } },

@@ -7,6 +7,7 @@ import {
   serverMetadata,
   serverReady,
 } from '../../../core/protocols/open-inference-metadata.ts';
+import { TASKS } from '../../../core/tasks/tasks.ts';
 
 const SHA = 'a'.repeat(64);
 const INPUTS = [{ name: 'input_ids', datatype: 'INT64', shape: [-1, -1] }];
@@ -27,7 +28,7 @@ function packed(task: string, traffic?: Record<string, number>) {
 
 describe('modelMetadata', () => {
   it('describes an embedding model as texts in, vectors out', () => {
-    expect(modelMetadata(packed('embedding'))).toEqual({
+    expect(modelMetadata(packed('embedding'), TASKS.embedding.task)).toEqual({
       name: 'm',
       versions: ['2', '10'],
       platform: 'onnx_onnxv1',
@@ -37,7 +38,7 @@ describe('modelMetadata', () => {
   });
 
   it('describes a tensor model by its own inputs and outputs', () => {
-    expect(modelMetadata(packed('tensor'), '2')).toMatchObject({ inputs: INPUTS, outputs: OUTPUTS });
+    expect(modelMetadata(packed('tensor'), TASKS.tensor.task, '2')).toMatchObject({ inputs: INPUTS, outputs: OUTPUTS });
   });
 
   it.each([
@@ -47,11 +48,11 @@ describe('modelMetadata', () => {
   ])('describes, for the traffic %j, version %s', (traffic, version) => {
     const model = packed('tensor', traffic);
     const marked = { ...model.versions, [version]: { ...packed('tensor').versions['2'], outputs: [] } };
-    expect(modelMetadata({ ...model, versions: marked } as typeof model).outputs).toEqual([]);
+    expect(modelMetadata({ ...model, versions: marked } as typeof model, TASKS.tensor.task).outputs).toEqual([]);
   });
 
   it.each(['3', 'toString'])('fails with VERSION_NOT_FOUND when the version is %s', (version) => {
-    expect(() => modelMetadata(packed('tensor'), version)).toThrow(
+    expect(() => modelMetadata(packed('tensor'), TASKS.tensor.task, version)).toThrow(
       expect.objectContaining({
         code: 'VERSION_NOT_FOUND',
         message: 'model m has no such version, it has 2, 10',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Datatype, Tensor } from '../../../core/tensors/tensor.ts';
-import { readElements, readTensor, writeElements, writeRow } from '../../../core/tensors/tensor-json.ts';
+import { readTensor, writeElements, writeRow } from '../../../core/tensors/tensor-json.ts';
 
 const edges: [Datatype, unknown[]][] = [
   ['BOOL', [true, false]],
@@ -17,9 +17,9 @@ const edges: [Datatype, unknown[]][] = [
   ['BYTES', ['', '\u0000', '日本語']],
 ];
 
-describe('readElements', () => {
+describe('readTensor, by datatype', () => {
   it.each(edges)('reads the smallest and largest %s exactly', (datatype, values) => {
-    const data = readElements(datatype, values, 'data');
+    const { data } = readTensor(datatype, [values.length], values, 'data');
     const read = Array.from(data as Iterable<unknown>);
     const wanted = values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
     expect(read.map(String)).toEqual(wanted.map((value) => String(datatype.startsWith('FP') ? Number(value) : value)));
@@ -52,7 +52,7 @@ describe('readElements', () => {
 
   it.each(outOfRange)('fails with INVALID_TENSOR when an element of %s is %p', (datatype, value, message) => {
     const fine = edges.find(([name]) => name === datatype)?.[1][0];
-    expect(() => readElements(datatype, [fine, value], 'data')).toThrow(
+    expect(() => readTensor(datatype, [2], [fine, value], 'data')).toThrow(
       expect.objectContaining({ code: 'INVALID_TENSOR', param: 'data', message: `element 1 of data ${message}` }),
     );
   });

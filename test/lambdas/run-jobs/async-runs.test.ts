@@ -1,7 +1,7 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
-import { SENTENCE_EMBEDDING } from '../../../core/tasks/embedding/embedding-model.ts';
+import { SENTENCE_EMBEDDING } from '../../../core/protocols/tei-embed.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { decodeInferRequest, encodeInferAnswer } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';

@@ -63,7 +63,7 @@ it('runs jobs of a model of tensors, integers beyond 2^53 exact, each for itself
   expect(await worker.read('big')).toMatchObject({
     result: { json: expect.stringContaining('[9007199254740994000]') },
   });
-  expect(await worker.read('small')).toMatchObject({ items: 1, result: { json: expect.stringContaining('[2,4]') } });
+  expect(await worker.read('small')).toMatchObject({ items: 2, result: { json: expect.stringContaining('[2,4]') } });
   expect(await worker.read('wrong')).toMatchObject({ status: 'failed', error: { code: 'INVALID_TENSOR' } });
   expect(await worker.read('text')).toMatchObject({ status: 'failed', error: { code: 'ROUTE_NOT_FOUND' } });
 });

@@ -113,7 +113,7 @@ export async function startWorker(options: WorkerOptions = {}) {
   const lines: Record<string, unknown>[] = [];
   const store = { client: tables.client, table: JOBS, clock };
   const batchStore = openDynamoDbBatchStore(store);
-  const { packed, versions, traffic, tokenizer, cache } = memory.deps;
+  const { packed, task, ports, versions, traffic, cache } = memory.deps;
   const payloads = openS3PayloadStore({ client: servers.s3, bucket: PAYLOADS });
   const endpoint = options.asyncEndpoint;
   const deps: RunJobsHandlerDeps = {
@@ -122,7 +122,7 @@ export async function startWorker(options: WorkerOptions = {}) {
       : {
           asyncRuns: new AsyncRuns({ endpoint, payloads, open: openDynamoDbOpenInvocations(store), memoryMiB: 1769 }),
         }),
-    inference: { packed, versions, traffic, tokenizer, cache, timer, ...options.inference, clock },
+    inference: { packed, versions, traffic, task, ports, cache, timer, ...options.inference, clock },
     jobs: openDynamoDbJobStore(store),
     chunks: batchStore,
     payloads,

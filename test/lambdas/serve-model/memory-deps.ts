@@ -3,7 +3,8 @@ import { type Manifest, parseManifest } from '../../../core/models/manifest.ts';
 import type { PackedModel, PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
 import type { ResultCache } from '../../../core/results/result-cache.ts';
-import type { TextTokenizer } from '../../../core/tasks/text-tokenizer.ts';
+import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
+import { taskOf } from '../../../core/tasks/tasks.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { manifestTraffic } from '../../../core/traffic/traffic.ts';
 import { fixedTraffic } from '../../../core/traffic/traffic-source.ts';
@@ -91,7 +92,7 @@ export function textModel(overrides: Partial<Record<keyof Manifest, unknown>> = 
 /** What a test may set. */
 export interface MemoryDepsOptions {
   readonly packed?: PackedModel;
-  readonly tokenizer?: TextTokenizer | undefined;
+  readonly tokenizer?: TextTokenizer;
   readonly load?: (version: PackedVersion) => Promise<Predictor>;
   /** Null keeps no results at all. */
   readonly table?: ResultCache | null;
@@ -119,7 +120,8 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
     environment: { siblings, metricsNamespace: 'Tensorgate', stage: 'dev' },
     versions: new ModelVersions(packed, load),
     traffic: fixedTraffic(manifestTraffic(packed.manifest)),
-    tokenizer: 'tokenizer' in options ? options.tokenizer : WORD_TOKENIZER,
+    task: taskOf(packed.manifest).task,
+    ports: { tokenizer: options.tokenizer ?? WORD_TOKENIZER },
     cache:
       table === null
         ? undefined

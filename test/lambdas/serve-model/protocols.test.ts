@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, test } from '@jest/globals';
 import { parseManifest } from '../../../core/models/manifest.ts';
-import type { PackedModel } from '../../../core/models/packed-model.ts';
+import type { PackedModel, PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
 import { getEvent, postEvent } from '../events.ts';
 import { bodyOf, serveInMemory, textModel, WIDTH } from './memory-deps.ts';
@@ -97,6 +97,13 @@ describe('a model of texts', () => {
   });
 });
 
+/** What a test of the tensor model may change. */
+interface SumOptions {
+  readonly manifest?: Readonly<Record<string, unknown>>;
+  readonly version?: Partial<PackedVersion>;
+  readonly predictor?: Predictor;
+}
+
 describe('a model of tensors', () => {
   const sum: Predictor = {
     inputs: [
@@ -118,11 +125,17 @@ describe('a model of tensors', () => {
     },
   };
 
-  function serveSum() {
+  /** Serves the model; `manifest` and `version` change what its packed description says. */
+  function serveSum({ manifest = {}, version = {}, predictor = sum }: SumOptions = {}) {
     const { inputs, outputs } = sum;
     const packed: PackedModel = {
       manifest: parseManifest(
-        { id: 'sum', task: 'tensor', versions: { '1': { weights: '1/model.onnx', sha256: 'a'.repeat(64) } } },
+        {
+          id: 'sum',
+          task: 'tensor',
+          versions: { '1': { weights: '1/model.onnx', sha256: 'a'.repeat(64) } },
+          ...manifest,
+        },
         'test',
       ),
       versions: {
@@ -130,12 +143,14 @@ describe('a model of tensors', () => {
           file: '1.ort',
           sha256: 'a'.repeat(64),
           bytes: 1,
+          rows: 'independent',
           inputs: inputs.map((input) => ({ ...input, shape: [...input.shape] })),
           outputs: outputs.map((output) => ({ ...output, shape: [...output.shape] })),
+          ...version,
         },
       },
     };
-    return serveInMemory({ packed, tokenizer: undefined, load: async () => sum });
+    return serveInMemory({ packed, load: async () => predictor });
   }
 
   const big = '9007199254740993';
@@ -157,6 +172,91 @@ describe('a model of tensors', () => {
     const { send } = serveSum();
     const body = bodyOf(await send(inferEvent(inferBody.replace(/}$/, ',"outputs":[{"name":"sum"}]}'))));
     expect((body['outputs'] as { name: string }[]).map(({ name }) => name)).toEqual(['sum']);
+  });
+
+  test('rows are cached one by one, and only those that the cache lacks are computed', async () => {
+    const runs: (readonly number[] | undefined)[] = [];
+    const predictor: Predictor = {
+      ...sum,
+      run: (tensors) => {
+        runs.push(tensors['a']?.shape);
+        return sum.run(tensors);
+      },
+    };
+    const { send } = serveSum({ predictor });
+    const predict = (...rows: number[][]) =>
+      send(postEvent('/v1/models/sum:predict', { instances: rows.map((a) => ({ a, n: [7] })) }));
+    await predict([1, 2], [3, 4]);
+    const second = await predict([3, 4], [5, 6], [1, 2], [5, 6]);
+    expect(bodyOf(second)['predictions']).toEqual([7, 11, 3, 11].map((value) => ({ sum: value, n: [7] })));
+    expect(second.headers?.['x-cache']).toBe('PARTIAL');
+    expect(runs).toEqual([
+      [2, 2],
+      [1, 2],
+    ]);
+  });
+
+  test('a request to a model whose rows depend on each other is one item', async () => {
+    const { send, lines } = serveSum({ version: { rows: 'together' } });
+    const instances = [1, 2, 3].map((value) => ({ a: [value, 0], n: [7] }));
+    const response = await send(postEvent('/v1/models/sum:predict', { instances }));
+    expect(bodyOf(response)['predictions']).toHaveLength(3);
+    expect(lines[0]).toMatchObject({ BatchSize: 1 });
+  });
+
+  test.each(['/v1/models/sum:predict', '/v2/models/sum/infer'])(
+    'a request to %s with more rows than limits.maxItems fails with TOO_MANY_ITEMS',
+    async (path) => {
+      const { send } = serveSum({ manifest: { limits: { maxItems: 2 } } });
+      const instances = [1, 2, 3].map((value) => ({ a: [value, 0], n: [7] }));
+      const inputs = [
+        { name: 'a', datatype: 'FP32', shape: [3, 2], data: [1, 2, 3, 4, 5, 6] },
+        { name: 'n', datatype: 'INT64', shape: [3, 1], data: [1, 2, 3] },
+      ];
+      const response = await send(postEvent(path, path.includes('infer') ? { inputs } : { instances }));
+      expect([response.statusCode, bodyOf(response)['code']]).toEqual([400, 'TOO_MANY_ITEMS']);
+    },
+  );
+
+  test('a model without a batch dimension takes no instances, and the error names the route that takes its tensors', async () => {
+    const { send } = serveSum({ version: { rows: undefined } });
+    const response = await send(postEvent('/v1/models/sum:predict', { instances: [{ a: [1, 2], n: [7] }] }));
+    expect([response.statusCode, bodyOf(response)['code']]).toEqual([400, 'INVALID_TENSOR']);
+    expect(bodyOf(response)['detail']).toContain('/v2/models/sum/infer');
+    expect((await send(inferEvent())).statusCode).toBe(200);
+  });
+
+  test.each(['independent', 'together'] as const)(
+    'a model with %s rows that gives fewer rows than instances fails with BAD_GATEWAY',
+    async (rows) => {
+      const predictor: Predictor = {
+        ...sum,
+        run: async () => ({
+          sum: { datatype: 'FP32', shape: [1], data: Float32Array.of(7) },
+          n: { datatype: 'INT64', shape: [1, 1], data: BigInt64Array.of(7n) },
+        }),
+      };
+      const { send } = serveSum({ predictor, version: { rows } });
+      const instances = [1, 2, 3].map((value) => ({ a: [value, 0], n: [7] }));
+      const response = await send(postEvent('/v1/models/sum:predict', { instances }));
+      expect([response.statusCode, bodyOf(response)['code']]).toEqual([502, 'BAD_GATEWAY']);
+    },
+  );
+
+  test('an output that JSON cannot carry is refused before the model runs', async () => {
+    let isRun = false;
+    const predictor: Predictor = {
+      ...sum,
+      run: (tensors) => {
+        isRun = true;
+        return sum.run(tensors);
+      },
+    };
+    const outputs = [{ name: 'sum', datatype: 'FP16' as const, shape: [-1] }];
+    const { send } = serveSum({ predictor, version: { outputs } });
+    const response = await send(postEvent('/v1/models/sum:predict', { instances: [{ a: [1, 2], n: [7] }] }));
+    expect([response.statusCode, bodyOf(response)['code']]).toEqual([400, 'INVALID_TENSOR']);
+    expect(isRun).toBe(false);
   });
 
   it('answers predictions row by row', async () => {

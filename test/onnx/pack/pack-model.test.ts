@@ -121,6 +121,7 @@ describe('packModel', () => {
         sha256: createHash('sha256').update(bytes).digest('hex'),
         bytes: bytes.length,
         inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 8] }],
+        rows: 'independent',
         outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
       });
       const repository = await unpack();

@@ -11,8 +11,8 @@ describe('hiddenStateOutput', () => {
     { outputs: [POOLED, FIRST], expected: FIRST },
     { outputs: [POOLED, FIRST, LAST], expected: LAST },
   ])('picks $expected.name', ({ outputs, expected }) => {
-    expect(hiddenStateOutput({ file: '1.ort', outputs })).toBe(expected);
-    expect(embeddingDimensions({ file: '1.ort', outputs })).toBe(expected.shape[2]);
+    expect(hiddenStateOutput({ outputs })).toBe(expected);
+    expect(embeddingDimensions({ outputs })).toBe(expected.shape[2]);
   });
 
   it.each([
@@ -21,7 +21,7 @@ describe('hiddenStateOutput', () => {
     { outputs: [{ ...FIRST, shape: [-1, -1, -1] }], got: 'got hidden FP32 [-1, -1, -1]' },
     { outputs: [{ ...LAST, datatype: 'INT8' as const }], got: 'got last_hidden_state INT8 [-1, -1, 16]' },
   ])('fails with ONNX_INVALID when the model has no such output: $got', ({ outputs, got }) => {
-    expect(() => hiddenStateOutput({ file: '1.ort', outputs })).toThrow(
+    expect(() => hiddenStateOutput({ outputs })).toThrow(
       expect.objectContaining({ code: 'ONNX_INVALID', message: expect.stringContaining(got) }),
     );
   });

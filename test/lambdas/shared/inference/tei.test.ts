@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { embedRows } from '../../../../lambdas/shared/inference/embed-rows.ts';
 import type { Inference } from '../../../../lambdas/shared/inference/open-inference.ts';
 import { openInference } from '../../../../lambdas/shared/inference/open-inference.ts';
+import { runItems } from '../../../../lambdas/shared/inference/run-items.ts';
 import { startMeasures } from '../../../../lambdas/shared/telemetry/request-measures.ts';
 import { packModel } from '../../../../onnx/pack/pack-model.ts';
 import { safetensors } from '../../../onnx/small-models.ts';
@@ -29,10 +29,11 @@ let distort: (vectors: number[][]) => number[][];
 async function embed({ deps }: Inference, rows: readonly (readonly number[])[]) {
   const version = await deps.versions.open('1');
   const policy = { read: false, write: false };
-  return embedRows(rows, { version, policy, measures: startMeasures(0) }, deps);
+  const call = { version, policy, deadlineMs: Number.POSITIVE_INFINITY, measures: startMeasures(0) };
+  return (await runItems(rows, call, deps)) as Float32Array[];
 }
 
-const tokenize = ({ deps }: Inference) => TEXTS.map((text) => deps.tokenizer?.encode(text) ?? []);
+const tokenize = ({ deps }: Inference) => TEXTS.map((text) => deps.ports.tokenizer?.encode(text) ?? []);
 
 beforeAll(async () => {
   const settings = { memoryMiB: 1769, resultsTable: undefined };

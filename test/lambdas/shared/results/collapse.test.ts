@@ -49,7 +49,8 @@ function environment(lifeMs = 2000, claims?: Claims): Environment {
     ask: (fingerprints, compute, { policy = POLICY, withinMs = 10_000 } = {}) =>
       throughCache(fingerprints, {
         ...{ cache, collapse, policy, codec: CODEC, compute, clock: CLOCK, timer },
-        measures: startMeasures(0, timer() + withinMs),
+        deadlineMs: timer() + withinMs,
+        measures: startMeasures(0),
       }),
   };
 }

@@ -1,5 +1,6 @@
-import { AppError } from '../../../core/errors.ts';
-import type { Tensor, TensorDescription } from '../../../core/tensors/tensor.ts';
+import { at } from '../../at.ts';
+import { AppError } from '../../errors.ts';
+import type { Tensor, TensorDescription } from '../../tensors/tensor.ts';
 
 /** Token ids side by side, shorter rows padded on the right. */
 interface Grid {
@@ -8,13 +9,13 @@ interface Grid {
   readonly width: number;
 }
 
-type Fill = (grid: Grid, put: (at: number, value: number) => void) => void;
+type Fill = (grid: Grid, put: (position: number, value: number) => void) => void;
 
-/** What text encoders take, by the names that every exporter gives (Hugging Face Transformers' model inputs). */
+/** The inputs of text encoders, by the names that exporters give them (Hugging Face Transformers' model inputs). */
 const FILLS: Readonly<Record<string, Fill>> = {
   input_ids: ({ rows, width }, put) => {
     for (const [row, ids] of rows.entries()) {
-      for (let index = 0; index < ids.length; index++) put(row * width + index, ids[index] ?? 0);
+      for (let index = 0; index < ids.length; index++) put(row * width + index, at(ids, index));
     }
   },
   attention_mask: ({ rows, width }, put) => {
@@ -24,7 +25,7 @@ const FILLS: Readonly<Record<string, Fill>> = {
   },
   token_type_ids: () => undefined,
   position_ids: ({ rows, width }, put) => {
-    for (let at = 0; at < rows.length * width; at++) put(at, at % width);
+    for (let position = 0; position < rows.length * width; position++) put(position, position % width);
   },
 };
 
@@ -48,8 +49,8 @@ export function layOutTexts(
     const words = datatype === 'INT64' ? 2 : 1;
     // Ids fit 31 bits, so the low word of a little-endian 64-bit integer holds them: no bigint is made.
     const data = new Int32Array(rows.length * width * words);
-    fill({ rows, width }, (at, value) => {
-      data[at * words] = value;
+    fill({ rows, width }, (position, value) => {
+      data[position * words] = value;
     });
     tensors[name] = {
       datatype,
@@ -64,6 +65,6 @@ function unknownInput(name: string, datatype: string): AppError {
   const allowed = Object.keys(FILLS).join(', ');
   return new AppError(
     'ONNX_INVALID',
-    `a text encoder takes INT64 or INT32 ${allowed}; the model wants ${name} ${datatype}`,
+    `a text encoder takes INT64 or INT32 ${allowed}; the model has an input ${name} ${datatype}`,
   );
 }

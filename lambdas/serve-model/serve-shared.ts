@@ -6,19 +6,21 @@ import type { ServeDeps, ServeRequest } from './call.ts';
 import { serveInference } from './serve-inference.ts';
 
 /**
- * Serves `POST /v1/embeddings`, which all embedding models share. A request that names another model is forwarded to
- * that model's function, and the response of that function is the response.
+ * Serves a route that all models of a task share: a request that names another model is forwarded to that model's
+ * function, whose response is returned.
  *
- * @throws AppError `MODEL_NOT_FOUND` when no embedding model has the name.
+ * @param operation - Operation of the route.
+ * @throws AppError `MODEL_NOT_FOUND` when no model of the task has the name.
  */
-export async function serveEmbeddings(
+export async function serveShared(
+  operation: string,
   request: ServeRequest,
   deps: ServeDeps,
 ): Promise<HttpResult | APIGatewayProxyResult> {
   const value = readJsonBody(request.body);
   const named = modelOf(value);
   if (named !== undefined && named !== deps.packed.manifest.id) return forward(named, request, deps);
-  return serveInference('embeddings', request, deps, { mediaType: JSON_MEDIA_TYPE, value });
+  return serveInference(operation, request, deps, { mediaType: JSON_MEDIA_TYPE, value });
 }
 
 function modelOf(body: unknown): string | undefined {

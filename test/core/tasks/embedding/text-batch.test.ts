@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { layOutTexts } from '../../../../lambdas/shared/inference/text-batch.ts';
+import { layOutTexts } from '../../../../core/tasks/embedding/text-batch.ts';
 
 describe('layOutTexts', () => {
   const rows = [[5, 6, 7], [8]];

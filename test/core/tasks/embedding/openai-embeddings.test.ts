@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { ErrorCode } from '../../../core/errors.ts';
-import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../../../core/protocols/openai-embeddings.ts';
+import type { ErrorCode } from '../../../../core/errors.ts';
+import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../../../../core/tasks/embedding/openai-embeddings.ts';
 
 const LIMITS = { maxItems: 3, dimensions: 384, vocabularySize: 1000 };
 
@@ -28,6 +28,7 @@ describe('decodeOpenAiEmbeddings', () => {
   ])('reads $form', ({ input, items }) => {
     expect(decodeOpenAiEmbeddings({ input, model: 'minilm' }, LIMITS)).toEqual({
       model: 'minilm',
+      param: 'input',
       items,
       encodingFormat: 'float',
       dimensions: undefined,

@@ -1,28 +1,32 @@
-import { AppError } from '../errors.ts';
-import { describeValue } from '../json/describe-value.ts';
+import { type Body, type Encoded, jsonEncoded, readJsonBody } from '../../api/body.ts';
+import { AppError } from '../../errors.ts';
+import { describeValue } from '../../json/describe-value.ts';
+import { encodeFloat32Base64, writeFloat32 } from '../../tensors/float-text.ts';
+import { checkItemCount } from '../contract/item-count.ts';
+import type { Codec } from '../contract/task.ts';
+import { type EmbeddingContext, limitsOf } from './embedding-model.ts';
 import {
-  checkItemCount,
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
   readTruncate,
   type TextItem,
   textItem,
-} from '../tasks/embedding/embedding-request.ts';
-import { encodeFloat32Base64, writeFloat32 } from '../tensors/float-text.ts';
+} from './embedding-request.ts';
+import { requestedDimensions } from './pooling.ts';
 
 /** How vectors are written: a list of numbers, or base64 of little-endian float32. */
 export type EncodingFormat = 'float' | 'base64';
 
 /** A request of `POST /v1/embeddings`. */
 export interface OpenAiEmbeddingRequest extends EmbeddingRequest {
-  /** Id of the model asked for. */
+  /** Id of the requested model. */
   readonly model: string;
   readonly encodingFormat: EncodingFormat;
 }
 
-/** What `POST /v1/embeddings` answers. */
-export interface OpenAiEmbeddingAnswer {
+/** A response of `POST /v1/embeddings`. */
+export interface OpenAiEmbeddingResponse {
   readonly model: string;
   /** One vector for each input, in the order of the inputs. */
   readonly embeddings: readonly Float32Array[];
@@ -31,9 +35,20 @@ export interface OpenAiEmbeddingAnswer {
   readonly promptTokens: number;
 }
 
+/** The codec of `POST /v1/embeddings`. */
+export const OPENAI_EMBEDDINGS: Codec<OpenAiEmbeddingRequest, readonly number[], Float32Array, EmbeddingContext> = {
+  decode: (body: Body, context) => decodeOpenAiEmbeddings(readJsonBody(body), limitsOf(context)),
+  encode: (vectors, { request, features }): Encoded => {
+    const { model, encodingFormat } = request;
+    const promptTokens = features.reduce((sum, ids) => sum + ids.length, 0);
+    const embeddings = vectors.map((vector) => requestedDimensions(vector, request));
+    return jsonEncoded(encodeOpenAiEmbeddings({ model, embeddings, encodingFormat, promptTokens }));
+  },
+};
+
 /**
- * Reads the body of `POST /v1/embeddings` (OpenAI API reference, "Create embeddings"); unknown members are ignored,
- * for clients send extras, and null counts as absent.
+ * Reads the body of `POST /v1/embeddings` (OpenAI API reference, "Create embeddings"). Unknown members are ignored
+ * because clients send extras. Null counts as absent.
  *
  * @param body - The parsed JSON.
  * @throws AppError `INVALID_BODY`, `INVALID_PARAMETER`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
@@ -45,6 +60,7 @@ export function decodeOpenAiEmbeddings(body: unknown, limits: EmbeddingLimits): 
   const { input, model, encoding_format, dimensions, truncate } = body as Readonly<Record<string, unknown>>;
   return {
     model: readModel(model),
+    param: 'input',
     items: readInput(input, limits),
     encodingFormat: readEncodingFormat(encoding_format ?? undefined),
     dimensions: readDimensions(dimensions ?? undefined, limits),
@@ -102,13 +118,13 @@ function invalidInput(param: string, rule: string, got: unknown): AppError {
 }
 
 /**
- * Writes the answer of `POST /v1/embeddings`.
+ * Writes the response of `POST /v1/embeddings`.
  *
  * @returns JSON text.
  * @throws AppError `ANSWER_NOT_FINITE` when a vector holds NaN or infinity.
  */
-export function encodeOpenAiEmbeddings(answer: OpenAiEmbeddingAnswer): string {
-  const { model, embeddings, encodingFormat, promptTokens } = answer;
+export function encodeOpenAiEmbeddings(response: OpenAiEmbeddingResponse): string {
+  const { model, embeddings, encodingFormat, promptTokens } = response;
   const data = embeddings.map((vector, index) => {
     const embedding = encodingFormat === 'base64' ? `"${encodeFloat32Base64(vector)}"` : `[${writeFloat32(vector)}]`;
     return `{"object":"embedding","index":${index},"embedding":${embedding}}`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { decodeTensors, encodeTensors } from '../../../../core/tasks/tensor/tensor-bytes.ts';
 import type { Tensor } from '../../../../core/tensors/tensor.ts';
-import { decodeTensors, encodeTensors } from '../../../../lambdas/shared/inference/tensor-bytes.ts';
 
 const TENSORS: Record<string, Tensor> = {
   flags: { datatype: 'BOOL', shape: [3], data: Uint8Array.of(1, 0, 1) },

@@ -1,0 +1,30 @@
+import { CanonicalBytes } from '../../results/canonical-bytes.ts';
+import type { TaskCompute, TaskContext } from './task.ts';
+
+/**
+ * Starts a fingerprint with what changes every result: the model, its weights, and what computes it. The task adds its
+ * options and the features.
+ *
+ * @param task - Name of the task, the domain of the bytes.
+ * @param expected - Bytes that the task will write.
+ */
+export function startFingerprint(task: string, { model, version }: TaskContext, expected = 0): CanonicalBytes {
+  const runtime = runtimeOf(model.compute);
+  // The bytes of functions are those of the first layout, which knew no other runtime.
+  const bytes = new CanonicalBytes(`${task}/${runtime === undefined ? 1 : 2}`, expected);
+  bytes.text(model.id);
+  bytes.text(version.packed.sha256);
+  if (runtime !== undefined) bytes.text(runtime);
+  return bytes;
+}
+
+/**
+ * What computes a model, as far as it changes results: TensorRT computes in half precision, and every container brings
+ * its own kernels. The precision of the weights is covered by their hash.
+ *
+ * @returns Undefined for a function.
+ */
+function runtimeOf(compute: TaskCompute): string | undefined {
+  if (compute.target === 'lambda') return undefined;
+  return `sagemaker/${compute.container}/${compute.tensorRt ? 'tensorrt' : 'cuda'}/${compute.image ?? ''}`;
+}

@@ -1,0 +1,36 @@
+import type { ObjectEntries } from 'valibot';
+import type { Signature, Task, TaskModel } from './task.ts';
+
+/** What the manifest of a task's models may hold besides the keys that every model has. */
+export interface TaskKeys {
+  /** Keys of the manifest itself. */
+  readonly manifest: ObjectEntries;
+  /** Keys of its section `limits`. */
+  readonly limits: ObjectEntries;
+  /** Keys of its section `batching`. */
+  readonly batching: ObjectEntries;
+  /** Keys of its section `compute`, if the target is sagemaker. */
+  readonly sagemaker: ObjectEntries;
+}
+
+/** A task with what only packing and synthesis need. Its schemas are never loaded by a function that serves models. */
+export interface TaskDefinition {
+  readonly task: Task;
+  readonly keys: TaskKeys;
+  /** What the container Text Embeddings Inference needs to run a model; absent if it does not run the task. */
+  readonly tei?: {
+    /** Environment variables of the container. */
+    environment(model: TaskModel): Record<string, string>;
+  };
+  /** Whether the task asks what the first dimension of the tensors means, so that packing must find out. */
+  readonly usesRows: boolean;
+  /**
+   * Checks that a packed version can be used for the task.
+   *
+   * @param what - The model, for the message.
+   * @throws AppError `ONNX_INVALID` when it cannot.
+   */
+  checkSignature(what: string, signature: Signature): void;
+  /** Bytes of one result in the results cache; undefined if that varies. */
+  resultBytes(signature: Signature): number | undefined;
+}

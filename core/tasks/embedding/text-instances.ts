@@ -1,0 +1,71 @@
+import { type Encoded, jsonEncoded, readJsonBody } from '../../api/body.ts';
+import { AppError } from '../../errors.ts';
+import { describeValue } from '../../json/describe-value.ts';
+import { readArray, readObject, refuseUnknownMembers } from '../../json/json-object.ts';
+import { writeFloat32 } from '../../tensors/float-text.ts';
+import { checkItemCount } from '../contract/item-count.ts';
+import type { Codec } from '../contract/task.ts';
+import { type EmbeddingContext, limitsOf } from './embedding-model.ts';
+import {
+  type EmbeddingLimits,
+  type EmbeddingRequest,
+  readDimensions,
+  readTruncate,
+  type TextItem,
+  textItem,
+} from './embedding-request.ts';
+import { requestedDimensions } from './pooling.ts';
+
+/** The codec of `POST /v1/models/{id}:predict` for embedding models. */
+export const TEXT_INSTANCES: Codec<EmbeddingRequest, readonly number[], Float32Array, EmbeddingContext> = {
+  decode: (body, context) => decodeTextInstances(readJsonBody(body), limitsOf(context)),
+  encode: (vectors, { request }): Encoded =>
+    jsonEncoded(encodeVectorPredictions(vectors.map((vector) => requestedDimensions(vector, request)))),
+};
+
+/**
+ * Reads the body of a predict request to an embedding model: texts, or objects with a member `text`.
+ *
+ * @param body - The parsed JSON.
+ * @throws AppError `INVALID_BODY`, `INVALID_PARAMETER`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
+ */
+export function decodeTextInstances(body: unknown, limits: EmbeddingLimits): EmbeddingRequest {
+  const object = readObject(body, 'body');
+  refuseUnknownMembers(object, ['instances', 'parameters'], 'body');
+  const instances = readArray(object['instances'], 'instances');
+  const parameters = object['parameters'] === undefined ? {} : readObject(object['parameters'], 'parameters');
+  refuseUnknownMembers(parameters, ['truncate', 'dimensions'], 'parameters');
+  checkItemCount(instances.length, limits.maxItems, 'instances');
+  return {
+    param: 'instances',
+    items: instances.map((instance, index) => readTextInstance(instance, `instances[${index}]`)),
+    dimensions: readDimensions(parameters['dimensions'], limits, 'parameters.dimensions'),
+    truncate: readTruncate(parameters['truncate'], 'parameters.truncate'),
+  };
+}
+
+function readTextInstance(instance: unknown, param: string): TextItem {
+  if (typeof instance === 'string') return textItem(instance, param);
+  if (typeof instance !== 'object' || instance === null || Array.isArray(instance)) {
+    throw new AppError('INVALID_BODY', `${param} must be a string or {"text": …}, got ${describeValue(instance)}`, {
+      param,
+    });
+  }
+  const object = readObject(instance, param);
+  refuseUnknownMembers(object, ['text'], param);
+  const { text } = object;
+  if (typeof text === 'string') return textItem(text, `${param}.text`);
+  throw new AppError('INVALID_BODY', `${param}.text must be a string, got ${describeValue(text)}`, {
+    param: `${param}.text`,
+  });
+}
+
+/**
+ * Writes the predictions of an embedding model: an array of numbers for each instance.
+ *
+ * @returns JSON text.
+ * @throws AppError `ANSWER_NOT_FINITE` for NaN and infinity.
+ */
+export function encodeVectorPredictions(embeddings: readonly Float32Array[]): string {
+  return `{"predictions":[${embeddings.map((vector) => `[${writeFloat32(vector)}]`).join(',')}]}`;
+}

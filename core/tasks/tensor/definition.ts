@@ -1,0 +1,24 @@
+import { DATATYPE_BYTES, elementCount } from '../../tensors/tensor.ts';
+import type { Signature } from '../contract/task.ts';
+import type { TaskDefinition } from '../contract/task-definition.ts';
+import { TENSOR_TASK } from './tensor-task.ts';
+
+/** Tensors in, tensors out, as packing and synthesis need it. */
+export const TENSOR: TaskDefinition = {
+  task: TENSOR_TASK,
+  keys: { manifest: {}, limits: {}, batching: {}, sagemaker: {} },
+  usesRows: true,
+  // Every file with tensors of known datatypes can be served.
+  checkSignature: () => undefined,
+  resultBytes,
+};
+
+/** The elements of one row; what stands before them in the cache hardly counts. */
+function resultBytes({ outputs, rows }: Signature): number | undefined {
+  if (rows !== 'independent') return undefined;
+  const sizes = outputs.map(({ datatype, shape }) => {
+    const inner = shape.slice(1);
+    return datatype === 'BYTES' || inner.includes(-1) ? undefined : elementCount(inner) * DATATYPE_BYTES[datatype];
+  });
+  return sizes.reduce((sum, size) => (sum === undefined || size === undefined ? undefined : sum + size), 0);
+}

@@ -1,0 +1,13 @@
+import { AppError } from '../../errors.ts';
+import type { Tensors } from '../contract/task.ts';
+
+/** A request to a tensor model, whatever the protocol. */
+export interface TensorRequest {
+  /** One tensor for each input of the model. */
+  readonly inputs: Tensors;
+}
+
+/** The error for outputs that are not what the model's signature promises. */
+export function badOutput(name: string, shape: readonly number[], rule: string): AppError {
+  return new AppError('BAD_GATEWAY', `the model gave the output ${name} of shape [${shape.join(', ')}], ${rule}`);
+}

@@ -1,0 +1,119 @@
+import { at } from '../../../core/at.ts';
+import { AppError } from '../../../core/errors.ts';
+import { planRuns } from '../../../core/tasks/contract/micro-batches.ts';
+import type { TaskContext } from '../../../core/tasks/contract/task.ts';
+import { sha256 } from '../sha256.ts';
+import { type Call, contextOf, type InferenceDeps } from './inference.ts';
+import { throughCache } from './through-cache.ts';
+
+/** Dependencies of {@link runItems}. */
+export type RunItemsDeps = Pick<InferenceDeps, 'packed' | 'task' | 'ports' | 'cache' | 'collapse' | 'clock' | 'timer'>;
+
+/**
+ * Turns the items of a request into features, and notes how many there are.
+ *
+ * @param request - What the task's codec decoded.
+ * @returns The features of each item.
+ * @throws AppError the code that says what is wrong with an item.
+ */
+export async function prepareItems(request: unknown, call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
+  const { task, timer } = deps;
+  const { measures, version } = call;
+  const startedMs = timer();
+  const features = await task.prepare(request, contextOf(version, deps));
+  measures.tokenizeMs += timer() - startedMs;
+  measures.items += features.length;
+  for (const item of features) measures.tokens += task.tokens(item);
+  return features;
+}
+
+/**
+ * Computes the results of items: from the results cache, then by the model for those that it lacks.
+ *
+ * @param items - Features of the items, of one request or of many.
+ * @returns One result for each item.
+ * @throws AppError `TIMEOUT` when the deadline passes, and what the task throws for outputs that are not what its models
+ * give.
+ */
+export async function runItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
+  const { task, cache, collapse, clock, timer } = deps;
+  const { policy, measures, deadlineMs } = call;
+  if (cache === undefined || !(policy.read || policy.write)) {
+    measures.cache = 'BYPASS';
+    return computeItems(items, call, deps);
+  }
+  const context = contextOf(call.version, deps);
+  const fingerprints = items.map((item) => task.fingerprint(sha256, item, context));
+  const compute = (missing: readonly number[]) =>
+    computeItems(
+      missing.map((index) => at(items, index)),
+      call,
+      deps,
+    );
+  return throughCache(fingerprints, {
+    cache,
+    collapse,
+    policy,
+    codec: task.resultCodec,
+    compute,
+    clock,
+    timer,
+    deadlineMs,
+    measures,
+  });
+}
+
+/** Runs the model in micro-batches and returns the results in the order of the items. */
+async function computeItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<unknown[]> {
+  const { task, packed, timer } = deps;
+  const context = contextOf(call.version, deps);
+  const { concurrency, ...limits } = task.budget(packed.manifest);
+  const results: unknown[] = new Array(items.length);
+  const startedMs = timer();
+  const runs = planItems(items, context, limits, deps).values();
+  const worker = async (): Promise<void> => {
+    for (const run of runs) {
+      const batch = run.map((index) => at(items, index));
+      const outputs = await runOnce(batch, call, context, deps);
+      for (const [place, index] of run.entries()) results[index] = at(outputs, place);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
+  call.measures.modelMs += timer() - startedMs;
+  return results;
+}
+
+/** Items that may share a run are cut into the runs that cost least; the others run alone. */
+function planItems(
+  items: readonly unknown[],
+  context: TaskContext,
+  limits: Parameters<typeof planRuns>[1],
+  { task }: RunItemsDeps,
+): (readonly number[])[] {
+  const groups = new Map<string, number[]>();
+  const runs: (readonly number[])[] = [];
+  for (const [index, item] of items.entries()) {
+    const key = task.runKey(item, context);
+    const group = key === undefined ? undefined : groups.get(key);
+    if (key === undefined) runs.push([index]);
+    else if (group === undefined) groups.set(key, [index]);
+    else group.push(index);
+  }
+  for (const group of groups.values()) {
+    const costs = group.map((index) => task.cost(items[index]));
+    for (const run of planRuns(costs, limits)) runs.push(run.map((place) => at(group, place)));
+  }
+  return runs;
+}
+
+async function runOnce(
+  batch: readonly unknown[],
+  { version, deadlineMs }: Call,
+  context: TaskContext,
+  { task, timer }: RunItemsDeps,
+): Promise<readonly unknown[]> {
+  const withinMs = deadlineMs - timer();
+  if (withinMs < 0) throw new AppError('TIMEOUT', 'the model took longer than the function may run');
+  const outputs = await version.predictor.run(task.layOut(batch, context), withinMs);
+  return task.read(outputs, batch, context);
+}

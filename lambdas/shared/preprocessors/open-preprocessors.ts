@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKED_TOKENIZER } from '../../../core/models/packed-files.ts';
+import type { PreprocessorName, Preprocessors } from '../../../core/tasks/contract/preprocessors.ts';
+import { openTokenizer } from './tokenizer.ts';
+
+/** How each preprocessor is opened from the folder of a packed model. */
+const OPENERS: { readonly [Name in PreprocessorName]: (modelFolder: string) => Promise<Preprocessors[Name]> } = {
+  tokenizer: (modelFolder) => openTokenizer(JSON.parse(readFileSync(join(modelFolder, PACKED_TOKENIZER), 'utf8'))),
+};
+
+/**
+ * Opens preprocessors.
+ *
+ * @param names - Those that the task uses.
+ * @throws AppError `ONNX_INVALID` when the packed model holds what cannot be used.
+ */
+export async function openPreprocessors(
+  names: readonly PreprocessorName[],
+  modelFolder: string,
+): Promise<Partial<Preprocessors>> {
+  const opened = names.map(async (name) => [name, await OPENERS[name](modelFolder)] as const);
+  return Object.fromEntries(await Promise.all(opened));
+}

@@ -1,0 +1,109 @@
+import type { Rows } from '../../core/tasks/contract/task.ts';
+import { splitRows } from '../../core/tensors/rows.ts';
+import { ELEMENTS, elementCount, type Tensor, type TensorDescription } from '../../core/tensors/tensor.ts';
+import { bytesOf } from '../format/tensor-proto.ts';
+import type { Signature } from '../runtime/save-ort.ts';
+import type { Session, Tensors } from '../runtime/session.ts';
+
+/** Rows that a model is tried with. */
+const ROWS = 3;
+
+/** Lengths to try for dimensions that vary, besides the first. */
+const LENGTHS = [8, 32, 224];
+
+/**
+ * Finds out what the first dimension of a model's tensors means, from the declared shapes and, where it varies, by running
+ * the model: three rows together must give three rows, and the same as each alone.
+ *
+ * A model whose rows depend on each other (dynamic quantization takes its scales from the whole run, for instance) is not
+ * refused; its requests are only never split or merged. Equal means bit for bit, because a cached result must equal a
+ * computed one.
+ *
+ * @param session - The model as the function will run it.
+ * @returns Undefined when the first dimension does not count items.
+ */
+export async function findRows(signature: Signature, session: Session): Promise<Rows | undefined> {
+  const declared = declaredRows(signature);
+  if (declared !== 'varies') return declared;
+  for (const length of LENGTHS) {
+    const feed = sampleOf(signature.inputs, length);
+    const together = feed === undefined ? undefined : await outputsOf(feed, session);
+    if (feed !== undefined && together !== undefined) return compareRows(feed, together, session);
+  }
+  // The model cannot be tried with made-up numbers, so that only the names of its dimensions are left.
+  return signature.batchNames.length === 1 ? 'together' : undefined;
+}
+
+/**
+ * Reads the meaning of the first dimension from the declared shapes.
+ *
+ * @returns `varies` when every tensor has a first dimension that varies; then the shapes do not tell.
+ */
+export function declaredRows({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>): Rows | 'varies' | undefined {
+  const firsts = new Set([...inputs, ...outputs].map(({ shape }) => shape[0]));
+  const [first] = firsts;
+  if (inputs.length === 0 || firsts.size !== 1 || first === undefined) return undefined;
+  if (first === -1) return 'varies';
+  return first === 1 ? 'independent' : 'together';
+}
+
+async function compareRows(feed: Tensors, together: Tensors, session: Session): Promise<Rows | undefined> {
+  const whole = Object.entries(together);
+  if (whole.some(([, { shape }]) => shape[0] !== ROWS)) return undefined;
+  const rows = rowsOf(feed);
+  for (const [index, row] of rows.entries()) {
+    const alone = await outputsOf(row, session);
+    const isEqual = whole.every(([name, tensor]) => isSame(splitRows(tensor)[index], alone?.[name]));
+    if (!isEqual) return 'together';
+  }
+  return 'independent';
+}
+
+function rowsOf(feed: Tensors): Tensors[] {
+  const columns = Object.entries(feed).map(([name, tensor]) => [name, splitRows(tensor)] as const);
+  return Array.from({ length: ROWS }, (_, row) =>
+    Object.fromEntries(columns.flatMap(([name, rows]) => (rows[row] === undefined ? [] : [[name, rows[row]]]))),
+  );
+}
+
+/** @returns Undefined when the model does not take the inputs. */
+async function outputsOf(feed: Tensors, session: Session): Promise<Tensors | undefined> {
+  try {
+    return await session.run(feed);
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(a: Tensor | undefined, b: Tensor | undefined): boolean {
+  if (a === undefined || b === undefined || a.shape.join() !== b.shape.join()) return false;
+  if (!ArrayBuffer.isView(a.data) || !ArrayBuffer.isView(b.data)) return String(a.data) === String(b.data);
+  return Buffer.compare(bytesOf(a.data), bytesOf(b.data)) === 0;
+}
+
+/** Numbers that differ from row to row; undefined for models of strings, for which none can be made up. */
+function sampleOf(inputs: readonly TensorDescription[], length: number): Tensors | undefined {
+  if (inputs.some(({ datatype }) => datatype === 'BYTES' || datatype === 'FP16')) return undefined;
+  return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length)]));
+}
+
+function sampleTensor({ datatype, shape: [, ...inner] }: TensorDescription, length: number): Tensor {
+  const shape = [ROWS, ...inner.map((dimension) => (dimension === -1 ? length : dimension))];
+  const count = elementCount(shape);
+  const isFloat = datatype === 'FP32' || datatype === 'FP64';
+  if (isFloat) {
+    const data = new ELEMENTS[datatype](count);
+    for (let index = 0; index < count; index++) data[index] = Math.sin(index * 1.7);
+    return { datatype, shape, data };
+  }
+  // Zeros and ones are in the range of every kind of id, mask and flag.
+  const bits = Uint8Array.from({ length: count }, (_, index) => ((index * 7) % 5) & 1);
+  if (datatype === 'INT64' || datatype === 'UINT64') {
+    const data = new ELEMENTS[datatype](count);
+    for (const [index, bit] of bits.entries()) data[index] = BigInt(bit);
+    return { datatype, shape, data };
+  }
+  const data = new ELEMENTS[datatype === 'BYTES' ? 'UINT8' : datatype](count);
+  data.set(bits);
+  return { datatype, shape, data };
+}

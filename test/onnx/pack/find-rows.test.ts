@@ -1,0 +1,81 @@
+import { expect, test } from '@jest/globals';
+import { makeNode } from '../../../onnx/format/graph.ts';
+import { encodeModel } from '../../../onnx/format/proto.ts';
+import { findRows } from '../../../onnx/pack/find-rows.ts';
+import { openSession } from '../../../onnx/runtime/session.ts';
+import { matrix, smallModel, value } from '../small-models.ts';
+
+type Model = Parameters<typeof smallModel>[0];
+
+const WEIGHTS = matrix('w', 8, 3, 2);
+
+/** Runs {@link findRows} on a model; shapes are read as onnxruntime gives them. */
+async function rowsOf(model: Model, batchNames: readonly string[], shapes: { x: number[]; y: number[] }) {
+  const session = await openSession(encodeModel(smallModel(model)), { level: 'basic' });
+  const inputs = [{ name: 'x', datatype: 'FP32' as const, shape: shapes.x }];
+  const outputs = [{ name: 'y', datatype: 'FP32' as const, shape: shapes.y }];
+  try {
+    return await findRows({ inputs, outputs, batchNames }, session);
+  } finally {
+    await session.release();
+  }
+}
+
+test('rows that a model computes alike alone and together are independent', async () => {
+  const model = {
+    nodes: [makeNode('MatMul', 'product', ['x', 'w'], ['y'])],
+    inputs: [value('x', ['batch', 8])],
+    outputs: [value('y', ['batch', 3])],
+    constants: [WEIGHTS],
+  };
+  expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 3] })).toBe('independent');
+});
+
+test('rows of a dynamically quantized model run together, because its scale is taken from the whole run', async () => {
+  const model = {
+    nodes: [
+      makeNode('DynamicQuantizeLinear', 'quantize', ['x'], ['q', 'scale', 'zero']),
+      makeNode('DequantizeLinear', 'dequantize', ['q', 'scale', 'zero'], ['y']),
+    ],
+    inputs: [value('x', ['batch', 8])],
+    outputs: [value('y', ['batch', 8])],
+  };
+  expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 8] })).toBe('together');
+});
+
+test('dimensions of different names are a batch if the model computes a row for each row', async () => {
+  const model = {
+    nodes: [makeNode('Relu', 'relu', ['x'], ['y'])],
+    inputs: [value('x', ['unk_1', 8])],
+    outputs: [value('y', ['unk_2', 8])],
+  };
+  expect(await rowsOf(model, ['unk_1', 'unk_2'], { x: [-1, 8], y: [-1, 8] })).toBe('independent');
+});
+
+test('a first dimension that the model reduces is not a batch', async () => {
+  const model = {
+    nodes: [makeNode('ReduceSum', 'sum', ['x'], ['y'])],
+    inputs: [value('x', ['rows', 8])],
+    outputs: [value('y', ['one', 1])],
+  };
+  expect(await rowsOf(model, ['rows', 'one'], { x: [-1, 8], y: [-1, 1] })).toBeUndefined();
+});
+
+test.each([
+  { x: [1, 8], y: [1, 8], expected: 'independent' },
+  { x: [4, 8], y: [4, 8], expected: 'together' },
+  { x: [4, 8], y: [-1, 8], expected: undefined },
+  { x: [], y: [], expected: undefined },
+])('declared shapes $x and $y mean $expected rows, without running the model', async ({ x, y, expected }) => {
+  const model = {
+    nodes: [makeNode('Relu', 'relu', ['x'], ['y'])],
+    inputs: [value('x', x)],
+    outputs: [
+      value(
+        'y',
+        y.map((length) => (length === -1 ? 'n' : length)),
+      ),
+    ],
+  };
+  expect(await rowsOf(model, [], { x, y })).toBe(expected);
+});
