@@ -12,6 +12,7 @@ import { Construct } from 'constructs';
 import { allowedMethods, modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import { countResources } from '../limits/stack-size.ts';
+import type { RouteModels } from '../packaging/route-models.ts';
 import type { ModelFunction } from './model-function.ts';
 import { routeDocument } from './route-document.ts';
 import { addDocument, addProblem } from './static-method.ts';
@@ -22,12 +23,8 @@ export interface ApiRoutesProps {
   readonly restApi: RestApi;
   /** One function for each model, in the order in which models are listed. */
   readonly functions: readonly ModelFunction[];
-  /**
-   * The function behind `POST /v1/embeddings`.
-   *
-   * @default - none: the route answers MODEL_NOT_FOUND
-   */
-  readonly embeddings?: ModelFunction;
+  /** The models behind routes that several models share; a route without any responds with MODEL_NOT_FOUND. */
+  readonly routeModels: readonly RouteModels[];
 }
 
 /** Members of a request body by operation, for the API's description; the function checks them. */
@@ -56,15 +53,18 @@ export class ApiRoutes extends Construct {
       validateRequestBody: true,
       validateRequestParameters: true,
     });
-    this.addRoutes(SHARED_ROUTES, props.embeddings);
+    this.addRoutes(SHARED_ROUTES, ({ task }) => {
+      const first = props.routeModels.find((group) => group.task === task)?.first;
+      return props.functions.find(({ model }) => model === first);
+    });
     const before = countResources(this.restApi);
-    for (const fn of props.functions) this.addRoutes(modelRoutes(fn.model.id), fn);
+    for (const fn of props.functions) this.addRoutes(modelRoutes(fn.model.id), () => fn);
     this.resourcesPerModel = Math.ceil((countResources(this.restApi) - before) / props.functions.length);
     this.addUnknownModels();
   }
 
-  private addRoutes(routes: readonly Route[], fn: ModelFunction | undefined): void {
-    for (const route of routes) this.addRoute(route, fn);
+  private addRoutes(routes: readonly Route[], functionOf: (route: Route) => ModelFunction | undefined): void {
+    for (const route of routes) this.addRoute(route, functionOf(route));
     for (const path of new Set(routes.map((route) => route.path))) {
       const methods = allowedMethods(routes, path).join(', ');
       addProblem(this.resource(path), {
@@ -84,7 +84,7 @@ export class ApiRoutes extends Construct {
     }
     if (fn === undefined) {
       const { method } = route;
-      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: 'no embedding model is deployed', method });
+      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: `no ${route.task} model is deployed`, method });
       return;
     }
     const requestModel = this.requestModel(route.operation);

@@ -16,8 +16,8 @@ import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { ServiceFunction } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
-import { chooseEmbeddingModel } from '../packaging/embedding-model-choice.ts';
 import type { Model } from '../packaging/model.ts';
+import { chooseRouteModels, type RouteModels } from '../packaging/route-models.ts';
 import { ACCESS_LOG_FIELDS } from './access-log.ts';
 import { ApiRoutes } from './api-routes.ts';
 import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
@@ -79,20 +79,19 @@ export class InferenceApi extends Construct {
     super(scope, id);
     this.settings = resolveApiSettings(props, this.node.path);
     checkModels(props.models);
-    const embeddings = chooseEmbeddingModel(props.models, props.defaultEmbeddingModel);
+    const routeModels = chooseRouteModels(props.models, props);
     const { jobs } = props;
     const endpoints = props.endpoints ?? this.createEndpoints(props.models);
     this.deployed = { models: props.models, endpoints, ...(jobs === undefined ? {} : { queues: jobs.priced }) };
     checkIdleCost(this.deployed, this.settings.maxIdleMonthlyUsd);
 
-    this.functions = this.createFunctions({ ...props, endpoints }, embeddings);
+    this.functions = this.createFunctions({ ...props, endpoints }, routeModels);
     this.restApi = this.createRestApi(props);
     new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi });
-    const embeddingsFunction = this.functions.find(({ model }) => model === embeddings);
     const routes = new ApiRoutes(this, 'Routes', {
       restApi: this.restApi,
       functions: this.functions,
-      ...(embeddingsFunction === undefined ? {} : { embeddings: embeddingsFunction }),
+      routeModels,
     });
     this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs);
     const { usagePlans, tenants } = this.settings;
@@ -129,8 +128,8 @@ export class InferenceApi extends Construct {
     return this.restApi.metricLatency(options);
   }
 
-  /** The embedding model's function comes last, for it knows its siblings. */
-  private createFunctions(props: InferenceApiProps, embeddings: Model | undefined): readonly ModelFunction[] {
+  /** Functions behind routes that models share come last, because they know the functions of the other models. */
+  private createFunctions(props: InferenceApiProps, routeModels: readonly RouteModels[]): readonly ModelFunction[] {
     const resultsTable = props.resultsTable ?? this.createTableIfWanted(props.models);
     const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction => {
       const endpoint = endpointOf(model, props.endpoints);
@@ -145,9 +144,17 @@ export class InferenceApi extends Construct {
         ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
       });
     };
-    const others = props.models.filter((model) => model !== embeddings).map((model) => create(model, []));
-    const siblings = others.filter(({ model }) => model.manifest.task === 'embedding');
-    const functions = embeddings === undefined ? others : [...others, create(embeddings, siblings)];
+    const firsts = routeModels.map(({ first }) => first);
+    const others = props.models.filter((model) => !firsts.includes(model)).map((model) => create(model, []));
+    const functions = [
+      ...others,
+      ...routeModels.map((group) =>
+        create(
+          group.first,
+          others.filter(({ model }) => group.others.includes(model)),
+        ),
+      ),
+    ];
     return props.models.flatMap((model) => functions.filter((fn) => fn.model === model));
   }
 

@@ -11,8 +11,8 @@ import type { ResultsTable } from '../data/results-table.ts';
 import { WebhooksTable } from '../data/webhooks-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
-import { chooseEmbeddingModel } from '../packaging/embedding-model-choice.ts';
 import type { Model } from '../packaging/model.ts';
+import { chooseRouteModels, type DefaultModels } from '../packaging/route-models.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
 import { JobAlarms } from './job-alarms.ts';
 import { JobEvents } from './job-events.ts';
@@ -94,7 +94,7 @@ export class Jobs extends Construct {
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
     this.#parts = {
       ...{ stageName, config, queues: this.queues, events: this.events },
-      embeddingModels: embeddingModels(models, props.defaultEmbeddingModel),
+      embeddingModels: routeModelIds(models, props),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
       webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
       payloadBucket:
@@ -174,8 +174,7 @@ function grantSend(grantee: IGrantable, queueArn: string): Grant {
   });
 }
 
-function embeddingModels(models: readonly Model[], wanted: string | undefined): readonly string[] {
-  const first = chooseEmbeddingModel(models, wanted);
-  const ids = models.filter(({ manifest }) => manifest.task === 'embedding').map(({ id }) => id);
-  return first === undefined ? [] : [first.id, ...ids.filter((id) => id !== first.id)];
+/** Ids of the models behind shared routes; the one for requests that name none is the first. */
+function routeModelIds(models: readonly Model[], settings: DefaultModels): readonly string[] {
+  return chooseRouteModels(models, settings).flatMap(({ first, others }) => [first.id, ...others.map(({ id }) => id)]);
 }

@@ -1,6 +1,6 @@
 import { breakEvenHitRate, type CostLine } from '../../core/costs/cost.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
-import { embeddingDimensions } from '../../core/tasks/embedding/embedding-model.ts';
+import { taskOf } from '../../core/tasks/tasks.ts';
 import type { InferenceApi } from '../api/inference-api.ts';
 import { formatUsd, idleCost } from '../costs/idle-cost.ts';
 import type { ServiceFunction } from '../functions/service-function.ts';
@@ -76,9 +76,10 @@ function foldedLines({ id, packed }: Model): readonly string[] {
 /** Says from which share of hits on the table costs less than computing, where the size of a result is known. */
 function tableHint({ id, manifest, packed }: Model): readonly string[] {
   const [version] = Object.values(packed.versions);
-  if (manifest.cache.store !== 'table' || manifest.task !== 'embedding' || version === undefined) return [];
+  const resultBytes = version === undefined ? undefined : taskOf(manifest).resultBytes(version);
+  if (manifest.cache.store !== 'table' || resultBytes === undefined) return [];
   const { memoryMiB, architecture } = manifest.compute;
-  const itemBytes = embeddingDimensions(version) * Float32Array.BYTES_PER_ELEMENT + ITEM_OVERHEAD_BYTES;
+  const itemBytes = resultBytes + ITEM_OVERHEAD_BYTES;
   const hints = EXAMPLE_COMPUTE_MS.map((computeMs) => {
     const rate = breakEvenHitRate({ memoryMiB, architecture, computeMs, itemBytes });
     return `${rate === undefined ? 'never' : `from ${Math.ceil(rate * 100)} % hits on`} when computing takes ${computeMs} ms`;

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import type { LocalDescription } from '../local-description.ts';
 import type { ServedModel } from '../served-models.ts';
 import type { LocalPlan } from '../template/plan.ts';
@@ -44,14 +45,15 @@ export function renderBanner({ description, plan, models, endpointUrl }: BannerF
   ].join('\n');
 }
 
-/** A command that works when pasted: the first embedding model through OpenAI's route, else the list of models. */
+/** A command that works when pasted: a request to a task's own route, or the list of models. */
 function renderCurl({ url, apiKeys }: LocalDescription, models: readonly ServedModel[]): string | undefined {
   const key = apiKeys[0]?.value;
   if (key === undefined) return undefined;
-  const embedding = models.find(({ task }) => task === 'embedding');
-  if (embedding === undefined) return `curl ${url}/v1/models -H 'x-api-key: ${key}'`;
-  const body = JSON.stringify({ model: embedding.id, input: 'Hello, world' });
-  return `curl ${url}/v1/embeddings -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${body}'`;
+  const route = TASK_ROUTES.find(({ task }) => models.some((model) => model.task === task));
+  const model = models.find(({ task }) => task === route?.task);
+  if (route === undefined || model === undefined) return `curl ${url}/v1/models -H 'x-api-key: ${key}'`;
+  const body = JSON.stringify(route.example(model.id));
+  return `curl ${url}${route.path} -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${body}'`;
 }
 
 function renderQueues({ queues }: LocalDescription): string[] {

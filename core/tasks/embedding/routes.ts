@@ -7,6 +7,7 @@ export const EMBEDDING_ROUTES: readonly TaskRoute[] = [
     path: '/v1/embeddings',
     operation: 'embeddings',
     protocol: 'openai',
+    defaultModel: 'defaultEmbeddingModel',
     members: ['input', 'model', 'encoding_format', 'dimensions', 'truncate', 'user'],
     example: (model) => ({ model, input: 'Hello, world' }),
   },
