@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openDynamoDb } from '../../../../lambdas/shared/aws/dynamodb.ts';
 import { throughCache } from '../../../../lambdas/shared/inference/through-cache.ts';
@@ -16,6 +17,9 @@ const CODEC = {
 };
 const POLICY = { read: true, write: true };
 
+/** Longer than any test: what ends in a test ends for another reason. */
+const LONG_MS = 3_600_000;
+
 let server: TestServer;
 beforeEach(async () => {
   server = await startDynamoDb();
@@ -24,7 +28,7 @@ afterEach(() => server.close());
 
 interface Environment {
   readonly claims: Claims;
-  /** Asks for some results; `compute` is called for those that nobody has. */
+  /** Requests some results; `compute` is called for those that no environment has. */
   ask(
     fingerprints: readonly string[],
     compute: (items: readonly number[]) => Promise<readonly string[]>,
@@ -32,11 +36,11 @@ interface Environment {
   ): Promise<readonly string[]>;
 }
 
-/** An execution environment with a memory of its own and the table of all. */
-function environment(lifeMs = 2000, claims?: Claims): Environment {
+/** An execution environment with its own memory and the shared table. */
+function environment(lifeMs = LONG_MS, claims?: Claims): Environment {
   const dynamoDb = openDynamoDb(() => server.settings);
-  const own = claims ?? openDynamoDbClaims({ dynamoDb, table: TABLE, budgetMs: 1000, clock: CLOCK });
-  const budgets = { connectBudgetMs: 1000, readBudgetMs: 1000, writeBudgetMs: 1000 };
+  const own = claims ?? openDynamoDbClaims({ dynamoDb, table: TABLE, budgetMs: LONG_MS, clock: CLOCK });
+  const budgets = { connectBudgetMs: LONG_MS, readBudgetMs: LONG_MS, writeBudgetMs: LONG_MS };
   const table = openDynamoDbResultCache({
     ...{ dynamoDb, table: TABLE, ttlSeconds: 60, ...budgets, clock: CLOCK },
   });
@@ -46,7 +50,7 @@ function environment(lifeMs = 2000, claims?: Claims): Environment {
   const timer = () => performance.now();
   return {
     claims: own,
-    ask: (fingerprints, compute, { policy = POLICY, withinMs = 10_000 } = {}) =>
+    ask: (fingerprints, compute, { policy = POLICY, withinMs = LONG_MS } = {}) =>
       throughCache(fingerprints, {
         ...{ cache, collapse, policy, codec: CODEC, compute, clock: CLOCK, timer },
         deadlineMs: timer() + withinMs,
@@ -55,77 +59,99 @@ function environment(lifeMs = 2000, claims?: Claims): Environment {
   };
 }
 
-/** A computation that takes a while, and counts how often it ran. */
-function slow(ms: number, fail = false) {
-  const counted = {
+/** A computation that ends when it is told to, and counts how often it ran. */
+function gated() {
+  const [started, finished] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const model = {
     runs: 0,
+    started: started.promise,
+    finish: () => finished.resolve(),
+    fail: () => finished.reject(new Error('no')),
     compute: async (items: readonly number[]) => {
-      counted.runs += 1;
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      if (fail) throw new Error('no');
+      model.runs += 1;
+      started.resolve();
+      await finished.promise;
       return items.map((item) => `result ${item}`);
     },
   };
-  return counted;
+  return model;
+}
+
+/** A computation that ends immediately. */
+function immediate() {
+  const model = gated();
+  model.finish();
+  return model;
+}
+
+/** Waits until so many claims were granted or refused. */
+async function claimsDecided(count: number): Promise<void> {
+  while (server.completed.filter((operation) => operation === 'PutItem').length < count) await setImmediate();
 }
 
 describe('identical requests at the same time', () => {
   it('are computed once, and all get the result', async () => {
-    const model = slow(150);
+    const model = gated();
     const environments = [environment(), environment(), environment()];
-    const answers = await Promise.all(environments.map(({ ask }) => ask(['a', 'b'], model.compute)));
-    expect(answers).toEqual(new Array(3).fill(['result 0', 'result 1']));
+    const results = Promise.all(environments.map(({ ask }) => ask(['a', 'b'], model.compute)));
+    await claimsDecided(3);
+    model.finish();
+    expect(await results).toEqual(new Array(3).fill(['result 0', 'result 1']));
     expect(model.runs).toBe(1);
     expect(server.operations.filter((operation) => operation === 'DeleteItem')).toHaveLength(1);
   });
 
-  it('are computed once for those that lack the same, whatever else they ask for', async () => {
-    const model = slow(150);
+  it('are computed once if they lack the same results, whatever else they request', async () => {
+    const model = gated();
     const [one, two] = [environment(), environment()];
-    await one.ask(['a'], slow(0).compute);
-    await Promise.all([one.ask(['a', 'b'], model.compute), two.ask(['b', 'a'], model.compute)]);
+    await one.ask(['a'], immediate().compute);
+    const results = Promise.all([one.ask(['a', 'b'], model.compute), two.ask(['b', 'a'], model.compute)]);
+    await claimsDecided(3);
+    model.finish();
+    await results;
     expect(model.runs).toBe(1);
   });
 
   it('do not wait for other requests', async () => {
-    const model = slow(50);
-    await Promise.all([environment().ask(['a'], model.compute), environment().ask(['b'], model.compute)]);
-    expect(model.runs).toBe(2);
+    const models = [gated(), gated()];
+    const results = models.map((model, index) => environment().ask([`other ${index}`], model.compute));
+    await Promise.all(models.map(({ started }) => started));
+    for (const model of models) model.finish();
+    await Promise.all(results);
   });
 
-  it('are computed by the next one at once when the first fails', async () => {
-    const [failing, working] = [slow(100, true), slow(0)];
+  it('are computed by the next environment when the first one fails', async () => {
+    const [failing, working] = [gated(), immediate()];
     const first = environment().ask(['a'], failing.compute);
     const rejected = expect(first).rejects.toThrow('no');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await environment().ask(['a'], working.compute)).toEqual(['result 0']);
+    await failing.started;
+    const second = environment().ask(['a'], working.compute);
+    await claimsDecided(2);
+    failing.fail();
     await rejected;
+    // The claim of the first was released: it would not have lapsed for an hour.
+    expect(await second).toEqual(['result 0']);
     expect(working.runs).toBe(1);
-    // The claim was given up, and not waited out.
-    expect(server.operations).toContain('DeleteItem');
   });
 
-  it('are computed by who waited when the first never comes back', async () => {
-    const lost = environment(200);
-    void lost.ask(['a'], () => new Promise(() => undefined));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const model = slow(0);
-    const startedMs = performance.now();
+  it('are computed by an environment that waited when the claim of the first one lapses', async () => {
+    const [lost, model] = [gated(), immediate()];
+    void environment(200).ask(['a'], lost.compute);
+    await lost.started;
     expect(await environment(200).ask(['a'], model.compute)).toEqual(['result 0']);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
     expect(model.runs).toBe(1);
   });
 
-  it('wait for half of their own time at most', async () => {
-    void environment().ask(['a'], () => new Promise(() => undefined));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const model = slow(0);
+  it('wait for no more than half of their own time', async () => {
+    const [lost, model] = [gated(), immediate()];
+    void environment().ask(['a'], lost.compute);
+    await lost.started;
     await environment().ask(['a'], model.compute, { withinMs: 100 });
     expect(model.runs).toBe(1);
   });
 
-  it('ask nobody when they may not read or keep results', async () => {
-    const model = slow(30);
+  it('are not claimed if they may not both read and keep results', async () => {
+    const model = immediate();
     const policy = { read: false, write: true };
     const asks = [environment(), environment()].map(({ ask }) => ask(['a'], model.compute, { policy }));
     await Promise.all(asks);
@@ -139,25 +165,28 @@ describe('identical requests at the same time', () => {
       isHeld: () => Promise.reject(new Error('gone')),
       release: () => Promise.reject(new Error('gone')),
     };
-    const model = slow(0);
-    expect(await environment(2000, broken).ask(['a'], model.compute)).toEqual(['result 0']);
+    const model = immediate();
+    expect(await environment(LONG_MS, broken).ask(['a'], model.compute)).toEqual(['result 0']);
     const deaf: Claims = { ...broken, claim: async () => false };
-    expect(await environment(2000, deaf).ask(['b'], model.compute)).toEqual(['result 0']);
+    expect(await environment(LONG_MS, deaf).ask(['b'], model.compute)).toEqual(['result 0']);
   });
 });
 
 describe('claims', () => {
   it('are held by one, lapse by themselves, and are given up by their holder only', async () => {
-    const [one, two] = [environment().claims, environment().claims];
+    const clock = { nowMs: 1_000_000, now: () => clock.nowMs };
+    const open = () =>
+      openDynamoDbClaims({ dynamoDb: openDynamoDb(() => server.settings), table: TABLE, budgetMs: LONG_MS, clock });
+    const [one, two] = [open(), open()];
     expect(await one.isHeld('k')).toBe(false);
-    expect(await one.claim('k', Date.now() + 700)).toBe(true);
-    expect(await two.claim('k', Date.now() + 700)).toBe(false);
+    expect(await one.claim('k', clock.nowMs + 700)).toBe(true);
+    expect(await two.claim('k', clock.nowMs + 700)).toBe(false);
     expect(await two.isHeld('k')).toBe(true);
     await two.release('k');
     expect(await two.isHeld('k')).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 750));
+    clock.nowMs += 700;
     expect(await two.isHeld('k')).toBe(false);
-    expect(await two.claim('k', Date.now() + 5000)).toBe(true);
+    expect(await two.claim('k', clock.nowMs + 5000)).toBe(true);
     await two.release('k');
     expect(await one.isHeld('k')).toBe(false);
   });

@@ -16,8 +16,10 @@ export interface TestServer {
   readonly client: DynamoDBClientConfig & { readonly endpoint: string };
   /** The same for this product's own client. */
   readonly settings: DynamoDbSettings;
-  /** Operations asked for so far. */
+  /** Operations requested so far. */
   readonly operations: string[];
+  /** Operations completed so far. */
+  readonly completed: string[];
   /** Waits until an operation has been answered, from now on. */
   seen(operation: string): Promise<void>;
   close(): Promise<void>;
@@ -28,7 +30,7 @@ export type Answer = (operation: string, input: Wire, response: ServerResponse) 
 
 /** Starts a server that speaks the wire protocol of AWS's JSON services. */
 export async function startServer(answer: Answer): Promise<TestServer> {
-  const operations: string[] = [];
+  const [operations, completed]: [string[], string[]] = [[], []];
   const answered = new EventEmitter();
   const server = createServer(async (request, response) => {
     const operation =
@@ -37,6 +39,7 @@ export async function startServer(answer: Answer): Promise<TestServer> {
         .at(-1) ?? '';
     operations.push(operation);
     await answer(operation, await readJson(request), response);
+    completed.push(operation);
     answered.emit(operation);
   });
   server.listen(0, '127.0.0.1');
@@ -46,6 +49,7 @@ export async function startServer(answer: Answer): Promise<TestServer> {
     client: clientFor(`http://127.0.0.1:${port}`),
     settings: clientFor(`http://127.0.0.1:${port}`),
     operations,
+    completed,
     seen: async (operation) => {
       await once(answered, operation);
     },
