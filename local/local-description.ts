@@ -31,7 +31,7 @@ export interface LocalDescription {
   readonly logs: string;
 }
 
-/** What is known about a running app beyond its plan. */
+/** Properties of a running app that its plan does not hold. */
 export interface RunningFacts {
   readonly url: string;
   /** URL that stands for every AWS endpoint. */

@@ -14,7 +14,7 @@ export interface ServedModel {
 /**
  * Finds the models inside the functions' packages.
  *
- * @returns Each model once, by id: its worker carries the same as the function that serves it.
+ * @returns Each model once, ordered by id, because the worker and the function of a model hold the same one.
  */
 export async function findServedModels(functions: readonly FunctionPlan[]): Promise<ServedModel[]> {
   const found = await Promise.all(

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { IamRequest, Judge, Verdict } from '../iam/policy.ts';
 import type { Principal } from '../iam/principals.ts';
 
-/** A signed request to an AWS endpoint, but for its body. */
+/** A signed request to an AWS endpoint, without its body. */
 export interface AwsRequestHead {
   readonly method: string;
   /** Path as it was sent, without the query. */
@@ -19,34 +19,34 @@ export interface AwsRequest extends AwsRequestHead {
   readonly closed?: AbortSignal;
 }
 
-/** Who sent a request, and what they may do. */
+/** The caller of a request, with its permissions. */
 export interface AwsCaller {
   readonly principal: Principal;
-  /** Judges what the caller wants to do by the caller's policies, with the context of the request. */
+  /** Judges a request by the caller's policies, with the context of the request. */
   readonly judge: Judge;
 }
 
-/** What an AWS endpoint answers. */
+/** Response of an AWS endpoint. */
 export interface AwsAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | string;
 }
 
-/** What a service answers that sends bodies as they come. */
+/** Response of a service that streams its bodies. */
 export interface AwsStreamAnswer extends Omit<AwsAnswer, 'body'> {
   /** A stream comes with its length among the headers. */
   readonly body: Buffer | string | Readable;
 }
 
-/** What all services behind the shared endpoint have. */
+/** Members that all services behind the shared endpoint have. */
 export interface AnyAwsService {
   /** Name of the service in the scope of a signature. */
   readonly signingName: string;
   /**
-   * Says which permissions a request needs: all of them.
+   * Lists the permissions that a request needs.
    *
-   * @returns Nothing when the service does not know the operation.
+   * @returns Undefined if the service does not know the operation.
    */
   permissions(request: AwsRequest): readonly IamRequest[] | undefined;
   /** Shapes an error as the service does. */
@@ -59,7 +59,7 @@ export interface AwsService extends AnyAwsService {
   answer(request: AwsRequest, principal: Principal): Promise<AwsAnswer>;
 }
 
-/** A service whose bodies are too large to be held: it reads and sends them as they come. */
+/** A service whose bodies are too large for memory: it streams them. */
 export interface AwsStreamService extends AnyAwsService {
   permissions(request: AwsRequestHead): readonly IamRequest[] | undefined;
   /** Answers a request that is allowed; what it does not read of the body is thrown away. */

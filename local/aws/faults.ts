@@ -7,8 +7,8 @@ export interface ObservedCall {
 }
 
 /**
- * What becomes of a call: nothing unusual; an error of the service before it did anything, or after it did everything;
- * silence until the caller gives up.
+ * A fault of a call: `fail` is an error before the service does anything, `fail-after` an error after it has done everything,
+ * `hang` is silence until the caller gives up.
  */
 export type CallFault = 'fail' | 'fail-after' | 'hang';
 
@@ -19,15 +19,15 @@ export interface ObservedDelivery {
   readonly count: number;
 }
 
-/** What becomes of a delivery beside that the function gets it. */
+/** A fault of a delivery; the function receives the messages all the same. */
 export interface DeliveryFault {
-  /** How much later it comes, in milliseconds. */
+  /** Delay in milliseconds. */
   readonly delayMs?: number;
-  /** Whether the same messages are delivered once more, at the same time. */
+  /** Whether the same messages are delivered a second time, concurrently. */
   readonly isRepeated?: boolean;
 }
 
-/** Faults that a distributed system has, for tests that want to see them survived. Asked about everything; decides. */
+/** Injects the faults of a distributed system, for tests. It is called for each call and each delivery. */
 export interface LocalFaults {
   onCall?(call: ObservedCall): CallFault | undefined;
   onDelivery?(delivery: ObservedDelivery): DeliveryFault | undefined;

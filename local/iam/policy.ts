@@ -3,7 +3,7 @@ import { AppError } from '../../core/errors.ts';
 import { type Condition, type ConditionContext, compileConditions } from './conditions.ts';
 import { compilePattern } from './patterns.ts';
 
-/** What a principal wants to do. */
+/** An action that a principal requests. */
 export interface IamRequest {
   /** `service:Action`. */
   readonly action: string;

@@ -3,12 +3,12 @@ import type { FunctionPlan } from '../template/plan-functions.ts';
 import type { RolePlan } from '../template/plan-roles.ts';
 import { compilePolicies, type Judge } from './policy.ts';
 
-/** Whoever signed a request. */
+/** The signer of a request. */
 export interface Principal {
   /** ARN as error messages name it. */
   readonly arn: string;
   readonly judge: Judge;
-  /** The function whose credentials these are; nothing for the developer's own. */
+  /** The function with these credentials; undefined for the developer. */
   readonly functionName: string | undefined;
 }
 
@@ -22,7 +22,7 @@ const DEVELOPER: Principal = {
 };
 
 /**
- * Lists who may sign requests: each function with its role, and the developer.
+ * Lists the principals: each function with its role, and the developer.
  *
  * @param accessKeyOf - Gives the access key id of a function by name.
  * @returns Principals by access key id.

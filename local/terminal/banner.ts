@@ -7,7 +7,7 @@ import type { EndpointPlan } from '../template/plan-endpoints.ts';
 import type { NotRun } from '../template/plan-functions.ts';
 import { renderColumns } from './table.ts';
 
-/** What the banner tells of. */
+/** Content of the banner. */
 export interface BannerFacts {
   readonly description: LocalDescription;
   readonly plan: LocalPlan;

@@ -1,12 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
 
-/** The one time of everything that runs: another clock's, moved forward at will. */
+/** The time of all services: another clock's time, which tests can move forward. */
 export class LocalTime implements Clock {
   readonly #base: Clock;
   readonly #listeners: (() => void)[] = [];
   #offsetMs = 0;
 
-  /** @param base - What time it is before anybody moves it. */
+  /** @param base - Gives the time that {@link advance} adds to. */
   constructor(base: Clock) {
     this.#base = base;
   }
@@ -24,7 +24,7 @@ export class LocalTime implements Clock {
   /**
    * Moves time forward.
    *
-   * @param ms - By how many milliseconds; never back.
+   * @param ms - Number of milliseconds, zero or more.
    */
   advance(ms: number): void {
     if (!(ms >= 0)) throw new RangeError(`time moves forward only, got ${ms} ms`);
@@ -32,7 +32,7 @@ export class LocalTime implements Clock {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Calls back whenever time was moved. */
+  /** Calls back each time that time is moved. */
   onAdvance(listener: () => void): void {
     this.#listeners.push(listener);
   }

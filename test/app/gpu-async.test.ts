@@ -26,7 +26,13 @@ beforeAll(async () => {
   // No instance runs while nothing waits: only alarms cost something.
   await writeFile(config, (await readFile(config, 'utf8')).replace(/^maxIdleMonthlyUsd: .*$/m, 'maxIdleMonthlyUsd: 3'));
   assembly = await synthesizeApp(folder);
-  app = await startLocal({ assembly, directory: join(folder, 'local'), port: 0, maxEnvironments: 2, initLimitMs: 120_000 });
+  app = await startLocal({
+    assembly,
+    directory: join(folder, 'local'),
+    port: 0,
+    maxEnvironments: 2,
+    initLimitMs: 120_000,
+  });
 });
 
 afterAll(async () => {

@@ -44,7 +44,13 @@ beforeAll(async () => {
   ];
   await writeFile(join(folder, 'models/times/model.yaml'), `${manifest.join('\n')}\n`);
   assembly = await synthesizeApp(folder);
-  app = await startLocal({ assembly, directory: join(folder, 'local'), port: 0, maxEnvironments: 2, initLimitMs: 120_000 });
+  app = await startLocal({
+    assembly,
+    directory: join(folder, 'local'),
+    port: 0,
+    maxEnvironments: 2,
+    initLimitMs: 120_000,
+  });
 });
 
 afterAll(async () => {

@@ -59,7 +59,13 @@ describe('a model that one line moves to an endpoint', () => {
 
   it('is deployed with an endpoint in the place of the runtime, and runs here', async () => {
     assembly = await synthesizeApp(folder);
-    app = await startLocal({ assembly, directory: join(folder, 'local'), port: 0, maxEnvironments: 2, initLimitMs: 120_000 });
+    app = await startLocal({
+      assembly,
+      directory: join(folder, 'local'),
+      port: 0,
+      maxEnvironments: 2,
+      initLimitMs: 120_000,
+    });
     expect(app.plan.endpoints).toMatchObject([{ name: 'TensorgateGpu-dev-minilm-v1', variants: [{ name: 'v1' }] }]);
     expect(app.plan.notRun).toEqual([]);
     expect(app.description.endpoints).toHaveProperty('sagemaker-runtime');

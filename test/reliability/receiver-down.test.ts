@@ -16,7 +16,14 @@ let stack: LocalStack;
 beforeAll(async () => {
   assembly = await synthesizeApp();
   directory = await mkdtemp(join(tmpdir(), 'tensorgate-down-'));
-  stack = await startLocal({ assembly, directory, port: 0, maxEnvironments: 2, initLimitMs: 120_000, allowLoopbackWebhooks: true });
+  stack = await startLocal({
+    assembly,
+    directory,
+    port: 0,
+    maxEnvironments: 2,
+    initLimitMs: 120_000,
+    allowLoopbackWebhooks: true,
+  });
 });
 
 afterAll(async () => {

@@ -11,7 +11,7 @@ export interface PresentedKey {
   readonly plan: string;
 }
 
-/** A request on its way through the gateway, and what was found out about it so far. */
+/** A request on its way through the gateway, and the facts found out about it so far. */
 export interface Exchange {
   readonly requestId: string;
   readonly extendedRequestId: string;
@@ -34,11 +34,11 @@ export interface Exchange {
   key?: PresentedKey;
   /** Whether an execution environment had to be started. */
   coldStart?: boolean;
-  /** What went wrong in the function, for the developer's eyes only. */
+  /** Error of the function, which only the developer sees. */
   functionError?: string;
 }
 
-/** What goes back to the client. */
+/** Response to the client. */
 export interface GatewayAnswer {
   readonly status: number;
   readonly headers: HeaderLines;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../core/clock.ts';
 
-/** How often a quota starts anew. */
+/** How often a quota starts again. */
 export type QuotaPeriod = 'DAY' | 'WEEK' | 'MONTH';
 
 /** Counts the requests of one key against the quota of its plan, in windows of the UTC calendar. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../core/clock.ts';
 
-/** A token bucket: `burst` requests at once, `rate` a second in the long run, as API Gateway throttles. */
+/** A token bucket as API Gateway throttles: bursts of up to `burst` requests, and `rate` requests a second in the long run. */
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;

@@ -77,7 +77,7 @@ const ACTIONS = new Map(
   }),
 );
 
-/** Opens an empty store whose tables are usable at once. */
+/** Opens an empty store whose tables are usable immediately. */
 export function openStore(): Store {
   return database.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
 }

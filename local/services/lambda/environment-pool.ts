@@ -10,8 +10,8 @@ export class EnvironmentPool {
   #stopping = false;
 
   /**
-   * @param settings - What all environments of the pool share.
-   * @param provisioned - How many to keep initialized whether there is work or not.
+   * @param settings - Settings that all environments of the pool share.
+   * @param provisioned - Number of environments to keep initialized.
    */
   constructor(settings: Omit<EnvironmentSettings, 'initializationType'>, provisioned: number) {
     this.#settings = settings;
@@ -23,7 +23,7 @@ export class EnvironmentPool {
     return [...this.#all].flatMap(({ pid }) => pid ?? []);
   }
 
-  /** Starts what provisioned concurrency still lacks, one after the other: each wants a processor to itself. */
+  /** Starts the environments that provisioned concurrency lacks, one after the other because each needs a processor. */
   async warmUp(limitMs: number): Promise<void> {
     const warm = (): number =>
       [...this.#all].filter((one) => one.initializationType === 'provisioned-concurrency').length;
@@ -32,13 +32,13 @@ export class EnvironmentPool {
       const outcome = await environment.initialize(limitMs);
       if (outcome.kind !== 'ready') {
         await this.discard(environment);
-        return; // It would fail again: the next request tells its caller why.
+        return; // It would fail again, and the next invocation fails with the reason.
       }
-      this.giveBack(environment);
+      this.release(environment);
     }
   }
 
-  /** Takes the environment that was used last, if any is idle. */
+  /** Takes the idle environment that was used last, if there is one. */
   takeIdle(): ExecutionEnvironment | undefined {
     for (let environment = this.#idle.pop(); environment !== undefined; environment = this.#idle.pop()) {
       if (!environment.hasEnded) return environment;
@@ -56,7 +56,7 @@ export class EnvironmentPool {
   }
 
   /** Makes a healthy environment available again. */
-  giveBack(environment: ExecutionEnvironment): void {
+  release(environment: ExecutionEnvironment): void {
     this.#idle.push(environment);
   }
 

@@ -13,7 +13,7 @@ const NEEDED_ACTIONS = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueue
 /** Concurrent invocations of a mapping without a limit: AWS Lambda starts with five. */
 const USUAL_CONCURRENCY = 5;
 
-/** Pause before messages are offered again to a function that is at its limit. */
+/** Pause before a throttled invocation is retried. */
 const THROTTLED_PAUSE_MS = 100;
 
 /** Dependencies of an {@link EventSource}. */
@@ -43,17 +43,17 @@ export class EventSource implements AsyncDisposable {
     this.#limit = Math.max(1, Math.min(options.plan.maxConcurrency ?? USUAL_CONCURRENCY, options.maxConcurrency));
   }
 
-  /** Whether the function has messages right now. */
+  /** Whether the function is working on messages. */
   get isBusy(): boolean {
     return this.#running.size > 0;
   }
 
-  /** Begins to poll. */
+  /** Starts to poll. */
   start(): void {
     this.#polling ??= this.#poll();
   }
 
-  /** Stops polling; invocations that run are not waited for, the host ends them. */
+  /** Stops polling. It does not wait for running invocations, which the host ends. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#resume?.();
@@ -76,11 +76,11 @@ export class EventSource implements AsyncDisposable {
       }
       const messages = await this.#collect();
       if (messages.length === 0) await queues.wait(plan.queueArn, signal);
-      for (const group of splitByBytes(messages)) this.#begin(group);
+      for (const group of splitByBytes(messages)) this.#start(group);
     }
   }
 
-  /** Takes a batch: what is there now, and until the window ends what comes. */
+  /** Takes a batch: the messages that wait now, and those that arrive until the window ends. */
   async #collect(): Promise<readonly ReceivedMessage[]> {
     const { plan, queues } = this.#options;
     const { signal } = this.#stopping;
@@ -97,7 +97,7 @@ export class EventSource implements AsyncDisposable {
     return messages;
   }
 
-  #begin(messages: readonly ReceivedMessage[]): void {
+  #start(messages: readonly ReceivedMessage[]): void {
     const run = this.#deliver(messages).finally(() => {
       this.#running.delete(run);
       this.#resume?.();
@@ -113,7 +113,7 @@ export class EventSource implements AsyncDisposable {
       count: messages.length,
     });
     if (fault?.delayMs !== undefined) await pause(fault.delayMs, undefined, { ref: false });
-    // What is visible again is delivered to another invocation while this one works on it.
+    // Released messages are delivered to another invocation while this one works on them.
     if (fault?.isRepeated === true) {
       for (const { ReceiptHandle: handle } of messages) queues.release(plan.queueArn, handle);
     }

@@ -23,7 +23,7 @@ const SIGNAL_NAMES: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
   SIGTERM: 'terminated',
 };
 
-/** How an execution environment is to be started. */
+/** Settings of an {@link ExecutionEnvironment}. */
 export interface EnvironmentSettings {
   readonly plan: FunctionPlan;
   readonly version: string;
@@ -42,7 +42,7 @@ export type InitOutcome = { readonly kind: 'ready' } | { readonly kind: 'timeout
 
 /** One execution environment: a process that runs AWS's own runtime client and takes one invocation at a time. */
 export class ExecutionEnvironment {
-  /** Whether it was warmed up ahead of any request. */
+  /** Whether the environment was started on demand or by provisioned concurrency. */
   readonly initializationType: InitializationType;
   /** When it last finished an invocation, in milliseconds on the monotonic clock. */
   idleSinceMs = performance.now();
@@ -64,14 +64,14 @@ export class ExecutionEnvironment {
     this.initializationType = settings.initializationType;
   }
 
-  /** Starts the process; {@link initialize} tells when it is ready. */
+  /** Starts the process; {@link initialize} waits until it is ready. */
   static async start(settings: EnvironmentSettings): Promise<ExecutionEnvironment> {
     const environment = new ExecutionEnvironment(settings);
     await environment.#spawn();
     return environment;
   }
 
-  /** Whether the process is over. */
+  /** Whether the process has ended. */
   get hasEnded(): boolean {
     return this.#ended;
   }
@@ -86,7 +86,7 @@ export class ExecutionEnvironment {
     return this.#initMs;
   }
 
-  /** Most memory that was seen, in bytes. */
+  /** Peak of the memory, in bytes. */
   get peakMemoryBytes(): number {
     return this.#memory?.peakBytes ?? 0;
   }
@@ -94,7 +94,7 @@ export class ExecutionEnvironment {
   /**
    * Waits for the end of the init phase.
    *
-   * @param limitMs - Time it may take; past it the process is killed.
+   * @param limitMs - Maximum time. After it the process is killed.
    */
   async initialize(limitMs: number): Promise<InitOutcome> {
     const timer = setTimeout(() => {
@@ -107,9 +107,9 @@ export class ExecutionEnvironment {
   }
 
   /**
-   * Gives the environment one invocation; it must be initialized and idle.
+   * Runs one invocation; the environment must be initialized and idle.
    *
-   * @param timeoutMs - Time the handler may take; past it the process is killed.
+   * @param timeoutMs - Maximum time of the handler. After it the process is killed.
    */
   async invoke(
     invocation: Pick<PendingInvocation, 'requestId' | 'payload' | 'functionArn'>,
@@ -131,7 +131,7 @@ export class ExecutionEnvironment {
     return outcome;
   }
 
-  /** Ends the process, as Lambda does: without asking. */
+  /** Kills the process, as Lambda does. */
   async stop(): Promise<void> {
     const child = this.#process;
     if (child === undefined || this.#ended) return;

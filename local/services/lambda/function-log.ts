@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Crash } from './invocation.ts';
 
-/** What a REPORT line tells. */
+/** Content of a REPORT line. */
 export interface InvocationReport {
   readonly requestId: string;
   readonly durationMs: number;
@@ -10,11 +10,11 @@ export interface InvocationReport {
   readonly peakMemoryBytes: number;
   /** Duration of the init phase, where the invocation was a cold start. */
   readonly initMs: number | undefined;
-  /** What went wrong with the environment, as `Status` says it. */
+  /** How the environment was lost: the value of `Status`. */
   readonly status?: Crash | undefined;
 }
 
-/** The log file of one function: what its environments print, between START and REPORT lines as Lambda writes them. */
+/** The log file of one function: the output of its environments, between START and REPORT lines as Lambda writes them. */
 export class FunctionLog {
   /** Path of the file. */
   readonly file: string;
@@ -27,12 +27,12 @@ export class FunctionLog {
     this.descriptor = openSync(this.file, 'a');
   }
 
-  /** Notes that an invocation begins. */
+  /** Writes that an invocation starts. */
   start(requestId: string, version: string): void {
     this.write(`START RequestId: ${requestId} Version: ${version}`);
   }
 
-  /** Notes how an invocation ended. */
+  /** Writes how an invocation ended. */
   report(report: InvocationReport): void {
     const fields = [
       `REPORT RequestId: ${report.requestId}`,

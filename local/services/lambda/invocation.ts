@@ -1,7 +1,7 @@
 /** Largest payload of a synchronous invocation, in bytes. */
 export const MAX_REQUEST_BYTES = 6_291_456;
 
-/** Largest answer of a synchronous invocation, in bytes. */
+/** Largest result of a synchronous invocation, in bytes. */
 export const MAX_RESPONSE_BYTES = 6_291_556;
 
 /** An error as a function's caller sees it. */
@@ -11,15 +11,15 @@ export interface FunctionError {
   readonly trace?: readonly string[];
 }
 
-/** How an execution environment dealt with an invocation: the answer, or the error as JSON. */
+/** Result of an invocation in an execution environment: the handler's result, or the error as JSON. */
 export interface EnvironmentOutcome {
   readonly kind: 'answered' | 'failed';
   readonly payload: Buffer;
-  /** How the environment was lost, where it was. */
+  /** How the environment was lost, if it was. */
   readonly crash?: Crash;
 }
 
-/** Ways to lose an execution environment: killed at the deadline, or ended by itself. */
+/** How an execution environment was lost: killed at the deadline, or ended by itself. */
 export type Crash = 'timeout' | 'error';
 
 /** How an invocation ended, as the Lambda service sees it. */
@@ -29,7 +29,7 @@ export type InvocationOutcome =
   | { readonly kind: 'too-large'; readonly bytes: number }
   | { readonly kind: 'not-found'; readonly functionArn: string };
 
-/** An outcome and how it came about. */
+/** An outcome and its circumstances. */
 export interface InvocationResult {
   readonly outcome: InvocationOutcome;
   readonly requestId: string;
@@ -41,12 +41,12 @@ export interface InvocationResult {
   readonly durationMs: number;
 }
 
-/** Makes a failed outcome of an error; `crash` says that the environment is lost with it. */
+/** Creates a failed outcome; `crash` says that the environment is lost as well. */
 export function failed(error: FunctionError, crash?: Crash): EnvironmentOutcome {
   return { kind: 'failed', payload: Buffer.from(JSON.stringify(error)), ...(crash === undefined ? {} : { crash }) };
 }
 
-/** Reads the error back from a failed outcome; what is no error object keeps its text as the message. */
+/** Reads the error of a failed outcome. A payload that is no error object becomes the message. */
 export function errorOf(payload: Buffer): FunctionError {
   const text = payload.toString();
   try {

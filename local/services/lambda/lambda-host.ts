@@ -18,7 +18,7 @@ import {
 } from './invocation.ts';
 import { Slots } from './slots.ts';
 
-/** How long Lambda lets the init phase take before it starts it again within the function's own timeout. */
+/** Maximum duration of the init phase. After it Lambda starts the phase again within the function's own timeout. */
 const INIT_LIMIT_MS = 10_000;
 
 /** Provisioned environments may take longer, up to 15 minutes. */
@@ -53,11 +53,11 @@ export interface InvokeRequest {
   readonly qualifier?: string | undefined;
   readonly payload: Buffer | string;
   /**
-   * Whether it takes no slot: a function waits for it, and all slots could wait for each other; or a queue feeds it, and
-   * those who wait for an answer come first.
+   * Whether the invocation takes no slot: another function waits for it, and all slots could wait for each other; or a queue
+   * feeds it, and synchronous requests have priority.
    */
   readonly nested?: boolean;
-  /** Gives up when aborted, as long as the invocation waits for a slot. */
+  /** Ends the wait for a slot when aborted. */
   readonly signal?: AbortSignal;
 }
 
@@ -99,15 +99,15 @@ export class LambdaHost implements AsyncDisposable {
   }
 
   /**
-   * Ends environments that were started on demand and have been idle since.
+   * Ends on-demand environments that are idle.
    *
-   * @param idleMs - For how long. Defaults to ten minutes.
+   * @param idleMs - Minimum idle time. Defaults to ten minutes.
    */
   async reapIdle(idleMs = IDLE_LIMIT_MS): Promise<void> {
     await Promise.all(this.#pools().map((pool) => pool.reapIdle(idleMs)));
   }
 
-  /** Invokes a function and waits for its answer. */
+  /** Invokes a function and waits for its result. */
   async invoke(request: InvokeRequest): Promise<InvocationResult> {
     const requestId = randomUUID();
     const ended = (outcome: InvocationOutcome, version = '$LATEST'): InvocationResult => {
@@ -197,7 +197,7 @@ export class LambdaHost implements AsyncDisposable {
     if (this.#stopped) return result;
     this.#reportEnd(hosted, result, environment);
     if (environment === undefined) return result;
-    if (outcome.crash === undefined && !environment.hasEnded) pool.giveBack(environment);
+    if (outcome.crash === undefined && !environment.hasEnded) pool.release(environment);
     else void pool.discard(environment).then(() => pool.warmUp(PROVISIONED_INIT_LIMIT_MS));
     return result;
   }
@@ -235,7 +235,7 @@ export class LambdaHost implements AsyncDisposable {
     });
   }
 
-  /** Starts an environment; an init phase that takes too long is begun again within the function's own timeout. */
+  /** Starts an environment; an init phase that takes too long is started again within the function's own timeout. */
   async #open(pool: EnvironmentPool, timeoutMs: number): Promise<ExecutionEnvironment | EnvironmentOutcome> {
     for (const limitMs of [this.#initLimitMs, timeoutMs]) {
       const environment = await pool.start('on-demand');

@@ -5,7 +5,7 @@ import { functionArn } from '../../template/physical-names.ts';
 import { type InvocationResult, MAX_REQUEST_BYTES } from './invocation.ts';
 import type { LambdaHost } from './lambda-host.ts';
 
-/** Lambda's Invoke API before the host. */
+/** Lambda's Invoke API in front of the host. */
 export class LambdaService implements AwsService {
   readonly signingName = 'lambda';
   readonly #host: LambdaHost;
@@ -32,7 +32,7 @@ export class LambdaService implements AwsService {
     const type = request.headers['x-amz-invocation-type'] ?? 'RequestResponse';
     if (type === 'DryRun') return { status: 204, headers: {}, body: '' };
     const invocation = this.#host.invoke({ ...target, payload, nested: principal.functionName !== undefined });
-    // An event is answered at once; what becomes of it is in the function's log.
+    // An asynchronous invocation is accepted immediately; its result is in the function's log.
     return type === 'Event' ? { status: 202, headers: {}, body: '' } : this.#render(await invocation);
   }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Often enough that a function cannot run far past its limit, rare enough to cost nothing. */
 const INTERVAL_MS = 50;
 
-/** Watches the memory of a process and says when it passes a limit. On Linux only; elsewhere nothing is watched. */
+/** Watches the memory of a process, and calls back when it exceeds a limit. Does nothing except on Linux. */
 export class MemoryWatch {
   readonly #pid: number;
   readonly #limitBytes: number;
@@ -17,18 +17,18 @@ export class MemoryWatch {
     this.#onExceeded = onExceeded;
   }
 
-  /** Most memory seen so far, in bytes; zero where it cannot be seen. */
+  /** Peak of the memory so far, in bytes; zero if it cannot be read. */
   get peakBytes(): number {
     return this.#peakBytes;
   }
 
-  /** Looks now, and from now on until {@link pause}. */
+  /** Watches from now until {@link pause}. */
   resume(): void {
     if (process.platform !== 'linux') return;
     this.#timer ??= setInterval(() => this.#look(), INTERVAL_MS).unref();
   }
 
-  /** Looks once more if nothing was seen yet, then stops: an idle environment is frozen on AWS. */
+  /** Stops watching, after a last look if there was none yet: an idle environment is frozen. */
   pause(): void {
     if (this.#timer !== undefined && this.#peakBytes === 0) this.#peakBytes = anonymousBytes(this.#pid);
     clearInterval(this.#timer);
@@ -46,8 +46,8 @@ export class MemoryWatch {
 }
 
 /**
- * Memory of a process that cannot be given back, in bytes: pages mapped from files (a model's weights) are left out,
- * since the kernel may drop them at any time.
+ * Memory of a process that the kernel cannot reclaim, in bytes. Pages mapped from files (a model's weights) do not count,
+ * because the kernel may drop them at any time.
  */
 function anonymousBytes(pid: number): number {
   try {

@@ -15,9 +15,9 @@ export interface PendingInvocation {
   readonly aheadMs: number;
 }
 
-/** What the Runtime API tells its execution environment. */
+/** Events of the Runtime API for its execution environment. */
 export interface RuntimeApiEvents {
-  /** The runtime asks for work: initialization is over, or the last invocation is. */
+  /** The runtime asks for the next invocation: the init phase or the last invocation is over. */
   onNext(): void;
   onOutcome(requestId: string, outcome: EnvironmentOutcome): void;
   /** Initialization failed; the payload is the error as JSON. */
@@ -43,7 +43,7 @@ export class RuntimeApi {
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
     });
-    // `next` is a long poll without end, and the runtime takes a closed socket for the end of its host.
+    // `next` is an endless long poll, and the runtime exits when its socket closes.
     Object.assign(this.#server, { timeout: 0, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 });
   }
 
@@ -55,13 +55,13 @@ export class RuntimeApi {
     return api;
   }
 
-  /** Host and port, as `AWS_LAMBDA_RUNTIME_API` wants them. */
+  /** Host and port: the value of `AWS_LAMBDA_RUNTIME_API`. */
   get address(): string {
     const { port } = this.#server.address() as AddressInfo;
     return `127.0.0.1:${port}`;
   }
 
-  /** Hands an invocation to the runtime: now if it waits for one, else as soon as it asks. */
+  /** Passes an invocation to the runtime: now if it is waiting, else when it asks. */
   deliver(invocation: PendingInvocation): void {
     this.#current = invocation;
     this.#isDelivered = false;
@@ -84,7 +84,7 @@ export class RuntimeApi {
       'lambda-runtime-deadline-ms': invocation.deadlineMs,
       'lambda-runtime-invoked-function-arn': invocation.functionArn,
       'lambda-runtime-trace-id': invocation.traceId,
-      // No part of AWS's API: the client of local mode sets the function's time by it.
+      // Not part of AWS's API: the client of local mode sets the function's time by it.
       'tensorgate-ahead-ms': invocation.aheadMs,
     });
     response.end(invocation.payload);

@@ -5,7 +5,7 @@ const http = require('node:http');
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
-// The Runtime API never hangs up while the host lives: without a host there is nobody left to work for.
+// The Runtime API closes no connection while the host lives: without a host the environment has no purpose.
 const createConnection = agent.createConnection.bind(agent);
 agent.createConnection = (...args) => createConnection(...args).on('close', () => process.exit(1));
 

@@ -1,11 +1,11 @@
-/** Why a slot was not given. */
+/** Why a slot was not granted. */
 export type SlotRefusal = 'timeout' | 'aborted';
 
 interface Waiter {
   resolve(refusal: SlotRefusal | undefined): void;
 }
 
-/** A fixed number of slots, given in the order of arrival. */
+/** A fixed number of slots, granted in the order of arrival. */
 export class Slots {
   readonly #total: number;
   readonly #waiting: Waiter[] = [];
@@ -16,11 +16,11 @@ export class Slots {
   }
 
   /**
-   * Takes a slot, waiting for one if need be. Each slot taken must be given back by {@link release}.
+   * Takes a slot, after waiting for one if necessary. Call {@link release} for each slot taken.
    *
-   * @param limitMs - How long to wait at most.
+   * @param limitMs - Maximum wait.
    * @param signal - Gives up waiting when aborted.
-   * @returns Nothing when a slot was taken, else why none was.
+   * @returns Undefined if a slot was taken, or why not.
    */
   async take(limitMs: number, signal?: AbortSignal): Promise<SlotRefusal | undefined> {
     if (signal?.aborted === true) return 'aborted';
@@ -45,7 +45,7 @@ export class Slots {
     return refusal;
   }
 
-  /** Gives a slot back: to whoever has waited longest, else to the next that comes. */
+  /** Releases a slot: the caller that has waited longest gets it, or else the next one. */
   release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#taken -= 1;

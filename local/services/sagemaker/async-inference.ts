@@ -10,7 +10,7 @@ import type { TopicPlan } from '../../template/plan-topics.ts';
 import type { ObjectEngine } from '../s3/object-engine.ts';
 import type { SageMakerHost } from './sagemaker-host.ts';
 
-/** What asynchronous endpoints work with. */
+/** Dependencies of {@link AsyncInference}. */
 export interface AsyncInferenceOptions {
   readonly host: SageMakerHost;
   readonly endpoints: readonly EndpointPlan[];
@@ -22,7 +22,7 @@ export interface AsyncInferenceOptions {
   readonly sendMessage: (queueArn: string, body: string) => Promise<void> | void;
 }
 
-/** A request that an endpoint took. */
+/** A request that an endpoint has accepted. */
 export interface AcceptedInvocation {
   readonly inferenceId: string;
   readonly outputLocation: string;
@@ -45,15 +45,15 @@ interface AsyncEndpointState {
 }
 
 /**
- * Asynchronous endpoints: requests wait in a queue of their own, so many at a time are worked on as the configuration says,
- * answers go to S3 and their ends to SNS. All of it with the permissions of the endpoint's role.
+ * Asynchronous endpoints: each has a queue of requests and runs as many concurrently as its configuration says. Results go to
+ * S3 and notifications to SNS, with the permissions of the endpoint's role.
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
  */
 export class AsyncInference implements Disposable {
   readonly #options: AsyncInferenceOptions;
   readonly #endpoints: ReadonlyMap<string, AsyncEndpointState>;
-  /** Ids of requests that wait or are worked on. */
+  /** Ids of requests that wait or run. */
   readonly #busy = new Set<string>();
 
   /** @throws AppError `TEMPLATE_INVALID` when a role of an endpoint has a policy that cannot be judged. */
@@ -71,17 +71,17 @@ export class AsyncInference implements Disposable {
     );
   }
 
-  /** Whether a request is waiting or worked on. */
+  /** Whether a request is waiting or running. */
   get isBusy(): boolean {
     return this.#busy.size > 0;
   }
 
-  /** Whether an endpoint is asynchronous: it takes no other requests. */
+  /** Whether an endpoint is asynchronous: it accepts no other requests. */
   has(endpoint: string): boolean {
     return this.#endpoints.has(endpoint);
   }
 
-  /** @returns Where the answer will lie; undefined when there is no such endpoint. */
+  /** @returns Where the result will be; undefined if there is no such endpoint. */
   accept(endpoint: string, request: AsyncRequest): AcceptedInvocation | undefined {
     const state = this.#endpoints.get(endpoint);
     if (state === undefined) return undefined;
@@ -103,7 +103,7 @@ export class AsyncInference implements Disposable {
     return { inferenceId, outputLocation: uriOf(places.output), failureLocation: uriOf(places.failure) };
   }
 
-  /** Forgets what waits. */
+  /** Forgets all waiting requests. */
   stop(): void {
     for (const { waiting } of this.#endpoints.values()) waiting.splice(0);
     this.#busy.clear();
@@ -158,7 +158,7 @@ export class AsyncInference implements Disposable {
     });
   }
 
-  /** @returns What the container answered, or why it did not. */
+  /** @returns The container's response, or why there is none. */
   async #ask(state: AsyncEndpointState, { contentType, input }: AsyncRequest) {
     const problem = refusal(state.judge, { action: 's3:GetObject', resource: arnOf(input) });
     if (problem !== undefined) return problem;
@@ -203,7 +203,7 @@ export class AsyncInference implements Disposable {
   }
 }
 
-/** Pause before a container that is not there is asked again. */
+/** Pause before a request to an unavailable container is retried. */
 const RETRY_MS = 200;
 
 function refusal(judge: Judge, request: IamRequest): string | undefined {

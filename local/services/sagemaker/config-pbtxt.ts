@@ -78,10 +78,10 @@ function unexpected(token: string | undefined, wanted: string): AppError {
   return new AppError('TEMPLATE_INVALID', `config.pbtxt needs ${wanted}, got ${token ?? 'its end'}`);
 }
 
-/** What of a model's configuration the stand-in goes by. */
+/** The part of a model's configuration that the stand-in uses. */
 export interface ModelConfig {
   readonly name: string;
-  /** Most items of a run; zero when requests are never merged. */
+  /** Maximum number of items of a run; zero if requests are never merged. */
   readonly maxBatchSize: number;
   /** How requests wait to be merged; undefined without dynamic batching. */
   readonly batching:

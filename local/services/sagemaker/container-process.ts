@@ -10,13 +10,13 @@ import type { VariantPlan } from '../../template/plan-endpoints.ts';
 /** TypeScript in a checkout, JavaScript in the published package. */
 const ENTRY = join(import.meta.dirname, `container${extname(import.meta.filename)}`);
 
-/** Pause before a container that died is started again. */
+/** Pause before a container that has ended is restarted. */
 const RESTART_MS = 1000;
 
-/** How long a container has to end before it is killed: a second, where SageMaker gives thirty. */
+/** Time that a container has to end before it is killed; SageMaker gives 30 seconds. */
 const END_MS = 1000;
 
-/** What a container answered. */
+/** Response of a container. */
 export interface ContainerAnswer extends ContainerMessage {
   readonly status: number;
 }
@@ -30,7 +30,7 @@ export interface ContainerSettings {
   readonly activity: ActivitySink;
 }
 
-/** The container of one production variant: started again when it dies. */
+/** The container of one production variant; it is restarted when it ends. */
 export class ContainerProcess {
   readonly plan: VariantPlan;
   readonly #settings: ContainerSettings;
@@ -49,30 +49,30 @@ export class ContainerProcess {
     mkdirSync(settings.logsDirectory, { recursive: true });
     this.#logPath = join(settings.logsDirectory, `${settings.name}.log`);
     this.#log = createWriteStream(this.#logPath, { flags: 'a' });
-    // Whoever waits hears of it; a container that dies while nobody waits is no crash of local mode.
+    // Callers of ready() get the rejection. Without a caller it must not crash local mode.
     this.#ready.promise.catch(() => undefined);
     this.#start();
   }
 
-  /** Number of the process; undefined while there is none. */
+  /** Process id; undefined while there is no process. */
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
-  /** Accelerators that its model asks for, which are not here; known once it answers. */
+  /** Accelerators that its model asks for and that this machine lacks; known once the container responds. */
   get accelerators(): readonly string[] {
     return this.#accelerators;
   }
 
-  /** Whether it answers. */
+  /** Whether the container responds. */
   get isReady(): boolean {
     return this.#port !== undefined;
   }
 
   /**
-   * Waits until the container answers.
+   * Waits until the container responds.
    *
-   * @throws AppError `LOCAL_START` when it ends before it ever did.
+   * @throws AppError `LOCAL_START` if it ends before that.
    */
   ready(): Promise<void> {
     return this.#ready.promise;
@@ -81,7 +81,7 @@ export class ContainerProcess {
   /**
    * Sends a request to the container.
    *
-   * @throws Error when it is not there, died over it, or the signal aborts.
+   * @throws Error if the container is not running, ends during the request, or the signal aborts.
    */
   async invoke({ contentType, body }: ContainerMessage, signal: AbortSignal): Promise<ContainerAnswer> {
     if (this.#port === undefined) throw new Error('the container is not running');

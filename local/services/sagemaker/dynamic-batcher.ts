@@ -9,11 +9,11 @@ export class QueueError extends Error {
   override readonly name = 'QueueError';
 }
 
-/** How requests wait to be merged. */
+/** How requests are merged. */
 export interface BatchingPolicy {
-  /** Most items of a run: the first dimension of every tensor, added up. */
+  /** Maximum number of items of a run: the sum of the first dimensions of the requests. */
   readonly maxBatchSize: number;
-  /** How long the model waits for more when it is free. */
+  /** How long a free model waits for more requests. */
   readonly delayMs: number;
   /** Requests that may wait; zero means no limit. */
   readonly maxQueueSize: number;
@@ -33,8 +33,8 @@ interface Waiting {
 }
 
 /**
- * Merges requests as Triton's dynamic batcher does: when the model is free it takes the oldest request and all others
- * whose shapes agree with it but for the first dimension, as far as the largest batch goes.
+ * Merges requests as Triton's dynamic batcher does: a free model takes the oldest request and the others of the same shape
+ * except for the first dimension, up to the maximum batch size.
  *
  * @see https://github.com/triton-inference-server/server/blob/main/docs/user_guide/batcher.md
  */
@@ -55,7 +55,7 @@ export class DynamicBatcher {
    * Runs a request, alone or merged with others.
    *
    * @param timeoutMs - How long it may wait, if that is shorter than the policy says.
-   * @throws QueueError when too many wait already, or it waited too long; else what the model throws.
+   * @throws QueueError if the queue is full or the request waited too long. An error of the model is passed on.
    */
   submit(inputs: Tensors, timeoutMs = 0): Promise<Tensors> {
     const { maxQueueSize, timeoutMs: usualMs } = this.#policy;

@@ -5,10 +5,10 @@ import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts
 import type { NotRun } from '../../template/plan-functions.ts';
 import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
 
-/** Longest that a container may take, as SageMaker allows. */
+/** Maximum duration of an invocation, as on SageMaker. */
 const INVOCATION_MS = INVOCATION_SECONDS * 1000;
 
-/** What came of an invocation. */
+/** Result of an invocation. */
 export type InvocationOutcome =
   | { readonly kind: 'answered'; readonly variant: string; readonly answer: ContainerAnswer }
   | { readonly kind: 'no-endpoint' }
@@ -37,18 +37,18 @@ export class SageMakerHost implements AsyncDisposable {
     );
   }
 
-  /** The containers of an endpoint, the shadow's last, for tests to look at. */
+  /** The containers of an endpoint, the shadow's last, for tests. */
   containers(endpoint: string): readonly ContainerProcess[] {
     const { variants = [], shadow } = this.#endpoints.get(endpoint) ?? {};
     return shadow === undefined ? variants : [...variants, shadow];
   }
 
-  /** Waits until all containers answer. */
+  /** Waits until all containers respond. */
   async ready(): Promise<void> {
     await Promise.all(this.#all().map((container) => container.ready()));
   }
 
-  /** What containers were asked for and do without, once all answer. */
+  /** Accelerators that containers ask for and that this machine lacks, known once all containers respond. */
   unmet(): NotRun[] {
     return [...this.#endpoints.keys()].flatMap((resource) =>
       this.containers(resource).flatMap(({ accelerators, plan }) =>
@@ -61,9 +61,9 @@ export class SageMakerHost implements AsyncDisposable {
   }
 
   /**
-   * Invokes an endpoint. Its shadow gets a share of the requests too, and nobody waits for that.
+   * Invokes an endpoint. Its shadow gets copies of a share of the requests; the caller does not wait for those.
    *
-   * @param variant - Production variant to ask; without it they take their turns by weight.
+   * @param variant - Production variant to invoke. Defaults to a random one by weight.
    */
   async invoke(endpoint: string, message: ContainerMessage, variant?: string): Promise<InvocationOutcome> {
     const containers = this.#endpoints.get(endpoint);
@@ -95,7 +95,7 @@ export class SageMakerHost implements AsyncDisposable {
   }
 }
 
-/** What becomes of it, the shadow's log says. */
+/** Sends a copy of a request; the shadow's log shows the result. */
 function copyTo(shadow: ContainerProcess, message: ContainerMessage): void {
   shadow.invoke(message, AbortSignal.timeout(INVOCATION_MS)).catch(() => undefined);
 }

@@ -53,7 +53,7 @@ export interface SqsApiError extends Error {
 /** The last argument is the HTTP request, of which actions read the region in its signature. */
 type Action = (input: Wire, store: QueueLookup, request: { readonly headers: object }) => Wire | Promise<Wire>;
 
-/** Operations of fauxqs; what makes and removes queues is left out, for the template says which there are. */
+/** Operations of fauxqs, without those that create or delete queues: the template defines the queues. */
 const OPERATIONS = [
   'ChangeMessageVisibility',
   'ChangeMessageVisibilityBatch',

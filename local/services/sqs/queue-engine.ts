@@ -12,7 +12,7 @@ import {
   type Wire,
 } from './fauxqs.ts';
 
-/** A message as SQS gives it out. */
+/** A message as a consumer receives it. */
 export interface ReceivedMessage {
   readonly MessageId: string;
   readonly ReceiptHandle: string;
@@ -25,19 +25,19 @@ export interface ReceivedMessage {
   >;
 }
 
-/** How many messages of a queue are where. */
+/** Numbers of messages of a queue by their state. */
 export interface QueueDepth {
   readonly waiting: number;
   readonly inFlight: number;
   readonly delayed: number;
 }
 
-/** Longest time of one timer; what is due later is looked at again then. */
+/** Maximum time of one timer; messages that are due later need another one. */
 const MAX_TIMER_MS = 60_000;
 
 /**
- * SQS in memory: fauxqs's queues, with long polling that costs nothing while nothing happens, one time for everything,
- * retention, and the attribute that tells which queue gave a message up.
+ * SQS in memory: fauxqs's queues, with long polling without load, the local time, retention, and the attribute that names the
+ * source of a dead letter.
  */
 export class QueueEngine {
   readonly #store = openStore();
@@ -152,7 +152,7 @@ export class QueueEngine {
     return dues.length === 0 ? undefined : dues.reduce((a, b) => Math.min(a, b));
   }
 
-  /** Looks at every queue again, for time was moved or the end has come. */
+  /** Wakes all consumers, because time was moved. */
   wake(): void {
     for (const queue of this.#queues.values()) queue.wake();
   }
@@ -188,7 +188,7 @@ export class QueueEngine {
 
   /** Milliseconds until a message becomes visible by itself, at most `limitMs`. */
   #untilDue({ stored }: WatchedQueue, limitMs: number): number {
-    // One may have come since somebody looked.
+    // A message may have arrived since the last look.
     if (stored.messages.length > 0) return 0;
     let dueMs = this.#clock.now() + Math.min(limitMs, MAX_TIMER_MS);
     for (const { delayUntil } of stored.delayedMessages) dueMs = Math.min(dueMs, delayUntil ?? dueMs);
@@ -196,7 +196,7 @@ export class QueueEngine {
     return Math.max(0, dueMs - this.#clock.now());
   }
 
-  /** Fauxqs asks the machine for the time; all that it does, it does before it returns. */
+  /** Replaces the machine's time while fauxqs works: it uses `Date.now`, and does all its work before it returns. */
   #atOurTime<T>(work: () => T): T {
     const { now } = Date;
     const nowMs = this.#clock.now();
@@ -260,7 +260,7 @@ class WatchedQueue {
     if (signal?.aborted === true) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const done = (): void => resolve();
-    // A millisecond more, for timers may fire that much early.
+    // One millisecond more, because timers may fire that much early.
     const timer = setTimeout(done, limitMs + 1);
     signal?.addEventListener('abort', done, { once: true });
     this.#waiting.add(done);
@@ -271,7 +271,7 @@ class WatchedQueue {
   }
 }
 
-/** Notes on a message that moves to a dead-letter queue where it comes from. */
+/** Records the source of messages that move to a dead-letter queue. */
 function withSource(store: QueueLookup, source: StoredQueue): QueueLookup {
   return {
     getQueue: (url) => store.getQueue(url),
@@ -283,7 +283,7 @@ function withSource(store: QueueLookup, source: StoredQueue): QueueLookup {
   };
 }
 
-/** The wait is ours; one that SQS does not allow is left for the action to refuse. */
+/** Removes the wait time, because this class waits itself. An invalid one stays for the action to refuse. */
 function withoutWaiting(input: Wire): Wire {
   const seconds = input['WaitTimeSeconds'];
   const isAllowed = seconds === undefined || (typeof seconds === 'number' && seconds >= 0 && seconds <= 20);

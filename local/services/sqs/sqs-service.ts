@@ -17,7 +17,7 @@ export class SqsService implements AwsService {
   readonly #engine: QueueEngine;
   readonly #endpointUrl: string;
 
-  /** @param endpointUrl - Where queues are to be found, for the operations that answer URLs. */
+  /** @param endpointUrl - Base of queue URLs in responses. */
   constructor(engine: QueueEngine, endpointUrl: string) {
     this.#engine = engine;
     this.#endpointUrl = endpointUrl;
