@@ -18,7 +18,7 @@ export interface LineRequest extends LineKey {
   readonly body: unknown;
 }
 
-/** A line of a batch file that is none, and why. */
+/** An invalid line of a batch file, and why. */
 export interface BrokenLine extends LineKey {
   readonly error: AppError;
 }
@@ -31,7 +31,7 @@ export interface LineRules {
   readonly model: string;
 }
 
-/** Most characters of a `custom_id`. */
+/** Maximum characters of a `custom_id`. */
 const MAX_CUSTOM_ID_CHARACTERS = 512;
 
 /** Members of a line (OpenAI API reference, "The request input object"). */
@@ -70,7 +70,7 @@ export function readLines(bytes: Uint8Array, firstLine: number, rules: LineRules
 /**
  * Reads one line.
  *
- * @returns The request; for a line that is none the reason, with its `custom_id` where that can be read.
+ * @returns The request; for an invalid line the reason, with its `custom_id` if that can be read.
  */
 export function readLine(text: string, line: number, rules: LineRules): LineRequest | BrokenLine {
   let customId: string | null = null;
@@ -101,8 +101,8 @@ export function outputLine(batchId: string, key: LineKey, body: string): string 
 /** Writes a line of the error file: a request that was refused or failed, or was never run. */
 export function errorLine(batchId: string, key: LineKey, { code, message, param, status }: AppError): string {
   if (NOT_RUN.has(code)) {
-    const told = JSON.stringify({ code, message, param: param ?? null, line: key.line });
-    return `{${head(batchId, key)},"response":null,"error":${told}}`;
+    const json = JSON.stringify({ code, message, param: param ?? null, line: key.line });
+    return `{${head(batchId, key)},"response":null,"error":${json}}`;
   }
   const body = { error: openAiError(code, message, param) };
   const response = JSON.stringify({ status_code: status, request_id: requestId(batchId, key.line), body });

@@ -1,9 +1,9 @@
 import type { AssemblyState } from '../files/assembly.ts';
 import type { Batch } from './batch.ts';
 
-/** What the functions of the Batch API keep of a batch beside what workers need. */
+/** The whole record of a batch: the members for workers, and those for the functions of the Batch API. */
 export interface BatchRecord extends Batch {
-  /** SHA-256 (base64url) over what was asked for: the same request sent twice has the same. */
+  /** SHA-256 (base64url) of the request: the same request sent twice has the same hash. */
   readonly hash: string;
   /** Bytes of the input file. */
   readonly inputBytes: number;
@@ -11,17 +11,17 @@ export interface BatchRecord extends Batch {
   readonly requests: number;
   /** How long the output files are kept, counted from their creation; absent: as long as every file. */
   readonly outputExpiresAfterSeconds?: number;
-  /** How far merging has come; absent until it begins. */
+  /** Progress of the merge; absent until it starts. */
   readonly merge?: BatchMerge;
-  /** When the webhooks were told of the end. */
+  /** When the webhooks were notified of the completion. */
   readonly notifiedAtMs?: number;
 }
 
-/** How far the outputs of a batch are merged. */
+/** Progress of the merge of a batch's outputs. */
 export interface BatchMerge {
-  /** When merging began, milliseconds since the Unix epoch: the output files date from then. */
+  /** When the merge started, milliseconds since the Unix epoch: the output files date from then. */
   readonly startedAtMs: number;
-  /** How the batch will end, settled when merging began. */
+  /** The final status of the batch, decided when the merge started. */
   readonly outcome: 'completed' | 'cancelled' | 'expired';
   readonly output: AssemblyState;
   readonly errors: AssemblyState;

@@ -2,7 +2,7 @@ import type { AssemblyState } from '../files/assembly.ts';
 import type { Batch, BatchStatus, ChunkOutcome } from './batch.ts';
 import type { BatchRecord } from './batch-record.ts';
 
-/** What workers do with the records of batches; the functions of the Batch API do more. */
+/** Stores the records of batches, for workers. */
 export interface ChunkStore {
   /** Reads a batch, strongly consistent. */
   getBatch(owner: string, id: string): Promise<Batch | undefined>;
@@ -30,10 +30,10 @@ export interface BatchChange {
   readonly expect?: BatchMembers & { readonly 'merge.output.step'?: number; readonly 'merge.errors.step'?: number };
 }
 
-/** What came of a {@link BatchChange}. */
+/** The outcome of a {@link BatchChange}. */
 export interface BatchChanged {
   readonly isDone: boolean;
-  /** The batch as it is now; undefined when it is gone. */
+  /** The batch as it is now; undefined if it was deleted. */
   readonly batch: BatchRecord | undefined;
 }
 
@@ -57,12 +57,12 @@ export interface BatchStore extends ChunkStore {
   getBatch(owner: string, id: string): Promise<BatchRecord | undefined>;
   finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<BatchRecord>;
   /**
-   * Creates the record, unless there is one.
+   * Creates the record, unless it exists.
    *
-   * @returns The record that is there now: `hash` tells whether it is the same batch.
+   * @returns The record as it is now: `hash` shows whether it is the same batch.
    */
   create(batch: BatchRecord): Promise<BatchRecord>;
-  /** Deletes a record that nothing was begun for. */
+  /** Deletes the record of a batch that was not started. */
   discard(owner: string, id: string): Promise<void>;
   change(owner: string, id: string, change: BatchChange): Promise<BatchChanged>;
   /** Reads the outcomes of chunks; those that are not recorded are absent. */

@@ -1,6 +1,6 @@
 import type { JobError } from '../jobs/job.ts';
 
-/** Where a batch stands, in OpenAI's words. The last four are final. */
+/** The statuses of a batch, as in OpenAI's API. The last four are final. */
 export type BatchStatus =
   | 'validating'
   | 'in_progress'
@@ -11,7 +11,7 @@ export type BatchStatus =
   | 'expired'
   | 'cancelled';
 
-/** How many lines of a batch have what outcome. */
+/** Numbers of lines by outcome. */
 export interface BatchCounts {
   readonly completed: number;
   readonly failed: number;
@@ -39,7 +39,7 @@ export interface Batch {
   readonly endedAtMs?: number;
   /** Why it failed as a whole. */
   readonly errors: readonly (JobError & { readonly line?: number })[];
-  /** Where splitting goes on: the byte after the last chunk that was sent. */
+  /** Where splitting continues: the byte after the last chunk that was sent. */
   readonly splitAt: number;
   /** Chunks cut so far; all of them once `splitDone`. */
   readonly chunks: number;
@@ -80,11 +80,11 @@ export interface ChunkOutcome extends BatchCounts {
   readonly error?: JobError;
 }
 
-/** Most lines of a chunk: what a worker does in seconds. */
+/** Maximum lines of a chunk: a worker runs them in seconds. */
 export const MAX_CHUNK_LINES = 200;
 
-/** Most bytes of a chunk; a longer line is a chunk of its own. */
+/** Maximum bytes of a chunk. A longer line is a chunk of its own. */
 export const MAX_CHUNK_BYTES = 256 * 1024;
 
-/** Most bytes of one line. */
+/** Maximum bytes of one line. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;

@@ -8,7 +8,7 @@ const NO_RULES = { endpoint: '', model: '' };
 /**
  * Writes the error lines of a chunk that no worker could run.
  *
- * @param bytes - Bytes of the chunk in the input file; undefined where that is gone.
+ * @param bytes - Bytes of the chunk in the input file; undefined if the file was deleted.
  * @returns JSONL text; empty when the chunk holds no line.
  */
 export function lostLines(

@@ -2,17 +2,17 @@ import * as v from 'valibot';
 import type { UploadStepMessage } from '../files/upload.ts';
 import { objectOf, parseInput, wholeNumber } from '../parse.ts';
 
-/** One step of a batch's life. Each can be repeated, and goes on where the last one stopped. */
+/** One step of a batch. A step can be repeated, and continues where the last one stopped. */
 export interface BatchStepMessage {
   readonly v: 1;
   readonly kind: 'split' | 'merge';
   readonly owner: string;
   readonly batchId: string;
-  /** Whether it does nothing once another step has begun the batch: it was sent before the batch was recorded. */
+  /** Whether it does nothing if another step has started the batch. Such a step is sent before the batch is recorded. */
   readonly isSpare?: boolean | undefined;
 }
 
-/** What the function process-batches receives; `attempt` counts the failures in a row before this try. */
+/** A message of the function process-batches; `attempt` counts the failures in a row before this attempt. */
 export type StepMessage = (BatchStepMessage | UploadStepMessage) & { readonly attempt?: number };
 
 const name = v.pipe(v.string('must be a name'), v.minLength(1, 'must be a name'), v.maxLength(200, 'must be a name'));
@@ -35,7 +35,7 @@ const schema = v.variant('kind', [
 /**
  * Reads a message of the queue of batch steps.
  *
- * @throws AppError `INVALID_EVENT` when it is none.
+ * @throws AppError `INVALID_EVENT` when it is invalid.
  */
 export function parseStepMessage(text: string): StepMessage {
   return parseInput(schema, fromJson(text), 'the message', 'INVALID_EVENT');
@@ -50,10 +50,10 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Longest that SQS holds a message back. */
+/** Longest delay of SQS. */
 const MAX_DELAY_SECONDS = 900;
 
-/** How long a step waits after so many failures in a row: 2 s, doubled each time, a quarter of an hour at most. */
+/** Returns the delay of a step after some failures in a row: 2 s, doubled each time, up to 15 minutes. */
 export function stepDelaySeconds(attempt: number): number {
   return Math.min(MAX_DELAY_SECONDS, 2 ** Math.min(attempt, 20));
 }

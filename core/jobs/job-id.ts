@@ -32,7 +32,7 @@ export function jobIdOfKey(hash: Hash, owner: string, idempotencyKey: string): s
   return `job_${derivedId(hash, ['job-id/1', owner, idempotencyKey])}`;
 }
 
-/** The id of the job that a CloudEvent asks for: source and id together name an event (CloudEvents 1.0, `id`). */
+/** Returns the id of the job of a CloudEvent: source and id together name an event (CloudEvents 1.0, `id`). */
 export function jobIdOfEvent(hash: Hash, source: string, eventId: string): string {
   return `evt_${derivedId(hash, ['event-id/1', source, eventId])}`;
 }
@@ -58,7 +58,7 @@ export function derivedId(hash: Hash, fields: readonly string[]): string {
   return base32(bytes).slice(0, ID_LENGTH);
 }
 
-/** JSON tells every two lists of fields apart. */
+/** Different lists of fields always have different JSON. */
 function hashOf(hash: Hash, fields: readonly unknown[]): string {
   return hash(new TextEncoder().encode(JSON.stringify(fields)));
 }

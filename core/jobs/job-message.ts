@@ -6,7 +6,7 @@ export type JobInput =
   | ({ readonly kind: 'inline' } & InlineBody)
   | { readonly kind: 'payload'; readonly payload: PayloadReference; readonly mediaType?: string };
 
-/** Message on a model's jobs queue: the whole definition, so that no record is needed to run it. */
+/** Message on a model's jobs queue. It holds the whole definition, so that no record is needed to run it. */
 export interface JobMessage extends JobDefinition {
   readonly v: 1;
   readonly kind: 'job';
@@ -40,17 +40,17 @@ export interface ChunkMessage {
   readonly lines: number;
 }
 
-/** What the function run-jobs receives. */
+/** A message of the function run-jobs. */
 export type WorkMessage = JobMessage | ChunkMessage;
 
-/** Most bytes of an inline input; beyond it the body goes through S3. SQS takes 1 MiB a message, batches included. */
+/** Maximum bytes of an inline input. A larger body is stored in S3. SQS accepts 1 MiB for a message or a batch of them. */
 export const MAX_INLINE_INPUT_BYTES = 192 * 1024;
 
 /**
- * Most bytes of a result in the job's record. Beyond about 8 KiB an object in S3 is cheaper to write (a put costs as
+ * Maximum bytes of a result in the job's record. Beyond about 8 KiB an object in S3 is cheaper to write (a put costs as
  * much as 8 write units), but takes one more request to read.
  */
 export const MAX_INLINE_RESULT_BYTES = 16 * 1024;
 
-/** Most bytes of an input that a job reads from S3: it is held in the memory of the worker. */
+/** Maximum bytes of an input that a job reads from S3: the worker holds it in memory. */
 export const MAX_JOB_INPUT_BYTES = 64 * 1024 * 1024;

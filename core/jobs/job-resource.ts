@@ -4,7 +4,7 @@ import { type InlineResult, isFinal, type Job, type PayloadResult } from './job.
 /** How long an address of a result can be used. */
 export const RESULT_URL_SECONDS = 3600;
 
-/** Longest pause that callers are asked to make between two looks at a job. */
+/** Longest time of `Retry-After` between two polls of a job. */
 const MAX_RETRY_AFTER_SECONDS = 30;
 
 /** What a {@link renderJob} needs beside the job. */

@@ -1,10 +1,10 @@
 import type { Job, JobDefinition, JobError, JobKey, JobOutcome, JobStatus } from './job.ts';
 
-/** What became of an attempt to begin a job. */
+/** The outcome of an attempt to start a job. */
 export type Claim =
   /** The caller may run it; the record exists now. */
   | { readonly kind: 'claimed'; readonly job: Job }
-  /** It has ended already. */
+  /** The job is complete. */
   | { readonly kind: 'ended'; readonly job: Job }
   /** Its id belongs to another job: the message was refused when it was submitted. */
   | { readonly kind: 'foreign' };
@@ -28,7 +28,7 @@ export interface JobQuery {
   readonly after?: string;
 }
 
-/** The records of jobs. Every change is conditional, so that whatever is repeated or comes late changes nothing. */
+/** Stores the records of jobs. Every change is conditional, so that a repeated or late change has no effect. */
 export interface JobStore {
   /** Reads a record, strongly consistent. */
   get(key: JobKey): Promise<Job | undefined>;
@@ -39,34 +39,34 @@ export interface JobStore {
    */
   attempts(keys: readonly JobKey[]): Promise<readonly number[]>;
   /**
-   * Creates the record, unless there is one.
+   * Creates the record, unless it exists.
    *
-   * @returns The record that is there now: `hash` tells whether it is the same job.
+   * @returns The record as it is now: `hash` shows whether it is the same job.
    */
   create(definition: JobDefinition): Promise<Job>;
-  /** Begins a job: status `running`, one attempt more; creates the record where the submitter has not yet. */
+  /** Starts a job: status `running`, one attempt more. Creates the record if the submitter has not done so yet. */
   claim(definition: JobDefinition): Promise<Claim>;
   /**
-   * Ends a job, unless it has ended.
+   * Completes a job, unless it is complete.
    *
-   * @returns The record as it is now; its `status` may be another one than the outcome's.
+   * @returns The record as it is now; its `status` may differ from the outcome's.
    */
   finish(key: JobKey, outcome: JobOutcome): Promise<Job>;
-  /** Keeps why an attempt failed that will be repeated; does nothing once the job has ended. */
+  /** Records why an attempt failed that will be retried. Does nothing if the job is complete. */
   noteError(key: JobKey, error: JobError): Promise<void>;
   /**
-   * Cancels a job, unless it has ended.
+   * Cancels a job, unless it is complete.
    *
-   * @returns The record as it is now; undefined when there is none.
+   * @returns The record as it is now; undefined if it does not exist.
    */
   cancel(key: JobKey): Promise<Job | undefined>;
-  /** Notes that every destination was told. */
+  /** Records that every destination was notified. */
   markNotified(key: JobKey): Promise<void>;
   /**
-   * Makes a failed job wait again, for an operator has put its message back (`REDRIVE_ATTRIBUTE`); does nothing in any
-   * other status, nor a second time for the same redrive.
+   * Queues a failed job again, because an operator redrove its message (`REDRIVE_ATTRIBUTE`). Does nothing in any other
+   * status, or a second time for the same redrive.
    */
   reopen(key: JobKey, redriveId: string): Promise<void>;
-  /** @throws AppError `INVALID_PARAMETER` when `after` is not what an earlier page gave. */
+  /** @throws AppError `INVALID_PARAMETER` when `after` is not the `next` of an earlier page. */
   list(query: JobQuery): Promise<JobPage>;
 }

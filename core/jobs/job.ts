@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { InlineBody } from './inline-body.ts';
 
-/** Where a job stands. The last three are final: a job enters exactly one of them, once. */
+/** The statuses of a job. The last three are final: a job enters exactly one of them, once. */
 export const JOB_STATUSES = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
 
 /** One of {@link JOB_STATUSES}. */
@@ -26,15 +26,15 @@ export interface JobKey {
 /** Owner of jobs that arrived on the queue and name no tenant. */
 export const PRODUCERS = 'producers';
 
-/** Where large bytes lie in S3. */
+/** The location of an object in S3. */
 export interface PayloadReference {
   readonly bucket: string;
   readonly key: string;
 }
 
-/** Where a completion is told, beside the job's own record. */
+/** The destinations of the notification that a job is complete. */
 export interface Destinations {
-  /** Webhook for this job alone; webhooks that the owner registered hear of it in any case. */
+  /** Webhook for this job only. Webhooks that the owner registered are notified in any case. */
   readonly webhookUrl?: string;
   /** Name of one of the deployment's reply queues. */
   readonly replyQueue?: string;
@@ -42,11 +42,11 @@ export interface Destinations {
   readonly eventBus?: boolean;
 }
 
-/** Everything that is known of a job when it is submitted: enough to run it with no record at all. */
+/** A job as it was submitted. It is sufficient to run the job without its record. */
 export interface JobDefinition extends JobKey {
   /** SHA-256 (base64url) over endpoint, input and destinations: the same job submitted twice has the same. */
   readonly hash: string;
-  /** Path of the inference route whose answer is wanted: `/v1/embeddings`. */
+  /** Path of the requested inference route: `/v1/embeddings`. */
   readonly endpoint: string;
   /** Id of the model that runs it. */
   readonly model: string;
@@ -88,7 +88,7 @@ export interface PayloadResult {
 /** The record of a job. */
 export interface Job extends JobDefinition {
   readonly status: JobStatus;
-  /** How often a worker began it. */
+  /** How often a worker started it. */
   readonly attempts: number;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
@@ -100,13 +100,13 @@ export interface Job extends JobDefinition {
   readonly result?: JobResult;
   /** Present when failed. */
   readonly error?: JobError;
-  /** Why the last attempt failed that will be tried again. */
+  /** Why the last attempt failed, if the job is retried. */
   readonly lastError?: JobError;
-  /** When the completion was told to every destination; absent until then. */
+  /** When every destination was notified; absent until then. */
   readonly notifiedAtMs?: number;
 }
 
-/** How a job ended. */
+/** The outcome of a job. */
 export type JobOutcome =
   | { readonly status: 'succeeded'; readonly result: JobResult; readonly version: string; readonly items: number }
   | { readonly status: 'failed'; readonly error: JobError; readonly version?: string; readonly items?: number };

@@ -1,8 +1,8 @@
 import type { JobKey } from './job.ts';
 
 /**
- * Attribute names of the jobs table: one table for jobs, files, uploads, batches, chunks and subscriptions, told apart
- * by the beginning of their key.
+ * Attribute names of the jobs table: one table for jobs, files, uploads, batches, chunks and subscriptions. The prefix of
+ * the key shows the kind of an item.
  */
 export const JOBS_TABLE = {
   /** Partition key, a string. */

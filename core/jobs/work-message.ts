@@ -46,7 +46,7 @@ const chunkSchema = v.looseObject({
 const workSchema = v.variant('kind', [jobSchema, chunkSchema], 'must be a job or a chunk');
 
 /**
- * Reads a message that a model's queues hold: a later version of this product, or somebody by hand, may have sent it.
+ * Parses a message of a model's queues. A later version of this product, or an operator by hand, may have sent it.
  *
  * @param value - The parsed body of the message.
  * @throws AppError `INVALID_BODY` that lists every problem at once.

@@ -21,7 +21,7 @@ export interface DeliveryMessage {
   /** When the first attempt was due, milliseconds since the Unix epoch. */
   readonly firstAtMs: number;
   readonly traceparent?: string;
-  /** Whether its owner asked for it: then it is sent even if it was delivered before. */
+  /** Whether the owner requested it again. It is then sent even if it was delivered before. */
   readonly isRedelivery?: boolean;
 }
 
@@ -41,7 +41,7 @@ const schema = v.looseObject({
 /**
  * Reads a message of the queue of webhook deliveries.
  *
- * @throws AppError `INVALID_BODY` when it is none.
+ * @throws AppError `INVALID_BODY` when it is invalid.
  */
 export function parseDeliveryMessage(text: string): DeliveryMessage {
   return parseInput(schema, fromJson(text), 'the message', 'INVALID_BODY');

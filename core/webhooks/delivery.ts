@@ -3,19 +3,19 @@ export interface DeliveryAttempt {
   /** Milliseconds since the Unix epoch. */
   readonly atMs: number;
   readonly durationMs: number;
-  /** HTTP status that was answered, if any was. */
+  /** HTTP status of the response, if there was one. */
   readonly status?: number;
   /** Why it failed. */
   readonly error?: string;
 }
 
 /**
- * Where a delivery stands: `pending` until it is `delivered`; `failed` after the last attempt; `discarded` when its
- * receiver wants no more.
+ * The status of a delivery: `pending` until it is `delivered`; `failed` after the last attempt; `discarded` when its
+ * receiver responded with 410.
  */
 export type DeliveryStatus = 'pending' | 'delivered' | 'failed' | 'discarded';
 
-/** What is kept of the delivery of one event to one receiver. */
+/** The record of the delivery of one event to one receiver. */
 export interface Delivery {
   readonly id: string;
   readonly url: string;
@@ -23,15 +23,15 @@ export interface Delivery {
   readonly status: DeliveryStatus;
   /** The latest attempts, the newest last. */
   readonly attempts: readonly DeliveryAttempt[];
-  /** When the next attempt is due; absent when there is none. */
+  /** When the next attempt is due; absent if there is no further attempt. */
   readonly nextAttemptMs?: number;
   readonly createdAtMs: number;
 }
 
-/** Attempts that are kept of one delivery: all of a schedule, and those of a redelivery. */
+/** Number of attempts that are kept: all of a schedule, and those of a redelivery. */
 const KEPT_ATTEMPTS = 20;
 
-/** A delivery with one more attempt. */
+/** Returns a delivery with one more attempt. */
 export function withAttempt(
   delivery: Delivery,
   attempt: DeliveryAttempt,
@@ -47,7 +47,7 @@ export function withAttempt(
   };
 }
 
-/** Writes a delivery as callers see it. */
+/** Renders a delivery for the API. */
 export function renderDelivery({ id, url, body, status, attempts, nextAttemptMs, createdAtMs }: Delivery): object {
   return {
     ...{ id, object: 'delivery', url, status, event: JSON.parse(body) as unknown },

@@ -25,7 +25,7 @@ export interface Failure {
   /** Attempts made so far, the one that failed included. */
   readonly attempts: number;
   readonly nowMs: number;
-  /** What the receiver asked for with `Retry-After`, in seconds. */
+  /** The receiver's `Retry-After`, in seconds. */
   readonly retryAfterSeconds?: number | undefined;
   /** From 0 up to but not including 1: spreads attempts by a tenth, so that they do not come in one crowd. */
   readonly random: number;
@@ -39,8 +39,8 @@ export interface Failure {
 export function nextAttemptMs({ attempts, nowMs, retryAfterSeconds = 0, random }: Failure): number | undefined {
   const seconds = RETRY_SECONDS[attempts - 1];
   if (seconds === undefined) return undefined;
-  const asked = Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS);
-  return nowMs + Math.round(Math.max(seconds, asked) * 1000 * (1 + random / 10));
+  const requestedSeconds = Math.min(retryAfterSeconds, MAX_RETRY_AFTER_SECONDS);
+  return nowMs + Math.round(Math.max(seconds, requestedSeconds) * 1000 * (1 + random / 10));
 }
 
 /** Seconds for which a message is held back that is due at a time: it may have to be held back again. */

@@ -2,15 +2,15 @@ import * as v from 'valibot';
 import { objectOf, oneOf, parseInput } from '../parse.ts';
 import { WEBHOOK_EVENTS, type WebhookEventType } from './webhook-event.ts';
 
-/** Most webhooks of one caller. */
+/** Maximum webhooks of one caller. */
 export const MAX_SUBSCRIPTIONS = 20;
 
-/** A webhook that a caller registered: told of every job and batch of that caller. */
+/** A webhook that a caller registered. It receives the events of every job and batch of that caller. */
 export interface Subscription {
   /** `wh_` and 26 characters. */
   readonly id: string;
   readonly url: string;
-  /** Events that it wants; none stands for all. */
+  /** Types of events that it receives; all if empty. */
   readonly events: readonly WebhookEventType[];
   readonly createdAtMs: number;
   /** When its receiver answered 410; absent while it is enabled. */
@@ -34,8 +34,8 @@ export function parseSubscriptionRequest(value: unknown): SubscriptionRequest {
   return parseInput(requestSchema, value, 'the webhook', 'INVALID_BODY');
 }
 
-/** Whether a webhook wants to hear of an event. */
-export function wants({ events, disabledAtMs }: Subscription, type: string): boolean {
+/** Whether a webhook receives events of a type. */
+export function isSubscribed({ events, disabledAtMs }: Subscription, type: string): boolean {
   return disabledAtMs === undefined && (events.length === 0 || events.some((event) => event === type));
 }
 

@@ -4,7 +4,7 @@ import { jobUrl } from '../jobs/job-resource.ts';
 import type { Hash } from '../results/canonical-bytes.ts';
 import type { DeliveryMessage } from './delivery-message.ts';
 
-/** Events that webhooks are told of. */
+/** Types of the events that webhooks receive. */
 export const WEBHOOK_EVENTS = [
   'job.succeeded',
   'job.failed',
@@ -18,7 +18,7 @@ export const WEBHOOK_EVENTS = [
 /** One of {@link WEBHOOK_EVENTS}. */
 export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number];
 
-/** An event that has happened, as webhooks are told of it. */
+/** An event of a job or batch, for webhooks. */
 export interface WebhookEvent {
   readonly owner: string;
   readonly type: string;
@@ -28,7 +28,7 @@ export interface WebhookEvent {
   readonly traceparent?: string;
 }
 
-/** A batch that has ended, as far as webhooks tell of it. */
+/** The members of a completed batch that its event holds. */
 export interface EndedBatch {
   readonly owner: string;
   readonly id: string;

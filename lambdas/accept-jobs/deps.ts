@@ -14,7 +14,7 @@ import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { AcceptJobsDeps } from './handler.ts';
 
-/** Opens what the function works with. */
+/** Opens the dependencies of the function. */
 export function openDeps(settings: SettingsOf<typeof ACCEPT_JOBS.settings>): AcceptJobsDeps {
   const clock = systemClock;
   const table = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };

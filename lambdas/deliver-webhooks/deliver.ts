@@ -9,7 +9,7 @@ import { delaySeconds, MAX_AGE_MS, nextAttemptMs, readRetryAfter } from '../../c
 import { signedHeaders } from '../../core/webhooks/signature.ts';
 import type { SubscriptionStore } from '../shared/notifications/subscription-store.ts';
 import type { WebhookStore } from '../shared/notifications/webhook-store.ts';
-import type { Post, PostAnswer } from './post-webhook.ts';
+import type { Post, PostResponse } from './post-webhook.ts';
 
 /** Dependencies of {@link deliver}. */
 export interface DeliverDeps {
@@ -88,7 +88,7 @@ async function wait(message: DeliveryMessage, untilMs: number, { queue, clock }:
 /** An attempt and its response. */
 interface Tried {
   readonly attempt: DeliveryAttempt;
-  readonly answer: PostAnswer | undefined;
+  readonly answer: PostResponse | undefined;
 }
 
 async function attempt(

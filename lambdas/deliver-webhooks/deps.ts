@@ -14,7 +14,7 @@ import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { DeliverWebhooksDeps } from './handler.ts';
 import { createPost } from './post-webhook.ts';
 
-/** Opens what the function works with. */
+/** Opens the dependencies of the function. */
 export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>): DeliverWebhooksDeps {
   const clock = systemClock;
   const client = new DynamoDBClient(CLIENT_SETTINGS);

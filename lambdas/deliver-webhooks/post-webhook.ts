@@ -8,7 +8,7 @@ import { type PinnedAddress, pinAddress, type Resolve } from '../shared/notifica
 const LIMIT_MS = 15_000;
 
 /** Bytes of an answer that are read; nothing in it matters. */
-const MAX_ANSWER_BYTES = 64 * 1024;
+const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /** Bytes of the headers of an answer. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -23,13 +23,13 @@ export interface PostOptions {
 }
 
 /** What a receiver answered. */
-export interface PostAnswer {
+export interface PostResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;
 }
 
 /** Posts a body to a webhook. */
-export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<PostAnswer>;
+export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<PostResponse>;
 
 /**
  * Makes what posts webhooks: to public addresses only, the one that was checked and no other, without following
@@ -44,7 +44,7 @@ export function createPost({ allowLoopback, resolve, limitMs = LIMIT_MS }: PostO
     const over = new Promise<never>((_, reject) => {
       limit.addEventListener('abort', () => reject(timeout(limitMs)), { once: true });
     });
-    // Whoever is done first decides; the other must not be an unhandled rejection.
+    // The first to settle decides. The other must not become an unhandled rejection.
     over.catch(() => undefined);
     const pinned = await Promise.race([pinAddress(new URL(url).hostname, resolve, allowLoopback), over]);
     return Promise.race([send(url, { headers, body, pinned, limit }), over]);
@@ -58,8 +58,8 @@ interface SendOptions {
   readonly limit: AbortSignal;
 }
 
-function send(url: string, { headers, body, pinned, limit }: SendOptions): Promise<PostAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<PostAnswer>();
+function send(url: string, { headers, body, pinned, limit }: SendOptions): Promise<PostResponse> {
+  const { promise, resolve, reject } = Promise.withResolvers<PostResponse>();
   const fail = (cause: unknown): void =>
     reject(new AppError('UNAVAILABLE', `the receiver cannot be reached: ${codeOf(cause)}`, { cause }));
   const request = (url.startsWith('https:') ? requestHttps : requestHttp)(url, {
@@ -67,7 +67,7 @@ function send(url: string, { headers, body, pinned, limit }: SendOptions): Promi
     agent: false,
     signal: limit,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // The address was checked: whatever the name resolves to by now, the connection goes there.
+    // The connection goes to the address that was checked, whatever the name resolves to now.
     lookup: (_hostname, options, callback) =>
       options.all === true ? callback(null, [pinned]) : callback(null, pinned.address, pinned.family),
     headers: {
@@ -77,7 +77,7 @@ function send(url: string, { headers, body, pinned, limit }: SendOptions): Promi
       ...headers,
     },
   });
-  // Not once: a connection can fail more than once, and an error that nobody hears ends the process.
+  // `on`, not `once`: a connection can fail more than once, and an unhandled 'error' event ends the process.
   request.on('error', fail);
   request.once('response', (response) => {
     drain(response).then(
@@ -89,12 +89,12 @@ function send(url: string, { headers, body, pinned, limit }: SendOptions): Promi
   return promise;
 }
 
-/** Reads an answer to its end, or as much of it as anybody may send. */
+/** Reads a response to its end or to its maximum size. */
 async function drain(response: IncomingMessage): Promise<void> {
   let bytes = 0;
   for await (const chunk of response) {
     bytes += (chunk as Buffer).length;
-    if (bytes > MAX_ANSWER_BYTES) break;
+    if (bytes > MAX_RESPONSE_BYTES) break;
   }
   response.destroy();
 }

@@ -16,7 +16,7 @@ import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { FailLostJobsDeps } from './handler.ts';
 
-/** Opens what the function works with. */
+/** Opens the dependencies of the function. */
 export function openDeps(settings: SettingsOf<typeof FAIL_LOST_JOBS.settings>): FailLostJobsDeps {
   const clock = systemClock;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);

@@ -18,7 +18,7 @@ import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ProcessBatchesDeps } from './handler.ts';
 
-/** Opens what the function works with. */
+/** Opens the dependencies of the function. */
 export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>): ProcessBatchesDeps {
   const clock = systemClock;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);

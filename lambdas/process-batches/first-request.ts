@@ -25,7 +25,7 @@ export async function findFirstRequest(
   for (const chunk of chunks) {
     if (chunk.requests === 0 || chunk.isTooLong) continue;
     const slice = await objects.read(key, chunk.start, chunk.end);
-    if (slice === undefined) throw new AppError('INPUT_NOT_FOUND', 'the bytes of the input file are gone');
+    if (slice === undefined) throw new AppError('INPUT_NOT_FOUND', 'the input file was deleted');
     const found = readFirst(new TextDecoder().decode(slice.bytes), chunk.firstLine);
     if (found !== undefined) return found;
   }

@@ -13,26 +13,26 @@ import { createOutputFiles, outputFileId } from './output-files.ts';
 const CONTENT_TYPE = 'application/jsonl';
 
 /**
- * Merges the outputs of a batch whose chunks have all run, as far as the time reaches; then a new step goes on. Steps at
- * once upload the same bytes, and each change of the record has one winner.
+ * Merges the outputs of a batch whose chunks are all complete, until time runs out. The next step does the rest.
+ * Concurrent steps upload the same bytes, and each change of the record has one winner.
  */
 export async function mergeBatch({ owner, batchId }: BatchStepMessage, call: StepCall): Promise<void> {
   const batch = await call.batches.getBatch(owner, batchId);
   if (batch === undefined) return;
   if (isComplete(batch)) return notifyBatchOnce(batch, call);
   if (!isMergeDue(batch)) return;
-  const begun = batch.merge === undefined ? await beginMerge(batch, call) : batch;
-  if (begun?.merge === undefined || isComplete(begun)) return;
-  const output = await mergePart(begun, begun.merge, 'output', call);
-  const errors = await mergePart(begun, begun.merge, 'errors', call);
+  const started = batch.merge === undefined ? await startMerge(batch, call) : batch;
+  if (started?.merge === undefined || isComplete(started)) return;
+  const output = await mergePart(started, started.merge, 'output', call);
+  const errors = await mergePart(started, started.merge, 'errors', call);
   if (!output.done || !errors.done) {
     await call.steps.send({ v: 1, kind: 'merge', owner, batchId } satisfies BatchStepMessage);
     return;
   }
-  await finish(begun, { ...begun.merge, output, errors }, call);
+  await finish(started, { ...started.merge, output, errors }, call);
 }
 
-async function beginMerge(batch: BatchRecord, call: StepCall): Promise<BatchRecord | undefined> {
+async function startMerge(batch: BatchRecord, call: StepCall): Promise<BatchRecord | undefined> {
   const startedAtMs = call.clock.now();
   const isLate = startedAtMs >= batch.windowEndsAtMs && batch.counts.failed > 0;
   const start = { startedAtMs, output: ASSEMBLY_START, errors: ASSEMBLY_START };
@@ -69,7 +69,7 @@ function mergePart(batch: BatchRecord, merge: BatchMerge, part: PartName, call: 
         statusIn: ['finalizing', 'cancelling'],
         expect: part === 'output' ? { 'merge.output.step': state.step - 1 } : { 'merge.errors.step': state.step - 1 },
       });
-      // Whoever ended the batch meanwhile, there is nothing left to do here.
+      // The batch was completed meanwhile: nothing is left to do.
       if (after?.merge === undefined || isComplete(after)) return { ...state, done: true };
       return after.merge[part];
     },

@@ -44,7 +44,7 @@ function partOf({ owner, id }: BatchRecord, { index, attempt }: ChunkOutcome): C
 
 async function readPart(key: string, offset: number, { objects }: StepCall): Promise<PieceSlice> {
   const slice = await objects.read(key, offset, offset + WINDOW_BYTES);
-  if (slice === undefined) throw new AppError('INPUT_NOT_FOUND', 'a part of the output is gone');
+  if (slice === undefined) throw new AppError('INPUT_NOT_FOUND', 'a part of the output was deleted');
   return { bytes: slice.bytes, isLast: offset + slice.bytes.length >= slice.total };
 }
 

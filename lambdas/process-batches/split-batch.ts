@@ -11,7 +11,7 @@ import { failBatch, notifyBatchOnce } from './complete-batch.ts';
 import { findFirstRequest } from './first-request.ts';
 import { sendChunks } from './send-chunks.ts';
 
-/** Bytes of the file that are read at once. */
+/** Bytes of the file that are read with one request. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -20,39 +20,39 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
  */
 const CHUNKS_PER_RECORD = 200;
 
-/** What a file turned out to be that no batch can be made of. */
+/** Why a file cannot be run as a batch. */
 type Refusal = JobError & { readonly line?: number };
 
-/** Where splitting stands after a part of the file. */
+/** The outcome of splitting a part of the file. */
 type Outcome =
-  | { readonly kind: 'on'; readonly batch: BatchRecord }
-  /** The record is not where this run thought: it goes on from there. */
-  | { readonly kind: 'elsewhere'; readonly batch: BatchRecord | undefined }
+  | { readonly kind: 'continued'; readonly batch: BatchRecord }
+  /** Another step has changed the record: this one continues from there. */
+  | { readonly kind: 'changed'; readonly batch: BatchRecord | undefined }
   | { readonly kind: 'refused'; readonly error: Refusal };
 
 /**
- * Cuts the input file of a batch into chunks and sends them to the model's queue, as far as the time reaches; then a new
- * step goes on. Begun anew at any point it sends the same chunks.
+ * Cuts the input file of a batch into chunks and sends them to the model's queue, until time runs out. The next step does
+ * the rest. Started again at any point, it sends the same chunks.
  *
- * @throws AppError `FILE_NOT_READY` while the file is on its way, and whatever the services throw.
+ * @throws AppError `FILE_NOT_READY` while the file is being uploaded, and every error of the services.
  */
 export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, call: StepCall): Promise<void> {
   let batch = await call.batches.getBatch(owner, batchId);
   if (batch === undefined) return;
   if (isComplete(batch)) return notifyBatchOnce(batch, call);
   if (isSpare === true && batch.inProgressAtMs !== undefined) return;
-  // A step that comes late in the function's time can't tell a line without an end from having had no time.
+  // A step that starts late cannot tell an endless line from a lack of time.
   if (!call.hasTime()) return continueBatch(batch, call);
   const file = await findInput(batch, call);
   if ('code' in file) return failBatch(batch, [file], call);
-  const begunAt = batch.splitAt;
+  const firstSplitAt = batch.splitAt;
   while (!batch.splitDone) {
-    const outcome = await splitOn(batch, file, call);
+    const outcome = await splitFrom(batch, file, call);
     if (outcome.kind === 'refused') return failBatch(batch, [outcome.error], call);
     if (outcome.batch === undefined || isComplete(outcome.batch)) return;
     batch = outcome.batch;
     if (!batch.splitDone && !call.hasTime()) {
-      if (batch.splitAt === begunAt) return failBatch(batch, [endless(batch)], call);
+      if (batch.splitAt === firstSplitAt) return failBatch(batch, [endless(batch)], call);
       return continueBatch(batch, call);
     }
   }
@@ -72,8 +72,8 @@ async function findInput(batch: BatchRecord, call: StepCall): Promise<PayloadRef
   }
 }
 
-/** Splits from where the record says, until the time or the file ends. */
-async function splitOn(from: BatchRecord, file: PayloadReference, call: StepCall): Promise<Outcome> {
+/** Splits from the recorded position, until the time or the file ends. */
+async function splitFrom(from: BatchRecord, file: PayloadReference, call: StepCall): Promise<Outcome> {
   let batch = from;
   let position = from.splitAt === 0 ? await findText(file, call) : from.splitAt;
   const plan = new ChunkPlan(position, from.lines + 1);
@@ -84,17 +84,17 @@ async function splitOn(from: BatchRecord, file: PayloadReference, call: StepCall
     chunks.push(...plan.push(window));
     if (chunks.length < CHUNKS_PER_RECORD) continue;
     const outcome = await record(batch, chunks, { isEnd: false, file }, call);
-    if (outcome.kind !== 'on') return outcome;
+    if (outcome.kind !== 'continued') return outcome;
     batch = outcome.batch;
     chunks = [];
   }
   const isEnd = position >= from.inputBytes;
-  if (!isEnd && chunks.length === 0) return { kind: 'on', batch };
+  if (!isEnd && chunks.length === 0) return { kind: 'continued', batch };
   if (isEnd) chunks.push(...plan.end());
   return record(batch, chunks, { isEnd, file }, call);
 }
 
-/** @returns Where the text begins: a byte order mark is not part of the first line. */
+/** @returns Where the text starts: a byte order mark is not part of the first line. */
 async function findText(file: PayloadReference, call: StepCall): Promise<number> {
   const head = await call.objects.read(file.key, 0, 3);
   return textStart(head?.bytes ?? new Uint8Array());
@@ -103,23 +103,23 @@ async function findText(file: PayloadReference, call: StepCall): Promise<number>
 async function readWindow(file: PayloadReference, start: number, end: number, call: StepCall): Promise<Uint8Array> {
   const slice = await call.objects.read(file.key, start, end);
   if (slice === undefined || slice.bytes.length < end - start) {
-    throw new AppError('INPUT_NOT_FOUND', 'the bytes of the input file are gone');
+    throw new AppError('INPUT_NOT_FOUND', 'the input file was deleted');
   }
   return slice.bytes;
 }
 
-/** Sends chunks, then records that they were sent: what was sent and not recorded is sent again, which is harmless. */
+/** Sends chunks, then records that they were sent. A chunk that was sent and not recorded is sent again, which is harmless. */
 async function record(
   batch: BatchRecord,
   chunks: readonly PlannedChunk[],
   { isEnd, file }: { readonly isEnd: boolean; readonly file: PayloadReference },
   call: StepCall,
 ): Promise<Outcome> {
-  const begun = await beginRunning(batch, chunks, { isEnd, file }, call);
-  if (begun.kind !== 'on') return begun;
+  const started = await startBatch(batch, chunks, { isEnd, file }, call);
+  if (started.kind !== 'continued') return started;
   const requests = batch.requests + sum(chunks, 'requests');
   if (requests > MAX_BATCH_REQUESTS) return refused(tooMany(requests));
-  const sent = await sendChunks(begun.batch, file, chunks, call);
+  const sent = await sendChunks(started.batch, file, chunks, call);
   const { isDone, batch: after } = await call.batches.change(batch.owner, batch.id, {
     set: {
       splitAt: isEnd ? batch.inputBytes : (chunks.at(-1)?.end ?? batch.splitAt),
@@ -131,41 +131,41 @@ async function record(
     statusIn: ['in_progress', 'cancelling'],
     expect: { splitAt: batch.splitAt, splitDone: false },
   });
-  return isDone && after !== undefined ? { kind: 'on', batch: after } : { kind: 'elsewhere', batch: after };
+  return isDone && after !== undefined ? { kind: 'continued', batch: after } : { kind: 'changed', batch: after };
 }
 
-/** Finds out which model runs the batch, before the first chunk is sent. */
-async function beginRunning(
+/** Determines the model of the batch, before the first chunk is sent. */
+async function startBatch(
   batch: BatchRecord,
   chunks: readonly PlannedChunk[],
   { isEnd, file }: { readonly isEnd: boolean; readonly file: PayloadReference },
   call: StepCall,
 ): Promise<Outcome> {
-  if (batch.inProgressAtMs !== undefined) return { kind: 'on', batch };
+  if (batch.inProgressAtMs !== undefined) return { kind: 'continued', batch };
   if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file holds no line' });
   const first = await findFirstRequest(file.key, chunks, call.objects);
   if (first === undefined) return refused(unreadable(chunks));
   const model = batch.model ?? first.model ?? call.settings.embeddingModels[0] ?? '';
   const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || isEmbedding(model, call));
   if (!isKnown) return refused(unknownModel(first.line, call));
-  const begun = await startRunning(batch, { model, inProgressAtMs: call.clock.now() }, call);
-  const isHere = begun !== undefined && !isComplete(begun) && begun.splitAt === batch.splitAt;
-  return isHere ? { kind: 'on', batch: begun } : { kind: 'elsewhere', batch: begun };
+  const started = await markStarted(batch, { model, inProgressAtMs: call.clock.now() }, call);
+  const isHere = started !== undefined && !isComplete(started) && started.splitAt === batch.splitAt;
+  return isHere ? { kind: 'continued', batch: started } : { kind: 'changed', batch: started };
 }
 
-/** A batch that was canceled meanwhile runs too, for every line of it ends as an error line. */
-async function startRunning(
+/** A batch that was canceled meanwhile runs as well, because each of its lines becomes an error line. */
+async function markStarted(
   { owner, id }: BatchRecord,
   set: Pick<BatchRecord, 'model' | 'inProgressAtMs'>,
   { batches }: StepCall,
 ): Promise<BatchRecord | undefined> {
   const expect = { inProgressAtMs: undefined };
-  const begun = await batches.change(owner, id, {
+  const started = await batches.change(owner, id, {
     set: { ...set, status: 'in_progress' },
     statusIn: ['validating'],
     expect,
   });
-  if (begun.isDone || begun.batch?.status !== 'cancelling') return begun.batch;
+  if (started.isDone || started.batch?.status !== 'cancelling') return started.batch;
   return (await batches.change(owner, id, { set, statusIn: ['cancelling'], expect })).batch;
 }
 

@@ -1,10 +1,10 @@
-/** Least time that must be left to begin with more. */
+/** Minimum time that must remain to start more work. */
 const MARGIN_MS = 5000;
 
-/** Time that is left after the model stopped, to write what it answered. */
+/** Time that remains after the model stops, to store its results. */
 const WRITE_MS = 3000;
 
-/** Watches the time that an invocation has left, so that nothing is begun that can't be finished. */
+/** Watches the remaining time of an invocation, so that it starts only work that it can complete. */
 export class ClockWatch {
   readonly #remainingMs: () => number;
   readonly #timer: () => number;
@@ -12,14 +12,14 @@ export class ClockWatch {
 
   /**
    * @param remainingMs - Time until the function is killed.
-   * @param timer - Milliseconds on a timer that never goes back.
+   * @param timer - Milliseconds on a monotonic timer.
    */
   constructor(remainingMs: () => number, timer: () => number) {
     this.#remainingMs = remainingMs;
     this.#timer = timer;
   }
 
-  /** Whether there is time for as much as the longest piece of work so far took, and half of it more. */
+  /** Whether the remaining time is 1.5 times that of the longest piece of work so far, plus a margin. */
   get hasTime(): boolean {
     return this.#remainingMs() > MARGIN_MS + 1.5 * this.#longestMs;
   }
@@ -29,7 +29,7 @@ export class ClockWatch {
     return this.#timer() + this.#remainingMs() - WRITE_MS;
   }
 
-  /** Runs a piece of work, and remembers how long it took. */
+  /** Runs a piece of work and measures its time. */
   async measure<T>(work: () => Promise<T>): Promise<T> {
     const startedMs = this.#timer();
     try {

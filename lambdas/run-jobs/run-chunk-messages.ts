@@ -107,9 +107,9 @@ async function answerLines(
   const requests = lines.filter(isRequest);
   const answers = await askModel(requests, work, run);
   if (answers === undefined) return undefined;
-  const lasting = answers.find((answer) => answer.kind === 'failed' && isRetryable(answer.error));
-  // Nothing is lost by doing it all again: what was computed lies in the results cache.
-  if (lasting?.kind === 'failed' && !isLast) throw lasting.error;
+  const transient = answers.find((answer) => answer.kind === 'failed' && isRetryable(answer.error));
+  // A retry computes little again: the results are in the results cache.
+  if (transient?.kind === 'failed' && !isLast) throw transient.error;
   const answerOf = new Map(requests.map((line, at) => [line as LineRequest | BrokenLine, answers[at]]));
   const output: string[] = [];
   const errors: string[] = [];
@@ -135,7 +135,7 @@ async function askModel(
   const { message } = work;
   const { operation, version } = parseEndpoint(message.endpoint);
   const pinned = version === undefined ? {} : { version };
-  const asked = requests.map(({ body: value }) => ({
+  const modelRequests = requests.map(({ body: value }) => ({
     operation,
     body: { mediaType: JSON_MEDIA_TYPE, value },
     owner: message.owner,
@@ -143,15 +143,15 @@ async function askModel(
   }));
   const { deps, measures } = run;
   const { deadlineMs } = run.watch;
-  if (deps.asyncRuns === undefined) return runRequests(asked, deps.inference, { deadlineMs, measures });
-  return deps.asyncRuns.run(work, await deps.asyncRuns.find(work), asked, {
+  if (deps.asyncRuns === undefined) return runRequests(modelRequests, deps.inference, { deadlineMs, measures });
+  return deps.asyncRuns.run(work, await deps.asyncRuns.find(work), modelRequests, {
     inference: deps.inference,
     deadlineMs,
     measures,
   });
 }
 
-/** Why no line of a batch is run any more. */
+/** Returns why the lines of a batch are no longer run, if so. */
 function whyStopped({ status, windowEndsAtMs }: Batch, nowMs: number): AppError | undefined {
   if (status === 'cancelling' || status === 'cancelled') {
     return new AppError('BATCH_CANCELED', 'the batch was canceled before this line ran');

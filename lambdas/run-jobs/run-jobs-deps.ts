@@ -8,7 +8,7 @@ import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { AsyncRuns } from './async-runs.ts';
 
-/** What the worker works with. */
+/** Dependencies of the worker. */
 export interface RunJobsDeps {
   readonly inference: InferenceDeps;
   readonly jobs: JobStore;
@@ -17,12 +17,12 @@ export interface RunJobsDeps {
   readonly queues: { readonly jobs: WorkQueue; readonly chunks: WorkQueue };
   /** Queue of batch steps. */
   readonly batchSteps: MessageQueue;
-  /** There where the model runs on an asynchronous endpoint. */
+  /** Set if the model runs on an asynchronous endpoint. */
   readonly asyncRuns?: AsyncRuns;
   readonly deadLetters: DeadLetters;
   readonly notifier: Notifier;
-  /** How often a message is received before it is given up. */
+  /** `maxReceiveCount` of the queues. */
   readonly maxReceiveCount: number;
-  /** From 0 up to but not including 1. */
+  /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
 }

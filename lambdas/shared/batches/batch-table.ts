@@ -68,18 +68,18 @@ export async function readItems(
   return new Map(items.map((item) => [item[partitionKey]?.S ?? '', item]));
 }
 
-/** Where a page of an owner's records begins. */
+/** The start of a page of an owner's records. */
 export interface ListingStart {
-  /** Key of the item that was the last one of the page before. */
+  /** Key of the last item of the previous page. */
   readonly key: string;
-  /** Its place in the index. */
+  /** Its sort key in the index. */
   readonly listSort: string;
 }
 
 /**
  * Lists the items of an owner by the table's index, a query at a time.
  *
- * @returns Items in order; those that are gone since the index was written are left out.
+ * @returns Items in order, without those that were deleted since the index was written.
  */
 export async function* listItems(
   options: DynamoDbStoreOptions,

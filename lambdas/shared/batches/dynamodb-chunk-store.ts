@@ -18,7 +18,7 @@ import { keyAttributes, readBatchItem } from './batch-item.ts';
 
 const DAY_MS = 86_400_000;
 
-/** How long the outcome of a chunk is kept: longer than any batch takes, for it tells that a chunk has run. */
+/** How long the outcome of a chunk is kept: longer than any batch takes, because it shows that the chunk has run. */
 const CHUNK_RETENTION_MS = 14 * DAY_MS;
 
 /** Attempts at a transaction that collides with another one: all workers count their chunks on the item of the batch. */
@@ -27,10 +27,10 @@ const MAX_ATTEMPTS = 12;
 /** Pauses between two attempts. */
 const PAUSES = { firstMs: 5, maxMs: 800 };
 
-/** What the table is called in messages. */
+/** Name of the table in messages. */
 export const JOBS_TABLE_NAME = 'the jobs table';
 
-/** Where the records of batches are. */
+/** The table of the records. */
 export interface DynamoDbStoreOptions {
   readonly client: DynamoDBClient;
   /** Name of the jobs table. */
@@ -38,7 +38,7 @@ export interface DynamoDbStoreOptions {
   readonly clock: Clock;
 }
 
-/** A {@link ChunkStore} that tells all that is known of a batch. */
+/** A {@link ChunkStore} that returns the whole record of a batch. */
 export interface DynamoDbChunkStore extends ChunkStore {
   getBatch(owner: string, id: string): Promise<BatchRecord | undefined>;
   finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<BatchRecord>;
@@ -48,7 +48,7 @@ export interface DynamoDbChunkStore extends ChunkStore {
  * Opens the records of chunks in the jobs table.
  *
  * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer, or when too many workers
- * count at once; `finishChunk` throws `BATCH_NOT_FOUND` for a batch that is gone.
+ * count concurrently; `finishChunk` throws `BATCH_NOT_FOUND` for a deleted batch.
  */
 export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbChunkStore {
   const { clock } = options;
@@ -126,5 +126,5 @@ async function reasonsAgainst(send: () => Promise<unknown>): Promise<(string | u
 }
 
 function notFound(): AppError {
-  return new AppError('BATCH_NOT_FOUND', 'the batch is gone');
+  return new AppError('BATCH_NOT_FOUND', 'the batch was deleted or has expired');
 }

@@ -18,7 +18,7 @@ import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified
 import { jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
 
-/** What {@link openDynamoDbJobStore} works with. */
+/** Dependencies of {@link openDynamoDbJobStore}. */
 export interface DynamoDbJobStoreOptions {
   readonly client: DynamoDBClient;
   /** Name of the jobs table. */
@@ -35,8 +35,8 @@ const MAX_CLAIMS = 3;
 /**
  * Opens the records of jobs in the jobs table.
  *
- * Every change is one conditional write, so that what is repeated, by the SDK or by SQS, changes nothing. A record whose
- * time is over counts as gone, for DynamoDB deletes late.
+ * Every change is one conditional write, so that a change repeated by the SDK or by SQS has no effect. An expired record
+ * counts as deleted, because DynamoDB deletes late.
  *
  * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
  */
@@ -130,7 +130,7 @@ class DynamoDbJobStore implements JobStore {
     return callAws(TABLE, () => listJobs(query, place));
   }
 
-  /** A record whose time is over is gone. */
+  /** An expired record counts as deleted. */
   #present(item: Item | undefined): Job | undefined {
     const job = item === undefined ? undefined : readJob(item);
     return job !== undefined && job.expiresAtMs > this.#clock.now() ? job : undefined;

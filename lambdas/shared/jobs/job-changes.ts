@@ -11,67 +11,70 @@ export interface Change {
   readonly values: Readonly<Record<string, AttributeValue>>;
 }
 
-const NOT_ENDED = '#status IN (:queued, :running)';
-const UNENDED = { ':queued': { S: 'queued' }, ':running': { S: 'running' } };
+const NOT_COMPLETE = '#status IN (:queued, :running)';
+const INCOMPLETE = { ':queued': { S: 'queued' }, ':running': { S: 'running' } };
 
-/** Begins a job; writes what the submitter has not yet written. */
+/** Starts a job. Writes the attributes that the submitter has not written yet. */
 export function claimed(definition: JobDefinition, nowMs: number): Change {
   const entries = Object.entries(definitionItem(definition)).filter(([name]) => name !== JOBS_TABLE.partitionKey);
   const kept = entries.map(([name]) => `#${name} = if_not_exists(#${name}, :${name})`);
-  const begun = ['#status = :running', '#startedAtMs = if_not_exists(#startedAtMs, :now)'];
+  const started = ['#status = :running', '#startedAtMs = if_not_exists(#startedAtMs, :now)'];
   return {
-    update: `SET ${[...kept, ...begun].join(', ')} ADD #attempts :one`,
-    condition: `attribute_not_exists(#hash) OR (#hash = :hash AND ${NOT_ENDED} AND #expiresAtMs > :now)`,
+    update: `SET ${[...kept, ...started].join(', ')} ADD #attempts :one`,
+    condition: `attribute_not_exists(#hash) OR (#hash = :hash AND ${NOT_COMPLETE} AND #expiresAtMs > :now)`,
     values: {
       ...Object.fromEntries(entries.map(([name, value]) => [`:${name}`, value])),
-      ...UNENDED,
+      ...INCOMPLETE,
       ...toItem({ ':now': nowMs, ':one': 1 }),
     },
   };
 }
 
-/** Ends a job, unless it has ended. */
+/** Completes a job, unless it is complete. */
 export function finished(outcome: JobOutcome, nowMs: number): Change {
   const { status, items, version: ranVersion } = outcome;
-  const told = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
-  const values = toItem({ status, endedAtMs: nowMs, ranVersion, items, ...told });
+  const members = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
+  const values = toItem({ status, endedAtMs: nowMs, ranVersion, items, ...members });
   return {
     update: `SET ${Object.keys(values)
       .map((name) => `#${name} = :${name}`)
       .join(', ')} REMOVE #lastError`,
-    condition: NOT_ENDED,
-    values: { ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])), ...UNENDED },
+    condition: NOT_COMPLETE,
+    values: {
+      ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
+      ...INCOMPLETE,
+    },
   };
 }
 
-/** Cancels a job, unless it has ended or is gone. */
+/** Cancels a job, unless it is complete or expired. */
 export function canceled(nowMs: number): Change {
   return {
     update: 'SET #status = :canceled, #endedAtMs = :now REMOVE #lastError',
-    condition: `${NOT_ENDED} AND #expiresAtMs > :now`,
-    values: { ...UNENDED, ...toItem({ ':canceled': 'canceled', ':now': nowMs }) },
+    condition: `${NOT_COMPLETE} AND #expiresAtMs > :now`,
+    values: { ...INCOMPLETE, ...toItem({ ':canceled': 'canceled', ':now': nowMs }) },
   };
 }
 
-/** Keeps why an attempt failed, unless the job has ended. */
+/** Records why an attempt failed, unless the job is complete. */
 export function failedOnce(error: JobError): Change {
   return {
     update: 'SET #lastError = :error',
-    condition: NOT_ENDED,
-    values: { ...UNENDED, ':error': toAttribute(error) },
+    condition: NOT_COMPLETE,
+    values: { ...INCOMPLETE, ':error': toAttribute(error) },
   };
 }
 
-/** Notes that everybody was told of the end. */
+/** Records that every destination was notified of the completion. */
 export function notified(nowMs: number): Change {
   return {
     update: 'SET #notifiedAtMs = :now',
-    condition: `attribute_exists(#status) AND NOT (${NOT_ENDED})`,
-    values: { ...UNENDED, ...toItem({ ':now': nowMs }) },
+    condition: `attribute_exists(#status) AND NOT (${NOT_COMPLETE})`,
+    values: { ...INCOMPLETE, ...toItem({ ':now': nowMs }) },
   };
 }
 
-/** Lets a failed job wait again, once for each redrive. */
+/** Queues a failed job again, once for each redrive. */
 export function reopened(redriveId: string): Change {
   return {
     update: `SET #status = :queued REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs ADD #${REDRIVES} :redrives`,
@@ -83,7 +86,7 @@ export function reopened(redriveId: string): Change {
   };
 }
 
-/** The placeholders `#name` in some expressions, with what they stand for. */
+/** Returns the placeholders `#name` of expressions, with the names that they stand for. */
 export function namesIn(...expressions: readonly string[]): Record<string, string> {
   const names = expressions.flatMap((expression) => expression.match(/#\w+/g) ?? []);
   return Object.fromEntries(names.map((name) => [name, name.slice(1)]));

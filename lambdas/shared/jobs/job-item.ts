@@ -2,10 +2,10 @@ import type { Job, JobDefinition, JobKey } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 
-/** Set of the redrives that made the job wait again: each does so once. */
+/** Set of the redrives that queued the job again: each does so once. */
 export const REDRIVES = 'redrives';
 
-/** Attributes of an item beside the members of the job. */
+/** Attributes of an item that are not members of the job. */
 const BESIDE: ReadonlySet<string> = new Set([
   JOBS_TABLE.partitionKey,
   JOBS_TABLE.expiresAt,
@@ -19,7 +19,7 @@ export function jobItemKey(key: JobKey): Item {
   return { [JOBS_TABLE.partitionKey]: { S: jobsTableKeys.job(key) } };
 }
 
-/** All attributes of a job but those of its progress. */
+/** All attributes of a job except its progress. */
 export function definitionItem(definition: JobDefinition): Item {
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
   const { destinations, baseUrl, traceparent } = definition;
@@ -34,12 +34,12 @@ export function definitionItem(definition: JobDefinition): Item {
   };
 }
 
-/** The item of a job that nobody has begun. */
+/** The item of a job that no worker has started. */
 export function queuedItem(definition: JobDefinition): Item {
   return { ...definitionItem(definition), ...toItem({ status: 'queued', attempts: 0 }) };
 }
 
-/** Reads an item that this module wrote: its members have the names of the job's. */
+/** Reads an item that this module wrote. Its members have the names of the job's. */
 export function readJob(item: Item): Job {
   const members = Object.entries(fromItem(item)).filter(([name]) => !BESIDE.has(name));
   return Object.fromEntries(members) as Partial<Job> as Job;

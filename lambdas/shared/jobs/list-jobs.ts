@@ -8,19 +8,19 @@ import { batchGet } from '../aws/batch-get.ts';
 import { namesIn } from './job-changes.ts';
 import { jobItemKey, readJob } from './job-item.ts';
 
-/** Where jobs are listed, and when. */
+/** The table to list, and the time. */
 export interface ListPlace {
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly nowMs: number;
 }
 
-/** Most queries for one page: each looks through thousands of jobs, so only a rare filter needs more than one. */
-const MOST_QUERIES = 4;
+/** Maximum queries for one page. Each scans thousands of jobs, so only a rare filter needs more than one. */
+const MAX_QUERIES = 4;
 
 const { partitionKey, listKey, listSort, byOwnerIndex } = JOBS_TABLE;
 
-/** What a page shows of a job: all but the result, which may be large. */
+/** Attributes of a job on a page: all but the result, which may be large. */
 const PROJECTION = [
   ...['owner', 'id', 'hash', 'endpoint', 'model', 'version', 'createdAtMs', 'expiresAtMs', 'destinations', 'baseUrl'],
   ...['traceparent', 'status', 'attempts', 'startedAtMs', 'endedAtMs', 'ranVersion', 'items', 'error', 'lastError'],
@@ -45,7 +45,7 @@ export async function listJobs(query: JobQuery, place: ListPlace): Promise<JobPa
   return { jobs, ...(next === undefined ? {} : { next: encodeCursor(next) }) };
 }
 
-/** The index runs behind the table: what it found may have changed since. */
+/** The index is eventually consistent: the job may have changed since. */
 function isListed(job: Job, { status, model }: JobQuery, { nowMs }: ListPlace): boolean {
   return (
     job.expiresAtMs > nowMs &&
@@ -54,11 +54,11 @@ function isListed(job: Job, { status, model }: JobQuery, { nowMs }: ListPlace): 
   );
 }
 
-/** Looks for one more than the page holds: whether there is one tells whether there is a next page. */
+/** Finds one job more than the page holds, which shows whether there is a next page. */
 async function findKeys(query: JobQuery, place: ListPlace): Promise<{ keys: Item[]; next: string | undefined }> {
   const found: Item[] = [];
   let start = startKey(query);
-  for (let queries = 0; queries < MOST_QUERIES; queries++) {
+  for (let queries = 0; queries < MAX_QUERIES; queries++) {
     const { Items: items = [], LastEvaluatedKey: last } = await queryIndex(query, start, place);
     found.push(...items);
     start = last;

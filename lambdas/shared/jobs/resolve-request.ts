@@ -19,7 +19,7 @@ export interface ResolveDeps {
   readonly files: Pick<FileStore, 'get'>;
 }
 
-/** What a request asks for, as a {@link Submission} has it. */
+/** The members of a {@link Submission} that the request determines. */
 export type Resolved = Pick<Submission, 'endpoint' | 'model' | 'version' | 'input' | 'destinations'>;
 
 /**
@@ -52,9 +52,9 @@ export async function resolveRequest(
 }
 
 /**
- * Checks where a completion is to be told.
+ * Checks the destinations of a notification.
  *
- * @throws AppError `INVALID_WEBHOOK_URL`, or `INVALID_PARAMETER` when there is no such reply queue.
+ * @throws AppError `INVALID_WEBHOOK_URL`, or `INVALID_PARAMETER` when the reply queue does not exist.
  */
 export function resolveDestinations(
   { webhookUrl, replyQueue, eventBus }: { [K in keyof Destinations]: Destinations[K] | undefined },
@@ -110,12 +110,12 @@ function payloadOf(
 
 function objectOf(address: string, { settings }: ResolveDeps): PayloadReference {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
-  // What others have put into the payload bucket is theirs, whatever the deployment says.
+  // The payload bucket holds data of every caller, so it is never an input bucket.
   const allowed = settings.inputBuckets.filter((name) => name !== settings.payloadBucket);
   if (allowed.includes(bucket)) return { bucket, key };
-  const told =
+  const allowedBuckets =
     allowed.length === 0 ? 'this deployment reads no buckets' : `its bucket must be one of ${allowed.join(', ')}`;
-  throw new AppError('INPUT_FORBIDDEN', `input_s3 may not be read, ${told}`, { param: 'input_s3' });
+  throw new AppError('INPUT_FORBIDDEN', `input_s3 may not be read, ${allowedBuckets}`, { param: 'input_s3' });
 }
 
 async function fileOf(id: string, owner: string, { files }: ResolveDeps): Promise<PayloadReference> {

@@ -10,20 +10,20 @@ import type { PayloadReference } from '../../../core/jobs/job.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { callAws } from '../aws/client-settings.ts';
 
-/** What {@link openS3PayloadStore} works with. */
+/** Dependencies of {@link openS3PayloadStore}. */
 export interface S3PayloadStoreOptions {
   readonly client: S3Client;
   /** Name of the deployment's payload bucket. */
   readonly bucket: string;
 }
 
-/** Which part of an object is wanted, and how much of it may come. */
+/** The part of an object to read, and its maximum size. */
 interface GetOptions {
   readonly maxBytes: number;
   readonly range?: readonly [start: number, end: number];
 }
 
-/** Codes of S3 for what is not there, and for what may not be read. */
+/** Codes of S3 for objects that do not exist, and for objects that may not be read. */
 const ABSENT: ReadonlySet<string> = new Set(['NoSuchKey', 'NoSuchBucket', 'NotFound', 'InvalidBucketName']);
 const FORBIDDEN: ReadonlySet<string> = new Set(['AccessDenied', 'Forbidden', 'InvalidObjectState']);
 
@@ -42,7 +42,7 @@ export function openS3PayloadStore({ client, bucket }: S3PayloadStoreOptions): P
     get: (reference, options) => callAws('the object store', () => readObject(client, reference, options)),
     has: (reference) => callAws('the object store', () => hasObject(client, reference)),
     presignGet: async (key, { expiresSeconds, fileName }) => {
-      // Only who answers with such an address needs the signer: it is loaded for them.
+      // Only few responses contain such a URL, so the signer is loaded on first use.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
       const disposition = fileName === undefined ? {} : { ResponseContentDisposition: attachment(fileName) };
       const command = new GetObjectCommand({ Bucket: bucket, Key: key, ...disposition });
@@ -56,17 +56,14 @@ async function readObject(client: S3Client, reference: PayloadReference, options
   if (range !== undefined && range[1] <= range[0]) return new Uint8Array();
   const { Body: body, ContentLength: length = 0 } = await openObject(client, reference, range);
   if (length > maxBytes) {
-    // Whatever is left of the answer is not wanted, and would hold its connection.
+    // The rest of the response is not needed, and would keep its connection.
     if (body !== undefined && 'destroy' in body && typeof body.destroy === 'function') body.destroy();
     throw new AppError('BODY_TOO_LARGE', `the object holds ${length} bytes, at most ${maxBytes} are allowed`);
   }
   const bytes = (await body?.transformToByteArray()) ?? new Uint8Array();
   const expected = range === undefined ? length : range[1] - range[0];
   if (bytes.length === expected) return bytes;
-  throw new AppError(
-    'INPUT_NOT_FOUND',
-    `the object holds ${bytes.length} of the ${expected} bytes that were asked for`,
-  );
+  throw new AppError('INPUT_NOT_FOUND', `the object holds ${bytes.length} of the ${expected} requested bytes`);
 }
 
 async function hasObject(client: S3Client, { bucket, key }: PayloadReference): Promise<boolean> {
@@ -85,17 +82,17 @@ async function openObject(client: S3Client, { bucket, key }: PayloadReference, r
     return await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, ...bytes }));
   } catch (cause) {
     if (!(cause instanceof S3ServiceException)) throw cause;
-    if (ABSENT.has(cause.name)) throw new AppError('INPUT_NOT_FOUND', 'there is no such object', { cause });
+    if (ABSENT.has(cause.name)) throw new AppError('INPUT_NOT_FOUND', 'the object does not exist', { cause });
     if (FORBIDDEN.has(cause.name)) {
-      throw new AppError('INPUT_FORBIDDEN', 'the object is not there or may not be read', { cause });
+      throw new AppError('INPUT_FORBIDDEN', 'the object does not exist or may not be read', { cause });
     }
     if (cause.name === 'InvalidRange')
-      throw new AppError('INPUT_NOT_FOUND', 'the object ends before the part asked for', { cause });
+      throw new AppError('INPUT_NOT_FOUND', 'the object ends before the requested part', { cause });
     throw cause;
   }
 }
 
-/** The length of bytes is known, even of none; the SDK takes an empty text for a stream. */
+/** Converts text to bytes, because the SDK treats an empty text as a stream of unknown length. */
 function bytesOf(body: Uint8Array | string): Uint8Array {
   return typeof body === 'string' ? Buffer.from(body) : body;
 }

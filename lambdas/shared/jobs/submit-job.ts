@@ -13,10 +13,10 @@ import { fromInlineBody, inlineBytes } from './inline-body.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** What {@link createSubmit} works with. */
+/** Dependencies of {@link createSubmit}. */
 export interface SubmitDeps {
   readonly jobs: JobStore;
-  /** Opens S3: most bodies are small and never need it. */
+  /** Opens S3 on first use: most bodies are small and never need it. */
   readonly payloads: () => Promise<PayloadStore>;
   /** The jobs queue of a model. */
   readonly queueOf: (model: string) => MessageQueue;
@@ -24,9 +24,9 @@ export interface SubmitDeps {
   readonly clock: Clock;
 }
 
-/** A job to submit: checked, and its model known. */
+/** A valid job to submit; its model is known. */
 export interface Submission extends JobKey {
-  /** Whether the id was made for this submission, so that no other can have it. */
+  /** Whether the id was created for this submission, so that no other job can have it. */
   readonly hasNewId: boolean;
   readonly endpoint: string;
   readonly model: string;
@@ -38,7 +38,7 @@ export interface Submission extends JobKey {
   readonly traceparent?: string;
 }
 
-/** What became of a {@link Submission}. */
+/** The outcome of a {@link Submission}. */
 export interface Submitted {
   readonly job: Job;
   /** Whether the same job had been submitted before. */
@@ -49,20 +49,20 @@ export interface Submitted {
 export type Submit = (submission: Submission) => Promise<Submitted>;
 
 /**
- * Makes the one way by which jobs are accepted: the message with the whole job is sent before the record is written, and
- * the worker creates the record where it comes first. A crash at any point leaves nothing accepted, or a job that runs.
+ * Creates the function that submits jobs. It sends the message, which holds the whole job, before it writes the record.
+ * A worker that receives the message first creates the record. A crash at any point leaves no job, or a job that runs.
  *
- * @returns A function that throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to another job, `UNAVAILABLE`
- * when a service does not answer: what was submitted may run then, and can be submitted again under the same id.
+ * @returns A function that throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to another job, and `UNAVAILABLE`
+ * when a service does not answer. The job may then run, and can be submitted again under the same id.
  */
 export function createSubmit(deps: SubmitDeps): Submit {
   return async (submission) => {
     const definition = define(submission, deps);
     const present = submission.hasNewId ? undefined : await deps.jobs.get(submission);
-    if (present !== undefined) return { job: theSame(present, definition), isDuplicate: true };
+    if (present !== undefined) return { job: sameJob(present, definition), isDuplicate: true };
     const message: JobMessage = { ...definition, v: 1, kind: 'job', input: await place(submission, definition, deps) };
     await deps.queueOf(definition.model).send(message);
-    return { job: theSame(await deps.jobs.create(definition), definition), isDuplicate: false };
+    return { job: sameJob(await deps.jobs.create(definition), definition), isDuplicate: false };
   };
 }
 
@@ -79,12 +79,12 @@ function define(submission: Submission, { clock, retentionDays }: SubmitDeps): J
   };
 }
 
-function theSame(job: Job, { hash }: JobDefinition): Job {
+function sameJob(job: Job, { hash }: JobDefinition): Job {
   if (job.hash === hash) return job;
   throw new AppError('IDEMPOTENCY_CONFLICT', 'the id or idempotency key belongs to a job with another request');
 }
 
-/** A body that is too large for a message lies in S3 before anybody can hear of it. */
+/** Stores a body that is too large for a message in S3, before the message is sent. */
 async function place({ input }: Submission, { hash, ...key }: JobDefinition, deps: SubmitDeps): Promise<JobInput> {
   if ('bucket' in input) return { kind: 'payload', payload: input };
   if (inlineBytes(input) <= MAX_INLINE_INPUT_BYTES) return { ...input, kind: 'inline' };

@@ -10,7 +10,7 @@ import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import { RESULT_URL_SECONDS } from '../../../core/jobs/job-resource.ts';
 import type { Notifier } from '../../../core/jobs/notifier.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
-import { wants } from '../../../core/webhooks/subscription.ts';
+import { isSubscribed } from '../../../core/webhooks/subscription.ts';
 import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../core/webhooks/webhook-event.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { fromPayload, toInlineBody } from '../jobs/inline-body.ts';
@@ -18,7 +18,7 @@ import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
 import { sha256 } from '../sha256.ts';
 import { openSubscriptionStore } from './subscription-store.ts';
 
-/** What {@link openNotifier} works with. */
+/** Dependencies of {@link openNotifier}. */
 export interface NotifierOptions {
   readonly settings: Pick<
     FunctionSettings,
@@ -26,29 +26,29 @@ export interface NotifierOptions {
   >;
   readonly dynamoDb: DynamoDBClient;
   readonly sqs: SQSClient;
-  /** Opens the client of the event bus: few jobs want it. */
+  /** Opens the client of the event bus on first use. */
   readonly eventBridge: () => Promise<EventBridgeClient>;
   readonly payloads: PayloadStore;
   readonly clock: Clock;
 }
 
-/** Most bytes of a result within a reply: SQS takes 1 MiB, and readers are spared a second request. */
+/** Maximum bytes of a result within a reply, which saves its reader a second request. SQS accepts 1 MiB. */
 const MAX_REPLY_RESULT_BYTES = 192 * 1024;
 
-/** Most bytes of a result within an event: EventBridge takes 256 KiB, with all that is around it. */
+/** Maximum bytes of a result within an event. EventBridge accepts 256 KiB for the whole entry. */
 const MAX_EVENT_RESULT_BYTES = 100 * 1024;
 
 /**
- * Opens what tells the destinations of jobs and batches that they have ended: reply queues, the event bus, and one
- * delivery for each webhook onto the queue of webhooks, so that no receiver is waited for.
+ * Opens the notifier of completed jobs and batches. It sends to reply queues and to the event bus. For each webhook it
+ * queues a delivery, so that no job waits for a receiver.
  */
 export function openNotifier(options: NotifierOptions): Notifier {
   const { settings, dynamoDb, sqs, clock } = options;
   const subscriptions = openSubscriptionStore(dynamoDb, settings.jobsTable);
   const webhooks = openSqsMessageQueue({ client: sqs, url: settings.webhooksQueue });
-  const tellWebhooks = async (event: WebhookEvent, adHoc: string | undefined) => {
+  const notifyWebhooks = async (event: WebhookEvent, adHoc: string | undefined) => {
     const registered = await subscriptions.list(event.owner);
-    const urls = registered.filter((one) => wants(one, event.type)).map(({ url }) => url);
+    const urls = registered.filter((subscription) => isSubscribed(subscription, event.type)).map(({ url }) => url);
     const all = new Set([...urls, ...(adHoc === undefined ? [] : [adHoc])]);
     if (all.size === 0) return;
     await webhooks.sendAll([...all].map((url) => deliveryOf(event, url, sha256, clock.now())));
@@ -58,19 +58,19 @@ export function openNotifier(options: NotifierOptions): Notifier {
       for (const job of jobs) {
         const { webhookUrl, replyQueue, eventBus } = job.destinations;
         await Promise.all([
-          tellWebhooks(jobEvent(job), webhookUrl),
+          notifyWebhooks(jobEvent(job), webhookUrl),
           ...(replyQueue === undefined ? [] : [reply(job, replyQueue, options)]),
           ...(eventBus === true ? [putEvent(job, options)] : []),
         ]);
       }
     },
-    notifyBatch: (batch) => tellWebhooks(batchEvent(batch), undefined),
+    notifyBatch: (batch) => notifyWebhooks(batchEvent(batch), undefined),
   };
 }
 
 async function reply(job: Job, name: string, options: NotifierOptions): Promise<void> {
   const url = Object.hasOwn(options.settings.replyQueues, name) ? options.settings.replyQueues[name] : undefined;
-  // The deployment may have lost the queue since the job was accepted; the record still tells the result.
+  // The queue may have been removed from the deployment since. The result is still in the record.
   if (url === undefined) return;
   await sendText(options.sqs, url, jobCloudEvent(job, await eventOptions(job, MAX_REPLY_RESULT_BYTES, options)));
 }
@@ -93,7 +93,7 @@ async function putEvent(job: Job, options: NotifierOptions): Promise<void> {
   if (failed !== undefined) throw new AppError('UNAVAILABLE', `the event bus refused an event: ${failed.ErrorCode}`);
 }
 
-/** A result that lies in the bucket comes along where it is small enough, else the address of it. */
+/** Includes a result from the bucket if it is small enough, otherwise its URL. */
 async function eventOptions(job: Job, maxBytes: number, { settings, payloads }: NotifierOptions) {
   const { result } = job;
   const common = { stage: settings.stage, maxResultBytes: maxBytes };

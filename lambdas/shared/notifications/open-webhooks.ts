@@ -10,21 +10,21 @@ import { openSqsMessageQueue } from '../queue/sqs-message-queue.ts';
 import { openSubscriptionStore, type SubscriptionStore } from './subscription-store.ts';
 import { openWebhookStore, type WebhookStore } from './webhook-store.ts';
 
-/** What requests about webhooks work with. */
+/** Dependencies of requests about webhooks. */
 export interface WebhooksDeps {
   readonly subscriptions: SubscriptionStore;
   readonly webhooks: WebhookStore;
   readonly jobs: Pick<JobStore, 'get'>;
   /** Queue of webhook deliveries. */
   readonly deliveries: MessageQueue;
-  /** Whether webhooks may go to this machine; in local mode only. */
+  /** Whether webhooks may call this machine; in local mode only. */
   readonly allowLoopback: boolean;
   readonly clock: Clock;
-  /** Makes random bytes. */
+  /** Returns random bytes. */
   readonly entropy: (bytes: number) => Uint8Array;
 }
 
-/** What {@link openWebhooksDeps} works with. */
+/** Dependencies of {@link openWebhooksDeps}. */
 export interface OpenWebhooksOptions {
   readonly settings: Pick<FunctionSettings, 'jobsTable' | 'webhooksTable' | 'webhooksQueue' | 'retentionDays'>;
   readonly dynamoDb: DynamoDBClient;
@@ -34,7 +34,7 @@ export interface OpenWebhooksOptions {
   readonly clock: Clock;
 }
 
-/** Opens what requests about webhooks work with. */
+/** Opens the dependencies of requests about webhooks. */
 export function openWebhooksDeps(options: OpenWebhooksOptions): WebhooksDeps {
   const { settings, dynamoDb, sqs, jobs, allowLoopback, clock } = options;
   return {

@@ -11,7 +11,7 @@ export interface PinnedAddress {
 /** Finds the addresses of a host name. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
 
-/** Asks the system, as everything else does. */
+/** Resolves with the operating system. */
 export const resolveBySystem: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
 /**

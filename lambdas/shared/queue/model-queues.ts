@@ -5,7 +5,7 @@ import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
 /**
- * Makes what opens the jobs queue of a model.
+ * Creates a function that opens the jobs queue of a model.
  *
  * @returns A function that throws AppError `MODEL_NOT_FOUND` when the deployment has no such model.
  */

@@ -10,18 +10,18 @@ import { callAws } from '../aws/client-settings.ts';
 import { sendableAttributes } from './dead-letters.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
-/** A queue as the function that it feeds uses it. */
+/** A queue, for the function that consumes it. */
 export interface WorkQueue extends MessageQueue {
-  /** URL, named in dead letters as the place to put them back to. */
+  /** URL, recorded in dead letters for the redrive. */
   readonly url: string;
-  /** Makes a received message visible again after some seconds, from 0 to 43,200. */
+  /** Makes a received message visible again after 0 to 43,200 seconds. */
   setVisibility(receiptHandle: string, seconds: number): Promise<void>;
   /** Acknowledges a received message. */
   remove(receiptHandle: string): Promise<void>;
   /**
-   * Sends a received message anew.
+   * Sends a copy of a received message.
    *
-   * @param attributes - Texts that take the place of its attributes with these names.
+   * @param attributes - Texts that replace the attributes with these names.
    * @param delaySeconds - Seconds until it can be received, at most 900. Defaults to none.
    */
   sendCopy(
@@ -32,7 +32,7 @@ export interface WorkQueue extends MessageQueue {
 }
 
 /**
- * Opens a queue for the function that it feeds.
+ * Opens a queue for the function that consumes it.
  *
  * @param url - URL of the queue.
  */

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseSubscriptionRequest, renderSubscription, wants } from '../../../core/webhooks/subscription.ts';
+import { isSubscribed, parseSubscriptionRequest, renderSubscription } from '../../../core/webhooks/subscription.ts';
 
 const ALL = { id: 'wh_1', url: 'https://a.example.com/', events: [], createdAtMs: 0 };
 
 describe('a subscription', () => {
-  it('wants everything unless it names events, and nothing while it is disabled', () => {
-    expect(wants(ALL, 'job.failed')).toBe(true);
-    expect(wants({ ...ALL, events: ['job.succeeded'] }, 'job.failed')).toBe(false);
-    expect(wants({ ...ALL, events: ['job.failed'] }, 'job.failed')).toBe(true);
-    expect(wants({ ...ALL, disabledAtMs: 1 }, 'job.failed')).toBe(false);
+  it('isSubscribed everything unless it names events, and nothing while it is disabled', () => {
+    expect(isSubscribed(ALL, 'job.failed')).toBe(true);
+    expect(isSubscribed({ ...ALL, events: ['job.succeeded'] }, 'job.failed')).toBe(false);
+    expect(isSubscribed({ ...ALL, events: ['job.failed'] }, 'job.failed')).toBe(true);
+    expect(isSubscribed({ ...ALL, disabledAtMs: 1 }, 'job.failed')).toBe(false);
   });
 
   it('is shown with the events that it gets', () => {
