@@ -74,7 +74,9 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
   const gpuMs = options.gpuMs ?? derivedGpuMs(countProductWeights(decodeModel(weights)), options.tokens, instance.gpu);
   const load = { rps: options.rps, cpuMs, memoryMiB, architecture: compute.architecture, gpuMs, instance };
   return {
-    ...{ model: manifest.id, instanceType, load },
+    model: manifest.id,
+    instanceType,
+    load,
     sources: {
       cpuMs: options.cpuMs === undefined ? 'measured here, on one thread' : 'given',
       gpuMs: options.gpuMs === undefined ? 'derived from the weights' : 'given',

@@ -49,7 +49,7 @@ export async function quantizeFile(path: string, options: QuantizeArguments): Pr
     scheme: options.scheme,
     exclusion: { nodes: new Set(options.excludeNode), opTypes: new Set(options.excludeType) },
     reduceRange: options.reduceRange,
-    ...(samples === undefined ? {} : { samples }),
+    samples,
   });
   mkdirSync(dirname(options.out), { recursive: true });
   const bytes = writeModel(quantization.model, options.out);
@@ -143,7 +143,7 @@ function verdictOf(trial: Trial, chosen: Trial | undefined): string {
 
 function reasonFor({ chosen, trials }: Quantization, samples: Samples | undefined): string {
   if (chosen === undefined || samples === undefined)
-    return 'as asked for; nothing was measured, for no inputs were given';
+    return 'as requested; nothing was measured because no inputs were given';
   const faster = trials.filter(({ passes, speedup }) => passes && speedup > chosen.speedup);
   const limit = `${samples.metric.name} at most ${samples.limits.meanError.toFixed(4)} on average and ${samples.limits.worstError.toFixed(4)} at worst`;
   if (faster.length > 0) return `gives the same bits alone and in a batch, with ${limit}`;

@@ -46,9 +46,9 @@ interface DeadLetter {
 
 /**
  * Puts dead letters back to where they came from: a copy is sent first and the dead letter deleted after, so that none is
- * lost; one that is sent twice is done once, for jobs are idempotent.
+ * lost; one that is sent twice runs once, because jobs are idempotent.
  *
- * Those left alone (another code, over the limit, of unknown origin) are visible again at once when it is done.
+ * Those left alone (another code, over the limit, of unknown origin) become visible again as soon as it is done.
  *
  * @returns One line for each code and queue.
  */

@@ -37,7 +37,7 @@ export async function runRedrive(options: RedriveCommandOptions): Promise<string
       redriveId: randomUUID(),
       dryRun: options.dryRun,
       limit,
-      ...(options.code === undefined ? {} : { code: options.code }),
+      code: options.code,
     });
     return render(counts, options.dryRun);
   } finally {

@@ -31,7 +31,7 @@ export interface Assembly {
   /**
    * Records a state in the place of the one whose step is one lower.
    *
-   * @returns The state that is recorded now: another one when somebody else was quicker.
+   * @returns The state that is recorded now: another one if a concurrent call was quicker.
    */
   readonly save: (state: AssemblyState) => Promise<AssemblyState>;
 }
@@ -47,7 +47,7 @@ const PIECES_AHEAD = 6;
 
 /**
  * Puts a file together, in bounded memory: a part at a time, each recorded once it is uploaded, so that a later call
- * goes on from there. Two calls at once do the same work twice and nothing else.
+ * resumes there. Two concurrent calls do the same work twice and nothing else.
  *
  * @returns The state reached; `done` unless the time ran out.
  * @throws AppError `FILE_TOO_LARGE` beyond the parts that S3 takes, and whatever the objects and pieces throw.
@@ -104,8 +104,8 @@ async function close(state: AssemblyState, assembly: Assembly): Promise<Assembly
 }
 
 /**
- * The upload is not there any more: somebody completed it, which shows in the object, or it was given up; then all
- * begins anew.
+ * The upload is gone: a concurrent call completed it, which the object shows, or it was aborted, and the assembly starts
+ * over.
  */
 async function settleGone(state: AssemblyState, { objects, key, pieces, save }: Assembly): Promise<AssemblyState> {
   const isWhole = state.index >= pieces.count && (await objects.size(key)) === state.bytes;
@@ -163,7 +163,7 @@ function readAhead(pieces: Pieces): Pieces {
   const fetch = (index: number) => {
     if (index >= pieces.count || fetched.has(index)) return;
     const slice = pieces.read(index, 0);
-    // Whoever waits for it hears of a failure; nobody may ever wait.
+    // The reader of the piece gets the failure. If there is none, it must not end the process.
     slice.catch(() => undefined);
     fetched.set(index, slice);
   };

@@ -2,7 +2,7 @@
  * How far a file is put together out of pieces.
  *
  * The parts of the file are a function of the pieces and of this state alone, so that a step that is repeated, or two
- * steps at once, upload the same parts again.
+ * concurrent steps, upload the same parts again.
  */
 export interface AssemblyState {
   /** Counts the changes of the state: of two that follow the same one, the first to be recorded holds. */

@@ -1,13 +1,17 @@
 import { AppError } from '../errors.ts';
 
-/** Version of onnxruntime-node that packed models are written with and functions run. */
+/** Version of onnxruntime-node that packs models, and whose JavaScript is in the bundles of functions. */
 export const ONNXRUNTIME_VERSION = '1.30.0';
 
-/** Error for an app that does not have onnxruntime-node, an optional peer of this package. */
-export function onnxruntimeMissing(cause: unknown): AppError {
+/**
+ * Error for an app that lacks onnxruntime-node, an optional peer of this package.
+ *
+ * @param found - What was found instead: `it is not installed`.
+ */
+export function onnxruntimeMissing(found: string, cause?: unknown): AppError {
   return new AppError(
     'DEPENDENCY_MISSING',
-    'onnxruntime-node is not installed; it packs models and runs them in functions on CPUs: ' +
+    `onnxruntime-node ${ONNXRUNTIME_VERSION} is needed to pack models and to run them in functions, ${found}: ` +
       `npm install --save-exact --ignore-scripts onnxruntime-node@${ONNXRUNTIME_VERSION}`,
     { cause },
   );

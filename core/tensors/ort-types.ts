@@ -1,4 +1,4 @@
-import type { Datatype } from './tensor.ts';
+import type { Datatype, Tensor, TensorData } from './tensor.ts';
 
 /** onnxruntime's names of element types, by the Open Inference Protocol's. */
 export const ORT_TYPES = {
@@ -24,4 +24,25 @@ const DATATYPES = new Map<string, Datatype>(
 /** The protocol's name of an element type of onnxruntime; undefined for one that the protocol has not. */
 export function datatypeOfOrtType(type: string): Datatype | undefined {
   return DATATYPES.get(type);
+}
+
+/** A tensor as onnxruntime returns it. */
+export interface OrtResult {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}
+
+/**
+ * Converts a tensor of onnxruntime. Half floats become their raw bits; onnxruntime returns them as Float16Array if the
+ * engine has it.
+ *
+ * @returns Undefined for an element type that the protocol does not have.
+ */
+export function fromOrt({ type, dims, data }: OrtResult): Tensor | undefined {
+  const datatype = datatypeOfOrtType(type);
+  if (datatype === undefined) return undefined;
+  const isHalf = datatype === 'FP16' && ArrayBuffer.isView(data);
+  const raw = isHalf ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2) : data;
+  return { datatype, shape: dims, data: raw as TensorData };
 }

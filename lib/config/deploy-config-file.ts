@@ -12,8 +12,8 @@ const EXTENSION = '.yaml';
  * @param stage - Name of the stage: lower-case letters, digits and hyphens, a letter first.
  * @param directory - Folder of the configurations. Defaults to `config` in the current directory.
  * @returns The configuration with every default filled in.
- * @throws AppError `CONFIG_INVALID` when there is no such stage (the message lists those that exist), or with every
- * problem of the file at once.
+ * @throws AppError `CONFIG_INVALID` when there is no such stage (the message lists those that exist), or with all
+ * problems of the file.
  */
 export function readDeployConfig(stage: string, directory = 'config'): DeployConfig {
   const stages = listStages(directory);

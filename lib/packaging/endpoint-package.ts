@@ -5,7 +5,7 @@ import type { Model } from './model.ts';
 import { PACKAGE_VERSION } from './package-layout.ts';
 
 /**
- * What tells the `model.tar.gz` of versions apart: what is in it. Its own bytes depend on the compressor, and no
+ * Identifies the `model.tar.gz` of a version by its content. Its bytes depend on the compressor, and no
  * deployment should follow from that.
  *
  * @returns 64 lower-case hexadecimal digits.

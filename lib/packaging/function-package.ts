@@ -74,13 +74,13 @@ export function composeFunctionPackage(model: Model, bundle = functionBundle('se
 }
 
 /**
- * What tells packages apart. Converted weights count by the hash of their originals, which the description holds:
+ * The facts that distinguish packages. Converted weights count by the hash of their originals, which the description holds:
  * onnxruntime orders parts of a converted file by chance, and no deployment should follow from that.
  */
 function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[]): readonly string[] {
   const converted = new Set(Object.values(versions).map(({ file }) => `model/${file}`));
-  const told = files.filter(({ target }) => !converted.has(target));
-  return [PACKAGE_VERSION, ...told.flatMap(({ source, target }) => [target, hashFile(source)])];
+  const counted = files.filter(({ target }) => !converted.has(target));
+  return [PACKAGE_VERSION, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
 }
 
 /**

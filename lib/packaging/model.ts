@@ -37,10 +37,10 @@ export class Model {
   }
 
   /**
-   * Reads a model that `tensorgate model pack` packed before, for a build that packs once and synthesizes often.
+   * Reads a model that `tensorgate model pack` has packed, so that a build can pack once and synthesize often.
    *
    * @param directory - Folder that holds `model.json`.
-   * @throws AppError `MANIFEST_INVALID` with every problem at once.
+   * @throws AppError `MANIFEST_INVALID` with all problems.
    */
   static fromPacked(directory: string, options: ModelOptions = {}): Model {
     const workDirectory = resolve(options.workDirectory ?? DEFAULT_WORK_DIRECTORY);

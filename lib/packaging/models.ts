@@ -4,13 +4,13 @@ import { AppError } from '../../core/errors.ts';
 import { MANIFEST_FILE } from '../../core/models/model-files.ts';
 import { Model, type ModelOptions } from './model.ts';
 
-/** Ways to get many models at once. */
+/** Reads many models. */
 export const Models = {
   /**
    * Reads every model folder inside a folder, in the order of their ids.
    *
    * @param directory - Folder of model folders, as `models`; those without `model.yaml` are not models.
-   * @throws AppError `MANIFEST_INVALID` when it holds no model; otherwise every problem of every model at once, with the
+   * @throws AppError `MANIFEST_INVALID` when it holds no model; otherwise all problems of all models, with the
    * code of the first.
    */
   fromDirectory(directory: string, options: ModelOptions = {}): readonly Model[] {
@@ -29,7 +29,7 @@ function listModelFolders(directory: string): readonly string[] {
     .filter((folder) => existsSync(join(folder, MANIFEST_FILE)));
 }
 
-/** Reads on after a problem, so that one run tells them all. */
+/** Continues after a problem, so that one run reports them all. */
 function readAll(folders: readonly string[], options: ModelOptions): Model[] {
   const models: Model[] = [];
   const problems: AppError[] = [];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FunctionName } from '../../core/functions/functions.ts';
-import { onnxruntimeMissing } from '../../core/models/onnxruntime.ts';
+import { ONNXRUNTIME_VERSION, onnxruntimeMissing } from '../../core/models/onnxruntime.ts';
 
 /** `lib/` as TypeScript in a checkout, `dist/lib/` as JavaScript in the published package. */
 const runsFromSource = import.meta.filename.endsWith('.ts');
@@ -33,22 +33,27 @@ export type NativeArchitecture = 'x64' | 'arm64';
 /** Files of onnxruntime's native part that a function needs; the others are for GPUs. */
 export const NATIVE_FILES = ['onnxruntime_binding.node', 'libonnxruntime.so.1'] as const;
 
-/** Version of onnxruntime-node, which writes and reads the packed weights. */
-export function onnxruntimeVersion(): string {
-  return readVersion(join(onnxruntimeRoot(), 'package.json'));
-}
-
-/** Folder of onnxruntime's native part for Linux. */
+/**
+ * Folder of onnxruntime's native library for Linux.
+ *
+ * @throws AppError `DEPENDENCY_MISSING` if the app does not have onnxruntime-node in the version of the bundles.
+ */
 export function nativesDirectory(architecture: NativeArchitecture): string {
   return join(onnxruntimeRoot(), 'bin/napi-v6/linux', architecture);
 }
 
-/** @throws AppError `DEPENDENCY_MISSING` if the app that uses this package does not have it. */
 function onnxruntimeRoot(): string {
+  const path = onnxruntimeManifest();
+  const version = readVersion(path);
+  if (version !== ONNXRUNTIME_VERSION) throw onnxruntimeMissing(`version ${version} is installed`);
+  return dirname(path);
+}
+
+function onnxruntimeManifest(): string {
   try {
-    return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+    return createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
   } catch (cause) {
-    throw onnxruntimeMissing(cause);
+    throw onnxruntimeMissing('it is not installed', cause);
   }
 }
 

@@ -5,13 +5,14 @@ import { AppError, ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { jsonOrUndefined } from '../../core/json/json.ts';
 import type { Manifest } from '../../core/models/manifest.ts';
 import { packingInputs } from '../../core/models/model-files.ts';
+import { ONNXRUNTIME_VERSION } from '../../core/models/onnxruntime.ts';
 import { PACKED_DESCRIPTION } from '../../core/models/packed-files.ts';
 import { type PackedModel, parsePackedModel } from '../../core/models/packed-model.ts';
 import { hashFile } from '../../disk/file-hash.ts';
 import { hashFacts } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
 import { hashModule } from './module-hash.ts';
-import { COMMAND_ENTRY, onnxruntimeVersion, PACK_COMMAND_MODULE, PACKAGE_VERSION } from './package-layout.ts';
+import { COMMAND_ENTRY, PACK_COMMAND_MODULE, PACKAGE_VERSION } from './package-layout.ts';
 
 /** A packed model and its folder. */
 export interface PackedFolder {
@@ -57,7 +58,7 @@ function packingKey(directory: string, manifest: Manifest): string {
   return hashFacts([
     PACKAGE_VERSION,
     hashModule(PACK_COMMAND_MODULE),
-    onnxruntimeVersion(),
+    ONNXRUNTIME_VERSION,
     JSON.stringify(manifest),
     ...inputs,
   ]);

@@ -72,7 +72,8 @@ export async function compareAnswers(
   after: Uint8Array,
   feeds: readonly Tensors[],
 ): Promise<Similarity> {
-  const [references, answers] = [await answersFrom(before, feeds), await answersFrom(after, feeds)];
+  const references = await answersFrom(before, feeds);
+  const answers = await answersFrom(after, feeds);
   const cosines = references.map((reference, index) => 1 - COSINE.error(reference, answers[index] ?? {}));
   const broken = cosines.filter((cosine) => !Number.isFinite(cosine)).length;
   if (broken > 0) {

@@ -18,7 +18,7 @@ const SAME_TYPE = new Set(
   Sqrt Squeeze Sub Sum Tan Tanh Tile TopK Transpose Trilu Unsqueeze Upsample`.split(/\s+/),
 );
 
-/** Element types of the tensors of a graph, as far as they can be told. */
+/** Element types of the tensors of a graph, as far as they can be inferred. */
 export class ElementTypes {
   readonly #types: Map<string, number>;
 
@@ -42,7 +42,7 @@ export class ElementTypes {
     return !this.#types.has(name);
   }
 
-  /** Tells the types of the results of a node, whose inputs must have been told before. */
+  /** Infers the types of the results of a node. Those of its inputs must be known already. */
   infer(node: NodeProto): void {
     const results = this.#resultsOf(node);
     for (const [index, name] of node.output.entries()) {

@@ -35,9 +35,12 @@ function pooled({ shape, data }: Tensor): Float64Array {
 }
 
 function cosine(a: Float64Array, b: Float64Array): number {
-  let [dot, aa, bb] = [0, 0, 0];
+  let dot = 0;
+  let aa = 0;
+  let bb = 0;
   for (let index = 0; index < a.length; index++) {
-    const [x, y] = [a[index] ?? 0, b[index] ?? 0];
+    const x = a[index] ?? 0;
+    const y = b[index] ?? 0;
     dot += x * y;
     aa += x * x;
     bb += y * y;
@@ -56,9 +59,11 @@ export const RELATIVE: Metric = {
   name: 'relative error',
   error: (reference, answer) =>
     worstOutput(reference, answer, (a, b) => {
-      let [difference, magnitude] = [0, 0];
+      let difference = 0;
+      let magnitude = 0;
       for (let index = 0; index < a.data.length; index++) {
-        const [x, y] = [Number(a.data[index]), Number(b.data[index])];
+        const x = Number(a.data[index]);
+        const y = Number(b.data[index]);
         difference = Math.max(difference, Math.abs(x - y));
         magnitude = Math.max(magnitude, Math.abs(x));
       }

@@ -80,7 +80,7 @@ export function readJson(path: string): unknown {
 /**
  * Parts samples into those that ranges are taken from and those that accuracy is measured on: every fourth one.
  *
- * Fewer than eight serve for both, for neither half would say much.
+ * Fewer than eight serve for both: neither half would say much.
  */
 export function splitSamples(feeds: readonly Tensors[]): {
   readonly calibration: Tensors[];

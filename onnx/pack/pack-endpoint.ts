@@ -59,7 +59,7 @@ export async function packEndpointVersion({ folder, out, manifest, name }: Packi
   const bytes = statSync(graph).size;
   rmSync(repository, { recursive: true });
   const sha256 = createHash('sha256').update(weights).digest('hex');
-  return { file, sha256, bytes, signature, ...(folded === undefined ? {} : { folded }) };
+  return { file, sha256, bytes, signature, folded };
 }
 
 interface EndpointWeights {

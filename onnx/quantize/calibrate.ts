@@ -104,7 +104,7 @@ function fold(target: Float32Array, outputs: Tensors, name: string, combine: (a:
 /**
  * Runs a model on sample inputs and notes the range of each channel of some activations.
  *
- * @param feeds - At least one set of inputs; not padded, for padding widens the ranges.
+ * @param feeds - At least one set of inputs; not padded, because padding widens the ranges.
  * @throws AppError `ONNX_INVALID` when an activation is not finite or the model does not accept the inputs.
  */
 export async function calibrate(

@@ -36,7 +36,7 @@ export interface QuantizeOptions {
   /** Uses 7 bits for weights, for x86 processors without VNNI. Defaults to false. */
   readonly reduceRange?: boolean;
   /** Needed by `auto` and `static`; without them the others are not measured. */
-  readonly samples?: Samples;
+  readonly samples?: Samples | undefined;
 }
 
 /** A quantized model and how it came about. */

@@ -44,7 +44,7 @@ export function activationsToCalibrate(model: ModelProto, exclusion: Exclusion =
  *
  * Activations are unsigned with one calibrated range, weights signed with a scale for each output channel. Nothing
  * depends on the batch, so a row has the same bits alone, among others and padded. Outputs are not quantized: it would
- * cost accuracy and win no time, for every consumer of a multiplication in an encoder computes in floats. Scales, zero
+ * cost accuracy and save no time, because every consumer of a multiplication in an encoder computes in floats. Scales, zero
  * points, weights and biases equal those of onnxruntime 1.30's Python `quantize_static`, given the same ranges.
  *
  * @param ranges - Range of each activation by name, see {@link activationsToCalibrate}; nodes without one stay.

@@ -34,7 +34,9 @@ export async function saveOrt(path: string, target: string): Promise<Signature> 
 }
 
 /**
- * Lets onnxruntime read an ONNX file, and tells what the model takes and gives.
+ * Lets onnxruntime read an ONNX file.
+ *
+ * @returns The inputs and outputs of the model.
  *
  * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or it has inputs that no request can carry.
  */

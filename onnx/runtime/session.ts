@@ -35,7 +35,7 @@ export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> 
   // Read once while the library loads: onnxruntime 1.29 and later report usage to their maker by default.
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
   const loaded = await import('onnxruntime-node').catch((cause: NodeJS.ErrnoException) => {
-    throw cause.code === 'ERR_MODULE_NOT_FOUND' ? onnxruntimeMissing(cause) : cause;
+    throw cause.code === 'ERR_MODULE_NOT_FOUND' ? onnxruntimeMissing('it is not installed', cause) : cause;
   });
   return 'default' in loaded ? (loaded.default as typeof loaded) : loaded;
 }
@@ -52,6 +52,7 @@ export async function openSession(bytes: Uint8Array, settings: SessionSettings =
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    // onnxruntime refuses a member that is undefined.
     ...(settings.saveTo === undefined ? {} : { optimizedModelFilePath: settings.saveTo }),
   };
   const session = await explained('onnxruntime refuses the model', InferenceSession.create(bytes, options));

@@ -99,15 +99,22 @@ describe('somebody else’s app', () => {
     );
   });
 
-  it('says what to install if onnxruntime-node is missing', () => {
+  it.each([
+    ['missing', undefined, 'it is not installed'],
+    ['of another version', '9.9.9', 'version 9.9.9 is installed'],
+  ])('says what to install if onnxruntime-node is %s', (_, version, found) => {
     const link = join(app, 'node_modules/onnxruntime-node');
     renameSync(link, `${link}-hidden`);
+    if (version !== undefined) {
+      mkdirSync(link);
+      writeFileSync(join(link, 'package.json'), JSON.stringify({ name: 'onnxruntime-node', version }));
+    }
     const { status, stderr } = synthesize('app.ts');
+    rmSync(link, { recursive: true, force: true });
     renameSync(`${link}-hidden`, link);
     expect(status).toBe(1);
-    expect(stderr).toContain(
-      `npm install --save-exact --ignore-scripts onnxruntime-node@${PACKAGE.peerDependencies['onnxruntime-node']}`,
-    );
+    const wanted = `onnxruntime-node@${PACKAGE.peerDependencies['onnxruntime-node']}`;
+    expect(stderr).toContain(`${found}: npm install --save-exact --ignore-scripts ${wanted}`);
   });
 
   it('type-checks against the published declarations, as does every example of docs/constructs.md', () => {

@@ -1,6 +1,6 @@
 import { type Item, toAttribute } from './attribute-value.ts';
 
-/** What an update does. Names are those of attributes, or paths into maps with dots. */
+/** An update of an item. Names are those of attributes, or paths into maps with dots. */
 export interface UpdateSpec {
   /** Attributes to set; those that are undefined are left as they are. */
   readonly set?: Readonly<Record<string, unknown>>;
@@ -8,7 +8,7 @@ export interface UpdateSpec {
   readonly add?: Readonly<Record<string, number>>;
   /** Attributes to remove. */
   readonly remove?: readonly string[];
-  /** Attributes that must have these values; undefined stands for an attribute that must not be there. */
+  /** Attributes that must have these values; undefined stands for an attribute that must be absent. */
   readonly expect?: Readonly<Record<string, unknown>>;
   /** Attributes that must have one of these values. */
   readonly expectOneOf?: Readonly<Record<string, readonly unknown[]>>;
@@ -17,9 +17,9 @@ export interface UpdateSpec {
 /** The expressions of DynamoDB's UpdateItem. */
 export interface UpdateExpressions {
   readonly UpdateExpression: string;
-  readonly ConditionExpression?: string;
+  readonly ConditionExpression: string | undefined;
   readonly ExpressionAttributeNames: Record<string, string>;
-  readonly ExpressionAttributeValues?: Item;
+  readonly ExpressionAttributeValues: Item | undefined;
 }
 
 /** Writes an update as expressions, in which every name has a placeholder: many are reserved words. */
@@ -50,9 +50,9 @@ export function updateExpressions(spec: UpdateSpec): UpdateExpressions {
   const clauses = [clause('SET', sets), clause('ADD', adds), clause('REMOVE', removes)].filter((text) => text !== '');
   return {
     UpdateExpression: clauses.join(' '),
-    ...(conditions.length === 0 ? {} : { ConditionExpression: conditions.join(' AND ') }),
+    ConditionExpression: conditions.length === 0 ? undefined : conditions.join(' AND '),
     ExpressionAttributeNames: names,
-    ...(Object.keys(values).length === 0 ? {} : { ExpressionAttributeValues: values }),
+    ExpressionAttributeValues: Object.keys(values).length === 0 ? undefined : values,
   };
 }
 

@@ -2,8 +2,8 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { AppError } from '../../../core/errors.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
-import { datatypeOfOrtType, ORT_TYPES } from '../../../core/tensors/ort-types.ts';
-import type { Tensor, TensorData } from '../../../core/tensors/tensor.ts';
+import { fromOrt, ORT_TYPES } from '../../../core/tensors/ort-types.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 
 /** Memory that gives a function one whole vCPU, as AWS documents it. */
 const MIB_PER_VCPU = 1769;
@@ -48,7 +48,7 @@ export async function openOnnxPredictor({ file, declared, threads }: OnnxPredict
       }
       const results = await runSession(session, feeds);
       const outputs: Record<string, Tensor> = {};
-      for (const name in results) outputs[name] = fromOrt(results[name] as OrtTensor);
+      for (const name in results) outputs[name] = outputOf(results[name] as OrtTensor);
       return outputs;
     },
   };
@@ -90,16 +90,8 @@ function toOrt({ datatype, shape, data }: Tensor): OrtTensor {
   return new OrtTensor(ORT_TYPES[datatype], data as OrtTensor['data'], shape);
 }
 
-function fromOrt({ type, dims, data }: OrtTensor): Tensor {
-  const datatype = datatypeOfOrtType(type);
-  if (datatype === undefined) {
-    throw new AppError('INTERNAL', `the model answered with elements of type ${type}, which no protocol here carries`);
-  }
-  // onnxruntime gives half floats as Float16Array where the engine has it; here they are their raw bits.
-  const raw = datatype === 'FP16' && ArrayBuffer.isView(data) ? rawHalves(data) : data;
-  return { datatype, shape: dims, data: raw as TensorData };
-}
-
-function rawHalves({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint16Array {
-  return new Uint16Array(buffer, byteOffset, byteLength / 2);
+function outputOf(result: OrtTensor): Tensor {
+  const tensor = fromOrt(result);
+  if (tensor !== undefined) return tensor;
+  throw new AppError('INTERNAL', `the model returned elements of type ${result.type}, which no protocol here carries`);
 }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
-import { datatypeOfOrtType, ORT_TYPES } from '../../../core/tensors/ort-types.ts';
-import type { Tensor, TensorData } from '../../../core/tensors/tensor.ts';
+import { fromOrt, ORT_TYPES, type OrtResult } from '../../../core/tensors/ort-types.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { DynamicBatcher, QueueError, type Tensors } from './dynamic-batcher.ts';
 import { decodeInferRequest, encodeInferAnswer } from './infer-codec.ts';
 import { openRepository, type RepositoryModel } from './model-repository.ts';
@@ -78,7 +78,7 @@ async function openModel({ config, file }: RepositoryModel): Promise<DynamicBatc
       ]),
     );
     const results = await session.run(feeds);
-    return Object.fromEntries(Object.entries(results).map(([output, value]) => [output, fromOrt(value)]));
+    return Object.fromEntries(Object.entries(results).map(([output, value]) => [output, outputOf(value)]));
   };
   const { maxBatchSize, batching } = config;
   const usual = { delayMs: 0, maxQueueSize: 0, timeoutMs: 0 };
@@ -105,10 +105,8 @@ function checkInputs(inputs: Tensors, wanted: readonly string[], maxBatchSize: n
   }
 }
 
-function fromOrt({ type, dims, data }: { type: string; dims: readonly number[]; data: unknown }): Tensor {
-  const datatype = datatypeOfOrtType(type);
-  if (datatype === undefined) throw new Error(`the model answered with elements of type ${type}`);
-  const isHalf = datatype === 'FP16' && ArrayBuffer.isView(data);
-  const raw = isHalf ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2) : data;
-  return { datatype, shape: [...dims], data: raw as TensorData };
+function outputOf(result: OrtResult): Tensor {
+  const tensor = fromOrt(result);
+  if (tensor === undefined) throw new Error(`the model returned elements of type ${result.type}`);
+  return tensor;
 }
