@@ -32,7 +32,7 @@ describe('Model.fromDirectory', () => {
   });
 
   it.each([
-    ['tokenizer.json', {}],
+    ['tokenizer.json', { compute: { target: 'sagemaker' } }],
     ['golden.json', { compute: { target: 'sagemaker' } }],
     ['calibration.json', { compute: { target: 'sagemaker' } }],
   ])('packs again when %s changes', (file, changes) => {
