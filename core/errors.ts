@@ -1,6 +1,6 @@
-/** What a stable error code stands for. */
+/** The meaning of a stable error code. */
 export interface ErrorKind {
-  /** HTTP status that answers it. */
+  /** HTTP status of the response. */
   readonly status: number;
   /** Short human summary, the same for every occurrence (`title` of RFC 9457). */
   readonly title: string;
@@ -11,7 +11,7 @@ export interface ErrorKind {
 }
 
 /**
- * Every error this product answers with. A code never changes its meaning; `docs/errors.md` lists the same codes.
+ * Every error of this product. A code never changes its meaning; `docs/errors.md` lists the same codes.
  */
 export const ERRORS = {
   INVALID_JSON: { status: 400, title: 'The body is not valid JSON', retryable: false },
@@ -29,7 +29,7 @@ export const ERRORS = {
   EMPTY_FILE: { status: 400, title: 'The file holds no request', retryable: false },
   INPUT_NOT_FOUND: { status: 400, title: 'The input object does not exist', retryable: false },
   INPUT_FORBIDDEN: { status: 403, title: 'The input object may not be read', retryable: false },
-  JOBS_ONLY: { status: 400, title: 'The model answers jobs only', retryable: false },
+  JOBS_ONLY: { status: 400, title: 'The model accepts jobs only', retryable: false },
   FORBIDDEN: { status: 403, title: 'The API key is missing, unknown or not allowed here', retryable: false },
   ROUTE_NOT_FOUND: { status: 404, title: 'No such route', retryable: false },
   MODEL_NOT_FOUND: { status: 404, title: 'No such model', retryable: false },
@@ -40,7 +40,7 @@ export const ERRORS = {
   FILE_NOT_FOUND: { status: 404, title: 'No such file', retryable: false },
   UPLOAD_NOT_FOUND: { status: 404, title: 'No such upload', retryable: false },
   BATCH_NOT_FOUND: { status: 404, title: 'No such batch', retryable: false },
-  METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not answer this method', retryable: false },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not accept this method', retryable: false },
   JOB_ENDED: { status: 409, title: 'The job has ended', retryable: false },
   BATCH_ENDED: { status: 409, title: 'The batch has ended', retryable: false },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The id or key was used for another request', retryable: false },
@@ -61,13 +61,13 @@ export const ERRORS = {
     retryAfterSeconds: 3600,
   },
   INTERNAL: { status: 500, title: 'Unexpected failure', retryable: true },
-  ANSWER_NOT_FINITE: { status: 500, title: 'The model answered with NaN or infinity', retryable: false },
-  ANSWER_TOO_LARGE: { status: 500, title: 'The answer is larger than the platform returns', retryable: false },
-  WORKER_LOST: { status: 500, title: 'The worker ended without an answer, again and again', retryable: true },
+  ANSWER_NOT_FINITE: { status: 500, title: 'The model returned NaN or infinity', retryable: false },
+  ANSWER_TOO_LARGE: { status: 500, title: 'The response is larger than AWS Lambda can return', retryable: false },
+  WORKER_LOST: { status: 500, title: 'Every worker that ran the job crashed', retryable: true },
   BATCH_EXPIRED: { status: 500, title: 'The batch was not done within its window', retryable: true },
   BATCH_CANCELED: { status: 500, title: 'The batch was canceled before this line ran', retryable: false },
-  BAD_GATEWAY: { status: 502, title: 'The model did not answer properly', retryable: true },
-  UNAVAILABLE: { status: 503, title: 'The service cannot answer right now', retryable: true, retryAfterSeconds: 1 },
+  BAD_GATEWAY: { status: 502, title: 'The model returned no valid response', retryable: true },
+  UNAVAILABLE: { status: 503, title: 'The service is temporarily unavailable', retryable: true, retryAfterSeconds: 1 },
   TIMEOUT: { status: 504, title: 'The model took too long', retryable: true },
   MANIFEST_INVALID: { status: 500, title: 'A model manifest is invalid', retryable: false },
   CONFIG_INVALID: { status: 500, title: 'The deployment configuration is invalid', retryable: false },
@@ -88,13 +88,14 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /**
- * The one error class: a stable code, and a message that says what was wrong, what was got and what is allowed.
- * Messages never hold input text or secrets, for they are answered and logged.
+ * The error class of this product: a stable code, and a message that says what was wrong, what the value was, and what is
+ * allowed.
+ * Messages never hold input text or secrets, because they are sent to callers and logged.
  */
 export class AppError extends Error {
   /** Stable code, a key of {@link ERRORS}. */
   readonly code: ErrorCode;
-  /** Member of the request that was wrong (`input`, `inputs[0].shape`), where one is to blame. */
+  /** Member of the request that was wrong (`input`, `inputs[0].shape`), if the error is about one. */
   readonly param: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { readonly param?: string; readonly cause?: unknown } = {}) {
@@ -104,7 +105,7 @@ export class AppError extends Error {
     this.param = options.param;
   }
 
-  /** HTTP status that answers this error. */
+  /** HTTP status of the response to this error. */
   get status(): number {
     return ERRORS[this.code].status;
   }

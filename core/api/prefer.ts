@@ -1,11 +1,11 @@
-/** Longest time that an answer is waited for: the gateway gives up after 29 seconds. */
+/** Maximum time to wait for a result: API Gateway times out after 29 seconds. */
 export const MAX_WAIT_SECONDS = 25;
 
-/** What a caller prefers about when to be answered (RFC 7240). */
+/** A caller's preferences about the time of the response (RFC 7240). */
 export interface Preferences {
-  /** Whether to be answered at once, with a job (RFC 7240 §4.1). */
+  /** Whether to respond immediately, with a job (RFC 7240 §4.1). */
   readonly respondAsync: boolean;
-  /** Seconds to wait for the answer before that, {@link MAX_WAIT_SECONDS} at most (RFC 7240 §4.3). */
+  /** Seconds to wait for the result before that, {@link MAX_WAIT_SECONDS} at most (RFC 7240 §4.3). */
   readonly waitSeconds?: number;
 }
 
@@ -15,14 +15,13 @@ const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /** A preference up to its parameters: name, then a token or a quoted text. */
 const PREFERENCE = new RegExp(`^\\s*(${TOKEN})(?:\\s*=\\s*(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)"))?\\s*(?:;|$)`);
 
-/** What stands between two commas outside of quotes. */
+/** The text between two commas outside of quotes. */
 const ELEMENT = /(?:[^",]|"(?:[^"\\]|\\.)*"?)+/g;
 
 /**
  * Reads the header `Prefer` (RFC 7240 §2).
  *
- * What is unknown or malformed is ignored, as the RFC has it: a preference is no demand. Of a preference that is stated
- * twice the first counts.
+ * Unknown and malformed preferences are ignored, as the RFC requires. If a preference is stated twice, the first counts.
  *
  * @param lines - Values of the header, one for each time it was sent.
  */
@@ -35,7 +34,7 @@ export function parsePrefer(lines: readonly string[]): Preferences {
   }
   const wait = stated.get('wait') ?? '';
   return {
-    // A value of respond-async means nothing; it is there all the same.
+    // A value of respond-async has no meaning; the preference is stated all the same.
     respondAsync: stated.has('respond-async'),
     ...(/^\d+$/.test(wait) ? { waitSeconds: Math.min(Number(wait), MAX_WAIT_SECONDS) } : {}),
   };

@@ -63,7 +63,7 @@ export function modelRoutes(modelId: string): readonly Route[] {
   ];
 }
 
-/** Paths that one function answers, with everything below them and by every method. */
+/** A path that one function serves, with everything below it and by every method. */
 export interface RouteTree {
   readonly path: string;
   readonly answeredBy: 'serve-jobs' | 'serve-batches';
@@ -79,7 +79,7 @@ export const JOB_ROUTES: readonly RouteTree[] = [
   { path: '/v1/batches', answeredBy: 'serve-batches', access: 'caller' },
 ];
 
-/** Methods that a path answers, for the response header `allow`. */
+/** Methods of a path, for the response header `allow`. */
 export function allowedMethods(routes: readonly Route[], path: string): string[] {
   return routes.filter((route) => route.path === path).map(({ method }) => method);
 }

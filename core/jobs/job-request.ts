@@ -42,7 +42,7 @@ export type JobRequest = v.InferOutput<typeof jobRequestSchema>;
 /**
  * Checks a job request.
  *
- * @throws AppError `INVALID_BODY` that lists every problem at once.
+ * @throws AppError `INVALID_BODY` that lists every problem.
  */
 export function parseJobRequest(value: unknown): JobRequest {
   // The schema library takes a list for a record without members.

@@ -9,7 +9,7 @@ export function encodeCursor(listSort: string): string {
 }
 
 /**
- * Reads the start of a page back. It holds no owner: whoever presents it sees their own items only.
+ * Reads the start of a page back. It holds no owner, so a caller who presents it sees only their own items.
  *
  * @returns The sort key, and the id in it.
  * @throws AppError `INVALID_PARAMETER` when {@link encodeCursor} did not write it.

@@ -8,7 +8,7 @@ export const PAYLOAD_PREFIXES = {
   files: 'files/',
   /** Parts of outputs until they are merged. */
   chunks: 'chunks/',
-  /** What asynchronous endpoints are asked and answer. */
+  /** Requests to asynchronous endpoints, and their results. */
   invocations: 'invocations/',
 } as const;
 
@@ -30,7 +30,7 @@ export const payloadKeys = {
   asyncRun: (run: string): string => `${PAYLOAD_PREFIXES.invocations}${run}/run.json`,
   /** @param run - Key of the run. */
   asyncInput: (run: string, digest: string): string => `${PAYLOAD_PREFIXES.invocations}${run}/${digest}`,
-  /** Below it an endpoint writes what it answers, or why it does not. */
+  /** Prefix of the results and failures that an endpoint writes. */
   asyncOutputs: (kind: 'outputs' | 'failures'): string => `${PAYLOAD_PREFIXES.invocations}${kind}/`,
 } as const;
 

@@ -18,7 +18,7 @@ import { sha256 } from '../shared/sha256.ts';
 import type { Call } from './call.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
 
-/** Most characters of an idempotency key. */
+/** Maximum length of an idempotency key. */
 const MAX_KEY_CHARACTERS = 255;
 
 /**

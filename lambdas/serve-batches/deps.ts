@@ -12,7 +12,7 @@ import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { Storage } from './call.ts';
 import type { ServeBatchesDeps } from './handler.ts';
 
-/** Opens what the function works with; each client but DynamoDB's when it is first needed. */
+/** Opens the dependencies of the function. Every client but DynamoDB's is opened by the first request that needs it. */
 export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): ServeBatchesDeps {
   const clock = systemClock;
   const options = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };

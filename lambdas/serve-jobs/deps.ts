@@ -13,7 +13,7 @@ import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ServeJobsDeps } from './handler.ts';
 
-/** Opens what the function works with; each client but DynamoDB's when it is first needed. */
+/** Opens the dependencies of the function. Every client but DynamoDB's is opened by the first request that needs it. */
 export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): ServeJobsDeps {
   const clock = systemClock;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);

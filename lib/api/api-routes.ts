@@ -34,7 +34,7 @@ const BODY_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   infer: ['id', 'parameters', 'inputs', 'outputs'],
 };
 
-/** Every route of an API: those of the models, those that are always there, and answers for what is not there. */
+/** Every route of an API: those of the models, the shared ones, and error responses for paths and methods without a route. */
 export class ApiRoutes extends Construct {
   /** Resources that the routes of one model add to the stack. */
   readonly resourcesPerModel: number;
@@ -96,7 +96,7 @@ export class ApiRoutes extends Construct {
     });
   }
 
-  /** Says which models there are where the path names another one. */
+  /** Lists the known models if a path names another one. */
   private addUnknownModels(): void {
     const known = this.functions.map(({ model }) => model.id).join(', ');
     const detail = `no model or route has this path, known models: ${known}`;
@@ -128,8 +128,8 @@ export class ApiRoutes extends Construct {
   }
 
   /**
-   * Demands a JSON object and nothing more: the gateway's answer to a body that breaks its model is the same whatever is
-   * wrong, the function's names the member.
+   * Requires a JSON object and nothing more: API Gateway's response to an invalid body is always the same, that of the
+   * function names the member.
    */
   private requestModel(operation: string): RequestModel | undefined {
     const members = BODY_MEMBERS[operation];

@@ -16,7 +16,7 @@ export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
   readonly jobs: Jobs;
 }
 
-/** The routes of jobs, webhooks, files, uploads and batches, and the two functions that answer them. */
+/** The routes of jobs, webhooks, files, uploads and batches, and the two functions behind them. */
 export class JobRoutes extends Construct {
   /** The functions by name. */
   readonly functions: ReadonlyMap<RouteTree['answeredBy'], ServiceFunction>;

@@ -11,11 +11,11 @@ import { taskOf } from '../../core/tasks/tasks.ts';
 import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
 
 /**
- * The document that a route answers, known before any request.
+ * The document that a route returns, known before any request.
  *
  * @param models - Every model of the API.
  * @param model - The model that the route belongs to; absent for shared routes.
- * @throws TypeError when the route is answered by a function.
+ * @throws TypeError when a function serves the route.
  */
 export function routeDocument(operation: string, models: readonly PackedModel[], model?: PackedModel): unknown {
   switch (operation) {
@@ -32,7 +32,7 @@ export function routeDocument(operation: string, models: readonly PackedModel[],
     case 'model-metadata':
       return metadataOf(required(model));
     default:
-      throw new TypeError(`${operation} is answered by a function`);
+      throw new TypeError(`${operation} is served by a function`);
   }
 }
 

@@ -5,7 +5,7 @@ import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { renderProblem, renderStaticJson } from './static-json.ts';
 
 /** A response that API Gateway returns without calling a function. */
-interface StaticAnswer {
+interface StaticResponse {
   readonly status: number;
   /** Template of the body. */
   readonly body: string;
@@ -26,7 +26,7 @@ const REQUEST_TYPES = [
  * @param document - The JSON to return.
  */
 export function addDocument(resource: IResource, document: unknown, options: { readonly access: Access }): void {
-  addAnswer(resource, 'GET', options.access, {
+  addResponse(resource, 'GET', options.access, {
     status: 200,
     body: renderStaticJson(document),
     headers: { 'Content-Type': 'application/json' },
@@ -56,7 +56,7 @@ export interface StaticProblem {
 /** Adds a method that returns a problem document, in the form of the resource's path. */
 export function addProblem(resource: IResource, { code, detail, method, headers }: StaticProblem): void {
   const form = errorFormOf(resource.path);
-  addAnswer(resource, method ?? 'ANY', 'caller', {
+  addResponse(resource, method ?? 'ANY', 'caller', {
     status: ERRORS[code].status,
     body: renderProblem(code, detail, form),
     headers: { 'Content-Type': ERROR_MEDIA_TYPES[form], ...retryHeaders(code), ...headers },
@@ -68,9 +68,9 @@ export function quoteAll(headers: Readonly<Record<string, string>>): Record<stri
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`]));
 }
 
-function addAnswer(resource: IResource, method: string, access: Access, answer: StaticAnswer): void {
-  const statusCode = String(answer.status);
-  const headers = { ...quoteAll(answer.headers), 'x-request-id': 'context.requestId' };
+function addResponse(resource: IResource, method: string, access: Access, response: StaticResponse): void {
+  const statusCode = String(response.status);
+  const headers = { ...quoteAll(response.headers), 'x-request-id': 'context.requestId' };
   const parameters = Object.entries(headers).map(([name, value]) => [`method.response.header.${name}`, value] as const);
   const integration = new MockIntegration({
     passthroughBehavior: PassthroughBehavior.WHEN_NO_TEMPLATES,
@@ -79,7 +79,7 @@ function addAnswer(resource: IResource, method: string, access: Access, answer: 
       {
         statusCode,
         responseParameters: Object.fromEntries(parameters),
-        responseTemplates: { 'application/json': answer.body },
+        responseTemplates: { 'application/json': response.body },
       },
     ],
   });

@@ -7,7 +7,7 @@ import { pathOf } from './request-path.ts';
 /** W3C trace context, version 00 and those to come. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** Hosts that have no certificate: local mode answers there. */
+/** Hosts without a certificate: those of local mode. */
 const LOOPBACK = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
 
 type CallerEvent = Pick<APIGatewayProxyEvent, 'headers' | 'requestContext' | 'resource' | 'pathParameters'>;

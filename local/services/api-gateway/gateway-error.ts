@@ -1,14 +1,14 @@
-/** What API Gateway answers by itself, when the template does not say otherwise. */
+/** A response that API Gateway returns by itself, if the template does not change it. */
 interface DefaultResponse {
   readonly status: number;
   /** Value of `x-amzn-ErrorType`. */
   readonly errorType: string;
   readonly message: string;
-  /** Some of these bodies have a blank after the colon on AWS, the others have not. */
+  /** Whether the body has a space after the colon on AWS: some do, others do not. */
   readonly blank?: boolean;
 }
 
-/** Every gateway response that local mode gives, as AWS gives it. */
+/** Every gateway response of local mode, as AWS returns it. */
 export const GATEWAY_RESPONSES = {
   ACCESS_DENIED: { status: 403, errorType: 'AccessDeniedException', message: 'Forbidden' },
   API_CONFIGURATION_ERROR: {
@@ -53,12 +53,12 @@ export const MAX_BODY_BYTES = 10_485_760;
 /** A type of gateway response. */
 export type GatewayResponseType = keyof typeof GATEWAY_RESPONSES;
 
-/** A request that the gateway answers by itself. */
+/** A request that API Gateway rejects, or whose integration failed. */
 export class GatewayError extends Error {
   readonly responseType: GatewayResponseType;
 
   /**
-   * @param message - What `$context.error.message` says. Defaults to AWS's sentence for the type.
+   * @param message - Value of `$context.error.message`. Defaults to AWS's sentence for the type.
    */
   constructor(responseType: GatewayResponseType, message?: string, options?: { readonly cause?: unknown }) {
     super(message ?? GATEWAY_RESPONSES[responseType].message, options);
@@ -66,7 +66,7 @@ export class GatewayError extends Error {
     this.responseType = responseType;
   }
 
-  /** What AWS would answer with. */
+  /** The response of AWS. */
   get defaults(): DefaultResponse {
     return GATEWAY_RESPONSES[this.responseType];
   }

@@ -10,7 +10,7 @@ interface CompiledResponse {
   readonly templates: Readonly<Record<string, CompiledTemplate>>;
 }
 
-/** Answers what the gateway refuses, as the template wants it and otherwise as AWS does. */
+/** Responds to the requests that the gateway rejects, as the template says and otherwise as AWS does. */
 export class GatewayResponses {
   readonly #api: ApiPlan;
   readonly #responses: ReadonlyMap<string, CompiledResponse>;
@@ -21,7 +21,7 @@ export class GatewayResponses {
     this.#responses = new Map([...api.gatewayResponses].map(([type, plan]) => [type, compile(type, plan)]));
   }
 
-  /** Renders the answer to a refused request. */
+  /** Renders the response to a rejected request. */
   render(error: GatewayError, exchange: Exchange): GatewayAnswer {
     const { status, errorType } = error.defaults;
     const response = this.#find(error.responseType, status);
@@ -67,7 +67,7 @@ function defaultBody({ message, defaults }: GatewayError): string {
   return `{"message":${defaults.blank === true ? ' ' : ''}${JSON.stringify(message)}}`;
 }
 
-/** A body over the gateway's own limit is refused before its gateway responses come in; one over Lambda's is not. */
+/** A body over API Gateway's own limit is rejected before gateway responses apply; one over Lambda's limit is not. */
 function tooLarge(): GatewayAnswer {
   const body = `HTTP content length exceeded ${MAX_BODY_BYTES} bytes.`;
   return { status: 413, headers: [['Content-Type', 'text/plain']], body: Buffer.from(body) };
