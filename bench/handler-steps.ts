@@ -14,7 +14,8 @@ import { layOutTexts } from '../core/tasks/embedding/text-batch.ts';
 import type { ServeModelDeps } from '../lambdas/serve-model/handler.ts';
 import { modelHeaders } from '../lambdas/serve-model/model-headers.ts';
 import { proxyResponse } from '../lambdas/shared/http/http-response.ts';
-import { requestLine } from '../lambdas/shared/telemetry/request-line.ts';
+import { logTarget } from '../lambdas/shared/telemetry/log-line.ts';
+import { writeRequestLine } from '../lambdas/shared/telemetry/request-line.ts';
 import { startMeasures } from '../lambdas/shared/telemetry/request-measures.ts';
 import { postEvent } from './gateway-event.ts';
 import type { SessionRun } from './run-probe.ts';
@@ -79,6 +80,7 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
   const vectors = pool();
   const event = { ...postEvent('/v1/embeddings', body), measures: measuresOf(rows, runs) };
   const headers = { modelId: manifest.id, now: () => Date.now(), timer: () => performance.now() };
+  const target = logTarget({ ...environment, write }, { now: () => Date.now() });
   return {
     decode: () => decodeOpenAiEmbeddings(parseJson(body), limits),
     tokenize: () => texts.map((text) => tokenizer.encode(text)),
@@ -103,22 +105,17 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
       );
     },
     log: () =>
-      write(
-        requestLine({
-          event,
-          measures: event.measures,
-          awsRequestId: event.requestContext.requestId,
-          status: 200,
-          error: undefined,
-          model: manifest.id,
-          stage: environment.stage,
-          namespace: environment.metricsNamespace,
-          nowMs: Date.now(),
-          latencyMs: 4,
-          isCold: false,
-          failures: [],
-        }),
-      ),
+      writeRequestLine(target, {
+        event,
+        measures: event.measures,
+        awsRequestId: event.requestContext.requestId,
+        status: 200,
+        error: undefined,
+        model: manifest.id,
+        latencyMs: 4,
+        isCold: false,
+        failures: [],
+      }),
   };
 }
 

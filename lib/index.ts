@@ -1,10 +1,11 @@
 export type { DeployConfig } from '../core/config/deploy-config.ts';
 export { AppError, type ErrorCode } from '../core/errors.ts';
+export type { FunctionName } from '../core/functions/functions.ts';
 export type { Manifest } from '../core/models/manifest.ts';
 export type { PackedModel } from '../core/models/packed-model.ts';
 export type { ApiSettings, TenantSettings, UsagePlanSettings } from './api/api-settings.ts';
 export { InferenceApi, type InferenceApiProps } from './api/inference-api.ts';
-export { ModelFunction, type ModelFunctionProps } from './api/model-function.ts';
+export { ModelFunction, type ModelFunctionProps, type ModelMetricOptions } from './api/model-function.ts';
 export type { PlanKey } from './api/usage-plans.ts';
 export { readDeployConfig } from './config/deploy-config-file.ts';
 export { JobsTable, type JobsTableProps } from './data/jobs-table.ts';
@@ -15,8 +16,9 @@ export { GpuEndpoint, type GpuEndpointProps } from './endpoints/gpu-endpoint.ts'
 export { JobEvents } from './jobs/job-events.ts';
 export { JobFunctions } from './jobs/job-functions.ts';
 export { JobQueues, type QueuesOfModel } from './jobs/job-queues.ts';
-export { Jobs, type JobsProps } from './jobs/jobs.ts';
+export { type JobMetricOptions, Jobs, type JobsProps } from './jobs/jobs.ts';
 export type { JobsSettings } from './jobs/jobs-settings.ts';
+export type { JobMetricName, ModelMetricName } from './monitoring/catalogue-metric.ts';
 export type { PackageSizes } from './packaging/function-package.ts';
 export { Model, type ModelOptions } from './packaging/model.ts';
 export { Models } from './packaging/models.ts';

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { METRICS_LEVELS } from '../functions/metrics-level.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
 import { PRODUCERS } from '../jobs/job.ts';
 import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
@@ -60,6 +61,16 @@ const throttleSchema = objectOf({ rateLimit: numberIn(0.1, 10_000), burstLimit: 
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
+
+/**
+ * Namespaces that CloudWatch takes; those of AWS itself are reserved.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
+ */
+const metricsNamespace = text(
+  /^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9 ._/#:-]{0,254}$/,
+  'letters, digits, spaces and . - _ / # :, 255 at most, not beginning with AWS/',
+);
 
 /** Names of reply queues, as jobs name them. */
 const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
@@ -123,6 +134,8 @@ export const deployConfigSchema = v.pipe(
     logRetentionDays: v.optional(v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`), 30),
     minimumCompressionBytes: v.optional(wholeNumber(0, 10_485_760), 1024),
     tracing: v.optional(v.boolean('must be true or false'), false),
+    metrics: v.optional(oneOf(METRICS_LEVELS), 'basic'),
+    metricsNamespace: v.optional(metricsNamespace, 'Tensorgate'),
     retainData: v.optional(v.boolean('must be true or false'), true),
     maxIdleMonthlyUsd: v.optional(numberIn(0, 1_000_000)),
     jobs: v.optional(jobsConfigSchema, {}),

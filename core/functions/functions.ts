@@ -47,7 +47,7 @@ const QUEUE_TIMEOUT_SECONDS = 60;
 
 /** Settings of `serve-model`. They stand apart so that its cold start loads nothing else of the table. */
 export const SERVE_MODEL_SETTINGS = {
-  required: ['stage', 'metricsNamespace'],
+  required: ['stage', 'metricsNamespace', 'metrics'],
   optional: ['resultsTable', 'endpoint', 'siblings'],
 } as const satisfies SettingsOfFunction;
 
@@ -82,6 +82,7 @@ export const ACCEPT_JOBS = {
     required: [
       'stage',
       'metricsNamespace',
+      'metrics',
       'jobsTable',
       'payloadBucket',
       'modelQueues',
@@ -112,6 +113,7 @@ export const RUN_JOBS = {
     required: [
       'stage',
       'metricsNamespace',
+      'metrics',
       'jobsTable',
       'payloadBucket',
       'modelQueues',
@@ -144,6 +146,7 @@ export const FAIL_LOST_JOBS = {
     required: [
       'stage',
       'metricsNamespace',
+      'metrics',
       'jobsTable',
       'payloadBucket',
       'modelQueues',
@@ -175,6 +178,7 @@ export const PROCESS_BATCHES = {
     required: [
       'stage',
       'metricsNamespace',
+      'metrics',
       'jobsTable',
       'payloadBucket',
       'modelQueues',
@@ -207,7 +211,7 @@ export const DELIVER_WEBHOOKS = {
   memoryMiB: SMALL_MEMORY_MIB,
   timeoutSeconds: QUEUE_TIMEOUT_SECONDS,
   settings: {
-    required: ['stage', 'metricsNamespace', 'jobsTable', 'webhooksTable', 'webhooksQueue', 'retentionDays'],
+    required: ['stage', 'metricsNamespace', 'metrics', 'jobsTable', 'webhooksTable', 'webhooksQueue', 'retentionDays'],
   },
   consumes: { queue: 'webhooks', batchSize: 10, maxConcurrency: 20 },
   permissions: {
@@ -227,6 +231,7 @@ export const SERVE_JOBS = {
     required: [
       'stage',
       'metricsNamespace',
+      'metrics',
       'jobsTable',
       'webhooksTable',
       'payloadBucket',
@@ -259,6 +264,7 @@ export const SERVE_BATCHES = {
     required: [
       'stage',
       'metricsNamespace',
+      'metrics',
       'jobsTable',
       'payloadBucket',
       'batchesQueue',

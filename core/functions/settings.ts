@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts';
 import { jsonOrUndefined } from '../json/json.ts';
+import type { MetricsLevel } from './metrics-level.ts';
 
 /** URLs of the queues of one model. */
 export interface ModelQueues {
@@ -13,6 +14,8 @@ export interface FunctionSettings {
   readonly stage: string;
   /** Namespace of the CloudWatch metrics. */
   readonly metricsNamespace: string;
+  /** How much is measured. */
+  readonly metrics: MetricsLevel;
   /** Name of the DynamoDB results table. */
   readonly resultsTable: string;
   /** Name of the SageMaker endpoint that runs the model. */

@@ -11,6 +11,7 @@ import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { modelQueueOpener } from '../shared/queue/model-queues.ts';
 import { systemClock } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import { logTarget } from '../shared/telemetry/log-line.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { AcceptJobsDeps } from './handler.ts';
 
@@ -35,11 +36,6 @@ export function openDeps(settings: SettingsOf<typeof ACCEPT_JOBS.settings>): Acc
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
     jobsQueue: settings.jobsQueue,
     maxReceiveCount: settings.maxReceiveCount,
-    log: jobsLog({
-      stage: settings.stage,
-      namespace: settings.metricsNamespace,
-      now: () => clock.now(),
-      write: writeLine,
-    }),
+    log: jobsLog(logTarget({ ...settings, write: writeLine }, clock)),
   };
 }

@@ -10,7 +10,8 @@ import type { Submit } from '../shared/jobs/submit-job.ts';
 import { type DeadLetters, moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { sha256 } from '../shared/sha256.ts';
-import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import { describeError } from '../shared/telemetry/describe-error.ts';
+import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 
 /** Dependencies of the function. */
 export interface AcceptJobsDeps {
@@ -21,7 +22,7 @@ export interface AcceptJobsDeps {
   readonly jobsQueue: string;
   /** `maxReceiveCount` of the queue. */
   readonly maxReceiveCount: number;
-  readonly log: ReturnType<typeof jobsLog>;
+  readonly log: JobsLog<'accept-jobs'>;
 }
 
 /** The handler of the producers' queue. */
@@ -79,12 +80,12 @@ async function retryOrMove(record: SQSRecord, error: AppError, deps: AcceptJobsD
   const onFailure = (failure: AppError) => logRetry(record, failure, deps);
   const verdict = await moveToDeadLetters(record, error, { deadLetters, sourceQueue: jobsQueue, onFailure });
   if (verdict === 'done') {
-    const { code, message } = error;
-    log({ metric: 'DeadLetters', code, details: { messageId: record.messageId, error: message } });
+    const { messageId } = record;
+    log({ metric: 'DeadLetters', code: error.code, error: describeError(error), details: { messageId } });
   }
   return verdict;
 }
 
-function logRetry({ messageId }: SQSRecord, { code, message }: AppError, { log }: AcceptJobsDeps): void {
-  log({ code, details: { messageId, outcome: 'will be retried', error: message } });
+function logRetry({ messageId }: SQSRecord, error: AppError, { log }: AcceptJobsDeps): void {
+  log({ code: error.code, error: describeError(error), details: { messageId, outcome: 'will be retried' } });
 }

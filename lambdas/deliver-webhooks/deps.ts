@@ -18,7 +18,7 @@ import { createPost } from './post-webhook.ts';
 export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>): DeliverWebhooksDeps {
   const clock = systemClock;
   const client = new DynamoDBClient(CLIENT_SETTINGS);
-  const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace } = settings;
+  const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace, metrics } = settings;
   return {
     webhooks: openWebhookStore({
       ...{ client, table: webhooksTable, retentionDays, clock },
@@ -30,8 +30,6 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
     clock,
     timer: systemTimer,
     random: Math.random,
-    stage,
-    metricsNamespace,
-    write: writeLine,
+    ...{ stage, metricsNamespace, metrics, write: writeLine },
   };
 }

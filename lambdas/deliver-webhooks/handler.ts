@@ -1,15 +1,15 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { type DeliveryMessage, parseDeliveryMessage } from '../../core/webhooks/delivery-message.ts';
-import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { MetricOf } from '../../core/metrics/catalogue.ts';
+import { parseDeliveryMessage } from '../../core/webhooks/delivery-message.ts';
+import { handleEach } from '../shared/queue/handle-each.ts';
+import { catalogueGroups } from '../shared/telemetry/catalogue-groups.ts';
+import { describeError, type LoggedError } from '../shared/telemetry/describe-error.ts';
+import { type LogSettings, type LogTarget, logTarget, writeLogLine } from '../shared/telemetry/log-line.ts';
 import { type DeliverDeps, type DeliveryNote, deliver } from './deliver.ts';
 
 /** Dependencies of the function. */
-export interface DeliverWebhooksDeps extends DeliverDeps {
-  readonly stage: string;
-  readonly metricsNamespace: string;
-  /** Writes one line to the log. */
-  readonly write: (line: string) => void;
-}
+export interface DeliverWebhooksDeps extends DeliverDeps, LogSettings {}
 
 /** The handler of the queue of webhook deliveries. */
 export type DeliverWebhooksHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
@@ -19,48 +19,44 @@ export type DeliverWebhooksHandler = (event: SQSEvent, context: Context) => Prom
  * that a slow receiver does not delay the others. A message that fails each time is moved to the dead letters by SQS.
  */
 export function createHandler(deps: DeliverWebhooksDeps): DeliverWebhooksHandler {
+  const target = logTarget(deps, deps.clock);
   return (event) =>
     handleEach(event, {
       read: ({ body }) => parseDeliveryMessage(body),
-      handle: (message) => attempt(message, deps),
-      onError: ({ error: { code }, record: { messageId } }) => {
-        deps.write(lineOf({ outcome: 'will be retried', code, messageId }, deps));
+      handle: async (message) => {
+        writeDeliveryLine(target, await deliver(message, deps));
+        return 'done';
+      },
+      onError: ({ error, record: { messageId } }) => {
+        const failure = { code: error.code, error: describeError(error) };
+        writeDeliveryLine(target, { outcome: 'will be retried', messageId, ...failure });
         return 'retry';
       },
     });
 }
 
-async function attempt(message: DeliveryMessage, deps: DeliverWebhooksDeps): Promise<Verdict> {
-  deps.write(lineOf(await deliver(message, deps), deps));
-  return 'done';
-}
+type Note =
+  | DeliveryNote
+  | {
+      readonly outcome: 'will be retried';
+      readonly messageId: string;
+      readonly code: ErrorCode;
+      readonly error: LoggedError;
+    };
 
-type Note = DeliveryNote | { readonly outcome: 'will be retried'; readonly code: string; readonly messageId: string };
-
-/** A log record and a metrics document (CloudWatch embedded metric format specification, version 0) in one. */
-function lineOf(note: Note, { stage, metricsNamespace, clock }: DeliverWebhooksDeps): string {
-  const nowMs = clock.now();
-  const metric = METRICS[note.outcome];
-  const directive = {
-    Namespace: metricsNamespace,
-    Dimensions: [['stage']],
-    Metrics: [{ Name: metric, Unit: 'Count' }],
-  };
-  return JSON.stringify({
-    _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
+function writeDeliveryLine(target: LogTarget, note: Note): void {
+  writeLogLine(target, {
     level: EXPECTED.has(note.outcome) ? 'INFO' : 'WARN',
-    timestamp: new Date(nowMs).toISOString(),
     message: 'webhook',
-    stage,
-    ...note,
-    [metric]: 1,
+    members: { ...note, error: typeof note.error === 'string' ? { message: note.error } : note.error },
+    metrics: catalogueGroups<'deliver-webhooks'>({ [METRICS[note.outcome]]: 1 }),
   });
 }
 
 /** Outcomes that need no attention. */
 const EXPECTED: ReadonlySet<Note['outcome']> = new Set(['delivered', 'waits', 'repeated']);
 
-const METRICS: Readonly<Record<Note['outcome'], string>> = {
+const METRICS: Readonly<Record<Note['outcome'], MetricOf<'deliver-webhooks'>>> = {
   delivered: 'WebhooksDelivered',
   retried: 'WebhookRetries',
   waits: 'WebhookWaits',

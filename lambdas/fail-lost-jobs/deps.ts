@@ -13,6 +13,7 @@ import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { systemClock } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import { logTarget } from '../shared/telemetry/log-line.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { FailLostJobsDeps } from './handler.ts';
 
@@ -33,11 +34,6 @@ export function openDeps(settings: SettingsOf<typeof FAIL_LOST_JOBS.settings>): 
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     modelQueues: settings.modelQueues,
-    log: jobsLog({
-      stage: settings.stage,
-      namespace: settings.metricsNamespace,
-      now: () => clock.now(),
-      write: writeLine,
-    }),
+    log: jobsLog(logTarget({ ...settings, write: writeLine }, clock)),
   };
 }

@@ -12,7 +12,8 @@ import { requestMerge } from '../shared/batches/request-merge.ts';
 import { completeJob } from '../shared/jobs/complete-job.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { type FailedMessage, handleEach, type Verdict } from '../shared/queue/handle-each.ts';
-import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import { describeError } from '../shared/telemetry/describe-error.ts';
+import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 
 /** Dependencies of the function. */
 export interface FailLostJobsDeps {
@@ -24,7 +25,7 @@ export interface FailLostJobsDeps {
   readonly batchSteps: MessageQueue;
   /** Queues by model: a redrive sends lost messages back to them. */
   readonly modelQueues: FunctionSettings['modelQueues'];
-  readonly log: ReturnType<typeof jobsLog>;
+  readonly log: JobsLog<'fail-lost-jobs'>;
 }
 
 /** The handler of the queue of lost messages. */
@@ -74,8 +75,8 @@ async function onError(failed: FailedMessage<WorkMessage>, deps: FailLostJobsDep
 }
 
 /** SQS delivers the message again. After the last time SQS itself moves it to the dead letters. */
-function logRetry({ messageId }: SQSRecord, { code, message }: AppError, { log }: FailLostJobsDeps): Verdict {
-  log({ code, details: { messageId, outcome: 'will be retried', error: message } });
+function logRetry({ messageId }: SQSRecord, error: AppError, { log }: FailLostJobsDeps): Verdict {
+  log({ code: error.code, error: describeError(error), details: { messageId, outcome: 'will be retried' } });
   return 'retry';
 }
 
@@ -123,9 +124,10 @@ async function moveLost({ record, message, reason }: LostMessage, deps: FailLost
   const about = message?.kind === 'job' ? { jobId: message.id } : { batchId: message?.batchId, chunk: message?.index };
   log({
     metric: 'JobsLost',
-    ...(message === undefined ? {} : { model: message.model }),
+    model: message?.model,
     code,
-    details: { ...about, messageId: record.messageId, error: words },
+    error: { message: words },
+    details: { ...about, messageId: record.messageId },
   });
 }
 

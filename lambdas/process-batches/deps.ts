@@ -44,6 +44,9 @@ export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>):
     }),
     clock,
     timer: systemTimer,
+    stage: settings.stage,
+    metricsNamespace: settings.metricsNamespace,
+    metrics: settings.metrics,
     write: writeLine,
   };
 }

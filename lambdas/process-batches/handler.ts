@@ -3,6 +3,7 @@ import { parseStepMessage, type StepMessage, stepDelaySeconds } from '../../core
 import { AppError, ERRORS } from '../../core/errors.ts';
 import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { describeError, errorCodeOf } from '../shared/telemetry/describe-error.ts';
+import { type LogSettings, logTarget, writeLogLine } from '../shared/telemetry/log-line.ts';
 import { assembleStep } from './assemble-step.ts';
 import type { BatchDeps, StepCall } from './call.ts';
 import { failStep, isOverdueStep } from './fail-step.ts';
@@ -19,11 +20,9 @@ const MARGIN_MS = 45_000;
 const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 
 /** Dependencies of the function. */
-export interface ProcessBatchesDeps extends BatchDeps {
+export interface ProcessBatchesDeps extends BatchDeps, LogSettings {
   /** Milliseconds on a monotonic timer. */
   readonly timer: () => number;
-  /** Writes one line to the log. */
-  readonly write: (line: string) => void;
 }
 
 /** The handler of the queue of batch steps. */
@@ -107,20 +106,19 @@ interface StepFacts {
   readonly error?: unknown;
 }
 
-function log({ write, clock }: ProcessBatchesDeps, { step, ms, error }: StepFacts): void {
+function log(deps: ProcessBatchesDeps, { step, ms, error }: StepFacts): void {
   const code = error === undefined ? undefined : errorCodeOf(error);
   const isRetryable = code === undefined || ERRORS[code].retryable;
-  write(
-    JSON.stringify({
-      level: code === undefined ? 'INFO' : isRetryable ? 'WARN' : 'ERROR',
-      timestamp: new Date(clock.now()).toISOString(),
-      message: 'batch step',
+  writeLogLine(logTarget(deps, deps.clock), {
+    level: code === undefined ? 'INFO' : isRetryable ? 'WARN' : 'ERROR',
+    message: 'batch step',
+    members: {
       kind: step?.kind,
       id: step === undefined ? undefined : step.kind === 'assemble' ? step.uploadId : step.batchId,
       attempt: step?.attempt,
       durationMs: Math.round(ms),
       code,
       error: error === undefined ? undefined : describeError(error),
-    }),
-  );
+    },
+  });
 }

@@ -69,6 +69,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     random: Math.random,
     stage: settings.stage,
     metricsNamespace: settings.metricsNamespace,
+    metrics: settings.metrics,
     write: writeLine,
     takeCacheFailures,
   };

@@ -7,22 +7,19 @@ import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
 import { receivesOf } from '../shared/queue/requeue.ts';
 import type { CacheFailure } from '../shared/results/results-cache.ts';
+import { type LogSettings, logTarget } from '../shared/telemetry/log-line.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { JobRun } from './job-run.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';
 import { runJobMessages } from './run-job-messages.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
-import { type RunFacts, runLine } from './run-line.ts';
+import { type RunFacts, writeRunLine } from './run-line.ts';
 import { noMeasures } from './run-requests.ts';
 import { resume } from './waiting-messages.ts';
 import { isChunk, isJob, type Received } from './work.ts';
 
 /** Dependencies of the function. */
-export interface RunJobsHandlerDeps extends RunJobsDeps {
-  readonly stage: string;
-  readonly metricsNamespace: string;
-  /** Writes one line to the log. */
-  readonly write: (line: string) => void;
+export interface RunJobsHandlerDeps extends RunJobsDeps, LogSettings {
   /** Returns the failures of the results cache since the last call. */
   readonly takeCacheFailures: () => readonly CacheFailure[];
 }
@@ -32,9 +29,10 @@ export type RunJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSB
 
 /** Creates the handler: it runs jobs and chunks, and writes one log line for each invocation. */
 export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
+  const target = logTarget(deps, deps.inference.clock);
   let isCold = true;
   return async (event, context) => {
-    const { timer, clock } = deps.inference;
+    const { timer } = deps.inference;
     const startedMs = timer();
     const facts = startFacts(event.Records.length, isCold);
     isCold = false;
@@ -51,19 +49,14 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
     };
     const response = await handleTogether(event, (records, decide) => runMessages(records, decide, run), run.onError);
     const { packed } = deps.inference;
-    deps.write(
-      runLine({
-        ...facts,
-        again: response.batchItemFailures.length,
-        cacheFailures: deps.takeCacheFailures().length,
-        model: packed.manifest.id,
-        stage: deps.stage,
-        namespace: deps.metricsNamespace,
-        awsRequestId: context.awsRequestId,
-        nowMs: clock.now(),
-        durationMs: timer() - startedMs,
-      }),
-    );
+    writeRunLine(target, {
+      ...facts,
+      retried: response.batchItemFailures.length,
+      cacheFailures: deps.takeCacheFailures().length,
+      model: packed.manifest.id,
+      awsRequestId: context.awsRequestId,
+      durationMs: timer() - startedMs,
+    });
     return response;
   };
 }

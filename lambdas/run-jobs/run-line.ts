@@ -1,19 +1,19 @@
 import type { BatchCounts } from '../../core/batches/batch.ts';
+import { catalogueGroups } from '../shared/telemetry/catalogue-groups.ts';
+import { type LogTarget, roundMs, writeLogLine } from '../shared/telemetry/log-line.ts';
 import type { RunMeasures } from './run-requests.ts';
 
-/** All that a {@link runLine} tells. */
+/** What the line of an invocation says. */
 export interface RunFacts {
   readonly awsRequestId: string;
-  readonly stage: string;
-  readonly namespace: string;
   readonly model: string;
-  readonly nowMs: number;
   readonly durationMs: number;
+  /** Whether this is the first invocation of its environment. */
   readonly isCold: boolean;
   /** Messages of the invocation. */
   readonly messages: number;
-  /** Messages that come again. */
-  readonly again: number;
+  /** Messages that will be delivered again. */
+  readonly retried: number;
   readonly measures: RunMeasures;
   /** Calls of the results table that failed or took too long. */
   readonly cacheFailures: number;
@@ -25,49 +25,41 @@ export interface RunFacts {
   readonly lines: BatchCounts;
 }
 
-/**
- * Writes what an invocation of the worker did as one line of JSON that is both a log record and a metrics document
- * (CloudWatch embedded metric format specification, version 0). It never holds input text.
- */
-export function runLine(facts: RunFacts): string {
+/** Writes what an invocation of the worker did as one line: log record and metrics in one. */
+export function writeRunLine(target: LogTarget, facts: RunFacts): void {
   const { measures, errors, ended, lines } = facts;
   const counts = {
     Messages: facts.messages,
-    MessagesAgain: facts.again,
+    MessagesRetried: facts.retried,
     JobsSucceeded: ended.get('succeeded') ?? 0,
     JobsFailed: ended.get('failed') ?? 0,
     LinesCompleted: lines.completed,
     LinesFailed: lines.failed,
-    Items: measures.items,
-    Tokens: measures.tokens,
-    CacheHits: measures.cacheHits,
-    CacheMisses: measures.cacheMisses,
-    CacheFailures: facts.cacheFailures,
+    JobItems: measures.items,
+    JobTokens: measures.tokens,
+    JobCacheHits: measures.cacheHits,
+    JobCacheMisses: measures.cacheMisses,
+    JobCacheFailures: facts.cacheFailures,
   };
-  // What says nothing of this invocation is left out: a metric costs by being sent.
-  const values = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
-  const times: Record<string, number> = { Duration: round(facts.durationMs), ModelTime: round(measures.modelMs) };
-  const metrics = [
-    ...Object.keys(values).map((name) => ({ Name: name, Unit: 'Count' })),
-    ...Object.keys(times).map((name) => ({ Name: name, Unit: 'Milliseconds' })),
-  ];
-  const directive = { Namespace: facts.namespace, Dimensions: [['stage', 'model']], Metrics: metrics };
-  return JSON.stringify({
-    _aws: { Timestamp: facts.nowMs, CloudWatchMetrics: [directive] },
+  writeLogLine(target, {
     level: errors.size === 0 ? 'INFO' : 'WARN',
-    timestamp: new Date(facts.nowMs).toISOString(),
     message: 'jobs',
-    requestId: facts.awsRequestId,
-    stage: facts.stage,
-    model: facts.model,
-    coldStart: facts.isCold,
-    ...(errors.size === 0 ? {} : { errors: Object.fromEntries(errors) }),
-    ...values,
-    ...times,
+    members: {
+      requestId: facts.awsRequestId,
+      model: facts.model,
+      coldStart: facts.isCold,
+      errors: errors.size === 0 ? undefined : Object.fromEntries(errors),
+    },
+    metrics: catalogueGroups<'run-jobs'>({
+      ...positive(counts),
+      Duration: roundMs(facts.durationMs),
+      JobModelTime: roundMs(measures.modelMs),
+    }),
   });
 }
 
-/** Microseconds are enough. */
-function round(milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1000;
+/** Counts of zero are left out, because CloudWatch charges for each metric that is sent. */
+function positive<N extends string>(counts: Readonly<Record<N, number>>): { readonly [name in N]?: number } {
+  const entries = Object.entries<number>(counts).filter(([, count]) => count > 0);
+  return Object.fromEntries(entries) as { [name in N]?: number };
 }

@@ -19,6 +19,8 @@ export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): S
   return {
     settings,
     stage: settings.stage,
+    metricsNamespace: settings.metricsNamespace,
+    metrics: settings.metrics,
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),

@@ -1,7 +1,8 @@
 import { callerOf } from '../shared/http/caller.ts';
 import { createHttpHandler, type HttpHandler } from '../shared/http/http-handler.ts';
 import { startNotes } from '../shared/http/http-request.ts';
-import { logLine } from '../shared/telemetry/api-log-line.ts';
+import { writeAccessLine } from '../shared/telemetry/access-line.ts';
+import { type LogSettings, logTarget } from '../shared/telemetry/log-line.ts';
 import type { RouteDeps } from './call.ts';
 import { ROUTES } from './routes.ts';
 
@@ -12,18 +13,15 @@ const WORK_MS = 8000;
 const MARGIN_MS = 8000;
 
 /** Dependencies of {@link createHandler}. */
-export interface ServeBatchesDeps extends RouteDeps {
-  /** Name of the stage, for the log. */
-  readonly stage: string;
+export interface ServeBatchesDeps extends RouteDeps, LogSettings {
   /** Milliseconds on a timer that never goes back. */
   readonly timer: () => number;
-  /** Writes one line to the log. */
-  readonly write: (line: string) => void;
 }
 
 /** Creates the handler of the routes of files, uploads and batches. */
 export function createHandler(deps: ServeBatchesDeps): HttpHandler {
-  const { stage, clock, timer, write } = deps;
+  const { timer } = deps;
+  const target = logTarget(deps, deps.clock);
   return createHttpHandler({
     routes: ROUTES,
     open: (event, { startedMs, deadlineMs, notes }) => ({
@@ -34,7 +32,6 @@ export function createHandler(deps: ServeBatchesDeps): HttpHandler {
     }),
     timer,
     startMeasures: startNotes,
-    log: ({ measures: { notes }, latencyMs, ...facts }) =>
-      write(logLine({ ...facts, notes, ms: latencyMs, nowMs: clock.now(), stage })),
+    log: (facts) => writeAccessLine(target, facts, facts.measures.notes),
   });
 }

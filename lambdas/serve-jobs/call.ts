@@ -6,7 +6,7 @@ import type { HttpRequest, NotedRequest } from '../shared/http/http-request.ts';
 import type { ResolveDeps } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
 import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
-import type { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 
 /** Dependencies of requests. Every client but that of the records is opened by the first request that needs it. */
 export interface JobRouteDeps {
@@ -17,7 +17,7 @@ export interface JobRouteDeps {
   readonly resolve: ResolveDeps;
   readonly webhooks: () => Promise<WebhooksDeps>;
   readonly clock: Clock;
-  readonly log: ReturnType<typeof jobsLog>;
+  readonly log: JobsLog<'serve-jobs'>;
 }
 
 /** One request. */

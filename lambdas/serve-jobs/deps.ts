@@ -10,6 +10,7 @@ import { lazyPayloads } from '../shared/jobs/lazy-payloads.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
+import { logTarget } from '../shared/telemetry/log-line.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ServeJobsDeps } from './handler.ts';
 
@@ -22,6 +23,8 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
   const sqs = lazily(openSqs);
   const payloads = lazyPayloads(settings.payloadBucket);
   const allowLoopback = process.env[ALLOW_LOOPBACK_VARIABLE] === '1';
+  const { stage, metricsNamespace, metrics } = settings;
+  const log = { stage, metricsNamespace, metrics, write: writeLine };
   return {
     jobs,
     payloads,
@@ -44,15 +47,9 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
       return openWebhooksDeps({ settings, dynamoDb, sqs: await sqs(), jobs, allowLoopback, clock });
     }),
     clock,
-    log: jobsLog({
-      stage: settings.stage,
-      namespace: settings.metricsNamespace,
-      now: () => clock.now(),
-      write: writeLine,
-    }),
-    stage: settings.stage,
+    log: jobsLog(logTarget(log, clock)),
+    ...log,
     timer: systemTimer,
-    write: writeLine,
   };
 }
 

@@ -1,6 +1,7 @@
 import { createHttpHandler, type HttpHandler } from '../shared/http/http-handler.ts';
 import type { CacheFailure } from '../shared/results/results-cache.ts';
-import { requestLine } from '../shared/telemetry/request-line.ts';
+import { logTarget } from '../shared/telemetry/log-line.ts';
+import { writeRequestLine } from '../shared/telemetry/request-line.ts';
 import { startMeasures } from '../shared/telemetry/request-measures.ts';
 import type { ServeDeps } from './call.ts';
 import { modelHeaders } from './model-headers.ts';
@@ -18,8 +19,8 @@ export interface ServeModelDeps extends ServeDeps {
 export function createHandler(deps: ServeModelDeps): HttpHandler {
   const { packed, environment, clock, timer, write, takeCacheFailures } = deps;
   const model = packed.manifest.id;
-  const { stage, metricsNamespace: namespace } = environment;
-  const now = () => clock.now();
+  const target = logTarget({ ...environment, write }, clock);
+  const { now } = target;
   let isCold = true;
   return createHttpHandler({
     routes: createRoutes(deps),
@@ -28,7 +29,7 @@ export function createHandler(deps: ServeModelDeps): HttpHandler {
     timer,
     startMeasures,
     log: (facts) => {
-      write(requestLine({ ...facts, model, stage, namespace, nowMs: now(), isCold, failures: takeCacheFailures() }));
+      writeRequestLine(target, { ...facts, model, isCold, failures: takeCacheFailures() });
       isCold = false;
     },
   });

@@ -4,6 +4,7 @@ import {
   type TenantConfig,
   type UsagePlanConfig,
 } from '../../core/config/deploy-config.ts';
+import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import { checkStageName } from '../jobs/jobs-settings.ts';
 
 /** What a deployment may choose about its API; the same settings as in `config/<stage>.yaml`. */
@@ -44,6 +45,20 @@ export interface ApiSettings {
    * @default 30
    */
   readonly logRetentionDays?: DeployConfig['logRetentionDays'];
+  /**
+   * How much the functions measure: `off` records no CloudWatch metrics, `basic` one set for each model, `detailed` also
+   * one for each version and error code.
+   *
+   * @default 'basic'
+   */
+  readonly metrics?: MetricsLevel;
+  /**
+   * Namespace of the CloudWatch metrics. Two deployments with the same stage name in one account and region need
+   * different ones.
+   *
+   * @default 'Tensorgate'
+   */
+  readonly metricsNamespace?: string;
   /**
    * Answers of at least this many bytes are compressed for clients that accept it.
    *
@@ -128,7 +143,7 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
   const { usagePlans, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
-  const { retainData, maxIdleMonthlyUsd } = settings;
+  const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace } = settings;
   const { jobs: _, ...config } = parseDeployConfig(
     {
       usagePlans,
@@ -137,6 +152,8 @@ export function resolveApiSettings(settings: ApiSettings, source: string): Resol
       logRetentionDays,
       minimumCompressionBytes,
       tracing,
+      metrics,
+      metricsNamespace,
       retainData,
       maxIdleMonthlyUsd,
     },

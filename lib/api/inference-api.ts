@@ -140,6 +140,8 @@ export class InferenceApi extends Construct {
         stageName: this.settings.stageName,
         logRetention: this.settings.logRetentionDays,
         tracing: this.settings.tracing,
+        metrics: this.settings.metrics,
+        metricsNamespace: this.settings.metricsNamespace,
         ...(resultsTable === undefined ? {} : { resultsTable }),
         ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
       });

@@ -5,6 +5,7 @@ import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aw
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { SERVE_MODEL } from '../../core/functions/functions.ts';
+import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { Compute } from '../../core/models/manifest.ts';
 import type { ResultsTable } from '../data/results-table.ts';
@@ -12,7 +13,7 @@ import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
 import { ARCHITECTURES, createLogGroup, createRole } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { METRICS_NAMESPACE } from '../monitoring/metrics-namespace.ts';
+import { catalogueMetric, type MeasuredStage, type ModelMetricName } from '../monitoring/catalogue-metric.ts';
 import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 
@@ -54,6 +55,20 @@ export interface ModelFunctionProps {
    */
   readonly stageName?: string;
   /**
+   * How much the functions measure: `off` records no CloudWatch metrics, `basic` one set for each model, `detailed` also
+   * one for each version and error code.
+   *
+   * @default 'basic'
+   */
+  readonly metrics?: MetricsLevel;
+  /**
+   * Namespace of the CloudWatch metrics. Two deployments with the same stage name in one account and region need
+   * different ones.
+   *
+   * @default 'Tensorgate'
+   */
+  readonly metricsNamespace?: string;
+  /**
    * How long logs are kept.
    *
    * @default RetentionDays.ONE_MONTH
@@ -65,6 +80,16 @@ export interface ModelFunctionProps {
    * @default false
    */
   readonly tracing?: boolean;
+}
+
+/** Options of a metric of one model. */
+export interface ModelMetricOptions extends MetricOptions {
+  /**
+   * Version of the model; needs `metrics: 'detailed'`.
+   *
+   * @default - all versions together
+   */
+  readonly version?: string;
 }
 
 /**
@@ -79,10 +104,12 @@ export class ModelFunction extends Construct {
   readonly model: Model;
   /** Bytes of the function's package by part. */
   readonly packageSizes: PackageSizes;
+  readonly #measured: MeasuredStage;
 
   constructor(scope: Construct, id: string, props: ModelFunctionProps) {
     super(scope, id);
-    const { model, siblings = [] } = props;
+    const { model, siblings = [], stageName: stage = 'prod' } = props;
+    const { metrics = 'basic', metricsNamespace = 'Tensorgate' } = props;
     const { compute, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
     const endpoint = endpointFor(model, props.endpoint);
@@ -110,8 +137,7 @@ export class ModelFunction extends Construct {
           resultsTable: resultsTable?.table.tableName,
           endpoint: endpoint?.endpointName,
           siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
-          metricsNamespace: METRICS_NAMESPACE,
-          stage: props.stageName ?? 'prod',
+          ...{ stage, metricsNamespace, metrics },
         } satisfies SettingsOf<typeof SERVE_MODEL.settings>),
         ...props.jobs?.submitterEnvironment(model),
       },
@@ -119,6 +145,7 @@ export class ModelFunction extends Construct {
     });
 
     this.model = model;
+    this.#measured = { stageName: stage, metrics, metricsNamespace };
     this.packageSizes = functionPackage.sizes;
     this.alias = this.createAlias(fn, compute);
     resultsTable?.grantReadWriteBatches(role);
@@ -137,6 +164,19 @@ export class ModelFunction extends Construct {
       actions: ['lambda:InvokeFunction'],
       resourceArns: [this.alias.functionArn],
     });
+  }
+
+  /**
+   * A metric that the function itself records, by its name in docs/observability.md.
+   *
+   * @param name - `Latency`, `Errors`, `ColdStart`, …
+   * @throws AppError `CONFIG_INVALID` when the deployment does not record it, or not for single versions.
+   *
+   * @example
+   * fn.metric('Errors', { period: Duration.minutes(5) }).createAlarm(stack, 'Errors', { threshold: 10, evaluationPeriods: 1 });
+   */
+  metric(name: ModelMetricName, { version, ...options }: ModelMetricOptions = {}): Metric {
+    return catalogueMetric(name, this.#measured, { model: this.model.id, version }, options);
   }
 
   /** Requests that reached the function. */

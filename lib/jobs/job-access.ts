@@ -2,12 +2,12 @@ import { Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { JobsConfig } from '../../core/config/deploy-config.ts';
 import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../core/functions/functions.ts';
+import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { PayloadKind, Permissions } from '../../core/functions/permissions.ts';
 import { type FunctionSettings, type ModelQueues, renderSettings } from '../../core/functions/settings.ts';
 import type { JobsTable } from '../data/jobs-table.ts';
 import type { PayloadBucket } from '../data/payload-bucket.ts';
 import type { WebhooksTable } from '../data/webhooks-table.ts';
-import { METRICS_NAMESPACE } from '../monitoring/metrics-namespace.ts';
 import type { Model } from '../packaging/model.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
@@ -16,6 +16,8 @@ import { type JobQueues, type QueuesOfModel, SHARED_MAX_RECEIVES } from './job-q
 /** All that functions around jobs work with. */
 export interface JobParts {
   readonly stageName: string;
+  readonly metrics: MetricsLevel;
+  readonly metricsNamespace: string;
   readonly config: JobsConfig;
   /** Ids of the embedding models, the one that serves requests that name none first. */
   readonly embeddingModels: readonly string[];
@@ -64,7 +66,8 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
   const { permissions } = FUNCTIONS[name];
   return {
     stage: parts.stageName,
-    metricsNamespace: METRICS_NAMESPACE,
+    metricsNamespace: parts.metricsNamespace,
+    metrics: parts.metrics,
     jobsTable: parts.jobsTable.table.tableName,
     webhooksTable: parts.webhooksTable.table.tableName,
     payloadBucket: parts.payloadBucket.bucket.bucketName,

@@ -5,6 +5,7 @@ import {
   STAGE_PATTERN,
 } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
+import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 
 /** What a deployment may choose about jobs; the same settings as below `jobs` in `config/<stage>.yaml`. */
 export interface JobsSettings {
@@ -69,6 +70,20 @@ export interface JobsSettings {
    */
   readonly logRetentionDays?: DeployConfig['logRetentionDays'];
   /**
+   * How much the functions measure: `off` records no CloudWatch metrics, `basic` one set for each model, `detailed` also
+   * one for each version and error code.
+   *
+   * @default 'basic'
+   */
+  readonly metrics?: MetricsLevel;
+  /**
+   * Namespace of the CloudWatch metrics. Two deployments with the same stage name in one account and region need
+   * different ones.
+   *
+   * @default 'Tensorgate'
+   */
+  readonly metricsNamespace?: string;
+  /**
    * Whether functions are traced by AWS X-Ray.
    *
    * @default false
@@ -83,7 +98,8 @@ export interface JobsSettings {
 }
 
 /** Settings with every default filled in. */
-export interface ResolvedJobs extends Pick<DeployConfig, 'logRetentionDays' | 'tracing' | 'retainData'> {
+export interface ResolvedJobs
+  extends Pick<DeployConfig, 'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace'> {
   readonly stageName: string;
   readonly config: JobsConfig;
 }
@@ -95,14 +111,14 @@ export interface ResolvedJobs extends Pick<DeployConfig, 'logRetentionDays' | 't
  * @throws AppError `CONFIG_INVALID` that lists every problem at once.
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
-  const { logRetentionDays, tracing, retainData, stageName = 'prod' } = settings;
+  const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, stageName = 'prod' } = settings;
   const { retentionDays, replyQueues, inputBuckets, alarms } = settings;
   const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
   const jobs = {
     ...{ retentionDays, replyQueues, inputBuckets, alarms },
     ...{ maxFileBytes, fileRetentionDays, deadLetterRetentionDays },
   };
-  const config = parseDeployConfig({ logRetentionDays, tracing, retainData, jobs }, source);
+  const config = parseDeployConfig({ logRetentionDays, tracing, retainData, metrics, metricsNamespace, jobs }, source);
   checkStageName(stageName);
   return { ...config, config: config.jobs, stageName };
 }

@@ -1,4 +1,4 @@
-import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -11,6 +11,7 @@ import type { ResultsTable } from '../data/results-table.ts';
 import { WebhooksTable } from '../data/webhooks-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import { catalogueMetric, type JobMetricName } from '../monitoring/catalogue-metric.ts';
 import type { Model } from '../packaging/model.ts';
 import { chooseRouteModels, type DefaultModels } from '../packaging/route-models.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
@@ -56,6 +57,16 @@ export interface JobsProps extends JobsSettings {
   readonly payloadBucket?: PayloadBucket;
 }
 
+/** Options of a metric of jobs. */
+export interface JobMetricOptions extends MetricOptions {
+  /**
+   * Id of the model.
+   *
+   * @default - all models together, for metrics that are recorded so
+   */
+  readonly model?: string;
+}
+
 /**
  * Asynchronous inference: queues, workers for each model, records, files, webhooks and events. An `InferenceApi` that is
  * given it has the routes; producers send to its queue without the API.
@@ -86,14 +97,14 @@ export class Jobs extends Construct {
     const { models } = props;
     if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
     const settings = resolveJobsSettings(props, this.node.path);
-    const { config, stageName, retainData, tracing } = settings;
+    const { config, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
     const logRetention: RetentionDays = settings.logRetentionDays;
     const { retentionDays, fileRetentionDays } = config;
     this.models = models;
     this.queues = new JobQueues(this, 'Queues', { models, ...config });
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
     this.#parts = {
-      ...{ stageName, config, queues: this.queues, events: this.events },
+      ...{ stageName, metrics, metricsNamespace, config, queues: this.queues, events: this.events },
       embeddingModels: routeModelIds(models, props),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
       webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
@@ -109,6 +120,19 @@ export class Jobs extends Construct {
     this.priced = { mappings: this.functions.mappings, alarms: this.alarms.length };
     this.resourcesPerModel = this.#countPerModel();
     checkStackSize(this, models.length, this.resourcesPerModel);
+  }
+
+  /**
+   * A metric that functions around jobs record, by its name in docs/observability.md.
+   *
+   * @param name - `JobsFailed`, `JobsLost`, `DeadLetters`, …
+   * @throws AppError `CONFIG_INVALID` when the deployment does not record it with or without a model.
+   *
+   * @example
+   * jobs.metric('JobsFailed', { model: 'minilm' }).createAlarm(stack, 'Failed', { threshold: 10, evaluationPeriods: 1 });
+   */
+  metric(name: JobMetricName, { model, ...options }: JobMetricOptions = {}): Metric {
+    return catalogueMetric(name, this.#parts, { model }, options);
   }
 
   /** Lets `grantee` send jobs to the producers' queue, and nothing else. */

@@ -39,9 +39,9 @@ export class JobsStack extends Stack {
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { config, stageName, models, resultsTable, jobData } = props;
     const { enabled: _, ...settings } = config.jobs;
-    const { logRetentionDays, tracing, retainData } = config;
+    const { logRetentionDays, tracing, retainData, metrics, metricsNamespace } = config;
     this.jobs = new Jobs(this, 'Jobs', {
-      ...{ ...settings, logRetentionDays, tracing, retainData },
+      ...{ ...settings, logRetentionDays, tracing, retainData, metrics, metricsNamespace },
       ...{ stageName, models, resultsTable, ...jobData },
       ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
     });

@@ -1,52 +1,42 @@
 import type { ErrorCode } from '../../../core/errors.ts';
+import type { MetricOf } from '../../../core/metrics/catalogue.ts';
+import { catalogueGroups } from './catalogue-groups.ts';
+import type { LoggedError } from './describe-error.ts';
+import { type LogTarget, writeLogLine } from './log-line.ts';
 
-/** Metrics of jobs, all counts; `docs/observability.md` lists them. */
-export type JobMetric = 'JobsSubmitted' | 'JobsDuplicate' | 'JobsCanceled' | 'JobsLost' | 'DeadLetters';
+/** Functions whose lines are about single jobs. */
+type JobsFunction = 'accept-jobs' | 'fail-lost-jobs' | 'serve-jobs';
 
-/** All that a {@link jobsLine} tells. */
-export interface JobsFacts {
-  /** What is counted; absent from a line that only tells. */
-  readonly metric?: JobMetric;
-  readonly stage: string;
-  readonly namespace: string;
-  readonly nowMs: number;
-  /** Model of the job, where it is known: a dimension. */
-  readonly model?: string;
-  /** Why a job was given up: a dimension. */
+/** Something that happened to one job. */
+export interface JobsFacts<F extends JobsFunction> {
+  /** What is counted; absent from a line that counts nothing. */
+  readonly metric?: MetricOf<F>;
+  /** Model of the job, if it is known. */
+  readonly model?: string | undefined;
+  /** Why the job or its message failed. */
   readonly code?: ErrorCode;
-  /** Ids and messages of this product's own errors; never input. */
+  /** The failure that has this code. */
+  readonly error?: LoggedError;
+  /** Ids of the job and of its message, and what becomes of it. */
   readonly details: Readonly<Record<string, string | number | undefined>>;
 }
 
-/** Where lines of one function go. */
-export interface JobsLog {
-  readonly stage: string;
-  readonly namespace: string;
-  readonly now: () => number;
-  /** Writes one line. */
-  readonly write: (line: string) => void;
+/** Writes lines about single jobs. */
+export type JobsLog<F extends JobsFunction> = (facts: JobsFacts<F>) => void;
+
+/** Creates a logger for what happens to single jobs. */
+export function jobsLog<F extends JobsFunction>(target: LogTarget): JobsLog<F> {
+  return ({ metric, model, code, error, details }) =>
+    writeLogLine(target, {
+      level: code === undefined ? 'INFO' : 'WARN',
+      message: 'job',
+      members: { model, code, error, ...details },
+      metrics: metric === undefined ? [] : catalogueGroups<F>(counted(metric)),
+    });
 }
 
-/**
- * Writes something that happened to a job as one line of JSON that is both a log record and a metrics document
- * (CloudWatch embedded metric format specification, version 0).
- */
-export function jobsLine({ metric, stage, namespace, nowMs, model, code, details }: JobsFacts): string {
-  const dimensions = ['stage', ...(model === undefined ? [] : ['model']), ...(code === undefined ? [] : ['code'])];
-  const directive = { Namespace: namespace, Dimensions: [dimensions], Metrics: [{ Name: metric, Unit: 'Count' }] };
-  return JSON.stringify({
-    ...(metric === undefined ? {} : { _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] } }),
-    level: code === undefined ? 'INFO' : 'WARN',
-    timestamp: new Date(nowMs).toISOString(),
-    message: 'job',
-    ...{ stage, model, code },
-    ...details,
-    ...(metric === undefined ? {} : { [metric]: 1 }),
-  });
-}
-
-/** Makes what writes such lines. */
-export function jobsLog(log: JobsLog): (facts: Pick<JobsFacts, 'metric' | 'model' | 'code' | 'details'>) => void {
-  const { stage, namespace, now, write } = log;
-  return (facts) => write(jobsLine({ stage, namespace, nowMs: now(), ...facts }));
+function counted<N extends string>(metric: N): { readonly [name in N]?: number } {
+  const values: { [name in N]?: number } = {};
+  values[metric] = 1;
+  return values;
 }

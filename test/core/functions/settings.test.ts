@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SERVE_MODEL_SETTINGS } from '../../../core/functions/functions.ts';
+import { METRICS_LEVELS } from '../../../core/functions/metrics-level.ts';
 import { type FunctionSettings, readSettings, renderSettings, variableOf } from '../../../core/functions/settings.ts';
 
 const text = fc.string({ minLength: 1 });
@@ -15,6 +16,7 @@ const map = <T>(value: fc.Arbitrary<T>) =>
 const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<FunctionSettings[name]> } = {
   stage: text,
   metricsNamespace: text,
+  metrics: fc.constantFrom(...METRICS_LEVELS),
   resultsTable: text,
   endpoint: text,
   siblings: map(text),
@@ -61,10 +63,11 @@ describe('settings of functions', () => {
   });
 
   test('optional settings are absent when the deployment has none', () => {
-    const variables = renderSettings({ stage: 'dev', metricsNamespace: 'n' });
+    const variables = renderSettings({ stage: 'dev', metricsNamespace: 'n', metrics: 'basic' });
     expect(readSettings(variables, SERVE_MODEL_SETTINGS)).toEqual({
       stage: 'dev',
       metricsNamespace: 'n',
+      metrics: 'basic',
     });
     const withTable = { ...variables, TENSORGATE_RESULTS_TABLE: 'results' };
     expect(readSettings(withTable, SERVE_MODEL_SETTINGS)).toHaveProperty('resultsTable', 'results');

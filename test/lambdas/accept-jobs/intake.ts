@@ -100,7 +100,8 @@ export async function startIntake(): Promise<Intake> {
     maxReceiveCount: MAX_RECEIVES,
     log: jobsLog({
       stage: 'dev',
-      namespace: 'Tensorgate',
+      metricsNamespace: 'Tensorgate',
+      metrics: 'basic',
       now: () => clock.now(),
       write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
     }),

@@ -90,6 +90,7 @@ beforeEach(async () => {
     random: () => 0,
     stage: 'dev',
     metricsNamespace: 'Tensorgate',
+    metrics: 'basic' as const,
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
   };
 });

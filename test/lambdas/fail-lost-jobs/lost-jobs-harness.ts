@@ -93,7 +93,8 @@ export async function startLostJobsHarness(): Promise<LostJobsHarness> {
     modelQueues: { words },
     log: jobsLog({
       stage: 'dev',
-      namespace: 'Tensorgate',
+      metricsNamespace: 'Tensorgate',
+      metrics: 'basic',
       now: () => clock.now(),
       write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
     }),

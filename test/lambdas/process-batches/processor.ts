@@ -76,6 +76,7 @@ export async function startProcessor(): Promise<Processor> {
   const s3 = new S3Client(settings);
   const chunks = openSqsMessageQueue({ client: servers.sqs, url: urls.chunks });
   const deps: ProcessBatchesDeps = {
+    ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
     settings: { embeddingModels: ['minilm'], fileRetentionDays: 30, maxReceiveCount: 5 },
     batches: openDynamoDbBatchStore(options),
     files: openDynamoDbFileStore(options),

@@ -16,7 +16,14 @@ describe('openDeps', () => {
     modelFolder,
     memoryMiB: 1769,
     settings: {
-      ...{ stage: 'test', metricsNamespace: 'Tensorgate', jobsTable: 'jobs', payloadBucket: 'payloads', modelQueues },
+      ...{
+        stage: 'test',
+        metricsNamespace: 'Tensorgate',
+        metrics: 'basic' as const,
+        jobsTable: 'jobs',
+        payloadBucket: 'payloads',
+        modelQueues,
+      },
       ...{ batchesQueue: 'https://queues/batches', webhooksQueue: 'https://queues/webhooks' },
       ...{ deadLettersQueue: 'https://queues/dead-letters', eventBus: 'bus', replyQueues: {}, maxReceiveCount: 4 },
     },

@@ -90,7 +90,7 @@ describe('a job', () => {
     await worker.send('jobs', worker.job('two', BODY));
     await worker.work();
     expect(worker.shapes()).toHaveLength(runs);
-    expect(worker.lines.at(-1)).toMatchObject({ CacheHits: 2, JobsSucceeded: 1 });
+    expect(worker.lines.at(-1)).toMatchObject({ JobCacheHits: 2, JobsSucceeded: 1 });
   });
 
   it('keeps a large result in the bucket', async () => {
@@ -270,7 +270,7 @@ describe('a failure that may pass', () => {
     await worker.send('jobs', worker.job('one', BODY));
     expect((await worker.work()).batchItemFailures).toHaveLength(1);
     expect(await worker.read('one')).toMatchObject({ status: 'running', lastError: { code: 'INTERNAL' } });
-    expect(worker.lines.at(-1)).toMatchObject({ MessagesAgain: 1, errors: { INTERNAL: 1 }, level: 'WARN' });
+    expect(worker.lines.at(-1)).toMatchObject({ MessagesRetried: 1, errors: { INTERNAL: 1 }, level: 'WARN' });
     await workAgain();
     expect((await worker.read('one'))?.attempts).toBe(2);
   }, 30_000);

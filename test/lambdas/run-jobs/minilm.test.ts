@@ -51,7 +51,7 @@ describe('jobs of a model on onnxruntime', () => {
     const handler = createHandler({
       ...inference,
       cache: undefined,
-      environment: { siblings: {}, metricsNamespace: 'Tensorgate', stage: 'test' },
+      environment: { siblings: {}, metricsNamespace: 'Tensorgate', metrics: 'basic' as const, stage: 'test' },
       forward: () => Promise.reject(new Error('no sibling')),
       write: () => undefined,
       takeCacheFailures: () => [],
@@ -64,7 +64,11 @@ describe('jobs of a model on onnxruntime', () => {
       await worker.send('jobs', worker.job(`job-${index}`, body, { endpoint, model: 'minilm' }));
     }
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
-    expect(worker.lines.at(-1)).toMatchObject({ Messages: REQUESTS.length, JobsSucceeded: REQUESTS.length, Items: 8 });
+    expect(worker.lines.at(-1)).toMatchObject({
+      Messages: REQUESTS.length,
+      JobsSucceeded: REQUESTS.length,
+      JobItems: 8,
+    });
     for (const [index, [endpoint, body]] of REQUESTS.entries()) {
       const { result } = (await worker.read(`job-${index}`)) ?? {};
       const text = result?.kind === 'payload' ? await worker.servers.textOf(result.payload.key) : inlineJson(result);

@@ -41,7 +41,7 @@ describe('an outage', () => {
     await worker.send('chunks', await worker.chunkOf([line('a')]));
     expect((await worker.work()).batchItemFailures).toHaveLength(1);
     expect((await worker.work('chunks')).batchItemFailures).toHaveLength(1);
-    expect(worker.lines.at(-1)).toMatchObject({ level: 'WARN', errors: { UNAVAILABLE: 1 }, MessagesAgain: 1 });
+    expect(worker.lines.at(-1)).toMatchObject({ level: 'WARN', errors: { UNAVAILABLE: 1 }, MessagesRetried: 1 });
   });
 
   it('of the dead-letter queue loses no message', async () => {

@@ -134,6 +134,7 @@ export async function startWorker(options: WorkerOptions = {}) {
     random: () => 0,
     stage: 'dev',
     metricsNamespace: 'Tensorgate',
+    metrics: 'basic' as const,
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
     takeCacheFailures: () => [],
   };

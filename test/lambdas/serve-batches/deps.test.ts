@@ -30,6 +30,7 @@ describe('openDeps', () => {
       ...{
         stage: 'dev',
         metricsNamespace: 'Tensorgate',
+        metrics: 'basic' as const,
         jobsTable: JOBS,
         payloadBucket: PAYLOADS,
         batchesQueue: queue,

@@ -72,7 +72,7 @@ export async function startService(): Promise<Service> {
       embeddingModels: ['minilm'],
       modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },
     },
-    stage: 'dev',
+    ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),

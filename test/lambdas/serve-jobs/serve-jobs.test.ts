@@ -43,7 +43,13 @@ beforeAll(async () => {
   )) as [string, string, string];
   handler = createHandler({
     ...openDeps({
-      ...{ stage: 'dev', metricsNamespace: 'Tensorgate', jobsTable: JOBS, webhooksTable: WEBHOOKS },
+      ...{
+        stage: 'dev',
+        metricsNamespace: 'Tensorgate',
+        metrics: 'basic' as const,
+        jobsTable: JOBS,
+        webhooksTable: WEBHOOKS,
+      },
       ...{
         payloadBucket: PAYLOADS,
         modelQueues: { words: { jobs: words, chunks: words } },

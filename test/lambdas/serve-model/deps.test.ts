@@ -88,7 +88,13 @@ describe('openDeps', () => {
     await packModel(folder, join(root, `${id}-packed`));
     return openDeps({
       modelFolder: join(root, `${id}-packed`),
-      environment: { siblings: {}, metricsNamespace: 'Tensorgate', stage: 'test', resultsTable: 'unused' },
+      environment: {
+        siblings: {},
+        metricsNamespace: 'Tensorgate',
+        metrics: 'basic' as const,
+        stage: 'test',
+        resultsTable: 'unused',
+      },
       variables,
       memoryMiB: 1769,
     });

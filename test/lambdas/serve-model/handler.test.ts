@@ -188,15 +188,15 @@ describe('createHandler', () => {
             CloudWatchMetrics: [
               {
                 Namespace: 'Tensorgate',
-                Dimensions: [['stage', 'model', 'version']],
+                Dimensions: [['stage', 'model']],
                 Metrics: [
-                  { Name: 'Latency', Unit: 'Milliseconds' },
                   { Name: 'BatchSize', Unit: 'Count' },
                   { Name: 'Tokens', Unit: 'Count' },
                   { Name: 'CacheHitsMemory', Unit: 'Count' },
                   { Name: 'CacheHitsTable', Unit: 'Count' },
                   { Name: 'CacheMisses', Unit: 'Count' },
                   { Name: 'ColdStart', Unit: 'Count' },
+                  { Name: 'Latency', Unit: 'Milliseconds' },
                 ],
               },
             ],
@@ -242,14 +242,14 @@ describe('createHandler', () => {
       expect(lines[1]).not.toHaveProperty('CacheFailures');
     });
 
-    it('which counts errors by their code', async () => {
+    it('which counts errors of the model', async () => {
       const { send, lines } = serveInMemory();
       await send(gatewayEvent(ROUTE, { body: '{' }));
       expect(lines[0]).toMatchObject({
         _aws: {
           CloudWatchMetrics: [
             { Dimensions: [['stage', 'model']] },
-            { Dimensions: [['stage', 'model', 'code']], Metrics: [{ Name: 'Errors', Unit: 'Count' }] },
+            { Dimensions: [['stage', 'model']], Metrics: [{ Name: 'Errors', Unit: 'Count' }] },
           ],
         },
         code: 'INVALID_JSON',

@@ -117,7 +117,7 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
   const memory = new MemoryResultCache({ maxBytes: 1_000_000, ttlSeconds: 3600, clock });
   const deps: ServeModelDeps = {
     packed,
-    environment: { siblings, metricsNamespace: 'Tensorgate', stage: 'dev' },
+    environment: { siblings, metricsNamespace: 'Tensorgate', metrics: 'basic' as const, stage: 'dev' },
     versions: new ModelVersions(packed, load),
     traffic: fixedTraffic(manifestTraffic(packed.manifest)),
     task: taskOf(packed.manifest).task,

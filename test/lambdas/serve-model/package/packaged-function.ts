@@ -47,6 +47,7 @@ export async function startFunction(folder: string, variables: Record<string, st
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: {
       ORT_DISABLE_TELEMETRY: '1',
+      TENSORGATE_METRICS: 'basic',
       TENSORGATE_METRICS_NAMESPACE: 'Tensorgate',
       TENSORGATE_STAGE: 'test',
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1769',

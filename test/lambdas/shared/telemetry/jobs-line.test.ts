@@ -3,7 +3,13 @@ import { jobsLog } from '../../../../lambdas/shared/telemetry/jobs-line.ts';
 
 function lineOf(facts: Parameters<ReturnType<typeof jobsLog>>[0]): Record<string, unknown> {
   const lines: string[] = [];
-  jobsLog({ stage: 'dev', namespace: 'Tensorgate', now: () => 1000, write: (line) => lines.push(line) })(facts);
+  jobsLog({
+    stage: 'dev',
+    metricsNamespace: 'Tensorgate',
+    metrics: 'basic',
+    now: () => 1000,
+    write: (line) => lines.push(line),
+  })(facts);
   expect(lines).toHaveLength(1);
   return JSON.parse(lines[0] ?? '') as Record<string, unknown>;
 }
@@ -26,13 +32,18 @@ describe('a line about a job', () => {
     });
   });
 
-  it('warns when something was given up, by code', () => {
-    const line = lineOf({ metric: 'DeadLetters', code: 'INVALID_EVENT', details: { messageId: 'm' } });
-    expect(line).toMatchObject({ level: 'WARN', code: 'INVALID_EVENT', DeadLetters: 1 });
-    expect(line['_aws']).toMatchObject({ CloudWatchMetrics: [{ Dimensions: [['stage', 'code']] }] });
+  it('warns when a message moves to the dead letters, and says why', () => {
+    const line = lineOf({ metric: 'DeadLetters', code: 'INVALID_EVENT', error: { message: 'no event' }, details: {} });
+    expect(line).toMatchObject({
+      level: 'WARN',
+      code: 'INVALID_EVENT',
+      error: { message: 'no event' },
+      DeadLetters: 1,
+    });
+    expect(line['_aws']).toMatchObject({ CloudWatchMetrics: [{ Dimensions: [['stage']] }] });
   });
 
-  it('is no metric when it only tells', () => {
+  it('is no metrics document when it counts nothing', () => {
     const line = lineOf({ code: 'UNAVAILABLE', details: { outcome: 'will be retried' } });
     expect(line).not.toHaveProperty('_aws');
     expect(line).toMatchObject({ level: 'WARN', outcome: 'will be retried' });

@@ -1,0 +1,83 @@
+import type { Clock } from '../../../core/clock.ts';
+import type { FunctionSettings } from '../../../core/functions/settings.ts';
+import type { MetricName, MetricUnit } from '../../../core/metrics/catalogue.ts';
+import { type DimensionSets, setsAt } from '../../../core/metrics/dimension-sets.ts';
+
+/** Where the lines of a function go, and what its deployment measures. */
+export interface LogSettings extends Pick<FunctionSettings, 'stage' | 'metricsNamespace' | 'metrics'> {
+  /** Writes one line. */
+  readonly write: (line: string) => void;
+}
+
+/** Log settings with the time. */
+export interface LogTarget extends LogSettings {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+}
+
+/** Values by the name of their metric; those that are undefined are left out. */
+export type MetricValues = { readonly [name in MetricName]?: number | undefined };
+
+/** Values of metrics that are recorded under the same sets of dimensions, by unit. */
+export interface MetricGroup {
+  readonly dimensions: DimensionSets;
+  readonly counts?: MetricValues;
+  readonly milliseconds?: MetricValues;
+}
+
+/** What a line says. */
+export interface LogLine {
+  readonly level: 'INFO' | 'WARN' | 'ERROR';
+  /** Kind of the line, the same words for every line of a kind. */
+  readonly message: string;
+  /**
+   * What else it says, the values of dimensions included: ids, times, counts and messages of this product's errors, never
+   * what a caller or a container said. Undefined members are left out.
+   */
+  readonly members: Readonly<Record<string, unknown>>;
+  /** Defaults to none. */
+  readonly metrics?: readonly MetricGroup[];
+}
+
+/** Joins the log settings of a function and its clock. */
+export function logTarget({ stage, metricsNamespace, metrics, write }: LogSettings, clock: Clock): LogTarget {
+  return { stage, metricsNamespace, metrics, write, now: () => clock.now() };
+}
+
+/**
+ * Writes one line of JSON that is both a log record and, by its member `_aws`, a metrics document: CloudWatch Logs makes
+ * the metrics out of it. Without metrics, the values are members of the record all the same.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function writeLogLine(target: LogTarget, { level, message, members, metrics = [] }: LogLine): void {
+  const nowMs = target.now();
+  const timestamp = new Date(nowMs).toISOString();
+  const line: Record<string, unknown> = { _aws: undefined, level, timestamp, message, stage: target.stage, ...members };
+  const directives = [];
+  for (const { dimensions, counts, milliseconds } of metrics) {
+    const definitions = [...addValues(line, 'Count', counts), ...addValues(line, 'Milliseconds', milliseconds)];
+    // CloudWatch rejects a set of which the line lacks a member.
+    const sets = setsAt(target.metrics, dimensions).filter((set) => set.every((name) => line[name] !== undefined));
+    if (sets.length === 0 || definitions.length === 0) continue;
+    directives.push({ Namespace: target.metricsNamespace, Dimensions: sets, Metrics: definitions });
+  }
+  if (directives.length > 0) line['_aws'] = { Timestamp: nowMs, CloudWatchMetrics: directives };
+  target.write(JSON.stringify(line));
+}
+
+/** Adds values to a line, and returns the definitions of their metrics. */
+function addValues(line: Record<string, unknown>, unit: MetricUnit, values: MetricValues = {}) {
+  const definitions: { readonly Name: string; readonly Unit: MetricUnit }[] = [];
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    line[name] = value;
+    definitions.push({ Name: name, Unit: unit });
+  }
+  return definitions;
+}
+
+/** Rounds milliseconds to microseconds. */
+export function roundMs(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}

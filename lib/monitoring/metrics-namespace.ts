@@ -1,2 +1,0 @@
-/** Namespace of the metrics that functions write. */
-export const METRICS_NAMESPACE = 'Tensorgate';
