@@ -12,13 +12,13 @@ import type { ContainerMessage } from '../../core/protocols/container-message.ts
 import { codecOf } from '../../core/sagemaker/container-codec.ts';
 import { ASYNC_LIMITS } from '../../core/sagemaker/endpoint-contract.ts';
 import { maxResponseBytes } from '../../core/sagemaker/response-size.ts';
+import type { Tensor } from '../../core/tensors/tensor.ts';
 import { contextOf, type InferenceDeps } from '../shared/inference/inference.ts';
 import { ModelVersions } from '../shared/inference/model-versions.ts';
 import type { AsyncEndpoint } from '../shared/predictors/async-endpoint.ts';
 import { copyAttributes } from '../shared/queue/requeue.ts';
 import type { LeveledResultCache } from '../shared/results/results-cache.ts';
 import { sha256 } from '../shared/sha256.ts';
-
 import { type Answer, type ModelRequest, noMeasures, type RunMeasures, runRequests } from './run-requests.ts';
 import type { Received } from './work.ts';
 
@@ -46,7 +46,7 @@ export interface AsyncRunsOptions {
   readonly memoryMiB: number;
 }
 
-/** What requests of one message are run with. */
+/** The context of the requests of one message. */
 export interface AsyncRunContext {
   readonly inference: InferenceDeps;
   /** When the function must stop, on the timer of `inference`. */
@@ -56,7 +56,7 @@ export interface AsyncRunContext {
 }
 
 /** A request to the endpoint that a run needs. */
-interface Wanted {
+interface EndpointRequest {
   readonly version: string;
   readonly digest: string;
   readonly message: ContainerMessage;
@@ -104,7 +104,7 @@ export class AsyncRuns {
     context: AsyncRunContext,
   ): Promise<readonly Answer[] | undefined> {
     const key = runKey(work);
-    if (run === undefined) return (await cached(requests, context)) ?? this.#begin(key, work, requests, context);
+    if (run === undefined) return (await cached(requests, context)) ?? this.#start(key, work, requests, context);
     const state = await this.#stateOf(key, run);
     return state === 'done' ? this.#finish(key, run, requests, context) : this.#wait(key, run, state, context);
   }
@@ -128,11 +128,11 @@ export class AsyncRuns {
   }
 
   /**
-   * A dry run: nothing is computed, and what the model would be asked is handed over. It goes the way of the run that
-   * comes later, for that must ask the same.
+   * Submits the requests that a dry run finds. It takes the same path as the run that reads the responses later, because
+   * both must make the same requests.
    */
-  async #begin(key: string, work: Received, requests: readonly ModelRequest[], context: AsyncRunContext) {
-    const wanted = new Map<string, Wanted>();
+  async #start(key: string, work: Received, requests: readonly ModelRequest[], context: AsyncRunContext) {
+    const needed = new Map<string, EndpointRequest>();
     const { inference } = context;
     const cache = inference.cache === undefined ? undefined : FORGETFUL;
     const codec = codecOf(inference.packed.manifest.compute);
@@ -140,14 +140,14 @@ export class AsyncRuns {
     const answers = await runWith(requests, dry, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
-        const one = wantedOf(codec.encode(inputs), packed, version);
-        wanted.set(one.digest, one);
+        const request = endpointRequest(codec.encode(inputs), packed, version);
+        needed.set(request.digest, request);
         return inference.task.blank(inputs, contextOf({ name: version, packed }, inference));
       },
     }));
-    // Nothing to ask: every request is wrong.
-    if (wanted.size === 0) return answers;
-    const run = await this.#submit(key, work, [...wanted.values()], { at: inference.clock.now(), known: [] });
+    // Every request of the message is invalid.
+    if (needed.size === 0) return answers;
+    const run = await this.#submit(key, work, [...needed.values()], { at: inference.clock.now(), known: [] });
     return run === undefined ? undefined : this.#finish(key, run, requests, context);
   }
 
@@ -159,17 +159,17 @@ export class AsyncRuns {
   ): Promise<readonly Answer[] | undefined> {
     const codec = codecOf(context.inference.packed.manifest.compute);
     const known = new Map(run.invocations.map((invocation) => [invocation.digest, invocation]));
-    const wanted = new Map<string, Wanted>();
+    const needed = new Map<string, EndpointRequest>();
     const absent: AsyncInvocation[] = [];
     const measures = noMeasures();
     const answers = await runWith(requests, { ...context, measures }, COMPUTE_ALL, (packed, version) => ({
       ...packed,
       run: async (inputs) => {
-        const one = wantedOf(codec.encode(inputs), packed, version);
-        const invocation = known.get(one.digest);
-        const response = invocation && (await this.#readResponse(invocation, packed));
+        const request = endpointRequest(codec.encode(inputs), packed, version);
+        const invocation = known.get(request.digest);
+        const response = invocation && (await this.#readResponse(invocation, packed, inputs));
         if (response !== undefined) return codec.decodeBody(response);
-        if (invocation === undefined) wanted.set(one.digest, one);
+        if (invocation === undefined) needed.set(request.digest, request);
         else absent.push(invocation);
         throw notYet();
       },
@@ -178,13 +178,13 @@ export class AsyncRuns {
       const failures = await Promise.all(absent.map(({ failure }) => this.#payloads.has(failure)));
       return this.#wait(key, run, failures.includes(true) ? 'failed' : 'waiting', context);
     }
-    if (wanted.size === 0) {
+    if (needed.size === 0) {
       addMeasures(context.measures, measures);
       return answers;
     }
     // Other weights were deployed meanwhile, or one request failed those that it ran with: these are submitted again.
     const at = context.inference.clock.now();
-    const resubmitted = await this.#submit(key, run, [...wanted.values()], { at, known: run.invocations });
+    const resubmitted = await this.#submit(key, run, [...needed.values()], { at, known: run.invocations });
     return resubmitted === undefined ? undefined : this.#finish(key, resubmitted, requests, context);
   }
 
@@ -192,13 +192,13 @@ export class AsyncRuns {
   async #submit(
     key: string,
     work: Received | AsyncRun,
-    wanted: readonly Wanted[],
+    needed: readonly EndpointRequest[],
     { at, known }: { readonly at: number; readonly known: readonly AsyncInvocation[] },
   ): Promise<AsyncRun | undefined> {
     const submission = { run: key, submission: randomBytes(SUBMISSION_ID_BYTES).toString('base64url') };
-    await this.#open.start(submission, [SUBMITTING, ...wanted.map((_, index) => known.length + index)]);
+    await this.#open.start(submission, [SUBMITTING, ...needed.map((_, index) => known.length + index)]);
     const invocations = await Promise.all(
-      wanted.map(async ({ version, digest, message }, index) => {
+      needed.map(async ({ version, digest, message }, index) => {
         const name = inferenceId({ ...submission, number: known.length + index });
         const place = { key: payloadKeys.asyncInput(key, digest), inferenceId: name };
         return { digest, ...(await this.#endpoint.submit(version, message, place)) };
@@ -230,8 +230,12 @@ export class AsyncRuns {
   }
 
   /** @returns Undefined if the endpoint wrote no response. */
-  async #readResponse({ output }: AsyncInvocation, { outputs }: PackedVersion): Promise<Uint8Array | undefined> {
-    const maxBytes = maxResponseBytes(outputs, this.#memoryMiB);
+  async #readResponse(
+    { output }: AsyncInvocation,
+    packed: PackedVersion,
+    inputs: Readonly<Record<string, Tensor>>,
+  ): Promise<Uint8Array | undefined> {
+    const maxBytes = maxResponseBytes(packed, inputs, this.#memoryMiB);
     try {
       return await ifPresent(this.#payloads.get(output, { maxBytes }));
     } catch (error) {
@@ -273,10 +277,10 @@ function runKey({ message, record }: Received): string {
   return sha256(Buffer.from(JSON.stringify([message.kind, ...own, redrive])));
 }
 
-/** What a run asks must not depend on what the cache holds by then. */
+/** The requests of a run must not depend on what the cache holds at the time. */
 const COMPUTE_ALL = { read: false, write: true } as const;
 
-/** Takes what a dry run would keep. */
+/** Discards the results of a dry run. */
 const FORGETFUL: LeveledResultCache = { get: async () => new Map(), put: async () => undefined };
 
 function addMeasures(total: RunMeasures, { items, tokens, modelMs, cacheHits, cacheMisses }: RunMeasures): void {
@@ -287,20 +291,20 @@ function addMeasures(total: RunMeasures, { items, tokens, modelMs, cacheHits, ca
   total.cacheMisses += cacheMisses;
 }
 
-/** Answers out of the results cache; undefined unless it has all that the model would be asked. */
+/** Answers from the results cache; undefined unless the cache has all of them. */
 async function cached(requests: readonly ModelRequest[], context: AsyncRunContext) {
   if (context.inference.cache === undefined) return undefined;
-  let isAsked = false;
+  let isIncomplete = false;
   const measures = noMeasures();
   const policy = { read: true, write: false };
   const answers = await runWith(requests, { ...context, measures }, policy, (packed) => ({
     ...packed,
     run: () => {
-      isAsked = true;
+      isIncomplete = true;
       throw notYet();
     },
   }));
-  if (isAsked) return undefined;
+  if (isIncomplete) return undefined;
   addMeasures(context.measures, measures);
   return answers;
 }
@@ -316,11 +320,11 @@ function runWith(
   return runRequests(requests, { ...deps, versions }, { deadlineMs, measures, policy });
 }
 
-/** Runs that time out are not tried one by one. */
+/** The code makes runRequests fail the requests that ran together, without a run for each of them. */
 function notYet(): AppError {
-  return new AppError('TIMEOUT', 'the model has not answered yet');
+  return new AppError('TIMEOUT', 'the endpoint has not responded yet');
 }
 
-function wantedOf(message: ContainerMessage, packed: PackedVersion, version: string): Wanted {
+function endpointRequest(message: ContainerMessage, packed: PackedVersion, version: string): EndpointRequest {
   return { version, message, digest: sha256(Buffer.from(`${version}/${packed.sha256}/${sha256(message.body)}`)) };
 }

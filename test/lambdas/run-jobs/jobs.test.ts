@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { AppError } from '../../../core/errors.ts';
 import { definitionOf } from '../../../core/jobs/job-message.ts';
 import { postEvent } from '../events.ts';
 import { serveInMemory, textModel, WordEncoder } from '../serve-model/memory-deps.ts';
@@ -315,6 +316,27 @@ describe('a failure that may pass', () => {
     expect((await worker.read('good'))?.status).toBe('succeeded');
     expect(await worker.read('bad')).toMatchObject({ status: 'failed', error: { code: 'ANSWER_NOT_FINITE' } });
   });
+
+  it.each(['UNAVAILABLE', 'BAD_GATEWAY'] as const)(
+    'calls an endpoint that fails with %s once for all jobs that run together, and not again for each',
+    async (code) => {
+      await worker.close();
+      let calls = 0;
+      worker = await startWorker({
+        load: async (version) => ({
+          ...version,
+          run: async () => {
+            calls += 1;
+            throw new AppError(code, 'the endpoint is down');
+          },
+        }),
+      });
+      for (const id of ['a', 'b', 'c']) await worker.send('jobs', worker.job(id, { model: 'words', input: id }));
+      await worker.work();
+      expect(calls).toBe(1);
+      expect(await worker.read('c')).toMatchObject({ status: 'running', lastError: { code } });
+    },
+  );
 });
 
 /** A model that answers NaN where a text of nine tokens is among its inputs. */
