@@ -1,6 +1,5 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { SignatureV4 } from '@smithy/signature-v4';
+import aws4 from 'aws4';
 import { jsonOrUndefined } from '../../../core/json/json.ts';
 import { lazily } from '../resilience/lazily.ts';
 
@@ -113,16 +112,17 @@ async function openConnection({ endpoint, region, credentials }: DynamoDbSetting
   // Only one of Node's two modules is needed, and loading TLS takes milliseconds.
   const { Agent, request } = protocol === 'http:' ? await import('node:http') : await import('node:https');
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
-  const signer = new SignatureV4({ service: 'dynamodb', region, credentials, sha256: Sha256 });
   return {
     post: async (operation, body) => {
-      const target = `${API_VERSION}.${operation}`;
-      const { headers } = await signer.sign({
-        ...{ method: 'POST', protocol, hostname, path: '/', query: {}, body },
-        headers: { host, 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target },
-      });
+      const { headers } = aws4.sign(
+        {
+          ...{ service: 'dynamodb', region, method: 'POST', host, path: '/', body },
+          headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `${API_VERSION}.${operation}` },
+        },
+        credentials,
+      );
       const options = { method: 'POST', hostname, port, path: '/', agent, timeout: SILENCE_MS };
-      return send(request({ ...options, headers: { ...headers, 'content-length': Buffer.byteLength(body) } }), body);
+      return send(request({ ...options, ...(headers === undefined ? {} : { headers }) }), body);
     },
   };
 }
@@ -168,30 +168,4 @@ function describeError(status: number, text: string): DynamoDbError {
   };
   const name = typeof type === 'string' ? type.slice(type.indexOf('#') + 1) : `Status${status}`;
   return new DynamoDbError(name, typeof message === 'string' ? message : `DynamoDB responded with status ${status}`);
-}
-
-/** The hash that the signer asks for, on Node's own. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-
-  constructor(secret?: Secret) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
-  }
-
-  update(data: Secret): void {
-    this.#hash.update(bytesOf(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-}
-
-type Secret = string | ArrayBuffer | ArrayBufferView;
-
-function bytesOf(data: Secret): string | Uint8Array {
-  if (typeof data === 'string') return data;
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
 }

@@ -1,15 +1,44 @@
-/** Int32 values of one slot: hash, offset of the token, its length, its id. A slot with length zero is empty. */
-const SLOT = 4;
+/** A slot holds the number of its token plus one in the low bits, and bits of its hash in the high ones. Zero is empty. */
+const NUMBER_BITS = 20;
+const NUMBER_MASK = 2 ** NUMBER_BITS - 1;
 
 /** FNV-1a, on UTF-16 code units instead of bytes (Fowler, Noll, Vo). */
 const HASH_SEED = 0x811c9dc5 | 0;
 const HASH_PRIME = 0x01000193;
 
-/** A token of a vocabulary, as a slice of the vocabulary's text. */
-export interface TokenSlice {
-  readonly id: number;
-  readonly start: number;
-  readonly end: number;
+/** Brings the high bits down: FNV's last step leaves the last character out of the low ones. */
+const HASH_SHIFT = 15;
+
+const LINE_FEED = '\n';
+
+/** Maximum number of tokens in a {@link Vocabulary}. */
+export const MAX_TOKENS = NUMBER_MASK;
+
+/** The tokens of a tokenizer in the order of their ids: one text, and where each token starts in it. */
+export class Vocabulary {
+  /** UTF-16 code units of all tokens, with a line feed between them. */
+  readonly units: Uint16Array;
+  /** Where each token starts; one more entry stands for the end. */
+  readonly starts: Uint32Array;
+
+  /** @param text - The tokens, with a line feed between them. */
+  constructor(text: string) {
+    const bytes = Buffer.from(text, 'utf16le');
+    this.units = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length);
+    const starts = new Uint32Array(text.length + 2);
+    let size = 0;
+    for (let end = text.indexOf(LINE_FEED); end !== -1; end = text.indexOf(LINE_FEED, end + 1)) {
+      size += 1;
+      starts[size] = end + 1;
+    }
+    starts[size + 1] = text.length + 1;
+    this.starts = starts.slice(0, size + 2);
+  }
+
+  /** Number of tokens. */
+  get size(): number {
+    return this.starts.length - 1;
+  }
 }
 
 /**
@@ -17,31 +46,30 @@ export interface TokenSlice {
  *
  * A model sweeps the processor's caches between two requests, so that each step of a lookup costs a cache miss. A map of
  * strings takes many: its buckets, the string, the string's characters. This open-addressing hash table takes one for a
- * miss and two for a hit.
+ * token that is not there and three for one that is.
  */
 export class TokenTable {
-  readonly #units: Uint16Array;
+  readonly #vocabulary: Vocabulary;
+  /** What every token here starts with, and its words do not. */
+  readonly #prefixLength: number;
   readonly #slots: Int32Array;
-  readonly #mask: number;
   readonly #longest: number;
   readonly #hashes: Int32Array;
 
-  /** Length of the token that {@link longestPrefix} found last. */
+  /** Length of the token that {@link longestPrefix} found last, without the prefix. */
   matchedLength = 0;
 
   /**
-   * @param units - UTF-16 code units of the whole vocabulary.
-   * @param tokens - Slices of it that are not empty; no two hold the same text.
+   * @param prefix - Only tokens that start with it are in the table, and it is not part of the words to look up. Defaults
+   * to none.
    */
-  constructor(units: Uint16Array, tokens: readonly TokenSlice[]) {
-    // At most half of the slots are taken, so that a search meets an empty one soon.
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(2, tokens.length * 2)));
-    this.#units = units;
-    this.#slots = new Int32Array(capacity * SLOT);
-    this.#mask = capacity - 1;
-    this.#longest = tokens.reduce((longest, { start, end }) => Math.max(longest, end - start), 0);
-    this.#hashes = new Int32Array(this.#longest);
-    for (const token of tokens) this.#insert(token);
+  constructor(vocabulary: Vocabulary, prefix = '') {
+    this.#vocabulary = vocabulary;
+    this.#prefixLength = prefix.length;
+    const { slots, longest } = fillSlots(vocabulary, prefix);
+    this.#slots = slots;
+    this.#longest = longest;
+    this.#hashes = new Int32Array(longest);
   }
 
   /**
@@ -68,48 +96,67 @@ export class TokenTable {
     return -1;
   }
 
-  #find(hash: number, word: Uint16Array, start: number, length: number): number {
-    const slots = this.#slots;
-    let at = slotOf(hash, this.#mask);
-    while (slots[at + 2] !== 0) {
-      if (
-        slots[at] === hash &&
-        slots[at + 2] === length &&
-        this.#equals(slots[at + 1] as number, word, start, length)
-      ) {
-        return slots[at + 3] as number;
-      }
-      at = nextSlot(at, slots.length);
-    }
-    return -1;
+  /** Id of a whole token without the prefix; -1 if there is none. */
+  idOf(token: string): number {
+    const word = Uint16Array.from(token, (character) => character.charCodeAt(0));
+    const id = word.length === token.length ? this.longestPrefix(word, 0, word.length) : -1;
+    return this.matchedLength === token.length ? id : -1;
   }
 
-  #equals(offset: number, word: Uint16Array, start: number, length: number): boolean {
+  #find(hash: number, word: Uint16Array, start: number, length: number): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let at = (hash ^ (hash >>> HASH_SHIFT)) & mask; ; at = (at + 1) & mask) {
+      const slot = slots[at] as number;
+      if (slot === 0) return -1;
+      if (((slot ^ hash) & ~NUMBER_MASK) === 0) {
+        const id = (slot & NUMBER_MASK) - 1;
+        if (this.#equals(id, word, start, length)) return id;
+      }
+    }
+  }
+
+  #equals(id: number, word: Uint16Array, start: number, length: number): boolean {
+    const { units, starts } = this.#vocabulary;
+    const offset = (starts[id] as number) + this.#prefixLength;
+    if ((starts[id + 1] as number) - 1 - offset !== length) return false;
     for (let index = 0; index < length; index++) {
-      if (this.#units[offset + index] !== word[start + index]) return false;
+      if (units[offset + index] !== word[start + index]) return false;
     }
     return true;
   }
+}
 
-  #insert({ id, start, end }: TokenSlice): void {
-    const slots = this.#slots;
+/** One function on local variables: it runs at each cold start, before the engine has optimized anything. */
+function fillSlots({ units, starts }: Vocabulary, prefix: string): { slots: Int32Array; longest: number } {
+  const ids = idsWith(units, starts, prefix);
+  // At most half of the slots are taken, so that a search meets an empty one soon.
+  const slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, ids.length * 2))));
+  const mask = slots.length - 1;
+  let longest = 0;
+  for (let index = 0; index < ids.length; index++) {
+    const id = ids[index] as number;
+    const start = (starts[id] as number) + prefix.length;
+    const end = (starts[id + 1] as number) - 1;
     let hash = HASH_SEED;
-    for (let index = start; index < end; index++) hash = Math.imul(hash ^ (this.#units[index] as number), HASH_PRIME);
-    let at = slotOf(hash, this.#mask);
-    while (slots[at + 2] !== 0) at = nextSlot(at, slots.length);
-    slots[at] = hash;
-    slots[at + 1] = start;
-    slots[at + 2] = end - start;
-    slots[at + 3] = id;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (units[at] as number), HASH_PRIME);
+    let at = (hash ^ (hash >>> HASH_SHIFT)) & mask;
+    while (slots[at] !== 0) at = (at + 1) & mask;
+    slots[at] = (hash & ~NUMBER_MASK) | (id + 1);
+    if (end - start > longest) longest = end - start;
   }
+  return { slots, longest };
 }
 
-/** The high bits of the product are the best mixed ones. */
-function slotOf(hash: number, mask: number): number {
-  return ((hash ^ (hash >>> 15)) & mask) * SLOT;
-}
-
-function nextSlot(at: number, length: number): number {
-  const next = at + SLOT;
-  return next === length ? 0 : next;
+/** Ids of the tokens that start with a text and are longer. */
+function idsWith(units: Uint16Array, starts: Uint32Array, prefix: string): Uint32Array {
+  const ids = new Uint32Array(starts.length);
+  let count = 0;
+  for (let id = 0; id + 1 < starts.length; id++) {
+    const start = starts[id] as number;
+    let matched = 0;
+    while (matched < prefix.length && units[start + matched] === prefix.charCodeAt(matched)) matched++;
+    if (matched === prefix.length && (starts[id + 1] as number) - 1 - start > matched) ids[count++] = id;
+  }
+  return ids.subarray(0, count);
 }

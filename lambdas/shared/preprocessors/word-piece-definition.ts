@@ -3,10 +3,10 @@ import type { SpecialIds } from './special-ids.ts';
 
 /** What a `tokenizer.json` says about a WordPiece tokenizer with BERT's normalization, lowercasing. */
 export interface WordPieceDefinition {
-  /** Tokens in the order of their ids, each followed by a line feed except the last. */
+  /** Tokens in the order of their ids, with a line feed between them. */
   readonly vocabulary: string;
-  /** Id of the token for words that the vocabulary cannot spell. */
-  readonly unknown: number;
+  /** The token for words that the vocabulary cannot spell. */
+  readonly unknown: string;
   /** What a token begins with that continues a word. */
   readonly prefix: string;
   /** Maximum length of a word in code points; a longer one is unknown. */
@@ -44,8 +44,7 @@ export function readWordPiece(definition: object): WordPieceDefinition | undefin
     normalizer['lowercase'] === true &&
     normalizer['strip_accents'] !== false;
   if (!isNormalized || preTokenizer['type'] !== 'BertPreTokenizer') return undefined;
-  const tokens = vocabulary.split('\n');
-  const added = readAdded(addedTokens, tokens);
+  const added = readAdded(addedTokens);
   const special = added === undefined ? undefined : readSpecial(postProcessor, added);
   const {
     unk_token: unknown,
@@ -53,10 +52,9 @@ export function readWordPiece(definition: object): WordPieceDefinition | undefin
     max_input_chars_per_word: maxCodePoints = 100,
   } = model;
   if (added === undefined || special === undefined || typeof prefix !== 'string' || prefix === '') return undefined;
-  const unknownId = tokens.indexOf(String(unknown));
-  if (unknownId === -1 || !isCount(maxCodePoints)) return undefined;
+  if (typeof unknown !== 'string' || !isCount(maxCodePoints)) return undefined;
   return {
-    ...{ vocabulary, unknown: unknownId, prefix, maxCodePoints, added, special },
+    ...{ vocabulary, unknown, prefix, maxCodePoints, added, special },
     splitsCjk: normalizer['handle_chinese_chars'] === true,
   };
 }
@@ -65,13 +63,13 @@ export function readWordPiece(definition: object): WordPieceDefinition | undefin
  * Added tokens that are found in the text as it was sent. One that is written in lowercase could also come out of the
  * normalization, which is a case for the library.
  */
-function readAdded(value: unknown, tokens: readonly string[]): Map<string, number> | undefined {
+function readAdded(value: unknown): Map<string, number> | undefined {
   if (!Array.isArray(value)) return undefined;
   const added = new Map<string, number>();
   for (const token of value as readonly unknown[]) {
     if (!hasOnly(token, ADDED_KEYS)) return undefined;
     const { id, content, single_word: isWord, lstrip, rstrip, normalized } = token;
-    if (typeof content !== 'string' || typeof id !== 'number' || tokens[id] !== content) return undefined;
+    if (typeof content !== 'string' || typeof id !== 'number') return undefined;
     if (isWord === true || lstrip === true || rstrip === true || normalized !== false) return undefined;
     if (content === '' || content === content.toLowerCase()) return undefined;
     added.set(content, id);

@@ -1,13 +1,12 @@
 import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
 import { aroundIds } from './special-ids.ts';
-import { type TokenSlice, TokenTable } from './token-table.ts';
+import { MAX_TOKENS, TokenTable, Vocabulary } from './token-table.ts';
 import { readWordPiece, type WordPieceDefinition } from './word-piece-definition.ts';
 
 /** Classes of ASCII characters. A rare one is a control character, which normalization removes. */
 const [LETTER, SPACE, PUNCTUATION, RARE] = [0, 1, 2, 3];
 
 const ASCII = 128;
-const LINE_FEED = 10;
 const CASE_BIT = 32;
 
 const CLASSES = Uint8Array.from({ length: ASCII }, (_, code) => {
@@ -34,7 +33,13 @@ const WORDS = /[^\s\p{P}!-/:-@[-`{-~]+|[\p{P}!-/:-@[-`{-~]/gu;
  */
 export function openWordPiece(definition: object): TextTokenizer | undefined {
   const read = readWordPiece(definition);
-  return read === undefined ? undefined : new WordPiece(read);
+  if (read === undefined) return undefined;
+  const vocabulary = new Vocabulary(read.vocabulary);
+  if (vocabulary.size > MAX_TOKENS) return undefined;
+  const words = new TokenTable(vocabulary);
+  const unknown = words.idOf(read.unknown);
+  const isComplete = unknown !== -1 && [...read.added].every(([content, id]) => words.idOf(content) === id);
+  return isComplete ? new WordPiece(read, vocabulary, words, unknown) : undefined;
 }
 
 class WordPiece implements TextTokenizer {
@@ -44,6 +49,8 @@ class WordPiece implements TextTokenizer {
   readonly #definition: WordPieceDefinition;
   readonly #words: TokenTable;
   readonly #continuations: TokenTable;
+  /** Id of the token for words that the vocabulary cannot spell. */
+  readonly #unknown: number;
   /** Finds the added tokens in a text, the longest first. */
   readonly #added: RegExp;
   /** Ids of ASCII characters that are words of their own. */
@@ -51,21 +58,16 @@ class WordPiece implements TextTokenizer {
   /** The word at hand. */
   readonly #word: Uint16Array;
 
-  constructor(definition: WordPieceDefinition) {
-    const { vocabulary, prefix, added, special, maxCodePoints } = definition;
-    const units = unitsOf(vocabulary);
-    const tokens = slicesOf(units);
-    const words = tokens.filter(({ start, end }) => end > start);
-    const continuations = words
-      .filter(({ start, end }) => end - start > prefix.length && vocabulary.startsWith(prefix, start))
-      .map(({ id, start, end }) => ({ id, start: start + prefix.length, end }));
+  constructor(definition: WordPieceDefinition, vocabulary: Vocabulary, words: TokenTable, unknown: number) {
+    const { prefix, added, special, maxCodePoints } = definition;
     this.#definition = definition;
-    this.#words = new TokenTable(units, words);
-    this.#continuations = new TokenTable(units, continuations);
+    this.#words = words;
+    this.#continuations = new TokenTable(vocabulary, prefix);
+    this.#unknown = unknown;
     this.#added = anyOf([...added.keys()]);
     this.#word = new Uint16Array(2 * maxCodePoints);
     this.#punctuation = Int32Array.from({ length: ASCII }, (_, code) => this.#idOf(code));
-    this.vocabularySize = tokens.length;
+    this.vocabularySize = vocabulary.size;
     ({ wrap: this.wrap, truncate: this.truncate } = aroundIds(special));
   }
 
@@ -86,7 +88,8 @@ class WordPiece implements TextTokenizer {
 
   /** Encodes a part of a text that holds no added token, in one pass over its ASCII characters. */
   #encodeSection(text: string, from: number, to: number, ids: number[]): void {
-    const [word, { maxCodePoints }] = [this.#word, this.#definition];
+    const word = this.#word;
+    const { maxCodePoints } = this.#definition;
     let length = 0;
     for (let at = from; at < to; at++) {
       const code = text.charCodeAt(at);
@@ -111,7 +114,7 @@ class WordPiece implements TextTokenizer {
 
   /** Encodes text that normalization may change in other ways than by lowercasing ASCII. */
   #encodeRare(text: string, ids: number[]): void {
-    const { splitsCjk, maxCodePoints, unknown } = this.#definition;
+    const { splitsCjk, maxCodePoints } = this.#definition;
     const kept = text.replace(REMOVED, '');
     const spaced = splitsCjk ? kept.replace(CJK, ' $& ') : kept;
     // The reference lowercases letter by letter: it never makes a final sigma (Unicode Standard, Final_Sigma).
@@ -122,7 +125,7 @@ class WordPiece implements TextTokenizer {
       .replace(/\p{Mn}/gu, '');
     for (const word of lower.match(WORDS) ?? []) {
       if (word.length > maxCodePoints && [...word].length > maxCodePoints) {
-        ids.push(unknown);
+        ids.push(this.#unknown);
         continue;
       }
       for (let index = 0; index < word.length; index++) this.#word[index] = word.charCodeAt(index);
@@ -132,7 +135,7 @@ class WordPiece implements TextTokenizer {
 
   /** Encodes the word at hand, of ASCII letters and digits. */
   #encodeWord(length: number, ids: number[]): void {
-    if (length > this.#definition.maxCodePoints) ids.push(this.#definition.unknown);
+    if (length > this.#definition.maxCodePoints) ids.push(this.#unknown);
     else this.#encodePieces(length, ids);
   }
 
@@ -144,7 +147,7 @@ class WordPiece implements TextTokenizer {
       const id = table.longestPrefix(this.#word, start, length);
       if (id < 0) {
         ids.length = before;
-        ids.push(this.#definition.unknown);
+        ids.push(this.#unknown);
         return;
       }
       ids.push(id);
@@ -166,23 +169,6 @@ function endOfStretch(text: string, from: number, to: number): number {
     if (kind === SPACE || kind === PUNCTUATION) return at;
   }
   return to;
-}
-
-function unitsOf(text: string): Uint16Array {
-  const units = new Uint16Array(text.length);
-  for (let index = 0; index < units.length; index++) units[index] = text.charCodeAt(index);
-  return units;
-}
-
-function slicesOf(units: Uint16Array): TokenSlice[] {
-  const slices: TokenSlice[] = [];
-  let start = 0;
-  for (let end = 0; end <= units.length; end++) {
-    if (end < units.length && units[end] !== LINE_FEED) continue;
-    slices.push({ id: slices.length, start, end });
-    start = end + 1;
-  }
-  return slices;
 }
 
 /** Matches any of some texts, the longest first; nothing if there are none. */
