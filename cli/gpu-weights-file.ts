@@ -16,20 +16,20 @@ import { decodeModel } from '../onnx/format/proto.ts';
 import { readFolderSamples } from '../onnx/gate/folder-samples.ts';
 import { formatBytes, renderTable } from './table.ts';
 
-/** What the command line gives to `tensorgate model gpu-weights`. */
+/** Arguments of `tensorgate model gpu-weights`. */
 export interface GpuWeightsArguments {
   readonly version?: string;
   readonly precision: GpuPrecision;
   readonly out?: string;
 }
 
-/** How alike the answers are, and what was asked. */
+/** Similarity of the results, and the inputs that were compared. */
 interface Measurement extends Similarity {
   readonly source: string;
 }
 
 /**
- * Makes an ONNX file for GPUs of one version of a model folder.
+ * Writes an ONNX file for GPUs from one version of a model folder.
  *
  * @param folder - Model folder with its `model.yaml`.
  * @returns What was done and how alike the answers are, as tables to print.

@@ -33,12 +33,12 @@ function program(): Command {
     .showHelpAfterError();
   root.addCommand(startCommand());
   root.addCommand(planCommand());
-  const model = root.command('model').description('Prepare and look into models.');
+  const model = root.command('model').description('Prepare and inspect models.');
   model.addCommand(modelGpuWeightsCommand());
   model.addCommand(modelInspectCommand());
   model.addCommand(modelPackCommand());
   model.addCommand(modelQuantizeCommand());
-  const jobs = root.command('jobs').description('Look after jobs.');
+  const jobs = root.command('jobs').description('Manage jobs.');
   jobs.addCommand(jobsRedriveCommand());
   for (const command of [root, ...root.commands, ...model.commands, ...jobs.commands]) command.exitOverride();
   return root;

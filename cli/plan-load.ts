@@ -34,7 +34,7 @@ export interface PlanOptions {
 /** Memory at which a function has one processor of its own. */
 const MIB_PER_VCPU = 1769;
 
-/** Where a number comes from. */
+/** Source of a number. */
 type Source = 'given' | 'measured here, on one thread' | 'derived from the weights';
 
 interface Plan {

@@ -11,7 +11,7 @@ import { readSamples, splitSamples } from '../onnx/gate/sample-inputs.ts';
 import { type Quantization, quantizeModel, type Samples } from '../onnx/quantize/quantize.ts';
 import { formatBytes, renderTable } from './table.ts';
 
-/** What the command line gives to `tensorgate model quantize`. */
+/** Arguments of `tensorgate model quantize`. */
 export interface QuantizeArguments {
   readonly out: string;
   readonly scheme: 'auto' | 'static' | 'static-smooth' | 'dynamic' | 'weight-only';
@@ -25,7 +25,7 @@ export interface QuantizeArguments {
   readonly maxError: number;
 }
 
-/** How much slower a batch-invariant encoder may be than the fastest scheme: its answers can be cached and batched. */
+/** Factor by which a batch-invariant encoder may be slower than the fastest scheme: its results can be cached and batched. */
 const INVARIANCE_WORTH = 1.25;
 
 /** An item may lose this many times what the average may. */

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * Makes a folder once: it is filled beside its place and moved there when it is complete, so that neither a stop
- * half-way nor a second process at the same time leaves something that only looks finished.
+ * Creates a folder once. It is filled under another name and renamed when it is complete, so that neither an interruption
+ * nor a concurrent process leaves a folder that only looks finished.
  *
  * @param folder - Path of the folder, which names its content.
  * @param marker - A file that every finished folder holds.

@@ -16,7 +16,7 @@ import {
 } from './package-layout.ts';
 
 /**
- * What AWS Lambda holds of one function, unzipped. Assets are uploaded through S3, where the zipped size has no limit
+ * Maximum size of a function on AWS Lambda, unzipped. Assets are uploaded through S3, where the zipped size has no limit
  * of its own.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -110,7 +110,7 @@ function listFiles(model: Model, bundle: string): readonly PackageFile[] {
   const { architecture: wanted, target } = model.manifest.compute;
   const architecture = NATIVE_ARCHITECTURES[wanted];
   const natives = nativesDirectory(architecture);
-  // What runs on an endpoint needs no runtime here, and its weights go there.
+  // A model on an endpoint needs no runtime in the function; its weights go to the endpoint.
   const nativeFiles = target === 'lambda' ? NATIVE_FILES : [];
   const modelFiles = filesIn(model.packedDirectory).filter((name) => !name.startsWith(`${PACKED_ENDPOINT}/`));
   return [

@@ -70,7 +70,7 @@ function withUsedDomains(model: ModelProto, nodes: readonly NodeProto[]): ModelP
   });
 }
 
-/** What makes quantized tensors is only left because of what reads them, which is the better one to name. */
+/** A producer of quantized tensors remains only because of a reader, so the error names the reader. */
 function refuseQuantization(model: ModelProto): void {
   const left = allGraphs(graphOf(model)).flatMap(({ node }) => node.filter(isQuantization));
   const node = left.find(({ opType }) => !/QuantizeLinear$/.test(opType)) ?? left[0];

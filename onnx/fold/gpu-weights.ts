@@ -13,7 +13,7 @@ export const GPU_PRECISIONS = ['fp16', 'fp32'] as const;
 /** A precision of weights for GPUs. */
 export type GpuPrecision = (typeof GPU_PRECISIONS)[number];
 
-/** What was done to a model. */
+/** Changes made to a model. */
 export interface GpuFacts {
   /** Quantized activations that are read as floats again. */
   readonly folded: number;
@@ -32,7 +32,7 @@ export interface GpuWeights {
   readonly facts: GpuFacts;
 }
 
-/** How alike two models answer. */
+/** Similarity of the results of two models. */
 export interface Similarity {
   readonly meanCosine: number;
   readonly minCosine: number;

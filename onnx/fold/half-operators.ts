@@ -33,7 +33,7 @@ const WHOLE_NUMBERS: readonly number[] = [
   DataType.UINT8,
 ];
 
-/** Tells the nodes of a graph that can compute with 16-bit floats. */
+/** Selects the nodes of a graph that can compute with 16-bit floats. */
 export class HalfOperators {
   readonly #wiring: Wiring;
   readonly #positions = new Set<NodeProto>();

@@ -70,7 +70,7 @@ export class RealTensors {
     this.#aliases.set(name, real);
   }
 
-  /** What a tensor is called now. */
+  /** Current name of a tensor. */
   nameOf(name: string): string {
     return this.#aliases.get(name) ?? name;
   }

@@ -33,7 +33,7 @@ export interface HalfModel {
 /**
  * Turns the 32-bit floats inside a model into 16-bit ones; its inputs and outputs stay as they are declared.
  *
- * What loses its meaning in 16 bits stays in 32, with a `Cast` on either side: normalizations that are written out,
+ * Values that lose their meaning in 16 bits stay in 32, with a `Cast` on either side: normalizations that are written out,
  * positions and sizes, operators that are not known to be safe, and nested graphs.
  *
  * @throws AppError `ONNX_INVALID` when the elements of a constant do not fill its shape.
@@ -115,7 +115,7 @@ class Precisions {
     return [...casts, changed(NodeProtoSchema, node, { input, output, attribute })];
   }
 
-  /** Makes the 16-bit version of a tensor where there is none yet. */
+  /** Creates the 16-bit version of a tensor unless it exists. */
   #halve(name: string): NodeProto[] {
     if (this.#halves.has(name)) return [];
     const half = this.#halfName(name);

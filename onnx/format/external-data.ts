@@ -5,7 +5,7 @@ import { allGraphs } from './graph.ts';
 import { type GraphProto, type TensorProto, TensorProto_DataLocation } from './onnx-messages.ts';
 import { storedBytes } from './tensor-proto.ts';
 
-/** Where the bytes of one tensor lie in a file beside the model. */
+/** Position of the bytes of a tensor in a file beside the model. */
 interface Location {
   readonly file: string;
   readonly offset: number;

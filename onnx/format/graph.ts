@@ -31,7 +31,7 @@ export function allGraphs(graph: GraphProto): GraphProto[] {
   return [graph, ...nested.flatMap(allGraphs)];
 }
 
-/** What a node is called in options and reports: its name, or that of its first output where it has none. */
+/** Name of a node in options and reports: its own, or that of its first output if it has none. */
 export function nodeName(node: NodeProto): string {
   return node.name === '' ? (node.output[0] ?? '') : node.name;
 }
@@ -57,7 +57,7 @@ export function intsAttribute(name: string, values: readonly number[]): Attribut
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: values.map(BigInt) });
 }
 
-/** Makes a node of the default operator set. */
+/** Creates a node of the default operator set. */
 export function makeNode(
   opType: string,
   name: string,
@@ -85,7 +85,7 @@ export function opsetOf(model: ModelProto): number {
   return Number(entry.version);
 }
 
-/** What replaces the content of a graph. */
+/** New content of a graph. */
 export interface Rewrite {
   readonly nodes: readonly NodeProto[];
   /** Constants to add; those that nothing reads any more are dropped. */
@@ -93,7 +93,7 @@ export interface Rewrite {
 }
 
 /**
- * Makes a model with other nodes and constants; the original stays as it is, large constants are shared.
+ * Creates a model with other nodes and constants; the original stays as it is, large constants are shared.
  *
  * Intermediate shapes (`value_info`) are dropped: with them onnxruntime 1.30 fuses residual additions into
  * SkipLayerNormalization, which on x86 is slower than what it replaces.

@@ -39,7 +39,7 @@ export interface LargeConstant {
   readonly readBy: readonly string[];
 }
 
-/** What a model consists of. */
+/** Contents of a model. */
 export interface Inspection {
   readonly producer: string;
   readonly opset: number;

@@ -3,7 +3,7 @@ import { type ModelProto, type NodeProto, type TensorProto, TensorProtoSchema } 
 import { tensorProto } from './tensor-proto.ts';
 
 /**
- * Makes named constants of the `Constant` nodes of a graph, so that there is one place to look for them.
+ * Turns the `Constant` nodes of a graph into named constants, so that all constants are in one place.
  *
  * Nested graphs stay as they are, and so do constants that are strings or sparse.
  */

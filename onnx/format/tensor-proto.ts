@@ -24,7 +24,7 @@ export function bytesOf(values: ArrayBufferView): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Makes a constant tensor, little-endian as ONNX stores it.
+ * Creates a constant tensor, little-endian as ONNX stores it.
  *
  * @param dims - Length of each dimension; empty for a scalar.
  */

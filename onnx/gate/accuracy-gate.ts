@@ -14,14 +14,14 @@ export interface Candidate {
   build(excludedNodes: ReadonlySet<string>): QuantizedModel;
 }
 
-/** What a candidate must achieve, and on what it is measured. */
+/** Requirements for a candidate, and the inputs that it is measured on. */
 export interface GateOptions {
   /** Inputs that the candidates are compared on; at least one. Calibration should not have seen them. */
   readonly feeds: readonly Tensors[];
   readonly metric: Metric;
   /** Greatest errors that pass. */
   readonly limits: Accuracy;
-  /** How many times as slow a batch-invariant candidate may be and still win. 1 means that only speed counts. */
+  /** Factor by which a batch-invariant candidate may be slower and still win. 1 means that only speed counts. */
   readonly batchInvarianceWorth: number;
   /** Timed passes of each model. Defaults to 5. */
   readonly rounds?: number;
@@ -38,11 +38,11 @@ export interface Trial extends Accuracy {
   readonly passes: boolean;
   /** Undefined when the inputs do not stack into a batch. */
   readonly batchInvariant: boolean | undefined;
-  /** How many times as fast as the original, single-threaded. */
+  /** Speed relative to the original, single-threaded. */
   readonly speedup: number;
 }
 
-/** What the gate found. */
+/** Result of the gate. */
 export interface Verdict {
   readonly chosen: Trial;
   /** Every candidate tried, in the order of trial. */

@@ -1,7 +1,7 @@
 import type { Session, Tensors } from '../runtime/session.ts';
 import type { Metric } from './metrics.ts';
 
-/** How far a model is from the original over some inputs. */
+/** Error of a model relative to the original over some inputs. */
 export interface Accuracy {
   readonly meanError: number;
   readonly worstError: number;

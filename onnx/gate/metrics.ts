@@ -1,9 +1,9 @@
 import type { Tensor } from '../../core/tensors/tensor.ts';
 import type { Tensors } from '../runtime/session.ts';
 
-/** How far answers are from those of the original model. */
+/** A distance between results and those of the original model. */
 export interface Metric {
-  /** What the error is called in reports. */
+  /** Name of the error in reports. */
   readonly name: string;
   /**
    * Compares the answers to one input.

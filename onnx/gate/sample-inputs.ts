@@ -22,7 +22,7 @@ const samplesSchema = v.union(
   'must be a list of texts, or of requests of the Open Inference Protocol such as {"inputs": […]}',
 );
 
-/** What {@link readSamples} needs to know to turn texts into inputs. */
+/** Options of {@link readSamples} for turning texts into inputs. */
 export interface TextOptions {
   /** Path of the `tokenizer.json`; needed when the samples are texts. */
   readonly tokenizer: string | undefined;

@@ -35,7 +35,7 @@ export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'byt
 };
 
 /**
- * Makes the `model.tar.gz` of a version: a Triton model repository with one model, one version of it, and its
+ * Writes the `model.tar.gz` of a version: a Triton model repository with one model, one version of it, and its
  * `config.pbtxt`. The same files give the same archive: no times, no owners, a fixed order.
  *
  * @throws AppError `WEIGHTS_MISMATCH` when a weight file is another one, `ONNX_INVALID` when it cannot be used.

@@ -1,7 +1,7 @@
 /** Smallest normal 32-bit float: a smaller step is taken for a constant zero. */
 const FLOAT_TINY = 1.1754943508222875e-38;
 
-/** How real numbers map to 8-bit integers. */
+/** A mapping of real numbers to 8-bit integers. */
 export interface Grid {
   /** Signed weights multiply fastest; activations must be unsigned on x86. */
   readonly signed: boolean;

@@ -15,7 +15,7 @@ export interface Target {
   readonly constant: (name: string) => TensorProto | undefined;
 }
 
-/** How a scheme treats a graph. */
+/** Treatment of a graph by a scheme. */
 export interface Scheme {
   /** Operators of the default domain that the scheme quantizes where their weight is constant. */
   readonly opTypes: readonly string[];

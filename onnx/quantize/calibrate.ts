@@ -27,7 +27,7 @@ export interface Activation {
   readonly width: number;
 }
 
-/** What each channel of an activation was seen to hold. */
+/** Observed range of each channel of an activation. */
 export interface ChannelRanges {
   readonly min: Float32Array;
   readonly max: Float32Array;

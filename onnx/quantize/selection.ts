@@ -16,7 +16,7 @@ export const NOTHING_EXCLUDED: Exclusion = { nodes: new Set(), opTypes: new Set(
 /** Operators that multiply an activation by a matrix. */
 export const MULTIPLICATIONS: readonly string[] = ['MatMul', 'Gemm'];
 
-/** Where each operator keeps the weight that is worth quantizing. */
+/** Index of the input, by operator, that holds the weight worth quantizing. */
 const WEIGHT_INPUT: Readonly<Record<string, number>> = { MatMul: 1, Gemm: 1, Gather: 0, Conv: 1 };
 
 /** Constants of a graph, and what must not be quantized. */

@@ -16,7 +16,7 @@ export interface QuantizedWeight {
   readonly quantized: Quantized;
 }
 
-/** How a weight is quantized. */
+/** Options for quantizing a weight. */
 export interface WeightOptions {
   readonly grid: Grid;
   /** Axis of the channels, undefined for one scale for the whole tensor. */

@@ -7,7 +7,7 @@ import type { Datatype, Tensor } from '../../core/tensors/tensor.ts';
 /** Values for a model's inputs, or of its outputs, by name. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
-/** How much onnxruntime rewrites a graph before it runs it. */
+/** Degree to which onnxruntime rewrites a graph before it runs it. */
 export type OptimizationLevel = NonNullable<InferenceSession.SessionOptions['graphOptimizationLevel']>;
 
 /** A loaded model. */
@@ -22,7 +22,7 @@ export interface Session {
 export interface SessionSettings {
   /** Defaults to `all`, as when a model is served. */
   readonly level?: OptimizationLevel;
-  /** Where onnxruntime writes the graph as it rewrote it. Defaults to nowhere. */
+  /** File for the graph as onnxruntime rewrote it. Defaults to none. */
   readonly saveTo?: string;
 }
 
