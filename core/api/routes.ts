@@ -14,9 +14,6 @@ export type Operation =
   | 'server-live'
   | 'server-ready';
 
-/** The protocol that a route speaks; it decides the shape of an error's member `error`. */
-export type Protocol = 'openai' | 'instances' | 'open-inference';
-
 /** The callers that a route admits: everyone, or every caller with a valid credential. */
 export type Access = 'open' | 'caller';
 
@@ -27,24 +24,20 @@ export interface Route {
   readonly path: string;
   /** The name of a codec of the model's task, or what else the route does. */
   readonly operation: string;
-  readonly protocol: Protocol;
-  /** `function`: a model's function; `document`: static JSON that the gateway holds. */
+  /** `function`: a model's function; `document`: static JSON in API Gateway. */
   readonly answeredBy: 'function' | 'document';
   readonly access: Access;
   /** The task whose models share the route; a request names its model in its body. */
   readonly task?: TaskName;
 }
 
-/** Routes that are there once, whatever the models. */
+/** Routes that do not depend on a model. */
 export const SHARED_ROUTES: readonly Route[] = [
-  ...TASK_ROUTES.map(({ method, path, operation, protocol, task }) => ({
-    ...toFunction(method, path, operation, protocol),
-    task,
-  })),
-  toDocument('/v1/models', 'openai-models', 'openai'),
-  toDocument('/v2', 'server-metadata', 'open-inference'),
-  { ...toDocument('/v2/health/live', 'server-live', 'open-inference'), access: 'open' },
-  { ...toDocument('/v2/health/ready', 'server-ready', 'open-inference'), access: 'open' },
+  ...TASK_ROUTES.map(({ method, path, operation, task }) => ({ ...toFunction(method, path, operation), task })),
+  toDocument('/v1/models', 'openai-models'),
+  toDocument('/v2', 'server-metadata'),
+  { ...toDocument('/v2/health/live', 'server-live'), access: 'open' },
+  { ...toDocument('/v2/health/ready', 'server-ready'), access: 'open' },
 ];
 
 /** Routes of one model. */
@@ -52,14 +45,14 @@ export function modelRoutes(modelId: string): readonly Route[] {
   const v2 = `/v2/models/${modelId}`;
   const version = `${v2}/versions/{version}`;
   return [
-    toFunction('POST', `/v1/models/${modelId}:predict`, 'predict', 'instances'),
-    toDocument(`/v1/models/${modelId}`, 'openai-model', 'openai'),
-    toDocument(v2, 'model-metadata', 'open-inference'),
-    toFunction('POST', `${v2}/infer`, 'infer', 'open-inference'),
-    toFunction('GET', `${v2}/ready`, 'model-ready', 'open-inference'),
-    toFunction('GET', version, 'model-version', 'open-inference'),
-    toFunction('POST', `${version}/infer`, 'infer', 'open-inference'),
-    toFunction('GET', `${version}/ready`, 'model-ready', 'open-inference'),
+    toFunction('POST', `/v1/models/${modelId}:predict`, 'predict'),
+    toDocument(`/v1/models/${modelId}`, 'openai-model'),
+    toDocument(v2, 'model-metadata'),
+    toFunction('POST', `${v2}/infer`, 'infer'),
+    toFunction('GET', `${v2}/ready`, 'model-ready'),
+    toFunction('GET', version, 'model-version'),
+    toFunction('POST', `${version}/infer`, 'infer'),
+    toFunction('GET', `${version}/ready`, 'model-ready'),
   ];
 }
 
@@ -84,10 +77,10 @@ export function allowedMethods(routes: readonly Route[], path: string): string[]
   return routes.filter((route) => route.path === path).map(({ method }) => method);
 }
 
-function toFunction(method: Route['method'], path: string, operation: string, protocol: Protocol): Route {
-  return { method, path, operation, protocol, answeredBy: 'function', access: 'caller' };
+function toFunction(method: Route['method'], path: string, operation: string): Route {
+  return { method, path, operation, answeredBy: 'function', access: 'caller' };
 }
 
-function toDocument(path: string, operation: Operation, protocol: Protocol): Route {
-  return { method: 'GET', path, operation, protocol, answeredBy: 'document', access: 'caller' };
+function toDocument(path: string, operation: Operation): Route {
+  return { method: 'GET', path, operation, answeredBy: 'document', access: 'caller' };
 }

@@ -1,9 +1,8 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
-import { jsonEncoded } from '../../core/api/body.ts';
 import { modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { modelMetadata, modelReady } from '../../core/protocols/open-inference-metadata.ts';
 import type { HttpRoute } from '../shared/http/http-handler.ts';
-import type { HttpResult } from '../shared/http/http-response.ts';
+import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { openCall, type ServeDeps, type ServeRequest } from './call.ts';
 import { serveInference } from './serve-inference.ts';
 import { serveShared } from './serve-shared.ts';
@@ -35,9 +34,9 @@ async function run(
       return serveInference(operation, request, deps);
     case 'model-ready':
       await openCall(request, deps);
-      return { content: jsonEncoded(JSON.stringify(modelReady(deps.packed.manifest.id))) };
+      return jsonResult(JSON.stringify(modelReady(deps.packed.manifest.id)));
     case 'model-version':
-      return { content: jsonEncoded(JSON.stringify(describeVersion(request, deps))) };
+      return jsonResult(JSON.stringify(describeVersion(request, deps)));
     default:
       throw new TypeError(`${operation} is a document that API Gateway returns`);
   }

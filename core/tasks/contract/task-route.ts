@@ -10,7 +10,6 @@ export interface TaskRoute {
   readonly path: string;
   /** Name of the task's codec. */
   readonly operation: string;
-  readonly protocol: 'openai';
   /** Setting that names the model for requests that name none. */
   readonly defaultModel: DefaultModelSetting;
   /** Members of a request body, for the API's description. */

@@ -6,7 +6,6 @@ export const EMBEDDING_ROUTES: readonly TaskRoute[] = [
     method: 'POST',
     path: '/v1/embeddings',
     operation: 'embeddings',
-    protocol: 'openai',
     defaultModel: 'defaultEmbeddingModel',
     members: ['input', 'model', 'encoding_format', 'dimensions', 'truncate', 'user'],
     example: (model) => ({ model, input: 'Hello, world' }),

@@ -16,10 +16,7 @@ const DECODERS = { gzip: 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecomp
 
 type Coding = keyof typeof DECODERS;
 
-/**
- * First byte of JSON. API Gateway decompresses gzip and deflate but keeps `Content-Encoding`, so a JSON body that starts
- * with it is decompressed already. API Gateway never decompresses Brotli.
- */
+/** First byte of a JSON object; compressed bytes never start with it. */
 const OPENING_BRACE = 0x7b;
 
 /**
@@ -65,13 +62,17 @@ function fromBase64(body: string): Buffer {
   return bytes;
 }
 
+/**
+ * Whether API Gateway has decompressed a body already: it decompresses gzip and deflate but keeps `Content-Encoding`, and
+ * never decompresses Brotli.
+ */
 function isDecompressed(bytes: Uint8Array, coding: Coding, isJson: boolean): boolean {
   if (coding === 'br') return false;
   if (isJson) return bytes[0] === OPENING_BRACE;
   const [first = 0, second = 0] = bytes;
-  // RFC 1952 §2.3.1, RFC 1950 §2.2.
-  const isCompressed = coding === 'gzip' ? first === 0x1f && second === 0x8b : (first * 256 + second) % 31 === 0;
-  return !isCompressed;
+  // RFC 1952 §2.3.1: the two identification bytes. RFC 1950 §2.2: method 8, and a check number.
+  if (coding === 'gzip') return !(first === 0x1f && second === 0x8b);
+  return !((first & 0x0f) === 8 && (first * 256 + second) % 31 === 0);
 }
 
 /** Loads Node's zlib only for bodies that need it, because it would slow down every cold start. */

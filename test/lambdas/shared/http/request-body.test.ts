@@ -1,0 +1,58 @@
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { describe, expect, it } from '@jest/globals';
+import { readBody } from '../../../../lambdas/shared/http/request-body.ts';
+import { binaryEvent, gatewayEvent } from '../../events.ts';
+
+const LIMIT = { maxBytes: 1000 } as const;
+
+/** Bytes that are no text in any encoding. */
+const PIXELS = Buffer.from([0xff, 0xd8, 0x00, 0x7b, 0x0a]);
+
+function image(bytes: Uint8Array, headers: Record<string, string> = {}) {
+  return binaryEvent('/v1/models/words:predict', bytes, { headers: { 'Content-Type': 'image/jpeg', ...headers } });
+}
+
+describe('readBody', () => {
+  it('keeps the bytes of a binary media type', async () => {
+    expect(await readBody(image(PIXELS), LIMIT)).toEqual({ mediaType: 'image/jpeg', bytes: PIXELS });
+  });
+
+  it('keeps text that API Gateway passes on as text', async () => {
+    const event = gatewayEvent('/x', { body: 'a,b', headers: { 'Content-Type': 'Text/CSV; header=present' } });
+    expect(await readBody(event, LIMIT)).toEqual({ mediaType: 'text/csv', text: 'a,b' });
+  });
+
+  it('takes a body without a content type for JSON, and its bytes for text', async () => {
+    const event = { ...binaryEvent('/x', Buffer.from('{"a":"é"}')), headers: {} };
+    expect(await readBody(event, LIMIT)).toEqual({ mediaType: 'application/json', text: '{"a":"é"}' });
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ])('decompresses bytes with %s', async (coding, compress) => {
+    const body = await readBody(image(compress(PIXELS), { 'Content-Encoding': coding }), LIMIT);
+    expect(body).toEqual({ mediaType: 'image/jpeg', bytes: PIXELS });
+  });
+
+  it.each(['gzip', 'deflate'])('keeps bytes that API Gateway decompressed from %s', async (coding) => {
+    const body = await readBody(image(PIXELS, { 'Content-Encoding': coding }), LIMIT);
+    expect(body).toEqual({ mediaType: 'image/jpeg', bytes: PIXELS });
+  });
+
+  it.each([
+    ['as sent', image(Buffer.alloc(1001))],
+    ['once decompressed', image(gzipSync(Buffer.alloc(1001)), { 'Content-Encoding': 'gzip' })],
+    ['as text of few characters', gatewayEvent('/x', { body: '€'.repeat(334) })],
+  ])('fails with BODY_TOO_LARGE beyond the limit, %s, and says what to do', async (_, event) => {
+    await expect(readBody(event, { ...LIMIT, advice: 'send it in parts' })).rejects.toMatchObject({
+      code: 'BODY_TOO_LARGE',
+      message: expect.stringMatching(/, at most 1000 are allowed; send it in parts$/),
+    });
+  });
+
+  it('takes a body of exactly the limit', async () => {
+    expect(await readBody(gatewayEvent('/x', { body: `"${'€'.repeat(332)}"` }), LIMIT)).toHaveProperty('text');
+  });
+});
