@@ -22,6 +22,10 @@ export const PRICES = {
   apiGatewayMillionRequests: 3.5,
   /** Amazon SQS, a million requests of standard queues (first tier). */
   sqsMillionRequests: 0.4,
+  /** Amazon CloudWatch, a custom metric for a month in which it is sent in every hour (first 10,000 metrics). */
+  cloudWatchMetricMonth: 0.3,
+  /** Amazon CloudWatch, a gigabyte of logs taken in (standard class). */
+  cloudWatchLogsGb: 0.5,
   /** Amazon CloudWatch, a standard alarm for a month. */
   cloudWatchAlarmMonth: 0.1,
 } as const satisfies Record<string, number | Readonly<Record<Architecture, number>>>;

@@ -82,7 +82,12 @@ export class InferenceApi extends Construct {
     const routeModels = chooseRouteModels(props.models, props);
     const { jobs } = props;
     const endpoints = props.endpoints ?? this.createEndpoints(props.models);
-    this.deployed = { models: props.models, endpoints, ...(jobs === undefined ? {} : { queues: jobs.priced }) };
+    this.deployed = {
+      models: props.models,
+      endpoints,
+      metrics: this.settings.metrics,
+      ...(jobs === undefined ? {} : { queues: jobs.priced }),
+    };
     checkIdleCost(this.deployed, this.settings.maxIdleMonthlyUsd);
 
     this.functions = this.createFunctions({ ...props, endpoints }, routeModels);

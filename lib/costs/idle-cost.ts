@@ -1,5 +1,6 @@
 import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../../core/costs/cost.ts';
 import { AppError } from '../../core/errors.ts';
+import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import { instanceBounds } from '../../core/models/manifest.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
@@ -20,6 +21,12 @@ export interface Deployed {
    * @default - none
    */
   readonly endpoints?: readonly GpuEndpoint[];
+  /**
+   * How much the functions measure.
+   *
+   * @default 'basic'
+   */
+  readonly metrics?: MetricsLevel;
 }
 
 /**

@@ -1,8 +1,10 @@
 import { breakEvenHitRate, type CostLine } from '../../core/costs/cost.ts';
+import { logsUsdPerMillionRequests, metricsMonthlyUsd } from '../../core/costs/usage-cost.ts';
+import { countSeries } from '../../core/metrics/series.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
 import type { InferenceApi } from '../api/inference-api.ts';
-import { formatUsd, idleCost } from '../costs/idle-cost.ts';
+import { type Deployed, formatUsd, idleCost } from '../costs/idle-cost.ts';
 import type { ServiceFunction } from '../functions/service-function.ts';
 import type { PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
@@ -31,6 +33,7 @@ export function renderSynthReport(api: InferenceApi): string {
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
     ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
+    ...usageLines(api.deployed),
     ...tenantLines(api),
     ...models.flatMap(foldedLines),
     ...models.flatMap(tableHint),
@@ -45,6 +48,17 @@ function tenantLines({ keys }: InferenceApi): readonly string[] {
       ? []
       : [`keys of the tenant ${tenant}, plan ${own[0]?.plan}: ${own.map(({ name }) => name).join(', ')}`],
   );
+}
+
+/** Says what metrics and logs cost once requests come. */
+function usageLines({ models, queues, metrics: level = 'basic' }: Deployed): readonly string[] {
+  const versionsOfModels = models.map(({ packed }) => Object.keys(packed.versions).length);
+  const series = countSeries({ level, versionsOfModels, hasJobs: queues !== undefined });
+  const price = `up to ${formatUsd(metricsMonthlyUsd(series))} a month while requests come every hour`;
+  return [
+    `metrics (${level}): ${series === 0 ? 'none' : `${series} custom metrics, ${price}`}`,
+    `logs of requests to models: ${formatUsd(logsUsdPerMillionRequests(level))} per million requests`,
+  ];
 }
 
 function costLine({ what, usd, note }: CostLine): string {

@@ -52,29 +52,51 @@ export function logTarget({ stage, metricsNamespace, metrics, write }: LogSettin
  */
 export function writeLogLine(target: LogTarget, { level, message, members, metrics = [] }: LogLine): void {
   const nowMs = target.now();
-  const timestamp = new Date(nowMs).toISOString();
-  const line: Record<string, unknown> = { _aws: undefined, level, timestamp, message, stage: target.stage, ...members };
+  const values: Record<string, number> = {};
   const directives = [];
   for (const { dimensions, counts, milliseconds } of metrics) {
-    const definitions = [...addValues(line, 'Count', counts), ...addValues(line, 'Milliseconds', milliseconds)];
+    const definitions: MetricDirective[] = [];
+    addValues(counts, 'Count', values, definitions);
+    addValues(milliseconds, 'Milliseconds', values, definitions);
     // CloudWatch rejects a set of which the line lacks a member.
-    const sets = setsAt(target.metrics, dimensions).filter((set) => set.every((name) => line[name] !== undefined));
+    const sets = setsAt(target.metrics, dimensions).filter((set) =>
+      set.every((name) => name === 'stage' || members[name] !== undefined),
+    );
     if (sets.length === 0 || definitions.length === 0) continue;
     directives.push({ Namespace: target.metricsNamespace, Dimensions: sets, Metrics: definitions });
   }
-  if (directives.length > 0) line['_aws'] = { Timestamp: nowMs, CloudWatchMetrics: directives };
-  target.write(JSON.stringify(line));
+  target.write(
+    JSON.stringify({
+      _aws: directives.length === 0 ? undefined : { Timestamp: nowMs, CloudWatchMetrics: directives },
+      level,
+      timestamp: new Date(nowMs).toISOString(),
+      message,
+      stage: target.stage,
+      ...members,
+      ...values,
+    }),
+  );
 }
 
-/** Adds values to a line, and returns the definitions of their metrics. */
-function addValues(line: Record<string, unknown>, unit: MetricUnit, values: MetricValues = {}) {
-  const definitions: { readonly Name: string; readonly Unit: MetricUnit }[] = [];
-  for (const [name, value] of Object.entries(values)) {
+/** How a metrics document defines a metric. */
+interface MetricDirective {
+  readonly Name: string;
+  readonly Unit: MetricUnit;
+}
+
+/** Adds values to a line, and the definitions of their metrics to a directive. */
+function addValues(
+  from: MetricValues | undefined,
+  unit: MetricUnit,
+  values: Record<string, number>,
+  definitions: MetricDirective[],
+): void {
+  for (const name in from) {
+    const value = from[name as MetricName];
     if (value === undefined) continue;
-    line[name] = value;
+    values[name] = value;
     definitions.push({ Name: name, Unit: unit });
   }
-  return definitions;
 }
 
 /** Rounds milliseconds to microseconds. */

@@ -19,6 +19,8 @@ describe('renderSynthReport', () => {
       expect.stringMatching(/^while idle: \$\d+\.\d\d a month$/),
       expect.stringMatching(/^ {2}provisioned concurrency, 2 x 1769 MiB x86_64: \$/),
       expect.stringMatching(/^ {2}alarms of target tracking, 2: \$/),
+      'metrics (basic): 30 custom metrics, up to $9.00 a month while requests come every hour',
+      'logs of requests to models: $0.85 per million requests',
       expect.stringMatching(/^results table of warm saves money from \d+ % hits on when computing takes 10 ms, from/),
       '',
     ]);
@@ -28,6 +30,11 @@ describe('renderSynthReport', () => {
     const tenants = { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } };
     const report = renderSynthReport(new InferenceApi(otherStack(), 'Api', { models: [packedTensor()], tenants }));
     expect(report).toContain('keys of the tenant acme, plan pro: k2025, k2026\n');
+  });
+
+  it('says that a deployment without metrics pays for none', () => {
+    const api = new InferenceApi(otherStack(), 'Api', { models: [packedTensor()], metrics: 'off' });
+    expect(renderSynthReport(api)).toContain('\nmetrics (off): none\n');
   });
 
   it('aligns its columns', () => {

@@ -1,0 +1,27 @@
+import type { MetricsLevel } from '../functions/metrics-level.ts';
+import { PRICES } from './prices.ts';
+
+/**
+ * Bytes that one request to a model writes to its log, without failures and with the results cache: the function's own
+ * line by how much is measured, and the lines that AWS Lambda adds in JSON (`platform.start`, `platform.report`).
+ */
+export const LOG_BYTES_PER_REQUEST = {
+  own: { off: 450, basic: 850, detailed: 880 },
+  platform: 850,
+} as const satisfies { readonly own: Record<MetricsLevel, number>; readonly platform: number };
+
+/**
+ * What custom metrics cost in a month in which each is sent in every hour.
+ *
+ * @param series - Metrics times sets of values of their dimensions; the price is that of an account's first 10,000.
+ * @returns US dollars.
+ */
+export function metricsMonthlyUsd(series: number): number {
+  return series * PRICES.cloudWatchMetricMonth;
+}
+
+/** What the log lines of a million requests to a model cost, in US dollars. */
+export function logsUsdPerMillionRequests(level: MetricsLevel): number {
+  const { own, platform } = LOG_BYTES_PER_REQUEST;
+  return (((own[level] + platform) * 1e6) / 1e9) * PRICES.cloudWatchLogsGb;
+}
