@@ -27,14 +27,14 @@ export interface AwsCaller {
 }
 
 /** Response of an AWS endpoint. */
-export interface AwsAnswer {
+export interface AwsResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | string;
 }
 
 /** Response of a service that streams its bodies. */
-export interface AwsStreamAnswer extends Omit<AwsAnswer, 'body'> {
+export interface AwsStreamResponse extends Omit<AwsResponse, 'body'> {
   /** A stream comes with its length among the headers. */
   readonly body: Buffer | string | Readable;
 }
@@ -50,20 +50,20 @@ export interface AnyAwsService {
    */
   permissions(request: AwsRequest): readonly IamRequest[] | undefined;
   /** Shapes an error as the service does. */
-  error(status: number, type: string, message: string): AwsAnswer;
+  error(status: number, type: string, message: string): AwsResponse;
 }
 
 /** One AWS service behind the shared endpoint. */
 export interface AwsService extends AnyAwsService {
-  /** Answers a request that is allowed. */
-  answer(request: AwsRequest, principal: Principal): Promise<AwsAnswer>;
+  /** Performs a request that is allowed. */
+  respond(request: AwsRequest, principal: Principal): Promise<AwsResponse>;
 }
 
 /** A service whose bodies are too large for memory: it streams them. */
 export interface AwsStreamService extends AnyAwsService {
   permissions(request: AwsRequestHead): readonly IamRequest[] | undefined;
-  /** Answers a request that is allowed; what it does not read of the body is thrown away. */
-  answerStream(request: AwsRequestHead, body: Readable, caller: AwsCaller): Promise<AwsStreamAnswer>;
+  /** Performs a request that is allowed. Unread bytes of the body are discarded. */
+  respondStream(request: AwsRequestHead, body: Readable, caller: AwsCaller): Promise<AwsStreamResponse>;
 }
 
 /** The sentence with which AWS refuses a request. */

@@ -11,12 +11,12 @@ import { DEVELOPER_CREDENTIALS, type Principal } from '../iam/principals.ts';
 import { LOCAL_ACCOUNT } from '../template/account.ts';
 import {
   type AnyAwsService,
-  type AwsAnswer,
   type AwsCaller,
   type AwsRequest,
   type AwsRequestHead,
+  type AwsResponse,
   type AwsService,
-  type AwsStreamAnswer,
+  type AwsStreamResponse,
   type AwsStreamService,
   deniedMessage,
 } from './aws-service.ts';
@@ -29,7 +29,7 @@ const MAX_BODY_BYTES = 16_777_216;
 /** Access key and service in the scope of a signature. */
 const CREDENTIAL = /^([^/]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request$/;
 
-/** Statuses whose answers have no body, nor a length. */
+/** Statuses whose responses have neither a body nor a length. */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 
 /** Keys that conditions of policies may ask for, as they would be on AWS. */
@@ -108,24 +108,23 @@ export class EndpointServer implements AsyncDisposable {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const closing = new AbortController();
     response.once('close', () => closing.abort());
-    const answer = await this.#dispatch(request, closing.signal);
-    const { body } = answer;
-    // A caller that hung up, and one that is never to be answered.
+    const { status, headers, body } = await this.#dispatch(request, closing.signal);
+    // The caller has closed the connection, perhaps because a fault kept it waiting.
     if (closing.signal.aborted) {
       if (body instanceof Readable) body.destroy();
       return;
     }
-    response.writeHead(answer.status, {
+    response.writeHead(status, {
       date: new Date(this.#clock.now()).toUTCString(),
       'x-amzn-requestid': randomUUID(),
-      ...(body instanceof Readable || BODILESS.has(answer.status) ? {} : { 'content-length': Buffer.byteLength(body) }),
-      ...answer.headers,
+      ...(body instanceof Readable || BODILESS.has(status) ? {} : { 'content-length': Buffer.byteLength(body) }),
+      ...headers,
     });
     if (body instanceof Readable) await pipeline(body, response);
     else response.end(body);
   }
 
-  async #dispatch(request: IncomingMessage, closed: AbortSignal): Promise<AwsStreamAnswer> {
+  async #dispatch(request: IncomingMessage, closed: AbortSignal): Promise<AwsStreamResponse> {
     const head = headOf(request);
     const [, accessKeyId = '', signingName = ''] = CREDENTIAL.exec(credentialOf(head)) ?? [];
     const service = this.#services.get(signingName);
@@ -147,45 +146,45 @@ export class EndpointServer implements AsyncDisposable {
       const refusal = refusePresigned(head, DEVELOPER_CREDENTIALS, this.#clock.now());
       if (refusal !== undefined) return service.error(refusal.status, refusal.type, refusal.message);
     }
-    return 'answerStream' in service
-      ? this.#answerStream(service, head, request, caller, closed)
-      : this.#answerWhole(service, head, request, caller, closed);
+    return 'respondStream' in service
+      ? this.#respondStream(service, head, request, caller, closed)
+      : this.#respondWhole(service, head, request, caller, closed);
   }
 
-  async #answerStream(
+  async #respondStream(
     service: AwsStreamService,
     head: AwsRequestHead,
     body: Readable,
     caller: AwsCaller,
     closed: AbortSignal,
-  ): Promise<AwsStreamAnswer> {
+  ): Promise<AwsStreamResponse> {
     const permissions = service.permissions(head);
     const refusal = this.#refuse(service, permissions, caller);
     if (refusal !== undefined) return refusal;
-    return this.#withFault(service, permissions, caller, closed, () => service.answerStream(head, body, caller));
+    return this.#withFault(service, permissions, caller, closed, () => service.respondStream(head, body, caller));
   }
 
-  async #answerWhole(
+  async #respondWhole(
     service: AwsService,
     head: AwsRequestHead,
     stream: Readable,
     caller: AwsCaller,
     closed: AbortSignal,
-  ): Promise<AwsStreamAnswer> {
+  ): Promise<AwsStreamResponse> {
     const body = await readBody(stream);
     if (body === undefined) return plain(413, 'RequestEntityTooLarge');
     const call: AwsRequest = { ...head, body, closed };
     const permissions = service.permissions(call);
     const refusal = this.#refuse(service, permissions, caller);
     if (refusal !== undefined) return refusal;
-    return this.#withFault(service, permissions, caller, closed, () => service.answer(call, caller.principal));
+    return this.#withFault(service, permissions, caller, closed, () => service.respond(call, caller.principal));
   }
 
   #refuse(
     service: AnyAwsService,
     permissions: readonly IamRequest[] | undefined,
     { principal, judge }: AwsCaller,
-  ): AwsAnswer | undefined {
+  ): AwsResponse | undefined {
     if (permissions === undefined)
       return service.error(400, 'UnknownOperationException', 'local mode does not know this operation');
     for (const permission of permissions) {
@@ -203,18 +202,18 @@ export class EndpointServer implements AsyncDisposable {
     [permission]: readonly IamRequest[] = [],
     { principal: { functionName } }: AwsCaller,
     closed: AbortSignal,
-    answer: () => Promise<AwsStreamAnswer>,
-  ): Promise<AwsStreamAnswer> {
+    respond: () => Promise<AwsStreamResponse>,
+  ): Promise<AwsStreamResponse> {
     const fault =
       functionName === undefined || permission === undefined
         ? undefined
         : this.#faults.onCall?.({ action: permission.action, functionName });
     if (fault === 'hang' && !closed.aborted) await once(closed, 'abort');
-    if (fault === 'fail') return service.error(500, 'InternalError', 'a fault that was asked for');
-    const answered = await answer();
-    if (fault !== 'fail-after') return answered;
-    if (answered.body instanceof Readable) answered.body.destroy();
-    return service.error(500, 'InternalError', 'a fault that was asked for');
+    if (fault === 'fail') return service.error(500, 'InternalError', 'an injected fault');
+    const response = await respond();
+    if (fault !== 'fail-after') return response;
+    if (response.body instanceof Readable) response.body.destroy();
+    return service.error(500, 'InternalError', 'an injected fault');
   }
 }
 
@@ -245,6 +244,6 @@ async function readBody(request: Readable): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-function plain(status: number, message: string): AwsAnswer {
+function plain(status: number, message: string): AwsResponse {
   return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message }) };
 }

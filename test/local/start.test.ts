@@ -136,6 +136,8 @@ describe('startLocal', () => {
       code: 'LOCAL_START',
       message: expect.stringContaining(`port ${port} is in use`),
     });
+    // The folder of objects goes with its service, which was open already.
+    expect((await readdir(folder)).filter((name) => name.startsWith('objects-'))).toEqual([]);
     blocker.close();
   });
 

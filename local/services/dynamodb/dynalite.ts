@@ -14,7 +14,7 @@ export interface Store {
   getTable(name: string, callback: (error: Error | null, table: StoredTable) => void): void;
 }
 
-/** An error that dynalite answers a client with. */
+/** An error of the API, for the client. */
 export interface ApiError extends Error {
   readonly statusCode: number;
   readonly body: Wire;
@@ -120,12 +120,12 @@ export function readTable(store: Store, name: string): Promise<StoredTable> {
   });
 }
 
-/** Whether an error is one to answer the client with. */
+/** Whether an error is one of the API, for the client. */
 export function isApiError(error: unknown): error is ApiError {
   return error instanceof Error && 'statusCode' in error && 'body' in error;
 }
 
-/** Makes an error that DynamoDB answers with status 400. */
+/** Creates an error that DynamoDB returns with status 400. */
 export function apiError(type: string, message: string, members: Wire = {}): ApiError {
   return Object.assign(new Error(message), { statusCode: 400, body: { __type: type, message, ...members } });
 }

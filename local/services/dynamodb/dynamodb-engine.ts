@@ -45,7 +45,7 @@ export class DynamoDbEngine implements AsyncDisposable {
    *
    * @param operation - Its name: `PutItem`.
    * @param input - Its input in DynamoDB's JSON.
-   * @returns Its output. A rejection that `isApiError` knows is DynamoDB's own answer.
+   * @returns Its output. A rejection that `isApiError` recognizes is DynamoDB's own error.
    */
   async call(operation: string, input: Wire): Promise<Wire> {
     const run = this.#own[operation] ?? (isEngineOperation(operation) ? this.#engine(operation) : undefined);

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { AwsAnswer, AwsRequest, AwsService } from '../../aws/aws-service.ts';
+import type { AwsRequest, AwsResponse, AwsService } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import { localArn } from '../../template/account.ts';
 import { isApiError, type Wire } from './dynalite.ts';
@@ -37,7 +37,7 @@ export class DynamoDbService implements AwsService {
     return [{ action, resource: `${tableArn(table)}${path}` }];
   }
 
-  async answer(request: AwsRequest): Promise<AwsAnswer> {
+  async respond(request: AwsRequest): Promise<AwsResponse> {
     const input = inputOf(request);
     if (input === undefined) return json(400, { __type: 'com.amazon.coral.service#SerializationException' });
     try {
@@ -51,8 +51,8 @@ export class DynamoDbService implements AwsService {
     }
   }
 
-  /** DynamoDB answers every error of the caller with status 400. */
-  error(_status: number, type: string, message: string): AwsAnswer {
+  /** DynamoDB returns every error of the caller with status 400. */
+  error(_status: number, type: string, message: string): AwsResponse {
     return json(400, { __type: `com.amazon.coral.service#${type}`, Message: message });
   }
 }
@@ -91,7 +91,7 @@ function tableArn(nameOrArn: string): string {
   return nameOrArn.startsWith('arn:') ? nameOrArn : localArn('dynamodb', `table/${nameOrArn}`);
 }
 
-function json(status: number, value: Wire): AwsAnswer {
+function json(status: number, value: Wire): AwsResponse {
   const body = JSON.stringify(value);
   return {
     status,

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { AwsAnswer, AwsRequest, AwsService } from '../../aws/aws-service.ts';
+import type { AwsRequest, AwsResponse, AwsService } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import { localArn } from '../../template/account.ts';
 import { isJsonObject, type JsonObject } from '../../template/json.ts';
@@ -45,15 +45,15 @@ export class EventBridgeService implements AwsService {
     return [...buses].map((bus) => ({ action: 'events:PutEvents', resource: localArn('events', `event-bus/${bus}`) }));
   }
 
-  answer(request: AwsRequest): Promise<AwsAnswer> {
+  respond(request: AwsRequest): Promise<AwsResponse> {
     return Promise.resolve(this.#putEvents(readEntries(request)));
   }
 
-  error(status: number, type: string, message: string): AwsAnswer {
+  error(status: number, type: string, message: string): AwsResponse {
     return json(status === 403 ? 400 : status, { __type: type, message });
   }
 
-  #putEvents(entries: readonly Entry[] | undefined): AwsAnswer {
+  #putEvents(entries: readonly Entry[] | undefined): AwsResponse {
     if (entries === undefined) return this.error(400, 'SerializationException', 'the request is not of its form');
     if (entries.length === 0 || entries.length > MAX_ENTRIES) {
       const message = `Value at 'entries' failed to satisfy constraint: Member must have length between 1 and ${MAX_ENTRIES}`;
@@ -125,6 +125,6 @@ function invalid(parameter: string): EntryResult {
   return { ErrorCode: 'InvalidArgument', ErrorMessage: message };
 }
 
-function json(status: number, value: object): AwsAnswer {
+function json(status: number, value: object): AwsResponse {
   return { status, headers: { 'content-type': 'application/x-amz-json-1.1' }, body: JSON.stringify(value) };
 }

@@ -73,7 +73,7 @@ export class EventRouter implements AsyncDisposable {
   }
 
   /**
-   * Takes an event; its targets get it after the caller has its answer.
+   * Accepts an event. Its targets receive it after the caller has its response.
    *
    * @returns Id of the event.
    */

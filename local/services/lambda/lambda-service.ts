@@ -1,4 +1,4 @@
-import type { AwsAnswer, AwsRequest, AwsService } from '../../aws/aws-service.ts';
+import type { AwsRequest, AwsResponse, AwsService } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import type { Principal } from '../../iam/principals.ts';
 import { functionArn } from '../../template/physical-names.ts';
@@ -22,7 +22,7 @@ export class LambdaService implements AwsService {
     return [{ action: 'lambda:InvokeFunction', resource: qualifier === undefined ? arn : `${arn}:${qualifier}` }];
   }
 
-  async answer(request: AwsRequest, principal: Principal): Promise<AwsAnswer> {
+  async respond(request: AwsRequest, principal: Principal): Promise<AwsResponse> {
     const target = targetOf(request);
     if (target === undefined) return this.error(404, 'ResourceNotFoundException', 'no such operation');
     const payload = request.body.length === 0 ? '{}' : request.body;
@@ -36,7 +36,7 @@ export class LambdaService implements AwsService {
     return type === 'Event' ? { status: 202, headers: {}, body: '' } : this.#render(await invocation);
   }
 
-  error(status: number, type: string, message: string): AwsAnswer {
+  error(status: number, type: string, message: string): AwsResponse {
     return {
       status,
       headers: { 'content-type': 'application/json', 'x-amzn-errortype': type },
@@ -44,7 +44,7 @@ export class LambdaService implements AwsService {
     };
   }
 
-  #render({ outcome, version, requestId }: InvocationResult): AwsAnswer {
+  #render({ outcome, version, requestId }: InvocationResult): AwsResponse {
     switch (outcome.kind) {
       case 'not-found':
         return this.error(404, 'ResourceNotFoundException', `Function not found: ${outcome.functionArn}`);

@@ -41,7 +41,7 @@ export class RuntimeApi {
   private constructor(events: RuntimeApiEvents) {
     this.#events = events;
     this.#server = createServer((request, response) => {
-      this.#answer(request, response).catch(() => response.destroy());
+      this.#respond(request, response).catch(() => response.destroy());
     });
     // `next` is an endless long poll, and the runtime exits when its socket closes.
     Object.assign(this.#server, { timeout: 0, requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 });
@@ -90,7 +90,7 @@ export class RuntimeApi {
     response.end(invocation.payload);
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     if (request.method === 'GET' && path === `${PREFIX}/invocation/next`) {
       this.#waiting = response;

@@ -35,13 +35,13 @@ export function splitByBytes(messages: readonly ReceivedMessage[]): ReceivedMess
 /**
  * Reads which messages a function has not dealt with.
  *
- * @param answer - What the function returned; it reports item failures.
+ * @param result - The function's result, which reports item failures.
  * @param ids - Ids of the messages that it got.
- * @returns Their ids: all of them when the answer can't be understood, as AWS has it.
+ * @returns Their ids: all of them if the result cannot be understood, as on AWS.
  */
-export function failedItems(answer: Buffer, ids: readonly string[]): ReadonlySet<string> {
+export function failedItems(result: Buffer, ids: readonly string[]): ReadonlySet<string> {
   const all = new Set(ids);
-  const text = answer.toString().trim();
+  const text = result.toString().trim();
   if (text === '' || text === 'null' || text === '{}') return new Set();
   try {
     const { batchItemFailures: failures } = JSON.parse(text) as { batchItemFailures?: unknown };

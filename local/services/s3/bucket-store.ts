@@ -13,7 +13,7 @@ export interface StoredObject {
   /** Without quotes. */
   readonly etag: string;
   readonly lastModifiedMs: number;
-  /** What a read answers beside the bytes: content type, `x-amz-meta-…`. */
+  /** Headers of the response to a read: content type, `x-amz-meta-…`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly checksum: Checksum | undefined;
 }

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import { type AwsCaller, type AwsStreamAnswer, deniedMessage } from '../../aws/aws-service.ts';
+import { type AwsCaller, type AwsStreamResponse, deniedMessage } from '../../aws/aws-service.ts';
 import { type Bucket, compareUtf8 } from './bucket-store.ts';
 import { receiveText } from './object-body.ts';
-import { isoTime, quoted, xmlAnswer } from './s3-answer.ts';
 import { objectArn, type S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
+import { isoTime, quoted, xmlResponse } from './s3-response.ts';
 import { childText, parseXml, type XmlRecord } from './xml.ts';
 
 /** Most keys of one page, and of one deletion. */
@@ -16,14 +16,14 @@ const MAX_DELETE_BYTES = 2_097_152;
 /** One line of a listing: an object, or everything below a common prefix. */
 type Entry = { readonly key: string } | { readonly commonPrefix: string };
 
-/** Answers `ListBuckets`. */
-export function listBuckets(buckets: Iterable<Bucket>): AwsStreamAnswer {
+/** Performs `ListBuckets`. */
+export function listBuckets(buckets: Iterable<Bucket>): AwsStreamResponse {
   const all = [...buckets].map(({ plan }) => ({ Name: plan.name, CreationDate: isoTime(0) }));
-  return xmlAnswer('ListAllMyBucketsResult', { Buckets: { Bucket: all } });
+  return xmlResponse('ListAllMyBucketsResult', { Buckets: { Bucket: all } });
 }
 
-/** Answers `ListObjectsV2`. */
-export function listObjects({ query }: S3Call, bucket: Bucket): AwsStreamAnswer {
+/** Performs `ListObjectsV2`. */
+export function listObjects({ query }: S3Call, bucket: Bucket): AwsStreamResponse {
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
   const token = query.get('continuation-token') ?? undefined;
@@ -37,7 +37,7 @@ export function listObjects({ query }: S3Call, bucket: Bucket): AwsStreamAnswer 
   const last = page.at(-1);
   const isTruncated = last !== undefined && entries.length > page.length;
   const encode = encoderFor(query.get('encoding-type'));
-  return xmlAnswer('ListBucketResult', {
+  return xmlResponse('ListBucketResult', {
     Name: bucket.plan.name,
     Prefix: encode(prefix),
     Delimiter: delimiter === '' ? undefined : encode(delimiter),
@@ -53,13 +53,13 @@ export function listObjects({ query }: S3Call, bucket: Bucket): AwsStreamAnswer 
   });
 }
 
-/** Answers `DeleteObjects`: each object by itself, as far as the caller may. */
+/** Performs `DeleteObjects`: each object by itself, as far as the caller may. */
 export async function deleteObjects(
   call: S3Call,
   bucket: Bucket,
   stream: Readable,
   { judge, principal }: AwsCaller,
-): Promise<AwsStreamAnswer> {
+): Promise<AwsStreamResponse> {
   const request = parseXml(await receiveText(call, stream, MAX_DELETE_BYTES), 'Delete');
   const objects = request.children.filter(({ name }) => name === 'Object');
   if (objects.length === 0 || objects.length > MAX_KEYS) throw new S3Error('MalformedXML');
@@ -78,7 +78,7 @@ export async function deleteObjects(
     }
   }
   const isQuiet = childText(request, 'Quiet') === 'true';
-  return xmlAnswer('DeleteResult', { Deleted: isQuiet ? [] : deleted, Error: errors });
+  return xmlResponse('DeleteResult', { Deleted: isQuiet ? [] : deleted, Error: errors });
 }
 
 function collect(keys: readonly string[], prefix: string, delimiter: string): Entry[] {

@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
-import type { AwsStreamAnswer } from '../../aws/aws-service.ts';
+import type { AwsStreamResponse } from '../../aws/aws-service.ts';
 import type { Bucket, StoredObject, StoredPart, StoredUpload } from './bucket-store.ts';
 import { type Checksum, checksumAlgorithm, compositeChecksum } from './checksums.ts';
 import { receiveBody, receiveText } from './object-body.ts';
 import { type ObjectFiles, StoredBytes } from './object-files.ts';
 import { commit, copyBytes, encryptionOf, judgeCopySource, writtenHeaders } from './object-operations.ts';
 import { judgeWrite } from './preconditions.ts';
-import { checksumElements, checksumHeaders, emptyAnswer, isoTime, quoted, xmlAnswer } from './s3-answer.ts';
 import type { S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
+import { checksumElements, checksumHeaders, emptyResponse, isoTime, quoted, xmlResponse } from './s3-response.ts';
 import { childText, parseXml, type XmlElement } from './xml.ts';
 
 /** Highest number of a part. */
@@ -27,8 +27,8 @@ interface NamedPart {
   readonly element: XmlElement;
 }
 
-/** Answers `CreateMultipartUpload`. */
-export function createUpload(call: S3Call, bucket: Bucket): AwsStreamAnswer {
+/** Performs `CreateMultipartUpload`. */
+export function createUpload(call: S3Call, bucket: Bucket): AwsStreamResponse {
   const algorithm = checksumAlgorithm(call.header('x-amz-checksum-algorithm'));
   if (call.header('x-amz-checksum-type')?.toUpperCase() === 'FULL_OBJECT') {
     throw new S3Error('NotImplemented', { Message: 'local mode computes no checksum of a whole object in parts' });
@@ -37,40 +37,40 @@ export function createUpload(call: S3Call, bucket: Bucket): AwsStreamAnswer {
   const headers: Record<string, string> =
     algorithm === undefined ? {} : { 'x-amz-checksum-algorithm': algorithm.toUpperCase() };
   const document = { Bucket: bucket.plan.name, Key: call.key, UploadId: id };
-  return xmlAnswer('InitiateMultipartUploadResult', document, { ...encryptionOf(call), ...headers });
+  return xmlResponse('InitiateMultipartUploadResult', document, { ...encryptionOf(call), ...headers });
 }
 
-/** Answers `UploadPart`. */
+/** Performs `UploadPart`. */
 export async function uploadPart(
   call: S3Call,
   bucket: Bucket,
   stream: Readable,
   files: ObjectFiles,
-): Promise<AwsStreamAnswer> {
+): Promise<AwsStreamResponse> {
   const number = partNumber(call);
   const upload = uploadOf(call, bucket);
   const { bytes, md5, checksum } = await receiveBody(call, stream, files);
   await bucket.putPart(upload, number, { bytes, md5, checksum });
-  return emptyAnswer(200, { etag: quoted(md5.toString('hex')), ...encryptionOf(call), ...checksumHeaders(checksum) });
+  return emptyResponse(200, { etag: quoted(md5.toString('hex')), ...encryptionOf(call), ...checksumHeaders(checksum) });
 }
 
-/** Answers `UploadPartCopy`. */
+/** Performs `UploadPartCopy`. */
 export async function copyPart(
   call: S3Call,
   bucket: Bucket,
   source: StoredObject,
   files: ObjectFiles,
-): Promise<AwsStreamAnswer> {
+): Promise<AwsStreamResponse> {
   const number = partNumber(call);
   const upload = uploadOf(call, bucket);
   judgeCopySource(call, source);
   const { bytes, md5, etag, checksum } = await copyBytes(call, source, files);
   const { lastModifiedMs } = await bucket.putPart(upload, number, { bytes, md5, checksum });
-  return xmlAnswer('CopyPartResult', { LastModified: isoTime(lastModifiedMs), ETag: quoted(etag) });
+  return xmlResponse('CopyPartResult', { LastModified: isoTime(lastModifiedMs), ETag: quoted(etag) });
 }
 
-/** Answers `CompleteMultipartUpload`. */
-export async function completeUpload(call: S3Call, bucket: Bucket, stream: Readable): Promise<AwsStreamAnswer> {
+/** Performs `CompleteMultipartUpload`. */
+export async function completeUpload(call: S3Call, bucket: Bucket, stream: Readable): Promise<AwsStreamResponse> {
   const document = parseXml(await receiveText(call, stream, MAX_LIST_BYTES), 'CompleteMultipartUpload');
   const upload = uploadOf(call, bucket);
   const named = document.children.filter(({ name }) => name === 'Part').map(readPart);
@@ -85,7 +85,7 @@ export async function completeUpload(call: S3Call, bucket: Bucket, stream: Reada
   await bucket.endUpload(upload, parts);
   const bytes = StoredBytes.join(parts.map((part) => part.bytes));
   await commit(call, bucket, { bytes, etag, checksum, headers: upload.headers });
-  return xmlAnswer(
+  return xmlResponse(
     'CompleteMultipartUploadResult',
     {
       Location: `http://${call.header('host') ?? 'localhost'}/${bucket.plan.name}/${encodeURIComponent(call.key)}`,
@@ -98,20 +98,20 @@ export async function completeUpload(call: S3Call, bucket: Bucket, stream: Reada
   );
 }
 
-/** Answers `AbortMultipartUpload`. */
-export async function abortUpload(call: S3Call, bucket: Bucket): Promise<AwsStreamAnswer> {
+/** Performs `AbortMultipartUpload`. */
+export async function abortUpload(call: S3Call, bucket: Bucket): Promise<AwsStreamResponse> {
   await bucket.endUpload(uploadOf(call, bucket));
-  return emptyAnswer(204);
+  return emptyResponse(204);
 }
 
-/** Answers `ListParts`. */
-export function listParts(call: S3Call, bucket: Bucket): AwsStreamAnswer {
+/** Performs `ListParts`. */
+export function listParts(call: S3Call, bucket: Bucket): AwsStreamResponse {
   const upload = uploadOf(call, bucket);
   const after = Number(call.query.get('part-number-marker') ?? 0);
   const maxParts = Math.min(Number(call.query.get('max-parts') ?? 1000), 1000);
   const all = [...upload.parts].filter(([number]) => number > after).toSorted(([a], [b]) => a - b);
   const page = all.slice(0, maxParts);
-  return xmlAnswer('ListPartsResult', {
+  return xmlResponse('ListPartsResult', {
     Bucket: bucket.plan.name,
     Key: call.key,
     UploadId: upload.id,

@@ -105,7 +105,7 @@ function announce(call: S3Call, stream: Readable): Announcement {
   if (Number(length) > MAX_OBJECT_BYTES) {
     throw new S3Error('EntityTooLarge', { ProposedSize: length, MaxSizeAllowed: MAX_OBJECT_BYTES });
   }
-  // The connection has to outlive a refusal in the middle of the body, for the answer.
+  // The connection must outlive a refusal in the middle of the body, so that the response can be sent.
   const source = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   if (!isChunked) return { source, trailers: new Map(), length: Number(length) };
   const decoded = new AwsChunkedBody(source);

@@ -1,19 +1,19 @@
 import type { Readable } from 'node:stream';
-import type { AwsCaller, AwsStreamAnswer } from '../../aws/aws-service.ts';
+import type { AwsCaller, AwsStreamResponse } from '../../aws/aws-service.ts';
 import type { Bucket, NewObject, StoredObject } from './bucket-store.ts';
 import { parseRange } from './byte-range.ts';
 import { checksumAlgorithm, startChecksum } from './checksums.ts';
 import { receiveBody } from './object-body.ts';
 import type { ObjectFiles } from './object-files.ts';
 import { judgeRead, judgeWrite } from './preconditions.ts';
-import { checksumElements, checksumHeaders, emptyAnswer, isoTime, quoted, xmlAnswer } from './s3-answer.ts';
 import { bucketArn, type S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
+import { checksumElements, checksumHeaders, emptyResponse, isoTime, quoted, xmlResponse } from './s3-response.ts';
 
 /** Headers of a write that a read gives back. */
 const KEPT_HEADERS = ['cache-control', 'content-disposition', 'content-language', 'content-type', 'expires'];
 
-/** Query parameters by which a read chooses headers of its answer. */
+/** Query parameters by which a read chooses headers of its response. */
 const OVERRIDES = [
   'cache-control',
   'content-disposition',
@@ -26,11 +26,11 @@ const OVERRIDES = [
 /** Content type of objects that were written without one. */
 const DEFAULT_CONTENT_TYPE = 'binary/octet-stream';
 
-/** Answers `GetObject` and `HeadObject`. */
-export function getObject(call: S3Call, bucket: Bucket, caller: AwsCaller): AwsStreamAnswer {
+/** Performs `GetObject` and `HeadObject`. */
+export function getObject(call: S3Call, bucket: Bucket, caller: AwsCaller): AwsStreamResponse {
   const object = existing(bucket, call.key, caller);
   const headers = readHeaders(call, object);
-  if (judgeRead(call.header, object) === 'not-modified') return emptyAnswer(304, headers);
+  if (judgeRead(call.header, object) === 'not-modified') return emptyResponse(304, headers);
   const { length } = object.bytes;
   const range = parseRange(call.header('range'), length);
   const { start, end } = range ?? { start: 0, end: length };
@@ -47,33 +47,33 @@ export function getObject(call: S3Call, bucket: Bucket, caller: AwsCaller): AwsS
   };
 }
 
-/** Answers `PutObject`. */
+/** Performs `PutObject`. */
 export async function putObject(
   call: S3Call,
   bucket: Bucket,
   stream: Readable,
   files: ObjectFiles,
-): Promise<AwsStreamAnswer> {
+): Promise<AwsStreamResponse> {
   judgeWrite(call.header, bucket.find(call.key));
   const { bytes, md5, checksum } = await receiveBody(call, stream, files);
   const etag = md5.toString('hex');
   await commit(call, bucket, { bytes, etag, checksum, headers: writtenHeaders(call) });
-  return emptyAnswer(200, { etag: quoted(etag), ...encryptionOf(call), ...checksumHeaders(checksum) });
+  return emptyResponse(200, { etag: quoted(etag), ...encryptionOf(call), ...checksumHeaders(checksum) });
 }
 
-/** Answers `CopyObject`. */
+/** Performs `CopyObject`. */
 export async function copyObject(
   call: S3Call,
   bucket: Bucket,
   source: StoredObject,
   files: ObjectFiles,
-): Promise<AwsStreamAnswer> {
+): Promise<AwsStreamResponse> {
   judgeCopySource(call, source);
   judgeWrite(call.header, bucket.find(call.key));
   const copy = await copyBytes(call, source, files);
   const headers = call.header('x-amz-metadata-directive') === 'REPLACE' ? writtenHeaders(call) : source.headers;
   const { etag, checksum, lastModifiedMs } = await commit(call, bucket, { ...copy, headers });
-  return xmlAnswer('CopyObjectResult', {
+  return xmlResponse('CopyObjectResult', {
     LastModified: isoTime(lastModifiedMs),
     ETag: quoted(etag),
     ...checksumElements(checksum),

@@ -2,7 +2,7 @@ import type { AwsRequestHead } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import { S3Error } from './s3-error.ts';
 
-/** Operations of S3's API that are answered here. */
+/** Operations of S3's API that local mode performs. */
 export type S3Operation =
   | 'AbortMultipartUpload'
   | 'CompleteMultipartUpload'
@@ -88,7 +88,7 @@ const ACTIONS: Readonly<Partial<Record<S3Operation, string>>> = {
 /**
  * Understands a request in path style: `/<bucket>/<key>`.
  *
- * @returns Nothing when it is no operation that is answered here.
+ * @returns Undefined if local mode does not perform the operation.
  * @throws S3Error `InvalidURI` when the path cannot be decoded, `KeyTooLongError` when the key has over 1024 bytes.
  */
 export function readS3Call({ method, path, query, headers }: AwsRequestHead): S3Call | undefined {

@@ -1,4 +1,4 @@
-/** Status and sentence of each error of S3 that is answered here. */
+/** Status and message of each error of S3 that local mode returns. */
 const ERRORS = {
   AccessDenied: [403, 'Access Denied'],
   BadDigest: [400, 'The Content-MD5 or checksum value that you specified did not match what the server received.'],
@@ -39,10 +39,10 @@ export class S3Error extends Error {
   override readonly name = 'S3Error';
   readonly code: S3ErrorCode;
   readonly status: number;
-  /** What the answer tells beside code and message: `Key`, `ActualObjectSize`. */
+  /** Elements of the response beside code and message: `Key`, `ActualObjectSize`. */
   readonly fields: Readonly<Record<string, string | number>>;
 
-  /** @param fields - More elements of the answer; a `Message` among them stands in for S3's usual sentence. */
+  /** @param fields - More elements of the response; a `Message` replaces S3's usual one. */
   constructor(code: S3ErrorCode, { Message: message, ...fields }: Readonly<Record<string, string | number>> = {}) {
     super(String(message ?? ERRORS[code][1]));
     this.code = code;

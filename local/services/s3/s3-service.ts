@@ -1,14 +1,20 @@
 import type { Readable } from 'node:stream';
-import type { AwsAnswer, AwsCaller, AwsRequestHead, AwsStreamAnswer, AwsStreamService } from '../../aws/aws-service.ts';
+import type {
+  AwsCaller,
+  AwsRequestHead,
+  AwsResponse,
+  AwsStreamResponse,
+  AwsStreamService,
+} from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import type { StoredObject } from './bucket-store.ts';
 import { deleteObjects, listBuckets, listObjects } from './listing-operations.ts';
 import { abortUpload, completeUpload, copyPart, createUpload, listParts, uploadPart } from './multipart-operations.ts';
 import type { ObjectEngine } from './object-engine.ts';
 import { copyObject, existing, getObject, putObject } from './object-operations.ts';
-import { emptyAnswer } from './s3-answer.ts';
 import { permissionsOf, readS3Call, type S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
+import { emptyResponse } from './s3-response.ts';
 import { renderXml } from './xml.ts';
 
 /** What S3 calls errors that all services have. */
@@ -31,13 +37,13 @@ export class S3Service implements AwsStreamService {
       const call = readS3Call(request);
       return call === undefined ? [] : permissionsOf(call);
     } catch (error) {
-      // Answered below: nothing is done for a request that cannot be understood.
+      // The response is made below: nothing is done for a request that cannot be understood.
       if (error instanceof S3Error) return [];
       throw error;
     }
   }
 
-  async answerStream(request: AwsRequestHead, body: Readable, caller: AwsCaller): Promise<AwsStreamAnswer> {
+  async respondStream(request: AwsRequestHead, body: Readable, caller: AwsCaller): Promise<AwsStreamResponse> {
     try {
       const call = readS3Call(request);
       if (call === undefined) throw new S3Error('NotImplemented');
@@ -48,18 +54,18 @@ export class S3Service implements AwsStreamService {
     }
   }
 
-  error(status: number, type: string, message: string): AwsAnswer {
+  error(status: number, type: string, message: string): AwsResponse {
     return document(status, { Code: OWN_TYPES[type] ?? type, Message: message });
   }
 
-  async #perform(call: S3Call, body: Readable, caller: AwsCaller): Promise<AwsStreamAnswer> {
+  async #perform(call: S3Call, body: Readable, caller: AwsCaller): Promise<AwsStreamResponse> {
     const { operation, key } = call;
     if (operation === 'ListBuckets') return listBuckets(this.#engine.buckets);
     const bucket = this.#engine.bucket(call.bucket);
     const { files } = this.#engine;
     switch (operation) {
       case 'HeadBucket':
-        return emptyAnswer(200, { 'x-amz-bucket-region': 'us-east-1' });
+        return emptyResponse(200, { 'x-amz-bucket-region': 'us-east-1' });
       case 'ListObjectsV2':
         return listObjects(call, bucket);
       case 'DeleteObjects':
@@ -73,7 +79,7 @@ export class S3Service implements AwsStreamService {
         return copyObject(call, bucket, this.#source(call, caller), files);
       case 'DeleteObject':
         await bucket.delete(key);
-        return emptyAnswer(204);
+        return emptyResponse(204);
       case 'CreateMultipartUpload':
         return createUpload(call, bucket);
       case 'UploadPart':
@@ -95,11 +101,11 @@ export class S3Service implements AwsStreamService {
   }
 }
 
-function render({ status, code, message, fields }: S3Error, { method, path }: AwsRequestHead): AwsAnswer {
-  const answer = document(status, { Code: code, Message: message, ...fields, Resource: path });
-  return method === 'HEAD' ? { ...answer, body: '' } : answer;
+function render({ status, code, message, fields }: S3Error, { method, path }: AwsRequestHead): AwsResponse {
+  const response = document(status, { Code: code, Message: message, ...fields, Resource: path });
+  return method === 'HEAD' ? { ...response, body: '' } : response;
 }
 
-function document(status: number, fields: Readonly<Record<string, string | number>>): AwsAnswer {
+function document(status: number, fields: Readonly<Record<string, string | number>>): AwsResponse {
   return { status, headers: { 'content-type': 'application/xml' }, body: renderXml('Error', fields, false) };
 }

@@ -141,25 +141,25 @@ export class AsyncInference implements Disposable {
       inferenceId: request.inferenceId,
       ...{ eventVersion: '1.0', eventSource: 'aws:sagemaker', eventName: 'InferenceResult' },
     };
-    const answer = await this.#ask(state, request);
-    if (typeof answer === 'string') {
-      await this.#write(state, failure, Buffer.from(answer), 'application/json');
+    const response = await this.#invoke(state, request);
+    if (typeof response === 'string') {
+      await this.#write(state, failure, Buffer.from(response), 'application/json');
       await this.#publish(state, config.errorTopic, {
         ...event,
-        ...{ invocationStatus: 'Failed', failureReason: answer },
+        ...{ invocationStatus: 'Failed', failureReason: response },
       });
       return;
     }
-    await this.#write(state, output, answer.body, answer.contentType);
+    await this.#write(state, output, response.body, response.contentType);
     await this.#publish(state, config.successTopic, {
       ...event,
       invocationStatus: 'Completed',
-      responseParameters: { contentType: answer.contentType, outputLocation: uriOf(output) },
+      responseParameters: { contentType: response.contentType, outputLocation: uriOf(output) },
     });
   }
 
   /** @returns The container's response, or why there is none. */
-  async #ask(state: AsyncEndpointState, { contentType, input }: AsyncRequest) {
+  async #invoke(state: AsyncEndpointState, { contentType, input }: AsyncRequest) {
     const problem = refusal(state.judge, { action: 's3:GetObject', resource: arnOf(input) });
     if (problem !== undefined) return problem;
     const object = this.#options.objects.bucket(input.bucket).find(input.key);
@@ -171,11 +171,11 @@ export class AsyncInference implements Disposable {
       if (outcome.kind === 'unavailable') {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         if (this.#busy.size === 0) return 'local mode ended';
-      } else if (outcome.kind !== 'answered') return `the container gave no answer: ${outcome.kind}`;
-      else if (outcome.answer.status === 200) return outcome.answer;
+      } else if (outcome.kind !== 'answered') return `the container gave no response: ${outcome.kind}`;
+      else if (outcome.response.status === 200) return outcome.response;
       else {
-        const text = Buffer.from(outcome.answer.body).toString();
-        return `ClientError: Server returned unexpected status ${outcome.answer.status}: ${text}`;
+        const text = Buffer.from(outcome.response.body).toString();
+        return `ClientError: Server returned unexpected status ${outcome.response.status}: ${text}`;
       }
     }
   }

@@ -17,7 +17,7 @@ const RESTART_MS = 1000;
 const END_MS = 1000;
 
 /** Response of a container. */
-export interface ContainerAnswer extends ContainerMessage {
+export interface ContainerResponse extends ContainerMessage {
   readonly status: number;
 }
 
@@ -83,7 +83,7 @@ export class ContainerProcess {
    *
    * @throws Error if the container is not running, ends during the request, or the signal aborts.
    */
-  async invoke({ contentType, body }: ContainerMessage, signal: AbortSignal): Promise<ContainerAnswer> {
+  async invoke({ contentType, body }: ContainerMessage, signal: AbortSignal): Promise<ContainerResponse> {
     if (this.#port === undefined) throw new Error('the container is not running');
     const startedMs = performance.now();
     const response = await fetch(`http://127.0.0.1:${this.#port}/invocations`, {
@@ -92,9 +92,9 @@ export class ContainerProcess {
       body: new Uint8Array(body),
       signal,
     });
-    const answer = new Uint8Array(await response.arrayBuffer());
+    const responseBody = new Uint8Array(await response.arrayBuffer());
     this.#log.write(`invocation ${response.status} in ${Math.round(performance.now() - startedMs)} ms\n`);
-    return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: answer };
+    return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: responseBody };
   }
 
   /** Ends the container. */

@@ -68,7 +68,7 @@ function readInputs(inputs: readonly Members[], rest: Uint8Array): Tensors {
   return tensors;
 }
 
-/** What answers a request. */
+/** The response to a request. */
 export interface InferAnswer {
   readonly model: string;
   readonly version: string;
@@ -76,7 +76,7 @@ export interface InferAnswer {
 }
 
 /**
- * Writes the answer to a request, in JSON or with binary tensors as the request wants it.
+ * Writes the response to a request, in JSON or with binary tensors as the request asks.
  *
  * @throws AppError `INVALID_TENSOR` when an output is wanted that the model does not have.
  */

@@ -3,14 +3,14 @@ import { INVOCATION_SECONDS } from '../../../core/sagemaker/endpoint-contract.ts
 import { type ActivitySink, NO_ACTIVITY } from '../../activity/activity.ts';
 import type { EndpointPlan, VariantPlan } from '../../template/plan-endpoints.ts';
 import type { NotRun } from '../../template/plan-functions.ts';
-import { type ContainerAnswer, ContainerProcess } from './container-process.ts';
+import { ContainerProcess, type ContainerResponse } from './container-process.ts';
 
 /** Maximum duration of an invocation, as on SageMaker. */
 const INVOCATION_MS = INVOCATION_SECONDS * 1000;
 
 /** Result of an invocation. */
 export type InvocationOutcome =
-  | { readonly kind: 'answered'; readonly variant: string; readonly answer: ContainerAnswer }
+  | { readonly kind: 'answered'; readonly variant: string; readonly response: ContainerResponse }
   | { readonly kind: 'no-endpoint' }
   | { readonly kind: 'no-variant'; readonly variants: readonly string[] }
   | { readonly kind: 'unavailable' }
@@ -75,7 +75,7 @@ export class SageMakerHost implements AsyncDisposable {
     if (!container.isReady) return { kind: 'unavailable' };
     const signal = AbortSignal.timeout(INVOCATION_MS);
     try {
-      return { kind: 'answered', variant: container.plan.name, answer: await container.invoke(message, signal) };
+      return { kind: 'answered', variant: container.plan.name, response: await container.invoke(message, signal) };
     } catch {
       return { kind: signal.aborted ? 'timeout' : 'unavailable' };
     }

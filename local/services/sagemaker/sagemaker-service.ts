@@ -1,10 +1,10 @@
 import { parseS3Uri } from '../../../core/jobs/async-run.ts';
 import { MAX_INVOCATION_BYTES } from '../../../core/sagemaker/endpoint-contract.ts';
-import type { AwsAnswer, AwsRequest, AwsService } from '../../aws/aws-service.ts';
+import type { AwsRequest, AwsResponse, AwsService } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import { LOCAL_ACCOUNT, localArn } from '../../template/account.ts';
 import type { AsyncInference } from './async-inference.ts';
-import type { ContainerAnswer } from './container-process.ts';
+import type { ContainerResponse } from './container-process.ts';
 import type { SageMakerHost } from './sagemaker-host.ts';
 
 /**
@@ -29,7 +29,7 @@ export class SageMakerService implements AwsService {
     return [{ action, resource: localArn('sagemaker', `endpoint/${name.toLowerCase()}`) }];
   }
 
-  async answer(request: AwsRequest): Promise<AwsAnswer> {
+  async respond(request: AwsRequest): Promise<AwsResponse> {
     const { name = '', isAsync = false } = operationOf(request) ?? {};
     if (isAsync) return this.#accept(name, request);
     if (this.#async.has(name)) {
@@ -44,7 +44,7 @@ export class SageMakerService implements AwsService {
     const outcome = await this.#host.invoke(name, { contentType, body: request.body }, target);
     switch (outcome.kind) {
       case 'answered':
-        return this.#render(outcome.answer, outcome.variant, name);
+        return this.#render(outcome.response, outcome.variant, name);
       case 'no-endpoint':
         return this.error(400, 'ValidationError', `Endpoint ${name} of account ${LOCAL_ACCOUNT.accountId} not found.`);
       case 'no-variant':
@@ -64,7 +64,7 @@ export class SageMakerService implements AwsService {
     }
   }
 
-  #accept(name: string, { headers }: AwsRequest): AwsAnswer {
+  #accept(name: string, { headers }: AwsRequest): AwsResponse {
     const textOf = (header: string): string | undefined => {
       const value = headers[`x-amzn-sagemaker-${header}`];
       return typeof value === 'string' ? value : undefined;
@@ -87,7 +87,7 @@ export class SageMakerService implements AwsService {
     };
   }
 
-  error(status: number, type: string, message: string): AwsAnswer {
+  error(status: number, type: string, message: string): AwsResponse {
     return {
       status,
       headers: { 'content-type': 'application/json', 'x-amzn-errortype': type },
@@ -95,7 +95,7 @@ export class SageMakerService implements AwsService {
     };
   }
 
-  #render({ status, contentType, body }: ContainerAnswer, variant: string, name: string): AwsAnswer {
+  #render({ status, contentType, body }: ContainerResponse, variant: string, name: string): AwsResponse {
     if (status !== 200) return this.#modelError(name, status, Buffer.from(body).toString());
     return {
       status: 200,
@@ -104,10 +104,10 @@ export class SageMakerService implements AwsService {
     };
   }
 
-  #modelError(name: string, status: number, message: string): AwsAnswer {
-    const answer = this.error(424, 'ModelError', '');
+  #modelError(name: string, status: number, message: string): AwsResponse {
+    const response = this.error(424, 'ModelError', '');
     return {
-      ...answer,
+      ...response,
       body: JSON.stringify({
         Message: `Received server error (${status}) from primary with message "${message}".`,
         OriginalStatusCode: status,

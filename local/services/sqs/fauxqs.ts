@@ -42,7 +42,7 @@ export interface QueueStore extends QueueLookup {
   getQueueByArn(arn: string): StoredQueue | undefined;
 }
 
-/** An error that SQS answers a client with. */
+/** An error of SQS's API, for the client. */
 export interface SqsApiError extends Error {
   readonly code: string;
   readonly statusCode: number;
@@ -102,7 +102,7 @@ export function perform(operation: string, input: Wire, store: QueueLookup): Wir
   return ACTIONS.get(operation)?.(input, store, { headers: {} });
 }
 
-/** Whether an error is one to answer the client with. */
+/** Whether an error is one of SQS's API, for the client. */
 export function isSqsError(error: unknown): error is SqsApiError {
   return error instanceof Error && 'code' in error && 'statusCode' in error && 'queryErrorHeader' in error;
 }

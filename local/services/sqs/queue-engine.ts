@@ -74,7 +74,7 @@ export class QueueEngine {
    * Performs an operation of SQS's API.
    *
    * @param signal - Ends a long poll.
-   * @returns Its output. A rejection that `isSqsError` knows is SQS's own answer.
+   * @returns Its output. A rejection that `isSqsError` recognizes is SQS's own error.
    */
   async call(operation: string, input: Wire, signal?: AbortSignal): Promise<Wire> {
     if (operation !== 'ReceiveMessage') return this.#perform(operation, input, this.#store);

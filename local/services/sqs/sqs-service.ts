@@ -1,4 +1,4 @@
-import type { AwsAnswer, AwsRequest, AwsService } from '../../aws/aws-service.ts';
+import type { AwsRequest, AwsResponse, AwsService } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import { localQueueUrls } from '../../template/physical-names.ts';
 import { isSqsError, type Wire } from './fauxqs.ts';
@@ -31,7 +31,7 @@ export class SqsService implements AwsService {
     return [{ action: ACTIONS[operation] ?? `sqs:${operation}`, resource: resource ?? '*' }];
   }
 
-  async answer(request: AwsRequest): Promise<AwsAnswer> {
+  async respond(request: AwsRequest): Promise<AwsResponse> {
     const input = inputOf(request);
     if (input === undefined) return this.error(400, 'InvalidParameterValue', 'the body is no JSON object');
     try {
@@ -44,7 +44,7 @@ export class SqsService implements AwsService {
     }
   }
 
-  error(status: number, type: string, message: string): AwsAnswer {
+  error(status: number, type: string, message: string): AwsResponse {
     return json(status, errorBody(type, message), { 'x-amzn-query-error': `${type};Sender` });
   }
 }
@@ -67,6 +67,6 @@ function errorBody(type: string, message: string): string {
   return JSON.stringify({ __type: `com.amazonaws.sqs#${type}`, message });
 }
 
-function json(status: number, body: string, headers: Readonly<Record<string, string>> = {}): AwsAnswer {
+function json(status: number, body: string, headers: Readonly<Record<string, string>> = {}): AwsResponse {
   return { status, headers: { 'content-type': 'application/x-amz-json-1.0', ...headers }, body };
 }

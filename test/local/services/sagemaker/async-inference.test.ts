@@ -101,7 +101,7 @@ async function settled(inference: AsyncInference): Promise<void> {
 const answered = (text: string, status = 200): InvocationOutcome => ({
   kind: 'answered',
   variant: 'v1',
-  answer: { status, contentType: 'application/json', body: Buffer.from(text) },
+  response: { status, contentType: 'application/json', body: Buffer.from(text) },
 });
 
 async function read(prefix: string): Promise<string[]> {
@@ -118,7 +118,7 @@ describe('an asynchronous endpoint of local mode', () => {
   it('answers where the answer will lie, puts it there, and tells of it', async () => {
     host.outcomes.push(answered('result'));
     const { service, inference } = serve();
-    const { status, headers, body } = await service.answer(request());
+    const { status, headers, body } = await service.respond(request());
     expect({ status, body }).toEqual({ status: 202, body: '{"InferenceId":"my-id"}' });
     await settled(inference);
     expect(await read('out/')).toEqual(['result']);
@@ -136,11 +136,11 @@ describe('an asynchronous endpoint of local mode', () => {
 
   it.each<[string, InvocationOutcome[], string]>([
     ['refuses', [answered('bad shape', 400)], 'unexpected status 400: bad shape'],
-    ['takes too long', [{ kind: 'timeout' }], 'gave no answer: timeout'],
+    ['takes too long', [{ kind: 'timeout' }], 'gave no response: timeout'],
   ])('says why there is no answer when the container %s', async (_, outcomes, reason) => {
     host.outcomes.push(...outcomes);
     const { service, inference } = serve();
-    await service.answer(request());
+    await service.respond(request());
     await settled(inference);
     expect(await read('out/')).toEqual([]);
     expect(await read('failed/')).toEqual([expect.stringContaining(reason)]);
@@ -152,7 +152,7 @@ describe('an asynchronous endpoint of local mode', () => {
   it('keeps requests while the container is away', async () => {
     host.outcomes.push({ kind: 'unavailable' }, answered('late'));
     const { service, inference } = serve();
-    await service.answer(request());
+    await service.respond(request());
     await settled(inference);
     expect(await read('out/')).toEqual(['late']);
   });
@@ -160,14 +160,14 @@ describe('an asynchronous endpoint of local mode', () => {
   it('works with the permissions of its role', async () => {
     host.outcomes.push(answered('result'));
     const { service, inference } = serve(['s3:PutObject', 'sns:Publish']);
-    await service.answer(request());
+    await service.respond(request());
     await settled(inference);
     expect(await read('failed/')).toEqual(['s3:GetObject on arn:aws:s3:::b/in/1 is not allowed']);
   });
 
   it('fails a request whose input is not there', async () => {
     const { service, inference } = serve();
-    await service.answer(request({ 'x-amzn-sagemaker-inputlocation': 's3://b/in/none' }));
+    await service.respond(request({ 'x-amzn-sagemaker-inputlocation': 's3://b/in/none' }));
     await settled(inference);
     expect(await read('failed/')).toEqual(['s3://b/in/none does not exist']);
   });
@@ -178,7 +178,7 @@ describe('an asynchronous endpoint of local mode', () => {
     ['an input elsewhere', request({ 'x-amzn-sagemaker-inputlocation': 'https://x' }), 'must be an address in S3'],
   ])('refuses %s', async (_, wrong, message) => {
     const { service } = serve();
-    expect(await service.answer(wrong)).toMatchObject({ status: 400, body: expect.stringContaining(message) });
+    expect(await service.respond(wrong)).toMatchObject({ status: 400, body: expect.stringContaining(message) });
   });
 
   it('needs a permission of its own', () => {

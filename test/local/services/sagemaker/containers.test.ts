@@ -83,7 +83,7 @@ function invocation(body: Buffer, headers: Record<string, string> = {}, name = '
 }
 
 const json = (value: unknown, headers?: Record<string, string>) =>
-  service.answer(invocation(Buffer.from(JSON.stringify(value)), headers));
+  service.respond(invocation(Buffer.from(JSON.stringify(value)), headers));
 
 const X = { name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] };
 
@@ -102,7 +102,7 @@ describe('an endpoint that runs here', () => {
     const message = encodeTritonRequest({ x });
     const ask = async (variant: string) => {
       const headers = { 'content-type': message.contentType, 'x-amzn-sagemaker-target-variant': variant };
-      const answer = await service.answer(invocation(Buffer.from(message.body), headers));
+      const answer = await service.respond(invocation(Buffer.from(message.body), headers));
       expect(answer.headers['x-amzn-invoked-production-variant']).toBe(variant);
       return decodeTritonAnswer({ contentType: answer.headers['content-type'] ?? '', body: answer.body as Buffer });
     };
@@ -134,7 +134,7 @@ describe('an endpoint that runs here', () => {
   });
 
   it('knows its endpoints and variants', async () => {
-    const unknown = await service.answer(invocation(Buffer.from('{}'), {}, 'Other'));
+    const unknown = await service.respond(invocation(Buffer.from('{}'), {}, 'Other'));
     expect({ status: unknown.status, type: unknown.headers['x-amzn-errortype'] }).toEqual({
       ...{ status: 400, type: 'ValidationError' },
     });
@@ -149,7 +149,7 @@ describe('an endpoint that runs here', () => {
   });
 
   it('takes as much as SageMaker does', async () => {
-    const { status } = await service.answer(invocation(Buffer.alloc(26_214_401)));
+    const { status } = await service.respond(invocation(Buffer.alloc(26_214_401)));
     expect(status).toBe(413);
   });
 
@@ -188,7 +188,7 @@ describe('a shadow', () => {
     let draws = 0;
     const random = jest.spyOn(Math, 'random').mockImplementation(() => (draws++ % 8) / 8);
     for (let count = 0; count < ASKED; count++) {
-      const { headers } = await service.answer(invocation(body, {}, 'App-shadowed'));
+      const { headers } = await service.respond(invocation(body, {}, 'App-shadowed'));
       expect(headers['x-amzn-invoked-production-variant']).toBe('v1');
     }
     random.mockRestore();
@@ -199,12 +199,12 @@ describe('a shadow', () => {
   it('cannot be asked, and fails for itself', async () => {
     const body = Buffer.from(JSON.stringify({ inputs: [X] }));
     const named = { 'x-amzn-sagemaker-target-variant': 'v2' };
-    expect((await service.answer(invocation(body, named, 'App-shadowed'))).status).toBe(400);
+    expect((await service.respond(invocation(body, named, 'App-shadowed'))).status).toBe(400);
     const [, shadow] = host.containers('App-shadowed');
     process.kill(shadow?.pid ?? 0, 'SIGKILL');
     while (shadow?.isReady === true) await pause(5);
     for (let count = 0; count < 10; count++) {
-      expect((await service.answer(invocation(body, {}, 'App-shadowed'))).status).toBe(200);
+      expect((await service.respond(invocation(body, {}, 'App-shadowed'))).status).toBe(200);
     }
   });
 });

@@ -1,18 +1,18 @@
-import type { AwsStreamAnswer } from '../../aws/aws-service.ts';
+import type { AwsStreamResponse } from '../../aws/aws-service.ts';
 import { CHECKSUM_HEADER, type Checksum } from './checksums.ts';
 import { renderXml, type XmlRecord } from './xml.ts';
 
-/** Answers with a document. */
-export function xmlAnswer(
+/** A response with a document. */
+export function xmlResponse(
   root: string,
   content: XmlRecord,
   headers: Readonly<Record<string, string>> = {},
-): AwsStreamAnswer {
+): AwsStreamResponse {
   return { status: 200, headers: { 'content-type': 'application/xml', ...headers }, body: renderXml(root, content) };
 }
 
-/** Answers with headers only. */
-export function emptyAnswer(status: number, headers: Readonly<Record<string, string>> = {}): AwsStreamAnswer {
+/** A response with headers only. */
+export function emptyResponse(status: number, headers: Readonly<Record<string, string>> = {}): AwsStreamResponse {
   return { status, headers, body: '' };
 }
 
