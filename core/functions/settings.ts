@@ -21,7 +21,7 @@ export interface FunctionSettings {
   /** Name of the SageMaker endpoint that runs the model. */
   readonly endpoint: string;
   /**
-   * Functions of the other embedding models by model id, for requests to the shared OpenAI route that name them.
+   * Functions of the other models of the task by model id, for requests to a shared route that name them.
    * Values are what Lambda's Invoke takes: an ARN of the alias.
    */
   readonly siblings: Readonly<Record<string, string>>;
@@ -33,8 +33,8 @@ export interface FunctionSettings {
   readonly payloadBucket: string;
   /** Queues by model id. */
   readonly modelQueues: Readonly<Record<string, ModelQueues>>;
-  /** Ids of the embedding models; the first serves requests to `/v1/embeddings` that name none. */
-  readonly embeddingModels: readonly string[];
+  /** Ids of the models by task, of tasks with routes that models share; the first serves requests that name none. */
+  readonly taskModels: Readonly<Record<string, readonly string[]>>;
   /** URL of the queue of batch steps. */
   readonly batchesQueue: string;
   /** URL of the queue of webhook deliveries. */
@@ -82,7 +82,7 @@ export type SettingsOf<S extends SettingsOfFunction> = Pick<FunctionSettings, S[
 const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
   siblings: 'map',
   modelQueues: 'map',
-  embeddingModels: 'list',
+  taskModels: 'map',
   replyQueues: 'map',
   inputBuckets: 'list',
   retentionDays: 'number',

@@ -15,6 +15,18 @@ export interface JobEndpoint {
   readonly version?: string;
 }
 
+/**
+ * The models that share the route of an endpoint; the first serves requests that name none.
+ *
+ * @param taskModels - Ids of the models by task.
+ */
+export function modelsOf(
+  { task }: Pick<JobEndpoint, 'task'>,
+  taskModels: Readonly<Record<string, readonly string[]>>,
+): readonly string[] {
+  return task === undefined ? [] : (taskModels[task] ?? []);
+}
+
 /** The paths of inference routes, for messages. */
 const PATHS = [
   ...TASK_ROUTES.map(({ path }) => path),

@@ -11,7 +11,7 @@ import type { Notifier } from '../../core/jobs/notifier.ts';
 
 /** Dependencies of batch steps. */
 export interface BatchDeps {
-  readonly settings: Pick<FunctionSettings, 'embeddingModels' | 'fileRetentionDays' | 'maxReceiveCount'>;
+  readonly settings: Pick<FunctionSettings, 'taskModels' | 'fileRetentionDays' | 'maxReceiveCount'>;
   readonly batches: BatchStore;
   readonly files: FileStore;
   readonly uploads: UploadStore;

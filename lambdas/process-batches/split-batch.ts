@@ -5,6 +5,7 @@ import { AppError } from '../../core/errors.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
 import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
+import { modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import { isComplete, type StepCall } from './call.ts';
 import { failBatch, notifyBatchOnce } from './complete-batch.ts';
@@ -145,9 +146,10 @@ async function startBatch(
   if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file holds no line' });
   const first = await findFirstRequest(file.key, chunks, call.objects);
   if (first === undefined) return refused(unreadable(chunks));
-  const model = batch.model ?? first.model ?? call.settings.embeddingModels[0] ?? '';
-  const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || isEmbedding(model, call));
-  if (!isKnown) return refused(unknownModel(first.line, call));
+  const models = modelsOf(parseEndpoint(batch.endpoint), call.settings.taskModels);
+  const model = batch.model ?? first.model ?? models[0] ?? '';
+  const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || models.includes(model));
+  if (!isKnown) return refused(unknownModel(first.line, models));
   const started = await markStarted(batch, { model, inProgressAtMs: call.clock.now() }, call);
   const isHere = started !== undefined && !isComplete(started) && started.splitAt === batch.splitAt;
   return isHere ? { kind: 'continued', batch: started } : { kind: 'changed', batch: started };
@@ -169,10 +171,6 @@ async function markStarted(
   return (await batches.change(owner, id, { set, statusIn: ['cancelling'], expect })).batch;
 }
 
-function isEmbedding(model: string, { settings }: StepCall): boolean {
-  return settings.embeddingModels.includes(model);
-}
-
 function sum(chunks: readonly PlannedChunk[], member: 'lines' | 'requests'): number {
   return chunks.reduce((total, chunk) => total + chunk[member], 0);
 }
@@ -192,8 +190,8 @@ function unreadable(chunks: readonly PlannedChunk[]): Refusal {
   return { code: 'INVALID_LINE', message, line };
 }
 
-function unknownModel(line: number, { settings }: StepCall): Refusal {
-  const known = [...settings.embeddingModels].sort().join(', ');
+function unknownModel(line: number, models: readonly string[]): Refusal {
+  const known = [...models].sort().join(', ');
   return { code: 'MODEL_NOT_FOUND', message: `body.model must be one of ${known}`, param: 'body.model', line };
 }
 

@@ -17,7 +17,7 @@ export interface Storage {
 
 /** Dependencies of the routes. */
 export interface RouteDeps {
-  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'embeddingModels' | 'modelQueues'>;
+  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelQueues'>;
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly batches: BatchStore;

@@ -9,7 +9,7 @@ import { fileExpiry } from '../../core/files/file-expiry.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { COMPLETION_WINDOW_MS } from '../../core/files/limits.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
-import { type JobEndpoint, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
+import { type JobEndpoint, modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { derivedId } from '../../core/jobs/job-id.ts';
 import { baseUrlOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
@@ -46,9 +46,12 @@ export async function createBatch(call: Call): Promise<HttpResult> {
 }
 
 /** @throws AppError `MODEL_NOT_FOUND` when the deployment has no model for the endpoint. */
-function checkModel({ model }: JobEndpoint, { settings }: Call): void {
+function checkModel(endpoint: JobEndpoint, { settings }: Call): void {
+  const { model } = endpoint;
   const isServed =
-    model === undefined ? settings.embeddingModels.length > 0 : Object.hasOwn(settings.modelQueues, model);
+    model === undefined
+      ? modelsOf(endpoint, settings.taskModels).length > 0
+      : Object.hasOwn(settings.modelQueues, model);
   if (isServed) return;
   const known = Object.keys(settings.modelQueues).sort().join(', ');
   throw new AppError('MODEL_NOT_FOUND', `endpoint names no model of this deployment, known are ${known}`, {

@@ -19,8 +19,8 @@ export interface JobParts {
   readonly metrics: MetricsLevel;
   readonly metricsNamespace: string;
   readonly config: JobsConfig;
-  /** Ids of the embedding models, the one that serves requests that name none first. */
-  readonly embeddingModels: readonly string[];
+  /** Ids of the models by task, of tasks with routes that models share; the first serves requests that name none. */
+  readonly taskModels: FunctionSettings['taskModels'];
   readonly jobsTable: JobsTable;
   readonly webhooksTable: WebhooksTable;
   readonly payloadBucket: PayloadBucket;
@@ -72,7 +72,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     webhooksTable: parts.webhooksTable.table.tableName,
     payloadBucket: parts.payloadBucket.bucket.bucketName,
     modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(permissions, one)])),
-    embeddingModels: parts.embeddingModels,
+    taskModels: parts.taskModels,
     batchesQueue: queues.shared.batches.queueUrl,
     webhooksQueue: queues.shared.webhooks.queueUrl,
     deadLettersQueue: queues.shared['dead-letters'].queueUrl,

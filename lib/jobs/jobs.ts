@@ -105,7 +105,7 @@ export class Jobs extends Construct {
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
     this.#parts = {
       ...{ stageName, metrics, metricsNamespace, config, queues: this.queues, events: this.events },
-      embeddingModels: routeModelIds(models, props),
+      taskModels: taskModels(models, props),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
       webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
       payloadBucket:
@@ -198,7 +198,8 @@ function grantSend(grantee: IGrantable, queueArn: string): Grant {
   });
 }
 
-/** Ids of the models behind shared routes; the one for requests that name none is the first. */
-function routeModelIds(models: readonly Model[], settings: DefaultModels): readonly string[] {
-  return chooseRouteModels(models, settings).flatMap(({ first, others }) => [first.id, ...others.map(({ id }) => id)]);
+/** Ids of the models by task; the one for requests that name none is the first. */
+function taskModels(models: readonly Model[], settings: DefaultModels): Readonly<Record<string, readonly string[]>> {
+  const groups = chooseRouteModels(models, settings);
+  return Object.fromEntries(groups.map(({ task, first, others }) => [task, [first, ...others].map(({ id }) => id)]));
 }

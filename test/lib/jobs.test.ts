@@ -147,7 +147,7 @@ describe('functions', () => {
       synthesizeJobs({ models: both, defaultEmbeddingModel: 'c' }),
       'accept-jobs',
     ).Environment;
-    expect(Variables.TENSORGATE_EMBEDDING_MODELS).toBe('["c","a"]');
+    expect(Variables.TENSORGATE_TASK_MODELS).toBe('{"embedding":["c","a"]}');
     expect(JSON.stringify(Variables.TENSORGATE_MODEL_QUEUES)).toMatch(/jobsa.*jobsb.*jobsc/);
   });
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../../core/clock.ts';
 import type { PackedModel } from '../../../core/models/packed-model.ts';
 import type { CachePolicy } from '../../../core/results/cache-policy.ts';
 import type { Preprocessors } from '../../../core/tasks/contract/preprocessors.ts';
-import type { Task, TaskContext, TaskVersion } from '../../../core/tasks/contract/task.ts';
+import type { Task, TaskContext, TaskModel, TaskVersion } from '../../../core/tasks/contract/task.ts';
 import type { TrafficSource } from '../../../core/traffic/traffic-source.ts';
 import type { Collapse } from '../results/collapse.ts';
 import type { LeveledResultCache } from '../results/results-cache.ts';
@@ -30,7 +30,7 @@ export interface InferenceDeps {
 
 /** One use of the model. */
 export interface Call {
-  readonly version: LoadedVersion;
+  readonly version: TaskVersion & Pick<LoadedVersion, 'predictor'>;
   /** What the results cache may do. */
   readonly policy: CachePolicy;
   /** When the results must be there, on the timer. */
@@ -40,6 +40,9 @@ export interface Call {
 }
 
 /** What the task computes with when a version runs. */
-export function contextOf(version: TaskVersion, { packed, ports }: Pick<InferenceDeps, 'packed' | 'ports'>) {
+export function contextOf(
+  version: TaskVersion,
+  { packed, ports }: { readonly packed: { readonly manifest: TaskModel }; readonly ports: Partial<Preprocessors> },
+) {
   return { model: packed.manifest, version, ports } satisfies TaskContext;
 }

@@ -1,13 +1,15 @@
 import { at } from '../../../core/at.ts';
 import { AppError } from '../../../core/errors.ts';
 import { planRuns } from '../../../core/tasks/contract/micro-batches.ts';
-import type { TaskContext } from '../../../core/tasks/contract/task.ts';
+import type { TaskContext, TaskModel } from '../../../core/tasks/contract/task.ts';
 import { sha256 } from '../sha256.ts';
 import { type Call, contextOf, type InferenceDeps } from './inference.ts';
 import { throughCache } from './through-cache.ts';
 
 /** Dependencies of {@link runItems}. */
-export type RunItemsDeps = Pick<InferenceDeps, 'packed' | 'task' | 'ports' | 'cache' | 'collapse' | 'clock' | 'timer'>;
+export interface RunItemsDeps extends Pick<InferenceDeps, 'task' | 'ports' | 'cache' | 'collapse' | 'clock' | 'timer'> {
+  readonly packed: { readonly manifest: TaskModel };
+}
 
 /**
  * Turns the items of a request into features, and notes how many there are.

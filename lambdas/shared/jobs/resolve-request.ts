@@ -2,7 +2,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { FileStore } from '../../../core/files/file.ts';
 import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { Destinations, PayloadReference } from '../../../core/jobs/job.ts';
-import { type JobEndpoint, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
+import { type JobEndpoint, modelsOf, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobRequest } from '../../../core/jobs/job-request.ts';
 import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
@@ -12,7 +12,7 @@ import type { Submission } from './submit-job.ts';
 export interface ResolveDeps {
   readonly settings: Pick<
     FunctionSettings,
-    'modelQueues' | 'embeddingModels' | 'replyQueues' | 'inputBuckets' | 'payloadBucket'
+    'modelQueues' | 'taskModels' | 'replyQueues' | 'inputBuckets' | 'payloadBucket'
   >;
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
@@ -81,11 +81,14 @@ function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: 
   if (endpoint.model !== undefined) {
     return known(endpoint.model, Object.keys(settings.modelQueues), 'endpoint');
   }
-  const [first, ...others] = settings.embeddingModels;
-  if (first === undefined)
-    throw new AppError('MODEL_NOT_FOUND', 'this deployment has no embedding model', { param: 'endpoint' });
+  const models = modelsOf(endpoint, settings.taskModels);
+  const [first, ...others] = models;
+  if (first === undefined) {
+    const message = `this deployment has no ${endpoint.task} model`;
+    throw new AppError('MODEL_NOT_FOUND', message, { param: 'endpoint' });
+  }
   const named = body?.['model'];
-  if (typeof named === 'string' && named !== '') return known(named, settings.embeddingModels, 'body.model');
+  if (typeof named === 'string' && named !== '') return known(named, models, 'body.model');
   if (body !== undefined || others.length === 0) return first;
   throw new AppError(
     'INVALID_PARAMETER',

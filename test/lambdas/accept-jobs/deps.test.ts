@@ -44,7 +44,11 @@ describe('the function as it is deployed', () => {
           jobsTable: JOBS,
           payloadBucket: PAYLOADS,
         },
-        ...{ modelQueues: { words: { jobs: words, chunks: words } }, embeddingModels: ['words'], replyQueues: {} },
+        ...{
+          modelQueues: { words: { jobs: words, chunks: words } },
+          taskModels: { embedding: ['words'] },
+          replyQueues: {},
+        },
         ...{ deadLettersQueue: dead, jobsQueue: words, inputBuckets: [], retentionDays: 7, maxReceiveCount: 5 },
       }),
     );

@@ -80,7 +80,7 @@ export async function startIntake(): Promise<Intake> {
     resolve: {
       settings: {
         modelQueues,
-        embeddingModels: ['words'],
+        taskModels: { embedding: ['words'] },
         replyQueues: { answers: `${words}-answers` },
         inputBuckets: ['inputs'],
         payloadBucket: PAYLOADS,

@@ -77,7 +77,7 @@ export async function startProcessor(): Promise<Processor> {
   const chunks = openSqsMessageQueue({ client: servers.sqs, url: urls.chunks });
   const deps: ProcessBatchesDeps = {
     ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
-    settings: { embeddingModels: ['minilm'], fileRetentionDays: 30, maxReceiveCount: 5 },
+    settings: { taskModels: { embedding: ['minilm'] }, fileRetentionDays: 30, maxReceiveCount: 5 },
     batches: openDynamoDbBatchStore(options),
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),

@@ -93,7 +93,7 @@ describe('POST /v1/batches', () => {
   });
 
   it('fails with MODEL_NOT_FOUND when the deployment embeds nothing', async () => {
-    const gateway = await service.start({ settings: { ...service.deps.settings, embeddingModels: [] } });
+    const gateway = await service.start({ settings: { ...service.deps.settings, taskModels: {} } });
     const batch = clientOf(gateway).batches.create(request(await upload()));
     await expect(batch).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND', param: 'endpoint' });
   });

@@ -36,7 +36,7 @@ describe('openDeps', () => {
         batchesQueue: queue,
         fileRetentionDays: 30,
       },
-      ...{ modelQueues: {}, embeddingModels: ['minilm'], maxFileBytes: 1000 },
+      ...{ modelQueues: {}, taskModels: { embedding: ['minilm'] }, maxFileBytes: 1000 },
     });
     const deps = openDeps(readSettings(variables, SERVE_BATCHES.settings));
     const { objects, payloads } = await deps.storage();

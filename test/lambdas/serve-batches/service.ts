@@ -69,7 +69,7 @@ export async function startService(): Promise<Service> {
     settings: {
       fileRetentionDays: 30,
       maxFileBytes: MAX_FILE_BYTES,
-      embeddingModels: ['minilm'],
+      taskModels: { embedding: ['minilm'] },
       modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },
     },
     ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },

@@ -53,7 +53,7 @@ beforeAll(async () => {
       ...{
         payloadBucket: PAYLOADS,
         modelQueues: { words: { jobs: words, chunks: words } },
-        embeddingModels: ['words'],
+        taskModels: { embedding: ['words'] },
       },
       ...{ webhooksQueue: webhooks, eventBus: 'bus', replyQueues: { results: replies }, inputBuckets: ['theirs'] },
       retentionDays: 7,

@@ -107,7 +107,7 @@ function jobs(changes: Partial<ServeJobsDeps>): HttpFunction {
     resolve: {
       settings: {
         modelQueues: { words: { jobs: 'jobs', chunks: 'chunks' } },
-        ...{ embeddingModels: ['words'], replyQueues: {}, inputBuckets: [], payloadBucket: 'payloads' },
+        ...{ taskModels: { embedding: ['words'] }, replyQueues: {}, inputBuckets: [], payloadBucket: 'payloads' },
       },
       allowLoopback: false,
       files: failing(),
@@ -126,7 +126,7 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
   const lines: Record<string, unknown>[] = [];
   const unexpected = () => Promise.reject(new Error('the test did not expect this call'));
   const handler = createServeBatches({
-    settings: { fileRetentionDays: 7, maxFileBytes: MIB, embeddingModels: [], modelQueues: {} },
+    settings: { fileRetentionDays: 7, maxFileBytes: MIB, taskModels: {}, modelQueues: {} },
     ...{ files: failing(), uploads: failing(), batches: failing() },
     storage: unexpected,
     openMd5: unexpected,
