@@ -2,7 +2,10 @@ import type { APIGatewayProxyEvent, Context } from 'aws-lambda';
 
 /** What differs between the events of tests. */
 export type EventOptions = Partial<
-  Pick<APIGatewayProxyEvent, 'headers' | 'body' | 'isBase64Encoded' | 'pathParameters' | 'httpMethod'>
+  Pick<
+    APIGatewayProxyEvent,
+    'headers' | 'body' | 'isBase64Encoded' | 'pathParameters' | 'httpMethod' | 'stageVariables'
+  >
 > & {
   /** Id of the API key that was presented. */
   readonly apiKeyId?: string;

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from '@jest/globals';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { parseManifest } from '../../../core/models/manifest.ts';
 import type { PackedModel, PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
@@ -81,6 +82,24 @@ describe('a model of texts', () => {
     expect(await Promise.all(Array.from({ length: 20 }, (_, key) => versionFor(`key-${key}`)))).toEqual(versions);
     const same = await Promise.all(Array.from({ length: 20 }, (_, key) => versionFor(`key-${key}`, 'me')));
     expect(new Set(same).size).toBe(1);
+  });
+
+  it('serves both keys of a tenant with the same version of a split, which is also that of an authorized caller', async () => {
+    const { send } = serveInMemory({ packed: textModel({ traffic: { '1': 50, '2': 50 } }) });
+    const versionFor = async (event: APIGatewayProxyEvent) => (await send(event)).headers?.['x-model-version'];
+    const eventOf = (apiKeyId: string, tenant: string) => {
+      const stageVariables = { tenant_acme: `${tenant}:old,new` };
+      return postEvent('/v1/embeddings', { model: 'words', input: 'x' }, { apiKeyId, stageVariables });
+    };
+    const tenants = Array.from({ length: 20 }, (_, at) => `tenant-${at}`);
+    const versions = await Promise.all(tenants.map((tenant) => versionFor(eventOf('old', tenant))));
+    expect(new Set(versions).size).toBe(2);
+    expect(await Promise.all(tenants.map((tenant) => versionFor(eventOf('new', tenant))))).toEqual(versions);
+    const authorized = tenants.map((tenant) => {
+      const event = eventOf('shared', 'none');
+      return { ...event, requestContext: { ...event.requestContext, authorizer: { tenant, credential: 'token' } } };
+    });
+    expect(await Promise.all(authorized.map(versionFor))).toEqual(versions);
   });
 
   it('tries again to load a version that could not be loaded', async () => {
