@@ -131,7 +131,8 @@ function planAsync({ ClientConfig: client, OutputConfig: output }: AsyncConfig):
   return {
     output: prefixOf(output.S3OutputPath),
     failure: prefixOf(output.S3FailurePath ?? output.S3OutputPath),
-    ...{ successTopic, errorTopic },
+    successTopic,
+    errorTopic,
     maxConcurrency: client.MaxConcurrentInvocationsPerInstance ?? USUAL_CONCURRENCY,
   };
 }

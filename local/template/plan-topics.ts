@@ -45,7 +45,8 @@ export function planTopics(resources: readonly Resource[]): {
     notRun: subscriptions
       .filter(({ properties }) => !isRun(properties))
       .map(({ resource: { logicalId, type } }) => ({
-        ...{ resource: logicalId, type },
+        resource: logicalId,
+        type,
         reason: 'only queues that take raw messages without a filter hear of topics here',
       })),
   };

@@ -153,7 +153,8 @@ class Scenario {
   async #submit(job: PlannedJob, webhookUrl: string): Promise<string> {
     const body = { model: MODEL, input: job.texts, encoding_format: FORMAT };
     const request = {
-      ...{ endpoint: ENDPOINT, body },
+      endpoint: ENDPOINT,
+      body,
       ...(job.wantsWebhook ? { webhook_url: webhookUrl } : {}),
       ...(job.wantsReply ? { reply_queue: 'results' } : {}),
     };
@@ -187,7 +188,9 @@ class Scenario {
     const lines = this.#plan.lines.map((line, index) =>
       typeof line === 'string'
         ? JSON.stringify({
-            ...{ custom_id: `line-${index}`, method: 'POST', url: ENDPOINT },
+            custom_id: `line-${index}`,
+            method: 'POST',
+            url: ENDPOINT,
             body: { model: MODEL, input: line, encoding_format: FORMAT },
           })
         : line.broken,
@@ -266,7 +269,9 @@ class Scenario {
     const limit = Number.POSITIVE_INFINITY;
     return redriveDeadLetters(this.#sqs, {
       ...options,
-      ...{ queueUrl: this.#queue('dead-letters'), redriveId: randomUUID(), limit },
+      queueUrl: this.#queue('dead-letters'),
+      redriveId: randomUUID(),
+      limit,
     });
   }
 

@@ -139,14 +139,17 @@ export class AsyncInference implements Disposable {
         inputLocation: uriOf(request.input),
       },
       inferenceId: request.inferenceId,
-      ...{ eventVersion: '1.0', eventSource: 'aws:sagemaker', eventName: 'InferenceResult' },
+      eventVersion: '1.0',
+      eventSource: 'aws:sagemaker',
+      eventName: 'InferenceResult',
     };
     const response = await this.#invoke(state, request);
     if (typeof response === 'string') {
       await this.#write(state, failure, Buffer.from(response), 'application/json');
       await this.#publish(state, config.errorTopic, {
         ...event,
-        ...{ invocationStatus: 'Failed', failureReason: response },
+        invocationStatus: 'Failed',
+        failureReason: response,
       });
       return;
     }

@@ -67,7 +67,10 @@ export class DynamicBatcher {
     const sinceMs = performance.now();
     return new Promise((resolve, reject) => {
       this.#waiting.push({
-        ...{ inputs, resolve, reject, sinceMs },
+        inputs,
+        resolve,
+        reject,
+        sinceMs,
         items: first?.shape[0] ?? 0,
         key: JSON.stringify(Object.entries(inputs).map(([name, { shape }]) => [name, shape.slice(1)])),
         untilMs: sinceMs + Math.min(...limits, Number.POSITIVE_INFINITY),

@@ -53,7 +53,8 @@ export class SageMakerHost implements AsyncDisposable {
     return [...this.#endpoints.keys()].flatMap((resource) =>
       this.containers(resource).flatMap(({ accelerators, plan }) =>
         accelerators.map((accelerator) => ({
-          ...{ resource, type: 'AWS::SageMaker::Endpoint' },
+          resource,
+          type: 'AWS::SageMaker::Endpoint',
           reason: `its variant ${plan.name} runs without ${accelerator} here`,
         })),
       ),
