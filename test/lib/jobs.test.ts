@@ -158,6 +158,27 @@ describe('functions', () => {
     expect(variablesOf('process-batches').TENSORGATE_FILE_RETENTION_DAYS).toBe('40');
   });
 
+  it('get the namespace and the level of metrics of their deployment', () => {
+    const measured = synthesizeJobs({ models, metrics: 'detailed', metricsNamespace: 'Shop/Search' });
+    for (const name of ['accept-jobs', 'run-jobs-one', 'process-batches']) {
+      expect(functionOf(measured, name).Environment.Variables).toMatchObject({
+        TENSORGATE_METRICS: 'detailed',
+        TENSORGATE_METRICS_NAMESPACE: 'Shop/Search',
+      });
+    }
+  });
+
+  it('return metrics by their name in the catalogue', () => {
+    const jobs = new Jobs(otherStack(), 'Jobs', { models, stageName: 'beta', metricsNamespace: 'Shop' });
+    expect(jobs.metric('JobsLost')).toMatchObject({
+      namespace: 'Shop',
+      dimensions: { stage: 'beta' },
+      statistic: 'Sum',
+    });
+    expect(jobs.metric('JobsFailed', { model: 'one' }).dimensions).toEqual({ stage: 'beta', model: 'one' });
+    expect(() => jobs.metric('JobsFailed')).toThrow('JobsFailed is recorded under stage, model');
+  });
+
   it('log to groups of their own for as long as told', () => {
     const traced = synthesizeJobs({ models, logRetentionDays: 5, tracing: true });
     traced.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 5 });

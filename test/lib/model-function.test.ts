@@ -35,6 +35,7 @@ describe('ModelFunction', () => {
       Environment: {
         Variables: {
           ORT_DISABLE_TELEMETRY: '1',
+          TENSORGATE_METRICS: 'basic',
           TENSORGATE_METRICS_NAMESPACE: 'Tensorgate',
           TENSORGATE_STAGE: 'prod',
         },
@@ -42,6 +43,18 @@ describe('ModelFunction', () => {
     });
     expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({ RetentionInDays: 30 });
     template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
+  });
+
+  it('returns metrics by their name in the catalogue, of one version only in detail', () => {
+    const settings = { model: packedEmbedding('tiny'), metricsNamespace: 'Shop' };
+    const fn = new ModelFunction(otherStack(), 'Fn', { ...settings, metrics: 'detailed' });
+    expect(fn.metric('Errors')).toMatchObject({ namespace: 'Shop', dimensions: { stage: 'prod', model: 'tiny' } });
+    expect(fn.metric('Latency', { version: '1', statistic: 'p99' })).toMatchObject({
+      dimensions: { stage: 'prod', model: 'tiny', version: '1' },
+      statistic: 'p99',
+    });
+    const basic = new ModelFunction(otherStack(), 'Fn', settings);
+    expect(() => basic.metric('Latency', { version: '1' })).toThrow('Latency is recorded under stage, model with');
   });
 
   it('takes memory, architecture, time and concurrency from the manifest', () => {
