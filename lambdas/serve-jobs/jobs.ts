@@ -1,4 +1,5 @@
 import { readJsonBody, textOf } from '../../core/api/body.ts';
+import { shownToken } from '../../core/api/shown-token.ts';
 import { AppError } from '../../core/errors.ts';
 import { isFinal, JOB_STATUSES, type Job, type JobStatus } from '../../core/jobs/job.ts';
 import { JOB_ID_PATTERN, parseJobRequest } from '../../core/jobs/job-request.ts';
@@ -129,7 +130,7 @@ function checkNames(names: readonly string[]): void {
   if (unknown === undefined) return;
   throw new AppError(
     'INVALID_PARAMETER',
-    `query parameters are ${LIST_PARAMETERS.join(', ')}, got ${unknown.slice(0, 40)}`,
+    `query parameters are ${LIST_PARAMETERS.join(', ')}, got ${shownToken(unknown)}`,
   );
 }
 

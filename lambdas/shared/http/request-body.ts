@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { decodeUtf8, isJsonMediaType, JSON_MEDIA_TYPE, type RawBody } from '../../../core/api/body.ts';
+import { shownToken } from '../../../core/api/shown-token.ts';
 import { AppError } from '../../../core/errors.ts';
 import { headerOf, mediaTypeOf } from './header.ts';
 
@@ -47,7 +48,7 @@ async function readBytes(event: APIGatewayProxyEvent, isJson: boolean, limit: Bo
   if (coding === 'identity') return bytes;
   if (!isCoding(coding)) {
     const allowed = Object.keys(DECODERS).join(', ');
-    throw new AppError('INVALID_ENCODING', `content-encoding must be one of ${allowed}, got ${coding.slice(0, 80)}`);
+    throw new AppError('INVALID_ENCODING', `content-encoding must be one of ${allowed}, got ${shownToken(coding)}`);
   }
   return isDecompressed(bytes, coding, isJson) ? bytes : decompress(bytes, coding, limit);
 }
