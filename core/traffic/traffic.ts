@@ -9,10 +9,13 @@ export class Traffic {
   /** Percent of callers by version, summing to 100. */
   readonly shares: Readonly<Record<string, number>>;
   readonly #shadow: Shadow | undefined;
+  /** The version that receives every request, if one does. */
+  readonly #only: string | undefined;
 
   constructor(shares: Readonly<Record<string, number>>, shadow?: Shadow) {
     this.shares = shares;
     this.#shadow = shadow;
+    this.#only = this.versions.length === 1 ? this.versions[0] : undefined;
   }
 
   /** The versions that receive requests. */
@@ -32,7 +35,7 @@ export class Traffic {
    * @param key - Identifies what sticks to a version, for example a tenant.
    */
   pick(key: string): string {
-    return pickVersion(this.shares, key);
+    return this.#only ?? pickVersion(this.shares, key);
   }
 
   /** The shadow that receives copies of the requests to a version; only the main version has one. */
