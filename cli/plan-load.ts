@@ -12,6 +12,7 @@ import { MONTH_SECONDS, PRICES } from '../core/costs/prices.ts';
 import { AppError } from '../core/errors.ts';
 import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/models/gpu-instance-types.ts';
 import type { Manifest } from '../core/models/manifest.ts';
+import { MANIFEST_FILE } from '../core/models/model-files.ts';
 import { manifestTraffic } from '../core/traffic/traffic.ts';
 import { readManifest, readWeights } from '../disk/model-folder.ts';
 import { decodeModel } from '../onnx/format/proto.ts';
@@ -89,7 +90,7 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
 /** The weights of the version that most requests go to. */
 function weightsOf(folder: string, manifest: Manifest, { cpuMs, gpuMs }: PlanOptions): Buffer {
   const version = manifest.versions[manifestTraffic(manifest).main];
-  if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, 'model.yaml')} lists no version`);
+  if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, MANIFEST_FILE)} lists no version`);
   if (version.weights.endsWith('.safetensors') && (cpuMs === undefined || gpuMs === undefined)) {
     throw new AppError(
       'INVALID_PARAMETER',

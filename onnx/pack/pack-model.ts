@@ -17,14 +17,13 @@ import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
 
 /**
- * Turns a model folder into what a function's package carries: `model.json`, one `.ort` file for each version, and the
- * tokenizer of a model of text. Of a model that runs on an endpoint, the versions become `model.tar.gz` of their own, for
- * the container.
+ * Converts a model folder to the files that a function's package carries: `model.json`, one `.ort` file for each version,
+ * and the tokenizer of a model of text. For a model on an endpoint, each version becomes a `model.tar.gz` for the container.
  *
  * The description is written last, so that a folder that holds one is complete.
  *
  * @param folder - Model folder with its `model.yaml`.
- * @param out - Folder to write to; made when it does not exist.
+ * @param out - Folder to write to; created if it does not exist.
  * @throws AppError `MANIFEST_INVALID` when the manifest is wrong or a file that it names is missing, `WEIGHTS_MISMATCH`
  * when a weight file is another, `ONNX_INVALID` when one cannot be used for the manifest's task.
  */
@@ -44,7 +43,7 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
   return packed;
 }
 
-/** Takes the shadow from among the versions: it gets copies of what the version with most requests is asked. */
+/** Separates the shadow from the versions: it receives copies of the requests of the version with the largest share. */
 function withShadow(manifest: Manifest, all: Readonly<Record<string, PackedVersion>>): PackedModel {
   const name = manifest.shadow?.version;
   if (name === undefined) return { manifest, versions: all };
@@ -82,7 +81,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
     file,
     sha256: version.sha256,
     bytes: statSync(join(out, file)).size,
-    ...(taskOf(manifest).usesRows ? rowsMember(await measuredRows(signature, join(out, file))) : {}),
+    rows: taskOf(manifest).usesRows ? await measuredRows(signature, join(out, file)) : undefined,
     ...writableSignature(signature),
   };
 }
@@ -92,7 +91,7 @@ async function packForTriton(packing: Packing): Promise<PackedVersion> {
   const { manifest } = packing;
   const { checkSignature, usesRows } = taskOf(manifest);
   checkSignature(manifest.id, declared);
-  return { ...packed, ...(usesRows ? rowsMember(mergedRows(declared)) : {}), ...writableSignature(declared) };
+  return { ...packed, rows: usesRows ? mergedRows(declared) : undefined, ...writableSignature(declared) };
 }
 
 async function packForTei(packing: Packing): Promise<PackedVersion> {
@@ -114,10 +113,6 @@ async function measuredRows(signature: Signature, file: string): Promise<Rows | 
 function mergedRows(signature: Pick<Signature, 'inputs' | 'outputs'>): Rows | undefined {
   const declared = declaredRows(signature);
   return declared === 'varies' ? 'independent' : declared;
-}
-
-function rowsMember(rows: Rows | undefined): Pick<PackedVersion, 'rows'> {
-  return rows === undefined ? {} : { rows };
 }
 
 function writableSignature({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>) {
