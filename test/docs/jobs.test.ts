@@ -25,15 +25,15 @@ describe('the guide of jobs', () => {
     for (const member of Object.keys(shown)) expect(JOBS).toContain(`\`${member}\``);
   });
 
-  it('names codes that there are, with their statuses', () => {
+  it('names existing codes with their statuses', () => {
     for (const [, status, code] of `${JOBS}${WEBHOOKS}`.matchAll(/\b([45]\d\d)\s+`([A-Z_]+)`/g)) {
       expect(ERRORS).toHaveProperty(code ?? '');
       expect(ERRORS[code as keyof typeof ERRORS].status).toBe(Number(status));
     }
   });
 
-  it('tells the longest wait', () => {
-    expect(JOBS).toContain(`(${MAX_WAIT_SECONDS} at most)`);
+  it('names the longest wait', () => {
+    expect(JOBS).toContain(`(maximum ${MAX_WAIT_SECONDS})`);
   });
 });
 
@@ -42,10 +42,10 @@ describe('the guide of webhooks', () => {
     for (const event of WEBHOOK_EVENTS) expect(WEBHOOKS).toContain(`\`${event}\``);
   });
 
-  it('tells the schedule and the limits', () => {
-    const told = /again after (.*?), each/.exec(WEBHOOKS)?.[1]?.split(/, | and /);
+  it('names the schedule and the limits', () => {
+    const schedule = /again after (.*?), each/.exec(WEBHOOKS)?.[1]?.split(/, | and /);
     const units: Record<string, number> = { s: 1, min: 60, h: 3600 };
-    expect(told?.map((pause) => Number(pause.split(' ')[0]) * (units[pause.split(' ')[1] ?? ''] ?? 0))).toEqual(
+    expect(schedule?.map((pause) => Number(pause.split(' ')[0]) * (units[pause.split(' ')[1] ?? ''] ?? 0))).toEqual(
       RETRY_SECONDS,
     );
     expect(MAX_SUBSCRIPTIONS).toBe(20);

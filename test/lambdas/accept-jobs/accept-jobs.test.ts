@@ -2,32 +2,32 @@ import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { StoredFile } from '../../../core/files/file.ts';
 import { parseWorkMessage } from '../../../core/jobs/work-message.ts';
-import { drain, type Intake, jobEvent, MAX_RECEIVES, SOURCE, startIntake } from './intake.ts';
+import { type AcceptJobsHarness, jobEvent, MAX_RECEIVES, SOURCE, startAcceptJobs } from './accept-jobs-harness.ts';
 
 const DONE = { batchItemFailures: [] };
 const DAY_MS = 86_400_000;
 
-let intake: Intake;
+let harness: AcceptJobsHarness;
 
 beforeEach(async () => {
-  intake = await startIntake();
+  harness = await startAcceptJobs();
 });
 
-afterEach(() => intake.close());
+afterEach(() => harness.close());
 
 /** Sends one message, lets the function work, and tells what lies among the dead letters. */
 async function refuse(body: unknown) {
-  await intake.send(body);
-  expect(await intake.work()).toEqual(DONE);
-  expect(await intake.submitted()).toEqual([]);
-  const [letter, ...others] = await intake.dead();
+  await harness.send(body);
+  expect(await harness.work()).toEqual(DONE);
+  expect(await harness.submitted()).toEqual([]);
+  const [letter, ...others] = await harness.dead();
   expect(others).toEqual([]);
   return letter;
 }
 
 function fileOf(owner: string, id: string, more: Partial<StoredFile> = {}): StoredFile {
   const payload = { bucket: 'payloads', key: `files/${owner}/${id}` };
-  const times = { createdAtMs: intake.clock.nowMs, expiresAtMs: intake.clock.nowMs + DAY_MS };
+  const times = { createdAtMs: harness.clock.nowMs, expiresAtMs: harness.clock.nowMs + DAY_MS };
   return {
     owner,
     id,
@@ -43,75 +43,75 @@ function fileOf(owner: string, id: string, more: Partial<StoredFile> = {}): Stor
 
 describe('an event of a producer', () => {
   it('becomes a job in the queue of its model and a record that its owner can read', async () => {
-    await intake.send(jobEvent('1'));
-    expect(await intake.work()).toEqual(DONE);
-    const record = await intake.record('1');
+    await harness.send(jobEvent('1'));
+    expect(await harness.work()).toEqual(DONE);
+    const record = await harness.record('1');
     expect(record).toMatchObject({ owner: 'producers', status: 'queued', model: 'words', endpoint: '/v1/embeddings' });
-    expect(record?.expiresAtMs).toBe(intake.clock.nowMs + 7 * DAY_MS);
-    const [message, ...others] = await intake.submitted();
+    expect(record?.expiresAtMs).toBe(harness.clock.nowMs + 7 * DAY_MS);
+    const [message, ...others] = await harness.submitted();
     expect(others).toEqual([]);
     expect(parseWorkMessage(message)).toMatchObject({ kind: 'job', id: record?.id, hash: record?.hash });
     expect(message?.input).toEqual({ kind: 'inline', json: '{"input":"a bb"}' });
-    expect(intake.lines).toMatchObject([{ JobsSubmitted: 1, model: 'words', jobId: record?.id }]);
+    expect(harness.lines).toMatchObject([{ JobsSubmitted: 1, model: 'words', jobId: record?.id }]);
   });
 
-  it('keeps the body as it was written, integers of 64 bits and all', async () => {
+  it('keeps the body as it was written, including 64-bit integers', async () => {
     const body = '{ "input" : "ä\\u0001", "big": 9007199254740993, "twice": 1.0, "twice": 2.50 }';
     const event = jobEvent('1', { body: 'BODY' });
-    await intake.send(JSON.stringify(event).replace('"BODY"', body));
-    await intake.work();
-    expect((await intake.submitted())[0]?.input).toEqual({ kind: 'inline', json: body });
+    await harness.send(JSON.stringify(event).replace('"BODY"', body));
+    await harness.work();
+    expect((await harness.submitted())[0]?.input).toEqual({ kind: 'inline', json: body });
   });
 
   it('belongs to the API key that it names', async () => {
-    await intake.send(jobEvent('1', {}, { tenant: 'key1' }));
-    await intake.work();
-    expect(await intake.record('1', 'key1')).toMatchObject({ owner: 'key1' });
-    expect(await intake.record('1')).toBeUndefined();
+    await harness.send(jobEvent('1', {}, { tenant: 'key1' }));
+    await harness.work();
+    expect(await harness.record('1', 'key1')).toMatchObject({ owner: 'key1' });
+    expect(await harness.record('1')).toBeUndefined();
   });
 
-  it('hands on where the answer goes and the trace it belongs to', async () => {
+  it('passes its destinations and its trace context to the job', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const told = { webhook_url: 'https://example.com/hook', reply_queue: 'answers', event_bus: true };
-    await intake.send(jobEvent('1', told, { traceparent }));
-    await intake.work();
+    await harness.send(jobEvent('1', told, { traceparent }));
+    await harness.work();
     const destinations = { webhookUrl: 'https://example.com/hook', replyQueue: 'answers', eventBus: true };
-    expect(await intake.submitted()).toMatchObject([{ destinations, traceparent }]);
+    expect(await harness.submitted()).toMatchObject([{ destinations, traceparent }]);
   });
 
-  it('may have a body that is too large for a message: it goes through S3', async () => {
+  it('may have a body that is too large for a message, which is then stored in S3', async () => {
     const input = 'x'.repeat(300_000);
-    await intake.send(jobEvent('1', { body: { input } }));
-    await intake.work();
-    const [message] = await intake.submitted();
+    await harness.send(jobEvent('1', { body: { input } }));
+    await harness.work();
+    const [message] = await harness.submitted();
     if (message?.input.kind !== 'payload') throw new Error('it is in the message');
-    expect(await intake.servers.textOf(message.input.payload.key)).toBe(JSON.stringify({ input }));
+    expect(await harness.servers.textOf(message.input.payload.key)).toBe(JSON.stringify({ input }));
   });
 
   it('may name an object in a bucket of the deployment', async () => {
-    await intake.send(jobEvent('1', { body: undefined, input_s3: 's3://inputs/a/b.json' }));
-    await intake.work();
+    await harness.send(jobEvent('1', { body: undefined, input_s3: 's3://inputs/a/b.json' }));
+    await harness.work();
     const payload = { bucket: 'inputs', key: 'a/b.json' };
-    expect(await intake.submitted()).toMatchObject([{ input: { kind: 'payload', payload } }]);
+    expect(await harness.submitted()).toMatchObject([{ input: { kind: 'payload', payload } }]);
   });
 
   it('may name a file of its owner', async () => {
-    await intake.files.create(fileOf('key1', 'file-1'));
-    await intake.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
-    await intake.work();
+    await harness.files.create(fileOf('key1', 'file-1'));
+    await harness.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
+    await harness.work();
     const payload = { bucket: 'payloads', key: 'files/key1/file-1' };
-    expect(await intake.submitted()).toMatchObject([{ input: { kind: 'payload', payload } }]);
+    expect(await harness.submitted()).toMatchObject([{ input: { kind: 'payload', payload } }]);
   });
 
   it('is one job, however often it is sent', async () => {
-    await intake.send(jobEvent('1'));
-    await intake.send(jobEvent('1'));
-    expect(await intake.work()).toEqual(DONE);
-    await intake.send(jobEvent('1'));
-    expect(await intake.work()).toEqual(DONE);
-    expect(await intake.submitted()).toHaveLength(1);
-    expect(await intake.dead()).toEqual([]);
-    const counted = intake.lines.map(({ JobsSubmitted: first, JobsDuplicate: again }) => [first, again]);
+    await harness.send(jobEvent('1'));
+    await harness.send(jobEvent('1'));
+    expect(await harness.work()).toEqual(DONE);
+    await harness.send(jobEvent('1'));
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.submitted()).toHaveLength(1);
+    expect(await harness.dead()).toEqual([]);
+    const counted = harness.lines.map(({ JobsSubmitted: first, JobsDuplicate: again }) => [first, again]);
     expect(counted).toEqual([
       [1, undefined],
       [undefined, 1],
@@ -119,10 +119,10 @@ describe('an event of a producer', () => {
     ]);
   });
 
-  it('may come back from the dead letters', async () => {
-    await intake.send(jobEvent('1'), { redrive: { DataType: 'String', StringValue: 'r1' } });
-    expect(await intake.work()).toEqual(DONE);
-    expect(await intake.record('1')).toMatchObject({ status: 'queued' });
+  it('is accepted after a redrive from the dead letters', async () => {
+    await harness.send(jobEvent('1'), { redrive: { DataType: 'String', StringValue: 'r1' } });
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.record('1')).toMatchObject({ status: 'queued' });
   });
 });
 
@@ -134,7 +134,7 @@ describe('an event that is refused', () => {
     ['INVALID_EVENT', 'it is null', 'null'],
     ['INVALID_EVENT', 'it names a member __proto__', '{"__proto__":{"specversion":"1.0"}}'],
     ['INVALID_EVENT', 'it nests too deep', `${'['.repeat(70)}${']'.repeat(70)}`],
-    ['INVALID_EVENT', 'it is what SNS wraps around a message', { Type: 'Notification', Message: '{}' }],
+    ['INVALID_EVENT', 'it is the envelope of an SNS message', { Type: 'Notification', Message: '{}' }],
     ['INVALID_EVENT', 'its specversion is another one', jobEvent('1', {}, { specversion: '0.3' })],
     ['UNSUPPORTED_VERSION', 'its type has another version', jobEvent('1', {}, { type: 'tensorgate.job.v2' })],
     ['INVALID_BODY', 'its data is no request', jobEvent('1', { endpoint: undefined })],
@@ -149,118 +149,118 @@ describe('an event that is refused', () => {
     ['INVALID_WEBHOOK_URL', 'its webhook is not HTTPS', jobEvent('1', { webhook_url: 'http://example.com/hook' })],
     [
       'INPUT_FORBIDDEN',
-      'its input is in a bucket of somebody else',
+      'its input is in a bucket that is not allowed',
       jobEvent('1', { body: undefined, input_s3: 's3://theirs/key' }),
     ],
     [
       'INPUT_FORBIDDEN',
-      'its input is what others have put into the payload bucket',
+      'its input is in the payload bucket',
       jobEvent('1', { body: undefined, input_s3: 's3://payloads/files/key2/file-1' }),
     ],
     ['FILE_NOT_FOUND', 'there is no such file', jobEvent('1', { body: undefined, input_file_id: 'file-none' })],
   ])('fails with %s when %s', async (code, _when, body) => {
     const letter = await refuse(body);
-    expect(letter?.attributes).toMatchObject({ errorCode: code, sourceQueue: intake.urls.jobs });
+    expect(letter?.attributes).toMatchObject({ errorCode: code, sourceQueue: harness.urls.jobs });
     expect(letter?.attributes['errorMessage']).not.toBe('');
     expect(letter?.body).toBe(typeof body === 'string' ? body : JSON.stringify(body));
-    expect(await intake.record('1')).toBeUndefined();
-    expect(intake.lines).toMatchObject([{ DeadLetters: 1, code, level: 'WARN' }]);
+    expect(await harness.record('1')).toBeUndefined();
+    expect(harness.lines).toMatchObject([{ DeadLetters: 1, code, level: 'WARN' }]);
   });
 
   it('fails with FILE_NOT_FOUND when the file belongs to another key', async () => {
-    await intake.files.create(fileOf('key2', 'file-1'));
+    await harness.files.create(fileOf('key2', 'file-1'));
     const letter = await refuse(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
     expect(letter?.attributes['errorCode']).toBe('FILE_NOT_FOUND');
   });
 
-  it('fails with BODY_TOO_LARGE when its file holds more than a worker can', async () => {
-    await intake.files.create(fileOf('key1', 'file-1', { bytes: 65 * 1024 * 1024 }));
+  it('fails with BODY_TOO_LARGE when its file is larger than a worker can hold', async () => {
+    await harness.files.create(fileOf('key1', 'file-1', { bytes: 65 * 1024 * 1024 }));
     const letter = await refuse(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
     expect(letter?.attributes['errorCode']).toBe('BODY_TOO_LARGE');
   });
 
   it('fails with IDEMPOTENCY_CONFLICT when another request had its source and id before', async () => {
-    await intake.send(jobEvent('1'));
-    await intake.work();
-    await intake.submitted();
+    await harness.send(jobEvent('1'));
+    await harness.work();
+    await harness.submitted();
     const letter = await refuse(jobEvent('1', { body: { input: 'something else' } }));
     expect(letter?.attributes['errorCode']).toBe('IDEMPOTENCY_CONFLICT');
-    expect(await intake.record('1')).toMatchObject({ status: 'queued' });
+    expect(await harness.record('1')).toMatchObject({ status: 'queued' });
   });
 
-  it('does no harm to the others that came with it', async () => {
-    await intake.send('broken');
-    await intake.send(jobEvent('1'));
-    await intake.send(jobEvent('1', { body: { input: 'other' } }));
-    await intake.send(jobEvent('2', { endpoint: '/v1/models/none:predict' }));
-    await intake.send(jobEvent('3'));
-    expect(await intake.work()).toEqual(DONE);
-    expect((await intake.submitted()).map(({ id }) => id).sort()).toEqual(
-      [(await intake.record('1'))?.id, (await intake.record('3'))?.id].sort(),
+  it('does not affect the other events of the invocation', async () => {
+    await harness.send('broken');
+    await harness.send(jobEvent('1'));
+    await harness.send(jobEvent('1', { body: { input: 'other' } }));
+    await harness.send(jobEvent('2', { endpoint: '/v1/models/none:predict' }));
+    await harness.send(jobEvent('3'));
+    expect(await harness.work()).toEqual(DONE);
+    expect((await harness.submitted()).map(({ id }) => id).sort()).toEqual(
+      [(await harness.record('1'))?.id, (await harness.record('3'))?.id].sort(),
     );
-    const codes = (await intake.dead()).map(({ attributes }) => attributes['errorCode']);
+    const codes = (await harness.dead()).map(({ attributes }) => attributes['errorCode']);
     expect(codes.sort()).toEqual(['IDEMPOTENCY_CONFLICT', 'INVALID_EVENT', 'MODEL_NOT_FOUND']);
   });
 
-  it('keeps the attributes that its producer gave it', async () => {
-    await intake.send('broken', { tenant: { DataType: 'String', StringValue: 'shop' } });
-    await intake.work();
-    expect((await intake.dead())[0]?.attributes).toMatchObject({ tenant: 'shop', errorCode: 'INVALID_EVENT' });
+  it('keeps the message attributes of its producer', async () => {
+    await harness.send('broken', { tenant: { DataType: 'String', StringValue: 'shop' } });
+    await harness.work();
+    expect((await harness.dead())[0]?.attributes).toMatchObject({ tenant: 'shop', errorCode: 'INVALID_EVENT' });
   });
 });
 
 describe('an event that cannot be accepted right now', () => {
   const IMAGES = { endpoint: '/v1/models/images:predict', body: { instances: [[1]] } };
 
-  it('comes again, and only it', async () => {
-    await intake.send(jobEvent('1', IMAGES));
-    await intake.send(jobEvent('2'));
-    const { batchItemFailures: failures } = await intake.work();
+  it('is retried, and the other events are accepted', async () => {
+    await harness.send(jobEvent('1', IMAGES));
+    await harness.send(jobEvent('2'));
+    const { batchItemFailures: failures } = await harness.work();
     expect(failures).toHaveLength(1);
-    expect(await intake.submitted()).toHaveLength(1);
-    expect(await intake.record('1')).toBeUndefined();
-    expect(await intake.dead()).toEqual([]);
-    const again = intake.lines.filter(({ outcome }) => outcome === 'will be retried');
+    expect(await harness.submitted()).toHaveLength(1);
+    expect(await harness.record('1')).toBeUndefined();
+    expect(await harness.dead()).toEqual([]);
+    const again = harness.lines.filter(({ outcome }) => outcome === 'will be retried');
     expect(again).toMatchObject([{ code: 'UNAVAILABLE', messageId: failures[0]?.itemIdentifier }]);
     expect(again[0]).not.toHaveProperty('_aws');
   });
 
-  it('is accepted once the cause is gone', async () => {
-    await intake.send(jobEvent('1', IMAGES));
-    await intake.work();
-    await intake.servers.createQueue(intake.urls.images.split('/').at(-1) ?? '');
-    expect(await intake.work()).toEqual(DONE);
-    expect(await drain(intake.servers, intake.urls.images)).toHaveLength(1);
-    expect(await intake.record('1')).toMatchObject({ status: 'queued', model: 'images' });
+  it('is accepted when the cause is fixed', async () => {
+    await harness.send(jobEvent('1', IMAGES));
+    await harness.work();
+    await harness.servers.createQueue(harness.imagesUrl.split('/').at(-1) ?? '');
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.servers.receive(harness.imagesUrl)).toHaveLength(1);
+    expect(await harness.record('1')).toMatchObject({ status: 'queued', model: 'images' });
   });
 
-  it('fails with UNAVAILABLE when the cause lasts as long as the queue tries', async () => {
-    await intake.send(jobEvent('1', IMAGES));
+  it('moves to the dead letters with UNAVAILABLE at its last receive', async () => {
+    await harness.send(jobEvent('1', IMAGES));
     for (let receive = 1; receive < MAX_RECEIVES; receive++) {
-      expect((await intake.work()).batchItemFailures).toHaveLength(1);
+      expect((await harness.work()).batchItemFailures).toHaveLength(1);
     }
-    expect(await intake.work()).toEqual(DONE);
-    expect(await intake.dead()).toMatchObject([
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.dead()).toMatchObject([
       {
-        attributes: { errorCode: 'UNAVAILABLE', sourceQueue: intake.urls.jobs },
+        attributes: { errorCode: 'UNAVAILABLE', sourceQueue: harness.urls.jobs },
         body: expect.stringContaining(SOURCE),
       },
     ]);
   });
 
-  it('comes again while its file is being put together', async () => {
-    await intake.files.create(fileOf('key1', 'file-1', { status: 'uploaded' }));
-    await intake.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
-    expect((await intake.work()).batchItemFailures).toHaveLength(1);
-    await intake.files.settle('key1', 'file-1', 'processed');
-    expect(await intake.work()).toEqual(DONE);
-    expect(await intake.submitted()).toHaveLength(1);
+  it('is retried while its file is being assembled', async () => {
+    await harness.files.create(fileOf('key1', 'file-1', { status: 'uploaded' }));
+    await harness.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
+    expect((await harness.work()).batchItemFailures).toHaveLength(1);
+    await harness.files.settle('key1', 'file-1', 'processed');
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.submitted()).toHaveLength(1);
   });
 
-  it('comes again when not even the dead letters can be reached', async () => {
-    await intake.send('broken');
-    await intake.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: intake.urls.dead }));
-    expect((await intake.work()).batchItemFailures).toHaveLength(1);
-    expect(intake.lines).toMatchObject([{ outcome: 'will be retried', code: 'UNAVAILABLE' }]);
+  it('is retried if the dead-letter queue is unavailable', async () => {
+    await harness.send('broken');
+    await harness.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: harness.urls.dead }));
+    expect((await harness.work()).batchItemFailures).toHaveLength(1);
+    expect(harness.lines).toMatchObject([{ outcome: 'will be retried', code: 'UNAVAILABLE' }]);
   });
 });

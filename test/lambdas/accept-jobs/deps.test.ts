@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SQSEvent } from 'aws-lambda';
 import { PRODUCERS } from '../../../core/jobs/job.ts';
 import type { JobMessage } from '../../../core/jobs/job-message.ts';
 import { openDeps } from '../../../lambdas/accept-jobs/deps.ts';
 import { createHandler } from '../../../lambdas/accept-jobs/handler.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
-import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import { lambdaContext } from '../events.ts';
 import { withEndpoints } from '../shared/jobs/endpoints.ts';
 import {
@@ -16,7 +14,8 @@ import {
   startTables,
   type Tables,
 } from '../shared/jobs/job-servers.ts';
-import { drain, jobEvent } from './intake.ts';
+import { eventOf } from '../shared/jobs/jobs-harness.ts';
+import { jobEvent } from './accept-jobs-harness.ts';
 
 let tables: Tables;
 let servers: QueuesAndBuckets;
@@ -33,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('the function as it is deployed', () => {
-  it('turns events into jobs with clients of its own, and large bodies into objects', async () => {
+  it('turns events into jobs and stores large bodies in S3, with its own clients', async () => {
     const [words, dead] = [await servers.createQueue('words'), await servers.createQueue('dead')];
     const handler = createHandler(
       openDeps({
@@ -59,25 +58,11 @@ describe('the function as it is deployed', () => {
       'broken',
     ];
     expect(await handler(eventOf(bodies), lambdaContext())).toEqual({ batchItemFailures: [] });
-    const messages = (await drain(servers, words)).map(({ Body: body = '' }) => JSON.parse(body) as JobMessage);
+    const messages = (await servers.receive(words)).map(({ Body: body = '' }) => JSON.parse(body) as JobMessage);
     expect(messages.map(({ input }) => input.kind).sort()).toEqual(['inline', 'payload', 'payload']);
     const store = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock: { now: () => Date.now() } });
     const records = await Promise.all(messages.map(({ id }) => store.get({ owner: PRODUCERS, id })));
     expect(records.map((record) => record?.status)).toEqual(['queued', 'queued', 'queued']);
-    expect(await drain(servers, dead)).toHaveLength(1);
+    expect(await servers.receive(dead)).toHaveLength(1);
   });
 });
-
-function eventOf(bodies: readonly unknown[]): SQSEvent {
-  const messages = bodies.map((body, at) => ({
-    ...{ MessageId: String(at), ReceiptHandle: String(at), MD5OfBody: '', MessageAttributes: {} },
-    Body: typeof body === 'string' ? body : JSON.stringify(body),
-    Attributes: {
-      ApproximateReceiveCount: '1',
-      SentTimestamp: '0',
-      ApproximateFirstReceiveTimestamp: '0',
-      SenderId: '',
-    },
-  }));
-  return JSON.parse(sqsEvent(messages, 'arn:aws:sqs:us-east-1:000000000000:jobs')) as SQSEvent;
-}

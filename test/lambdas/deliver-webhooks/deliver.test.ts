@@ -161,7 +161,7 @@ describe('a delivery', () => {
     expect(await deps.webhooks.secrets(OWNER)).toHaveLength(1);
   });
 
-  it('that was made is not made again, unless its owner asks for it', async () => {
+  it('that succeeded is not repeated, unless its owner requests it', async () => {
     await handle(message());
     await handle(message());
     expect(receiver.got).toHaveLength(1);
@@ -169,14 +169,14 @@ describe('a delivery', () => {
     expect(receiver.got).toHaveLength(2);
   });
 
-  it('that succeeds at the first attempt takes one write: its record', async () => {
+  it('that succeeds at the first attempt takes one write, of its record', async () => {
     await deps.webhooks.secrets(OWNER);
     const before = tables.server.operations.length;
     await handle(message());
     expect(tables.server.operations.slice(before)).toEqual(['GetItem', 'GetItem', 'GetItem', 'UpdateItem']);
   });
 
-  it('to a receiver that failed before resets the health of the receiver', async () => {
+  it('that succeeds resets the health of a receiver that failed before', async () => {
     receiver.answer = (_, response) => void response.writeHead(500).end();
     await handle(message());
     expect(await deps.webhooks.health(OWNER, url)).toMatchObject({ failures: 1 });
@@ -185,7 +185,7 @@ describe('a delivery', () => {
     expect(await deps.webhooks.health(OWNER, url)).toMatchObject({ failures: 0 });
   });
 
-  it('is found beside those that an earlier version recorded', async () => {
+  it('is listed with those that an earlier version recorded', async () => {
     const earlier = { id: 'dlv_0', url, body: BODY, status: 'delivered', attempts: [], createdAtMs: clock.nowMs };
     await tables.call('PutItem', {
       TableName: WEBHOOKS,
@@ -197,13 +197,13 @@ describe('a delivery', () => {
     expect((await deliveries()).find(({ id }) => id === 'dlv_0')).toMatchObject({ status: 'discarded' });
   });
 
-  it('waits for its time without calling anybody', async () => {
+  it('waits for its time without calling the receiver', async () => {
     const due = message({ notBeforeMs: clock.nowMs + 60_000 });
     expect(await handle(due)).toEqual([due]);
     expect(receiver.got).toHaveLength(0);
   });
 
-  it('is tried again by the schedule until it is given up', async () => {
+  it('is retried by the schedule and fails after the last attempt', async () => {
     receiver.answer = (_, response) => void response.writeHead(500).end();
     let [next]: (DeliveryMessage | undefined)[] = [message()];
     let [calls, rounds] = [0, 0];
@@ -219,13 +219,13 @@ describe('a delivery', () => {
     expect(new Set(receiver.got.map(({ headers, body }) => `${headers['webhook-id']} ${body}`)).size).toBe(1);
   });
 
-  it('is tried again when the receiver asks for it', async () => {
+  it("is retried at the time of the receiver's Retry-After", async () => {
     receiver.answer = (_, response) => void response.writeHead(503, { 'retry-after': '7200' }).end();
     const [next] = await handle(message());
     expect(next?.notBeforeMs).toBe(clock.nowMs + 7_200_000);
   });
 
-  it('is discarded by 410, and its webhook disabled', async () => {
+  it('is discarded by a 410 response, which disables its webhook', async () => {
     receiver.answer = (_, response) => void response.writeHead(410).end();
     await deps.subscriptions.change(OWNER, () => [{ id: 'wh_1', url, events: [], createdAtMs: 0 }]);
     expect(await handle(message())).toEqual([]);
@@ -242,14 +242,14 @@ describe('a delivery', () => {
     ],
     ['took longer than', () => undefined],
     ['cannot be reached', (request: IncomingMessage) => void request.socket.destroy()],
-  ])('fails, and says that %s', async (words, answer) => {
+  ])('fails with a reason that contains: %s', async (words, answer) => {
     receiver.answer = answer;
     expect(await handle(message())).toHaveLength(1);
     expect(receiver.got).toHaveLength(1);
     expect((await deliveries())[0]?.attempts[0]?.error).toContain(words);
   });
 
-  it('does not care how much the receiver has to say', async () => {
+  it('succeeds however large the response of the receiver is', async () => {
     receiver.answer = (_, response) => {
       response.writeHead(200);
       response.end(Buffer.alloc(10_000_000, 'x'));
@@ -258,14 +258,14 @@ describe('a delivery', () => {
     expect(await deliveries()).toMatchObject([{ status: 'delivered' }]);
   });
 
-  it('goes to the address that was checked, and to none that is private', async () => {
+  it('connects only to the address that was checked, and never to a private one', async () => {
     const post = createPost({ allowLoopback: false, resolve: async () => [{ address: '127.0.0.1', family: 4 }] });
     await expect(post('https://hooks.example.com/', {}, BODY)).rejects.toMatchObject({ code: 'INVALID_WEBHOOK_URL' });
     await expect(post(url, {}, BODY)).rejects.toMatchObject({ code: 'INVALID_WEBHOOK_URL' });
     expect(receiver.got).toHaveLength(0);
   });
 
-  it('to a receiver that hangs holds no other up', async () => {
+  it('to a receiver that hangs does not delay the others', async () => {
     const quick = new Receiver();
     const quickUrl = await quick.listen();
     receiver.answer = () => undefined;
@@ -274,14 +274,14 @@ describe('a delivery', () => {
     await quick.close();
   });
 
-  it('that nobody can read comes again, and ends among the dead letters', async () => {
+  it('that is invalid is retried, and SQS moves it to the dead letters', async () => {
     await handle('nonsense', message());
     expect(failures).toEqual(['m0']);
     expect(receiver.got).toHaveLength(1);
   });
 });
 
-describe('a receiver that fails again and again', () => {
+describe('a receiver that failed several times in a row', () => {
   beforeEach(async () => {
     receiver.answer = (_, response) => void response.writeHead(500).end();
     for (let index = 0; index < MAX_FAILURES; index++) {
@@ -289,7 +289,7 @@ describe('a receiver that fails again and again', () => {
     }
   });
 
-  it('is left alone for a while, and no attempt is counted', async () => {
+  it('is not called for a while, and no attempt is counted', async () => {
     const calls = receiver.got.length;
     const [waiting] = await handle(message({ id: 'dlv_x' }));
     expect(receiver.got).toHaveLength(calls);
@@ -300,7 +300,7 @@ describe('a receiver that fails again and again', () => {
     expect(await deps.webhooks.health(OWNER, url)).toEqual({ failures: 0, openUntilMs: 0 });
   });
 
-  it('makes no copies multiply: one that was overtaken is dropped', async () => {
+  it('drops copies of a message whose next attempt was sent already', async () => {
     const first = message({ id: 'dlv_x' });
     const [waiting] = await handle(first);
     expect(await handle(first)).toEqual([]);
@@ -308,7 +308,7 @@ describe('a receiver that fails again and again', () => {
     expect(waiting).toBeDefined();
   });
 
-  it('costs what waits too long its delivery', async () => {
+  it('fails a delivery that waited too long', async () => {
     const old = message({ id: 'dlv_old', firstAtMs: clock.nowMs - 7 * 86_400_000 });
     expect(await handle(old)).toEqual([]);
     expect((await deliveries()).find(({ id }) => id === 'dlv_old')?.status).toBe('failed');

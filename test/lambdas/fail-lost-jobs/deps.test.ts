@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SQSEvent } from 'aws-lambda';
 import { openDeps } from '../../../lambdas/fail-lost-jobs/deps.ts';
 import { createHandler } from '../../../lambdas/fail-lost-jobs/handler.ts';
 import { openDynamoDbJobStore } from '../../../lambdas/shared/jobs/dynamodb-job-store.ts';
-import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import { lambdaContext } from '../events.ts';
 import { withEndpoints } from '../shared/jobs/endpoints.ts';
 import {
@@ -15,7 +13,7 @@ import {
   startTables,
   type Tables,
 } from '../shared/jobs/job-servers.ts';
-import { jobMessage } from './lost-jobs-harness.ts';
+import { eventOf, jobMessage } from '../shared/jobs/jobs-harness.ts';
 
 let tables: Tables;
 let servers: QueuesAndBuckets;
@@ -32,7 +30,7 @@ afterAll(async () => {
 });
 
 describe('the function as it is deployed', () => {
-  it('ends lost jobs with clients of its own, and tells a reply queue', async () => {
+  it('fails lost jobs and notifies a reply queue, with its own clients', async () => {
     const [words = '', answers = '', dead = '', other = ''] = await Promise.all(
       ['words', 'answers', 'dead', 'other'].map((name) => servers.createQueue(name)),
     );
@@ -50,8 +48,8 @@ describe('the function as it is deployed', () => {
       }),
     );
     const clock = movableClock(Date.now());
-    const message = jobMessage(clock, 'one', { destinations: { replyQueue: 'answers' } });
-    expect(await handler(eventOf(message), lambdaContext())).toEqual({ batchItemFailures: [] });
+    const message = jobMessage(clock.nowMs, 'one', undefined, { destinations: { replyQueue: 'answers' } });
+    expect(await handler(eventOf([message]), lambdaContext())).toEqual({ batchItemFailures: [] });
     const store = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock });
     expect(await store.get(message)).toMatchObject({ status: 'failed', error: { code: 'WORKER_LOST' } });
     const [reply] = await servers.receive(answers);
@@ -63,16 +61,3 @@ describe('the function as it is deployed', () => {
     expect((await servers.receive(dead))[0]?.MessageAttributes?.['sourceQueue']?.StringValue).toBe(words);
   });
 });
-
-function eventOf(message: object): SQSEvent {
-  const record = {
-    ...{ MessageId: 'm', ReceiptHandle: 'r', MD5OfBody: '', MessageAttributes: {}, Body: JSON.stringify(message) },
-    Attributes: {
-      ApproximateReceiveCount: '1',
-      SentTimestamp: '0',
-      ApproximateFirstReceiveTimestamp: '0',
-      SenderId: '',
-    },
-  };
-  return JSON.parse(sqsEvent([record], 'arn:aws:sqs:us-east-1:000000000000:lost-jobs')) as SQSEvent;
-}

@@ -1,43 +1,33 @@
 import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { JobDefinition } from '../../../core/jobs/job.ts';
-import type { JobMessage } from '../../../core/jobs/job-message.ts';
-import {
-  batchRecord,
-  chunkMessage,
-  jobMessage,
-  type LostJobsHarness,
-  startLostJobsHarness,
-} from './lost-jobs-harness.ts';
+import { definitionOf, type JobMessage } from '../../../core/jobs/job-message.ts';
+import { batchRecord, chunkMessage, jobMessage } from '../shared/jobs/jobs-harness.ts';
+import { type LostJobsHarness, startLostJobs } from './lost-jobs-harness.ts';
 
 const DONE = { batchItemFailures: [] };
 
 let harness: LostJobsHarness;
 
 beforeEach(async () => {
-  harness = await startLostJobsHarness();
+  harness = await startLostJobs();
 });
 
 afterEach(() => harness.close());
 
-function definitionOf({ v, kind, input, ...definition }: JobMessage): JobDefinition {
-  return definition;
-}
-
 /** A job whose worker has begun it, and never came back. */
 async function beginJob(id: string): Promise<JobMessage> {
-  const message = jobMessage(harness.clock, id);
+  const message = jobMessage(harness.clock.nowMs, id);
   await harness.jobs.claim(definitionOf(message));
   return message;
 }
 
 /** Ids of the jobs whose destinations were told, one for each time. */
 function told(): string[] {
-  return harness.notifier.told.map(({ id }) => id);
+  return harness.notifier.jobs.map(({ id }) => id);
 }
 
-describe('a job that no worker could end', () => {
-  it('fails with WORKER_LOST when no worker lived to say why', async () => {
+describe('a job that no worker completed', () => {
+  it('fails with WORKER_LOST if no worker recorded a reason', async () => {
     const message = await beginJob('one');
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
@@ -52,7 +42,7 @@ describe('a job that no worker could end', () => {
     expect(harness.lines).toMatchObject([{ JobsLost: 1, code: 'WORKER_LOST', jobId: 'one', model: 'words' }]);
   });
 
-  it('fails with the last reason that a worker noted', async () => {
+  it('fails with the last reason that a worker recorded', async () => {
     const message = await beginJob('one');
     const error = { code: 'TIMEOUT', message: 'the model took too long' } as const;
     await harness.jobs.noteError(message, error);
@@ -67,7 +57,7 @@ describe('a job that no worker could end', () => {
     });
   });
 
-  it('is kept among the dead letters, with the queue to put it back to', async () => {
+  it('moves to the dead letters with the queue for the redrive', async () => {
     const message = await beginJob('one');
     await harness.lose(message);
     await harness.work();
@@ -77,14 +67,14 @@ describe('a job that no worker could end', () => {
     expect(letter?.attributes).toMatchObject({ errorCode: 'WORKER_LOST', sourceQueue: harness.words.jobs });
   });
 
-  it('gets its record now when its submitter died before writing it', async () => {
-    await harness.lose(jobMessage(harness.clock, 'one'));
+  it('gets its record now if its submitter crashed before writing it', async () => {
+    await harness.lose(jobMessage(harness.clock.nowMs, 'one'));
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'failed', attempts: 0, endpoint: '/v1/embeddings' });
     expect(told()).toEqual(['one']);
   });
 
-  it('can be ended again and again without a change', async () => {
+  it('is unchanged if its message is delivered again', async () => {
     const message = await beginJob('one');
     await harness.lose(message);
     await harness.work();
@@ -96,7 +86,7 @@ describe('a job that no worker could end', () => {
     expect(told()).toEqual(['one']);
   });
 
-  it('comes again until its destinations could be told, and hurts no other on the way', async () => {
+  it('is retried until its destinations are notified, and does not affect other jobs', async () => {
     harness.notifier.failures = 1;
     await harness.lose(await beginJob('one'));
     const { batchItemFailures: failures } = await harness.work();
@@ -113,7 +103,7 @@ describe('a job that no worker could end', () => {
     expect(await harness.dead()).toHaveLength(2);
   });
 
-  it('comes again when the dead letters cannot be reached', async () => {
+  it('is retried if the dead-letter queue is unavailable', async () => {
     await harness.lose(await beginJob('one'));
     await harness.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: harness.urls.dead }));
     expect((await harness.work()).batchItemFailures).toHaveLength(1);
@@ -124,7 +114,7 @@ describe('a job that no worker could end', () => {
     expect(told()).toEqual(['one']);
   });
 
-  it('fails once more after an operator has put it back', async () => {
+  it('fails again after a redrive', async () => {
     const message = await beginJob('one');
     await harness.lose(message);
     await harness.work();
@@ -138,10 +128,10 @@ describe('a job that no worker could end', () => {
   });
 });
 
-describe('a lost message of a job that has ended', () => {
+describe('a lost message of a completed job', () => {
   const result = { kind: 'inline', json: '{}' } as const;
 
-  it('is dropped when the job succeeded and everybody knows', async () => {
+  it('is dropped if the job succeeded and its destinations were notified', async () => {
     const message = await beginJob('one');
     await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
     await harness.jobs.markNotified(message);
@@ -151,26 +141,26 @@ describe('a lost message of a job that has ended', () => {
     expect([told(), await harness.dead()]).toEqual([[], []]);
   });
 
-  it('tells the destinations that its worker did not come to', async () => {
+  it('notifies the destinations that its worker did not notify', async () => {
     const message = await beginJob('one');
     await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
     await harness.lose(message);
     await harness.work();
-    expect(harness.notifier.told).toMatchObject([{ id: 'one', status: 'succeeded' }]);
+    expect(harness.notifier.jobs).toMatchObject([{ id: 'one', status: 'succeeded' }]);
     expect(await harness.read('one')).toHaveProperty('notifiedAtMs');
     expect(await harness.dead()).toEqual([]);
   });
 
-  it('is no dead letter when the caller had canceled the job', async () => {
+  it('is no dead letter if the caller canceled the job', async () => {
     const message = await beginJob('one');
     await harness.jobs.cancel(message);
     await harness.lose(message);
     await harness.work();
-    expect(harness.notifier.told).toMatchObject([{ id: 'one', status: 'canceled' }]);
+    expect(harness.notifier.jobs).toMatchObject([{ id: 'one', status: 'canceled' }]);
     expect(await harness.dead()).toEqual([]);
   });
 
-  it('is kept with the reason that the worker gave when the job failed', async () => {
+  it('moves to the dead letters with the recorded reason if the job failed', async () => {
     const message = await beginJob('one');
     const error = { code: 'TOO_MANY_TOKENS', message: 'too long', param: 'input[0]' } as const;
     await harness.jobs.finish(message, { status: 'failed', error });
@@ -180,7 +170,7 @@ describe('a lost message of a job that has ended', () => {
     expect((await harness.dead())[0]?.attributes).toMatchObject({ errorCode: 'TOO_MANY_TOKENS' });
   });
 
-  it('is dropped when its id belongs to another job', async () => {
+  it('is dropped if its id belongs to another job', async () => {
     const message = await beginJob('one');
     await harness.lose({ ...message, hash: 'another' });
     expect(await harness.work()).toEqual(DONE);
@@ -189,9 +179,9 @@ describe('a lost message of a job that has ended', () => {
   });
 });
 
-describe('a chunk that no worker could run', () => {
-  it('counts as lost, so that its batch goes on', async () => {
-    await harness.batches.create(batchRecord(harness.clock));
+describe('a chunk that no worker completed', () => {
+  it('counts as lost, so that its batch continues', async () => {
+    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 2 }));
     await harness.lose(chunkMessage(0));
     expect(await harness.work()).toEqual(DONE);
     const batch = await harness.batches.getBatch('key1', 'batch_1');
@@ -204,8 +194,8 @@ describe('a chunk that no worker could run', () => {
     expect(harness.lines).toMatchObject([{ JobsLost: 1, batchId: 'batch_1', chunk: 0 }]);
   });
 
-  it('asks for the outputs to be merged when it is the last one', async () => {
-    await harness.batches.create(batchRecord(harness.clock));
+  it('requests the merge of the outputs if it is the last one', async () => {
+    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 2 }));
     await harness.lose(chunkMessage(0));
     await harness.lose(chunkMessage(1));
     await harness.work();
@@ -216,15 +206,15 @@ describe('a chunk that no worker could run', () => {
     );
   });
 
-  it('waits with merging for chunks that are still to be cut', async () => {
-    await harness.batches.create(batchRecord(harness.clock, { chunks: 1, splitDone: false }));
+  it('requests no merge while the batch is still being split', async () => {
+    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 1, splitDone: false }));
     await harness.lose(chunkMessage(0));
     await harness.work();
     expect(await harness.steps()).toEqual([]);
   });
 
-  it('is counted once however often it comes, and asks for merging each time', async () => {
-    await harness.batches.create(batchRecord(harness.clock, { chunks: 1 }));
+  it('is counted once however often it is delivered, and requests the merge each time', async () => {
+    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 1 }));
     await harness.lose(chunkMessage(0));
     await harness.work();
     await harness.lose(chunkMessage(0));
@@ -237,8 +227,8 @@ describe('a chunk that no worker could run', () => {
     expect(await harness.dead()).toHaveLength(1);
   });
 
-  it('stays what it is when a worker has run it', async () => {
-    await harness.batches.create(batchRecord(harness.clock));
+  it('keeps the outcome that a worker recorded', async () => {
+    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 2 }));
     const { index, start, end, firstLine } = chunkMessage(0);
     const outcome = { index, start, end, firstLine, state: 'done', hasOutput: true, hasErrors: false } as const;
     await harness.batches.finishChunk('key1', 'batch_1', { ...outcome, completed: 10, failed: 0 });
@@ -248,21 +238,21 @@ describe('a chunk that no worker could run', () => {
     expect(await harness.dead()).toEqual([]);
   });
 
-  it('is dropped when its batch is gone', async () => {
+  it('is dropped if its batch was deleted', async () => {
     await harness.lose(chunkMessage(0));
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.dead()).toEqual([]);
   });
 });
 
-describe('a lost message that is neither', () => {
+describe('a lost message that is invalid', () => {
   it.each([
     ['no JSON', '{"v":1'],
     ['null', 'null'],
     ['a job of another version', JSON.stringify({ v: 2, kind: 'job' })],
     ['of another kind', JSON.stringify({ v: 1, kind: 'delivery' })],
     ['a job without an id', JSON.stringify({ v: 1, kind: 'job', owner: 'key1' })],
-  ])('is kept as it is when it is %s', async (_what, body) => {
+  ])('moves to the dead letters unchanged if it is %s', async (_what, body) => {
     await harness.lose(body);
     expect(await harness.work()).toEqual(DONE);
     const [letter] = await harness.dead();
@@ -270,13 +260,13 @@ describe('a lost message that is neither', () => {
     expect(letter?.attributes).not.toHaveProperty('sourceQueue');
   });
 
-  it('says where SQS had moved it from', async () => {
+  it('names the queue that SQS moved it from', async () => {
     await harness.lose('broken', 'chunks-words');
     await harness.work();
     expect((await harness.dead())[0]?.attributes).toMatchObject({ sourceQueue: harness.words.chunks });
   });
 
-  it('does not say where to put it back to when its model is no longer deployed', async () => {
+  it('names no queue for the redrive if its model is no longer deployed', async () => {
     const message = { ...(await beginJob('one')), model: 'constructor' };
     await harness.lose(message, 'jobs-constructor');
     expect(await harness.work()).toEqual(DONE);
@@ -284,7 +274,7 @@ describe('a lost message that is neither', () => {
     expect((await harness.dead())[0]?.attributes).not.toHaveProperty('sourceQueue');
   });
 
-  it('hurts none of the jobs that came with it', async () => {
+  it('does not affect the jobs of the same invocation', async () => {
     await harness.lose('broken');
     await harness.lose(await beginJob('one'));
     expect(await harness.work()).toEqual(DONE);

@@ -8,7 +8,8 @@ import { GRACE_MS } from '../../../core/files/limits.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import { writePartList } from '../../../lambdas/shared/files/assemble-upload.ts';
-import { lineOf, OWNER, type Processor, startProcessor } from './processor.ts';
+import { OWNER } from '../shared/jobs/jobs-harness.ts';
+import { lineOf, type Processor, startProcessor } from './processor.ts';
 
 const SPLIT: StepMessage = { v: 1, kind: 'split', owner: OWNER, batchId: 'batch_1' };
 const MERGE: StepMessage = { ...SPLIT, kind: 'merge' };
@@ -26,7 +27,7 @@ function linesOf(count: number, name = (index: number) => `line-${index}`): stri
 }
 
 async function workAll(): Promise<ChunkMessage[]> {
-  const chunks = await processor.take<ChunkMessage>('chunks');
+  const chunks = await processor.takeJson<ChunkMessage>('chunks');
   for (const chunk of chunks) await processor.work(chunk);
   return chunks;
 }
@@ -52,7 +53,7 @@ describe('splitting', () => {
     const text = linesOf(2 * MAX_CHUNK_LINES + 7);
     await processor.createBatch(text);
     await processor.invoke(SPLIT);
-    const chunks = (await processor.take<ChunkMessage>('chunks')).sort((a, b) => a.index - b.index);
+    const chunks = (await processor.takeJson<ChunkMessage>('chunks')).sort((a, b) => a.index - b.index);
     expect(chunks.map(({ index, start, end, firstLine }) => ({ index, start, end, firstLine }))).toEqual([
       { index: 0, start: 0, end: linesOf(200).length, firstLine: 1 },
       { index: 1, start: linesOf(200).length, end: linesOf(400).length, firstLine: 201 },
@@ -63,13 +64,13 @@ describe('splitting', () => {
     });
   });
 
-  it('starts behind a byte order mark', async () => {
+  it('starts after a byte order mark', async () => {
     await processor.createBatch(`\uFEFF${lineOf('a')}`);
     await processor.invoke(SPLIT);
-    expect(await processor.take('chunks')).toMatchObject([{ start: 3, firstLine: 1 }]);
+    expect(await processor.takeJson('chunks')).toMatchObject([{ start: 3, firstLine: 1 }]);
   });
 
-  it('goes on in another step when the time is short, with the same chunks', async () => {
+  it('continues in another step if time runs out, with the same chunks', async () => {
     await processor.createBatch(linesOf(90_000));
     // Time to begin, and for one window of 4 MiB out of two and a half.
     processor.remaining = [600_000, 600_000, 0];
@@ -79,7 +80,7 @@ describe('splitting', () => {
     expect(between.chunks).toBeGreaterThan(0);
     processor.remaining = [600_000];
     await processor.runSteps();
-    const chunks = (await processor.take<ChunkMessage>('chunks')).sort((a, b) => a.index - b.index);
+    const chunks = (await processor.takeJson<ChunkMessage>('chunks')).sort((a, b) => a.index - b.index);
     const { splitDone, chunks: count, requests, inputBytes } = await processor.batch();
     expect({ splitDone, count, requests }).toEqual({ splitDone: true, count: chunks.length, requests: 90_000 });
     const edges = [0, ...chunks.map(({ end }) => end)];
@@ -87,20 +88,20 @@ describe('splitting', () => {
     expect(edges.at(-1)).toBe(inputBytes);
   });
 
-  it('does not begin late in the time of the function', async () => {
+  it('does not start if little time remains', async () => {
     await processor.createBatch(linesOf(3));
     processor.remaining = [1000];
     await processor.invoke(SPLIT);
-    expect(await processor.take('steps')).toEqual([SPLIT]);
+    expect(await processor.takeJson('steps')).toEqual([SPLIT]);
     expect(await processor.batch()).toMatchObject({ status: 'validating' });
   });
 
-  it('may be done again, and a spare step does nothing once it has begun', async () => {
+  it('can be repeated, and a spare step does nothing after it has started', async () => {
     await processor.createBatch(linesOf(3));
     await processor.invoke(SPLIT);
     await processor.invoke(SPLIT);
     await processor.invoke({ ...SPLIT, isSpare: true });
-    expect(await processor.take('chunks')).toHaveLength(1);
+    expect(await processor.takeJson('chunks')).toHaveLength(1);
     expect(await processor.batch()).toMatchObject({ chunks: 1, requests: 3 });
   });
 
@@ -108,18 +109,18 @@ describe('splitting', () => {
     ['an empty file', '\n \n', 'EMPTY_FILE', undefined],
     ['a file of anything else', '\nhello\nworld\n', 'INVALID_LINE', 2],
     ['a model that is not there', lineOf('a', 'nobody'), 'MODEL_NOT_FOUND', 1],
-  ])('refuses %s, and tells it once', async (_, text, code, line) => {
+  ])('refuses %s and notifies the webhooks once', async (_, text, code, line) => {
     await processor.createBatch(text);
     await processor.invoke(SPLIT);
     await processor.invoke(SPLIT);
     const { status, errors } = await processor.batch();
     expect({ status, code: errors[0]?.code }).toEqual({ status: 'failed', code });
     if (line !== undefined && code !== 'INVALID_LINE') expect(errors[0]?.line).toBe(line);
-    expect(processor.told).toMatchObject([{ id: 'batch_1', status: 'failed' }]);
-    expect(await processor.take('chunks')).toEqual([]);
+    expect(processor.notifier.batches).toMatchObject([{ id: 'batch_1', status: 'failed' }]);
+    expect(await processor.takeJson('chunks')).toEqual([]);
   });
 
-  it('makes a line that is too long an error line, and its neighbours run', async () => {
+  it('turns a line that is too long into an error line, and runs the others', async () => {
     await processor.createBatch(`${lineOf('a')}${'x'.repeat(MAX_LINE_BYTES + 1)}\n${lineOf('b')}`);
     await processor.invoke(SPLIT);
     expect((await workAll()).map(({ firstLine }) => firstLine).sort()).toEqual([1, 3]);
@@ -129,7 +130,7 @@ describe('splitting', () => {
     expect(await errorsOf(batch.errorFileId)).toMatchObject([{ custom_id: null, error: { code: 'INVALID_LINE' } }]);
   });
 
-  it('waits for a file that is on its way without counting it as a failure', async () => {
+  it('waits for a file that is being uploaded, without counting it as a failure', async () => {
     const batch = await processor.createBatch(lineOf('a'), { inputFileId: 'file-2' });
     const file = await processor.deps.files.get(OWNER, 'file-1');
     if (file === undefined) throw new Error('no file');
@@ -137,13 +138,13 @@ describe('splitting', () => {
     await processor.deps.files.create({ ...file, id: batch.inputFileId, status: 'uploaded', payload });
     const answer = await processor.invoke({ ...SPLIT, attempt: 0 });
     expect(answer.batchItemFailures).toEqual([]);
-    expect(processor.log.at(-1)).toMatchObject({ level: 'WARN', code: 'FILE_NOT_READY', attempt: 0 });
+    expect(processor.lines.at(-1)).toMatchObject({ level: 'WARN', code: 'FILE_NOT_READY', attempt: 0 });
     expect(await processor.batch()).toMatchObject({ status: 'validating', errors: [] });
     // Held back for a second.
     expect(await waitForStep()).toEqual({ ...SPLIT, attempt: 0 });
   });
 
-  it('fails a batch whose file is gone', async () => {
+  it('fails a batch whose file was deleted', async () => {
     await processor.createBatch(lineOf('a'), { inputFileId: 'file-9' });
     await processor.invoke(SPLIT);
     expect(await processor.batch()).toMatchObject({
@@ -155,18 +156,18 @@ describe('splitting', () => {
 /** The next step of the queue, once its delay is over. */
 async function waitForStep(): Promise<StepMessage> {
   for (;;) {
-    const [step] = await processor.take<StepMessage>('steps');
+    const [step] = await processor.takeJson<StepMessage>('steps');
     if (step !== undefined) return step;
     await pause(50);
   }
 }
 
 describe('merging', () => {
-  it('puts the outputs together in the order of the lines, errors apart, and tells the end once', async () => {
+  it('merges the outputs in the order of the lines, errors apart, and notifies the webhooks once', async () => {
     const name = (index: number) => (index % 100 === 7 ? `bad-${index}` : `line-${index}`);
     await processor.createBatch(linesOf(450, name));
     await processor.invoke(SPLIT);
-    const chunks = await processor.take<ChunkMessage>('chunks');
+    const chunks = await processor.takeJson<ChunkMessage>('chunks');
     for (const chunk of chunks.reverse()) await processor.work(chunk);
     await processor.invoke(MERGE);
     await processor.invoke(MERGE);
@@ -176,28 +177,28 @@ describe('merging', () => {
     const good = names.filter((id) => !id.startsWith('bad'));
     expect(await processor.textOf(batch.outputFileId)).toBe(`${good.join('\n')}\n`);
     expect(await processor.textOf(batch.errorFileId)).toBe('bad-7\nbad-107\nbad-207\nbad-307\nbad-407\n');
-    expect(processor.told).toEqual([expect.objectContaining({ id: 'batch_1', status: 'completed' })]);
+    expect(processor.notifier.batches).toEqual([expect.objectContaining({ id: 'batch_1', status: 'completed' })]);
     expect(await piecesLeft()).toBe(0);
   });
 
-  it('is asked for by the last split step when the chunks were quicker', async () => {
+  it('is requested by the last split step if all chunks are complete by then', async () => {
     await processor.createBatch(linesOf(3));
     await processor.invoke(SPLIT);
     await workAll();
     await processor.invoke(SPLIT);
-    expect(await processor.take('steps')).toEqual([MERGE]);
+    expect(await processor.takeJson('steps')).toEqual([MERGE]);
   });
 
   it('does nothing while a chunk is running', async () => {
     await processor.createBatch(linesOf(201));
     await processor.invoke(SPLIT);
-    const [first] = await processor.take<ChunkMessage>('chunks');
+    const [first] = await processor.takeJson<ChunkMessage>('chunks');
     if (first !== undefined) await processor.work(first);
     await processor.invoke(MERGE);
     expect(await processor.batch()).toMatchObject({ status: 'in_progress', chunksDone: 1 });
   });
 
-  it('goes on in another step when there is no time', async () => {
+  it('continues in another step if time runs out', async () => {
     await processor.createBatch(linesOf(3));
     await processor.invoke(SPLIT);
     await workAll();
@@ -212,7 +213,7 @@ describe('merging', () => {
   it('reads the parts of the attempt that the outcome names, and deletes those of the others with the batch', async () => {
     await processor.createBatch(linesOf(2));
     await processor.invoke(SPLIT);
-    const [chunk] = await processor.take<ChunkMessage>('chunks');
+    const [chunk] = await processor.takeJson<ChunkMessage>('chunks');
     if (chunk === undefined) throw new Error('no chunk');
     await processor.work(chunk, { attempt: 'first' });
     const leftover = payloadKeys.chunkOutput({ owner: OWNER, batchId: 'batch_1', index: 0, attempt: 'second' });
@@ -226,7 +227,7 @@ describe('merging', () => {
   it('writes the lines of a lost chunk as errors, with their names', async () => {
     await processor.createBatch(`${linesOf(2)}\n{"custom_id":\n`);
     await processor.invoke(SPLIT);
-    const [chunk] = await processor.take<ChunkMessage>('chunks');
+    const [chunk] = await processor.takeJson<ChunkMessage>('chunks');
     if (chunk === undefined) throw new Error('no chunk');
     const error = { code: 'WORKER_LOST' as const, message: 'killed' };
     const lost = { state: 'lost', completed: 0, failed: 3, hasOutput: false, hasErrors: true, error } as const;
@@ -242,17 +243,17 @@ describe('merging', () => {
     ]);
   });
 
-  it('ends a canceled batch as cancelled', async () => {
+  it('completes a canceled batch as cancelled', async () => {
     await processor.createBatch(linesOf(3));
     await processor.invoke(SPLIT);
     await workAll();
     await processor.deps.batches.change(OWNER, 'batch_1', { set: { status: 'cancelling' }, statusIn: ['in_progress'] });
     await processor.invoke(MERGE);
     expect(await processor.batch()).toMatchObject({ status: 'cancelled' });
-    expect(processor.told).toMatchObject([{ status: 'cancelled' }]);
+    expect(processor.notifier.batches).toMatchObject([{ status: 'cancelled' }]);
   });
 
-  it('ends a batch with failures after its window as expired', async () => {
+  it('completes a batch with failures after its window as expired', async () => {
     await processor.createBatch(`${lineOf('a')}${lineOf('bad')}`);
     await processor.invoke(SPLIT);
     await workAll();
@@ -262,35 +263,35 @@ describe('merging', () => {
   });
 });
 
-describe('a step that does not end', () => {
-  it('is put off when the queue gives it out for the last time', async () => {
+describe('a step that does not complete', () => {
+  it('is rescheduled at its last receive', async () => {
     await processor.createBatch(linesOf(3));
     await processor.invoke({ ...SPLIT, attempt: 2 }, 5);
     expect(await processor.batch()).toMatchObject({ status: 'validating' });
-    expect(await processor.take('chunks')).toEqual([]);
+    expect(await processor.takeJson('chunks')).toEqual([]);
   });
 
-  it('is given up long after the window, and the batch says why', async () => {
+  it('fails its batch with the reason, long after the completion window', async () => {
     await processor.createBatch(linesOf(3));
     processor.clock.nowMs += DAY_MS + GRACE_MS;
     await processor.invoke(SPLIT, 5);
     expect(await processor.batch()).toMatchObject({ status: 'failed', errors: [{ code: 'WORKER_LOST' }] });
-    expect(processor.told).toHaveLength(1);
+    expect(processor.notifier.batches).toHaveLength(1);
   });
 
-  it('is given back when it is no step', async () => {
+  it('is retried if it is invalid', async () => {
     const answer = await processor.invoke('{"v":1,"kind":"stroll"}');
-    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: 'm-1' }]);
-    expect(processor.log).toMatchObject([{ level: 'ERROR', code: 'INVALID_EVENT' }]);
+    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: 'm0' }]);
+    expect(processor.lines).toMatchObject([{ level: 'ERROR', code: 'INVALID_EVENT' }]);
   });
 
-  it('has nothing to do for a batch that is gone', async () => {
+  it('does nothing for a deleted batch', async () => {
     for (const step of [SPLIT, MERGE]) expect((await processor.invoke(step)).batchItemFailures).toEqual([]);
-    expect(await processor.take('steps')).toEqual([]);
+    expect(await processor.takeJson('steps')).toEqual([]);
   });
 });
 
-describe('putting an upload together', () => {
+describe('assembling an upload', () => {
   const STEP: StepMessage = { v: 1, kind: 'assemble', owner: OWNER, uploadId: 'upload_1' };
 
   /** A completed upload of two parts, `hello ` and `world`. */
@@ -316,7 +317,7 @@ describe('putting an upload together', () => {
 
   const md5Of = (text: string) => createHash('md5').update(text).digest('hex');
 
-  it('makes the file of its parts, and removes them', async () => {
+  it('creates the file of its parts, and deletes the parts', async () => {
     await completed(md5Of('hello world'));
     await processor.invoke(STEP);
     expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'processed' });
@@ -331,7 +332,7 @@ describe('putting an upload together', () => {
     expect(await processor.deps.objects.size(payloadKeys.file(OWNER, 'file-3'))).toBeUndefined();
   });
 
-  it('goes on in another step when there is no time', async () => {
+  it('continues in another step if time runs out', async () => {
     await completed(md5Of('hello world'));
     processor.remaining = [0];
     await processor.invoke(STEP);
@@ -341,7 +342,7 @@ describe('putting an upload together', () => {
     expect(await processor.deps.files.get(OWNER, 'file-3')).toMatchObject({ status: 'processed' });
   });
 
-  it('is given up when its parts are gone', async () => {
+  it('fails if its parts were deleted', async () => {
     await completed(md5Of('hello world'));
     await processor.deps.objects.removeAll(payloadKeys.piecesOf(OWNER, 'upload_1'));
     await processor.invoke(STEP);

@@ -1,112 +1,66 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { Context, SQSBatchResponse } from 'aws-lambda';
 import type { ChunkOutcome } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
 import type { Upload } from '../../../core/files/upload.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
-import type { Notifier } from '../../../core/jobs/notifier.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import { createHandler, type ProcessBatchesDeps } from '../../../lambdas/process-batches/handler.ts';
-import { openDynamoDbBatchStore } from '../../../lambdas/shared/batches/dynamodb-batch-store.ts';
-import { openDynamoDbFileStore } from '../../../lambdas/shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
 import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
-import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { lambdaContext } from '../events.ts';
-import {
-  JOBS,
-  type MovableClock,
-  movableClock,
-  PAYLOADS,
-  type QueuesAndBuckets,
-  startQueuesAndBuckets,
-  startTables,
-} from '../shared/jobs/job-servers.ts';
+import { PAYLOADS } from '../shared/jobs/job-servers.ts';
+import { eventOf, type JobsHarness, OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
 import { clientFor } from '../shared/results/dynamodb-server.ts';
-
-/** The API key that everything here belongs to. */
-export const OWNER = 'key1';
 
 const DAY_MS = 86_400_000;
 
-/** What the webhooks are told of a batch. */
-export type ToldBatch = Parameters<Notifier['notifyBatch']>[0];
-
 /** The function that splits and merges batches, with its table, queues and bucket behind sockets. */
-export interface Processor {
-  readonly servers: QueuesAndBuckets;
-  readonly clock: MovableClock;
+export interface Processor extends JobsHarness<'steps' | 'chunks'> {
   readonly deps: ProcessBatchesDeps;
-  readonly log: Record<string, unknown>[];
-  readonly told: ToldBatch[];
-  /** Milliseconds that an invocation still has, asked for again and again; the last one stays. */
+  /** Remaining milliseconds of an invocation, one for each time that the function asks; the last one stays. */
   remaining: number[];
   /** Invokes the function with one message. */
   invoke(step: StepMessage | string, receiveCount?: number): Promise<SQSBatchResponse>;
   /** Takes steps off the queue and runs them until none is visible. */
   runSteps(): Promise<void>;
-  /** Takes the messages of a queue, and deletes them. */
-  take<T>(queue: 'steps' | 'chunks'): Promise<T[]>;
   /** Records a batch of a file with these bytes. */
   createBatch(text: string, more?: Partial<BatchRecord>): Promise<BatchRecord>;
   batch(): Promise<BatchRecord>;
-  /** Does what a worker does: answers each line of a chunk, or its error for lines that say `bad`. */
+  /** Runs a chunk as a worker does: each line has a result, or an error if it contains `bad`. */
   work(chunk: ChunkMessage, more?: Partial<ChunkOutcome>): Promise<void>;
   /** Text of a file of the batch. */
   textOf(fileId: string | undefined): Promise<string>;
   upload(more: Partial<Upload>): Promise<Upload>;
-  close(): Promise<void>;
 }
 
-/** Starts everything, empty. */
+/** Starts the function with empty tables, queues and bucket. */
 export async function startProcessor(): Promise<Processor> {
-  const [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
-  const urls = { steps: await servers.createQueue('steps'), chunks: await servers.createQueue('chunks') };
-  const clock = movableClock();
-  const log: Record<string, unknown>[] = [];
-  const told: ToldBatch[] = [];
-  const options = { client: tables.client, table: JOBS, clock };
+  const harness = await startJobsHarness<'steps' | 'chunks'>(['steps', 'chunks'], 30);
+  const { servers, clock, store, batches, files, notifier, write } = harness;
   const settings: S3ClientConfig = {
     ...clientFor(servers.url),
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
   };
   const s3 = new S3Client(settings);
-  const chunks = openSqsMessageQueue({ client: servers.sqs, url: urls.chunks });
+  const chunks = harness.queue('chunks');
   const deps: ProcessBatchesDeps = {
     ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
     settings: { taskModels: { embedding: ['minilm'] }, fileRetentionDays: 30, maxReceiveCount: 5 },
-    batches: openDynamoDbBatchStore(options),
-    files: openDynamoDbFileStore(options),
-    uploads: openDynamoDbUploadStore(options),
+    ...{ batches, files, notifier, clock, write },
+    uploads: openDynamoDbUploadStore(store),
     objects: openS3FileObjects({ client: s3, bucket: PAYLOADS }),
     openMd5: openWasmMd5,
-    steps: openSqsMessageQueue({ client: servers.sqs, url: urls.steps }),
+    steps: harness.queue('steps'),
     chunksOf: (model) => (model === 'minilm' ? chunks : undefined),
-    notifier: {
-      notifyBatch: async (batch) => {
-        told.push(batch);
-      },
-    },
-    clock,
     timer: () => performance.now(),
-    write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
-  };
-  const take = async <T>(queue: 'steps' | 'chunks'): Promise<T[]> => {
-    const taken: T[] = [];
-    for (;;) {
-      const messages = await servers.receive(urls[queue]);
-      if (messages.length === 0) return taken;
-      for (const { Body: body = '', ReceiptHandle: handle = '' } of messages) {
-        taken.push(JSON.parse(body) as T);
-        await servers.remove(urls[queue], handle);
-      }
-    }
   };
   const processor: Processor = {
-    ...{ servers, clock, deps, log, told, take },
+    ...harness,
+    deps,
     remaining: [600_000],
     invoke: (step, receiveCount = 1) => {
       const left = [...processor.remaining];
@@ -114,12 +68,11 @@ export async function startProcessor(): Promise<Processor> {
         ...lambdaContext(),
         getRemainingTimeInMillis: () => (left.length > 1 ? left.shift() : left[0]) ?? 0,
       };
-      const body = typeof step === 'string' ? step : JSON.stringify(step);
-      return createHandler(processor.deps)(eventOf(body, receiveCount), context);
+      return createHandler(processor.deps)(eventOf([step], receiveCount), context);
     },
     runSteps: async () => {
       for (;;) {
-        const steps = await take<StepMessage>('steps');
+        const steps = await harness.takeJson<StepMessage>('steps');
         if (steps.length === 0) return;
         for (const step of steps) await processor.invoke(step);
       }
@@ -183,7 +136,7 @@ export async function startProcessor(): Promise<Processor> {
     },
     close: async () => {
       s3.destroy();
-      await Promise.all([tables.close(), servers.close()]);
+      await harness.close();
     },
   };
   return processor;
@@ -192,21 +145,4 @@ export async function startProcessor(): Promise<Processor> {
 /** A line of a batch file. */
 export function lineOf(id: string, model = 'minilm'): string {
   return `${JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/embeddings', body: { model, input: id } })}\n`;
-}
-
-function eventOf(body: string, receiveCount: number): SQSEvent {
-  const attributes = { ApproximateReceiveCount: String(receiveCount), SentTimestamp: '0', SenderId: 's' };
-  return {
-    Records: [
-      {
-        ...{ messageId: 'm-1', receiptHandle: 'r', body, messageAttributes: {}, md5OfBody: '' },
-        attributes: { ...attributes, ApproximateFirstReceiveTimestamp: '0' },
-        ...{
-          eventSource: 'aws:sqs',
-          eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:steps',
-          awsRegion: 'us-east-1',
-        },
-      },
-    ],
-  };
 }

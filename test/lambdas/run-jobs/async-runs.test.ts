@@ -5,7 +5,8 @@ import { SENTENCE_EMBEDDING } from '../../../core/protocols/tei-embed.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { decodeInferRequest, encodeInferAnswer } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
-import { OWNER, startWorker, type Worker } from './worker.ts';
+import { OWNER } from '../shared/jobs/jobs-harness.ts';
+import { startWorker, type Worker } from './worker.ts';
 
 /** A request that the endpoint took. */
 interface Submitted {
@@ -82,7 +83,7 @@ describe('a job on an asynchronous endpoint', () => {
     for (let left = submitted.length; left > 0; left--) await worker.work();
     await worker.work();
     expect(await worker.read('a')).toMatchObject({ status: 'succeeded', attempts: 1, items: 2 });
-    expect(worker.notifier.told).toMatchObject([{ id: 'a' }]);
+    expect(worker.notifier.jobs).toMatchObject([{ id: 'a' }]);
     // The message that would have polled is still there; it will find the job completed.
     expect(await waiting('jobs')).toEqual({ ready: 0, delayed: 1 });
   });

@@ -34,7 +34,7 @@ async function part(kind: 'output' | 'errors', index = 0): Promise<Line[]> {
 }
 
 describe('a chunk', () => {
-  it('writes an output line for each request, in order, with the bits of the synchronous answer', async () => {
+  it('writes an output line for each request, in order, with the bits of the synchronous response', async () => {
     await worker.createBatch();
     const inputs = ['a', 'bb cc', 'd'];
     await worker.send('chunks', await worker.chunkOf(inputs.map((input, index) => request(`r${index}`, input))));
@@ -50,7 +50,7 @@ describe('a chunk', () => {
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 3, failed: 0 } });
   });
 
-  it('asks for the merge when it is the last one', async () => {
+  it('requests the merge if it is the last one', async () => {
     await worker.createBatch();
     await worker.send('chunks', await worker.chunkOf([request('r', 'a')]));
     await worker.work('chunks');
@@ -58,7 +58,7 @@ describe('a chunk', () => {
     expect(JSON.parse(step?.Body ?? '')).toEqual({ v: 1, kind: 'merge', owner: 'key1', batchId: 'batch_1' });
   });
 
-  it('puts each bad line into the error file, and the others are answered', async () => {
+  it('writes each invalid line to the error file, and runs the others', async () => {
     await worker.createBatch();
     const lines = [
       request('good', 'a'),
@@ -86,7 +86,7 @@ describe('a chunk', () => {
     expect(worker.lines.at(-1)).toMatchObject({ LinesCompleted: 2, LinesFailed: 5, errors: errorCounts });
   });
 
-  it('that comes again after it was counted is not counted again, and asks for the merge again', async () => {
+  it('that is delivered again after it was counted is not counted again, and requests the merge again', async () => {
     await worker.createBatch();
     const chunk = await worker.chunkOf([request('r', 'a')]);
     await worker.send('chunks', chunk);
@@ -142,12 +142,12 @@ describe('a chunk', () => {
     ]);
   });
 
-  it('of a batch that is gone is dropped', async () => {
+  it('of a deleted batch is dropped', async () => {
     await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
   });
 
-  it('comes again when its file can not be read right now, and is given back when there is no time', async () => {
+  it('is retried if its file cannot be read, and requeued if there is no time', async () => {
     await worker.createBatch();
     await worker.send(
       'chunks',

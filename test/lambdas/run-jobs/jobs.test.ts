@@ -38,12 +38,12 @@ async function workAgain() {
 }
 
 describe('a job', () => {
-  it('answers byte for byte what the synchronous route answers', async () => {
+  it('has byte for byte the result of the synchronous route', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1, ranVersion: '1', items: 2 });
     expect(await resultOf('one')).toBe(await synchronous(BODY));
-    expect(worker.notifier.told.map(({ id }) => id)).toEqual(['one']);
+    expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['one']);
     expect((await worker.read('one'))?.notifiedAtMs).toBe(worker.clock.nowMs);
   });
 
@@ -62,14 +62,14 @@ describe('a job', () => {
     expect((await worker.read('one'))?.ranVersion).toBe(endpoint.includes('/2/') ? '2' : '1');
   });
 
-  it('is created by the worker when its submitter has not done so yet', async () => {
+  it('is created by the worker if its submitter has not done so yet', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     expect(await worker.read('one')).toBeUndefined();
     await worker.work();
     expect((await worker.read('one'))?.status).toBe('succeeded');
   });
 
-  it('runs together with others, and gets the bits that it would get alone', async () => {
+  it('runs together with others, and has the bits that it would have alone', async () => {
     const inputs = ['a', 'bb cc', 'ddd ee f', 'gggg', 'h ii jjj kkkk'];
     for (const [index, input] of inputs.entries()) {
       await worker.send('jobs', worker.job(`job-${index}`, { model: 'words', input }));
@@ -84,7 +84,7 @@ describe('a job', () => {
     }
   });
 
-  it('takes from the results cache what it holds', async () => {
+  it('uses the results in the cache', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     await worker.work();
     const runs = worker.shapes().length;
@@ -94,7 +94,7 @@ describe('a job', () => {
     expect(worker.lines.at(-1)).toMatchObject({ JobCacheHits: 2, JobsSucceeded: 1 });
   });
 
-  it('keeps a large result in the bucket', async () => {
+  it('stores a large result in the bucket', async () => {
     const body = {
       model: 'words',
       input: Array.from({ length: 500 }, (_, index) => 'w'.repeat(index % 40)).map((w) => `a${w}`),
@@ -134,10 +134,10 @@ describe('a job', () => {
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(await worker.read('bad')).toMatchObject({ status: 'failed', error: { code } });
     expect((await worker.read('good'))?.status).toBe('succeeded');
-    expect(worker.notifier.told.map(({ id }) => id).toSorted()).toEqual(['bad', 'good']);
+    expect(worker.notifier.jobs.map(({ id }) => id).toSorted()).toEqual(['bad', 'good']);
   });
 
-  it('is skipped when it was canceled, and its destinations are told once', async () => {
+  it('is skipped if it was canceled, and its destinations are notified once', async () => {
     const message = worker.job('one', BODY);
     const { v, kind, input, ...definition } = message;
     await worker.deps.jobs.create(definition);
@@ -149,9 +149,9 @@ describe('a job', () => {
     expect(worker.shapes()).toHaveLength(runs);
     expect((await worker.read('one'))?.status).toBe('canceled');
     await worker.send('jobs', message);
-    const told = worker.notifier.told.length;
+    const told = worker.notifier.jobs.length;
     await worker.work();
-    expect(worker.notifier.told).toHaveLength(told);
+    expect(worker.notifier.jobs).toHaveLength(told);
   });
 
   it('is dropped when its id belongs to another job', async () => {
@@ -179,7 +179,7 @@ describe('jobs of one invocation', () => {
     ).toEqual([1, 1]);
   });
 
-  it('that were delivered before are ordered by one read of all their attempts', async () => {
+  it('that were delivered before run in order of attempts, which one request reads', async () => {
     for (const id of ['one', 'two', 'three']) {
       await worker.servers.sqs.send(
         new SendMessageCommand({
@@ -192,30 +192,30 @@ describe('jobs of one invocation', () => {
     for (const id of ['one', 'three', 'three']) await worker.deps.jobs.claim(definitionOf(worker.job(id, BODY)));
     const before = worker.tables.server.operations.length;
     await worker.work();
-    expect(worker.notifier.told.map(({ id }) => id)).toEqual(['two', 'one', 'three']);
+    expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['two', 'one', 'three']);
     const reads = worker.tables.server.operations.slice(before).filter((operation) => operation.includes('Get'));
     expect(reads).toEqual(['BatchGetItem']);
   });
 });
 
 describe('a message', () => {
-  it('that comes twice in one invocation is worked on once', async () => {
+  it('that is delivered twice in one invocation runs once', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     await worker.send('jobs', worker.job('one', BODY));
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect((await worker.read('one'))?.attempts).toBe(1);
-    expect(worker.notifier.told).toHaveLength(1);
+    expect(worker.notifier.jobs).toHaveLength(1);
   });
 
-  it('that two workers have at the same time gives one result', async () => {
+  it('that two workers run concurrently has one result', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     await worker.send('jobs', worker.job('one', BODY, { traceparent: 'other copy' }));
     await worker.work();
     expect((await worker.read('one'))?.status).toBe('succeeded');
-    expect(new Set(worker.notifier.told.map(({ result }) => JSON.stringify(result))).size).toBe(1);
+    expect(new Set(worker.notifier.jobs.map(({ result }) => JSON.stringify(result))).size).toBe(1);
   });
 
-  it('that nobody understands ends among the dead letters with the reason', async () => {
+  it('that is invalid moves to the dead letters with the reason', async () => {
     await worker.servers.sqs.send(new SendMessageCommand({ QueueUrl: worker.urls.jobs, MessageBody: 'nonsense' }));
     await worker.send('jobs', { v: 2, kind: 'job' });
     await worker.send('jobs', worker.job('good', BODY));
@@ -226,17 +226,17 @@ describe('a message', () => {
     expect((await worker.read('good'))?.status).toBe('succeeded');
   });
 
-  it('whose job ended but was not told of is told of again', async () => {
+  it('whose job completed without a notification is notified about again', async () => {
     worker.notifier.failures = 1;
     await worker.send('jobs', worker.job('one', BODY));
     expect((await worker.work()).batchItemFailures).toHaveLength(1);
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
     await workAgain();
-    expect(worker.notifier.told.map(({ id }) => id)).toEqual(['one']);
+    expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['one']);
     expect((await worker.read('one'))?.attempts).toBe(1);
   });
 
-  it('is given back as a fresh copy when there is no time for it', async () => {
+  it('is requeued as a new message if there is no time for it', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     worker.remainingMs = 4000;
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
@@ -264,8 +264,8 @@ class Fragile extends WordEncoder {
   }
 }
 
-describe('a failure that may pass', () => {
-  it('is noted, and the job comes again after a pause', async () => {
+describe('a transient failure', () => {
+  it('is recorded, and the job is retried after a pause', async () => {
     await worker.close();
     worker = await startWorker({ load: async (version) => new Fragile(version, 2, () => new Error('out of memory')) });
     await worker.send('jobs', worker.job('one', BODY));
@@ -276,7 +276,7 @@ describe('a failure that may pass', () => {
     expect((await worker.read('one'))?.attempts).toBe(2);
   }, 30_000);
 
-  it('ends the job with the last receive', async () => {
+  it('fails the job at the last receive', async () => {
     await worker.close();
     worker = await startWorker({ load: async (version) => new Fragile(version, 99, () => new Error('broken')) });
     await worker.send('jobs', worker.job('one', BODY));
@@ -284,13 +284,13 @@ describe('a failure that may pass', () => {
     await workAgain();
     await workAgain();
     expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'INTERNAL' } });
-    expect(worker.notifier.told).toMatchObject([{ id: 'one', status: 'failed' }]);
+    expect(worker.notifier.jobs).toMatchObject([{ id: 'one', status: 'failed' }]);
     expect(await worker.servers.receive(worker.urls.dead)).toMatchObject([
       { MessageAttributes: { errorCode: { StringValue: 'INTERNAL' } } },
     ]);
   }, 30_000);
 
-  it('lets a failed job wait again when an operator puts it back, once for each redrive', async () => {
+  it('of a job that failed is repaired by a redrive, which queues the job again once', async () => {
     const message = worker.job('one', BODY);
     const { v, kind, input, ...definition } = message;
     await worker.deps.jobs.create(definition);
@@ -304,10 +304,10 @@ describe('a failure that may pass', () => {
     );
     await worker.work();
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
-    expect(worker.notifier.told).toMatchObject([{ status: 'succeeded' }]);
+    expect(worker.notifier.jobs).toMatchObject([{ status: 'succeeded' }]);
   });
 
-  it('runs a request alone that fails among others', async () => {
+  it('of requests that ran together runs each of them alone', async () => {
     await worker.close();
     worker = await startWorker({ load: async (version) => new PoisonedByLength(version) });
     await worker.send('jobs', worker.job('good', { model: 'words', input: 'fine' }));
@@ -347,7 +347,7 @@ class PoisonedByLength extends WordEncoder {
   }
 }
 
-it('logs nothing of the input', async () => {
+it('the log of the worker holds no input text', async () => {
   await worker.send('jobs', worker.job('one', { model: 'words', input: 'secret words' }));
   await worker.work();
   expect(JSON.stringify(worker.lines)).not.toContain('secret');

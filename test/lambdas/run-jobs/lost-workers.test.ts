@@ -43,8 +43,8 @@ async function workOnNext(): Promise<void> {
   });
 }
 
-describe('a job that ends the process', () => {
-  it('takes nobody with it: the others end, and their messages are gone before it runs again', async () => {
+describe('a job that crashes the worker', () => {
+  it('does not affect other jobs: they complete, and their messages are deleted before it runs again', async () => {
     const models: Deadly[] = [];
     const load = async (version: PackedVersion) => {
       const model = new Deadly(version);
@@ -75,8 +75,8 @@ describe('a job that ends the process', () => {
   });
 });
 
-describe('a worker that is lost', () => {
-  it('after it wrote the end and before it told of it, is made up for by the next', async () => {
+describe('a worker that crashes', () => {
+  it('between the completion and its notification leaves the notification to the next worker', async () => {
     worker = await startWorker();
     const { notifier } = worker;
     const notifyJobs = notifier.notifyJobs.bind(notifier);
@@ -92,11 +92,11 @@ describe('a worker that is lost', () => {
     expect((await worker.read('one'))?.notifiedAtMs).toBeUndefined();
     notifier.notifyJobs = notifyJobs;
     await workOnNext();
-    expect(notifier.told.map(({ id, status }) => [id, status])).toEqual([['one', 'succeeded']]);
+    expect(notifier.jobs.map(({ id, status }) => [id, status])).toEqual([['one', 'succeeded']]);
     expect(await worker.read('one')).toMatchObject({ attempts: 1, notifiedAtMs: worker.clock.nowMs });
   });
 
-  it('after it wrote the parts of a chunk and before it counted it, is made up for by the next', async () => {
+  it('between writing and counting a chunk leaves the chunk to the next worker', async () => {
     worker = await startWorker();
     await worker.createBatch();
     const lines = ['a', 'b'].map((input) =>
@@ -124,8 +124,8 @@ describe('a worker that is lost', () => {
   });
 });
 
-describe('a message that two workers have', () => {
-  it('gives one result, and whoever comes second changes nothing', async () => {
+describe('a message that two workers received', () => {
+  it('has one result, and the second worker changes nothing', async () => {
     const waiting: (() => void)[] = [];
     class Gated extends WordEncoder {
       override async run(tensors: Parameters<WordEncoder['run']>[0]) {
@@ -150,12 +150,12 @@ describe('a message that two workers have', () => {
     waiting[0]?.();
     await Promise.all([first, ...others]);
     expect(await worker.read('one')).toEqual(ended);
-    expect(worker.notifier.told).toHaveLength(1);
+    expect(worker.notifier.jobs).toHaveLength(1);
   });
 });
 
-describe('a message that is given back', () => {
-  it('keeps its attributes, and the receives before this one', async () => {
+describe('a message that is requeued', () => {
+  it('keeps its attributes and its earlier receives', async () => {
     worker = await startWorker();
     const { sqs } = worker.servers;
     const text = (value: string) => ({ DataType: 'String', StringValue: value });
@@ -172,7 +172,7 @@ describe('a message that is given back', () => {
     expect(copy?.MessageAttributes).toMatchObject({ redrive: text('r1'), receives: text('1/r1') });
   });
 
-  it('begins to count anew with another redrive', async () => {
+  it('starts counting again with another redrive', async () => {
     worker = await startWorker();
     const text = (value: string) => ({ DataType: 'String', StringValue: value });
     await worker.servers.sqs.send(
@@ -188,7 +188,7 @@ describe('a message that is given back', () => {
     expect(copy?.MessageAttributes?.['receives']?.StringValue).toBe('7/r1');
   });
 
-  it('fails for good at its last receive, whichever copy that is', async () => {
+  it('fails at its last receive, whichever copy that is', async () => {
     class Broken extends WordEncoder {
       override run(): Promise<never> {
         return Promise.reject(new Error('broken'));
@@ -212,7 +212,7 @@ describe('an input', () => {
     ['MODEL_NOT_FOUND', Buffer.from('{"model":"other","input":"a"}'), '/v1/embeddings'],
     ['MODEL_NOT_FOUND', Buffer.from('{"instances":["a"]}'), '/v1/models/other:predict'],
     ['INVALID_ENCODING', Buffer.from([0x7b, 0xff]), '/v1/embeddings'],
-  ])('in the bucket fails with %s when it is not for this model or no text', async (code, bytes, endpoint) => {
+  ])('in the bucket fails with %s if it is for another model or is not UTF-8', async (code, bytes, endpoint) => {
     worker = await startWorker();
     const { payloads } = worker.deps;
     await payloads.put('files/key1/file-1', bytes, 'application/json');
@@ -223,8 +223,8 @@ describe('an input', () => {
   });
 });
 
-describe('a message that is no JSON', () => {
-  it('is a dead letter with INVALID_JSON', async () => {
+describe('a message that is not JSON', () => {
+  it('moves to the dead letters with INVALID_JSON', async () => {
     worker = await startWorker();
     await worker.servers.sqs.send(new SendMessageCommand({ QueueUrl: worker.urls.jobs, MessageBody: 'nonsense' }));
     await worker.work();

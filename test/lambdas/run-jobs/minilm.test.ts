@@ -59,7 +59,7 @@ describe('jobs of a model on onnxruntime', () => {
     return (await handler(postEvent(endpoint, body), lambdaContext())).body;
   };
 
-  it('that run together answer byte for byte what each would be answered alone', async () => {
+  it('that run together have byte for byte the results that each would have alone', async () => {
     for (const [index, [endpoint, body]] of REQUESTS.entries()) {
       await worker.send('jobs', worker.job(`job-${index}`, body, { endpoint, model: 'minilm' }));
     }
@@ -76,7 +76,7 @@ describe('jobs of a model on onnxruntime', () => {
     }
   });
 
-  it('that are lines of a batch answer the same', async () => {
+  it('that are lines of a batch have the same results', async () => {
     await worker.createBatch({ model: 'minilm' });
     const bodies = REQUESTS.slice(0, 3).map(([, body]) => body);
     const lines = bodies.map((body, index) =>

@@ -25,7 +25,7 @@ class Broken extends WordEncoder {
 }
 
 describe('an outage', () => {
-  it('of the bucket is noted in the record, and the job comes again', async () => {
+  it('of the bucket is recorded, and the job is retried', async () => {
     worker = await startWorker();
     await worker.servers.s3.send(new DeleteBucketCommand({ Bucket: PAYLOADS }));
     await worker.send('jobs', worker.job('one', body(Array.from({ length: 500 }, (_, index) => `w${index}`))));
@@ -33,7 +33,7 @@ describe('an outage', () => {
     expect(await worker.read('one')).toMatchObject({ status: 'running', lastError: { code: 'UNAVAILABLE' } });
   });
 
-  it('of the table lets jobs and chunks come again', async () => {
+  it('of the table makes jobs and chunks retry', async () => {
     worker = await startWorker();
     const { client } = worker.tables;
     client.middlewareStack.add(() => () => Promise.reject(new Error('no connection')), { step: 'finalizeRequest' });
@@ -51,7 +51,7 @@ describe('an outage', () => {
     expect((await worker.work()).batchItemFailures).toHaveLength(1);
   });
 
-  it('of the model makes error lines of a chunk with its last receive', async () => {
+  it('of the model turns the lines of a chunk into error lines at its last receive', async () => {
     worker = await startWorker({ load: async (version) => new Broken(version) });
     await worker.createBatch();
     const chunk = await worker.chunkOf([line('a'), line('b')]);
@@ -85,7 +85,7 @@ describe('time that runs out', () => {
   }
   let nowMs = 0;
 
-  it('while jobs run together lets them come again, each for itself', async () => {
+  it('while jobs run together retries each of them', async () => {
     worker = await startWorker({ timer: () => nowMs, load: async (version) => new Slow(version) });
     worker.remainingMs = 30_000;
     await worker.send('jobs', worker.job('short', body('a')));
@@ -95,7 +95,7 @@ describe('time that runs out', () => {
     expect(await worker.read('long')).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
   });
 
-  it('after some jobs gives the others back, which count no receive', async () => {
+  it('after some jobs requeues the others without counting a receive', async () => {
     worker = await startWorker({ timer: () => nowMs, load: async (version) => new Slow(version) });
     worker.remainingMs = 80_000;
     const { payloads } = worker.deps;

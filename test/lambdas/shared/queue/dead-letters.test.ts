@@ -25,7 +25,7 @@ async function add(message: string, attributes: SQSRecord['messageAttributes'] =
 }
 
 describe('a dead letter', () => {
-  it('says why and where to put it back to', async () => {
+  it('names the reason and the queue for the redrive', async () => {
     expect(await add(REASON.message)).toMatchObject({
       Body: 'a body',
       MessageAttributes: {
@@ -36,12 +36,12 @@ describe('a dead letter', () => {
     });
   });
 
-  it('does not say where to put it back to when nobody knows', async () => {
+  it('names no queue for the redrive if it is unknown', async () => {
     const letter = await add('lost', {}, { sourceQueue: undefined });
     expect(Object.keys(letter?.MessageAttributes ?? {}).sort()).toEqual(['errorCode', 'errorMessage']);
   });
 
-  it('is kept whatever characters its reason holds', async () => {
+  it('is accepted whatever characters its reason holds', async () => {
     expect((await add('bell \u0007, half \ud800, end'))?.MessageAttributes?.['errorMessage']?.StringValue).toBe(
       'bell  , half  , end',
     );
@@ -49,7 +49,7 @@ describe('a dead letter', () => {
     expect((await add('x'.repeat(5000)))?.MessageAttributes?.['errorMessage']?.StringValue).toHaveLength(1024);
   });
 
-  it('keeps as many of its own attributes as a message may have, and those of an earlier reason not', async () => {
+  it('keeps as many attributes as a message may have, without those of an earlier reason', async () => {
     const own = Object.fromEntries(
       Array.from({ length: 10 }, (_, at) => [
         `a${at}`,
@@ -71,7 +71,7 @@ describe('a dead letter', () => {
     expect(Buffer.from(letter?.MessageAttributes?.['raw']?.BinaryValue ?? []).equals(bytes)).toBe(true);
   });
 
-  it('fails with UNAVAILABLE when the queue is gone', async () => {
+  it('fails with UNAVAILABLE if the queue does not exist', async () => {
     const elsewhere = openDeadLetters(servers.sqs, queueUrl.replace(/dead$/, 'none'));
     await expect(elsewhere.add({ body: 'a', messageAttributes: {} }, REASON)).rejects.toMatchObject({
       code: 'UNAVAILABLE',

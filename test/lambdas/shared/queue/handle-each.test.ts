@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SQSEvent, SQSRecord } from 'aws-lambda';
+import type { SQSRecord } from 'aws-lambda';
 import { AppError } from '../../../../core/errors.ts';
 import {
   type FailedMessage,
@@ -7,24 +7,9 @@ import {
   handleTogether,
   type Verdict,
 } from '../../../../lambdas/shared/queue/handle-each.ts';
+import { eventOf } from '../jobs/jobs-harness.ts';
 
 const NONE = { batchItemFailures: [] };
-
-/** An event with one message for each body; the messages are called m0, m1 and so on. */
-function eventOf(...bodies: readonly string[]): SQSEvent {
-  return { Records: bodies.map((body, at) => recordOf(body, `m${at}`)) };
-}
-
-function recordOf(body: string, messageId: string): SQSRecord {
-  return {
-    ...{ messageId, body, receiptHandle: 'r', md5OfBody: '', messageAttributes: {} },
-    attributes: {
-      ...{ ApproximateReceiveCount: '1', SentTimestamp: '0', SenderId: 's' },
-      ApproximateFirstReceiveTimestamp: '0',
-    },
-    ...{ eventSource: 'aws:sqs', eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:queue', awsRegion: 'us-east-1' },
-  };
-}
 
 function retried(...ids: readonly string[]) {
   return { batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })) };
@@ -34,15 +19,15 @@ const retry = (): Verdict => 'retry';
 const read = ({ body }: SQSRecord): string => body;
 
 describe('handleEach', () => {
-  it('answers with the messages to retry only', async () => {
+  it('returns only the messages to retry', async () => {
     const handle = async (body: string): Promise<Verdict> => (body === 'b' ? 'retry' : 'done');
-    expect(await handleEach(eventOf('a', 'b', 'c'), { read, handle, onError: retry })).toEqual(retried('m1'));
+    expect(await handleEach(eventOf(['a', 'b', 'c']), { read, handle, onError: retry })).toEqual(retried('m1'));
   });
 
   it('handles the other messages if one cannot be read', async () => {
     const handled: string[] = [];
     const failed: FailedMessage<string>[] = [];
-    const response = await handleEach(eventOf('a', 'poison', 'c'), {
+    const response = await handleEach(eventOf(['a', 'poison', 'c']), {
       read: ({ body }) => {
         if (body === 'poison') throw new AppError('INVALID_EVENT', 'not an event');
         return body;
@@ -65,7 +50,7 @@ describe('handleEach', () => {
   it('gives the message and INTERNAL to onError if the handler throws an unknown error', async () => {
     const cause = new TypeError('holds input text');
     const failed: FailedMessage<string>[] = [];
-    const response = await handleEach(eventOf('a'), {
+    const response = await handleEach(eventOf(['a']), {
       read,
       handle: () => Promise.reject(cause),
       onError: (failure) => {
@@ -81,7 +66,7 @@ describe('handleEach', () => {
     const fail = () => {
       throw new Error('the log is full');
     };
-    const response = await handleEach(eventOf('a', 'b'), {
+    const response = await handleEach(eventOf(['a', 'b']), {
       read: (record) => (record.body === 'a' ? fail() : record.body),
       handle: fail,
       onError: fail,
@@ -95,7 +80,7 @@ describe('handleEach', () => {
     const slow = new Promise<void>((resolve) => {
       releaseSlow = resolve;
     });
-    const response = await handleEach(eventOf('x1 slow', 'x2', 'y1'), {
+    const response = await handleEach(eventOf(['x1 slow', 'x2', 'y1']), {
       read,
       laneOf: (body) => body.slice(0, 1),
       handle: async (body) => {
@@ -111,12 +96,12 @@ describe('handleEach', () => {
   });
 
   it('names a message once that SQS delivered twice in one event', async () => {
-    const record = recordOf('a', 'm0');
+    const { Records } = eventOf(['a']);
     let copies = 0;
     const handle = async (): Promise<Verdict> => (copies++ === 0 ? 'done' : 'retry');
-    expect(await handleEach({ Records: [record, { ...record }] }, { read, handle, onError: retry })).toEqual(
-      retried('m0'),
-    );
+    expect(
+      await handleEach({ Records: [...Records, ...structuredClone(Records)] }, { read, handle, onError: retry }),
+    ).toEqual(retried('m0'));
   });
 });
 
@@ -124,7 +109,7 @@ describe('handleTogether', () => {
   it('keeps the verdicts that were given before a failure, and retries the rest', async () => {
     const errors: AppError[] = [];
     const response = await handleTogether(
-      eventOf('a', 'b', 'c'),
+      eventOf(['a', 'b', 'c']),
       async ([first, second], decide) => {
         if (first !== undefined) decide(first, 'done');
         if (second !== undefined) decide(second, 'retry');
@@ -137,6 +122,6 @@ describe('handleTogether', () => {
   });
 
   it('retries a message that got no verdict', async () => {
-    expect(await handleTogether(eventOf('a'), async () => undefined)).toEqual(retried('m0'));
+    expect(await handleTogether(eventOf(['a']), async () => undefined)).toEqual(retried('m0'));
   });
 });

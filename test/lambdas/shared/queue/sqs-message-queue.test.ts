@@ -52,7 +52,7 @@ describe('openSqsMessageQueue', () => {
     expect(await drain(url)).toEqual([{ v: 1, text: 'ü 漢 🙂' }]);
   });
 
-  it('sends code points that SQS refuses as they are', async () => {
+  it('sends code points that SQS refuses unescaped', async () => {
     const { url, queue } = await openQueue('code-points');
     const message = { text: 'a\uFFFEb\uFFFFc\u0000d\uD800e' };
     await queue.send(message);
@@ -80,13 +80,13 @@ describe('openSqsMessageQueue', () => {
     await queue.sendAll([]);
   });
 
-  it('keeps batches within the bytes that SQS takes at once', async () => {
+  it('keeps batches within the maximum bytes of SQS', async () => {
     const { url, queue } = await openQueue('large');
     await queue.sendAll(Array.from({ length: 12 }, () => ({ text: 'x'.repeat(190 * 1024) })));
     expect(await drain(url)).toHaveLength(12);
   });
 
-  it('sends again what SQS did not take, and nothing else', async () => {
+  it('sends again only the messages that SQS did not accept', async () => {
     const refusal = { Code: 'InternalError', SenderFault: false };
     const { attempts, queue, close } = await startRefusing((attempt, id) =>
       attempt <= 2 && Number(id) >= attempt ? refusal : undefined,
@@ -97,8 +97,8 @@ describe('openSqsMessageQueue', () => {
   });
 
   it.each([
-    ['goes on refusing', { Code: 'InternalError', SenderFault: false }, 4],
-    ['refuses a message for good', { Code: 'InvalidMessageContents', SenderFault: true }, 1],
+    ['refuses a message at every attempt', { Code: 'InternalError', SenderFault: false }, 4],
+    ['refuses a message because of its content', { Code: 'InvalidMessageContents', SenderFault: true }, 1],
   ])('fails with UNAVAILABLE when SQS %s', async (_, refusal, expected) => {
     const { attempts, queue, close } = await startRefusing((_attempt, id) => (id === '1' ? refusal : undefined));
     await expect(queue.sendAll([{}, {}])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -106,7 +106,7 @@ describe('openSqsMessageQueue', () => {
     await close();
   });
 
-  it('fails with UNAVAILABLE when there is no queue', async () => {
+  it('fails with UNAVAILABLE if the queue does not exist', async () => {
     const queue = openSqsMessageQueue({ client: servers.sqs, url: `${servers.url}/000000000000/none` });
     await expect(queue.send({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
