@@ -14,6 +14,7 @@ import { jsonMember } from '../../core/json/json-member.ts';
 import { baseUrlOf, traceparentOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { type HttpHeaders, type HttpResult, jsonResult } from '../shared/http/http-response.ts';
+import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import { resolveRequest } from '../shared/jobs/resolve-request.ts';
 import type { Call } from './call.ts';
 
@@ -81,10 +82,7 @@ export async function cancelJob(call: Call): Promise<HttpResult> {
   if (job === undefined) throw notFound();
   if (job.status !== 'canceled') throw ended(job);
   // An earlier request may have canceled the job and then failed to notify.
-  if (job.notifiedAtMs === undefined) {
-    await (await deps.notifier()).notifyJobs([job]);
-    await deps.jobs.markNotified(job);
-  }
+  if (job.notifiedAtMs === undefined) await notifyOnce(job, { jobs: deps.jobs, notifier: await deps.notifier() });
   deps.log({ metric: 'JobsCanceled', model: job.model, details: { jobId: id } });
   return resultOf(job, call, 200);
 }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long the pauses between attempts are. */
+/** The pauses between attempts. */
 export interface BackOff {
   /** Upper bound of the first pause; it doubles with each further one. */
   readonly firstMs: number;
   /** Upper bound of every pause. */
   readonly maxMs: number;
+  /** Ends a pause. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -13,10 +15,11 @@ export interface BackOff {
  * not collide again ("full jitter").
  *
  * @param attempt - Number of attempts so far, from 1.
+ * @throws Error when the signal is aborted.
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
-export async function backOff(attempt: number, { firstMs, maxMs }: BackOff): Promise<void> {
-  await sleep(Math.random() * Math.min(maxMs, firstMs * 2 ** (attempt - 1)));
+export async function backOff(attempt: number, { firstMs, maxMs, signal }: BackOff): Promise<void> {
+  await sleep(Math.random() * Math.min(maxMs, firstMs * 2 ** (attempt - 1)), undefined, { signal });
 }
 
 /**
@@ -25,6 +28,7 @@ export async function backOff(attempt: number, { firstMs, maxMs }: BackOff): Pro
  * @param send - Sends entries and returns those that were not processed.
  * @param maxAttempts - Attempts in all.
  * @returns The entries that are unprocessed after the last attempt.
+ * @throws Error when the signal is aborted.
  */
 export async function retryUnprocessed<T>(
   entries: readonly T[],

@@ -2,6 +2,7 @@ import type { Clock } from '../../../core/clock.ts';
 import type { CachedResult } from '../../../core/results/result-cache.ts';
 import { RESULTS_TABLE } from '../../../core/results/results-table.ts';
 import type { DynamoDb, WireItem } from '../aws/dynamodb.ts';
+import { retryUnprocessed } from '../resilience/back-off.ts';
 import { withinBudget } from '../resilience/time-budget.ts';
 import type { ConnectedResultCache } from './results-cache.ts';
 
@@ -78,6 +79,9 @@ function throwIfNothingCame(outcomes: readonly PromiseSettledResult<void>[], fou
   if (failure !== undefined && found === 0) throw failure.reason;
 }
 
+/** Unprocessed keys and items are retried until the budget ends. */
+const UNTIL_ABORTED = { maxAttempts: Number.POSITIVE_INFINITY, firstMs: 4, maxMs: 64 };
+
 interface ReadResponse {
   readonly Responses?: Readonly<Record<string, readonly WireItem[]>>;
   readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: readonly WireItem[] }>>;
@@ -89,17 +93,15 @@ async function readChunk(
   signal: AbortSignal,
   onItem: (item: WireItem) => void,
 ): Promise<void> {
-  let keys: readonly WireItem[] = fingerprints.map((fingerprint) => ({
-    [RESULTS_TABLE.partitionKey]: { S: fingerprint },
-  }));
-  for (let attempt = 0; keys.length > 0; attempt++) {
-    await backOff(attempt, signal);
-    const response = await dynamoDb.call('BatchGetItem', { RequestItems: { [table]: { Keys: keys } } });
+  const keys: WireItem[] = fingerprints.map((fingerprint) => ({ [RESULTS_TABLE.partitionKey]: { S: fingerprint } }));
+  const read = async (rest: readonly WireItem[]) => {
+    const response = await dynamoDb.call('BatchGetItem', { RequestItems: { [table]: { Keys: rest } } });
     signal.throwIfAborted();
     const { Responses, UnprocessedKeys } = response as ReadResponse;
     for (const item of Responses?.[table] ?? []) onItem(item);
-    keys = UnprocessedKeys?.[table]?.Keys ?? [];
-  }
+    return UnprocessedKeys?.[table]?.Keys ?? [];
+  };
+  await retryUnprocessed(keys, read, { ...UNTIL_ABORTED, signal });
 }
 
 interface WriteRequest {
@@ -115,19 +117,11 @@ async function writeChunk(
   chunk: readonly WriteRequest[],
   signal: AbortSignal,
 ): Promise<void> {
-  let writes = chunk;
-  for (let attempt = 0; writes.length > 0; attempt++) {
-    await backOff(attempt, signal);
-    const response = await dynamoDb.call('BatchWriteItem', { RequestItems: { [table]: writes } });
-    writes = (response as WriteResponse).UnprocessedItems?.[table] ?? [];
-  }
-}
-
-/** Waits before a retry: 2, 4, 8 ms and so on, until the budget ends. */
-async function backOff(attempt: number, signal: AbortSignal): Promise<void> {
-  if (attempt === 0) return;
-  await new Promise((resolve) => setTimeout(resolve, 2 ** attempt));
-  signal.throwIfAborted();
+  const write = async (rest: readonly WriteRequest[]) => {
+    const response = await dynamoDb.call('BatchWriteItem', { RequestItems: { [table]: rest } });
+    return (response as WriteResponse).UnprocessedItems?.[table] ?? [];
+  };
+  await retryUnprocessed(chunk, write, { ...UNTIL_ABORTED, signal });
 }
 
 /** DynamoDB deletes expired items late, sometimes by days. They are therefore recognized here. */

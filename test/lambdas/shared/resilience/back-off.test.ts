@@ -35,4 +35,14 @@ describe('retryUnprocessed', () => {
     const send = () => Promise.reject(new Error('nothing to send'));
     expect(await retryUnprocessed([], send, ATTEMPTS)).toEqual([]);
   });
+
+  it('stops when the signal is aborted', async () => {
+    const controller = new AbortController();
+    const send = async () => {
+      controller.abort();
+      return ['a'];
+    };
+    const endless = { maxAttempts: Number.POSITIVE_INFINITY, firstMs: 1, maxMs: 2, signal: controller.signal };
+    await expect(retryUnprocessed(['a'], send, endless)).rejects.toMatchObject({ name: 'AbortError' });
+  });
 });
