@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Body, isJsonMediaType, jsonEncoded, readJsonBody } from '../../../core/api/body.ts';
+import { type Body, isJsonMediaType, jsonEncoded, jsonTextOf, readJsonBody } from '../../../core/api/body.ts';
 
 const JSON_TYPE = 'application/json';
 
@@ -33,4 +33,10 @@ test('only JSON and its structured suffixes count as JSON media types', () => {
 
 test('a result written as JSON text carries the media type of JSON', () => {
   expect(jsonEncoded('[1]')).toEqual({ mediaType: JSON_TYPE, body: '[1]' });
+});
+
+test('only JSON text can be a line of a file', () => {
+  expect(jsonTextOf(jsonEncoded('[1]'))).toBe('[1]');
+  expect(() => jsonTextOf({ mediaType: 'text/csv', body: '1' })).toThrow('the result must be JSON text, got text/csv');
+  expect(() => jsonTextOf({ mediaType: JSON_TYPE, body: new Uint8Array([0x31]) })).toThrow(TypeError);
 });

@@ -113,6 +113,13 @@ describe('jobCloudEvent', () => {
     expect(event({ ...SUCCEEDED, result: payload }, { result: { json: '{"a":1}' } })['data']).toHaveProperty('result', {
       a: 1,
     });
+    const bytes = { mediaType: 'image/png', base64: 'AP8=' };
+    expect(event({ ...SUCCEEDED, result: payload }, { result: bytes })['data']).toMatchObject({
+      ...{ result_media_type: 'image/png', result_base64: 'AP8=' },
+    });
+    expect(event({ ...SUCCEEDED, result: payload }, { result: bytes, maxResultBytes: 3 })['data']).not.toHaveProperty(
+      'result_base64',
+    );
     expect(event({ ...SUCCEEDED, result: payload }, { resultUrl: 'https://s3/x' })['data']).toMatchObject({
       ...{ result_url: 'https://s3/x', result_bytes: 999 },
     });

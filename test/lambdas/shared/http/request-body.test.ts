@@ -52,6 +52,14 @@ describe('readBody', () => {
     });
   });
 
+  it('fails with INVALID_ENCODING when compressed bytes are broken', async () => {
+    const broken = Buffer.concat([gzipSync(PIXELS).subarray(0, 12), Buffer.from('nonsense')]);
+    await expect(readBody(image(broken, { 'Content-Encoding': 'gzip' }), LIMIT)).rejects.toMatchObject({
+      code: 'INVALID_ENCODING',
+      message: 'body does not decode as gzip',
+    });
+  });
+
   it('takes a body of exactly the limit', async () => {
     expect(await readBody(gatewayEvent('/x', { body: `"${'€'.repeat(332)}"` }), LIMIT)).toHaveProperty('text');
   });
