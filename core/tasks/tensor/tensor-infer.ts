@@ -1,5 +1,6 @@
 import { jsonEncoded, readJsonBody } from '../../api/body.ts';
 import { at } from '../../at.ts';
+import { AppError } from '../../errors.ts';
 import {
   checkRequestedOutputs,
   decodeInferRequest,
@@ -31,6 +32,7 @@ export const TENSOR_INFER: Codec<TensorInferRequest, Tensors, Tensors> = {
     if (packed.rows !== undefined && first !== undefined) {
       checkItemCount(at(first.shape, 0), model.limits.maxItems, 'inputs');
     }
+    if (packed.rows === 'independent') checkRows(inputs);
     return { id: request.id, inputs, outputs: request.outputs ?? packed.outputs.map(({ name }) => name) };
   },
   encode: (results, { request }, { model, version }) => {
@@ -40,6 +42,14 @@ export const TENSOR_INFER: Codec<TensorInferRequest, Tensors, Tensors> = {
     );
   },
 };
+
+/** @throws AppError `INVALID_TENSOR` when inputs have unequal first dimensions, so that no row can be made of them. */
+function checkRows(inputs: Tensors): void {
+  const counts = Object.entries(inputs).map(([name, { shape }]) => [name, at(shape, 0)] as const);
+  if (counts.every(([, count]) => count === counts[0]?.[1])) return;
+  const got = counts.map(([name, count]) => `${count} of ${name}`).join(' and ');
+  throw new AppError('INVALID_TENSOR', `inputs must have equally many rows, got ${got}`, { param: 'inputs' });
+}
 
 /** Writes the rows of an output one after the other, as one tensor. */
 function writeOutput(name: string, results: readonly Tensors[]): WrittenOutput {
