@@ -1,7 +1,7 @@
 import { gpuInstanceType } from '../models/gpu-instance-types.ts';
 import { type Architecture, FREE_SQS_REQUESTS, MONTH_SECONDS, PRICES } from './prices.ts';
 
-/** What of a function costs money. */
+/** The billable properties of a function. */
 export interface PricedFunction {
   readonly memoryMiB: number;
   readonly architecture: Architecture;
@@ -14,22 +14,22 @@ export interface CostLine {
   readonly what: string;
   /** US dollars a month. */
   readonly usd: number;
-  /** What a reader must know about the sum. */
+  /** A condition of the sum. */
   readonly note?: string;
 }
 
-/** What of the queues of jobs costs money. */
+/** The billable properties of the queues of jobs. */
 export interface PricedQueues {
-  /** Event source mappings, each of which polls one queue without end. */
+  /** Event source mappings, each of which polls one queue continuously. */
   readonly mappings: number;
   /** Alarms on queues. */
   readonly alarms: number;
 }
 
-/** What of an endpoint costs money. */
+/** The billable properties of an endpoint. */
 export interface PricedEndpoint {
   readonly instanceType: string;
-  /** Instances that run whether requests come or not, of all variants together. */
+  /** Instances that run even without requests, of all variants together. */
   readonly instances: number;
   /** Metrics in alarms. */
   readonly alarms: number;
@@ -45,16 +45,16 @@ const NO_QUEUES: PricedQueues = { mappings: 0, alarms: 0 };
  */
 const IDLE_POLLING = { receivers: 5, waitSeconds: 20 };
 
-/** Target tracking makes one alarm to scale out and one to scale in (Application Auto Scaling user guide). */
+/** Target tracking creates one alarm to scale out and one to scale in (Application Auto Scaling user guide). */
 const ALARMS_OF_TARGET_TRACKING = 2;
 
 /**
- * What a deployment costs in a month without a single request, at the prices of {@link PRICES}.
+ * Computes the cost of a deployment in a month without a single request, at the prices of {@link PRICES}.
  *
  * @param functions - One for each model.
  * @param queues - What jobs add. Defaults to a deployment without jobs.
  * @param endpoints - Endpoints on GPUs. Defaults to none.
- * @returns The lines, those that are zero included, for they are what a reader looks for.
+ * @returns The lines, those of zero included, because a reader looks for them.
  */
 export function idleMonthlyUsd(
   functions: readonly PricedFunction[],
@@ -121,7 +121,7 @@ function endpointLines({ instanceType, instances, alarms }: PricedEndpoint): rea
   ];
 }
 
-/** A result that the results table may keep. */
+/** A result that the results table can hold. */
 export interface KeptResult {
   readonly memoryMiB: number;
   readonly architecture: Architecture;
@@ -134,10 +134,9 @@ export interface KeptResult {
 }
 
 /**
- * The share of look-ups that must find something for the results table to save money: look-up plus write, over
- * computation plus write.
+ * Computes the hit rate from which the results table saves money: look-up plus write, over computation plus write.
  *
- * @returns From 0 to 1; undefined when the table costs more than it saves even if every look-up finds something.
+ * @returns From 0 to 1; undefined if the table costs more than it saves at any hit rate.
  */
 export function breakEvenHitRate(result: KeptResult): number | undefined {
   const { memoryMiB, architecture, computeMs, itemBytes, lookupMs = 4 } = result;

@@ -6,7 +6,7 @@ import { deployedVersions } from '../../core/models/packed-model.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Model } from '../packaging/model.ts';
 
-/** What of a deployment costs money while idle. */
+/** The billable parts of a deployment. */
 export interface Deployed {
   readonly models: readonly Model[];
   /**
@@ -30,7 +30,7 @@ export interface Deployed {
 }
 
 /**
- * What a deployment costs in a month in which nobody uses it.
+ * Computes the cost of a deployment in a month without requests.
  *
  * @returns US dollars, in all and line by line.
  */
@@ -48,7 +48,7 @@ export function idleCost({ models, queues, endpoints = [] }: Deployed): {
 
 function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): PricedEndpoint {
   const { compute } = manifest;
-  // An endpoint is made of no other model.
+  // GpuEndpoint accepts no other models.
   if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };
   const { instanceType } = compute;
   return {
@@ -59,7 +59,7 @@ function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): P
 }
 
 /**
- * Checks that a deployment does not cost more while idle than it may.
+ * Checks the cost of a deployment while idle against its limit.
  *
  * @param maxUsd - US dollars a month; absent means no limit.
  * @throws AppError `CONFIG_INVALID` that names what costs money.

@@ -9,15 +9,15 @@ import type { ServiceFunction } from '../functions/service-function.ts';
 import type { PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 
-/** What a fingerprint, the attribute names and two numbers add to an item of the results table. */
+/** Bytes of an item of the results table besides the result: fingerprint, attribute names and two numbers. */
 const ITEM_OVERHEAD_BYTES = 100;
 
-/** Times of computation for which the report says when the table pays. */
+/** Computation times for which the report shows the break-even hit rate. */
 const EXAMPLE_COMPUTE_MS = [10, 50];
 
 /**
- * Describes what a deployment will be: the size of each function's package, what it costs while idle, and when the
- * results table saves money.
+ * Describes a deployment: the size of each function's package, its cost while idle, the cost of metrics and logs, and the
+ * hit rate from which the results table saves money.
  *
  * @returns Lines of text, with a line break at the end.
  */
@@ -50,7 +50,7 @@ function tenantLines({ keys }: InferenceApi): readonly string[] {
   );
 }
 
-/** Says what metrics and logs cost once requests come. */
+/** Shows the cost of metrics and logs under load. */
 function usageLines({ models, queues, metrics: level = 'basic' }: Deployed): readonly string[] {
   const versionsOfModels = models.map(({ packed }) => Object.keys(packed.versions).length);
   const series = countSeries({ level, versionsOfModels, hasJobs: queues !== undefined });
@@ -74,7 +74,7 @@ function functionRow(
   return [name, `${memoryMiB} MiB ${architecture}`, ...sizes.map(formatBytes)];
 }
 
-/** Says how alike the weights answer that were made for a GPU out of those for a CPU. */
+/** Shows how closely the weights for a GPU reproduce the results of those for a CPU that they were made from. */
 function foldedLines({ id, packed }: Model): readonly string[] {
   return Object.entries(deployedVersions(packed)).flatMap(([version, { folded }]) => {
     if (folded === undefined) return [];
@@ -87,7 +87,7 @@ function foldedLines({ id, packed }: Model): readonly string[] {
   });
 }
 
-/** Says from which share of hits on the table costs less than computing, where the size of a result is known. */
+/** Shows the hit rate from which the table costs less than computing, if the size of a result is known. */
 function tableHint({ id, manifest, packed }: Model): readonly string[] {
   const [version] = Object.values(packed.versions);
   const resultBytes = version === undefined ? undefined : taskOf(manifest).resultBytes(version);
