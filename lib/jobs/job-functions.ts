@@ -14,7 +14,7 @@ import { functionBundle } from '../packaging/package-layout.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
 
 /** How a function takes messages from a queue. */
-interface Intake {
+interface Consumption {
   readonly batchSize: number;
   readonly windowSeconds?: number;
   readonly maxConcurrency: number;
@@ -121,7 +121,7 @@ export class JobFunctions extends Construct {
 function consume(
   { fn }: ServiceFunction,
   queue: IQueue,
-  { batchSize, windowSeconds = 0, maxConcurrency }: Intake,
+  { batchSize, windowSeconds = 0, maxConcurrency }: Consumption,
 ): void {
   fn.addEventSource(
     new SqsEventSource(queue, {

@@ -15,8 +15,8 @@ export type Resolve = (hostname: string) => Promise<readonly { readonly address:
 export const resolveBySystem: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
 /**
- * Resolves a host and chooses the address to connect to. The connection must go to that address and no other: asking
- * twice, once to check and once to connect, would let a receiver answer differently (DNS rebinding).
+ * Resolves a host and chooses the address to connect to. The connection must go to exactly that address. If the name were
+ * resolved twice, to check and to connect, the second result could differ (DNS rebinding).
  *
  * @throws AppError `INVALID_WEBHOOK_URL` when any of its addresses is not public, `UNAVAILABLE` when it has none.
  */
@@ -37,8 +37,8 @@ export async function pinAddress(hostname: string, resolve: Resolve, allowLoopba
 }
 
 /**
- * Whether an address is one of the public internet: global unicast, and nothing that is turned into something else on
- * its way (IPv4 in IPv6, NAT64, 6to4, Teredo), for that could end anywhere (IANA special-purpose address registries).
+ * Whether an address is public: global unicast, and not translated on its way (IPv4 in IPv6, NAT64, 6to4, Teredo), because
+ * a translated address could lead anywhere (IANA special-purpose address registries).
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
