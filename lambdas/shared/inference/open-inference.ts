@@ -64,7 +64,8 @@ export interface Inference {
 export async function openInference(options: OpenInferenceOptions): Promise<Inference> {
   const { modelFolder } = options;
   const packed = readPackedModel(modelFolder);
-  const task = await loadTask(packed.manifest.task);
+  // Its files are read while the table's client and the runtime load.
+  const loadingTask = loadTask(packed.manifest.task);
   const clock = systemClock;
   const traffic = manifestTraffic(packed.manifest);
   const table = await openTable(packed, options, clock);
@@ -72,6 +73,7 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
   // The handshake takes place while the model loads. A table that cannot be reached is reported with the first request.
   const connected = cache?.connect();
   const versions = new ModelVersions(packed, await loaderOf(packed, options, clock));
+  const task = await loadingTask;
   const deps: InferenceDeps = {
     ...(table?.collapse === undefined ? {} : { collapse: table.collapse }),
     packed,
