@@ -47,7 +47,7 @@ export interface ColdStartReport {
 const INIT_LIMIT_MS = 10_000;
 const TRACED_STARTS = 5;
 
-/** Nobody listens there: a function that looks for AWS behind its first answer finds nothing. */
+/** Nothing listens there: a function that connects to AWS is refused immediately. */
 const NO_ENDPOINT = 'http://127.0.0.1:9';
 
 /**

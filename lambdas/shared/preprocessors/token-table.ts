@@ -1,4 +1,7 @@
-/** A slot holds the number of its token plus one in the low bits, and bits of its hash in the high ones. Zero is empty. */
+/** Int32 values of a slot: its token's number and hash, and where the token starts. They share a line of the cache. */
+const SLOT = 2;
+
+/** The first value holds the number plus one in its low bits, and bits of the hash in its high ones. Zero is empty. */
 const NUMBER_BITS = 20;
 const NUMBER_MASK = 2 ** NUMBER_BITS - 1;
 
@@ -10,21 +13,22 @@ const HASH_PRIME = 0x01000193;
 const HASH_SHIFT = 15;
 
 const LINE_FEED = '\n';
+const LINE_FEED_UNIT = 10;
 
 /** Maximum number of tokens in a {@link Vocabulary}. */
 export const MAX_TOKENS = NUMBER_MASK;
 
 /** The tokens of a tokenizer in the order of their ids: one text, and where each token starts in it. */
 export class Vocabulary {
-  /** UTF-16 code units of all tokens, with a line feed between them. */
+  /** UTF-16 code units of all tokens, each with a line feed behind it. */
   readonly units: Uint16Array;
   /** Where each token starts; one more entry stands for the end. */
   readonly starts: Uint32Array;
 
   /** @param text - The tokens, with a line feed between them. */
   constructor(text: string) {
-    const bytes = Buffer.from(text, 'utf16le');
-    this.units = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length);
+    const bytes = Buffer.from(text + LINE_FEED, 'utf16le');
+    this.units = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length + 1);
     const starts = new Uint32Array(text.length + 2);
     let size = 0;
     for (let end = text.indexOf(LINE_FEED); end !== -1; end = text.indexOf(LINE_FEED, end + 1)) {
@@ -46,12 +50,10 @@ export class Vocabulary {
  *
  * A model sweeps the processor's caches between two requests, so that each step of a lookup costs a cache miss. A map of
  * strings takes many: its buckets, the string, the string's characters. This open-addressing hash table takes one for a
- * token that is not there and three for one that is.
+ * token that is not there and two for one that is.
  */
 export class TokenTable {
-  readonly #vocabulary: Vocabulary;
-  /** What every token here starts with, and its words do not. */
-  readonly #prefixLength: number;
+  readonly #units: Uint16Array;
   readonly #slots: Int32Array;
   readonly #longest: number;
   readonly #hashes: Int32Array;
@@ -64,8 +66,7 @@ export class TokenTable {
    * to none.
    */
   constructor(vocabulary: Vocabulary, prefix = '') {
-    this.#vocabulary = vocabulary;
-    this.#prefixLength = prefix.length;
+    this.#units = vocabulary.units;
     const { slots, longest } = fillSlots(vocabulary, prefix);
     this.#slots = slots;
     this.#longest = longest;
@@ -105,21 +106,21 @@ export class TokenTable {
 
   #find(hash: number, word: Uint16Array, start: number, length: number): number {
     const slots = this.#slots;
-    const mask = slots.length - 1;
+    const mask = slots.length / SLOT - 1;
     for (let at = (hash ^ (hash >>> HASH_SHIFT)) & mask; ; at = (at + 1) & mask) {
-      const slot = slots[at] as number;
+      const slot = slots[at * SLOT] as number;
       if (slot === 0) return -1;
-      if (((slot ^ hash) & ~NUMBER_MASK) === 0) {
-        const id = (slot & NUMBER_MASK) - 1;
-        if (this.#equals(id, word, start, length)) return id;
+      const isCandidate = ((slot ^ hash) & ~NUMBER_MASK) === 0;
+      if (isCandidate && this.#equals(slots[at * SLOT + 1] as number, word, start, length)) {
+        return (slot & NUMBER_MASK) - 1;
       }
     }
   }
 
-  #equals(id: number, word: Uint16Array, start: number, length: number): boolean {
-    const { units, starts } = this.#vocabulary;
-    const offset = (starts[id] as number) + this.#prefixLength;
-    if ((starts[id + 1] as number) - 1 - offset !== length) return false;
+  /** Whether the token that starts at an offset is a part of a word. */
+  #equals(offset: number, word: Uint16Array, start: number, length: number): boolean {
+    const units = this.#units;
+    if (units[offset + length] !== LINE_FEED_UNIT) return false;
     for (let index = 0; index < length; index++) {
       if (units[offset + index] !== word[start + index]) return false;
     }
@@ -131,8 +132,8 @@ export class TokenTable {
 function fillSlots({ units, starts }: Vocabulary, prefix: string): { slots: Int32Array; longest: number } {
   const ids = idsWith(units, starts, prefix);
   // At most half of the slots are taken, so that a search meets an empty one soon.
-  const slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, ids.length * 2))));
-  const mask = slots.length - 1;
+  const slots = new Int32Array(SLOT * 2 ** Math.ceil(Math.log2(Math.max(2, ids.length * 2))));
+  const mask = slots.length / SLOT - 1;
   let longest = 0;
   for (let index = 0; index < ids.length; index++) {
     const id = ids[index] as number;
@@ -141,8 +142,9 @@ function fillSlots({ units, starts }: Vocabulary, prefix: string): { slots: Int3
     let hash = HASH_SEED;
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ (units[at] as number), HASH_PRIME);
     let at = (hash ^ (hash >>> HASH_SHIFT)) & mask;
-    while (slots[at] !== 0) at = (at + 1) & mask;
-    slots[at] = (hash & ~NUMBER_MASK) | (id + 1);
+    while (slots[at * SLOT] !== 0) at = (at + 1) & mask;
+    slots[at * SLOT] = (hash & ~NUMBER_MASK) | (id + 1);
+    slots[at * SLOT + 1] = start;
     if (end - start > longest) longest = end - start;
   }
   return { slots, longest };
