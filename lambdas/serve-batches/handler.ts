@@ -24,7 +24,7 @@ export function createHandler(deps: ServeBatchesDeps): HttpHandler {
   const target = logTarget(deps, deps.clock);
   return createHttpHandler({
     routes: ROUTES,
-    open: (event, { startedMs, deadlineMs, notes }) => ({
+    open: (event, { startedMs, notes }, deadlineMs) => ({
       ...deps,
       owner: callerOf(event).tenant,
       hasTime: () => timer() < Math.min(startedMs + WORK_MS, deadlineMs - MARGIN_MS),

@@ -30,11 +30,10 @@ export interface ServeDeps extends InferenceDeps {
  *
  * @throws AppError `VERSION_NOT_FOUND` if the path names a version that the model does not have.
  */
-export async function openCall({ event, params, measures }: ServeRequest, deps: ServeDeps): Promise<Call> {
+export async function openCall({ event, params, deadlineMs, measures }: ServeRequest, deps: ServeDeps): Promise<Call> {
   const name = chooseVersion(stickyKeyOf(event), params['version'], deps);
   measures.version = name;
   const policy = readCacheControl(headerOf(event, 'cache-control'));
-  const { deadlineMs } = measures;
   return { version: await deps.versions.open(name), policy, deadlineMs, measures };
 }
 

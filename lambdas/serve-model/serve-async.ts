@@ -51,7 +51,7 @@ export async function serveAsync(
   const submission = await open();
   const { job } = await submission.submit(describe(request, submission, deps));
   if (waitSeconds === undefined) return accepted(job, preferences, request, deps);
-  const untilMs = Math.min(startedMs + waitSeconds * 1000, request.measures.deadlineMs - RESPONSE_MS);
+  const untilMs = Math.min(startedMs + waitSeconds * 1000, request.deadlineMs - RESPONSE_MS);
   const ended = await waitFor(job, untilMs, submission, deps.timer);
   return (await resultOf(ended, waitSeconds, request, submission)) ?? accepted(ended, preferences, request, deps);
 }

@@ -1,16 +1,13 @@
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { toAppError } from '../../../core/errors.ts';
-import type { RequestTimes } from './http-request.ts';
-
-/** Time reserved for writing and sending the response before Lambda stops the function. */
-const MARGIN_MS = 100;
+import type { Timed } from './http-request.ts';
 
 /** An event with the measures of its request. */
-export type Measured<M extends RequestTimes> = APIGatewayProxyEvent & { measures: M };
+export type Measured<M extends Timed> = APIGatewayProxyEvent & { measures: M };
 
 /** What is known about a request when its response is ready. */
-export interface AccessFacts<M extends RequestTimes = RequestTimes> {
+export interface AccessFacts<M extends Timed = Timed> {
   readonly event: Measured<M>;
   readonly measures: M;
   readonly awsRequestId: string;
@@ -22,17 +19,17 @@ export interface AccessFacts<M extends RequestTimes = RequestTimes> {
 }
 
 /** Settings of an {@link accessLog}. */
-export interface AccessLogOptions<M extends RequestTimes> {
+export interface AccessLogOptions<M extends Timed> {
   /** Milliseconds on a timer that never goes back. */
   readonly timer: () => number;
   /** Creates the measures of a request. */
-  readonly startMeasures: (startedMs: number, deadlineMs: number) => M;
+  readonly startMeasures: (startedMs: number) => M;
   /** Writes the line of a request. */
   readonly log: (facts: AccessFacts<M>) => void;
 }
 
 /** Starts the measures of each request, and logs each request once. */
-export function accessLog<M extends RequestTimes>({
+export function accessLog<M extends Timed>({
   timer,
   startMeasures,
   log,
@@ -42,9 +39,8 @@ export function accessLog<M extends RequestTimes>({
     log({ ...facts, measures, latencyMs: timer() - measures.startedMs });
   };
   return {
-    before: ({ event, context }) => {
-      const startedMs = timer();
-      event.measures = startMeasures(startedMs, startedMs + context.getRemainingTimeInMillis() - MARGIN_MS);
+    before: ({ event }) => {
+      event.measures = startMeasures(timer());
     },
     after: ({ event, context, response }) => {
       write({ event, awsRequestId: context.awsRequestId, status: response?.statusCode ?? 200, error: undefined });

@@ -4,11 +4,14 @@ import { JSON_MEDIA_TYPE, type RawBody } from '../../../core/api/body.ts';
 import { type Routable, Router } from '../../../core/api/router.ts';
 import { toAppError } from '../../../core/errors.ts';
 import { type AccessLogOptions, accessLog, type Measured } from './access-log.ts';
-import type { HttpRequest, RequestTimes } from './http-request.ts';
+import type { HttpRequest, Timed } from './http-request.ts';
 import { type HttpHeaders, type HttpResult, proxyResponse } from './http-response.ts';
 import { problemResponse } from './problem-response.ts';
 import { type BodyLimit, readBody } from './request-body.ts';
 import { pathOf } from './request-path.ts';
+
+/** Time reserved for writing and sending the response before Lambda stops the function. */
+const MARGIN_MS = 100;
 
 /** A route of a function, and the operation behind it. */
 export interface HttpRoute<Call> extends Routable {
@@ -19,14 +22,15 @@ export interface HttpRoute<Call> extends Routable {
 }
 
 /** Settings of {@link createHttpHandler}. */
-export interface HttpHandlerOptions<M extends RequestTimes, Extra> extends AccessLogOptions<M> {
+export interface HttpHandlerOptions<M extends Timed, Extra> extends AccessLogOptions<M> {
   readonly routes: readonly HttpRoute<HttpRequest<M> & Extra>[];
   /**
    * Creates what operations need beside the request, before the body is read: the caller, the dependencies.
    *
+   * @param deadlineMs - Latest time of the response, on the same timer as the measures.
    * @throws AppError `FORBIDDEN` when the route needs a caller and there is none.
    */
-  readonly open: (event: APIGatewayProxyEvent, measures: M) => Extra;
+  readonly open: (event: APIGatewayProxyEvent, measures: M, deadlineMs: number) => Extra;
   /** Headers of every response beside `x-request-id`. Defaults to none. */
   readonly headers?: (measures: M) => HttpHeaders;
 }
@@ -40,7 +44,7 @@ const NO_BODY: RawBody = { mediaType: JSON_MEDIA_TYPE, text: '' };
  * Creates the handler of a function behind the API: it finds the route, reads the body, runs the operation and builds
  * the response. A request that fails gets a problem document. Every request writes one log line.
  */
-export function createHttpHandler<M extends RequestTimes, Extra>(options: HttpHandlerOptions<M, Extra>): HttpHandler {
+export function createHttpHandler<M extends Timed, Extra>(options: HttpHandlerOptions<M, Extra>): HttpHandler {
   const { routes, open, headers = () => ({}) } = options;
   const router = new Router(routes);
   const commonHeaders = ({ requestContext }: Pick<APIGatewayProxyEvent, 'requestContext'>, measures: M) => ({
@@ -61,11 +65,12 @@ export function createHttpHandler<M extends RequestTimes, Extra>(options: HttpHa
       },
     })
     .use(accessLog(options))
-    .handler(async ({ measures, ...event }) => {
+    .handler(async ({ measures, ...event }, context) => {
+      const deadlineMs = options.timer() + context.getRemainingTimeInMillis() - MARGIN_MS;
       const { route, params } = router.find(event.httpMethod, pathOf(event));
-      const extra = open(event, measures);
+      const extra = open(event, measures, deadlineMs);
       const body = route.body === undefined ? NO_BODY : await readBody(event, route.body);
-      const result = await route.run({ event, params, body, measures, ...extra });
+      const result = await route.run({ event, params, body, deadlineMs, measures, ...extra });
       return 'statusCode' in result ? result : proxyResponse(result, commonHeaders(event, measures));
     });
 }
