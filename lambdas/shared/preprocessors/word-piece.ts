@@ -26,7 +26,7 @@ const CJK = /[\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF]/g;
 const WORDS = /[^\s\p{P}!-/:-@[-`{-~]+|[\p{P}!-/:-@[-`{-~]/gu;
 
 /**
- * Opens a WordPiece tokenizer that lowercases as BERT does (docs/adr/010-our-own-word-piece.md).
+ * Opens a WordPiece tokenizer that lowercases as BERT does (docs/adr/012-our-own-word-piece.md).
  *
  * @param definition - Parsed `tokenizer.json`.
  * @returns Undefined if the tokenizer is of another kind.

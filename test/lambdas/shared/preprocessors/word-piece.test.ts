@@ -59,6 +59,17 @@ describe('openWordPiece', () => {
     }
   });
 
+  it('leaves a cased tokenizer to the library, which gives the same ids from a packed vocabulary', () => {
+    const cased = { ...definition, normalizer: { ...definition.normalizer, lowercase: false } };
+    const packedText = packTokenizer(JSON.stringify(cased));
+    const fromPacked = openLibraryTokenizer(JSON.parse(packedText) as object);
+    const fromObject = openLibraryTokenizer(cased);
+    expect(openWordPiece(cased)).toBeUndefined();
+    expect(packedText).not.toBe(JSON.stringify(cased));
+    expect(fromPacked.vocabularySize).toBe(fromObject.vocabularySize);
+    for (const { text: one } of golden.items) expect(fromPacked.encode(one)).toEqual(fromObject.encode(one));
+  });
+
   it.each(Object.entries(TEXTS))('gives the ids of the library for %s', (_, texts) => {
     fc.assert(
       fc.property(texts as fc.Arbitrary<string>, (one) => {
