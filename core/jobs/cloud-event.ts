@@ -63,7 +63,8 @@ export function parseJobEvent(value: unknown): JobEvent {
   const { id, source, traceparent } = event;
   const tenant = event.tenant ?? event.apikeyid;
   return {
-    ...{ id, source },
+    id,
+    source,
     ...(typeof tenant === 'string' ? { tenant } : {}),
     ...(typeof traceparent === 'string' ? { traceparent } : {}),
     request: parseJobRequest(event['data']),

@@ -68,7 +68,9 @@ function toBase64(base64Url: string): string {
 }
 
 function base32(bytes: Uint8Array): string {
-  let [text, bits, value] = ['', 0, 0];
+  let text = '';
+  let bits = 0;
+  let value = 0;
   for (const byte of bytes) {
     value = ((value << 8) | byte) & 0xffff;
     bits += 8;

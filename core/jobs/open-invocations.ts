@@ -1,5 +1,5 @@
 /** A submission of requests to an asynchronous endpoint. */
-export interface Submission {
+export interface RunSubmission {
   /** Key of the run. */
   readonly run: string;
   /** Id of the submission; a later one of the same run replaces it. */
@@ -12,13 +12,13 @@ export interface Submission {
  */
 export interface OpenInvocations {
   /** Starts a submission with these open numbers. Notifications of earlier submissions of the run no longer count. */
-  start(submission: Submission, numbers: readonly number[]): Promise<void>;
+  start(submission: RunSubmission, numbers: readonly number[]): Promise<void>;
   /**
    * Marks numbers as completed. Repeats are harmless.
    *
    * @returns Whether nothing of the submission is open; false if the submission is not the latest of its run.
    */
-  complete(submission: Submission, numbers: readonly number[]): Promise<boolean>;
+  complete(submission: RunSubmission, numbers: readonly number[]): Promise<boolean>;
   /** The open numbers; undefined if the submission is not the latest of its run, or was forgotten. */
-  find(submission: Submission): Promise<readonly number[] | undefined>;
+  find(submission: RunSubmission): Promise<readonly number[] | undefined>;
 }

@@ -39,8 +39,16 @@ const jobSchema = v.looseObject({
 const chunkSchema = v.looseObject({
   v: v.literal(1, 'must be 1'),
   kind: v.literal('chunk'),
-  ...{ owner: name, batchId: name, model: name, endpoint: name, index: count, file: payload },
-  ...{ start: count, end: count, firstLine: count, lines: count },
+  owner: name,
+  batchId: name,
+  model: name,
+  endpoint: name,
+  index: count,
+  file: payload,
+  start: count,
+  end: count,
+  firstLine: count,
+  lines: count,
 });
 
 const workSchema = v.variant('kind', [jobSchema, chunkSchema], 'must be a job or a chunk');

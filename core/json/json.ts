@@ -16,9 +16,6 @@ const parseWithSource = JSON.parse as (
   reviver: (key: string, value: unknown, context: ReviverContext) => unknown,
 ) => unknown;
 
-/** Makes a value that `JSON.stringify` writes as the given text (TC39 JSON.parse source text access). */
-const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown };
-
 /**
  * Parses JSON text, keeping integers exact: those beyond 2^53 come as `bigint`, all others as `number`.
  *
@@ -34,13 +31,6 @@ export function parseJson(text: string): unknown {
     throw new AppError('INVALID_JSON', `body is not valid JSON: ${whereParsingStopped(error)}`);
   }
   return holdsUnsafeNumber(value, 1) ? parseWithSource(text, reviveExactly) : value;
-}
-
-/** Writes a value as JSON text; a `bigint` becomes an integer with all its digits. */
-export function stringifyJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'bigint' ? rawJSON(member.toString()) : member,
-  );
 }
 
 /** Parses JSON text as the engine does, for what no caller wrote; undefined where the text is none. */

@@ -37,7 +37,10 @@ export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, ti
         ...(timeoutMs === undefined ? {} : { timeout: Math.max(1, Math.floor(timeoutMs * 1000)) }),
       },
       inputs: parts.map(({ name, tensor: { datatype, shape }, bytes }) => ({
-        ...{ name, datatype, shape, parameters: { binary_data_size: bytes.byteLength } },
+        name,
+        datatype,
+        shape,
+        parameters: { binary_data_size: bytes.byteLength },
       })),
     }),
   );
@@ -97,7 +100,8 @@ const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d];
 
 /** Bytes of the JSON object that the bytes begin with; all of them where it does not end. */
 function jsonLength(bytes: Uint8Array): number {
-  let [depth, isText] = [0, false];
+  let depth = 0;
+  let isText = false;
   for (let at = 0; at < bytes.byteLength; at++) {
     const byte = bytes[at];
     if (isText && byte === BACKSLASH) at += 1;

@@ -13,8 +13,10 @@ export function variantName(version: string): string {
   return `v${version}`;
 }
 
-/** Names of the repositories of AWS's images: Triton, and Text Embeddings Inference by Hugging Face. */
+/** Name of the repository of AWS's images of Triton. */
 export const TRITON_REPOSITORY = 'sagemaker-tritonserver';
+
+/** Name of the repository of AWS's images of Text Embeddings Inference by Hugging Face. */
 export const TEI_REPOSITORY = 'tei';
 
 /** Where SageMaker unpacks `model.tar.gz` in a container. */

@@ -95,8 +95,14 @@ export function tritonConfigOf(
   const { queue, modelInstances, tensorRt } = compute;
   const { inputs, outputs } = signature;
   return renderTritonConfig({
-    ...{ name: id, version, inputs, outputs, maxBatchSize: batching.maxItems },
-    ...{ queue, modelInstances, tensorRt },
+    name: id,
+    version,
+    inputs,
+    outputs,
+    maxBatchSize: batching.maxItems,
+    queue,
+    modelInstances,
+    tensorRt,
   });
 }
 

@@ -31,9 +31,14 @@ const time = v.pipe(v.number('must be a number'), v.minValue(0, 'must not be neg
 const schema = v.looseObject({
   v: v.literal(1, 'must be 1'),
   kind: v.literal('delivery', 'must be delivery'),
-  ...{ owner: name, id: name, url: name, body: name },
+  owner: name,
+  id: name,
+  url: name,
+  body: name,
   subject: v.object({ object: v.picklist(['job', 'batch'], 'must be job or batch'), id: name }),
-  ...{ attempt: time, notBeforeMs: time, firstAtMs: time },
+  attempt: time,
+  notBeforeMs: time,
+  firstAtMs: time,
   traceparent: v.optional(name),
   isRedelivery: v.optional(v.boolean('must be true or false')),
 });

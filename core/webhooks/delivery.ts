@@ -50,7 +50,11 @@ export function withAttempt(
 /** Renders a delivery for the API. */
 export function renderDelivery({ id, url, body, status, attempts, nextAttemptMs, createdAtMs }: Delivery): object {
   return {
-    ...{ id, object: 'delivery', url, status, event: JSON.parse(body) as unknown },
+    id,
+    object: 'delivery',
+    url,
+    status,
+    event: JSON.parse(body) as unknown,
     attempts: attempts.map(({ atMs, durationMs, status: answered, error }) => ({
       at: timeOf(atMs),
       duration_ms: Math.round(durationMs),

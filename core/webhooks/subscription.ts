@@ -42,7 +42,10 @@ export function isSubscribed({ events, disabledAtMs }: Subscription, type: strin
 /** Writes a webhook as callers see it. */
 export function renderSubscription({ id, url, events, createdAtMs, disabledAtMs }: Subscription): object {
   return {
-    ...{ id, object: 'webhook', url, events: events.length === 0 ? [...WEBHOOK_EVENTS] : events },
+    id,
+    object: 'webhook',
+    url,
+    events: events.length === 0 ? [...WEBHOOK_EVENTS] : events,
     status: disabledAtMs === undefined ? 'enabled' : 'disabled',
     created_at: new Date(createdAtMs).toISOString(),
   };

@@ -62,7 +62,16 @@ export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: 
   const { owner, subject, body, type, traceparent } = event;
   const id = `dlv_${derivedId(hash, ['delivery/1', owner, subject.object, subject.id, type, url])}`;
   return {
-    ...{ v: 1, kind: 'delivery', owner, id, url, subject, body, attempt: 0, notBeforeMs: nowMs, firstAtMs: nowMs },
+    v: 1,
+    kind: 'delivery',
+    owner,
+    id,
+    url,
+    subject,
+    body,
+    attempt: 0,
+    notBeforeMs: nowMs,
+    firstAtMs: nowMs,
     ...(traceparent === undefined ? {} : { traceparent }),
   };
 }

@@ -21,7 +21,10 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
   const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace, metrics } = settings;
   return {
     webhooks: openWebhookStore({
-      ...{ client, table: webhooksTable, retentionDays, clock },
+      client,
+      table: webhooksTable,
+      retentionDays,
+      clock,
       secretBytes: () => randomBytes(SECRET_BYTES),
     }),
     subscriptions: openSubscriptionStore(client, jobsTable),
@@ -30,6 +33,9 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
     clock,
     timer: systemTimer,
     random: Math.random,
-    ...{ stage, metricsNamespace, metrics, write: writeLine },
+    stage,
+    metricsNamespace,
+    metrics,
+    write: writeLine,
   };
 }

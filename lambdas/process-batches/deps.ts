@@ -38,7 +38,10 @@ export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>):
       return url === undefined ? undefined : openSqsMessageQueue({ client: sqs, url });
     },
     notifier: openNotifier({
-      ...{ settings, dynamoDb, sqs, clock },
+      settings,
+      dynamoDb,
+      sqs,
+      clock,
       payloads: openS3PayloadStore(bucket),
       eventBridge: lazyEventBridge(),
     }),

@@ -41,7 +41,10 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
   const { settings, modelFolder, memoryMiB } = options;
   const { resultsTable, endpoint } = settings;
   const { deps: inference, takeCacheFailures } = await openInference({
-    ...{ modelFolder, resultsTable, memoryMiB, endpoint },
+    modelFolder,
+    resultsTable,
+    memoryMiB,
+    endpoint,
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
   const { id } = inference.packed.manifest;

@@ -117,7 +117,12 @@ async function sendSpare({ owner, id }: Upload, call: Call): Promise<void> {
 function describe(upload: Upload, bucket: string, { settings }: Call): StoredFile {
   const { owner, fileId = '', filename, purpose, bytes, createdAtMs, fileExpiresAfterSeconds } = upload;
   return {
-    ...{ owner, id: fileId, filename, purpose, bytes, createdAtMs },
+    owner,
+    id: fileId,
+    filename,
+    purpose,
+    bytes,
+    createdAtMs,
     status: 'uploaded',
     payload: { bucket, key: payloadKeys.file(owner, fileId) },
     expiresAtMs: fileExpiry(createdAtMs, settings.fileRetentionDays, fileExpiresAfterSeconds),

@@ -112,7 +112,11 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
   const windowEndsAtMs = createdAtMs + COMPLETION_WINDOW_MS;
   const { output_expires_after: expiry } = request;
   return {
-    ...{ owner: call.owner, id, hash, createdAtMs, windowEndsAtMs },
+    owner: call.owner,
+    id,
+    hash,
+    createdAtMs,
+    windowEndsAtMs,
     status: 'validating',
     endpoint: request.endpoint,
     inputFileId: file.id,

@@ -81,7 +81,12 @@ function describe(call: Call, bucket: string, facts: FileFacts): StoredFile {
   const id = `file-${timeOrderedId(createdAtMs, entropy(ID_ENTROPY_BYTES))}`;
   const { filename, purpose, bytes, expires_after: expiry } = facts;
   return {
-    ...{ owner, id, filename, purpose, bytes, createdAtMs },
+    owner,
+    id,
+    filename,
+    purpose,
+    bytes,
+    createdAtMs,
     status: 'processed',
     payload: { bucket, key: payloadKeys.file(owner, id) },
     expiresAtMs: fileExpiry(createdAtMs, settings.fileRetentionDays, expiry?.seconds),

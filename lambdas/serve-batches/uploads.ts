@@ -27,7 +27,12 @@ export async function createUpload(call: Call): Promise<HttpResult> {
   checkFileSize(bytes, call);
   const createdAtMs = call.clock.now();
   const upload: Upload = {
-    ...{ owner: call.owner, filename, purpose, mimeType, bytes, createdAtMs },
+    owner: call.owner,
+    filename,
+    purpose,
+    mimeType,
+    bytes,
+    createdAtMs,
     id: `upload_${timeOrderedId(createdAtMs, call.entropy(ID_ENTROPY_BYTES))}`,
     status: 'pending',
     expiresAtMs: createdAtMs + UPLOAD_WINDOW_MS,

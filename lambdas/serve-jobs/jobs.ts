@@ -40,7 +40,10 @@ export async function putJob(call: Call): Promise<HttpResult> {
   const traceparent = traceparentOf(event);
   const { job, isDuplicate } = await (await deps.submit())({
     ...resolved,
-    ...{ owner, id, hasNewId: false, baseUrl: baseUrlOf(event) },
+    owner,
+    id,
+    hasNewId: false,
+    baseUrl: baseUrlOf(event),
     ...(traceparent === undefined ? {} : { traceparent }),
   });
   deps.log({ metric: isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted', model: job.model, details: { jobId: id } });

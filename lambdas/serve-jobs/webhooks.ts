@@ -102,7 +102,16 @@ export async function redeliver({ params, owner, deps }: WebhookCall): Promise<H
   const nowMs = deps.clock.now();
   const { url, body } = delivery;
   await deps.deliveries.send({
-    ...{ v: 1, kind: 'delivery', owner, id, url, subject, body, attempt: 0, notBeforeMs: nowMs, firstAtMs: nowMs },
+    v: 1,
+    kind: 'delivery',
+    owner,
+    id,
+    url,
+    subject,
+    body,
+    attempt: 0,
+    notBeforeMs: nowMs,
+    firstAtMs: nowMs,
     isRedelivery: true,
   } satisfies DeliveryMessage);
   const pending = renderDelivery({ ...delivery, status: 'pending', nextAttemptMs: nowMs });

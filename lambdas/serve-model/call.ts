@@ -7,7 +7,7 @@ import type { HttpRequest } from '../shared/http/http-request.ts';
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { chooseVersion } from '../shared/inference/choose-version.ts';
 import type { Call, InferenceDeps } from '../shared/inference/inference.ts';
-import type { Submission } from '../shared/jobs/open-submission.ts';
+import type { JobSubmitter } from '../shared/jobs/open-submission.ts';
 import type { RequestMeasures } from '../shared/telemetry/request-measures.ts';
 
 /** A request to one model's function. */
@@ -19,7 +19,7 @@ export interface ServeDeps extends InferenceDeps {
   /** Forwards a request that names another model to that model's function. */
   readonly forward: Forward;
   /** Opens the submission of jobs. Absent if the deployment has no jobs: then `Prefer` is ignored. */
-  readonly submission?: () => Promise<Submission>;
+  readonly submission?: () => Promise<JobSubmitter>;
 }
 
 /**

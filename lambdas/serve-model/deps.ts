@@ -3,7 +3,7 @@ import type { SERVE_MODEL_SETTINGS } from '../../core/functions/functions.ts';
 import { type SettingsOf, variableOf } from '../../core/functions/settings.ts';
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
-import type { Submission } from '../shared/jobs/open-submission.ts';
+import type { JobSubmitter } from '../shared/jobs/open-submission.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { ServeModelDeps } from './handler.ts';
@@ -43,7 +43,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
 }
 
 /** Opens job submission on the first request that asks for a job. */
-function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Promise<Submission> {
+function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Promise<JobSubmitter> {
   return lazily(async () => {
     const { openSubmission } = await import('../shared/jobs/open-submission.ts');
     return openSubmission(variables, clock);

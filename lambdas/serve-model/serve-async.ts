@@ -12,7 +12,7 @@ import { headerOf } from '../shared/http/header.ts';
 import { fitsResponse, type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { pathOf } from '../shared/http/request-path.ts';
 import { encodedOf, fromInlineBody, fromPayload, toInlineBody } from '../shared/jobs/inline-body.ts';
-import type { Submission } from '../shared/jobs/open-submission.ts';
+import type { JobSubmitter } from '../shared/jobs/open-submission.ts';
 import { resolveDestinations } from '../shared/jobs/resolve-request.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { ServeDeps, ServeRequest } from './call.ts';
@@ -41,7 +41,7 @@ const ENTROPY_BYTES = 16;
  */
 export async function serveAsync(
   request: ServeRequest,
-  open: () => Promise<Submission>,
+  open: () => Promise<JobSubmitter>,
   deps: ServeDeps,
 ): Promise<HttpResult | undefined> {
   const preferences = parsePrefer([headerOf(request.event, 'prefer') ?? '']);
@@ -56,7 +56,7 @@ export async function serveAsync(
   return (await resultOf(ended, waitSeconds, request, submission)) ?? accepted(ended, preferences, request, deps);
 }
 
-function describe({ event, params, body }: ServeRequest, { allowLoopback }: Submission, deps: ServeDeps) {
+function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobSubmitter, deps: ServeDeps) {
   const owner = callerOf(event).tenant;
   const key = headerOf(event, 'idempotency-key');
   if (key !== undefined && !KEY.test(key)) {
@@ -80,7 +80,7 @@ function describe({ event, params, body }: ServeRequest, { allowLoopback }: Subm
   };
 }
 
-async function waitFor(job: Job, untilMs: number, { jobs }: Submission, timer: () => number): Promise<Job> {
+async function waitFor(job: Job, untilMs: number, { jobs }: JobSubmitter, timer: () => number): Promise<Job> {
   let current = job;
   for (let pauseMs = FIRST_PAUSE_MS; !isFinal(current.status) && timer() < untilMs; pauseMs *= 1.5) {
     await pause(Math.min(pauseMs, LONGEST_PAUSE_MS, Math.max(0, untilMs - timer())));
@@ -95,7 +95,7 @@ async function resultOf(
   job: Job,
   waitSeconds: number,
   { event }: ServeRequest,
-  { payloads }: Submission,
+  { payloads }: JobSubmitter,
 ): Promise<HttpResult | undefined> {
   const { status, error, result } = job;
   if (status === 'failed') {
@@ -110,7 +110,7 @@ async function resultOf(
   return { content, headers: { 'preference-applied': `wait=${waitSeconds}`, 'content-location': location } };
 }
 
-async function contentOf(result: JobResult, payloads: Submission['payloads']): Promise<Encoded> {
+async function contentOf(result: JobResult, payloads: JobSubmitter['payloads']): Promise<Encoded> {
   if (result.kind === 'inline') return fromInlineBody(result);
   const bytes = await (await payloads()).get(result.payload, { maxBytes: MAX_JOB_INPUT_BYTES });
   return fromPayload(bytes, result.mediaType);

@@ -37,7 +37,9 @@ export class JobRoutes extends Construct {
   #createFunction(name: RouteTree['answeredBy'], { jobs, logRetention, tracing }: JobRoutesProps): ServiceFunction {
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
-      ...{ description, memoryMiB, timeoutSeconds },
+      description,
+      memoryMiB,
+      timeoutSeconds,
       package: bundlePackage(functionBundle(name)),
       environment: jobs.environmentOf(name),
       logRetention,

@@ -66,7 +66,9 @@ export class EndpointScaling extends Construct {
     for (const [index, { cron, timeZone, min: minCapacity, max: maxCapacity }] of schedules.entries()) {
       target.scaleOnSchedule(`Schedule${index}`, {
         schedule: Schedule.expression(`cron(${cron})`),
-        ...{ timeZone: TimeZone.of(timeZone), minCapacity, maxCapacity },
+        timeZone: TimeZone.of(timeZone),
+        minCapacity,
+        maxCapacity,
       });
     }
     if (compute.mode === 'async') this.#scaleByBacklog(target);

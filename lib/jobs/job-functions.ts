@@ -70,7 +70,9 @@ export class JobFunctions extends Construct {
     const { description, memoryMiB, timeoutSeconds, consumes } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
       ...this.#options(),
-      ...{ description, memoryMiB, timeoutSeconds },
+      description,
+      memoryMiB,
+      timeoutSeconds,
       package: bundlePackage(functionBundle(name)),
       environment: jobEnvironment(name, parts),
     });

@@ -115,8 +115,13 @@ export function resolveJobsSettings(settings: JobsSettings, source: string): Res
   const { retentionDays, replyQueues, inputBuckets, alarms } = settings;
   const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
   const jobs = {
-    ...{ retentionDays, replyQueues, inputBuckets, alarms },
-    ...{ maxFileBytes, fileRetentionDays, deadLetterRetentionDays },
+    retentionDays,
+    replyQueues,
+    inputBuckets,
+    alarms,
+    maxFileBytes,
+    fileRetentionDays,
+    deadLetterRetentionDays,
   };
   const config = parseDeployConfig({ logRetentionDays, tracing, retainData, metrics, metricsNamespace, jobs }, source);
   checkStageName(stageName);

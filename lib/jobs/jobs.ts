@@ -104,7 +104,12 @@ export class Jobs extends Construct {
     this.queues = new JobQueues(this, 'Queues', { models, ...config });
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
     this.#parts = {
-      ...{ stageName, metrics, metricsNamespace, config, queues: this.queues, events: this.events },
+      stageName,
+      metrics,
+      metricsNamespace,
+      config,
+      queues: this.queues,
+      events: this.events,
       taskModels: taskModels(models, props),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
       webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
@@ -112,7 +117,10 @@ export class Jobs extends Construct {
         props.payloadBucket ?? new PayloadBucket(this, 'Payloads', { retentionDays, fileRetentionDays, retainData }),
     };
     this.functions = new JobFunctions(this, 'Functions', {
-      ...{ models, parts: this.#parts, logRetention, tracing },
+      models,
+      parts: this.#parts,
+      logRetention,
+      tracing,
       ...(props.resultsTable === undefined ? {} : { resultsTable: props.resultsTable }),
       ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
     });

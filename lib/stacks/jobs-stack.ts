@@ -41,8 +41,16 @@ export class JobsStack extends Stack {
     const { enabled: _, ...settings } = config.jobs;
     const { logRetentionDays, tracing, retainData, metrics, metricsNamespace } = config;
     this.jobs = new Jobs(this, 'Jobs', {
-      ...{ ...settings, logRetentionDays, tracing, retainData, metrics, metricsNamespace },
-      ...{ stageName, models, resultsTable, ...jobData },
+      ...settings,
+      logRetentionDays,
+      tracing,
+      retainData,
+      metrics,
+      metricsNamespace,
+      stageName,
+      models,
+      resultsTable,
+      ...jobData,
       ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
     });
     const { shared, replies } = this.jobs.queues;

@@ -16,8 +16,10 @@ export async function embedByFunction(
 ): Promise<readonly Float32Array[]> {
   await packModel(model, packed);
   const { deps } = await openInference({
-    ...{ modelFolder: packed, memoryMiB: 1769 },
-    ...{ resultsTable: undefined, endpoint: undefined },
+    modelFolder: packed,
+    memoryMiB: 1769,
+    resultsTable: undefined,
+    endpoint: undefined,
   });
   const call = {
     version: await deps.versions.open('1'),

@@ -13,8 +13,16 @@ const JOBS = readFileSync('docs/jobs.md', 'utf8');
 const WEBHOOKS = readFileSync('docs/webhooks.md', 'utf8');
 
 const JOB: Job = {
-  ...{ owner: 'k', id: 'j', hash: 'h', endpoint: '/v1/embeddings', model: 'm', status: 'succeeded', attempts: 1 },
-  ...{ createdAtMs: 0, expiresAtMs: 0, result: { kind: 'inline', json: '{}' } },
+  owner: 'k',
+  id: 'j',
+  hash: 'h',
+  endpoint: '/v1/embeddings',
+  model: 'm',
+  status: 'succeeded',
+  attempts: 1,
+  createdAtMs: 0,
+  expiresAtMs: 0,
+  result: { kind: 'inline', json: '{}' },
   destinations: { webhookUrl: 'https://a.b/', replyQueue: 'r', eventBus: true },
 };
 

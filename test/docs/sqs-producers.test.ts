@@ -33,9 +33,18 @@ beforeAll(() => {
   event = parseJobEvent(JSON.parse(blocks('json')[0] ?? ''));
   const endedAtMs = Date.parse('2026-11-24T04:05:07.250Z');
   job = {
-    ...{ owner: PRODUCERS, id: jobIdOfEvent(sha256, event.source, event.id), hash: 'h', status: 'succeeded' },
-    ...{ endpoint: event.request.endpoint, model: 'minilm', ranVersion: '1', attempts: 1, items: 1 },
-    ...{ createdAtMs: endedAtMs - 1150, startedAtMs: endedAtMs - 350, endedAtMs },
+    owner: PRODUCERS,
+    id: jobIdOfEvent(sha256, event.source, event.id),
+    hash: 'h',
+    status: 'succeeded',
+    endpoint: event.request.endpoint,
+    model: 'minilm',
+    ranVersion: '1',
+    attempts: 1,
+    items: 1,
+    createdAtMs: endedAtMs - 1150,
+    startedAtMs: endedAtMs - 350,
+    endedAtMs,
     expiresAtMs: endedAtMs - 1150 + 7 * DAY_MS,
     destinations: { replyQueue: 'results' },
     result: { kind: 'inline', json: '{"object":"list","data":[]}' },

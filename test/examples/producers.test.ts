@@ -35,8 +35,18 @@ async function run(file: string, args: readonly string[], env: Record<string, st
 }
 
 const JOB: Job = {
-  ...{ owner: 'key1', id: 'evt_1', hash: 'h', endpoint: '/v1/embeddings', model: 'words', status: 'succeeded' },
-  ...{ createdAtMs: 1000, endedAtMs: 2000, expiresAtMs: 9000, attempts: 1, items: 1, ranVersion: '1' },
+  owner: 'key1',
+  id: 'evt_1',
+  hash: 'h',
+  endpoint: '/v1/embeddings',
+  model: 'words',
+  status: 'succeeded',
+  createdAtMs: 1000,
+  endedAtMs: 2000,
+  expiresAtMs: 9000,
+  attempts: 1,
+  items: 1,
+  ranVersion: '1',
   destinations: { replyQueue: 'results' },
   result: { kind: 'inline', json: '{"object":"list"}' },
 };

@@ -101,7 +101,9 @@ describe('GpuEndpoint', () => {
   ])('scales by what %j says', (instances, metric, target) => {
     const template = synthesize(gpuModel({ instances }));
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ...{ ResourceId: 'endpoint/Test-tiny-v1/variant/v1', MinCapacity: 1, MaxCapacity: 4 },
+      ResourceId: 'endpoint/Test-tiny-v1/variant/v1',
+      MinCapacity: 1,
+      MaxCapacity: 4,
     });
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy')).toMatchObject({
       TargetTrackingScalingPolicyConfiguration: {
@@ -158,7 +160,8 @@ describe('GpuEndpoint', () => {
     const template = synthesize(gpuModel({ instances: { min: 2, max: 2, schedules } }));
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget').ScheduledActions).toMatchObject([
       {
-        ...{ Schedule: 'cron(0 20 ? * MON-FRI *)', Timezone: 'Europe/Berlin' },
+        Schedule: 'cron(0 20 ? * MON-FRI *)',
+        Timezone: 'Europe/Berlin',
         ScalableTargetAction: { MinCapacity: 1, MaxCapacity: 1 },
       },
       { ScalableTargetAction: { MinCapacity: 2, MaxCapacity: 6 } },
@@ -192,8 +195,11 @@ describe('GpuEndpoint', () => {
     expect(JSON.stringify(PrimaryContainer.Image)).toContain('/tei:2.0.1-tei1.9.3-gpu-py310-cu129-ubuntu24.04');
     expect(PrimaryContainer.Environment).toEqual({
       HF_MODEL_ID: '/opt/ml/model',
-      ...{ DTYPE: 'float16', POOLING: 'cls' },
-      ...{ MAX_BATCH_TOKENS: '8192', MAX_CLIENT_BATCH_SIZE: '32', MAX_CONCURRENT_REQUESTS: '320' },
+      DTYPE: 'float16',
+      POOLING: 'cls',
+      MAX_BATCH_TOKENS: '8192',
+      MAX_CLIENT_BATCH_SIZE: '32',
+      MAX_CONCURRENT_REQUESTS: '320',
       PAYLOAD_LIMIT: '26214400',
     });
     const stack = new Stack(testApp(), 'Osaka', { env: { region: 'ap-northeast-3' } });
@@ -268,7 +274,9 @@ describe('an asynchronous GpuEndpoint', () => {
       { InitialInstanceCount: 1 },
     ]);
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ...{ ResourceId: 'endpoint/Test-tiny-v1/variant/v1', MinCapacity: 0, MaxCapacity: 4 },
+      ResourceId: 'endpoint/Test-tiny-v1/variant/v1',
+      MinCapacity: 0,
+      MaxCapacity: 4,
     });
     const policies = resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy').map(
       ({ Properties }) => Properties,

@@ -117,7 +117,9 @@ function vectorCodec(): ResultCodec<Float32Array> {
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {
-  let [dot, squaresA, squaresB] = [0, 0, 0];
+  let dot = 0;
+  let squaresA = 0;
+  let squaresB = 0;
   for (const [index, x] of a.entries()) {
     const y = b[index] ?? 0;
     dot += x * y;

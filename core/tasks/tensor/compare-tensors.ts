@@ -15,10 +15,11 @@ function agreementOf({ data: a }: Tensor, other: Tensor | undefined): number {
   if (b === undefined || a.length !== b.length) return 0;
   if (!ArrayBuffer.isView(a))
     return a.length === 0 ? 1 : a.filter((text, index) => text === b[index]).length / a.length;
-  let [difference, size] = [0, 0];
+  let difference = 0;
+  let size = 0;
   for (let index = 0; index < a.length; index++) {
-    const [x, y] = [Number(a[index]), Number(b[index])];
-    difference += (x - y) ** 2;
+    const x = Number(a[index]);
+    difference += (x - Number(b[index])) ** 2;
     size += x ** 2;
   }
   if (difference === 0) return 1;

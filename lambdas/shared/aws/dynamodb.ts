@@ -116,7 +116,12 @@ async function openConnection({ endpoint, region, credentials }: DynamoDbSetting
     post: async (operation, body) => {
       const { headers } = aws4.sign(
         {
-          ...{ service: 'dynamodb', region, method: 'POST', host, path: '/', body },
+          service: 'dynamodb',
+          region,
+          method: 'POST',
+          host,
+          path: '/',
+          body,
           headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `${API_VERSION}.${operation}` },
         },
         credentials,

@@ -149,8 +149,13 @@ async function openTable(
   ]);
   const dynamoDb = openDynamoDb(() => dynamoDbSettings(process.env));
   const cache = openDynamoDbResultCache({
-    ...{ dynamoDb, table, clock, ttlSeconds: settings.ttlSeconds },
-    ...{ connectBudgetMs: CONNECT_BUDGET_MS, readBudgetMs: budgets.readMs, writeBudgetMs: budgets.writeMs },
+    dynamoDb,
+    table,
+    clock,
+    ttlSeconds: settings.ttlSeconds,
+    connectBudgetMs: CONNECT_BUDGET_MS,
+    readBudgetMs: budgets.readMs,
+    writeBudgetMs: budgets.writeMs,
   });
   // A result of an endpoint is worth the wait for another environment that computes it.
   if (compute.target === 'lambda' || compute.mode === 'async') return { cache };

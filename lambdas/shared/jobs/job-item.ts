@@ -29,7 +29,17 @@ export function definitionItem(definition: JobDefinition): Item {
       [JOBS_TABLE.expiresAt]: Math.ceil(expiresAtMs / 1000),
       [JOBS_TABLE.listKey]: jobsTableKeys.listKey('job', owner),
       [JOBS_TABLE.listSort]: jobsTableKeys.listSort(createdAtMs, id),
-      ...{ owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs, destinations, baseUrl, traceparent },
+      owner,
+      id,
+      hash,
+      endpoint,
+      model,
+      version,
+      createdAtMs,
+      expiresAtMs,
+      destinations,
+      baseUrl,
+      traceparent,
     }),
   };
 }

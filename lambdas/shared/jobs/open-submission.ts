@@ -12,7 +12,7 @@ import { lazyPayloads } from './lazy-payloads.ts';
 import { createSubmit, type Submit } from './submit-job.ts';
 
 /** Dependencies of a function that submits its own requests as jobs. */
-export interface Submission {
+export interface JobSubmitter {
   readonly submit: Submit;
   readonly jobs: Pick<JobStore, 'get'>;
   readonly payloads: () => Promise<PayloadStore>;
@@ -26,7 +26,7 @@ export interface Submission {
  * @param variables - Environment variables of the function.
  * @throws AppError `CONFIG_INVALID` when a setting is missing.
  */
-export function openSubmission(variables: Readonly<Record<string, string | undefined>>, clock: Clock): Submission {
+export function openSubmission(variables: Readonly<Record<string, string | undefined>>, clock: Clock): JobSubmitter {
   const { jobsTable, payloadBucket, modelQueues, retentionDays } = readSettings(variables, SUBMISSION_SETTINGS);
   const jobs = openDynamoDbJobStore({ client: new DynamoDBClient(CLIENT_SETTINGS), table: jobsTable, clock });
   const payloads = lazyPayloads(payloadBucket);

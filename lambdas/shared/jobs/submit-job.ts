@@ -70,7 +70,12 @@ function define(submission: Submission, { clock, retentionDays }: SubmitDeps): J
   const { owner, id, endpoint, model, version, destinations, baseUrl, traceparent } = submission;
   const createdAtMs = clock.now();
   return {
-    ...{ owner, id, endpoint, model, destinations, createdAtMs },
+    owner,
+    id,
+    endpoint,
+    model,
+    destinations,
+    createdAtMs,
     hash: jobHash(sha256, submission),
     expiresAtMs: createdAtMs + retentionDays * DAY_MS,
     ...(version === undefined ? {} : { version }),

@@ -54,7 +54,12 @@ export function readWordPiece(definition: object): WordPieceDefinition | undefin
   if (added === undefined || special === undefined || typeof prefix !== 'string' || prefix === '') return undefined;
   if (typeof unknown !== 'string' || !isCount(maxCodePoints)) return undefined;
   return {
-    ...{ vocabulary, unknown, prefix, maxCodePoints, added, special },
+    vocabulary,
+    unknown,
+    prefix,
+    maxCodePoints,
+    added,
+    special,
     splitsCjk: normalizer['handle_chinese_chars'] === true,
   };
 }

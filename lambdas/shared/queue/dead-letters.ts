@@ -79,7 +79,8 @@ function attributesOf({ code, message, sourceQueue }: Reason): Record<string, Me
   const { errorCode, errorMessage, sourceQueue: source } = DEAD_LETTER_ATTRIBUTES;
   const sendable = sendableText(message).slice(0, MAX_REASON_CHARACTERS);
   return {
-    ...{ [errorCode]: text(code), [errorMessage]: text(sendable || code) },
+    [errorCode]: text(code),
+    [errorMessage]: text(sendable || code),
     ...(sourceQueue === undefined ? {} : { [source]: text(sourceQueue) }),
   };
 }

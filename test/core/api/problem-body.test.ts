@@ -10,8 +10,12 @@ describe('problemBody', () => {
   it('holds the problem document in both forms', () => {
     for (const form of ['openai', 'open-inference'] as const) {
       expect(problemBody(error, form, 'request-1')).toMatchObject({
-        ...{ type: 'urn:tensorgate:error:input-empty', status: 400, detail: 'input is empty' },
-        ...{ code: 'INPUT_EMPTY', param: 'input', requestId: 'request-1' },
+        type: 'urn:tensorgate:error:input-empty',
+        status: 400,
+        detail: 'input is empty',
+        code: 'INPUT_EMPTY',
+        param: 'input',
+        requestId: 'request-1',
       });
     }
   });

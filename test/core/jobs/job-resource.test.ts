@@ -6,13 +6,26 @@ import { renderJob, renderJobList, retryAfterSeconds } from '../../../core/jobs/
 const BASE = 'https://api.example.com/dev';
 
 const QUEUED: Job = {
-  ...{ owner: 'key1', id: 'job_1', hash: 'h', endpoint: '/v1/embeddings', model: 'minilm', destinations: {} },
-  ...{ createdAtMs: 0, expiresAtMs: 86_400_000, status: 'queued', attempts: 0 },
+  owner: 'key1',
+  id: 'job_1',
+  hash: 'h',
+  endpoint: '/v1/embeddings',
+  model: 'minilm',
+  destinations: {},
+  createdAtMs: 0,
+  expiresAtMs: 86_400_000,
+  status: 'queued',
+  attempts: 0,
 };
 
 const SUCCEEDED: Job = {
   ...QUEUED,
-  ...{ status: 'succeeded', attempts: 1, startedAtMs: 1000, endedAtMs: 2000, ranVersion: '2', items: 3 },
+  status: 'succeeded',
+  attempts: 1,
+  startedAtMs: 1000,
+  endedAtMs: 2000,
+  ranVersion: '2',
+  items: 3,
   result: { kind: 'inline', json: '{"id":12345678901234567890}' },
 };
 
@@ -25,9 +38,18 @@ const render = (job: Job, resultUrl?: string): Record<string, unknown> =>
 describe('renderJob', () => {
   it('shows a job that waits', () => {
     expect(render({ ...QUEUED, version: '1' })).toEqual({
-      ...{ id: 'job_1', object: 'job', status: 'queued', endpoint: '/v1/embeddings', model: 'minilm', version: '1' },
-      ...{ created_at: '1970-01-01T00:00:00.000Z', started_at: null, ended_at: null, attempts: 0 },
-      ...{ expires_at: '1970-01-02T00:00:00.000Z', progress: { completed: 0, total: null } },
+      id: 'job_1',
+      object: 'job',
+      status: 'queued',
+      endpoint: '/v1/embeddings',
+      model: 'minilm',
+      version: '1',
+      created_at: '1970-01-01T00:00:00.000Z',
+      started_at: null,
+      ended_at: null,
+      attempts: 0,
+      expires_at: '1970-01-02T00:00:00.000Z',
+      progress: { completed: 0, total: null },
       links: {
         self: `${BASE}/v1/jobs/job_1`,
         cancel: `${BASE}/v1/jobs/job_1/cancel`,
@@ -59,7 +81,9 @@ describe('renderJob', () => {
 
   it('shows why a job failed and where it is told of', () => {
     const job: Job = {
-      ...{ ...QUEUED, status: 'failed', error: { code: 'INPUT_EMPTY', message: 'input is empty', param: 'input' } },
+      ...QUEUED,
+      status: 'failed',
+      error: { code: 'INPUT_EMPTY', message: 'input is empty', param: 'input' },
       destinations: { webhookUrl: 'https://a.b/', replyQueue: 'results', eventBus: true },
     };
     expect(render(job)).toMatchObject({
@@ -72,7 +96,10 @@ describe('renderJob', () => {
 describe('renderJobList', () => {
   it('tells whether there is more', () => {
     expect(JSON.parse(renderJobList([QUEUED], BASE, 'next'))).toMatchObject({
-      ...{ object: 'list', data: [{ id: 'job_1' }], has_more: true, next_after: 'next' },
+      object: 'list',
+      data: [{ id: 'job_1' }],
+      has_more: true,
+      next_after: 'next',
     });
     expect(JSON.parse(renderJobList([], BASE, undefined))).toEqual({ object: 'list', data: [], has_more: false });
   });
@@ -100,8 +127,14 @@ describe('jobCloudEvent', () => {
 
   it('is a CloudEvent whose data is the job', () => {
     expect(event({ ...SUCCEEDED, traceparent: '00-t' })).toMatchObject({
-      ...{ specversion: '1.0', source: '/tensorgate/dev/jobs', type: 'tensorgate.job.succeeded.v1', subject: 'job_1' },
-      ...{ time: '1970-01-01T00:00:02.000Z', tenant: 'key1', apikeyid: 'key1', traceparent: '00-t' },
+      specversion: '1.0',
+      source: '/tensorgate/dev/jobs',
+      type: 'tensorgate.job.succeeded.v1',
+      subject: 'job_1',
+      time: '1970-01-01T00:00:02.000Z',
+      tenant: 'key1',
+      apikeyid: 'key1',
+      traceparent: '00-t',
       data: { id: 'job_1', result: expect.anything() },
     });
     expect(event({ ...QUEUED, owner: 'producers', status: 'canceled' })).not.toHaveProperty('tenant');
@@ -115,7 +148,8 @@ describe('jobCloudEvent', () => {
     });
     const bytes = { mediaType: 'image/png', base64: 'AP8=' };
     expect(event({ ...SUCCEEDED, result: payload }, { result: bytes })['data']).toMatchObject({
-      ...{ result_media_type: 'image/png', result_base64: 'AP8=' },
+      result_media_type: 'image/png',
+      result_base64: 'AP8=',
     });
     expect(event({ ...SUCCEEDED, result: payload }, { result: bytes, maxResultBytes: 3 })['data']).not.toHaveProperty(
       'result_base64',

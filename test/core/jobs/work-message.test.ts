@@ -2,13 +2,32 @@ import { describe, expect, it } from '@jest/globals';
 import { parseWorkMessage } from '../../../core/jobs/work-message.ts';
 
 const JOB = {
-  ...{ v: 1, kind: 'job', owner: 'k', id: 'job_1', hash: 'h', endpoint: '/v1/embeddings', model: 'm' },
-  ...{ createdAtMs: 0, expiresAtMs: 1, destinations: {}, input: { kind: 'inline', json: '{}' } },
+  v: 1,
+  kind: 'job',
+  owner: 'k',
+  id: 'job_1',
+  hash: 'h',
+  endpoint: '/v1/embeddings',
+  model: 'm',
+  createdAtMs: 0,
+  expiresAtMs: 1,
+  destinations: {},
+  input: { kind: 'inline', json: '{}' },
 };
 
 const CHUNK = {
-  ...{ v: 1, kind: 'chunk', owner: 'k', batchId: 'b', model: 'm', endpoint: '/v1/embeddings', index: 0 },
-  ...{ file: { bucket: 'b', key: 'k' }, start: 0, end: 9, firstLine: 1, lines: 2 },
+  v: 1,
+  kind: 'chunk',
+  owner: 'k',
+  batchId: 'b',
+  model: 'm',
+  endpoint: '/v1/embeddings',
+  index: 0,
+  file: { bucket: 'b', key: 'k' },
+  start: 0,
+  end: 9,
+  firstLine: 1,
+  lines: 2,
 };
 
 describe('parseWorkMessage', () => {

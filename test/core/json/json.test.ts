@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseJson, stringifyJson } from '../../../core/json/json.ts';
+import { parseJson } from '../../../core/json/json.ts';
 
 describe('parseJson', () => {
   it('gives what JSON.parse gives for every JSON value of safe numbers', () => {
@@ -66,13 +66,20 @@ describe('parseJson', () => {
   });
 });
 
-describe('stringifyJson', () => {
-  it('writes what parseJson reads back, integers of any size included', () => {
+/** Writes a `bigint` with all its digits. */
+function withDigits(_key: string, member: unknown): unknown {
+  return typeof member === 'bigint'
+    ? (JSON as JSON & { rawJSON(text: string): unknown }).rawJSON(String(member))
+    : member;
+}
+
+describe('parseJson', () => {
+  it('keeps integers of any size exact', () => {
     const integers = fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }).filter((n) => !Number.isSafeInteger(Number(n)));
     const scalar = fc.oneof(integers, fc.maxSafeInteger(), fc.string(), fc.boolean(), fc.constant(null));
     fc.assert(
       fc.property(fc.array(fc.record({ id: scalar, data: fc.array(scalar) })), (value) => {
-        expect(parseJson(stringifyJson(value))).toEqual(value);
+        expect(parseJson(JSON.stringify(value, withDigits))).toEqual(value);
       }),
     );
   });

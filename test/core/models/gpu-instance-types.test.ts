@@ -23,16 +23,18 @@ describe('gpuInstanceType', () => {
 describe('compute of a manifest', () => {
   it('has a default for all but the target', () => {
     expect(parseManifest({ ...MINIMAL, compute: { target: 'sagemaker' } }, 'model.yaml').compute).toEqual({
-      ...{ target: 'sagemaker', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
-      ...{
-        instanceType: 'ml.g5.xlarge',
-        mode: 'realtime',
-        container: 'triton',
-        shift: 'canary',
-        instances: { max: 4, schedules: [] },
-      },
+      target: 'sagemaker',
+      memoryMiB: 1769,
+      architecture: 'x86_64',
+      timeoutSeconds: 29,
+      instanceType: 'ml.g5.xlarge',
+      mode: 'realtime',
+      container: 'triton',
+      shift: 'canary',
+      instances: { max: 4, schedules: [] },
       queue: { delayMicroseconds: 0, maxRequests: 256, timeoutMilliseconds: 10_000 },
-      ...{ modelInstances: 1, tensorRt: false },
+      modelInstances: 1,
+      tensorRt: false,
     });
   });
 

@@ -48,7 +48,10 @@ describe('a delivery', () => {
 describe('parseDeliveryMessage', () => {
   const message = {
     ...{ v: 1, kind: 'delivery', owner: 'k', id: 'dlv_1', url: 'https://a.b/', body: '{}' },
-    ...{ subject: { object: 'job', id: 'j' }, attempt: 0, notBeforeMs: 0, firstAtMs: 0 },
+    subject: { object: 'job', id: 'j' },
+    attempt: 0,
+    notBeforeMs: 0,
+    firstAtMs: 0,
   };
 
   it('reads what was sent', () => {

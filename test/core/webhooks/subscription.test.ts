@@ -17,7 +17,10 @@ describe('a subscription', () => {
       events: expect.arrayContaining(['job.failed']),
     });
     expect(renderSubscription({ ...ALL, events: ['job.failed'], disabledAtMs: 1 })).toMatchObject({
-      ...{ id: 'wh_1', object: 'webhook', status: 'disabled', events: ['job.failed'] },
+      id: 'wh_1',
+      object: 'webhook',
+      status: 'disabled',
+      events: ['job.failed'],
     });
   });
 

@@ -6,8 +6,18 @@ import { batchEvent, deliveryOf, jobEvent } from '../../../core/webhooks/webhook
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64url');
 
 const JOB: Job = {
-  ...{ owner: 'key1', id: 'job_1', hash: 'h', endpoint: '/v1/embeddings', model: 'minilm', destinations: {} },
-  ...{ createdAtMs: 0, expiresAtMs: 1, status: 'succeeded', attempts: 1, endedAtMs: 5000, ranVersion: '1' },
+  owner: 'key1',
+  id: 'job_1',
+  hash: 'h',
+  endpoint: '/v1/embeddings',
+  model: 'minilm',
+  destinations: {},
+  createdAtMs: 0,
+  expiresAtMs: 1,
+  status: 'succeeded',
+  attempts: 1,
+  endedAtMs: 5000,
+  ranVersion: '1',
   result: { kind: 'inline', json: '{"secret":"result"}' },
 };
 
@@ -19,7 +29,11 @@ describe('jobEvent', () => {
       type: 'job.succeeded',
       timestamp: '1970-01-01T00:00:05.000Z',
       data: {
-        ...{ id: 'job_1', object: 'job', status: 'succeeded', model: 'minilm', version: '1' },
+        id: 'job_1',
+        object: 'job',
+        status: 'succeeded',
+        model: 'minilm',
+        version: '1',
         url: 'https://api.example.com/v1/jobs/job_1',
       },
     });
@@ -59,7 +73,10 @@ describe('deliveryOf', () => {
 
   it('is due at once', () => {
     expect(deliveryOf(jobEvent({ ...JOB, traceparent: 't' }), 'https://a.b/', hash, 9)).toMatchObject({
-      ...{ attempt: 0, notBeforeMs: 9, firstAtMs: 9, traceparent: 't' },
+      attempt: 0,
+      notBeforeMs: 9,
+      firstAtMs: 9,
+      traceparent: 't',
     });
   });
 });

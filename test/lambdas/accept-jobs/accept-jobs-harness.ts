@@ -73,7 +73,10 @@ export async function startAcceptJobs() {
 /** An event of a producer. */
 export function jobEvent(id: string, data: object = {}, attributes: object = {}): Record<string, unknown> {
   return {
-    ...{ specversion: '1.0', id, source: SOURCE, type: JOB_EVENT_TYPE },
+    specversion: '1.0',
+    id,
+    source: SOURCE,
+    type: JOB_EVENT_TYPE,
     ...attributes,
     data: { endpoint: '/v1/embeddings', body: { input: 'a bb' }, ...data },
   };

@@ -36,19 +36,19 @@ describe('the function as it is deployed', () => {
     const [words, dead] = [await servers.createQueue('words'), await servers.createQueue('dead')];
     const handler = createHandler(
       openDeps({
-        ...{
-          stage: 'dev',
-          metricsNamespace: 'Tensorgate',
-          metrics: 'basic' as const,
-          jobsTable: JOBS,
-          payloadBucket: PAYLOADS,
-        },
-        ...{
-          modelQueues: { words: { jobs: words, chunks: words } },
-          taskModels: { embedding: ['words'] },
-          replyQueues: {},
-        },
-        ...{ deadLettersQueue: dead, jobsQueue: words, inputBuckets: [], retentionDays: 7, maxReceiveCount: 5 },
+        stage: 'dev',
+        metricsNamespace: 'Tensorgate',
+        metrics: 'basic' as const,
+        jobsTable: JOBS,
+        payloadBucket: PAYLOADS,
+        modelQueues: { words: { jobs: words, chunks: words } },
+        taskModels: { embedding: ['words'] },
+        replyQueues: {},
+        deadLettersQueue: dead,
+        jobsQueue: words,
+        inputBuckets: [],
+        retentionDays: 7,
+        maxReceiveCount: 5,
       }),
     );
     const bodies = [

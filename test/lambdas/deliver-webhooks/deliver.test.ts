@@ -79,7 +79,10 @@ beforeEach(async () => {
   let secrets = 0;
   deps = {
     webhooks: openWebhookStore({
-      ...{ client: tables.client, table: WEBHOOKS, retentionDays: 7, clock },
+      client: tables.client,
+      table: WEBHOOKS,
+      retentionDays: 7,
+      clock,
       secretBytes: () => new Uint8Array(32).fill(++secrets),
     }),
     subscriptions: openSubscriptionStore(tables.client, JOBS),
@@ -104,8 +107,16 @@ afterEach(async () => {
 function message(more: Partial<DeliveryMessage> = {}): DeliveryMessage {
   const nowMs = clock.nowMs;
   return {
-    ...{ v: 1, kind: 'delivery', owner: OWNER, id: 'dlv_1', url, subject: SUBJECT, body: BODY, attempt: 0 },
-    ...{ notBeforeMs: nowMs, firstAtMs: nowMs },
+    v: 1,
+    kind: 'delivery',
+    owner: OWNER,
+    id: 'dlv_1',
+    url,
+    subject: SUBJECT,
+    body: BODY,
+    attempt: 0,
+    notBeforeMs: nowMs,
+    firstAtMs: nowMs,
     ...more,
   };
 }
@@ -118,7 +129,9 @@ async function handle(...messages: (DeliveryMessage | string)[]): Promise<Delive
     send: async (next: object) => void sent.push(next as DeliveryMessage),
   };
   const records = messages.map((one, index) => ({
-    ...{ MessageId: `m${index}`, ReceiptHandle: `r${index}`, MD5OfBody: '' },
+    MessageId: `m${index}`,
+    ReceiptHandle: `r${index}`,
+    MD5OfBody: '',
     Body: typeof one === 'string' ? one : JSON.stringify(one),
     Attributes: { ApproximateReceiveCount: '1' },
   })) satisfies ReceivedMessage[];

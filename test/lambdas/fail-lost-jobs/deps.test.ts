@@ -36,15 +36,17 @@ describe('the function as it is deployed', () => {
     );
     const handler = createHandler(
       openDeps({
-        ...{
-          stage: 'dev',
-          metricsNamespace: 'Tensorgate',
-          metrics: 'basic' as const,
-          jobsTable: JOBS,
-          payloadBucket: PAYLOADS,
-        },
-        ...{ modelQueues: { words: { jobs: words, chunks: words } }, replyQueues: { answers } },
-        ...{ batchesQueue: other, webhooksQueue: other, deadLettersQueue: dead, eventBus: 'none' },
+        stage: 'dev',
+        metricsNamespace: 'Tensorgate',
+        metrics: 'basic' as const,
+        jobsTable: JOBS,
+        payloadBucket: PAYLOADS,
+        modelQueues: { words: { jobs: words, chunks: words } },
+        replyQueues: { answers },
+        batchesQueue: other,
+        webhooksQueue: other,
+        deadLettersQueue: dead,
+        eventBus: 'none',
       }),
     );
     const clock = movableClock(Date.now());

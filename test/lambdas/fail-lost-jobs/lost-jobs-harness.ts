@@ -13,7 +13,9 @@ export async function startLostJobs() {
   const words = { jobs: `${servers.url}/000000000000/jobs-words`, chunks: `${servers.url}/000000000000/chunks-words` };
   const movedFrom = new Map<string, string>();
   const handler = createHandler({
-    ...{ jobs, chunks: batches, notifier },
+    jobs,
+    chunks: batches,
+    notifier,
     deadLetters: openDeadLetters(servers.sqs, urls.dead),
     batchSteps: harness.queue('batches'),
     modelQueues: { words },

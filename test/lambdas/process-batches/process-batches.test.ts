@@ -60,7 +60,11 @@ describe('splitting', () => {
       { index: 2, start: linesOf(400).length, end: text.length, firstLine: 401 },
     ]);
     expect(await processor.batch()).toMatchObject({
-      ...{ status: 'in_progress', model: 'minilm', chunks: 3, requests: 407, splitDone: true },
+      status: 'in_progress',
+      model: 'minilm',
+      chunks: 3,
+      requests: 407,
+      splitDone: true,
     });
   });
 
@@ -148,7 +152,8 @@ describe('splitting', () => {
     await processor.createBatch(lineOf('a'), { inputFileId: 'file-9' });
     await processor.invoke(SPLIT);
     expect(await processor.batch()).toMatchObject({
-      ...{ status: 'failed', errors: [{ code: 'FILE_NOT_FOUND', param: 'input_file_id' }] },
+      status: 'failed',
+      errors: [{ code: 'FILE_NOT_FOUND', param: 'input_file_id' }],
     });
   });
 });
@@ -302,7 +307,12 @@ describe('assembling an upload', () => {
       ['part_2', 5],
     ];
     const upload = await processor.upload({
-      ...{ status: 'completed', fileId: 'file-3', bytes: 11, partCount: 2, assembly: startAssembly(true), md5 },
+      status: 'completed',
+      fileId: 'file-3',
+      bytes: 11,
+      partCount: 2,
+      assembly: startAssembly(true),
+      md5,
     });
     for (const [index, [id]] of parts.entries()) {
       const bytes = Buffer.from(['hello ', 'world'][index] ?? '');

@@ -48,9 +48,15 @@ export async function startProcessor(): Promise<Processor> {
   const s3 = new S3Client(settings);
   const chunks = harness.queue('chunks');
   const deps: ProcessBatchesDeps = {
-    ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
+    stage: 'dev',
+    metricsNamespace: 'Tensorgate',
+    metrics: 'basic' as const,
     settings: { taskModels: { embedding: ['minilm'] }, fileRetentionDays: 30, maxReceiveCount: 5 },
-    ...{ batches, files, notifier, clock, write },
+    batches,
+    files,
+    notifier,
+    clock,
+    write,
     uploads: openDynamoDbUploadStore(store),
     objects: openS3FileObjects({ client: s3, bucket: PAYLOADS }),
     openMd5: openWasmMd5,
@@ -86,9 +92,21 @@ export async function startProcessor(): Promise<Processor> {
       await deps.files.create({ ...common, ...name, bytes: bytes.length, payload });
       return deps.batches.create({
         ...common,
-        ...{ id: 'batch_1', hash: 'h', status: 'validating', endpoint: '/v1/embeddings', inputFileId: 'file-1' },
-        ...{ inputBytes: bytes.length, metadata: {}, errors: [], windowEndsAtMs: clock.nowMs + DAY_MS },
-        ...{ splitAt: 0, splitDone: false, chunks: 0, chunksDone: 0, lines: 0, requests: 0 },
+        id: 'batch_1',
+        hash: 'h',
+        status: 'validating',
+        endpoint: '/v1/embeddings',
+        inputFileId: 'file-1',
+        inputBytes: bytes.length,
+        metadata: {},
+        errors: [],
+        windowEndsAtMs: clock.nowMs + DAY_MS,
+        splitAt: 0,
+        splitDone: false,
+        chunks: 0,
+        chunksDone: 0,
+        lines: 0,
+        requests: 0,
         counts: { completed: 0, failed: 0 },
         ...more,
       });
@@ -114,8 +132,15 @@ export async function startProcessor(): Promise<Processor> {
       await put(payloadKeys.chunkOutput(part), good);
       await put(payloadKeys.chunkErrors(part), bad);
       await deps.batches.finishChunk(owner, batchId, {
-        ...{ index, state: 'done', completed: good.length, failed: bad.length, start, end, firstLine },
-        ...{ hasOutput: good.length > 0, hasErrors: bad.length > 0 },
+        index,
+        state: 'done',
+        completed: good.length,
+        failed: bad.length,
+        start,
+        end,
+        firstLine,
+        hasOutput: good.length > 0,
+        hasErrors: bad.length > 0,
         ...more,
       });
     },
@@ -126,8 +151,15 @@ export async function startProcessor(): Promise<Processor> {
     },
     upload: async (more) => {
       const upload: Upload = {
-        ...{ owner: OWNER, id: 'upload_1', filename: 'in.jsonl', purpose: 'batch', mimeType: 'application/jsonl' },
-        ...{ bytes: 0, status: 'pending', createdAtMs: clock.nowMs, expiresAtMs: clock.nowMs + 3_600_000 },
+        owner: OWNER,
+        id: 'upload_1',
+        filename: 'in.jsonl',
+        purpose: 'batch',
+        mimeType: 'application/jsonl',
+        bytes: 0,
+        status: 'pending',
+        createdAtMs: clock.nowMs,
+        expiresAtMs: clock.nowMs + 3_600_000,
         keptUntilMs: clock.nowMs + DAY_MS,
         ...more,
       };

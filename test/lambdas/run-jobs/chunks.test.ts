@@ -13,7 +13,10 @@ afterEach(() => worker.close());
 
 function request(customId: string, input: unknown, more: Record<string, unknown> = {}): string {
   return JSON.stringify({
-    ...{ custom_id: customId, method: 'POST', url: '/v1/embeddings', body: { model: 'words', input } },
+    custom_id: customId,
+    method: 'POST',
+    url: '/v1/embeddings',
+    body: { model: 'words', input },
     ...more,
   });
 }

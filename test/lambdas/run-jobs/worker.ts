@@ -67,7 +67,11 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
           asyncRuns: new AsyncRuns({ endpoint, payloads, open: openDynamoDbOpenInvocations(store), memoryMiB: 1769 }),
         }),
     inference: { packed, versions, traffic, task, ports, cache, timer, ...options.inference, clock },
-    ...{ jobs, chunks: batches, payloads, notifier, write },
+    jobs,
+    chunks: batches,
+    payloads,
+    notifier,
+    write,
     queues: { jobs: openSqsWorkQueue(servers.sqs, urls.jobs), chunks: openSqsWorkQueue(servers.sqs, urls.chunks) },
     batchSteps: harness.queue('batches'),
     deadLetters: openDeadLetters(servers.sqs, urls.dead),
@@ -102,8 +106,18 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
       const file = { bucket: PAYLOADS, key: 'files/key1/file-1' };
       await payloads.put(file.key, text, 'application/jsonl');
       return {
-        ...{ v: 1, kind: 'chunk', owner: OWNER, batchId: 'batch_1', model: 'words', endpoint: '/v1/embeddings', file },
-        ...{ index: 0, start: 0, end: Buffer.byteLength(text), firstLine: 1, lines: lines.length },
+        v: 1,
+        kind: 'chunk',
+        owner: OWNER,
+        batchId: 'batch_1',
+        model: 'words',
+        endpoint: '/v1/embeddings',
+        file,
+        index: 0,
+        start: 0,
+        end: Buffer.byteLength(text),
+        firstLine: 1,
+        lines: lines.length,
         ...more,
       };
     },

@@ -232,7 +232,8 @@ describe('POST /v1/batches/{id}/cancel', () => {
     const { id } = await create();
     await service.deps.batches.change('key-1', id, { set: { status }, statusIn: ['validating'] });
     await expect(service.client().batches.cancel(id)).rejects.toMatchObject({
-      ...{ status: 409, code: 'BATCH_ENDED' },
+      status: 409,
+      code: 'BATCH_ENDED',
       message: expect.stringContaining(message),
     });
   });
@@ -286,7 +287,11 @@ describe('the function', () => {
     await expect(failed).rejects.toMatchObject({ status: 404 });
     expect(service.log).toEqual([
       expect.objectContaining({
-        ...{ level: 'INFO', message: 'request', method: 'POST', route: '/v1/batches', status: 404 },
+        level: 'INFO',
+        message: 'request',
+        method: 'POST',
+        route: '/v1/batches',
+        status: 404,
         code: 'FILE_NOT_FOUND',
         error: expect.objectContaining({ message: 'input_file_id names no file of this key' }),
       }),

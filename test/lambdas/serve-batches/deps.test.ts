@@ -27,16 +27,16 @@ describe('openDeps', () => {
   it('opens S3 and SQS once, when they are first needed', async () => {
     const queue = await servers.createQueue('batches');
     const variables = renderSettings({
-      ...{
-        stage: 'dev',
-        metricsNamespace: 'Tensorgate',
-        metrics: 'basic' as const,
-        jobsTable: JOBS,
-        payloadBucket: PAYLOADS,
-        batchesQueue: queue,
-        fileRetentionDays: 30,
-      },
-      ...{ modelQueues: {}, taskModels: { embedding: ['minilm'] }, maxFileBytes: 1000 },
+      stage: 'dev',
+      metricsNamespace: 'Tensorgate',
+      metrics: 'basic' as const,
+      jobsTable: JOBS,
+      payloadBucket: PAYLOADS,
+      batchesQueue: queue,
+      fileRetentionDays: 30,
+      modelQueues: {},
+      taskModels: { embedding: ['minilm'] },
+      maxFileBytes: 1000,
     });
     const deps = openDeps(readSettings(variables, SERVE_BATCHES.settings));
     const { objects, payloads } = await deps.storage();

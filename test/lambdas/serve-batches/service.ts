@@ -72,7 +72,9 @@ export async function startService(): Promise<Service> {
       taskModels: { embedding: ['minilm'] },
       modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },
     },
-    ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
+    stage: 'dev',
+    metricsNamespace: 'Tensorgate',
+    metrics: 'basic' as const,
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
@@ -87,7 +89,11 @@ export async function startService(): Promise<Service> {
   const gateway = await startGateway(createHandler(deps));
   const gateways = [gateway];
   return {
-    ...{ gateway, servers, clock, deps, log },
+    gateway,
+    servers,
+    clock,
+    deps,
+    log,
     client: (apiKey = 'key-1') => clientOf(gateway, apiKey),
     send: (method, path, init = {}) => fetch(`${gateway.url}${path}`, { redirect: 'manual', ...init, method }),
     steps: () => servers.receive(url),

@@ -19,7 +19,10 @@ const MD5 = createHash('md5').update(TEXT).digest('hex');
 
 const begin = (bytes = TEXT.length, apiKey?: string) =>
   service.client(apiKey).uploads.create({
-    ...{ filename: 'parts.jsonl', purpose: 'batch', mime_type: 'application/jsonl', bytes },
+    filename: 'parts.jsonl',
+    purpose: 'batch',
+    mime_type: 'application/jsonl',
+    bytes,
   });
 
 const part = async (uploadId: string, text: string, client = service.client()) =>
@@ -84,7 +87,10 @@ describe('an upload', () => {
 
   it('gives its file the time to live that was asked for', async () => {
     const upload = await service.client().uploads.create({
-      ...{ filename: 'a', purpose: 'user_data', mime_type: 'text/plain', bytes: 1 },
+      filename: 'a',
+      purpose: 'user_data',
+      mime_type: 'text/plain',
+      bytes: 1,
       expires_after: { anchor: 'created_at', seconds: 7200 },
     });
     const { id } = await part(upload.id, 'x');

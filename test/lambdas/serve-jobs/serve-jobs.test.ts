@@ -43,19 +43,18 @@ beforeAll(async () => {
   )) as [string, string, string];
   handler = createHandler({
     ...openDeps({
-      ...{
-        stage: 'dev',
-        metricsNamespace: 'Tensorgate',
-        metrics: 'basic' as const,
-        jobsTable: JOBS,
-        webhooksTable: WEBHOOKS,
-      },
-      ...{
-        payloadBucket: PAYLOADS,
-        modelQueues: { words: { jobs: words, chunks: words } },
-        taskModels: { embedding: ['words'] },
-      },
-      ...{ webhooksQueue: webhooks, eventBus: 'bus', replyQueues: { results: replies }, inputBuckets: ['theirs'] },
+      stage: 'dev',
+      metricsNamespace: 'Tensorgate',
+      metrics: 'basic' as const,
+      jobsTable: JOBS,
+      webhooksTable: WEBHOOKS,
+      payloadBucket: PAYLOADS,
+      modelQueues: { words: { jobs: words, chunks: words } },
+      taskModels: { embedding: ['words'] },
+      webhooksQueue: webhooks,
+      eventBus: 'bus',
+      replyQueues: { results: replies },
+      inputBuckets: ['theirs'],
       retentionDays: 7,
     }),
     write: () => undefined,
@@ -135,7 +134,8 @@ describe('PUT /v1/jobs/{id}', () => {
     expect(first.json).toMatchObject({ id: 'a1', status: 'queued', model: 'words' });
     expect((await call('PUT', '/v1/jobs/a1', { body: REQUEST })).statusCode).toBe(200);
     expect((await call('PUT', '/v1/jobs/a1', { body: { ...REQUEST, event_bus: true } })).json).toMatchObject({
-      ...{ status: 409, code: 'IDEMPOTENCY_CONFLICT' },
+      status: 409,
+      code: 'IDEMPOTENCY_CONFLICT',
     });
     expect(await messages(words)).toMatchObject([{ id: 'a1', owner: 'key-1', input: { kind: 'inline' } }]);
   });
@@ -366,7 +366,8 @@ describe('Prefer on an inference route', () => {
     const job = JSON.parse(answer.body) as { id: string };
     expect(answer.statusCode).toBe(202);
     expect(answer.headers).toMatchObject({
-      ...{ 'preference-applied': 'respond-async', 'retry-after': '1' },
+      'preference-applied': 'respond-async',
+      'retry-after': '1',
       location: `https://api.example.com/dev/v1/jobs/${job.id}`,
     });
     expect(await messages(words)).toMatchObject([{ id: job.id, input: { json: '{"model":"words","input":"a bb"}' } }]);

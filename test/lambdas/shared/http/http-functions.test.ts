@@ -107,14 +107,19 @@ function jobs(changes: Partial<ServeJobsDeps>): HttpFunction {
     resolve: {
       settings: {
         modelQueues: { words: { jobs: 'jobs', chunks: 'chunks' } },
-        ...{ taskModels: { embedding: ['words'] }, replyQueues: {}, inputBuckets: [], payloadBucket: 'payloads' },
+        taskModels: { embedding: ['words'] },
+        replyQueues: {},
+        inputBuckets: [],
+        payloadBucket: 'payloads',
       },
       allowLoopback: false,
       files: failing(),
     },
     clock: CLOCK,
     log: () => undefined,
-    ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
+    stage: 'dev',
+    metricsNamespace: 'Tensorgate',
+    metrics: 'basic' as const,
     timer: () => 0,
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
     ...changes,
@@ -127,13 +132,17 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
   const unexpected = () => Promise.reject(new Error('the test did not expect this call'));
   const handler = createServeBatches({
     settings: { fileRetentionDays: 7, maxFileBytes: MIB, taskModels: {}, modelQueues: {} },
-    ...{ files: failing(), uploads: failing(), batches: failing() },
+    files: failing(),
+    uploads: failing(),
+    batches: failing(),
     storage: unexpected,
     openMd5: unexpected,
     steps: unexpected,
     clock: CLOCK,
     entropy: (bytes) => new Uint8Array(bytes),
-    ...{ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic' as const },
+    stage: 'dev',
+    metricsNamespace: 'Tensorgate',
+    metrics: 'basic' as const,
     timer: () => 0,
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
     ...changes,
@@ -143,16 +152,31 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
 
 function largeJob(): Job {
   return {
-    ...{ owner: 'key-1', id: 'a', hash: 'h', endpoint: '/v1/embeddings', model: 'words', destinations: {} },
-    ...{ createdAtMs: 0, expiresAtMs: 1, attempts: 1, status: 'succeeded' },
+    owner: 'key-1',
+    id: 'a',
+    hash: 'h',
+    endpoint: '/v1/embeddings',
+    model: 'words',
+    destinations: {},
+    createdAtMs: 0,
+    expiresAtMs: 1,
+    attempts: 1,
+    status: 'succeeded',
     result: { kind: 'inline', json: JSON.stringify(LARGE) },
   };
 }
 
 function largeFile(): StoredFile {
   return {
-    ...{ owner: 'key-1', id: 'file-a', filename: LARGE, purpose: 'batch', bytes: 1, status: 'processed' },
-    ...{ payload: { bucket: 'b', key: 'k' }, createdAtMs: 0, expiresAtMs: 1 },
+    owner: 'key-1',
+    id: 'file-a',
+    filename: LARGE,
+    purpose: 'batch',
+    bytes: 1,
+    status: 'processed',
+    payload: { bucket: 'b', key: 'k' },
+    createdAtMs: 0,
+    expiresAtMs: 1,
   };
 }
 

@@ -128,7 +128,10 @@ export async function startQueuesAndBuckets(): Promise<QueuesAndBuckets> {
   };
   await createBucket(PAYLOADS);
   return {
-    ...{ url, sqs, s3, createBucket },
+    url,
+    sqs,
+    s3,
+    createBucket,
     createQueue: async (name, attributes = {}) => {
       await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
       // Its URL with the server's own address, which the queue's host name does not resolve to.

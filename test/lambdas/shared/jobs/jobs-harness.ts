@@ -144,11 +144,16 @@ export async function startJobsHarness<Q extends string>(names: readonly Q[], vi
 /** An event with one message for each body, as Lambda receives it from SQS. The ids are `m0`, `m1` and so on. */
 export function eventOf(bodies: readonly unknown[], receiveCount = 1): SQSEvent {
   const messages = bodies.map((body, at) => ({
-    ...{ MessageId: `m${at}`, ReceiptHandle: `r${at}`, MD5OfBody: '', MessageAttributes: {} },
+    MessageId: `m${at}`,
+    ReceiptHandle: `r${at}`,
+    MD5OfBody: '',
+    MessageAttributes: {},
     Body: typeof body === 'string' ? body : JSON.stringify(body),
     Attributes: {
-      ...{ ApproximateReceiveCount: String(receiveCount), SenderId: '' },
-      ...{ SentTimestamp: '0', ApproximateFirstReceiveTimestamp: '0' },
+      ApproximateReceiveCount: String(receiveCount),
+      SenderId: '',
+      SentTimestamp: '0',
+      ApproximateFirstReceiveTimestamp: '0',
     },
   }));
   return JSON.parse(sqsEvent(messages, 'arn:aws:sqs:us-east-1:000000000000:queue')) as SQSEvent;
@@ -157,8 +162,16 @@ export function eventOf(bodies: readonly unknown[], receiveCount = 1): SQSEvent 
 /** The message of a job for the model `words`. */
 export function jobMessage(nowMs: number, id: string, body: unknown = { input: 'a' }, more: Partial<JobMessage> = {}) {
   return {
-    ...{ v: 1, kind: 'job', owner: OWNER, id, hash: `hash-${id}`, endpoint: '/v1/embeddings', model: 'words' },
-    ...{ createdAtMs: nowMs, expiresAtMs: nowMs + 7 * DAY_MS, destinations: {} },
+    v: 1,
+    kind: 'job',
+    owner: OWNER,
+    id,
+    hash: `hash-${id}`,
+    endpoint: '/v1/embeddings',
+    model: 'words',
+    createdAtMs: nowMs,
+    expiresAtMs: nowMs + 7 * DAY_MS,
+    destinations: {},
     input: { kind: 'inline', json: JSON.stringify(body) },
     ...more,
   } satisfies JobMessage as JobMessage;
@@ -167,9 +180,18 @@ export function jobMessage(nowMs: number, id: string, body: unknown = { input: '
 /** The message of a chunk of ten lines. */
 export function chunkMessage(index: number, more: Partial<ChunkMessage> = {}): ChunkMessage {
   return {
-    ...{ v: 1, kind: 'chunk', owner: OWNER, batchId: 'batch_1', model: 'words', endpoint: '/v1/embeddings', index },
+    v: 1,
+    kind: 'chunk',
+    owner: OWNER,
+    batchId: 'batch_1',
+    model: 'words',
+    endpoint: '/v1/embeddings',
+    index,
     file: { bucket: PAYLOADS, key: `files/${OWNER}/file-1` },
-    ...{ start: index * 100, end: index * 100 + 100, firstLine: index * 10 + 1, lines: 10 },
+    start: index * 100,
+    end: index * 100 + 100,
+    firstLine: index * 10 + 1,
+    lines: 10,
     ...more,
   };
 }
@@ -177,11 +199,26 @@ export function chunkMessage(index: number, more: Partial<ChunkMessage> = {}): C
 /** A running batch that is cut into as many chunks as `chunks` says, one by default. */
 export function batchRecord(nowMs: number, more: Partial<BatchRecord> = {}): BatchRecord {
   return {
-    ...{ owner: OWNER, id: 'batch_1', hash: 'h', endpoint: '/v1/embeddings', model: 'words' },
+    owner: OWNER,
+    id: 'batch_1',
+    hash: 'h',
+    endpoint: '/v1/embeddings',
+    model: 'words',
     status: 'in_progress' satisfies Batch['status'],
-    ...{ inputFileId: 'file-1', inputBytes: 1, metadata: {}, errors: [], createdAtMs: nowMs },
-    ...{ windowEndsAtMs: nowMs + DAY_MS, expiresAtMs: nowMs + 7 * DAY_MS, inProgressAtMs: nowMs },
-    ...{ splitAt: 1, splitDone: true, chunks: 1, chunksDone: 0, lines: 1, requests: 1 },
+    inputFileId: 'file-1',
+    inputBytes: 1,
+    metadata: {},
+    errors: [],
+    createdAtMs: nowMs,
+    windowEndsAtMs: nowMs + DAY_MS,
+    expiresAtMs: nowMs + 7 * DAY_MS,
+    inProgressAtMs: nowMs,
+    splitAt: 1,
+    splitDone: true,
+    chunks: 1,
+    chunksDone: 0,
+    lines: 1,
+    requests: 1,
     counts: { completed: 0, failed: 0 },
     ...more,
   };

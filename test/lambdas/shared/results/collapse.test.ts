@@ -42,7 +42,11 @@ function environment(lifeMs = LONG_MS, claims?: Claims): Environment {
   const own = claims ?? openDynamoDbClaims({ dynamoDb, table: TABLE, budgetMs: LONG_MS, clock: CLOCK });
   const budgets = { connectBudgetMs: LONG_MS, readBudgetMs: LONG_MS, writeBudgetMs: LONG_MS };
   const table = openDynamoDbResultCache({
-    ...{ dynamoDb, table: TABLE, ttlSeconds: 60, ...budgets, clock: CLOCK },
+    dynamoDb,
+    table: TABLE,
+    ttlSeconds: 60,
+    ...budgets,
+    clock: CLOCK,
   });
   const memory = new MemoryResultCache({ maxBytes: 1000, ttlSeconds: 60, clock: CLOCK });
   const cache = new ResultsCache({ memory, table, clock: CLOCK });
@@ -52,7 +56,13 @@ function environment(lifeMs = LONG_MS, claims?: Claims): Environment {
     claims: own,
     ask: (fingerprints, compute, { policy = POLICY, withinMs = LONG_MS } = {}) =>
       throughCache(fingerprints, {
-        ...{ cache, collapse, policy, codec: CODEC, compute, clock: CLOCK, timer },
+        cache,
+        collapse,
+        policy,
+        codec: CODEC,
+        compute,
+        clock: CLOCK,
+        timer,
         deadlineMs: timer() + withinMs,
         measures: startMeasures(0),
       }),

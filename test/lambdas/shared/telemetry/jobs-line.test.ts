@@ -27,8 +27,13 @@ describe('a line about a job', () => {
           },
         ],
       },
-      ...{ level: 'INFO', timestamp: '1970-01-01T00:00:01.000Z', message: 'job', stage: 'dev', model: 'words' },
-      ...{ jobId: 'evt_1', JobsSubmitted: 1 },
+      level: 'INFO',
+      timestamp: '1970-01-01T00:00:01.000Z',
+      message: 'job',
+      stage: 'dev',
+      model: 'words',
+      jobId: 'evt_1',
+      JobsSubmitted: 1,
     });
   });
 

@@ -36,8 +36,14 @@ describe('writeLogLine', () => {
           },
         ],
       },
-      ...{ level: 'INFO', timestamp: '1970-01-01T00:00:01.000Z', message: 'request', stage: 'dev' },
-      ...{ model: 'words', version: '2', Tokens: 7, Latency: 4 },
+      level: 'INFO',
+      timestamp: '1970-01-01T00:00:01.000Z',
+      message: 'request',
+      stage: 'dev',
+      model: 'words',
+      version: '2',
+      Tokens: 7,
+      Latency: 4,
     });
   });
 

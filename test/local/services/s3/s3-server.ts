@@ -34,7 +34,9 @@ export interface TestS3Options {
 export async function startS3({ clock, buckets, principals = {} }: TestS3Options): Promise<TestS3> {
   const folder = await temporaryFolder();
   const plans = Object.entries(buckets).map(([name, lifecycle]) => ({
-    ...{ name, lifecycle, logicalId: name },
+    name,
+    lifecycle,
+    logicalId: name,
     arn: `arn:aws:s3:::${name}`,
   }));
   const engine = await ObjectEngine.open(folder, plans, clock);
@@ -55,7 +57,10 @@ export async function startS3({ clock, buckets, principals = {} }: TestS3Options
     return client;
   };
   return {
-    ...{ url: endpoint.url, folder, engine, clientOf },
+    url: endpoint.url,
+    folder,
+    engine,
+    clientOf,
     client: clientOf(DEVELOPER_CREDENTIALS),
     close: async () => {
       for (const client of clients) client.destroy();

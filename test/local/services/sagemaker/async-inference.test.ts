@@ -59,22 +59,31 @@ function serve(actions: readonly string[] = ['s3:GetObject', 's3:PutObject', 'sn
     host,
     endpoints: [
       {
-        ...{ name: 'App-v1', arn: 'arn', logicalId: 'Endpoint', variants: [], shadow: undefined, roleArn: ROLE },
+        name: 'App-v1',
+        arn: 'arn',
+        logicalId: 'Endpoint',
+        variants: [],
+        shadow: undefined,
+        roleArn: ROLE,
         async: {
           output: { bucket: 'b', key: 'out/' },
           failure: { bucket: 'b', key: 'failed/' },
-          ...{ successTopic: TOPIC, errorTopic: TOPIC, maxConcurrency: 1 },
+          successTopic: TOPIC,
+          errorTopic: TOPIC,
+          maxConcurrency: 1,
         },
       },
     ],
     roles: [
       {
-        ...{ name: 'Endpoint', arn: ROLE },
+        name: 'Endpoint',
+        arn: ROLE,
         policies: [{ Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }] }],
       },
     ],
     topics: [{ arn: TOPIC, logicalId: 'Ended', queues: [QUEUE] }],
-    ...{ objects, clock: SYSTEM_CLOCK },
+    objects,
+    clock: SYSTEM_CLOCK,
     sendMessage: (queue, body) => {
       messages.push({ queue, body: JSON.parse(body) as Record<string, unknown> });
     },
@@ -84,7 +93,10 @@ function serve(actions: readonly string[] = ['s3:GetObject', 's3:PutObject', 'sn
 
 function request(headers: Record<string, string> = {}, path = '/endpoints/App-v1/async-invocations'): AwsRequest {
   return {
-    ...{ method: 'POST', path, query: new URLSearchParams(), body: Buffer.alloc(0) },
+    method: 'POST',
+    path,
+    query: new URLSearchParams(),
+    body: Buffer.alloc(0),
     headers: {
       'x-amzn-sagemaker-inputlocation': 's3://b/in/1',
       'x-amzn-sagemaker-inference-id': 'my-id',
@@ -127,7 +139,9 @@ describe('an asynchronous endpoint of local mode', () => {
       {
         queue: QUEUE,
         body: {
-          ...{ eventSource: 'aws:sagemaker', invocationStatus: 'Completed', inferenceId: 'my-id' },
+          eventSource: 'aws:sagemaker',
+          invocationStatus: 'Completed',
+          inferenceId: 'my-id',
           responseParameters: { outputLocation: headers['x-amzn-sagemaker-outputlocation'] },
         },
       },

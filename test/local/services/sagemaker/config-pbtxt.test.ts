@@ -29,7 +29,11 @@ describe('parseTextFormat', () => {
 describe('readModelConfig', () => {
   it('understands what the constructs write', () => {
     const text = renderTritonConfig({
-      ...{ name: 'tiny', version: '1', maxBatchSize: 8, modelInstances: 1, tensorRt: true },
+      name: 'tiny',
+      version: '1',
+      maxBatchSize: 8,
+      modelInstances: 1,
+      tensorRt: true,
       inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }],
       queue: { delayMicroseconds: 500, maxRequests: 3, timeoutMilliseconds: 20 },
@@ -44,7 +48,10 @@ describe('readModelConfig', () => {
 
   it('merges nothing where nothing says so', () => {
     expect(readModelConfig('name: "a"')).toEqual({
-      ...{ name: 'a', maxBatchSize: 0, batching: undefined, accelerators: [] },
+      name: 'a',
+      maxBatchSize: 0,
+      batching: undefined,
+      accelerators: [],
     });
   });
 

@@ -34,7 +34,11 @@ function pack(factor: number): string {
   });
   writeFileSync(join(repository, 'tiny/1/model.onnx'), encodeModel(model));
   const config = renderTritonConfig({
-    ...{ name: 'tiny', version: '1', maxBatchSize: 4, modelInstances: 1, tensorRt: factor === 2 },
+    name: 'tiny',
+    version: '1',
+    maxBatchSize: 4,
+    modelInstances: 1,
+    tensorRt: factor === 2,
     inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
     queue: { delayMicroseconds: 0, maxRequests: 8, timeoutMilliseconds: 1000 },
@@ -77,7 +81,10 @@ afterAll(async () => {
 
 function invocation(body: Buffer, headers: Record<string, string> = {}, name = 'App-tiny'): AwsRequest {
   return {
-    ...{ method: 'POST', path: `/endpoints/${name}/invocations`, query: new URLSearchParams(), body },
+    method: 'POST',
+    path: `/endpoints/${name}/invocations`,
+    query: new URLSearchParams(),
+    body,
     headers: { 'content-type': 'application/json', ...headers },
   };
 }
@@ -92,7 +99,9 @@ describe('an endpoint that runs here', () => {
     const { status, headers, body } = await json({ id: '7', inputs: [X] });
     expect({ status, variant: headers['x-amzn-invoked-production-variant'] }).toEqual({ status: 200, variant: 'v1' });
     expect(JSON.parse(body.toString())).toMatchObject({
-      ...{ id: '7', model_name: 'tiny', model_version: '1' },
+      id: '7',
+      model_name: 'tiny',
+      model_version: '1',
       outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 1] }],
     });
   });
@@ -136,7 +145,8 @@ describe('an endpoint that runs here', () => {
   it('knows its endpoints and variants', async () => {
     const unknown = await service.respond(invocation(Buffer.from('{}'), {}, 'Other'));
     expect({ status: unknown.status, type: unknown.headers['x-amzn-errortype'] }).toEqual({
-      ...{ status: 400, type: 'ValidationError' },
+      status: 400,
+      type: 'ValidationError',
     });
     const { body } = await json({}, { 'x-amzn-sagemaker-target-variant': 'v9' });
     expect(body.toString()).toContain('it has v1, v2');
