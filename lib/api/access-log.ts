@@ -1,6 +1,6 @@
 /**
- * What the access log holds of each request, one JSON object a line: who, what, how long, and why not.
- * The key's id is there, never its value; nothing of a body is.
+ * Members of the access log line of each request, which is one JSON object.
+ * They include the key's id, but never its value and nothing of a body.
  */
 export const ACCESS_LOG_FIELDS = {
   requestId: '$context.requestId',

@@ -19,7 +19,7 @@ import { addDocument, addProblem } from './static-method.ts';
 
 /** Settings of {@link ApiRoutes}. */
 export interface ApiRoutesProps {
-  /** The API that gets the routes. */
+  /** The API to add the routes to. */
   readonly restApi: RestApi;
   /** One function for each model, in the order in which models are listed. */
   readonly functions: readonly ModelFunction[];
@@ -110,7 +110,7 @@ export class ApiRoutes extends Construct {
     return this.restApi.root.resourceForPath(path);
   }
 
-  /** The gateway may invoke the alias for this API's stage, by one permission however many routes there are. */
+  /** The gateway may invoke the alias for this API's stage, with one permission for all routes. */
   private integration(fn: ModelFunction): Integration {
     const existing = this.integrations.get(fn);
     if (existing !== undefined) return existing;

@@ -7,7 +7,7 @@ import {
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import { checkStageName } from '../jobs/jobs-settings.ts';
 
-/** What a deployment may choose about its API; the same settings as in `config/<stage>.yaml`. */
+/** Settings of the API; the same as in `config/<stage>.yaml`. */
 export interface ApiSettings {
   /**
    * Name of the API's stage, the first part of every path: lower-case letters, digits and hyphens.
@@ -34,7 +34,7 @@ export interface ApiSettings {
    */
   readonly tenants?: Readonly<Record<string, TenantSettings>>;
   /**
-   * What each method of the stage takes at most, whoever asks.
+   * Maximum request rate of each method of the stage, over all callers.
    *
    * @default - 2000 requests per second, bursts of 4000
    */
@@ -78,7 +78,7 @@ export interface ApiSettings {
    */
   readonly retainData?: boolean;
   /**
-   * Synthesis fails when the deployment costs more than this while nobody uses it, in US dollars a month.
+   * Maximum cost of the idle deployment in US dollars a month. Synthesis fails if it costs more.
    *
    * @default - no limit
    */
@@ -96,7 +96,7 @@ export interface ApiSettings {
 export interface UsagePlanSettings {
   /** Requests per second in the long run, from 0.1 to 10,000. */
   readonly rateLimit: number;
-  /** Requests at once, from 1 to 5000. */
+  /** Maximum number of requests in a burst, from 1 to 5000. */
   readonly burstLimit: number;
   /**
    * Requests in a period.
@@ -139,7 +139,7 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  * Fills in the defaults and checks the ranges.
  *
  * @param source - Path of the construct, for the message.
- * @throws AppError `CONFIG_INVALID` that lists every problem at once.
+ * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
   const { usagePlans, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;

@@ -22,7 +22,7 @@ const FORM: ErrorForm = 'open-inference';
 const KEY_REJECTED = 'the header x-api-key must hold an API key that is valid for this API';
 const MISCONFIGURED = 'API Gateway is not configured correctly for this route';
 
-/** Every type that API Gateway knows, so that none gets the status of a default. */
+/** Every type that API Gateway has, so that none gets the status of a default. */
 const REJECTIONS: readonly Rejection[] = [
   { type: ResponseType.INVALID_API_KEY, code: 'FORBIDDEN', detail: KEY_REJECTED },
   { type: ResponseType.ACCESS_DENIED, code: 'FORBIDDEN', detail: 'the caller may not use this route' },
@@ -77,7 +77,7 @@ export interface GatewayResponsesProps {
   readonly restApi: IRestApi;
 }
 
-/** Gives every response that API Gateway returns by itself a stable code and the form of a problem document (RFC 9457). */
+/** Turns every error that API Gateway itself returns into a problem document (RFC 9457) with a stable code. */
 export class GatewayResponses extends Construct {
   constructor(scope: Construct, id: string, props: GatewayResponsesProps) {
     super(scope, id);

@@ -43,9 +43,9 @@ export interface InferenceApiProps extends ApiSettings {
    */
   readonly endpoints?: readonly GpuEndpoint[];
   /**
-   * Jobs: requests that do not wait for their answer, files, batches and webhooks.
+   * Asynchronous requests, files, batches and webhooks.
    *
-   * @default - none: there are no such routes, and the preference `respond-async` is ignored
+   * @default - none: the routes are absent, and the preference `respond-async` is ignored
    */
   readonly jobs?: Jobs;
 }
@@ -63,7 +63,7 @@ const FORM_MEDIA_TYPE = 'multipart/form-data';
  * new InferenceApi(this, 'Api', { models: Models.fromDirectory('models') });
  */
 export class InferenceApi extends Construct {
-  /** The REST API, for what this construct has no setting for: domain names, web ACLs, alarms. */
+  /** The REST API, for features without a property here: domain names, web ACLs, alarms. */
   readonly restApi: RestApi;
   /** One function for each model, in the order given. */
   readonly functions: readonly ModelFunction[];
@@ -71,7 +71,7 @@ export class InferenceApi extends Construct {
   readonly jobFunctions: readonly ServiceFunction[];
   /** Every key of every usage plan and tenant. */
   readonly keys: readonly PlanKey[];
-  /** What of the deployment costs money while idle. */
+  /** Resources of the deployment that cost money while idle. */
   readonly deployed: Deployed;
   private readonly settings: ResolvedApiSettings;
 
@@ -118,7 +118,7 @@ export class InferenceApi extends Construct {
     return this.restApi.metricCount(options);
   }
 
-  /** Requests refused for what they ask: status 4xx. */
+  /** Invalid or refused requests: status 4xx. */
   metricClientError(options?: MetricOptions): Metric {
     return this.restApi.metricClientError(options);
   }
@@ -128,7 +128,7 @@ export class InferenceApi extends Construct {
     return this.restApi.metricServerError(options);
   }
 
-  /** Time from request to answer as the gateway sees it, in milliseconds. */
+  /** Time from request to response as the gateway measures it, in milliseconds. */
   metricLatency(options?: MetricOptions): Metric {
     return this.restApi.metricLatency(options);
   }
@@ -213,7 +213,7 @@ export class InferenceApi extends Construct {
   }
 }
 
-/** What the AWS Solutions rules find, and why it is meant. */
+/** Findings of the AWS Solutions rules, each with the reason to accept it. */
 function acknowledgeFindings(restApi: RestApi): void {
   Validations.of(restApi).acknowledge(
     {
@@ -224,7 +224,7 @@ function acknowledgeFindings(restApi: RestApi): void {
     { id: 'AwsSolutions-APIG3', reason: 'A web ACL costs money while idle; attach one to restApi where it is wanted.' },
     {
       id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
-      reason: 'The account-wide role of API Gateway: AWS documents this managed policy as what it must have.',
+      reason: 'The account-wide role of API Gateway: AWS documents that it requires this managed policy.',
     },
   );
 }

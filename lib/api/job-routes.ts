@@ -10,7 +10,7 @@ import { functionBundle } from '../packaging/package-layout.ts';
 
 /** Settings of {@link JobRoutes}. */
 export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
-  /** The API that gets the routes. */
+  /** The API to add the routes to. */
   readonly restApi: RestApi;
   /** The jobs behind them. */
   readonly jobs: Jobs;
@@ -50,7 +50,7 @@ export class JobRoutes extends Construct {
   }
 }
 
-/** The gateway may invoke the function for this API's stage, by one permission however many routes there are. */
+/** The gateway may invoke the function for this API's stage, with one permission for all routes. */
 function integrate({ fn }: ServiceFunction, restApi: RestApi): Integration {
   fn.addPermission('Gateway', {
     principal: new ServicePrincipal('apigateway.amazonaws.com'),

@@ -37,7 +37,7 @@ export interface ModelFunctionProps {
    */
   readonly endpoint?: GpuEndpoint;
   /**
-   * Where requests go that do not wait for their answer.
+   * The `Jobs` that asynchronous requests are submitted to.
    *
    * @default - nowhere: the preference `respond-async` is ignored
    */
@@ -45,7 +45,7 @@ export interface ModelFunctionProps {
   /**
    * Functions of other embedding models, to which requests are handed that name them.
    *
-   * @default - none: a request that names another model is answered MODEL_NOT_FOUND
+   * @default - none: a request that names another model fails with MODEL_NOT_FOUND
    */
   readonly siblings?: readonly ModelFunction[];
   /**
@@ -98,7 +98,7 @@ export interface ModelMetricOptions extends MetricOptions {
  * Earlier versions of the function stay, so that the alias can be pointed back at one of them.
  */
 export class ModelFunction extends Construct {
-  /** What callers invoke. Provisioned concurrency belongs to it. */
+  /** The alias that callers invoke. It has the provisioned concurrency. */
   readonly alias: Alias;
   /** The served model. */
   readonly model: Model;
@@ -159,7 +159,7 @@ export class ModelFunction extends Construct {
     for (const sibling of siblings) sibling.grantInvoke(role);
   }
 
-  /** Lets `grantee` invoke the alias, and no other version. */
+  /** Grants `grantee` permission to invoke the alias, and no other version. */
   grantInvoke(grantee: IGrantable): Grant {
     return Grant.addToPrincipal({
       grantee,
@@ -186,12 +186,12 @@ export class ModelFunction extends Construct {
     return this.alias.metricInvocations(options);
   }
 
-  /** Requests that the function failed to answer: crashes and timeouts, not refused input. */
+  /** Failed invocations: crashes and timeouts, not refused input. */
   metricErrors(options?: MetricOptions): Metric {
     return this.alias.metricErrors(options);
   }
 
-  /** Time from event to answer, in milliseconds. */
+  /** Time from event to response, in milliseconds. */
   metricDuration(options?: MetricOptions): Metric {
     return this.alias.metricDuration(options);
   }

@@ -15,7 +15,7 @@ export function renderStaticJson(value: unknown): string {
 }
 
 /**
- * Renders a problem document that API Gateway returns by itself.
+ * Renders a problem document that API Gateway itself returns.
  *
  * @param code - Stable code.
  * @param detail - What was wrong, known without the request.

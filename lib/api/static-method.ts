@@ -37,7 +37,7 @@ export function addDocument(resource: IResource, document: unknown, options: { r
 export interface StaticProblem {
   /** Stable code, which gives the status. */
   readonly code: ErrorCode;
-  /** What was wrong, known without the request. */
+  /** Description of the error, the same for every request. */
   readonly detail: string;
   /**
    * Method to respond to.

@@ -53,12 +53,12 @@ export class JobsTable extends Construct {
     });
   }
 
-  /** Lets `grantee` do these things with records, and nothing else. */
+  /** Grants `grantee` these actions on records, and nothing else. */
   grantRecords(grantee: IGrantable, actions: readonly RecordAction[]): Grant {
     return grantActions(grantee, this.table.tableArn, actions);
   }
 
-  /** Lets `grantee` list what an owner has. */
+  /** Grants `grantee` permission to list the records of an owner. */
   grantList(grantee: IGrantable): Grant {
     return grantActions(grantee, `${this.table.tableArn}/index/${JOBS_TABLE.byOwnerIndex}`, ['Query']);
   }

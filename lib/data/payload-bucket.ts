@@ -28,7 +28,7 @@ export interface PayloadBucketProps {
   readonly retainData?: boolean;
 }
 
-/** Longer than any batch takes with all its further tries: only what nobody needs any more is older. */
+/** Longer than any batch takes, including retries, so no batch still needs an older object. */
 const CHUNK_DAYS = 7;
 
 /** Longer than an upload through the gateway or a merge can take. */
@@ -37,7 +37,7 @@ const UNFINISHED_UPLOAD_DAYS = 2;
 /**
  * Large inputs and results, files of callers and parts of batches.
  *
- * Private, encrypted, reached through TLS only; each kind of objects goes by itself once its time is over.
+ * The bucket is private and encrypted, and accepts TLS connections only. Each kind of object has its own retention.
  */
 export class PayloadBucket extends Construct {
   /** The bucket itself. */
@@ -61,12 +61,12 @@ export class PayloadBucket extends Construct {
     });
     Validations.of(bucket).acknowledge({
       id: 'AwsSolutions-S1',
-      reason: 'Functions log who asked for what; server access logs would need a bucket that costs money while idle.',
+      reason: 'Functions log every request; server access logs would need a bucket that costs money while idle.',
     });
     this.bucket = bucket;
   }
 
-  /** Lets `grantee` do these things with objects of one kind, and nothing else. */
+  /** Grants `grantee` these actions on objects of one kind, and nothing else. */
   grantObjects(grantee: IGrantable, kind: PayloadKind, actions: readonly ObjectAction[]): Grant {
     explainWildcard(grantee, {
       owner: this.bucket,
@@ -82,8 +82,8 @@ export class PayloadBucket extends Construct {
   }
 
   /**
-   * Lets `grantee` list keys. Without it S3 answers that an object is forbidden where it is not there, so whoever asks
-   * whether one is there needs it for the whole bucket.
+   * Grants `grantee` permission to list keys. Without it, S3 returns 403 for an absent object. A function that checks
+   * whether an object exists therefore needs this permission for the whole bucket.
    */
   grantList(grantee: IGrantable): Grant {
     return Grant.addToPrincipal({ grantee, actions: ['s3:ListBucket'], resourceArns: [this.bucket.bucketArn] });

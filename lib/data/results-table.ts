@@ -36,12 +36,14 @@ export class ResultsTable extends Construct {
     });
   }
 
-  /** Lets `grantee` look results up and keep new ones in batches, and nothing else. */
+  /** Grants `grantee` permission to read and write batches of results, and nothing else. */
   grantReadWriteBatches(grantee: IGrantable): Grant {
     return this.table.grant(grantee, 'dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem');
   }
 
-  /** Lets `grantee` claim work in the table, so that identical requests at the same time are computed once. */
+  /**
+   * Grants `grantee` permission to claim work in the table, so that identical concurrent requests are computed once.
+   */
   grantClaims(grantee: IGrantable): Grant {
     return this.table.grant(grantee, 'dynamodb:PutItem', 'dynamodb:DeleteItem');
   }

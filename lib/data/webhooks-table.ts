@@ -38,7 +38,7 @@ export class WebhooksTable extends Construct {
     });
   }
 
-  /** Lets `grantee` do these things with items, and nothing else. */
+  /** Grants `grantee` these actions on items, and nothing else. */
   grantItems(grantee: IGrantable, actions: readonly RecordAction[]): Grant {
     return grantActions(grantee, this.table.tableArn, actions);
   }

@@ -103,7 +103,7 @@ const TEI: OfferedImage = {
 
 /** Image of a container and where it may be pulled from. */
 export interface ContainerImage {
-  /** What SageMaker pulls. */
+  /** URI of the image that SageMaker pulls. */
   readonly uri: string;
   /** ARN of its repository. */
   readonly repositoryArn: string;

@@ -22,7 +22,7 @@ const DEFAULT_BACKLOG = 5;
 /** Scaling out is quick, scaling in is slow: an instance takes minutes to start. */
 const COOLDOWN = { out: Duration.seconds(60), in: Duration.minutes(10) };
 
-/** Alarms that target tracking makes, and the one that wakes an endpoint without instances. */
+/** Alarms that target tracking creates, and the alarm that starts the first instance of an endpoint without any. */
 const [TRACKING_ALARMS, WAKING_ALARMS] = [2, 1];
 
 /** Settings of {@link EndpointScaling}. */
@@ -104,7 +104,9 @@ export class EndpointScaling extends Construct {
     });
   }
 
-  /** Without instances there is no backlog of each: what waits for the first starts it. */
+  /**
+   * Without instances there is no backlog for each instance, so the first waiting request starts the first instance.
+   */
   #wake(target: ScalableTarget): void {
     const policy = new CfnScalingPolicy(this, 'Wake', {
       policyName: `${this.#props.endpointName}-wake`,

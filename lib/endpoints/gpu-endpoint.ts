@@ -29,7 +29,7 @@ export interface GpuEndpointProps {
    */
   readonly encryptionKey?: IKey;
   /**
-   * Where an asynchronous endpoint finds its requests and leaves its answers: the bucket of the deployment's jobs.
+   * Bucket from which an asynchronous endpoint reads requests and to which it writes responses: that of the `Jobs`.
    *
    * @default - none; a model whose manifest says `mode: async` needs one
    */
@@ -42,7 +42,7 @@ export interface GpuEndpointProps {
   readonly logRetention?: RetentionDays;
 }
 
-/** Most characters of an endpoint's name. */
+/** Maximum length of an endpoint's name. */
 const MAX_NAME_CHARACTERS = 63;
 
 /** Characters that the version adds to it at most. */
@@ -57,9 +57,9 @@ const VERSION_CHARACTERS = 11;
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
  */
 export class GpuEndpoint extends Construct {
-  /** For what this construct has no setting for: the endpoint of each version. */
+  /** The endpoint of each version, for features without a property here. */
   readonly endpoints: readonly CfnEndpoint[];
-  /** What the names of the versions' endpoints begin with. */
+  /** Prefix of the names of the versions' endpoints. */
   readonly endpointName: string;
   /** Hears of each request that an asynchronous endpoint ended; undefined for a realtime one. */
   readonly notifications: Topic | undefined;
@@ -103,12 +103,12 @@ export class GpuEndpoint extends Construct {
     this.alarms = created.reduce((sum, { alarms }) => sum + alarms, 0);
   }
 
-  /** Whether requests wait for the endpoint, and nobody for their answers. */
+  /** Whether the endpoint is asynchronous: it queues requests, and callers do not wait for the responses. */
   get isAsync(): boolean {
     return this.#compute.mode === 'async';
   }
 
-  /** Lets `grantee` ask the endpoint for predictions; an asynchronous one through the bucket of payloads. */
+  /** Grants `grantee` permission to invoke the endpoint; an asynchronous one through the payload bucket. */
   grantInvoke(grantee: IGrantable): Grant {
     this.#payloadBucket?.grantObjects(grantee, 'invocations', ['GetObject', 'PutObject']);
     const action = this.isAsync ? 'sagemaker:InvokeEndpointAsync' : 'sagemaker:InvokeEndpoint';
@@ -137,7 +137,9 @@ export class GpuEndpoint extends Construct {
     };
   }
 
-  /** What a container may do: read its model, be pulled, write its log and its metrics. It has no network besides. */
+  /**
+   * Grants a container permission to read its model, pull its image, and write its log and metrics. It has no network.
+   */
   #createRole({ repositoryArn }: ContainerImage): Role {
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('sagemaker.amazonaws.com') });
     this.#payloadBucket?.grantObjects(role, 'invocations', ['GetObject', 'PutObject', 'AbortMultipartUpload']);
@@ -167,7 +169,7 @@ export function endpointOf({ id }: Model, endpoints: readonly GpuEndpoint[] = []
 }
 
 /**
- * The endpoint of a model, where it has one.
+ * Returns the endpoint of a model, if it has one.
  *
  * @throws AppError `CONFIG_INVALID` when the model runs on an endpoint and this is none, or another model's.
  */
@@ -196,7 +198,7 @@ function checkKey({ instanceType }: SageMakerCompute, key: IKey | undefined): vo
   );
 }
 
-/** A name that is too long keeps its beginning, and what tells it from others. */
+/** Shortens a name that is too long to its start and a suffix that keeps it unique. */
 function shortened(name: string): string {
   const clean = name.replaceAll(/[^a-zA-Z0-9-]/g, '-');
   const most = MAX_NAME_CHARACTERS - VERSION_CHARACTERS;

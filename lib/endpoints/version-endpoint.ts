@@ -19,8 +19,8 @@ import { EndpointScaling } from './endpoint-scaling.ts';
 const ROLLBACK_FAILURES = 5;
 
 /**
- * How an update replaces instances: old ones stay until the new ones have answered for a while, and come back when they
- * fail. A part of the traffic moves first where there are two instances to do that with.
+ * How an update replaces instances. Old instances stay until the new ones have served requests for some time. If the
+ * new ones fail, the update rolls back. With two or more instances, a part of the traffic moves first.
  */
 const UPDATE = {
   canaryPercent: 50,
@@ -76,11 +76,11 @@ export class VersionEndpoint extends Construct {
     this.endpoint = new CfnEndpoint(this, 'Endpoint', {
       endpointName,
       endpointConfigName: config.attrEndpointConfigName,
-      // What operators set since, and what scaling did, is not undone by an update.
+      // An update keeps the instance counts that operators or scaling have set since.
       retainAllVariantProperties: true,
       excludeRetainedVariantProperties: [
         { variantPropertyType: 'DataCaptureConfig' },
-        // The manifest says how much a shadow gets.
+        // The manifest sets the share of requests that a shadow gets.
         ...(shadow === undefined ? [] : [{ variantPropertyType: 'DesiredWeight' }]),
       ],
       deploymentConfig: {
@@ -121,9 +121,9 @@ export class VersionEndpoint extends Construct {
     return {
       modelName: created.attrModelName,
       variantName: variantName(version),
-      // A shadow gets as many copies of requests as its weight is of the other's.
+      // A shadow gets copies of requests in the ratio of its weight to the other variant's weight.
       initialVariantWeight: weight,
-      // An endpoint can't be made without instances; scaling takes those away that have nothing to do.
+      // An endpoint cannot be created without instances. Scaling removes idle ones.
       initialInstanceCount: Math.max(1, instanceBounds(compute).min),
       instanceType: compute.instanceType,
     };

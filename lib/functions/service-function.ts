@@ -7,7 +7,7 @@ import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { checkEnvironmentSize } from '../limits/environment-size.ts';
 import type { FunctionPackage, PackageSizes } from '../packaging/function-package.ts';
 
-/** What all functions around jobs have in common. */
+/** Properties that all job functions share. */
 export interface ServiceFunctionOptions {
   /**
    * How long logs are kept.
@@ -25,7 +25,7 @@ export interface ServiceFunctionOptions {
 
 /** Settings of a {@link ServiceFunction}. */
 export interface ServiceFunctionProps extends ServiceFunctionOptions {
-  /** What the function does, one sentence. */
+  /** Description of the function, one sentence. */
   readonly description: string;
   /** The function's files. */
   readonly package: FunctionPackage;
@@ -53,11 +53,11 @@ export const ARCHITECTURES = { x86_64: Architecture.X86_64, arm64: Architecture.
   Architecture
 >;
 
-/** One AWS Lambda function whose role may write to its own log group, and what its maker grants. */
+/** An AWS Lambda function. Its role may write to its own log group, and has the permissions that its creator grants. */
 export class ServiceFunction extends Construct implements IGrantable {
   /** The function. */
   readonly fn: Fn;
-  /** What it may do. */
+  /** Permissions of the function. */
   readonly role: Role;
   /** Memory in MiB. */
   readonly memoryMiB: number;
@@ -96,7 +96,7 @@ export class ServiceFunction extends Construct implements IGrantable {
   }
 }
 
-/** The log group of a function; it goes with its stack. */
+/** Creates the log group of a function, which is deleted with its stack. */
 export function createLogGroup(scope: Construct, retention: RetentionDays = RetentionDays.ONE_MONTH): LogGroup {
   return new LogGroup(scope, 'Logs', { retention, removalPolicy: RemovalPolicy.DESTROY });
 }

@@ -13,7 +13,7 @@ import { explainWildcard } from '../security/wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
 import { type JobQueues, type QueuesOfModel, SHARED_MAX_RECEIVES } from './job-queues.ts';
 
-/** All that functions around jobs work with. */
+/** Dependencies of the job functions. */
 export interface JobParts {
   readonly stageName: string;
   readonly metrics: MetricsLevel;
@@ -28,13 +28,13 @@ export interface JobParts {
   readonly events: JobEvents;
 }
 
-/** Whose queues a function works with: those of its own model, or everybody's. */
+/** Model whose queues a function uses; undefined for the queues of every model. */
 type Scope = Model | undefined;
 
 /**
- * Environment variables of a function: those that it needs and no others.
+ * Renders the environment variables that a function needs, and no others.
  *
- * @param own - The function's model, where it has one.
+ * @param own - The function's model, if it has one.
  */
 export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model): Record<string, string> {
   const { settings, settingsWithJobs }: FunctionDefinition = FUNCTIONS[name];
@@ -45,9 +45,9 @@ export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model)
 }
 
 /**
- * Lets a function do what it is there for, and nothing else.
+ * Grants a function the permissions that it needs, and no others.
  *
- * @param own - The function's model, where it has one.
+ * @param own - The function's model, if it has one.
  */
 export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: JobParts, own?: Model): void {
   const { permissions }: FunctionDefinition = FUNCTIONS[name];
@@ -60,7 +60,7 @@ export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: J
   if (permissions.notifies === true) parts.events.bus.grantPutEventsTo(grantee);
 }
 
-/** Every setting that the jobs of a deployment know, for one function. */
+/** Collects every setting of jobs for one function. */
 function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partial<FunctionSettings> {
   const { config, queues } = parts;
   const { permissions } = FUNCTIONS[name];
@@ -87,7 +87,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
   };
 }
 
-/** An environment has little room: the URLs that a function does not need are empty. */
+/** The environment is small, so the URLs that a function does not need are empty. */
 function neededUrls({ sendsToModels = [], namesModels = [] }: Permissions, queues: QueuesOfModel): ModelQueues {
   const urlOf = (kind: keyof QueuesOfModel) =>
     sendsToModels.includes(kind) || namesModels.includes(kind) ? queues[kind].queueUrl : '';
@@ -109,7 +109,7 @@ function grantObjects(permissions: Permissions, grantee: IGrantable, { payloadBu
 
 function grantReadInputs(grantee: IGrantable, payloadBucket: PayloadBucket, name: string): void {
   const arn = Stack.of(payloadBucket).formatArn({ service: 's3', region: '', account: '', resource: name });
-  const reason = 'The configuration names the whole bucket as a place of inputs.';
+  const reason = 'The configuration allows inputs in the whole bucket.';
   explainWildcard(grantee, { arn, suffix: '/*', reason });
   Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [`${arn}/*`] });
 }

@@ -4,13 +4,13 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { JobQueues } from './job-queues.ts';
 
-/** Age of the oldest job that waits for longer than anybody expects to wait. */
+/** Age above which a waiting job raises an alarm. */
 const OLD_JOB = Duration.minutes(15);
 
-/** Half of the time in which a batch is promised to be done. */
+/** Half of the completion window of a batch. */
 const OLD_CHUNK = Duration.hours(12);
 
-/** Alarms on what a person must look at. They notify nobody by themselves: add actions to {@link JobAlarms.alarms}. */
+/** Alarms that need an operator. They have no actions: add some to {@link JobAlarms.alarms}. */
 export class JobAlarms extends Construct {
   /** Every alarm. */
   readonly alarms: readonly Alarm[];
@@ -21,7 +21,7 @@ export class JobAlarms extends Construct {
     this.alarms = [
       this.#alarm('dead-letters', deadLetters.metricApproximateNumberOfMessagesVisible(MAXIMUM), {
         above: 0,
-        description: 'Messages wait that nobody could process',
+        description: 'The dead-letter queue holds messages that no function could process',
       }),
       this.#age('jobs', queues.shared.jobs, OLD_JOB),
       ...[...queues.models].flatMap(([model, { jobs, chunks }]) => [
@@ -34,7 +34,7 @@ export class JobAlarms extends Construct {
   #age(name: string, queue: IQueue, age: Duration): Alarm {
     return this.#alarm(name, queue.metricApproximateAgeOfOldestMessage(MAXIMUM), {
       above: age.toSeconds(),
-      description: `The oldest message of ${name} waits for more than ${age.toHumanString()}`,
+      description: `The oldest message of ${name} has waited for more than ${age.toHumanString()}`,
     });
   }
 

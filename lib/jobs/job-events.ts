@@ -15,9 +15,9 @@ export interface JobEventsProps {
   readonly logRetention: RetentionDays;
 }
 
-/** The event bus that jobs may name for their end, and a log of all that was on it. */
+/** The event bus that receives completed jobs, and a log of all of its events. */
 export class JobEvents extends Construct {
-  /** The bus, for rules of one's own. */
+  /** The bus, for custom rules. */
   readonly bus: EventBus;
   /** Log group with every event of jobs. */
   readonly logGroup: LogGroup;
@@ -56,7 +56,7 @@ export class JobEvents extends Construct {
   }
 }
 
-/** The library's own target for log groups sets the policy by a function of its own; CloudFormation can by itself. */
+/** The CDK's own target for log groups sets the policy with a custom resource, although CloudFormation can set it. */
 function logTarget(logGroup: LogGroup): IRuleTarget {
   const arn = Stack.of(logGroup).formatArn({
     service: 'logs',

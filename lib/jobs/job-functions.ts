@@ -13,7 +13,7 @@ import type { Model } from '../packaging/model.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
 
-/** How a function takes messages from a queue. */
+/** How a function consumes a queue. */
 interface Consumption {
   readonly batchSize: number;
   readonly windowSeconds?: number;
@@ -24,12 +24,12 @@ const CONSUMERS = (Object.keys(FUNCTIONS) as FunctionName[]).filter(
   (name): name is ConsumerName => 'consumes' in FUNCTIONS[name],
 );
 
-/** A chunk fills an invocation by itself, and one that ends it hurts no other. */
+/** One chunk fills an invocation, and a chunk that crashes it affects no other. */
 const CHUNKS_AT_ONCE = 1;
 
 /** Settings of {@link JobFunctions}. */
 export interface JobFunctionsProps extends ServiceFunctionOptions {
-  /** What the functions work with. */
+  /** Dependencies of the functions. */
   readonly parts: JobParts;
   /** Models that jobs may name. */
   readonly models: readonly Model[];
@@ -53,7 +53,7 @@ export class JobFunctions extends Construct {
   readonly consumers: ReadonlyMap<FunctionName, ServiceFunction>;
   /** Workers by model id. */
   readonly workers: ReadonlyMap<string, ServiceFunction>;
-  /** How many event source mappings there are, each of which polls a queue. */
+  /** Number of event source mappings, each of which polls a queue. */
   readonly mappings: number;
   readonly #props: JobFunctionsProps;
 

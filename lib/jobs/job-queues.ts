@@ -5,18 +5,18 @@ import { FUNCTIONS, type FunctionDefinition } from '../../core/functions/functio
 import type { ModelQueueName, SharedQueueName } from '../../core/functions/permissions.ts';
 import type { Model } from '../packaging/model.ts';
 
-/** How often a message of a shared queue is received before it counts as one that nobody can process. */
+/** Number of times that a message of a shared queue is received before it moves to the dead-letter queue. */
 export const SHARED_MAX_RECEIVES = 5;
 
 /**
- * A message stays invisible for this many timeouts of its function, so that whatever Lambda does meanwhile, waiting for
- * a free environment included, is over before anybody else gets it.
+ * A message stays invisible for this many timeouts of its function. Lambda's own retries, and its wait for a free
+ * environment, then end before another invocation receives the message.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const VISIBILITY_TIMEOUTS = 6;
 
-/** Longest that Amazon SQS keeps a message: nothing that waits is lost sooner. */
+/** Maximum retention of Amazon SQS, so that no waiting message is lost earlier than necessary. */
 const LONGEST_RETENTION = Duration.days(14);
 
 /** Settings of {@link JobQueues}. */
@@ -46,7 +46,7 @@ export class JobQueues extends Construct {
     const deadLetters = this.#create('dead-letters', {
       retentionPeriod: Duration.days(props.deadLetterRetentionDays),
     });
-    withoutRedrive(deadLetters, 'This is where messages end that nobody could process; operators put them back.');
+    withoutRedrive(deadLetters, 'This is the dead-letter queue itself; operators redrive its messages.');
     const consumed = (name: SharedQueueName) =>
       this.#create(name, {
         visibilityTimeout: visibilityTimeout(consumerTimeoutSeconds(name)),
@@ -74,7 +74,7 @@ export class JobQueues extends Construct {
 
   #createReplyQueue(name: string): IQueue {
     const queue = this.#create(`reply-${name}`, {});
-    withoutRedrive(queue, 'Whoever reads the replies decides what becomes of those that it cannot process.');
+    withoutRedrive(queue, 'The consumer of the replies decides how to handle messages that it cannot process.');
     return queue;
   }
 

@@ -7,7 +7,7 @@ import {
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 
-/** What a deployment may choose about jobs; the same settings as below `jobs` in `config/<stage>.yaml`. */
+/** Settings of jobs; the same as below `jobs` in `config/<stage>.yaml`. */
 export interface JobsSettings {
   /**
    * Name of the stage, part of the names of the event bus and its log, and a dimension of the metrics.
@@ -34,19 +34,19 @@ export interface JobsSettings {
    */
   readonly replyQueues?: readonly string[];
   /**
-   * Names of buckets that inputs of jobs may lie in, beside the bucket of payloads.
+   * Names of buckets from which jobs may read inputs, in addition to the payload bucket.
    *
    * @default - none
    */
   readonly inputBuckets?: readonly string[];
   /**
-   * Whether there are alarms on dead letters and on the age of what waits; each costs money while idle.
+   * Whether to create alarms on dead letters and on the age of waiting messages. Each alarm costs money while idle.
    *
    * @default false
    */
   readonly alarms?: boolean;
   /**
-   * Most bytes of a file, from 1 to 5 GiB.
+   * Maximum size of a file in bytes, up to 5 GiB.
    *
    * @default 5368709120
    */
@@ -58,7 +58,7 @@ export interface JobsSettings {
    */
   readonly fileRetentionDays?: number;
   /**
-   * How many days messages are kept that nobody could process, 14 at most.
+   * Days that dead letters are kept, 14 at most. A dead letter is a message that no function could process.
    *
    * @default 14
    */
@@ -90,7 +90,7 @@ export interface JobsSettings {
    */
   readonly tracing?: boolean;
   /**
-   * Whether the tables and the bucket that it makes outlive the stack.
+   * Whether the tables and the bucket that the construct creates are retained when the stack is deleted.
    *
    * @default true
    */
@@ -108,7 +108,7 @@ export interface ResolvedJobs
  * Fills in the defaults and checks the ranges.
  *
  * @param source - Path of the construct, for the message.
- * @throws AppError `CONFIG_INVALID` that lists every problem at once.
+ * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
   const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, stageName = 'prod' } = settings;

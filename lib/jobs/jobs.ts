@@ -23,7 +23,7 @@ import { type JobsSettings, resolveJobsSettings } from './jobs-settings.ts';
 
 /** Settings of {@link Jobs}. */
 export interface JobsProps extends JobsSettings {
-  /** Models that jobs may name, at least one; the API that gets these jobs serves no others. */
+  /** Models that jobs may name, at least one; an API with these jobs serves no others. */
   readonly models: readonly Model[];
   /**
    * Where results are kept for later requests, jobs and others alike.
@@ -68,8 +68,8 @@ export interface JobMetricOptions extends MetricOptions {
 }
 
 /**
- * Asynchronous inference: queues, workers for each model, records, files, webhooks and events. An `InferenceApi` that is
- * given it has the routes; producers send to its queue without the API.
+ * Asynchronous inference: queues, workers for each model, records, files, webhooks and events. Pass it to an
+ * `InferenceApi` to add the routes. Producers can use its queue without the API.
  *
  * @example
  * const jobs = new Jobs(this, 'Jobs', { models });
@@ -78,15 +78,15 @@ export interface JobMetricOptions extends MetricOptions {
 export class Jobs extends Construct {
   /** Every queue. */
   readonly queues: JobQueues;
-  /** The event bus, and the log of what was on it. */
+  /** The event bus, and the log of its events. */
   readonly events: JobEvents;
-  /** The functions behind the queues. */
+  /** The functions that consume the queues. */
   readonly functions: JobFunctions;
   /** Alarms on queues, without actions; none unless `alarms` is set. */
   readonly alarms: readonly Alarm[];
   /** Models that jobs may name. */
   readonly models: readonly Model[];
-  /** What of the queues costs money while idle. */
+  /** Resources of the queues that cost money while idle. */
   readonly priced: PricedQueues;
   /** Resources that each model adds to the stack. */
   readonly resourcesPerModel: number;
@@ -131,7 +131,7 @@ export class Jobs extends Construct {
   }
 
   /**
-   * A metric that functions around jobs record, by its name in docs/observability.md.
+   * Returns a metric that the job functions record, by its name in docs/observability.md.
    *
    * @param name - `JobsFailed`, `JobsLost`, `DeadLetters`, …
    * @throws AppError `CONFIG_INVALID` when the deployment does not record it with or without a model.
@@ -143,16 +143,16 @@ export class Jobs extends Construct {
     return catalogueMetric(name, this.#parts, { model }, options);
   }
 
-  /** Lets `grantee` send jobs to the producers' queue, and nothing else. */
+  /** Grants `grantee` permission to send messages to the producer queue, and nothing else. */
   grantProduce(grantee: IGrantable): Grant {
     return grantSend(grantee, this.queues.shared.jobs.queueArn);
   }
 
   /**
-   * Lets `grantee` receive and delete messages of a reply queue.
+   * Grants `grantee` permission to receive and delete messages of a reply queue.
    *
    * @param name - One of the names in `replyQueues`.
-   * @throws AppError `CONFIG_INVALID` when there is no such queue.
+   * @throws AppError `CONFIG_INVALID` if no such queue exists.
    */
   grantConsumeReplies(grantee: IGrantable, name: string): Grant {
     const queue = this.queues.replies.get(name);
@@ -161,24 +161,24 @@ export class Jobs extends Construct {
     throw new AppError('CONFIG_INVALID', `replyQueues must hold ${name} for it to be read, known: ${known}`);
   }
 
-  /** Lets the function of a model submit jobs to it. */
+  /** Grants the function of a model permission to submit jobs. */
   grantSubmit(grantee: IGrantable, model: Model): void {
     this.#checkModel(model);
     grantJobAccess('serve-model', grantee, this.#parts, model);
   }
 
-  /** What the function of a model must know to submit jobs to it. */
+  /** Environment variables with which the function of a model submits jobs. */
   submitterEnvironment(model: Model): Readonly<Record<string, string>> {
     this.#checkModel(model);
     return jobEnvironment('serve-model', this.#parts, model);
   }
 
-  /** What a function that belongs to no model must know. */
+  /** Environment variables of a function that belongs to no model. */
   environmentOf(name: FunctionName): Readonly<Record<string, string>> {
     return jobEnvironment(name, this.#parts);
   }
 
-  /** Lets a function that belongs to no model do what it is there for. */
+  /** Grants a function that belongs to no model the permissions that it needs. */
   grantAccess(name: FunctionName, grantee: IGrantable): void {
     grantJobAccess(name, grantee, this.#parts);
   }

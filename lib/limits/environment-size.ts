@@ -3,22 +3,22 @@ import type { Construct } from 'constructs';
 import { AppError } from '../../core/errors.ts';
 
 /**
- * What AWS Lambda takes of environment variables, names and values together.
+ * Maximum size of a Lambda function's environment variables, names and values together.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
 const MAX_ENVIRONMENT_BYTES = 4096;
 
-/** `https://sqs.<region>.amazonaws.com.cn/<account>/`, which is before the name in the URL of a queue. */
+/** Length of `https://sqs.<region>.amazonaws.com.cn/<account>/`, the prefix of a queue's URL. */
 const URL_BYTES = 57;
 
-/** What CloudFormation adds to stack and logical id to name a resource, and where it cuts the name of a queue. */
+/** Length of the suffix that CloudFormation appends to stack and logical id, and maximum length of a queue's name. */
 const NAME_SUFFIX_BYTES = 14;
 const MAX_NAME_BYTES = 80;
 
 /**
- * Checks that the environment of a function is not larger than AWS Lambda takes, for a deployment says so only in its
- * midst.
+ * Checks that the environment of a function does not exceed AWS Lambda's limit. Without this check, the deployment
+ * would fail halfway.
  *
  * @throws AppError `CONFIG_INVALID` when it is.
  */
@@ -45,7 +45,7 @@ function byteLength(value: unknown, stack: Stack): number {
   return URL_BYTES + Math.min(MAX_NAME_BYTES, nameBytes(target, stack));
 }
 
-/** Length of a name that CloudFormation will make, as far as it is known. */
+/** Length of a name that CloudFormation will generate, or the maximum if it is unknown. */
 function nameBytes(target: unknown, stack: Stack): number {
   if (typeof target !== 'string') return MAX_NAME_BYTES;
   return stack.stackName.length + target.length + NAME_SUFFIX_BYTES;

@@ -2,15 +2,15 @@ import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { AppError } from '../../core/errors.ts';
 
-/** What CloudFormation takes in one stack. */
+/** Maximum number of resources in one CloudFormation stack. */
 export const MAX_STACK_RESOURCES = 500;
 
 /**
- * Checks that the stack around a construct is not larger than CloudFormation takes.
+ * Checks that the stack of a construct does not exceed CloudFormation's limit.
  *
- * @param scope - The construct, everything in it defined.
- * @param modelCount - How many models it is there for.
- * @param modelResources - How many resources of the stack each model adds.
+ * @param scope - The construct, with all of its children defined.
+ * @param modelCount - Number of models that the construct serves.
+ * @param modelResources - Number of resources that each model adds to the stack.
  * @throws AppError `CONFIG_INVALID` that says how many models fit.
  */
 export function checkStackSize(scope: Construct, modelCount: number, modelResources: number): void {

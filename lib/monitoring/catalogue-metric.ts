@@ -10,7 +10,7 @@ export type ModelMetricName = MetricOf<'serve-model'>;
 /** Name of a metric that functions around jobs record. */
 export type JobMetricName = Exclude<MetricName, ModelMetricName>;
 
-/** What a deployment measures, and where. */
+/** The metric settings of a deployment. */
 export interface MeasuredStage {
   readonly stageName: string;
   readonly metrics: MetricsLevel;

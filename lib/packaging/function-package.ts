@@ -45,7 +45,7 @@ export interface FunctionPackage {
 /** The file of the bundle that holds the handler. */
 const BUNDLE_ENTRY = 'index.mjs';
 
-/** A file of the package: where it comes from, and where it goes. */
+/** A file of the package: its source, and its path in the package. */
 interface PackageFile {
   readonly part: keyof PackageSizes;
   readonly source: string;

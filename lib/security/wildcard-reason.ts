@@ -2,13 +2,13 @@ import { Stack, Token, Validations } from 'aws-cdk-lib';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct, type IConstruct } from 'constructs';
 
-/** A resource with a wildcard in it that somebody was granted. */
+/** A granted resource with a wildcard. */
 export interface Wildcard {
   /** ARN before the wildcard begins. */
   readonly arn: string;
-  /** The construct whose ARN it is; absent where it is no construct's. */
+  /** The construct of the ARN; absent if the ARN belongs to no construct. */
   readonly owner?: IConstruct;
-  /** What follows, with the wildcard. */
+  /** Rest of the ARN, with the wildcard. */
   readonly suffix: string;
   /** Why it is as narrow as it can be. */
   readonly reason: string;

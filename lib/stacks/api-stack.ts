@@ -32,7 +32,7 @@ export interface ApiStackProps extends StackProps {
   readonly jobs?: Jobs;
 }
 
-/** Everything that can be deployed anew at any time: the API and its functions. */
+/** The API and its functions. You can delete and redeploy this stack at any time. */
 export class ApiStack extends Stack {
   /** The API. */
   readonly api: InferenceApi;

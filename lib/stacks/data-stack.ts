@@ -12,7 +12,7 @@ export interface DataStackProps extends StackProps {
   readonly config: DeployConfig;
 }
 
-/** What jobs leave behind. */
+/** Stored data of jobs. */
 export interface JobData {
   /** Records of jobs, files and batches. */
   readonly jobsTable: JobsTable;
@@ -22,11 +22,11 @@ export interface JobData {
   readonly payloadBucket: PayloadBucket;
 }
 
-/** What must outlive a deployment: results, and what jobs leave behind. */
+/** Data that outlives a deployment: cached results, and the stored data of jobs. */
 export class DataStack extends Stack {
   /** Results of earlier requests. */
   readonly results: ResultsTable;
-  /** What jobs leave behind; undefined where the configuration has no jobs. */
+  /** Stored data of jobs; undefined if the configuration has no jobs. */
   readonly jobData: JobData | undefined;
 
   constructor(scope: Construct, id: string, props: DataStackProps) {

@@ -24,11 +24,11 @@ export interface JobsStackProps extends StackProps {
    * @default - none
    */
   readonly endpoints?: readonly GpuEndpoint[];
-  /** What jobs leave behind. */
+  /** Stored data of jobs. */
   readonly jobData: JobData;
 }
 
-/** Queues, workers and events of jobs: what can be deployed anew while nothing waits. */
+/** Queues, workers and events of jobs. You can delete and redeploy this stack while no message waits. */
 export class JobsStack extends Stack {
   /** The jobs. */
   readonly jobs: Jobs;
