@@ -129,11 +129,11 @@ export interface Problem {
   readonly title: string;
   /** HTTP status. */
   readonly status: number;
-  /** What was wrong this time. */
+  /** Description of this occurrence. */
   readonly detail: string;
   /** Stable code, a key of {@link ERRORS}. */
   readonly code: ErrorCode;
-  /** Member of the request that was wrong, where one is to blame. */
+  /** Member of the request that was wrong, if the error has one. */
   readonly param?: string;
   /** Request id of the gateway, for support. */
   readonly requestId?: string;

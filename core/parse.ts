@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { AppError, type ErrorCode } from './errors.ts';
 
-/** Most characters of a string that a message shows. */
+/** Maximum length of a string in a message. */
 const MOST_SHOWN = 80;
 
 /** One thing that is wrong with a value. */
@@ -48,11 +48,11 @@ function describeGot(value: unknown): string {
 }
 
 /**
- * Turns a file of the deployment into a typed value, or reports everything that is wrong with it at once.
+ * Turns a file of the deployment into a typed value, or reports all of its problems together.
  *
  * @param schema - What is allowed; objects should be strict, so that unknown keys are errors.
  * @param value - The parsed file.
- * @param source - What the file is called in the message: its path, as a rule.
+ * @param source - Name of the file in the message, usually its path.
  * @param code - Error code to throw with.
  * @throws {@link AppError} with `code`, one line for each defect.
  */

@@ -1,7 +1,7 @@
 import { TASK_ROUTES } from '../tasks/task-routes.ts';
 import type { TaskName } from '../tasks/tasks.ts';
 
-/** What a route does, besides the operations of the tasks' own routes. */
+/** Operation of a route, in addition to the operations of the tasks' own routes. */
 export type Operation =
   | 'predict'
   | 'infer'

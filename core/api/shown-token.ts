@@ -1,4 +1,4 @@
-/** What media types, content codings and names of parameters look like: no spaces, no quotes. */
+/** Syntax of media types, content codings and names of parameters: no spaces, no quotes. */
 const TOKEN = /^[\w.+*/-]{1,80}$/;
 
 /**

@@ -23,7 +23,7 @@ export interface BrokenLine extends LineKey {
   readonly error: AppError;
 }
 
-/** What every line of a batch must be. */
+/** Rules for every line of a batch. */
 export interface LineRules {
   /** Endpoint of the batch: `/v1/embeddings`. */
   readonly endpoint: string;
@@ -44,7 +44,7 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 /** A line of nothing but JSON's white space (RFC 8259 §2). */
 const BLANK = /^[ \t\r]*$/;
 
-/** Errors of lines that were never sent to the model: OpenAI answers no HTTP response for those. */
+/** Errors of lines that were never sent to the model: in OpenAI's API they have no HTTP response. */
 const NOT_RUN: ReadonlySet<ErrorCode> = new Set(['INVALID_LINE', 'BATCH_CANCELED', 'BATCH_EXPIRED', 'WORKER_LOST']);
 
 /**
@@ -89,9 +89,9 @@ export function isRequest(line: LineRequest | BrokenLine): line is LineRequest {
 }
 
 /**
- * Writes a line of the output file: a request that was answered.
+ * Writes a line of the output file, for a request that succeeded.
  *
- * @param body - JSON text of the answer.
+ * @param body - JSON text of the response.
  */
 export function outputLine(batchId: string, key: LineKey, body: string): string {
   const response = `{"status_code":200,"request_id":${JSON.stringify(requestId(batchId, key.line))},"body":${body}}`;

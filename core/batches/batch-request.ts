@@ -22,13 +22,13 @@ const schema = objectOf({
   output_expires_after: expiresAfter,
 });
 
-/** What `POST /v1/batches` takes. */
+/** Body of `POST /v1/batches`. */
 export type BatchRequest = v.InferOutput<typeof schema>;
 
 /**
  * Checks the request for a batch.
  *
- * @throws AppError `INVALID_BODY` that lists every problem at once.
+ * @throws AppError `INVALID_BODY` that lists all problems.
  */
 export function parseBatchRequest(value: unknown): BatchRequest {
   return parseInput(schema, value, 'the batch', 'INVALID_BODY');

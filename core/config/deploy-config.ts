@@ -97,7 +97,7 @@ function withoutHyphens(name: string): string {
 /** Largest object that one PUT takes (Amazon S3), and so the largest file. */
 const LARGEST_FILE_BYTES = 5 * 1024 ** 3;
 
-/** What a deployment may choose about jobs: asynchronous requests, batches, webhooks and the queue of producers. */
+/** Settings of jobs: asynchronous requests, batches, webhooks and the producer queue. */
 export const jobsConfigSchema = objectOf({
   enabled: v.optional(v.boolean('must be true or false'), true),
   retentionDays: v.optional(wholeNumber(1, 365), 7),
@@ -113,8 +113,8 @@ export const jobsConfigSchema = objectOf({
 export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
 
 /**
- * What `config/<stage>.yaml` may hold. Everything has a default; all that the default deployment costs while idle is the
- * polling of the queues of jobs.
+ * Schema of `config/<stage>.yaml`. Every key has a default. An idle deployment with the defaults costs only the polling
+ * of the queues of jobs.
  */
 export const deployConfigSchema = v.pipe(
   objectOf({
@@ -176,7 +176,7 @@ export const STAGE_PATTERN = /^[a-z][a-z0-9-]{0,30}$/;
  *
  * @param value - What the YAML parser gave; nothing at all means every default.
  * @param source - Path of the file, for the message.
- * @throws AppError `CONFIG_INVALID` that lists every problem at once.
+ * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function parseDeployConfig(value: unknown, source: string): DeployConfig {
   return parse(deployConfigSchema, value ?? {}, source, 'CONFIG_INVALID');

@@ -15,12 +15,12 @@ export interface Load {
   readonly instance: GpuInstanceType;
 }
 
-/** What one way to run a model costs, and how quick it is. */
+/** Cost and latency of one way to run a model. */
 export interface TargetCost {
   readonly target: 'lambda' | 'lambda-provisioned' | 'sagemaker';
-  /** US dollars a month, API Gateway left out: it costs the same with each. */
+  /** US dollars a month, without API Gateway, which costs the same for each. */
   readonly usd: number;
-  /** Estimated time within which 95 of 100 requests are answered, in milliseconds, cold starts left out. */
+  /** Estimated 95th percentile of the latency in milliseconds, without cold starts. */
   readonly p95Ms: number;
   /** Environments or instances that the load keeps busy. */
   readonly units: number;

@@ -33,5 +33,5 @@ export const PRICES = {
 /** Seconds of a month as AWS's own estimates count them: 730 hours. */
 export const MONTH_SECONDS = 730 * 3600;
 
-/** Requests to Amazon SQS that cost an account nothing each month, whoever sends them. */
+/** Free requests of an account to Amazon SQS each month. */
 export const FREE_SQS_REQUESTS = 1_000_000;

@@ -11,7 +11,7 @@ export const LOG_BYTES_PER_REQUEST = {
 } as const satisfies { readonly own: Record<MetricsLevel, number>; readonly platform: number };
 
 /**
- * What custom metrics cost in a month in which each is sent in every hour.
+ * Computes the monthly cost of custom metrics that are sent in every hour.
  *
  * @param series - Metrics times sets of values of their dimensions; the price is that of an account's first 10,000.
  * @returns US dollars.
@@ -20,7 +20,7 @@ export function metricsMonthlyUsd(series: number): number {
   return series * PRICES.cloudWatchMetricMonth;
 }
 
-/** What the log lines of a million requests to a model cost, in US dollars. */
+/** Computes the cost of the log lines of a million requests to a model, in US dollars. */
 export function logsUsdPerMillionRequests(level: MetricsLevel): number {
   const { own, platform } = LOG_BYTES_PER_REQUEST;
   return (((own[level] + platform) * 1e6) / 1e9) * PRICES.cloudWatchLogsGb;

@@ -10,14 +10,14 @@ export interface PieceSlice {
   readonly isLast: boolean;
 }
 
-/** What a file is put together out of, in order. */
+/** The pieces of a file, in order. */
 export interface Pieces {
   readonly count: number;
   /** Reads on in a piece, as much as it likes but at least one byte unless the piece ends there. */
   read(index: number, offset: number): Promise<PieceSlice>;
 }
 
-/** What a file is made of, and where it goes. */
+/** Inputs of an assembly, and its destination. */
 export interface Assembly {
   readonly objects: Pick<FileObjects, 'size' | 'write' | 'begin' | 'writePart' | 'complete' | 'abort'>;
   /** Key of the file. */

@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts';
 import type { FileStore, StoredFile } from './file.ts';
 import type { FileObjects } from './file-objects.ts';
 
-/** What tells whether files can be used. */
+/** Dependencies of {@link refreshFile}. */
 export interface FileReadinessDeps {
   readonly files: Pick<FileStore, 'get' | 'settle'>;
   readonly objects: Pick<FileObjects, 'size'>;

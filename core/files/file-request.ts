@@ -43,31 +43,31 @@ const partIds = objectOf({
 /** A file whose bytes will come to a presigned URL. */
 export type DeclaredFile = v.InferOutput<typeof declaredFile>;
 
-/** What is told of a file that came with the request. */
+/** The form fields of a file that is in the request. */
 export type SentFile = v.InferOutput<typeof sentFile>;
 
-/** What `POST /v1/uploads` takes. */
+/** Body of `POST /v1/uploads`. */
 export type UploadRequest = v.InferOutput<typeof upload>;
 
-/** What completes an upload. */
+/** Body of `POST /v1/uploads/{id}/complete`. */
 export type CompleteRequest = v.InferOutput<typeof partIds>;
 
-/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+/** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseDeclaredFile(value: unknown): DeclaredFile {
   return parseInput(declaredFile, value, 'the file', 'INVALID_BODY');
 }
 
-/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+/** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseSentFile(value: unknown): SentFile {
   return parseInput(sentFile, value, 'the form', 'INVALID_BODY');
 }
 
-/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+/** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseUploadRequest(value: unknown): UploadRequest {
   return parseInput(upload, value, 'the upload', 'INVALID_BODY');
 }
 
-/** @throws AppError `INVALID_BODY` that lists every problem at once. */
+/** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseCompleteRequest(value: unknown): CompleteRequest {
   return parseInput(partIds, value, 'the body', 'INVALID_BODY');
 }

@@ -1,9 +1,9 @@
 import type { PayloadReference } from '../jobs/job.ts';
 
-/** What callers may upload files for. */
+/** Purposes that callers may give to files. */
 export const FILE_PURPOSES = ['batch', 'user_data'] as const;
 
-/** What a file is for: what its owner said, or that a batch wrote it. */
+/** Purpose of a file: the one that its owner gave, or `batch_output` for files that a batch wrote. */
 export type FilePurpose = (typeof FILE_PURPOSES)[number] | 'batch_output';
 
 /**
@@ -56,14 +56,14 @@ export interface FilePage {
   readonly hasMore: boolean;
 }
 
-/** The records of files. Each belongs to an owner, and is there for no other. */
+/** The records of files. Each belongs to an owner, and no other owner can access it. */
 export interface FileStore {
   /** Reads a record, strongly consistent; undefined too once the file has expired. */
   get(owner: string, id: string): Promise<StoredFile | undefined>;
   /**
    * Creates the record, unless there is one.
    *
-   * @returns The record that is there now.
+   * @returns The record that is stored now.
    */
   create(file: StoredFile): Promise<StoredFile>;
   /**

@@ -11,8 +11,8 @@ export interface PageQuery {
 }
 
 /**
- * Reads which page of a list is wanted. A limit beyond the most that a page holds is answered with fewer, and
- * `has_more`.
+ * Reads which page of a list is requested. If the limit exceeds the maximum of a page, the response has fewer records
+ * and `has_more`.
  *
  * @throws AppError `INVALID_PARAMETER`.
  */

@@ -3,7 +3,7 @@ import type { StoredFile } from './file.ts';
 import { isOverdue } from './file-readiness.ts';
 import type { Upload, UploadPart } from './upload.ts';
 
-/** A file as OpenAI's API shows one; members that are not OpenAI's are there while the file waits for its bytes. */
+/** A file in the format of OpenAI's API. A file that waits for its bytes has additional members. */
 export interface OpenAiFile {
   readonly id: string;
   readonly object: 'file';
@@ -15,7 +15,7 @@ export interface OpenAiFile {
   readonly purpose: string;
   readonly status: 'pending' | 'uploaded' | 'processed' | 'error';
   readonly status_details?: string;
-  /** Address that takes the bytes with a PUT; told once, when the file is created. */
+  /** URL for a PUT of the bytes; returned only when the file is created. */
   readonly upload_url?: string;
   readonly upload_expires_at?: number;
 }

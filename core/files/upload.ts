@@ -23,7 +23,7 @@ export interface Upload {
   readonly keptUntilMs: number;
   /** How long the file is kept, counted from its creation; absent: as long as every file. */
   readonly fileExpiresAfterSeconds?: number;
-  /** The members from here on are there once it is completed. */
+  /** This member and the following ones exist after completion. */
   readonly fileId?: string;
   readonly completedAtMs?: number;
   /** SHA-256 over the list of parts: completing again with the same list is no error. */
@@ -75,7 +75,7 @@ export interface UploadStore {
   readParts(uploadId: string, ids: readonly string[]): Promise<ReadonlyMap<string, UploadPart>>;
 }
 
-/** A step of putting the parts of an upload together: goes on where the last one stopped. */
+/** A step of the assembly of an upload's parts, which resumes where the last step stopped. */
 export interface UploadStepMessage {
   readonly v: 1;
   readonly kind: 'assemble';

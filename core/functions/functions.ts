@@ -1,7 +1,7 @@
 import type { Permissions, SharedQueueName } from './permissions.ts';
 import type { SettingsOfFunction } from './settings.ts';
 
-/** How a function takes messages from a queue. */
+/** How a function consumes a queue. */
 export interface QueueConsumption {
   readonly queue: SharedQueueName;
   /** Maximum number of messages of one invocation. */
@@ -10,18 +10,18 @@ export interface QueueConsumption {
   readonly maxConcurrency: number;
 }
 
-/** What one function of the product is: everything about it that deployment, code and checks must agree on. */
+/** Definition of a function: the properties that deployment, code and checks share. */
 export interface FunctionDefinition {
-  /** What it does, one sentence; for a function of one model, the model's id is appended. */
+  /** Description, one sentence; for a function of one model, the model's id is appended. */
   readonly description: string;
   /** Memory in MiB; `manifest` when the manifest of its model says how much. */
   readonly memoryMiB: number | 'manifest';
   /** Maximum duration of one invocation in seconds; `manifest` when the manifest of its model says how long. */
   readonly timeoutSeconds: number | 'manifest';
-  /** What it reads from its environment. */
+  /** Settings that it reads from its environment. */
   readonly settings: SettingsOfFunction;
   /**
-   * What it reads besides if the deployment has jobs.
+   * Settings that it reads if the deployment has jobs.
    *
    * @default - nothing
    */
@@ -32,7 +32,7 @@ export interface FunctionDefinition {
    * @default - none
    */
   readonly consumes?: QueueConsumption;
-  /** What it may do around jobs. */
+  /** Permissions on the resources of jobs. */
   readonly permissions: Permissions;
 }
 

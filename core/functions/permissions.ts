@@ -15,7 +15,7 @@ export type SharedQueueName = 'jobs' | 'lost-jobs' | 'batches' | 'webhooks' | 'd
 /** Queues that each model has. */
 export type ModelQueueName = 'jobs' | 'chunks';
 
-/** What a function may do; whatever is not named here it may not. */
+/** Permissions of a function. It has no others. */
 export interface Permissions {
   /** Actions on records of the jobs table. */
   readonly records: readonly RecordAction[];

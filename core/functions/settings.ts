@@ -74,7 +74,7 @@ export interface SettingsOfFunction {
   readonly optional?: readonly SettingName[];
 }
 
-/** What {@link readSettings} returns for a function. */
+/** Return type of {@link readSettings} for a function. */
 export type SettingsOf<S extends SettingsOfFunction> = Pick<FunctionSettings, S['required'][number]> &
   Partial<Pick<FunctionSettings, NonNullable<S['optional']>[number]>>;
 

@@ -24,7 +24,7 @@ const attributes = {
   subject: optionalText,
   dataschema: optionalText,
   datacontenttype: v.nullish(
-    text(/^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i, 'application/json, for that is what data is'),
+    text(/^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i, 'application/json, which is the media type of data'),
   ),
   /** Extension: tenant whose callers may read the job. */
   tenant: v.nullish(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
@@ -36,7 +36,7 @@ const attributes = {
 
 const attributesSchema = v.looseObject(attributes, 'must be a JSON object: one CloudEvent in structured mode');
 
-/** What producers send to the jobs queue: one CloudEvent as the body of one message. */
+/** Body of a message in the producer queue: one CloudEvent. */
 export const jobEventSchema = v.looseObject({ ...attributes, data: jobRequestSchema });
 
 /** A job as a producer submits it. */

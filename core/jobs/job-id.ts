@@ -9,7 +9,7 @@ const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 /** Characters of an id after its prefix. */
 const ID_LENGTH = 26;
 
-/** What a job is about: two submissions of one id that are equal in it are the same job. */
+/** Identity of a job: two submissions with the same id are the same job if these members are equal. */
 export interface JobIdentity {
   readonly endpoint: string;
   /** The body, or the object in S3 that holds it. */

@@ -11,8 +11,8 @@ export const REPLY_QUEUE_PATTERN = /^[a-z][a-z0-9-]{0,39}$/;
 const fileId = text(/^file-[A-Za-z0-9_-]{1,64}$/, 'the id of a file');
 
 /**
- * What `PUT /v1/jobs/{id}` takes, and what the data of a producer's CloudEvent is: a request to one of the inference
- * routes, with exactly one of `body`, `input_file_id` and `input_s3`.
+ * Body of `PUT /v1/jobs/{id}`, and data of a producer's CloudEvent: a request to one of the inference routes, with
+ * exactly one of `body`, `input_file_id` and `input_s3`.
  */
 export const jobRequestSchema = v.pipe(
   objectOf({

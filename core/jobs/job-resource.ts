@@ -7,7 +7,7 @@ export const RESULT_URL_SECONDS = 3600;
 /** Longest time of `Retry-After` between two polls of a job. */
 const MAX_RETRY_AFTER_SECONDS = 30;
 
-/** What a {@link renderJob} needs beside the job. */
+/** Inputs of {@link renderJob} besides the job. */
 export interface JobView {
   /** Address of the API as the caller used it, without a slash at the end. */
   readonly baseUrl: string;

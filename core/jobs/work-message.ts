@@ -57,7 +57,7 @@ const workSchema = v.variant('kind', [jobSchema, chunkSchema], 'must be a job or
  * Parses a message of a model's queues. A later version of this product, or an operator by hand, may have sent it.
  *
  * @param value - The parsed body of the message.
- * @throws AppError `INVALID_BODY` that lists every problem at once.
+ * @throws AppError `INVALID_BODY` that lists all problems.
  */
 export function parseWorkMessage(value: unknown): WorkMessage {
   return parseInput(workSchema, value, 'the message', 'INVALID_BODY');

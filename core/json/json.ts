@@ -1,12 +1,12 @@
 import { AppError } from '../errors.ts';
 
-/** Deepest nesting that {@link parseJson} accepts; every body this product answers needs less than ten. */
+/** Maximum nesting that {@link parseJson} accepts; every body of this product's routes needs less than ten. */
 const MAX_DEPTH = 64;
 
 /** A whole number as JSON writes it, without fraction and exponent. */
 const INTEGER = /^-?\d+$/;
 
-/** What V8 gives a reviver as its third argument: the text that a primitive was written as (TC39 JSON.parse source text access). */
+/** Third argument of a reviver in V8: the source text of a primitive (TC39 JSON.parse source text access). */
 interface ReviverContext {
   readonly source?: string;
 }

@@ -18,7 +18,7 @@ export interface MetricDefinition {
   readonly dimensions: DimensionSets;
   /** Functions that record it. */
   readonly emittedBy: readonly FunctionName[];
-  /** What one value counts or measures; `docs/observability.md` holds the same words. */
+  /** Meaning of one value; `docs/observability.md` has the same text. */
   readonly meaning: string;
 }
 

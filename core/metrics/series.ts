@@ -3,7 +3,7 @@ import type { MetricsLevel } from '../functions/metrics-level.ts';
 import { METRICS, type MetricDefinition } from './catalogue.ts';
 import { type Dimension, setsAt } from './dimension-sets.ts';
 
-/** What a deployment records metrics of. */
+/** Properties of a deployment that determine its metrics. */
 export interface Measured {
   readonly level: MetricsLevel;
   /** The number of versions of each model. */

@@ -77,9 +77,9 @@ const queueSchema = objectOf({
   timeoutMilliseconds: v.optional(wholeNumber(1, 60_000), 10_000),
 });
 
-/** What a kind of endpoint cannot scale by. */
+/** The scaling setting that a kind of endpoint lacks. */
 const REALTIME = { lacks: 'backlog', why: 'requests of a realtime endpoint do not queue' } as const;
-const ASYNC = { lacks: 'invocationsPerMinute', why: 'an async endpoint scales by what waits' } as const;
+const ASYNC = { lacks: 'invocationsPerMinute', why: 'an async endpoint scales by its waiting requests' } as const;
 
 const sageMakerMembers = {
   target: v.literal('sagemaker', 'must be lambda or sagemaker'),
@@ -152,7 +152,7 @@ function kindOf(mode: 'realtime' | 'async'): typeof REALTIME | typeof ASYNC {
   return mode === 'async' ? ASYNC : REALTIME;
 }
 
-/** How many instances run for each version: an async endpoint that has nothing to do runs none unless told to. */
+/** Instances of each version. An idle async endpoint runs none, unless the manifest sets a minimum. */
 export function instanceBounds({ mode, instances }: SageMakerCompute): { readonly min: number; readonly max: number } {
   return { min: instances.min ?? (mode === 'async' ? 0 : 1), max: instances.max };
 }
@@ -304,7 +304,8 @@ function schemaOf(names: readonly TaskName[]) {
     v.forward(
       v.check(
         ({ traffic, shadow }) => shadow === undefined || !Object.hasOwn(traffic ?? {}, shadow.version),
-        ({ input }) => `must not name version ${input.shadow?.version}, which is the shadow: nobody gets its answers`,
+        ({ input }) =>
+          `must not name version ${input.shadow?.version}, which is the shadow: its responses are discarded`,
       ),
       ['traffic'],
     ),
@@ -321,21 +322,21 @@ function schemaOf(names: readonly TaskName[]) {
       v.check(
         ({ shadow, compute }) =>
           shadow === undefined || (compute.target === 'sagemaker' && compute.mode === 'realtime'),
-        () => 'must not be there unless compute has target sagemaker and mode realtime',
+        () => 'must be absent unless compute has target sagemaker and mode realtime',
       ),
       ['shadow'],
     ),
   );
 }
 
-/** Manifests of every task, with the keys of all of them: what an editor completes. */
+/** Schema of the manifests of every task, with the keys of all tasks, for completion in editors. */
 export const anyManifestSchema = schemaOf(TASK_NAMES);
 
 const SCHEMAS = new Map<unknown, typeof anyManifestSchema>(TASK_NAMES.map((name) => [name, schemaOf([name])]));
 
 /**
- * What `models/<id>/model.yaml` may hold, as its task says. Inputs, outputs, shapes and datatypes are read from the ONNX
- * file.
+ * Schema of `models/<id>/model.yaml`, which depends on its task. Inputs, outputs, shapes and datatypes are read from
+ * the ONNX file.
  */
 export const manifestSchema = v.lazy((value) => {
   const task = typeof value === 'object' && value !== null && 'task' in value ? value.task : undefined;
@@ -351,7 +352,7 @@ export type Manifest = v.InferOutput<typeof anyManifestSchema> & {
   readonly limits: { readonly maxTokens?: number };
 };
 
-/** What a model runs on. The members of the function hold for both targets: requests reach a function first. */
+/** The target of a model. The function's members apply to both targets, because requests reach a function first. */
 export type Compute = Manifest['compute'];
 
 /** Where a model runs when it runs on AWS Lambda. */
@@ -368,7 +369,7 @@ export type ModelJobs = v.InferOutput<typeof jobsSchema>;
  *
  * @param value - What the YAML parser gave.
  * @param source - Path of the file, for the message.
- * @throws AppError `MANIFEST_INVALID` that lists every problem at once.
+ * @throws AppError `MANIFEST_INVALID` that lists all problems.
  */
 export function parseManifest(value: unknown, source: string): Manifest {
   return parse(manifestSchema, value, source, 'MANIFEST_INVALID');

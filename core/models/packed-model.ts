@@ -16,17 +16,17 @@ const packedVersionSchema = objectOf({
   sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256'),
   /** Size of the `.ort` file. */
   bytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
-  /** What became of weights that were made for CPUs and run on a GPU; absent where nothing did. */
+  /** Outcome of the conversion of CPU weights for a GPU; absent if they were not converted. */
   folded: v.optional(
     objectOf({
-      /** Mean and least cosine similarity to the answers of the original; absent where the folder holds no samples. */
+      /** Mean and minimum cosine similarity to the results of the original; absent if the folder has no samples. */
       meanCosine: v.optional(v.number('must be a number')),
       minCosine: v.optional(v.number('must be a number')),
       /** Inputs that were compared. */
       inputs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
     }),
   ),
-  /** What the first dimension of the tensors means, for tasks that use it; absent where it is not a batch. */
+  /** Meaning of the first dimension of the tensors, for tasks that use it; absent if it is not a batch. */
   rows: v.optional(v.picklist(['independent', 'together'], 'must be independent or together')),
   inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
   outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
@@ -45,16 +45,16 @@ export const packedModelSchema = objectOf({
 /** A model ready to be served: its manifest, and what its ONNX files declare. */
 export interface PackedModel {
   readonly manifest: Manifest;
-  /** Versions that can be asked. */
+  /** Versions that requests can name. */
   readonly versions: Readonly<Record<string, PackedVersion>>;
-  /** The version that the manifest names as `shadow`: it gets copies of requests, and nobody its answers. */
+  /** The version that the manifest names as `shadow`: it gets copies of requests, and its responses are discarded. */
   readonly shadow?: PackedVersion | undefined;
 }
 
 /** One version of a packed model. */
 export type PackedVersion = v.InferOutput<typeof packedVersionSchema>;
 
-/** All versions that run: those that can be asked, and the shadow. */
+/** All deployed versions: those that requests can name, and the shadow. */
 export function deployedVersions({ manifest, versions, shadow }: PackedModel): Readonly<Record<string, PackedVersion>> {
   if (manifest.shadow === undefined || shadow === undefined) return versions;
   return { ...versions, [manifest.shadow.version]: shadow };
@@ -63,7 +63,7 @@ export function deployedVersions({ manifest, versions, shadow }: PackedModel): R
 /**
  * Reads a parsed `model.json`.
  *
- * @throws AppError `MANIFEST_INVALID` that lists every problem at once.
+ * @throws AppError `MANIFEST_INVALID` that lists all problems.
  */
 export function parsePackedModel(value: unknown, source: string): PackedModel {
   return parse(packedModelSchema, value, source, 'MANIFEST_INVALID');

@@ -1,4 +1,4 @@
-/** A request to a container, or its answer. */
+/** A request to a container, or its response. */
 export interface ContainerMessage {
   /** Its media type. */
   readonly contentType: string;

@@ -4,14 +4,14 @@ import type { Task } from '../tasks/contract/task.ts';
 import type { TensorDescription } from '../tensors/tensor.ts';
 import { manifestTraffic } from '../traffic/traffic.ts';
 
-/** What `GET /v2` answers (Open Inference Protocol v2, "Server Metadata"). */
+/** Response of `GET /v2` (Open Inference Protocol v2, "Server Metadata"). */
 export interface ServerMetadata {
   readonly name: string;
   readonly version: string;
   readonly extensions: readonly string[];
 }
 
-/** What `GET /v2/models/{id}` answers (Open Inference Protocol v2, "Model Metadata"). */
+/** Response of `GET /v2/models/{id}` (Open Inference Protocol v2, "Model Metadata"). */
 export interface ModelMetadata {
   readonly name: string;
   /** Versions in ascending order. */
@@ -55,17 +55,17 @@ export function modelMetadata(
   return { name: model.manifest.id, versions, platform: 'onnx_onnxv1', inputs, outputs };
 }
 
-/** What `GET /v2/health/live` answers: the gateway is there. */
+/** Returns the response of `GET /v2/health/live`: the gateway is reachable. */
 export function serverLive(): { readonly live: true } {
   return { live: true };
 }
 
-/** What `GET /v2/health/ready` answers: functions start on demand, so the service is ready whenever it is deployed. */
+/** Returns the response of `GET /v2/health/ready`. Functions start on demand, so a deployed service is always ready. */
 export function serverReady(): { readonly live: true; readonly ready: true } {
   return { live: true, ready: true };
 }
 
-/** What `GET /v2/models/{id}/ready` answers. */
+/** Returns the response of `GET /v2/models/{id}/ready`. */
 export function modelReady(name: string): { readonly name: string; readonly ready: true } {
   return { name, ready: true };
 }

@@ -8,7 +8,7 @@ export interface OpenAiModel {
 }
 
 /**
- * The answer of `GET /v1/models/{id}`.
+ * Returns the response of `GET /v1/models/{id}`.
  *
  * It holds no date but the epoch: the document is rendered at synth, and the same sources must give the same template.
  */
@@ -16,7 +16,7 @@ export function openAiModel(id: string): OpenAiModel {
   return { id, object: 'model', created: 0, owned_by: 'tensorgate' };
 }
 
-/** The answer of `GET /v1/models`: every model in the order given. */
+/** Returns the response of `GET /v1/models`: every model in the given order. */
 export function openAiModelList(ids: readonly string[]): { readonly object: 'list'; readonly data: OpenAiModel[] } {
   return { object: 'list', data: ids.map(openAiModel) };
 }

@@ -27,7 +27,7 @@ export function encodeTeiRequest(inputs: Readonly<Record<string, Tensor>>): Cont
 }
 
 /**
- * Reads the answer to {@link encodeTeiRequest}.
+ * Reads the response to {@link encodeTeiRequest}.
  *
  * @returns One tensor of a vector for each text.
  * @throws AppError `BAD_GATEWAY` when it is not one.

@@ -50,7 +50,7 @@ export function encodeTritonRequest(inputs: Readonly<Record<string, Tensor>>, ti
   };
 }
 
-/** One output in the JSON part of an answer. */
+/** One output in the JSON part of a response. */
 interface WireOutput {
   readonly name: string;
   readonly datatype: Datatype;
@@ -59,7 +59,7 @@ interface WireOutput {
 }
 
 /**
- * Reads the answer to {@link encodeTritonRequest}.
+ * Reads the response to {@link encodeTritonRequest}.
  *
  * @returns Tensors by name.
  * @throws AppError `BAD_GATEWAY` when it is not one.
@@ -90,7 +90,7 @@ export function decodeTritonAnswer({ contentType, body }: ContainerMessage): Rec
  * is seen from its braces.
  *
  * @returns Tensors by name.
- * @throws AppError `BAD_GATEWAY` when it is not an answer.
+ * @throws AppError `BAD_GATEWAY` if it is not a valid response.
  */
 export function decodeTritonBody(body: Uint8Array): Record<string, Tensor> {
   return decodeTritonAnswer({ contentType: `${TRITON_BINARY_TYPE}${jsonLength(body)}`, body });
@@ -172,7 +172,7 @@ export function readTensorBytes(
   if (bytes.byteLength !== wanted) {
     throw broken(`${what} [${shape.join(', ')}] has ${bytes.byteLength} bytes, not ${wanted}`);
   }
-  // A copy: elements must be aligned, and an answer may begin anywhere in its buffer.
+  // A copy, because elements must be aligned and a response may start anywhere in its buffer.
   return new ELEMENTS[datatype](new Uint8Array(bytes).buffer);
 }
 

@@ -1,14 +1,14 @@
-/** What a request lets the results cache do. */
+/** Permissions of a request on the results cache. */
 export interface CachePolicy {
-  /** Whether a kept result may answer. */
+  /** Whether the request may use a cached result. */
   readonly read: boolean;
   /** Whether the result may be kept. */
   readonly write: boolean;
 }
 
 /**
- * Reads a request's `Cache-Control` (RFC 9111 §5.2.1): `no-store` neither reads nor keeps, `no-cache` computes anew and
- * keeps; other directives change nothing.
+ * Reads a request's `Cache-Control` (RFC 9111 §5.2.1): `no-store` neither reads nor writes, `no-cache` computes again
+ * and caches the results. Other directives change nothing.
  *
  * @param header - The header's value; undefined when there is none.
  */

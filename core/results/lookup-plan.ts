@@ -41,7 +41,7 @@ export function fanOut<T>(plan: LookupPlan, results: readonly T[]): T[] {
 }
 
 /**
- * Says how far a cache answered a request.
+ * Returns whether the cache had all, some or none of a request's results.
  *
  * @param found - Fingerprints that a cache held.
  * @param wanted - Fingerprints looked up, without repeats.

@@ -4,24 +4,24 @@ import { decodeTeiAnswer, encodeTeiRequest } from '../protocols/tei-embed.ts';
 import { decodeTritonAnswer, decodeTritonBody, encodeTritonRequest } from '../protocols/triton-binary.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 
-/** How a kind of container is asked to run a model. */
+/** Encodes requests to a kind of container, and decodes its responses. */
 export interface ContainerCodec {
   /**
    * Writes a request.
    *
-   * @param timeoutMs - How long it may wait in the container, where that can be told.
+   * @param timeoutMs - Maximum time that it waits in the container, for containers that support one.
    */
   encode(inputs: Readonly<Record<string, Tensor>>, timeoutMs?: number): ContainerMessage;
   /**
-   * Reads an answer.
+   * Reads a response.
    *
-   * @throws AppError `BAD_GATEWAY` when it is not one.
+   * @throws AppError `BAD_GATEWAY` if it is invalid.
    */
   decode(answer: ContainerMessage): Record<string, Tensor>;
   /**
-   * Reads an answer whose media type was lost, as in the objects that asynchronous endpoints write.
+   * Reads a response without its media type, as in the objects that asynchronous endpoints write.
    *
-   * @throws AppError `BAD_GATEWAY` when it is not one.
+   * @throws AppError `BAD_GATEWAY` if it is invalid.
    */
   decodeBody(body: Uint8Array): Record<string, Tensor>;
 }
@@ -38,7 +38,7 @@ const TEI: ContainerCodec = {
   decodeBody: decodeTeiAnswer,
 };
 
-/** What of `compute` tells the codec. */
+/** The members of `compute` that select the codec. */
 type Target = Pick<Compute, 'target'> & Partial<Pick<SageMakerCompute, 'container'>>;
 
 /** The codec of a model's containers. */

@@ -1,11 +1,11 @@
 /**
- * Most bytes of a request to a real-time endpoint, and of its answer.
+ * Maximum size of a request to a real-time endpoint, and of its response, in bytes.
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
  */
 export const MAX_INVOCATION_BYTES = 26_214_400;
 
-/** Seconds in which a container must answer. */
+/** Maximum time of a container's response, in seconds. */
 export const INVOCATION_SECONDS = 60;
 
 /** Name of the production variant that runs a version of a model. */

@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 import type { Manifest } from '../models/manifest.ts';
 import type { Datatype, TensorDescription } from '../tensors/tensor.ts';
 
-/** What of a model Triton must be told. */
+/** The properties of a model in Triton's configuration. */
 export interface TritonModel {
   /** Name of the model and of its folder in the repository. */
   readonly name: string;
@@ -10,7 +10,7 @@ export interface TritonModel {
   readonly version: string;
   readonly inputs: readonly TensorDescription[];
   readonly outputs: readonly TensorDescription[];
-  /** Most items of one run; used where every tensor has a first dimension that varies. */
+  /** Maximum number of items in one run; used if every tensor has a first dimension that varies. */
   readonly maxBatchSize: number;
   readonly queue: TritonQueue;
   /** Copies of the model on each GPU, which run at the same time. */
@@ -50,7 +50,7 @@ const TYPES: Readonly<Record<Datatype, string>> = {
 const WARM_UP_LENGTH = 16;
 
 /**
- * Whether Triton may merge requests to the model: every tensor begins with a dimension that varies.
+ * Whether Triton may merge requests to the model: the first dimension of every tensor varies.
  *
  * @see https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_configuration.md
  */

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 
 /**
- * Refuses what JSON has no word for, and what must therefore be neither kept nor answered.
+ * Refuses numbers that JSON cannot express, which must therefore neither be cached nor returned.
  *
  * @throws AppError `ANSWER_NOT_FINITE` when a value is NaN or infinite.
  */
@@ -9,7 +9,7 @@ export function checkFinite(values: Float32Array | Float64Array): void {
   if (!allFinite(values)) throw notFinite();
 }
 
-/** The error for an answer that holds NaN or infinity. */
+/** The error for a result that contains NaN or infinity. */
 export function notFinite(): AppError {
   return new AppError('ANSWER_NOT_FINITE', 'the model answered with a number that is NaN or infinite');
 }

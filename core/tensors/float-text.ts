@@ -11,7 +11,7 @@ const MOST_DIGITS = 9;
 const SMALLEST_EXPONENT = -6;
 const LARGEST_EXPONENT = 5;
 
-/** Most bytes of one number and the comma behind it: `-100000000000000000000,` takes 23. */
+/** Maximum length of a number and the comma after it, in bytes: `-100000000000000000000,` has 23. */
 const MOST_BYTES = 23;
 
 /** Powers of ten up to 10^22 are exact doubles, so dividing by one rounds just as parsing the decimals does. */

@@ -18,7 +18,7 @@ export const DATATYPE_BYTES = {
 /** A datatype of the Open Inference Protocol v2. */
 export type Datatype = keyof typeof DATATYPE_BYTES;
 
-/** What holds the elements of each datatype of fixed size. */
+/** Typed array of each datatype of fixed size. */
 export const ELEMENTS = {
   BOOL: Uint8Array,
   UINT8: Uint8Array,

@@ -2,7 +2,7 @@
 const BUCKETS = 10_000;
 
 /**
- * Picks the version that answers a caller, always the same one for the same key and split.
+ * Picks the version that serves a caller, always the same one for the same key and split.
  *
  * The key's bucket is compared with the cumulated percentages in the order of version numbers, so that raising the
  * share of the highest version moves callers to it and none back.

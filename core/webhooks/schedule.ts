@@ -17,10 +17,10 @@ const MAX_DELAY_SECONDS = 900;
 /** Longest that a receiver may put us off, in seconds. */
 const MAX_RETRY_AFTER_SECONDS = 24 * 3600;
 
-/** Oldest that a delivery becomes that could never be tried: longer than all of the schedule. */
+/** Maximum age of a delivery that could not be attempted: longer than the whole schedule. */
 export const MAX_AGE_MS = 6 * 24 * 3_600_000;
 
-/** What decides when the next attempt is. */
+/** The facts that determine the time of the next attempt. */
 export interface Failure {
   /** Attempts made so far, the one that failed included. */
   readonly attempts: number;
@@ -32,9 +32,9 @@ export interface Failure {
 }
 
 /**
- * When a delivery is tried again.
+ * Computes when a delivery is retried.
  *
- * @returns Milliseconds since the Unix epoch; undefined when it has been tried often enough.
+ * @returns Milliseconds since the Unix epoch; undefined after the last attempt.
  */
 export function nextAttemptMs({ attempts, nowMs, retryAfterSeconds = 0, random }: Failure): number | undefined {
   const seconds = RETRY_SECONDS[attempts - 1];

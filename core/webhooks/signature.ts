@@ -1,7 +1,7 @@
 /** HMAC-SHA256 of a text with a key. */
 export type Hmac = (key: Uint8Array, text: string) => Uint8Array;
 
-/** What stands before a secret (Standard Webhooks, "Signature scheme", symmetric). */
+/** Prefix of a secret (Standard Webhooks, "Signature scheme", symmetric). */
 const SECRET_PREFIX = 'whsec_';
 
 /** Bytes of a secret: the standard asks for 24 to 64. */

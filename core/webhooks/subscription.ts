@@ -13,7 +13,7 @@ export interface Subscription {
   /** Types of events that it receives; all if empty. */
   readonly events: readonly WebhookEventType[];
   readonly createdAtMs: number;
-  /** When its receiver answered 410; absent while it is enabled. */
+  /** When its receiver returned 410; absent while it is enabled. */
   readonly disabledAtMs?: number;
 }
 
@@ -22,13 +22,13 @@ const requestSchema = objectOf({
   events: v.optional(v.array(oneOf(WEBHOOK_EVENTS), 'must be a list of events'), []),
 });
 
-/** What `POST /v1/webhooks` takes. */
+/** Body of `POST /v1/webhooks`. */
 export type SubscriptionRequest = v.InferOutput<typeof requestSchema>;
 
 /**
  * Checks the request for a webhook.
  *
- * @throws AppError `INVALID_BODY` that lists every problem at once.
+ * @throws AppError `INVALID_BODY` that lists all problems.
  */
 export function parseSubscriptionRequest(value: unknown): SubscriptionRequest {
   return parseInput(requestSchema, value, 'the webhook', 'INVALID_BODY');

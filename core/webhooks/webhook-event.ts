@@ -39,7 +39,7 @@ export interface EndedBatch {
   readonly endedAtMs: number;
 }
 
-/** The event that a job has ended: thin, for what the job answered is read from its `url`. */
+/** The event that a job has completed. It does not contain the result, which consumers read from its `url`. */
 export function jobEvent(job: Job): WebhookEvent {
   const { owner, id, status, model, ranVersion, version, baseUrl, traceparent, endedAtMs = job.createdAtMs } = job;
   const type = `job.${status}`;

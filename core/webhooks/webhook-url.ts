@@ -14,7 +14,7 @@ const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
 /** Host names are the network's own, or reserved (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`). */
 const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|test|invalid|example)$/;
 
-/** What a URL has as its host when it is an address: IPv4 in dots (any other notation was turned into it), or IPv6. */
+/** A URL's host if it is an IP address: dotted IPv4 (the URL parser converts any other notation to it), or IPv6. */
 const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[.*\])$/;
 
 /**

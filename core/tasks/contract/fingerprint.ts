@@ -19,10 +19,10 @@ export function startFingerprint(task: string, { model, version }: TaskContext, 
 }
 
 /**
- * What computes a model, as far as it changes results: TensorRT computes in half precision, and every container brings
- * its own kernels. The precision of the weights is covered by their hash.
+ * Identifies the runtime of a model, as far as it affects results. TensorRT computes in half precision, and every
+ * container has its own kernels. The hash of the weights covers their precision.
  *
- * @returns Undefined for a function.
+ * @returns Undefined for a model that runs in a function.
  */
 function runtimeOf(compute: TaskCompute): string | undefined {
   if (compute.target === 'lambda') return undefined;

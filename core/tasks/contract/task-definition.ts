@@ -1,7 +1,7 @@
 import type { ObjectEntries } from 'valibot';
 import type { Signature, Task, TaskModel } from './task.ts';
 
-/** What the manifest of a task's models may hold besides the keys that every model has. */
+/** Manifest keys of a task's models, in addition to the keys that every model has. */
 export interface TaskKeys {
   /** Keys of the manifest itself. */
   readonly manifest: ObjectEntries;
@@ -17,12 +17,12 @@ export interface TaskKeys {
 export interface TaskDefinition {
   readonly task: Task;
   readonly keys: TaskKeys;
-  /** What the container Text Embeddings Inference needs to run a model; absent if it does not run the task. */
+  /** Settings of the container Text Embeddings Inference; absent if it does not run the task. */
   readonly tei?: {
     /** Environment variables of the container. */
     environment(model: TaskModel): Record<string, string>;
   };
-  /** Whether the task asks what the first dimension of the tensors means, so that packing must find out. */
+  /** Whether the task needs the meaning of the first dimension of the tensors, which packing then determines. */
   readonly usesRows: boolean;
   /**
    * Checks that a packed version can be used for the task.

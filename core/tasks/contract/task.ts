@@ -15,7 +15,7 @@ export interface TaskModel {
   readonly compute: TaskCompute;
 }
 
-/** What a model runs on. */
+/** The target that a model runs on. */
 export type TaskCompute =
   | { readonly target: 'lambda' }
   | {
@@ -26,7 +26,7 @@ export type TaskCompute =
     };
 
 /**
- * What the first dimension of a model's tensors means:
+ * Meaning of the first dimension of a model's tensors:
  * - `independent`: it counts items, and an item's result is the same, bit for bit, whatever else is in its run;
  * - `together`: it counts items, but an item's result may depend on the others in its run.
  *
@@ -50,14 +50,14 @@ export interface TaskVersion {
   };
 }
 
-/** What a task computes with: the manifest, the version, and the ports that the task named. */
+/** Inputs of a task: the manifest, the version, and the ports that the task named. */
 export interface TaskContext<Model extends TaskModel = TaskModel, Port extends PreprocessorName = never> {
   readonly model: Model;
   readonly version: TaskVersion;
   readonly ports: Pick<Preprocessors, Port>;
 }
 
-/** What {@link Codec.encode} writes a response from, besides the results. */
+/** Inputs of {@link Codec.encode} besides the results. */
 export interface Answered<Request, Features> {
   /** The request as {@link Codec.decode} read it. */
   readonly request: Request;

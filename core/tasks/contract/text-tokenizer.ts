@@ -4,7 +4,7 @@ export interface TextTokenizer {
   readonly vocabularySize: number;
   /** Token ids of a text, special tokens included. */
   encode(text: string): readonly number[];
-  /** Puts the special tokens around token ids, unless they are there. */
+  /** Adds the special tokens around token ids, unless they are present. */
   wrap(ids: readonly number[]): readonly number[];
   /** Cuts token ids to a length, as the reference does: the special tokens stay, the end of the text goes. */
   truncate(ids: readonly number[], maxTokens: number): readonly number[];

@@ -17,7 +17,7 @@ export interface EmbeddingModel extends TaskModel {
   };
 }
 
-/** What an embedding model computes with. */
+/** Context of an embedding model. */
 export type EmbeddingContext = TaskContext<EmbeddingModel, 'tokenizer'>;
 
 /** The input of every embedding model in the Open Inference Protocol: texts. */

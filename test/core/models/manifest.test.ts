@@ -138,12 +138,12 @@ describe('parseManifest', () => {
     [
       'a shadow in functions',
       { ...MINIMAL, versions: { '1': VERSION, '2': VERSION }, shadow: { version: '2', percent: 10 } },
-      'shadow: must not be there unless compute has target sagemaker and mode realtime',
+      'shadow: must be absent unless compute has target sagemaker and mode realtime',
     ],
     [
       'a shadow that answers',
       { ...SHADOWED, traffic: { '1': 90, '2': 10 } },
-      'traffic: must not name version 2, which is the shadow: nobody gets its answers',
+      'traffic: must not name version 2, which is the shadow: its responses are discarded',
     ],
     [
       'a shadow that gets nothing',
