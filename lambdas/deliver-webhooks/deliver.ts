@@ -46,7 +46,7 @@ const SPREAD_MS = 30_000;
  *
  * A receiver that is paused or disabled is not called, and no attempt is counted.
  *
- * @throws AppError `UNAVAILABLE` when the table or the queue does not answer. The message is then retried.
+ * @throws AppError `UNAVAILABLE` if the table or the queue does not respond. The message is then retried.
  */
 export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Promise<DeliveryNote> {
   const { webhooks, clock, random } = deps;

@@ -4,16 +4,16 @@ import { AppError } from '../../core/errors.ts';
 import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
 import { type PinnedAddress, pinAddress, type Resolve } from '../shared/notifications/public-address.ts';
 
-/** Longest that an attempt takes, from the look-up of the host to the end of the answer. */
+/** Maximum duration of an attempt, from the DNS lookup to the end of the response. */
 const LIMIT_MS = 15_000;
 
-/** Bytes of an answer that are read; nothing in it matters. */
+/** Maximum bytes of a response that are read. Its content is ignored. */
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** Bytes of the headers of an answer. */
+/** Maximum size of the headers of a response, in bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** What {@link createPost} works with. */
+/** Dependencies of {@link createPost}. */
 export interface PostOptions {
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
@@ -22,7 +22,7 @@ export interface PostOptions {
   readonly limitMs?: number;
 }
 
-/** What a receiver answered. */
+/** A receiver's response. */
 export interface PostResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;

@@ -9,15 +9,15 @@ import type { StepCall } from './call.ts';
 /** The two files that a batch makes. */
 export type PartName = 'output' | 'errors';
 
-/** Bytes of a chunk's part that are read at once. */
+/** Maximum bytes of a chunk's part in one read. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 
-/** Outcomes of chunks that are read at once, and kept. */
+/** Number of chunk outcomes in one read, which are kept in memory. */
 const OUTCOMES_PER_READ = 100;
 
 const NOTHING: PieceSlice = { bytes: new Uint8Array(), isLast: true };
 
-/** Reads what the chunks of a batch answered. */
+/** Reads the outputs of a batch's chunks. */
 export function outputPieces(batch: BatchRecord, call: StepCall): Pieces['read'] {
   const outcomeOf = outcomes(batch, call);
   return async (index, offset) => {

@@ -9,10 +9,10 @@ import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { StepCall } from './call.ts';
 
 /**
- * Sends chunks to the queue of the batch's model. Chunks of blank lines are left out; a line that is longer than a line
- * may be never leaves this function, it becomes an error line at once.
+ * Sends chunks to the queue of the batch's model. It leaves out chunks of blank lines. A line that is too long is not
+ * sent: it becomes an error line immediately.
  *
- * @returns How many chunks there were to run.
+ * @returns The number of chunks to run.
  */
 export async function sendChunks(
   batch: BatchRecord,

@@ -51,7 +51,7 @@ export interface AsyncRunContext {
   readonly inference: InferenceDeps;
   /** When the function must stop, on the timer of `inference`. */
   readonly deadlineMs: number;
-  /** Filled in once there are answers. */
+  /** Filled in when the results are known. */
   readonly measures: RunMeasures;
 }
 
@@ -94,7 +94,7 @@ export class AsyncRuns {
    * Runs the requests of a message as far as possible.
    *
    * @param run - The result of {@link find}.
-   * @returns Their answers; undefined while the endpoint works on them.
+   * @returns Their results; undefined while the endpoint works on them.
    * @throws AppError `BAD_GATEWAY` if the endpoint failed, `TIMEOUT` if it never responded. The next run submits again.
    */
   async run(

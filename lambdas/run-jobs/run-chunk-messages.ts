@@ -31,7 +31,7 @@ const ATTEMPT_ID_BYTES = 8;
 const JSONL = 'application/jsonl';
 
 /**
- * Runs chunks of batches one after another, because each fills micro-batches by itself.
+ * Runs chunks of batches one after another, because one chunk fills micro-batches alone.
  *
  * @param decide - Called with the verdict of each message.
  */
@@ -126,7 +126,7 @@ async function answerLines(
   return { output, errors };
 }
 
-/** @returns One answer for each request; undefined while an endpoint works on them. */
+/** @returns One result for each request; undefined while an endpoint works on them. */
 async function askModel(
   requests: readonly LineRequest[],
   work: Work,

@@ -3,7 +3,7 @@ import { catalogueGroups } from '../shared/telemetry/catalogue-groups.ts';
 import { type LogTarget, roundMs, writeLogLine } from '../shared/telemetry/log-line.ts';
 import type { RunMeasures } from './run-requests.ts';
 
-/** What the line of an invocation says. */
+/** Facts in the log line of an invocation. */
 export interface RunFacts {
   readonly awsRequestId: string;
   readonly model: string;

@@ -16,7 +16,7 @@ export interface ModelRequest {
   readonly body: Body;
   /** Version that must compute; by default one by the traffic split. */
   readonly version?: string;
-  /** What sticks to a version of the split: the owner, as for synchronous requests. */
+  /** Key of the sticky traffic split: the owner, as for synchronous requests. */
   readonly owner: string;
 }
 
@@ -31,7 +31,7 @@ export type Answer =
     }
   | { readonly kind: 'failed'; readonly error: AppError; readonly version?: string; readonly items?: number };
 
-/** What requests that ran together did. */
+/** Measures of requests that ran together. */
 export interface RunMeasures {
   items: number;
   tokens: number;
@@ -60,7 +60,7 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** Filled in. */
   readonly measures: RunMeasures;
-  /** What the results cache may do. Defaults to everything. */
+  /** Policy of the results cache. By default it may read and write. */
   readonly policy?: CachePolicy;
 }
 
@@ -82,7 +82,7 @@ interface Ready {
  * A request that fails does so alone: if a run of several fails for a reason that one of them can cause, the requests are
  * run again one by one.
  *
- * @returns One answer for each request.
+ * @returns One result for each request.
  */
 export async function runRequests(
   requests: readonly ModelRequest[],

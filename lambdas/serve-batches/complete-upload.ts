@@ -17,8 +17,8 @@ import { checkOpen, findUpload } from './uploads.ts';
 /**
  * `POST /v1/uploads/{id}/complete`: makes a file of the parts, here as far as the time reaches, else in steps.
  *
- * The step that goes on is sent before anything is recorded, and held back until this function is surely over. A crash
- * at any point leaves an upload that can be completed again, or a file that is put together by that step.
+ * The message for the next step is sent before anything is recorded, with a delay until this function has surely ended.
+ * After a crash at any point, the client can complete the upload again, or that step assembles the file.
  */
 export async function completeUpload(call: Call): Promise<HttpResult> {
   const request = parseCompleteRequest(readJsonBody(call.body));

@@ -85,7 +85,8 @@ function theSame(batch: BatchRecord, hash: string): BatchRecord {
 }
 
 /**
- * Finds the input file. One whose parts are being put together is good enough: its steps are tried until it is there.
+ * Finds the input file. It may still be in assembly, because the steps of the batch are retried until the file is
+ * ready.
  */
 async function findInput(id: string, call: Call): Promise<StoredFile> {
   const param = 'input_file_id';
@@ -122,7 +123,7 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
     inputFileId: file.id,
     inputBytes: file.bytes,
     metadata: request.metadata ?? {},
-    // The output files date from when merging begins: the record lasts longer than they do.
+    // The output files expire relative to the start of the merge, so the record outlives them.
     expiresAtMs: fileExpiry(windowEndsAtMs, call.settings.fileRetentionDays),
     errors: [],
     splitAt: 0,

@@ -2,7 +2,7 @@ import { AppError } from '../../core/errors.ts';
 import { type PageQuery, readPageQuery } from '../../core/files/list-query.ts';
 import { type Call, queryOf } from './call.ts';
 
-/** What ids look like; others would not even be keys of the table. */
+/** Syntax of ids. Other strings cannot be keys of the table. */
 const ID = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**

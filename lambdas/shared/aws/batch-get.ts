@@ -24,7 +24,7 @@ export interface BatchGetTable {
  *
  * @param options - `ConsistentRead`, or a projection.
  * @returns The items that exist, in no particular order.
- * @throws AppError `UNAVAILABLE` when DynamoDB does not answer, or leaves keys unprocessed at every attempt.
+ * @throws AppError `UNAVAILABLE` if DynamoDB does not respond, or leaves keys unprocessed at every attempt.
  */
 export async function batchGet(
   { client, table, what }: BatchGetTable,

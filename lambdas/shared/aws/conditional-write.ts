@@ -14,7 +14,7 @@ export interface ConditionalWrite {
  * Makes a conditional write to DynamoDB. A condition that is not met is an outcome and no failure.
  *
  * @param what - Name of the table in messages: `the jobs table`.
- * @throws AppError `UNAVAILABLE` when DynamoDB does not answer.
+ * @throws AppError `UNAVAILABLE` if DynamoDB does not respond.
  */
 export function writeIf(what: string, write: () => Promise<Item | undefined>): Promise<ConditionalWrite> {
   return callAws(what, async () => {

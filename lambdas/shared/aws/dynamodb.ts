@@ -9,7 +9,7 @@ const API_VERSION = 'DynamoDB_20120810';
 /** Silence after which a connection is given up, in milliseconds. */
 const SILENCE_MS = 1000;
 
-/** What a request on a closed connection fails with. */
+/** Error codes of a request on a closed connection. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
 
 /** Maximum number of connections: one request reads its results in chunks, concurrently. */

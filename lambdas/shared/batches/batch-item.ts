@@ -10,7 +10,7 @@ const TABLE_ATTRIBUTES: readonly string[] = [
   JOBS_TABLE.listSort,
 ];
 
-/** What every record in the jobs table has that owners can list. */
+/** Attributes of every record in the jobs table that owners can list. */
 interface ListedRecord {
   readonly owner: string;
   readonly id: string;

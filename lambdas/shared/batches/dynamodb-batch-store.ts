@@ -10,7 +10,7 @@ import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from './dynamodb-ch
 /**
  * Opens the records of batches in the jobs table.
  *
- * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
  */
 export function openDynamoDbBatchStore(options: DynamoDbStoreOptions): BatchStore {
   const { clock } = options;

@@ -47,7 +47,7 @@ export interface DynamoDbChunkStore extends ChunkStore {
 /**
  * Opens the records of chunks in the jobs table.
  *
- * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer, or when too many workers
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond, or when too many workers
  * count concurrently; `finishChunk` throws `BATCH_NOT_FOUND` for a deleted batch.
  */
 export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbChunkStore {

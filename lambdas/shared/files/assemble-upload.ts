@@ -20,10 +20,10 @@ export interface AssembleUploadDeps {
 /** Name of the object that lists the parts of a completed upload. */
 const PART_LIST = 'parts.json';
 
-/** Bytes of a part that are read at once. */
+/** Maximum bytes of a part in one read. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 
-/** Most bytes of the list of parts: ten thousand of them take half a megabyte. */
+/** Maximum size of the list of parts in bytes; ten thousand parts take half a megabyte. */
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
 /** Keeps the list of parts beside them, for the steps that put them together. */
@@ -41,7 +41,7 @@ export async function writePartList(
  * can be used, or its sum is not the one that was declared.
  *
  * @returns How the file stands now.
- * @throws AppError `UNAVAILABLE` when a service does not answer; a later call goes on.
+ * @throws AppError `UNAVAILABLE` if a service does not respond. A later call resumes.
  */
 export async function assembleUpload(
   upload: Upload,

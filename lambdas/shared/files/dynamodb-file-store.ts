@@ -10,7 +10,7 @@ import { fileItem, readFileItem } from './file-item.ts';
 /**
  * Opens the records of files in the jobs table.
  *
- * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
  */
 export function openDynamoDbFileStore(options: DynamoDbStoreOptions): FileStore {
   const present = (item: Item | undefined): StoredFile | undefined => {

@@ -7,7 +7,7 @@ import { readUploadItem, readUploadPartItem, uploadItem, uploadPartItem } from '
 /**
  * Opens the records of uploads in the jobs table.
  *
- * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
  */
 export function openDynamoDbUploadStore(options: DynamoDbStoreOptions): UploadStore {
   return {

@@ -16,7 +16,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { FileObjects, ObjectSlice } from '../../../core/files/file-objects.ts';
 import { callAws } from '../aws/client-settings.ts';
 
-/** What {@link openS3FileObjects} works with. */
+/** Dependencies of {@link openS3FileObjects}. */
 export interface S3FileObjectsOptions {
   /** Must compute checksums only where S3 wants them: a presigned address would hold that of no bytes. */
   readonly client: S3Client;
@@ -34,7 +34,7 @@ const STALE: ReadonlySet<string> = new Set(['InvalidPart', 'InvalidPartOrder']);
 /**
  * Opens the bytes of files in S3.
  *
- * @returns Objects whose methods throw AppError `UNAVAILABLE` when S3 does not answer.
+ * @returns Objects whose methods throw AppError `UNAVAILABLE` if S3 does not respond.
  */
 export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): FileObjects {
   const at = (key: string) => ({ Bucket: bucket, Key: key });
@@ -69,7 +69,7 @@ export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): Fil
     },
     removeAll: (prefix) => callAws(PLACE, () => removeAll(client, bucket, prefix)),
     presignPut: async (key, { bytes, expiresSeconds }) => {
-      // Only who answers with such an address needs the signer: it is loaded for them.
+      // The signer is loaded on demand, because few responses contain a presigned URL.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
       const command = new PutObjectCommand({ ...at(key), ContentLength: bytes });
       const signableHeaders = new Set(['host', 'content-length']);

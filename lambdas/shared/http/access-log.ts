@@ -6,7 +6,7 @@ import type { Timed } from './http-request.ts';
 /** An event with the measures of its request. */
 export type Measured<M extends Timed> = APIGatewayProxyEvent & { measures: M };
 
-/** What is known about a request when its response is ready. */
+/** Facts about a request when its response is ready. */
 export interface AccessFacts<M extends Timed = Timed> {
   readonly event: Measured<M>;
   readonly measures: M;

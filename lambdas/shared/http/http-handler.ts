@@ -15,7 +15,7 @@ const MARGIN_MS = 100;
 
 /** A route of a function, and the operation behind it. */
 export interface HttpRoute<Call> extends Routable {
-  /** What it takes as a body. Absent if it takes none: then the body is not read. */
+  /** Limit of the body. If it is absent, the route has no body and does not read it. */
   readonly body?: BodyLimit;
   /** Runs the operation; it may also pass on the response of another function. */
   readonly run: (call: Call) => Promise<HttpResult | APIGatewayProxyResult>;

@@ -27,6 +27,6 @@ export interface HttpRequest<M extends Timed = Timed> {
   readonly body: RawBody;
   /** Latest time of the response, on the timer of the measures. */
   readonly deadlineMs: number;
-  /** What the function notes about the request for its log line. */
+  /** Measures of the request for its log line. */
   readonly measures: M;
 }

@@ -4,11 +4,11 @@ import { shownToken } from '../../../core/api/shown-token.ts';
 import { AppError } from '../../../core/errors.ts';
 import { headerOf, mediaTypeOf } from './header.ts';
 
-/** What a route accepts as a body. */
+/** Limit of a route's body. */
 export interface BodyLimit {
   /** Maximum size once the body is decoded. */
   readonly maxBytes: number;
-  /** What to do with a larger body; the end of the error message. */
+  /** Advice for a larger body; the end of the error message. */
   readonly advice?: string;
 }
 

@@ -31,7 +31,7 @@ export interface InferenceDeps {
 /** One use of the model. */
 export interface Call {
   readonly version: TaskVersion & Pick<LoadedVersion, 'predictor'>;
-  /** What the results cache may do. */
+  /** Policy of the results cache. */
   readonly policy: CachePolicy;
   /** When the results must be there, on the timer. */
   readonly deadlineMs: number;
@@ -39,7 +39,7 @@ export interface Call {
   readonly measures: RequestMeasures;
 }
 
-/** What the task computes with when a version runs. */
+/** Returns the task's context for a version. */
 export function contextOf(
   version: TaskVersion,
   { packed, ports }: { readonly packed: { readonly manifest: TaskModel }; readonly ports: Partial<Preprocessors> },

@@ -49,7 +49,7 @@ export class ModelVersions {
     const packed = this.describe(name);
     const loading = this.#load(packed, name).then((predictor) => ({ name, packed, predictor }));
     this.#loading.set(name, loading);
-    // One failure to load must not stick: the next request tries again.
+    // A failure to load is not cached: the next request retries.
     loading.catch(() => this.#loading.delete(name));
     return loading;
   }

@@ -120,7 +120,7 @@ async function loaderOf(
   return async (declared, version) => openSageMakerPredictor({ endpoints, codec, version, declared });
 }
 
-/** Who waits for an answer can have one that is in the results cache, and no other. */
+/** Refuses a synchronous request whose result is not in the results cache. */
 async function refuseToWait(): Promise<never> {
   throw new AppError(
     'JOBS_ONLY',

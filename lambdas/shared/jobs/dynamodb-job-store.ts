@@ -38,7 +38,7 @@ const MAX_CLAIMS = 3;
  * Every change is one conditional write, so that a change repeated by the SDK or by SQS has no effect. An expired record
  * counts as deleted, because DynamoDB deletes late.
  *
- * @returns A store whose methods throw AppError `UNAVAILABLE` when the table does not answer.
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
  */
 export function openDynamoDbJobStore(options: DynamoDbJobStoreOptions): JobStore {
   return new DynamoDbJobStore(options);

@@ -8,7 +8,7 @@ import type { JobRequest } from '../../../core/jobs/job-request.ts';
 import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
 import type { Submission } from './submit-job.ts';
 
-/** What of the deployment requests are checked against. */
+/** Properties of the deployment that requests are checked against. */
 export interface ResolveDeps {
   readonly settings: Pick<
     FunctionSettings,

@@ -30,7 +30,7 @@ const FORBIDDEN: ReadonlySet<string> = new Set(['AccessDenied', 'Forbidden', 'In
 /**
  * Opens the large bytes of jobs in S3.
  *
- * @returns A store whose methods throw AppError `UNAVAILABLE` when S3 does not answer.
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if S3 does not respond.
  */
 export function openS3PayloadStore({ client, bucket }: S3PayloadStoreOptions): PayloadStore {
   return {

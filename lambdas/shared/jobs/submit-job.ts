@@ -53,7 +53,7 @@ export type Submit = (submission: Submission) => Promise<Submitted>;
  * A worker that receives the message first creates the record. A crash at any point leaves no job, or a job that runs.
  *
  * @returns A function that throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to another job, and `UNAVAILABLE`
- * when a service does not answer. The job may then run, and can be submitted again under the same id.
+ * if a service does not respond. The job may then run, and can be submitted again under the same id.
  */
 export function createSubmit(deps: SubmitDeps): Submit {
   return async (submission) => {

@@ -65,7 +65,7 @@ const DELIVERY_PREFIX = 'delivery/';
 const TABLE = 'the webhooks table';
 const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
 
-/** Opens the webhooks table. Its methods throw AppError `UNAVAILABLE` when it does not answer. */
+/** Opens the webhooks table. Its methods throw AppError `UNAVAILABLE` if it does not respond. */
 export function openWebhookStore(options: WebhookStoreOptions): WebhookStore {
   return new DynamoDbWebhookStore(options);
 }

@@ -8,7 +8,7 @@ import type { Tensor } from '../../../core/tensors/tensor.ts';
 /** Memory that gives a function one whole vCPU, as AWS documents it. */
 const MIB_PER_VCPU = 1769;
 
-/** What an {@link openOnnxPredictor} needs to know. */
+/** Options of {@link openOnnxPredictor}. */
 export interface OnnxPredictorOptions {
   /** Path of the `.ort` file; it is mapped into memory, not read. */
   readonly file: string;
@@ -60,7 +60,7 @@ async function openSession(file: string, threads: number): Promise<InferenceSess
       graphOptimizationLevel: 'disabled',
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      // What goes wrong is thrown; onnxruntime would also print it, past the log's rule of one line.
+      // onnxruntime throws its errors. It would also print them, which breaks the rule of one log line.
       logSeverityLevel: 4,
       extra: {
         session: {

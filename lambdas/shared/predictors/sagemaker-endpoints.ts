@@ -107,8 +107,8 @@ function circuitOpen(breaker: CircuitBreaker): AppError {
 }
 
 /**
- * What an error says about the endpoint. Refused tensors and a full queue are responses of a healthy endpoint. Throttling
- * by SageMaker, and a timeout after a short time limit, say nothing about it.
+ * Derives the health of the endpoint from an error. Refused tensors and a full queue are responses of a healthy
+ * endpoint. Throttling by SageMaker, and a timeout after a short time limit, say nothing about it.
  */
 function healthAfter({ code }: AppError, cause: unknown, withinMs: number): 'healthy' | 'failing' | 'unknown' {
   if (code === 'INVALID_TENSOR' || isQueueFull(cause)) return 'healthy';

@@ -4,7 +4,7 @@ import type { ContainerCodec } from '../../../core/sagemaker/container-codec.ts'
 import { INVOCATION_SECONDS } from '../../../core/sagemaker/endpoint-contract.ts';
 import type { SageMakerEndpoints } from './sagemaker-endpoints.ts';
 
-/** What {@link openSageMakerPredictor} needs to know. */
+/** Dependencies of {@link openSageMakerPredictor}. */
 export interface SageMakerPredictorOptions {
   readonly endpoints: SageMakerEndpoints;
   /** How its containers are asked. */

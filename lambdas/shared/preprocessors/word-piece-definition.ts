@@ -1,13 +1,13 @@
 import { packedVocabulary } from '../../../core/models/packed-tokenizer.ts';
 import type { SpecialIds } from './special-ids.ts';
 
-/** What a `tokenizer.json` says about a WordPiece tokenizer with BERT's normalization, lowercasing. */
+/** Properties of a WordPiece tokenizer with BERT's lowercasing normalization, from a `tokenizer.json`. */
 export interface WordPieceDefinition {
   /** Tokens in the order of their ids, with a line feed between them. */
   readonly vocabulary: string;
   /** The token for words that the vocabulary cannot spell. */
   readonly unknown: string;
-  /** What a token begins with that continues a word. */
+  /** Prefix of a token that continues a word. */
   readonly prefix: string;
   /** Maximum length of a word in code points; a longer one is unknown. */
   readonly maxCodePoints: number;

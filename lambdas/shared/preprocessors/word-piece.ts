@@ -16,7 +16,7 @@ const CLASSES = Uint8Array.from({ length: ASCII }, (_, code) => {
   return /[!-~]/.test(character) ? PUNCTUATION : RARE;
 });
 
-/** What BERT's normalization removes: control, format, private use and unpaired surrogate characters, and U+FFFD. */
+/** Characters that BERT's normalization removes: control, format, private use, unpaired surrogates and U+FFFD. */
 const REMOVED = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\uFFFD]/gu;
 
 /** CJK ideographs of the Basic Multilingual Plane, as `@huggingface/tokenizers` 0.2.0 recognizes them. */
@@ -139,7 +139,7 @@ class WordPiece implements TextTokenizer {
     else this.#encodePieces(length, ids);
   }
 
-  /** Takes the longest token that the word begins with, then the longest that continues it, to its end. */
+  /** Splits a word into its longest prefix in the vocabulary, then the longest continuations, to its end. */
   #encodePieces(length: number, ids: number[]): void {
     const before = ids.length;
     let table = this.#words;

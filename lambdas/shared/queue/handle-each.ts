@@ -28,7 +28,7 @@ export interface Consumer<M> {
 }
 
 /**
- * Handles each message of an event by itself. An invalid message or a failure never affects the other messages.
+ * Handles each message of an event separately. An invalid message or a failure never affects the other messages.
  *
  * @returns The messages to retry. It never rejects, because Lambda would then retry the whole event.
  *

@@ -1,5 +1,5 @@
 /**
- * Opens something on first use and shares it from then on. An attempt that failed is not kept: the next use tries again.
+ * Opens something on first use and shares it from then on. A failed attempt is not cached: the next use retries.
  *
  * @param open - Opens it; concurrent uses wait for the same attempt.
  */

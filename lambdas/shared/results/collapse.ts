@@ -8,7 +8,7 @@ export interface Claims {
    * Claims some work, unless another environment holds it.
    *
    * @param key - Name of the work.
-   * @param untilMs - When the claim ends by itself, in milliseconds since the Unix epoch.
+   * @param untilMs - When the claim expires, in milliseconds since the Unix epoch.
    * @returns Whether the caller now holds the claim.
    */
   claim(key: string, untilMs: number): Promise<boolean>;
@@ -26,7 +26,7 @@ export interface CollapseOptions {
   readonly lifeMs: number;
 }
 
-/** What a request must do after it looked for others that compute the same. */
+/** Outcome of {@link Collapse.start}. */
 export interface Turn<R> {
   /** Results that another environment computed meanwhile. */
   readonly found: ReadonlyMap<string, R>;

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { describeError, errorCodeOf } from './describe-error.ts';
 import { type LogTarget, roundMs, writeLogLine } from './log-line.ts';
 
-/** What the access line of every function behind the API says. */
+/** Facts in the access log line of every function behind the API. */
 export interface AccessFacts {
   readonly event: Pick<APIGatewayProxyEvent, 'httpMethod' | 'resource' | 'requestContext'>;
   readonly awsRequestId: string;

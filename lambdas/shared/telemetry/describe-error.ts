@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from '../../../core/errors.ts';
 
-/** What a log line says about an error: the same members whatever the error is, and whichever function logs it. */
+/** Members of a log line about an error, the same for every error and every function. */
 export interface LoggedError {
   /** Message of an error of this product. */
   readonly message: string;

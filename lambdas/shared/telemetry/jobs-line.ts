@@ -9,7 +9,7 @@ type JobsFunction = 'accept-jobs' | 'fail-lost-jobs' | 'serve-jobs';
 
 /** Something that happened to one job. */
 export interface JobsFacts<F extends JobsFunction> {
-  /** What is counted; absent from a line that counts nothing. */
+  /** Metric that the line counts; absent if it counts none. */
   readonly metric?: MetricOf<F>;
   /** Model of the job, if it is known. */
   readonly model?: string | undefined;

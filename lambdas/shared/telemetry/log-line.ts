@@ -25,14 +25,14 @@ export interface MetricGroup {
   readonly milliseconds?: MetricValues;
 }
 
-/** What a line says. */
+/** Content of a log line. */
 export interface LogLine {
   readonly level: 'INFO' | 'WARN' | 'ERROR';
   /** Kind of the line, the same words for every line of a kind. */
   readonly message: string;
   /**
-   * What else it says, the values of dimensions included: ids, times, counts and messages of this product's errors, never
-   * what a caller or a container said. Undefined members are left out.
+   * Other members, including the values of dimensions: ids, times, counts and messages of this product's errors. They
+   * never contain text of a caller or a container. Undefined members are left out.
    */
   readonly members: Readonly<Record<string, unknown>>;
   /** Defaults to none. */

@@ -5,7 +5,7 @@ import { type AccessFacts, accessMembers } from './access-line.ts';
 import { type LogTarget, type MetricGroup, roundMs, writeLogLine } from './log-line.ts';
 import type { RequestMeasures } from './request-measures.ts';
 
-/** What the line of a request to a model says. */
+/** Facts in the log line of a request to a model. */
 export interface RequestFacts extends AccessFacts {
   readonly measures: RequestMeasures;
   readonly model: string;
