@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../core/jobs/dead-letter.ts';
 
-/** What to put back. */
+/** Selection of the messages to redrive. */
 export interface RedriveOptions {
   readonly queueUrl: string;
   /** Marks the messages put back, so that each lets its job wait again once. */

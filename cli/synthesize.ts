@@ -18,11 +18,11 @@ export interface SynthesisFolders {
   readonly outputDirectory: string;
 }
 
-/** What came of a synthesis. */
+/** Outcome of a synthesis. */
 export interface Synthesis {
   /** Absolute folder of the assembly. */
   readonly assembly: string;
-  /** What the app printed. */
+  /** Output of the app. */
   readonly words: string;
 }
 

@@ -12,7 +12,7 @@ export interface RequestCompleted {
   readonly isColdStart: boolean;
   /** Value of the response's `x-cache` header. */
   readonly cache: string | undefined;
-  /** What went wrong in the function; API Gateway does not show it to the client. */
+  /** Error of the function; API Gateway does not show it to the client. */
   readonly functionError: string | undefined;
 }
 

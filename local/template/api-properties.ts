@@ -5,7 +5,7 @@ import { cfnBoolean, cfnNumber, cfnTexts } from './properties.ts';
 /** Rate and burst of a throttle, either of them perhaps not set. */
 export const throttleSchema = v.object({ RateLimit: v.optional(cfnNumber), BurstLimit: v.optional(cfnNumber) });
 
-/** What local mode acts on of `AWS::ApiGateway::RestApi`. */
+/** Properties of `AWS::ApiGateway::RestApi` that local mode supports. */
 export const restApiSchema = v.object({
   Name: v.optional(v.string(), 'api'),
   BinaryMediaTypes: v.optional(v.array(v.string()), []),
@@ -13,7 +13,7 @@ export const restApiSchema = v.object({
   ApiKeySourceType: v.optional(v.literal('HEADER', 'must be HEADER: local mode reads keys from x-api-key'), 'HEADER'),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::Resource`. */
+/** Properties of `AWS::ApiGateway::Resource` that local mode supports. */
 export const resourceSchema = v.object({ RestApiId: v.string(), ParentId: v.string(), PathPart: v.string() });
 
 /** How a mock integration answers with one status. */
@@ -38,7 +38,7 @@ export const integrationSchema = v.object({
   ),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::Method`. */
+/** Properties of `AWS::ApiGateway::Method` that local mode supports. */
 export const methodSchema = v.object({
   RestApiId: v.string(),
   ResourceId: v.string(),
@@ -51,20 +51,20 @@ export const methodSchema = v.object({
   RequestValidatorId: v.optional(v.string()),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::Model`. */
+/** Properties of `AWS::ApiGateway::Model` that local mode supports. */
 export const modelSchema = v.object({
   RestApiId: v.string(),
   Schema: v.custom<JsonObject>((value) => typeof value === 'object'),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::RequestValidator`. */
+/** Properties of `AWS::ApiGateway::RequestValidator` that local mode supports. */
 export const validatorSchema = v.object({
   RestApiId: v.string(),
   ValidateRequestBody: v.optional(cfnBoolean, false),
   ValidateRequestParameters: v.optional(cfnBoolean, false),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::GatewayResponse`. */
+/** Properties of `AWS::ApiGateway::GatewayResponse` that local mode supports. */
 export const gatewayResponseSchema = v.object({
   RestApiId: v.string(),
   ResponseType: v.string(),
@@ -73,7 +73,7 @@ export const gatewayResponseSchema = v.object({
   ResponseTemplates: v.optional(cfnTexts, {}),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::Stage`. */
+/** Properties of `AWS::ApiGateway::Stage` that local mode supports. */
 export const stageSchema = v.object({
   RestApiId: v.string(),
   StageName: v.string(),
@@ -92,14 +92,14 @@ export const stageSchema = v.object({
   ),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::ApiKey`. */
+/** Properties of `AWS::ApiGateway::ApiKey` that local mode supports. */
 export const apiKeySchema = v.object({
   Name: v.optional(v.string()),
   Value: v.optional(v.string()),
   Enabled: v.optional(cfnBoolean, false),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::UsagePlan`. */
+/** Properties of `AWS::ApiGateway::UsagePlan` that local mode supports. */
 export const usagePlanSchema = v.object({
   UsagePlanName: v.optional(v.string()),
   Throttle: v.optional(throttleSchema),
@@ -118,5 +118,5 @@ export const usagePlanSchema = v.object({
   ),
 });
 
-/** What local mode acts on of `AWS::ApiGateway::UsagePlanKey`. */
+/** Properties of `AWS::ApiGateway::UsagePlanKey` that local mode supports. */
 export const usagePlanKeySchema = v.object({ KeyId: v.string(), UsagePlanId: v.string() });

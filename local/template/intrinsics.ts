@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 
-/** What intrinsic functions look up in the stack they stand in. */
+/** Values that intrinsic functions look up in their stack. */
 export interface Scope {
   /** Value of `Ref` to a resource, parameter or pseudo parameter; undefined for `AWS::NoValue`. */
   ref(name: string): Json | undefined;

@@ -3,7 +3,7 @@ import { AppError } from '../../core/errors.ts';
 import { globalArn, LOCAL_ACCOUNT, localArn } from './account.ts';
 import type { Json, JsonObject } from './json.ts';
 
-/** What a created resource is called: the value of `Ref`, and of each `Fn::GetAtt`. */
+/** Names of a created resource: the value of `Ref`, and of each `Fn::GetAtt`. */
 export interface PhysicalName {
   readonly ref: string;
   readonly attributes: Readonly<Record<string, string>>;

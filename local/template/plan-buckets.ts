@@ -9,7 +9,7 @@ export interface LifecycleRule {
   readonly prefix: string;
   /** Days after which an object is deleted. */
   readonly expirationDays: number | undefined;
-  /** Days after which an upload in parts that nobody completed is deleted. */
+  /** Days after which an incomplete multipart upload is deleted. */
   readonly abortUploadDays: number | undefined;
 }
 
@@ -85,7 +85,7 @@ function leftOut(properties: BucketProperties): string[] {
     reasons.push('rules of its lifecycle by date, tag or size are not followed here');
   }
   if (properties.VersioningConfiguration?.Status === 'Enabled') reasons.push('it keeps no versions here');
-  if (properties.NotificationConfiguration !== undefined) reasons.push('it notifies nobody here');
+  if (properties.NotificationConfiguration !== undefined) reasons.push('local mode sends no notifications');
   if (properties.CorsConfiguration !== undefined) reasons.push('it answers no CORS preflights here');
   return reasons;
 }

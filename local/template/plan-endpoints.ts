@@ -28,18 +28,18 @@ export interface EndpointPlan {
   readonly shadow: VariantPlan | undefined;
   /** Role of its models. */
   readonly roleArn: string | undefined;
-  /** There where it takes asynchronous requests, and no others. */
+  /** Present if the endpoint is asynchronous. */
   readonly async: AsyncPlan | undefined;
 }
 
-/** What an asynchronous endpoint does with answers. */
+/** Destinations of an asynchronous endpoint's responses. */
 export interface AsyncPlan {
-  /** Bucket, and what keys begin with. */
+  /** Bucket, and prefix of keys. */
   readonly output: PayloadReference;
   readonly failure: PayloadReference;
   readonly successTopic: string | undefined;
   readonly errorTopic: string | undefined;
-  /** Requests that an instance works on at once. */
+  /** Maximum number of concurrent requests to an instance. */
   readonly maxConcurrency: number;
 }
 
@@ -123,7 +123,7 @@ export function planEndpoints(
 
 type AsyncConfig = NonNullable<v.InferOutput<typeof configSchema>['AsyncInferenceConfig']>;
 
-/** SageMaker works on so many requests at once where it is not told (CreateEndpointConfig, `AsyncInferenceClientConfig`). */
+/** SageMaker's default concurrency of an instance (CreateEndpointConfig, `AsyncInferenceClientConfig`). */
 const USUAL_CONCURRENCY = 4;
 
 function planAsync({ ClientConfig: client, OutputConfig: output }: AsyncConfig): AsyncPlan {

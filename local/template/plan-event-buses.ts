@@ -9,7 +9,7 @@ import type { Resource } from './resolve-stacks.ts';
 /** Where a rule sends events. */
 export interface EventTargetPlan {
   readonly arn: string;
-  /** What is sent in place of the event. */
+  /** Constant that is sent instead of the event. */
   readonly input: string | undefined;
   /** Place in the event of what is sent: `$.detail`. */
   readonly inputPath: string | undefined;

@@ -21,13 +21,13 @@ export interface EventSourcePlan {
   /** ARN of the function, its qualifier included. */
   readonly functionArn: string;
   readonly queueArn: string;
-  /** Most messages of one invocation. */
+  /** Maximum number of messages in one invocation. */
   readonly batchSize: number;
   /** How long messages are collected before an invocation, in milliseconds. */
   readonly windowMs: number;
   /** Whether the function says which messages of a batch failed. */
   readonly reportsItemFailures: boolean;
-  /** Most invocations at once; absent where there is no limit. */
+  /** Maximum number of concurrent invocations; absent if unlimited. */
   readonly maxConcurrency: number | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface FunctionPlan {
   readonly environment: Readonly<Record<string, string>>;
   readonly roleArn: string;
   readonly logGroup: string;
-  /** Most invocations at once, where some are reserved. */
+  /** Maximum number of concurrent invocations, if concurrency is reserved. */
   readonly reservedConcurrency: number | undefined;
   /** Version that each qualifier means: `$LATEST`, the versions themselves and the aliases. */
   readonly qualifiers: Readonly<Record<string, string>>;

@@ -29,7 +29,7 @@ export const cfnTexts = v.record(
 /**
  * Reads the properties of a resource that local mode acts on; what the schema does not name has no meaning here.
  *
- * @throws AppError `TEMPLATE_INVALID` that lists every problem at once.
+ * @throws AppError `TEMPLATE_INVALID` that lists all problems.
  */
 export function readProperties<S extends v.GenericSchema>(resource: Resource, schema: S): v.InferOutput<S> {
   const result = v.safeParse(schema, resource.properties);

@@ -12,9 +12,9 @@ export interface Resource {
   readonly logicalId: string;
   readonly type: string;
   readonly properties: JsonObject;
-  /** What `Ref` to it gives. */
+  /** Value of `Ref`. */
   readonly ref: string;
-  /** What `Fn::GetAtt` of it gives, for the attributes with a meaning here. */
+  /** Values of `Fn::GetAtt`, for the supported attributes. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +26,7 @@ export interface Output {
   readonly description: string | undefined;
 }
 
-/** What the templates of an app come to. */
+/** The resolved templates of an app. */
 export interface ResolvedApp {
   /** Every resource whose condition holds, each after what it refers to. */
   readonly resources: readonly Resource[];

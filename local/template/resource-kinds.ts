@@ -1,4 +1,4 @@
-/** What local mode does with a type of resource. */
+/** How local mode handles a type of resource. */
 export type ResourceKind =
   | { readonly kind: 'run' }
   | { readonly kind: 'ignored'; readonly reason: string }

@@ -79,7 +79,7 @@ function runningRows(plan: LocalPlan): string[][] {
   ];
 }
 
-/** Containers that do not run here are told of elsewhere. */
+/** The list of unsupported features reports containers that do not run here. */
 function hasVariants({ variants }: EndpointPlan): boolean {
   return variants.length > 0;
 }

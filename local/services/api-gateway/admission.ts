@@ -5,7 +5,7 @@ import { GatewayError } from './gateway-error.ts';
 import { Quota } from './quota.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** What an AWS account allows where nothing tighter is set. */
+/** Limits of an AWS account, which apply unless tighter ones are set. */
 const ACCOUNT_THROTTLE = { rate: 10_000, burst: 5000 } as const;
 
 interface Member {

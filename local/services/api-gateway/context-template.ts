@@ -4,7 +4,7 @@ import type { ApiPlan } from '../../template/plan-apis.ts';
 import { type Exchange, headerOf } from './exchange.ts';
 import type { GatewayError } from './gateway-error.ts';
 
-/** What `$context` variables are read from. */
+/** Values of `$context` variables. */
 export interface TemplateContext {
   readonly api: ApiPlan;
   readonly exchange: Exchange;

@@ -1,6 +1,6 @@
 import type { Exchange, GatewayAnswer } from './exchange.ts';
 
-/** What answers the requests of a method. */
+/** The integration that serves the requests of a method. */
 export interface Integration {
   /**
    * Answers a request.

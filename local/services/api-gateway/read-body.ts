@@ -10,7 +10,7 @@ const PATIENCE = 4;
  * A body over the limit is read on, and thrown away: a client that is still sending when the connection closes sees a
  * broken pipe and never the answer.
  *
- * @param maxBytes - Most bytes that are accepted.
+ * @param maxBytes - Maximum accepted size in bytes.
  * @throws GatewayError `REQUEST_TOO_LARGE` beyond that.
  */
 export async function readBody(stream: Readable, maxBytes: number): Promise<Buffer> {

@@ -27,7 +27,7 @@ const requestSchema = v.object({ Entries: v.array(entrySchema) });
 
 type Entry = v.InferOutput<typeof entrySchema>;
 
-/** What became of one entry. */
+/** Outcome of one entry. */
 type EntryResult = { readonly EventId: string } | { readonly ErrorCode: string; readonly ErrorMessage: string };
 
 /** EventBridge's JSON protocol before the buses: `PutEvents`. */

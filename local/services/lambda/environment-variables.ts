@@ -7,7 +7,7 @@ import type { FunctionPlan } from '../../template/plan-functions.ts';
 /** How an execution environment came to be, in the words of `AWS_LAMBDA_INITIALIZATION_TYPE`. */
 export type InitializationType = 'on-demand' | 'provisioned-concurrency';
 
-/** What distinguishes one execution environment of a function from another. */
+/** Properties that distinguish the execution environments of a function. */
 export interface EnvironmentIdentity {
   readonly version: string;
   readonly initializationType: InitializationType;

@@ -7,7 +7,7 @@ import { S3Error } from './s3-error.ts';
 import { isoTime, quoted, xmlResponse } from './s3-response.ts';
 import { childText, parseXml, type XmlRecord } from './xml.ts';
 
-/** Most keys of one page, and of one deletion. */
+/** Maximum number of keys in one page, and in one deletion. */
 const MAX_KEYS = 1000;
 
 /** S3's limit of the list of keys to delete. */

@@ -17,7 +17,7 @@ const MAX_PARTS = 10_000;
 /** Least bytes of every part but the last: 5 MiB. */
 const MIN_PART_BYTES = 5_242_880;
 
-/** Most bytes of the list of parts: ten thousand of them with checksums. */
+/** Maximum size of the list of parts in bytes: ten thousand parts with checksums. */
 const MAX_LIST_BYTES = 8_388_608;
 
 /** A part as the request to complete names it. */

@@ -5,7 +5,7 @@ import type { ObjectFiles, StoredBytes } from './object-files.ts';
 import type { S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
 
-/** What came with a request and is kept now. */
+/** A stored request body. */
 export interface ReceivedBody {
   readonly bytes: StoredBytes;
   readonly md5: Buffer;
@@ -15,7 +15,7 @@ export interface ReceivedBody {
 /** S3's limit of one upload: 5 GiB. */
 const MAX_OBJECT_BYTES = 5_368_709_120;
 
-/** What a request says about its own body. */
+/** Properties that a request declares about its body. */
 interface Announcement {
   readonly source: AsyncIterable<Buffer>;
   readonly trailers: ReadonlyMap<string, string>;
@@ -69,7 +69,7 @@ export async function receiveBody(call: S3Call, stream: Readable, files: ObjectF
 /**
  * Reads the body of a request that holds a document.
  *
- * @param maxBytes - Most bytes of it.
+ * @param maxBytes - Maximum size in bytes.
  * @throws S3Error `MalformedXML` when it is longer, `BadDigest` when it is not what the request says.
  */
 export async function receiveText(call: S3Call, stream: Readable, maxBytes: number): Promise<string> {

@@ -69,7 +69,7 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // EPERM: there is one, of somebody else.
+    // EPERM: the process exists and belongs to another user.
     return errorCode(error) !== 'ESRCH';
   }
 }

@@ -4,13 +4,13 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 
-/** Bytes in one file; nobody changes them. */
+/** Immutable bytes in one file. */
 interface StoredFile {
   readonly path: string;
   readonly bytes: number;
 }
 
-/** The bytes of one object, or of one part, in files of this machine; kept until nobody reads them any more. */
+/** The bytes of one object, or of one part, in files of this machine; kept until their last reader has finished. */
 export class StoredBytes {
   readonly length: number;
   readonly #files: readonly StoredFile[];

@@ -95,7 +95,7 @@ export async function commit(call: S3Call, bucket: Bucket, object: NewObject): P
   return bucket.put(call.key, object);
 }
 
-/** Copies bytes, or the range of them that the request names, and sums them up anew. */
+/** Copies bytes, or the range of them that the request names, and computes their checksums again. */
 export async function copyBytes(
   call: S3Call,
   source: StoredObject,

@@ -1,6 +1,6 @@
 import { S3Error } from './s3-error.ts';
 
-/** What conditions of a request are about. */
+/** The object properties that conditions of a request test. */
 export interface ObjectState {
   readonly etag: string;
   readonly lastModifiedMs: number;

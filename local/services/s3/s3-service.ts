@@ -17,7 +17,7 @@ import { S3Error } from './s3-error.ts';
 import { emptyResponse } from './s3-response.ts';
 import { renderXml } from './xml.ts';
 
-/** What S3 calls errors that all services have. */
+/** S3's names of errors that all services have. */
 const OWN_TYPES: Readonly<Record<string, string>> = {
   AccessDeniedException: 'AccessDenied',
   UnrecognizedClientException: 'InvalidAccessKeyId',

@@ -75,7 +75,7 @@ export function childText(element: XmlElement, name: string): string | undefined
   return element.children.find((child) => child.name === name)?.text.trim();
 }
 
-/** What the parser makes of an element: its name with its content, or its text. */
+/** A parsed element: its name with its content, or its text. */
 type ParsedNode = Readonly<Record<string, readonly ParsedNode[] | string>>;
 
 function parse(text: string): readonly ParsedNode[] {

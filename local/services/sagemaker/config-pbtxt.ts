@@ -9,7 +9,7 @@ export type TextValue = string | TextMessage;
 /** Names, numbers, punctuation and quoted text; comments run to the end of the line. */
 const TOKEN = /#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[-+]?[\w.]+|[{}[\]<>:,;]|\S/g;
 
-/** What may be between two tokens and means nothing. */
+/** Text between two tokens that has no meaning. */
 const SEPARATORS: ReadonlySet<string> = new Set([',', ';']);
 
 /**

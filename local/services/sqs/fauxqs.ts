@@ -30,7 +30,7 @@ export interface StoredQueue {
   processTimers(): void;
 }
 
-/** What actions look queues up in. */
+/** The lookup of queues that actions use. */
 export interface QueueLookup {
   getQueue(url: string): StoredQueue | undefined;
   getQueueByArn(arn: string): Pick<StoredQueue, 'enqueue'> | undefined;
