@@ -9,7 +9,7 @@ export function modelGpuWeightsCommand(): Command {
     .argument('<folder>', 'model folder, with its model.yaml')
     .option('--version <number>', 'version of the model (default: the highest)')
     .addOption(precision.choices(['fp16', 'fp32']).default('fp16'))
-    .option('-o, --out <file>', 'where to write the file (default: beside the weights, as model.fp16.onnx)')
+    .option('-o, --out <file>', 'where to write the file (default: model.fp16.onnx in the folder of the weights)')
     .action(async (folder: string, options: GpuWeightsArguments) => {
       const { gpuWeightsFile } = await import('./gpu-weights-file.ts');
       process.stdout.write(await gpuWeightsFile(folder, options));

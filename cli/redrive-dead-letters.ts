@@ -12,11 +12,11 @@ import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../core/jobs/dead-let
 /** Selection of the messages to redrive. */
 export interface RedriveOptions {
   readonly queueUrl: string;
-  /** Marks the messages put back, so that each lets its job wait again once. */
+  /** Marks the redriven messages, so that each queues its job again only once. */
   readonly redriveId: string;
   /** Only dead letters with this error code. */
   readonly code?: string;
-  /** Most dead letters to put back. */
+  /** Maximum number of dead letters to redrive. */
   readonly limit: number;
   /** Counts only. */
   readonly dryRun: boolean;

@@ -24,7 +24,7 @@ interface Place {
 /**
  * Runs `tensorgate jobs redrive`.
  *
- * @returns What was found and put back, to print.
+ * @returns A table of the messages that were found and redriven, to print.
  * @throws AppError `CONFIG_INVALID` when an option is malformed or nothing says where the queue is.
  */
 export async function runRedrive(options: RedriveCommandOptions): Promise<string> {
@@ -85,5 +85,5 @@ function render(counts: readonly DeadLetterCount[], dryRun: boolean): string {
     dryRun ? '-' : String(putBack),
     message,
   ]);
-  return `${renderTable(['code', 'queue', 'found', 'put back', 'last reason'], rows, [2, 3])}\n`;
+  return `${renderTable(['code', 'queue', 'found', 'redriven', 'last reason'], rows, [2, 3])}\n`;
 }
