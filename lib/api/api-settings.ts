@@ -84,8 +84,8 @@ export interface ApiSettings {
    */
   readonly maxIdleMonthlyUsd?: number;
   /**
-   * Whether to set the role by which API Gateway writes logs. There is one for each account and region; false where it
-   * is set already.
+   * Whether to set the role with which API Gateway writes logs. Each account and region has one; use false if it is set
+   * already.
    *
    * @default true
    */

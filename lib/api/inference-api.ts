@@ -31,7 +31,7 @@ export interface InferenceApiProps extends ApiSettings {
   /** Models to serve, as {@link Models.fromDirectory} reads them: at least one, each id once. */
   readonly models: readonly Model[];
   /**
-   * Where results are kept for later requests.
+   * Table that caches results for later requests.
    *
    * @default - a table of its own, when a model's manifest asks for one
    */
@@ -221,7 +221,7 @@ function acknowledgeFindings(restApi: RestApi): void {
       reason: 'Callers are known by API keys, which usage plans meter; health and only health needs none.',
     },
     { id: 'AwsSolutions-COG4', reason: 'Callers are programs with API keys, not people who sign in.' },
-    { id: 'AwsSolutions-APIG3', reason: 'A web ACL costs money while idle; attach one to restApi where it is wanted.' },
+    { id: 'AwsSolutions-APIG3', reason: 'A web ACL costs money while idle; attach one to restApi if you need it.' },
     {
       id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
       reason: 'The account-wide role of API Gateway: AWS documents that it requires this managed policy.',

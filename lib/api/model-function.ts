@@ -25,9 +25,9 @@ export interface ModelFunctionProps {
   /** The model to serve; its manifest sets memory, architecture, time and concurrency. */
   readonly model: Model;
   /**
-   * Where results are kept for later requests.
+   * Table that caches results for later requests.
    *
-   * @default - results are kept in the function's memory only, even when the manifest asks for the table
+   * @default - results are cached in the function's memory only, even if the manifest says `cache: { store: table }`
    */
   readonly resultsTable?: ResultsTable;
   /**

@@ -46,7 +46,7 @@ export interface StaticProblem {
    */
   readonly method?: string;
   /**
-   * Headers of the response, beside those of every response.
+   * Headers of the response, in addition to those of every response.
    *
    * @default - none
    */

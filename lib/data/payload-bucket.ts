@@ -9,13 +9,13 @@ import { explainWildcard } from '../security/wildcard-reason.ts';
 /** Settings of a {@link PayloadBucket}. */
 export interface PayloadBucketProps {
   /**
-   * How many days inputs and results of jobs are kept; objects go on the day after.
+   * Days that inputs and results of jobs are kept. S3 deletes objects on the day after.
    *
    * @default 7
    */
   readonly retentionDays?: number;
   /**
-   * How many days files are kept; objects go on the day after.
+   * Days that files are kept. S3 deletes objects on the day after.
    *
    * @default 30
    */

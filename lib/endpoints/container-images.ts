@@ -101,7 +101,7 @@ const TEI: OfferedImage = {
   mapping: 'TeiAccounts',
 };
 
-/** Image of a container and where it may be pulled from. */
+/** Image of a container, and the repository to pull it from. */
 export interface ContainerImage {
   /** URI of the image that SageMaker pulls. */
   readonly uri: string;

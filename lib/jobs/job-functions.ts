@@ -34,9 +34,9 @@ export interface JobFunctionsProps extends ServiceFunctionOptions {
   /** Models that jobs may name. */
   readonly models: readonly Model[];
   /**
-   * Where results are kept for later requests.
+   * Table that caches results for later requests.
    *
-   * @default - results are kept in the functions' memory only
+   * @default - results are cached in the functions' memory only
    */
   readonly resultsTable?: ResultsTable;
   /**

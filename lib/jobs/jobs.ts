@@ -26,9 +26,9 @@ export interface JobsProps extends JobsSettings {
   /** Models that jobs may name, at least one; an API with these jobs serves no others. */
   readonly models: readonly Model[];
   /**
-   * Where results are kept for later requests, jobs and others alike.
+   * Table that caches results for later requests and jobs.
    *
-   * @default - results are kept in the workers' memory only, even when a manifest asks for the table
+   * @default - results are cached in the workers' memory only, even if a manifest says `cache: { store: table }`
    */
   readonly resultsTable?: ResultsTable;
   /**
@@ -62,7 +62,7 @@ export interface JobMetricOptions extends MetricOptions {
   /**
    * Id of the model.
    *
-   * @default - all models together, for metrics that are recorded so
+   * @default - all models together, for metrics that have such a series
    */
   readonly model?: string;
 }
@@ -186,7 +186,7 @@ export class Jobs extends Construct {
   #checkModel({ id }: Model): void {
     if (this.queues.models.has(id)) return;
     const known = [...this.queues.models.keys()].join(', ');
-    throw new AppError('CONFIG_INVALID', `jobs must know every model of the API, ${id} is not among ${known}`);
+    throw new AppError('CONFIG_INVALID', `jobs must have every model of the API, ${id} is not among ${known}`);
   }
 
   #countPerModel(): number {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * SHA-256 over a list of facts, each kept apart from its neighbours.
+ * Computes the SHA-256 of a list of facts, each delimited from its neighbours.
  *
  * @returns 64 lower-case hexadecimal digits.
  */

@@ -4,7 +4,7 @@ import { Construct, type IConstruct } from 'constructs';
 
 /** A granted resource with a wildcard. */
 export interface Wildcard {
-  /** ARN before the wildcard begins. */
+  /** ARN before the wildcard. */
   readonly arn: string;
   /** The construct of the ARN; absent if the ARN belongs to no construct. */
   readonly owner?: IConstruct;

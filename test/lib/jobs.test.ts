@@ -276,7 +276,7 @@ describe('Jobs', () => {
         const { stack, jobs } = setUp();
         return new InferenceApi(stack, 'Api', { models: [packedEmbedding('new')], jobs });
       },
-      'jobs must know every model of the API, new is not among one, slow',
+      'jobs must have every model of the API, new is not among one, slow',
     ],
   ])('fails with CONFIG_INVALID when %s', (_, build, message) => {
     expect(build).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }));
