@@ -61,10 +61,10 @@ export function gpuWeights(bytes: Uint8Array, precision: GpuPrecision = 'fp16'):
 }
 
 /**
- * Runs two ONNX files on the same inputs and compares their answers, token outputs averaged first.
+ * Runs two ONNX files on the same inputs and compares their results. Token outputs are averaged first.
  *
  * @param feeds - At least one input.
- * @throws AppError `ONNX_INVALID` when onnxruntime refuses one of them, `ACCURACY_GATE` when the second answers with NaN
+ * @throws AppError `ONNX_INVALID` when onnxruntime refuses one of them, `ACCURACY_GATE` when the second returns NaN
  * or infinity.
  */
 export async function compareAnswers(

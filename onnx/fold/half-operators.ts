@@ -56,7 +56,7 @@ export class HalfOperators {
     return !this.#isPartOfNormalization(node);
   }
 
-  /** Marks what computes a position, back to where it comes from. */
+  /** Marks the nodes that compute a position, back to its origin. */
   #keepPositions(node: NodeProto): void {
     if (this.#positions.has(node) || !ARITHMETIC.has(node.opType)) return;
     this.#positions.add(node);

@@ -11,7 +11,7 @@ export interface QuantizedTensor {
   readonly scale: string;
   /** Undefined for zero. */
   readonly zeroPoint: string | undefined;
-  /** Axis of the channels, negative from the end; of no meaning where there is a single scale. */
+  /** Axis of the channels, negative from the end; without meaning for a single scale. */
   readonly axis: number;
 }
 

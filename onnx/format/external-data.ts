@@ -5,7 +5,7 @@ import { allGraphs } from './graph.ts';
 import { type GraphProto, type TensorProto, TensorProto_DataLocation } from './onnx-messages.ts';
 import { storedBytes } from './tensor-proto.ts';
 
-/** Position of the bytes of a tensor in a file beside the model. */
+/** Position of the bytes of a tensor in an external data file. */
 interface Location {
   readonly file: string;
   readonly offset: number;
@@ -99,7 +99,7 @@ function tensorsOf(graph: GraphProto): TensorProto[] {
 }
 
 /**
- * Brings the bytes of every tensor stored beside the model into it.
+ * Moves the bytes of every externally stored tensor into the model.
  *
  * @param graph - Changed in place: afterwards no tensor is external.
  * @param folder - Folder of the model file; undefined when the model came from memory.

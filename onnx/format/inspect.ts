@@ -10,7 +10,7 @@ export interface TensorSignature {
   readonly name: string;
   /** Element type as ONNX calls it, in lower case. */
   readonly type: string;
-  /** Length of each dimension, or its name where it varies. */
+  /** Length of each dimension, or its name if it varies. */
   readonly shape: readonly (number | string)[];
 }
 
@@ -47,16 +47,16 @@ export interface Inspection {
   readonly bytes: number;
   readonly inputs: readonly TensorSignature[];
   readonly outputs: readonly TensorSignature[];
-  /** Most frequent first. */
+  /** In descending order of frequency. */
   readonly operators: readonly OperatorCount[];
-  /** Most bytes first. */
+  /** In descending order of size. */
   readonly constants: readonly ConstantShare[];
-  /** Most bytes first. */
+  /** In descending order of size. */
   readonly largest: readonly LargeConstant[];
 }
 
 /**
- * Describes a model: what goes in and out, its operators and where its bytes are.
+ * Describes a model: its inputs, outputs, operators and the distribution of its bytes.
  *
  * @param largest - How many of the largest constants to name. Defaults to 10.
  */
@@ -92,7 +92,7 @@ function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
   return { name, type: dataTypeName(elemType).toLowerCase(), shape: dimensions };
 }
 
-/** Counts the nodes of each operator, nested graphs included, most frequent first. */
+/** Counts the nodes of each operator, including nested graphs, in descending order of frequency. */
 export function countOperators(model: ModelProto): OperatorCount[] {
   const counts = new Map<string, number>();
   for (const { domain, opType } of allGraphs(graphOf(model)).flatMap(({ node }) => node)) {

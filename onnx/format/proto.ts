@@ -9,9 +9,9 @@ import { type ModelProto, ModelProtoSchema } from './onnx-messages.ts';
 /**
  * Reads an ONNX model, whose tensors all hold their bytes afterwards.
  *
- * @param folder - Folder of the file that the bytes came from, where tensors stored beside it are looked for.
+ * @param folder - Folder of the file that the bytes came from, where externally stored tensors are looked up.
  * @param source - What the bytes are called in messages.
- * @throws AppError `ONNX_INVALID` when the bytes are no ONNX model or data beside it is missing.
+ * @throws AppError `ONNX_INVALID` if the bytes are no ONNX model or external data is missing.
  */
 export function decodeModel(bytes: Uint8Array, source = 'the model', folder?: string): ModelProto {
   const model = parseModel(bytes, source);
@@ -40,7 +40,7 @@ export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads an ONNX file and the tensor files beside it.
+ * Reads an ONNX file and its external data files.
  *
  * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
  */

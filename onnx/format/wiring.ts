@@ -1,6 +1,6 @@
 import type { NodeProto } from './onnx-messages.ts';
 
-/** Who makes and who reads each tensor. */
+/** The producer and the consumers of each tensor. */
 export class Wiring {
   readonly #makers = new Map<string, NodeProto>();
   readonly #readers = new Map<string, NodeProto[]>();

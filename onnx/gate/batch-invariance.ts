@@ -40,7 +40,7 @@ function stack(feeds: readonly Tensors[]): Tensors | undefined {
   return whole.length === names.length ? Object.fromEntries(whole) : undefined;
 }
 
-/** Whether row `row` of a batch begins with the very bytes of the answer to that row alone. */
+/** Returns whether row `row` of a batch starts with exactly the bytes of the result of that row alone. */
 function rowEquals(batch: Tensors, row: number, rows: number, alone: Tensors): boolean {
   return Object.entries(alone).every(([name, { data }]) => {
     const whole = batch[name]?.data;
@@ -54,7 +54,7 @@ function shapesOf(feed: Tensors): string {
   return JSON.stringify(Object.values(feed).map(({ shape }) => shape));
 }
 
-/** Batches worth trying: one item repeated beside others of its size, and, where a mask allows padding, mixed sizes. */
+/** Batches to test: one item among others of its size, and, if a mask allows padding, items of mixed sizes. */
 function batchesOf(feeds: readonly Tensors[]): (readonly Tensors[])[] {
   const [first] = feeds;
   if (first === undefined) return [];
@@ -68,7 +68,7 @@ function batchesOf(feeds: readonly Tensors[]): (readonly Tensors[])[] {
 }
 
 /**
- * Whether an item gets the same bits alone, beside others, and padded.
+ * Returns whether an item gets the same bits alone, in a batch, and padded.
  *
  * @param feeds - Inputs of one row each; rows of unequal length are padded only for models with an `attention_mask`.
  * @returns Undefined when the inputs do not stack along their first dimension.

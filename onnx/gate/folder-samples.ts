@@ -24,7 +24,7 @@ export interface FolderSamples {
  *
  * @param inputNames - Inputs of the model.
  * @returns Undefined when the folder holds neither.
- * @throws AppError `INVALID_PARAMETER` when a file is there and is not what it should be.
+ * @throws AppError `INVALID_PARAMETER` if a file exists and is invalid.
  */
 export function readFolderSamples(
   folder: string,

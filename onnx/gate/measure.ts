@@ -20,7 +20,7 @@ export function accuracyOf(errors: readonly number[]): Accuracy {
   return { meanError: errors.length === 0 ? 0 : sum / errors.length, worstError: Math.max(0, ...errors) };
 }
 
-/** The error of each answer, in order. */
+/** Measures the error of each result, in order. */
 export function errorsOf(metric: Metric, references: readonly Tensors[], answers: readonly Tensors[]): number[] {
   return references.map((reference, index) => metric.error(reference, answers[index] ?? {}));
 }

@@ -6,7 +6,7 @@ export interface Metric {
   /** Name of the error in reports. */
   readonly name: string;
   /**
-   * Compares the answers to one input.
+   * Compares the results of one input.
    *
    * @returns The error of the worst output: 0 when equal, larger when further apart.
    */

@@ -12,12 +12,12 @@ const ROWS = 3;
 const LENGTHS = [8, 32, 224];
 
 /**
- * Finds out what the first dimension of a model's tensors means, from the declared shapes and, where it varies, by running
- * the model: three rows together must give three rows, and the same as each alone.
+ * Determines the meaning of the first dimension of a model's tensors. It uses the declared shapes and, if the dimension
+ * varies, runs the model: three rows together must give three rows, equal to those of each row alone.
  *
- * A model whose rows depend on each other (dynamic quantization takes its scales from the whole run, for instance) is not
- * refused; its requests are only never split or merged. Equal means bit for bit, because a cached result must equal a
- * computed one.
+ * A model whose rows depend on each other is not refused, but its requests are never split or merged. An example is
+ * dynamic quantization, which takes its scales from the whole run. Equal means bit for bit, because a cached result
+ * must equal a computed one.
  *
  * @param session - The model as the function will run it.
  * @returns Undefined when the first dimension does not count items.
@@ -81,7 +81,9 @@ function isSame(a: Tensor | undefined, b: Tensor | undefined): boolean {
   return Buffer.compare(bytesOf(a.data), bytesOf(b.data)) === 0;
 }
 
-/** Numbers that differ from row to row; undefined for models of strings, for which none can be made up. */
+/**
+ * Generates numbers that differ from row to row; undefined if an input has strings or FP16, which it cannot generate.
+ */
 function sampleOf(inputs: readonly TensorDescription[], length: number): Tensors | undefined {
   if (inputs.some(({ datatype }) => datatype === 'BYTES' || datatype === 'FP16')) return undefined;
   return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length)]));

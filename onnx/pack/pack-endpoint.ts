@@ -78,7 +78,7 @@ async function endpointWeights(
 ): Promise<EndpointWeights> {
   const named = version.sagemaker ?? version;
   const weights = readWeights(folder, named);
-  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
+  // No folder is passed, so externally stored tensors are refused: the file's hash would not cover them.
   const model = decodeModel(weights, join(folder, named.weights));
   checkOpset(model, named.weights);
   const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));

@@ -72,7 +72,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   const version = manifest.versions[name];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
   const path = join(folder, version.weights);
-  // Without a folder to look in, tensors stored beside the file are refused: its hash would not cover them.
+  // No folder is passed, so externally stored tensors are refused: the file's hash would not cover them.
   decodeModel(readWeights(folder, version), path);
   const file = `${name}.ort`;
   const signature = await saveOrt(path, join(out, file));

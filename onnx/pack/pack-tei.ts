@@ -16,7 +16,7 @@ const [CONFIG, TOKENIZER, WEIGHTS] = ['config.json', 'tokenizer.json', 'model.sa
 const LENGTH_BYTES = 8;
 
 /**
- * Writes the `model.tar.gz` of a version for Text Embeddings Inference: weights, the `config.json` beside them, and the
+ * Writes the `model.tar.gz` of a version for Text Embeddings Inference: weights, their `config.json`, and the
  * model's tokenizer.
  *
  * @throws AppError `WEIGHTS_MISMATCH` when the weights are others, `MANIFEST_INVALID` when they or their `config.json` are

@@ -71,7 +71,7 @@ function reductions({ name, width }: Activation, opset: number): NodeProto[] {
   ];
 }
 
-/** A copy of the model that also answers the range of each channel of some activations. */
+/** Copies the model, with the range of each channel of some activations as additional outputs. */
 function withRanges(model: ModelProto, activations: readonly Activation[]): ModelProto {
   const graph = graphOf(model);
   const widths = [...new Set(activations.map(({ width }) => width))];

@@ -19,7 +19,7 @@ export interface DynamicOptions {
 /**
  * Quantizes weights ahead of time, and activations while running by the range that each turns out to have.
  *
- * The range spans a whole batch, so a row's result depends on the rows beside it. Names and bytes of the constants
+ * The range spans a whole batch, so a row's result depends on the other rows. Names and bytes of the constants
  * equal those of `quantize_dynamic` in onnxruntime 1.30's Python package, given the same file.
  *
  * @throws AppError `ONNX_INVALID` when a weight holds NaN or infinity.

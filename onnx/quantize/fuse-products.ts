@@ -18,8 +18,8 @@ interface Addition {
 /**
  * Joins products of dequantized tensors, and the biases added to them, into onnxruntime's `MatMulIntegerToFloat`.
  *
- * onnxruntime makes the same operator of the same nodes by itself, but leaves the bias outside: one pass less over each
- * result. The bits of the results do not change.
+ * onnxruntime itself fuses the same nodes into this operator, but leaves the bias outside. With the bias inside, there
+ * is one pass less over each result. The bits of the results do not change.
  *
  * @param model - Quantized by `quantizeStatic`.
  * @see https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md

@@ -14,11 +14,11 @@ export interface Signature {
 /**
  * Lets onnxruntime optimize an ONNX file and write it in its own format, which loads by memory map.
  *
- * The level is `extended`: what comes beyond it lays tensors out for the processor that it runs on, and such a file
- * fails on others. One fusion is left out: `SkipLayerNormalization` is slower in onnxruntime 1.30 than its two parts,
- * and fires only where a file happens to list the shapes between its nodes.
+ * The level is `extended`. Higher levels lay tensors out for the CPU that optimizes the file, which then fails on other
+ * CPUs. One fusion is left out: `SkipLayerNormalization` is slower in onnxruntime 1.30 than its two parts, and applies
+ * only if a file happens to list the shapes between its nodes.
  *
- * @param path - ONNX file; every tensor lies in it, not beside it.
+ * @param path - ONNX file that contains all of its tensors.
  * @param target - Where to write the `.ort` file.
  * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or it has inputs that no request can carry.
  */
