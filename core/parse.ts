@@ -4,7 +4,7 @@ import { AppError, type ErrorCode } from './errors.ts';
 /** Maximum length of a string in a message. */
 const MOST_SHOWN = 80;
 
-/** One thing that is wrong with a value. */
+/** One defect of a value. */
 interface Defect {
   /** Where: `compute.memoryMiB`, empty at the root. */
   readonly path: string;

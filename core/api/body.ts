@@ -11,7 +11,7 @@ export type RawBody =
   | { readonly mediaType: string; readonly bytes: Uint8Array };
 
 /**
- * The body of a request to a model, whatever carried it: an HTTP request, a message of a queue, a line of a file. A
+ * The body of a request to a model, from any source: an HTTP request, a message of a queue, a line of a file. A
  * `value` is JSON that is already parsed, as the member `body` of a line in a batch file.
  */
 export type Body = RawBody | { readonly mediaType: string; readonly value: unknown };

@@ -7,7 +7,7 @@ import { taskRouteAt } from '../tasks/task-routes.ts';
 export interface LineKey {
   /** Number in the file, from 1. */
   readonly line: number;
-  /** `custom_id` of the request; null where it can't be read. */
+  /** `custom_id` of the request; null if it cannot be read. */
   readonly customId: string | null;
 }
 

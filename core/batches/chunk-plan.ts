@@ -38,11 +38,11 @@ export function textStart(head: Uint8Array): number {
 }
 
 /**
- * Cuts a file into chunks at line ends, whatever the windows it is read in.
+ * Splits a file into chunks at line ends, independent of the windows in which it is read.
  *
- * A chunk ends before it would hold more lines or bytes than it may; a line that is longer than a chunk is one of its
- * own. What the chunks are depends on the bytes from the start on alone: begun again at the end of any chunk, the plan
- * goes on as if it had not been interrupted.
+ * A chunk ends before it would exceed its limits of lines or bytes. A line that is longer than a chunk is a chunk of
+ * its own. The chunks depend only on the bytes from the start of the plan. A plan that restarts at the end of any chunk
+ * therefore continues as if it had not been interrupted.
  */
 export class ChunkPlan {
   readonly #limits: ChunkLimits;
@@ -58,7 +58,7 @@ export class ChunkPlan {
 
   /**
    * @param start - First byte of the plan in the file.
-   * @param firstLine - Number of the line that begins there.
+   * @param firstLine - Number of the line that starts there.
    */
   constructor(start: number, firstLine: number, limits = LIMITS) {
     this.#start = start;

@@ -103,12 +103,13 @@ function erlangC(offered: number, servers: number): number {
 const MAX_RPS = 1e6;
 
 /**
- * The load above which an endpoint costs less than the cheaper of the two kinds of functions.
+ * Computes the load above which an endpoint costs less than the cheaper of the two kinds of functions.
  *
- * Costs jump where one more environment or instance starts, so that near it the cheaper one changes back and forth: here
- * parts of them are counted as parts, beyond the first. Found to one part in a thousand.
+ * Costs jump when one more environment or instance starts, so the cheaper target alternates near that load. This
+ * function therefore counts fractions of environments and instances beyond the first. The result is exact to one part
+ * in a thousand.
  *
- * @returns Requests a second; undefined where functions are cheaper at any load.
+ * @returns Requests a second; undefined if functions are cheaper at any load.
  */
 export function crossoverRps(load: Omit<Load, 'rps'>): number | undefined {
   const isEndpointCheaper = (rps: number): boolean => {

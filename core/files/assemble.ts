@@ -50,7 +50,7 @@ const PIECES_AHEAD = 6;
  * resumes there. Two concurrent calls do the same work twice and nothing else.
  *
  * @returns The state reached; `done` unless the time ran out.
- * @throws AppError `FILE_TOO_LARGE` beyond the parts that S3 takes, and whatever the objects and pieces throw.
+ * @throws AppError `FILE_TOO_LARGE` beyond the parts that S3 takes, and the errors of the objects and pieces.
  */
 export async function assemble(state: AssemblyState, assembly: Assembly): Promise<AssemblyState> {
   const md5 = state.md5 === undefined ? undefined : await assembly.openMd5();

@@ -1,5 +1,5 @@
 /**
- * How far a file is put together out of pieces.
+ * The progress of the assembly of a file from pieces.
  *
  * The parts of the file are a function of the pieces and of this state alone, so that a step that is repeated, or two
  * concurrent steps, upload the same parts again.
@@ -7,13 +7,13 @@
 export interface AssemblyState {
   /** Counts the changes of the state: of two that follow the same one, the first to be recorded holds. */
   readonly step: number;
-  /** Multipart upload of S3 that the parts go to; absent where one put is enough. */
+  /** Multipart upload of S3 that receives the parts; absent if one put is enough. */
   readonly uploadId?: string;
   /** Parts uploaded so far. */
   readonly parts: number;
   /** Entity tags of the parts, with a space between two. */
   readonly tags: string;
-  /** Piece that the next part begins in; the number of pieces once all are uploaded. */
+  /** Piece in which the next part starts; the number of pieces when all are uploaded. */
   readonly index: number;
   /** First byte of that piece that is in no part yet. */
   readonly offset: number;
@@ -25,7 +25,7 @@ export interface AssemblyState {
   readonly done: boolean;
 }
 
-/** Where every assembly begins that asks for no sum. */
+/** Initial state of an assembly without an MD5 sum. */
 export const ASSEMBLY_START: AssemblyState = {
   step: 0,
   parts: 0,

@@ -34,7 +34,7 @@ export interface FileObjects {
   abort(key: string, uploadId: string): Promise<void>;
   /** Deletes an object; one that is not there is no error. */
   remove(key: string): Promise<void>;
-  /** Deletes all objects whose keys begin with a prefix. */
+  /** Deletes all objects whose keys start with a prefix. */
   removeAll(prefix: string): Promise<void>;
   /** Address that takes exactly so many bytes, once or more, until it expires. */
   presignPut(key: string, options: { readonly bytes: number; readonly expiresSeconds: number }): Promise<string>;

@@ -10,7 +10,7 @@ export type FilePurpose = (typeof FILE_PURPOSES)[number] | 'batch_output';
  * Where a file stands.
  *
  * - `pending`: its bytes are expected at a presigned URL until `uploadExpiresAtMs`;
- * - `uploaded`: its bytes have arrived in parts, and are being put together;
+ * - `uploaded`: its bytes have arrived in parts, and are being assembled;
  * - `processed`: it can be used;
  * - `error`: what has arrived was not what had been declared.
  */
@@ -20,7 +20,7 @@ export type FileStatus = 'pending' | 'uploaded' | 'processed' | 'error';
 export interface StoredFile {
   /** Tenant that the file belongs to. */
   readonly owner: string;
-  /** `file-` and 26 characters that begin with the time of creation (see `timeOrderedId`). */
+  /** `file-` and 26 characters that start with the time of creation (see `timeOrderedId`). */
   readonly id: string;
   readonly filename: string;
   readonly purpose: FilePurpose;

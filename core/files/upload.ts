@@ -44,7 +44,7 @@ export interface UploadPart {
   readonly createdAtMs: number;
 }
 
-/** One part of the list that completes an upload, as it is kept beside the parts. */
+/** One part of the list that completes an upload, as it is stored with the parts. */
 export type ListedPart = readonly [id: string, bytes: number];
 
 /** Members of an upload that change. */

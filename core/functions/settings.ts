@@ -8,7 +8,7 @@ export interface ModelQueues {
   readonly chunks: string;
 }
 
-/** Everything that the deployment tells functions; each function gets the settings that its entry in the table names. */
+/** Settings that the deployment passes to functions; each function gets those that its entry in the table names. */
 export interface FunctionSettings {
   /** Name of the stage, a dimension of the metrics. */
   readonly stage: string;

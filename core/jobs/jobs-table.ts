@@ -15,7 +15,7 @@ export const JOBS_TABLE = {
   listKey: 'listKey',
   /** Sort key of the index: creation time in milliseconds, 15 digits, a slash, the id. */
   listSort: 'listSort',
-  /** Attributes that the index holds beside the keys. */
+  /** Attributes that the index holds in addition to the keys. */
   listed: ['status', 'model'],
 } as const;
 

@@ -24,7 +24,7 @@ export const payloadKeys = {
   /** A part of an upload, until the parts are one file; also their list. */
   uploadPart: (owner: string, uploadId: string, partId: string): string =>
     `${PAYLOAD_PREFIXES.chunks}${owner}/${uploadId}/${partId}`,
-  /** All that is kept of a batch or an upload until it has become a file. */
+  /** Prefix of the temporary objects of a batch or an upload, until it is a file. */
   piecesOf: (owner: string, id: string): string => `${PAYLOAD_PREFIXES.chunks}${owner}/${id}/`,
   /** @param run - Key of the run. */
   asyncRun: (run: string): string => `${PAYLOAD_PREFIXES.invocations}${run}/run.json`,

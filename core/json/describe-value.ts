@@ -1,4 +1,6 @@
-/** Names the kind of a value for a message; numbers and booleans are shown, for they hold no text of the caller. */
+/**
+ * Names the kind of a value for a message; numbers and booleans are shown, because they contain no text of the caller.
+ */
 export function describeValue(value: unknown): string {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'bigint') return 'a number beyond 2^53';

@@ -8,7 +8,7 @@ const STRING = /"(?:[^"\\]|\\.)*"/y;
  * survive, where parsing and writing again would change them.
  *
  * @param json - Valid JSON.
- * @param path - Names from the outermost member inwards; of a name that comes twice the last counts, as in `JSON.parse`.
+ * @param path - Names from the outermost member inwards; the last of duplicate names counts, as in `JSON.parse`.
  * @returns Undefined when there is no such member.
  */
 export function jsonMember(json: string, ...path: readonly string[]): string | undefined {

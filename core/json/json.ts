@@ -33,7 +33,7 @@ export function parseJson(text: string): unknown {
   return holdsUnsafeNumber(value, 1) ? parseWithSource(text, reviveExactly) : value;
 }
 
-/** Parses JSON text as the engine does, for what no caller wrote; undefined where the text is none. */
+/** Parses JSON text that no caller wrote, as the engine does; undefined if the text is not JSON. */
 export function jsonOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -17,13 +17,13 @@ export interface DimensionSets {
 
 // Each is a constant of its own, so that a bundle holds those that it uses.
 
-/** For what belongs to no model. */
+/** For metrics that belong to no model. */
 export const PER_STAGE = { basic: [['stage']], detailed: [] } as const satisfies DimensionSets;
 
-/** For what belongs to a model, whatever its version. */
+/** For metrics of a model, over all versions. */
 export const PER_MODEL = { basic: [['stage', 'model']], detailed: [] } as const satisfies DimensionSets;
 
-/** For what a version of a model does. */
+/** For metrics of a version of a model. */
 export const PER_VERSION = {
   basic: [['stage', 'model']],
   detailed: [['stage', 'model', 'version']],

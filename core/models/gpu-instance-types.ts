@@ -80,7 +80,7 @@ export const DEFAULT_INSTANCE_TYPE = 'ml.g5.xlarge';
  */
 export const MIN_COMPUTE_CAPABILITY = 7.5;
 
-/** Looks an instance type up; undefined where it is unknown or has no GPU. */
+/** Looks an instance type up; undefined if it is unknown or has no GPU. */
 export function gpuInstanceType(name: string): GpuInstanceType | undefined {
   return Object.hasOwn(GPU_INSTANCE_TYPES, name) ? GPU_INSTANCE_TYPES[name] : undefined;
 }

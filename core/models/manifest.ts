@@ -24,7 +24,7 @@ const provisionedSchema = v.pipe(
   ),
 );
 
-/** The function that requests reach, whatever runs the model. */
+/** The function that requests reach, for every target. */
 const functionMembers = {
   memoryMiB: v.optional(wholeNumber(512, 10_240), 1769),
   architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),

@@ -10,14 +10,14 @@ export const GOLDEN_FILE = 'golden.json';
 /** Name of the file with the texts or requests that a model was calibrated with. */
 export const CALIBRATION_FILE = 'calibration.json';
 
-/** Path of the configuration beside weights, as Hugging Face's libraries save it. */
+/** Path of the configuration in the folder of the weights, as Hugging Face's libraries save it. */
 export function configPath(weights: string): string {
   return weights.replace(/[^/]*$/, 'config.json');
 }
 
 /**
- * Lists the files of a model folder that decide its packed model, beside the manifest and the weights, whose hashes are in
- * the manifest. The packer reads no others; each may be absent.
+ * Lists the files of a model folder that affect its packed model, in addition to the manifest and the weights, whose
+ * hashes are in the manifest. The packer reads no others; each may be absent.
  *
  * @returns Paths relative to the folder.
  */

@@ -4,5 +4,5 @@ export const PACKED_DESCRIPTION = 'model.json';
 /** Name of the tokenizer inside a packed model. */
 export const PACKED_TOKENIZER = 'tokenizer.json';
 
-/** Folder inside a packed model that holds what goes to the containers of its endpoint, and not into functions. */
+/** Folder of a packed model with the files of its endpoint's containers, which functions do not contain. */
 export const PACKED_ENDPOINT = 'endpoint';

@@ -34,7 +34,7 @@ const packedVersionSchema = objectOf({
 
 /**
  * `model.json` of a packed model: the folder that a function's package carries.
- * Beside it lie the `.ort` files and, for models of text, the tokenizer under `PACKED_TOKENIZER`.
+ * The folder also has the `.ort` files and, for text models, the tokenizer under `PACKED_TOKENIZER`.
  */
 export const packedModelSchema = objectOf({
   manifest: manifestSchema,

@@ -10,7 +10,7 @@ export interface Predictor {
    * Runs the model once.
    *
    * @param inputs - One tensor for each input.
-   * @param withinMs - Time for the answer in milliseconds, where the model runs elsewhere; a run in this process can't be
+   * @param withinMs - Timeout in milliseconds, for a model that runs elsewhere; a run in this process cannot be
    * stopped. Defaults to no limit.
    * @returns One tensor for each output.
    */

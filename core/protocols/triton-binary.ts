@@ -11,8 +11,8 @@ import {
 import type { ContainerMessage } from './container-message.ts';
 
 /**
- * Media type of binary tensors on Amazon SageMaker, where the header that usually tells the length of the JSON part is
- * taken away: the type tells it.
+ * Media type of binary tensors on Amazon SageMaker. It contains the length of the JSON part, because SageMaker removes
+ * the header that usually contains it.
  *
  * @see https://github.com/triton-inference-server/server/blob/main/src/sagemaker_server.cc
  */
@@ -86,8 +86,8 @@ export function decodeTritonAnswer({ contentType, body }: ContainerMessage): Rec
 }
 
 /**
- * Reads an answer whose media type was lost, as in the objects that asynchronous endpoints write: where the JSON part ends
- * is seen from its braces.
+ * Reads a response without its media type, as in the objects that asynchronous endpoints write. The braces of the JSON
+ * part show where it ends.
  *
  * @returns Tensors by name.
  * @throws AppError `BAD_GATEWAY` if it is not a valid response.
@@ -98,7 +98,7 @@ export function decodeTritonBody(body: Uint8Array): Record<string, Tensor> {
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d];
 
-/** Bytes of the JSON object that the bytes begin with; all of them where it does not end. */
+/** Returns the length of the JSON object at the start of the bytes, or of all bytes if the object does not end. */
 function jsonLength(bytes: Uint8Array): number {
   let depth = 0;
   let isText = false;

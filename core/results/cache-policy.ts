@@ -2,7 +2,7 @@
 export interface CachePolicy {
   /** Whether the request may use a cached result. */
   readonly read: boolean;
-  /** Whether the result may be kept. */
+  /** Whether the request may write its result to the cache. */
   readonly write: boolean;
 }
 

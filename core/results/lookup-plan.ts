@@ -41,11 +41,11 @@ export function fanOut<T>(plan: LookupPlan, results: readonly T[]): T[] {
 }
 
 /**
- * Returns whether the cache had all, some or none of a request's results.
+ * Returns whether the cache had all, some or none of a request's results, or was bypassed.
  *
  * @param found - Fingerprints that a cache held.
  * @param wanted - Fingerprints looked up, without repeats.
- * @param read - Whether a cache was asked at all.
+ * @param read - Whether a cache was read at all.
  */
 export function cacheState(found: number, wanted: number, read: boolean): CacheState {
   if (!read) return 'BYPASS';

@@ -1,4 +1,4 @@
-/** A result kept from an earlier request. */
+/** A cached result of an earlier request. */
 export interface CachedResult {
   /** The encoded result, exactly as it was put. */
   readonly value: Uint8Array;

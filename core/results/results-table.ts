@@ -8,7 +8,7 @@ export const RESULTS_TABLE = {
   createdAt: 'createdAt',
   /** Number: when DynamoDB may delete it, seconds since the Unix epoch (the TTL attribute). */
   expiresAt: 'expiresAt',
-  /** String, in items that claim work instead of holding a result: who does it. */
+  /** String, in items that claim work instead of holding a result: the holder of the claim. */
   claimHolder: 'holder',
   /** Number, in those items: when the claim lapses, milliseconds since the Unix epoch. */
   claimedUntil: 'claimedUntil',

@@ -23,7 +23,7 @@ export const TEI_REPOSITORY = 'tei';
 export const MODEL_FOLDER = '/opt/ml/model';
 
 /**
- * Name of the endpoint that runs a version. Each version has its own, for an update that is rolled back by alarms cannot
+ * Name of the endpoint that runs a version. Each version has its own, because an update with rollback alarms cannot
  * add a variant to an endpoint.
  *
  * @param base - Name that the deployment gave the model's endpoints.

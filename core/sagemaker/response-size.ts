@@ -3,15 +3,15 @@ import { elementCount, type Tensor, type TensorDescription } from '../tensors/te
 const MIB = 1024 ** 2;
 
 /**
- * Part of a function's memory that one response may fill. The response is decoded, pooled and written as JSON beside it,
- * which takes several times its size.
+ * Part of a function's memory that one response may fill. To decode the response, pool it and write it as JSON
+ * takes several times its size.
  */
 const MEMORY_SHARE = 1 / 16;
 
 /** Maximum bytes of one element: a number of 64 bits as JSON text with its comma, rounded up. */
 const ELEMENT_BYTES = 32;
 
-/** Bytes of a response beside its elements: names, shapes and parameters. */
+/** Bytes of a response in addition to its elements: names, shapes and parameters. */
 const HEADER_BYTES = 64 * 1024;
 
 /** The outputs that a packed model declares. */

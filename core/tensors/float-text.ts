@@ -124,7 +124,7 @@ function exceptionalText(value: number): string {
 /**
  * Encodes float32 values as the base64 text of their little-endian bytes.
  *
- * @throws AppError `ANSWER_NOT_FINITE` as {@link writeFloat32} does, so that an answer does not depend on its encoding.
+ * @throws AppError `ANSWER_NOT_FINITE` as {@link writeFloat32} does, so that a result does not depend on its encoding.
  */
 export function encodeFloat32Base64(values: Float32Array): string {
   checkFinite(values);

@@ -28,7 +28,7 @@ export interface Delivery {
   readonly createdAtMs: number;
 }
 
-/** Number of attempts that are kept: all of a schedule, and those of a redelivery. */
+/** Number of attempts in a delivery's record: all of a schedule, and those of a redelivery. */
 const KEPT_ATTEMPTS = 20;
 
 /** Returns a delivery with one more attempt. */

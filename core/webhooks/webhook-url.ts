@@ -18,8 +18,7 @@ const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp
 const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[.*\])$/;
 
 /**
- * Checks that a URL may be called as a webhook, as far as its text tells; what its host resolves to is checked at each
- * delivery.
+ * Checks the text of a webhook's URL. Each delivery checks the address that the host resolves to.
  *
  * @throws AppError `INVALID_WEBHOOK_URL` when it is not HTTPS to a public host name.
  */

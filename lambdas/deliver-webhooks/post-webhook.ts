@@ -67,7 +67,7 @@ function send(url: string, { headers, body, pinned, limit }: SendOptions): Promi
     agent: false,
     signal: limit,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // The connection goes to the address that was checked, whatever the name resolves to now.
+    // The connection uses the checked address, even if the name resolves to another one now.
     lookup: (_hostname, options, callback) =>
       options.all === true ? callback(null, [pinned]) : callback(null, pinned.address, pinned.family),
     headers: {

@@ -23,7 +23,7 @@ import type { RunJobsHandlerDeps } from './handler.ts';
 const READ_BUDGET_MS = 200;
 const WRITE_BUDGET_MS = 500;
 
-/** Where {@link openDeps} finds things. */
+/** Options of {@link openDeps}. */
 export interface OpenDepsOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
@@ -33,7 +33,8 @@ export interface OpenDepsOptions {
 }
 
 /**
- * Opens all that messages need: the model, the records, the payloads, the queues. All of it now, for no caller waits.
+ * Opens the dependencies of messages: the model, the records, the payloads, the queues. It opens all of them
+ * immediately, because no caller waits.
  *
  * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
  */

@@ -113,7 +113,7 @@ async function sendSpare({ owner, id }: Upload, call: Call): Promise<void> {
   await steps.send(message, { delaySeconds: SPARE_STEP_SECONDS });
 }
 
-/** The file dates from when the upload was created, for its id holds that time: so a second try makes the same file. */
+/** The file has the creation time of the upload, which its id contains, so that a retry creates the same file. */
 function describe(upload: Upload, bucket: string, { settings }: Call): StoredFile {
   const { owner, fileId = '', filename, purpose, bytes, createdAtMs, fileExpiresAfterSeconds } = upload;
   return {

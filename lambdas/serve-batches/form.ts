@@ -18,7 +18,7 @@ export interface Form {
   readonly file: FormFile | undefined;
 }
 
-/** Limits of the fields beside the file: OpenAI's forms have three short ones. */
+/** Limits of the other fields of the form: OpenAI's forms have three short ones. */
 const LIMITS = { fields: 20, fieldSize: 4096, files: 1, headerPairs: 20, headerSize: 8192 } as const;
 
 /** A field that is a member of another. */
@@ -87,7 +87,7 @@ function collect(open: () => FormParser, body: Uint8Array, fileField: string): P
   });
 }
 
-/** Own members only, whatever they are called. */
+/** Own members only, with any name. */
 function nested(fields: readonly (readonly [name: string, value: string])[]): Record<string, unknown> {
   const found = new Map<string, string | Map<string, string>>();
   for (const [name, value] of fields) {

@@ -90,7 +90,7 @@ export async function listDeliveries({ params, owner, deps }: WebhookCall): Prom
 }
 
 /**
- * `POST /v1/jobs/{id}/deliveries/{delivery}/redeliver`: sends an event again, whatever its status. It keeps its id, so
+ * `POST /v1/jobs/{id}/deliveries/{delivery}/redeliver`: sends an event again, in any status. It keeps its id, so
  * that receivers recognize it.
  */
 export async function redeliver({ params, owner, deps }: WebhookCall): Promise<HttpResult> {

@@ -16,7 +16,7 @@ export const restApiSchema = v.object({
 /** Properties of `AWS::ApiGateway::Resource` that local mode supports. */
 export const resourceSchema = v.object({ RestApiId: v.string(), ParentId: v.string(), PathPart: v.string() });
 
-/** How a mock integration answers with one status. */
+/** Response of a mock integration with one status. */
 export const integrationResponseSchema = v.object({
   StatusCode: v.string(),
   SelectionPattern: v.optional(v.string()),

@@ -3,10 +3,10 @@ import { references } from './intrinsics.ts';
 import type { TemplateResource } from './read-assembly.ts';
 
 /**
- * Orders resources so that each comes after everything it refers to or depends on.
+ * Orders resources so that each follows the resources that it refers to or depends on.
  *
  * @returns Logical ids.
- * @throws AppError `TEMPLATE_INVALID` when resources need each other in a circle.
+ * @throws AppError `TEMPLATE_INVALID` if resources depend on each other in a cycle.
  */
 export function dependencyOrder(resources: Readonly<Record<string, TemplateResource>>): string[] {
   const ordered = new Set<string>();
@@ -17,7 +17,7 @@ export function dependencyOrder(resources: Readonly<Record<string, TemplateResou
     if (open.includes(logicalId)) {
       throw new AppError(
         'TEMPLATE_INVALID',
-        `resources need each other in a circle: ${[...open, logicalId].join(' -> ')}`,
+        `resources depend on each other in a cycle: ${[...open, logicalId].join(' -> ')}`,
       );
     }
     open.push(logicalId);

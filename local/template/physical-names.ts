@@ -114,7 +114,7 @@ function sageMaker(resource: NamedResource, kind: string, attribute: string): Ph
 
 /**
  * Names a resource as CloudFormation would, but always the same for the same template: the stack's name and the
- * logical id where no name is given.
+ * logical id if the template gives no name.
  */
 export function physicalName(resource: NamedResource): PhysicalName {
   return NAMERS[resource.type]?.(resource) ?? { ref: composed(resource, 255), attributes: {} };
@@ -151,12 +151,12 @@ export function eventBusName(nameOrArn = DEFAULT_EVENT_BUS): string {
   return nameOrArn.split('/').at(-1) ?? nameOrArn;
 }
 
-/** Where AWS would have a queue; in local mode {@link localQueueUrls} says where it is. */
+/** URL of a queue on AWS; {@link localQueueUrls} converts it to the local URL. */
 export function queueUrl(name: string): string {
   return `${QUEUE_ORIGIN}/${LOCAL_ACCOUNT.accountId}/${name}`;
 }
 
-/** Turns the URLs of queues in a text into those that answer on this machine. */
+/** Replaces the URLs of queues in a text with the URLs of this machine. */
 export function localQueueUrls(text: string, endpointUrl: string): string {
   return text.replaceAll(`${QUEUE_ORIGIN}/`, `${endpointUrl}/`);
 }

@@ -23,7 +23,7 @@ import type { Resource } from './resolve-stacks.ts';
 /** An integration of a method: a Lambda proxy or a mock. */
 export type IntegrationPlan = v.InferOutput<typeof integrationSchema>;
 
-/** How a mock answers, by status. */
+/** Responses of a mock, by status. */
 export type IntegrationResponsePlan = v.InferOutput<typeof integrationResponseSchema>;
 
 /** A customized gateway response. */

@@ -119,7 +119,7 @@ export function planFunctions(
   return { functions, notRun };
 }
 
-/** Lists who may invoke which function. */
+/** Lists the principals that may invoke each function. */
 export function planPermissions(resources: readonly Resource[]): InvokePermission[] {
   return ofType(resources, 'AWS::Lambda::Permission')
     .map((resource) => readProperties(resource, permissionSchema))

@@ -27,7 +27,7 @@ export type TaskCompute =
 
 /**
  * Meaning of the first dimension of a model's tensors:
- * - `independent`: it counts items, and an item's result is the same, bit for bit, whatever else is in its run;
+ * - `independent`: it counts items, and not one bit of an item's result depends on the rest of its run;
  * - `together`: it counts items, but an item's result may depend on the others in its run.
  *
  * Undefined means that it does not count items.
@@ -128,7 +128,7 @@ export interface Task<
    * @throws AppError the code that says what is wrong with an item.
    */
   prepare(request: Request, context: TaskContext<Model, Port>): readonly Features[] | Promise<readonly Features[]>;
-  /** Tokens of an item, for the metrics; zero where the task has none. */
+  /** Tokens of an item, for the metrics; zero if the task has no tokens. */
   tokens(features: Features): number;
   /** Cost of an item in a run: a run of several items costs as much as if each were the most expensive of them. */
   cost(features: Features): number;

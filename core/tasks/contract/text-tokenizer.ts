@@ -6,6 +6,6 @@ export interface TextTokenizer {
   encode(text: string): readonly number[];
   /** Adds the special tokens around token ids, unless they are present. */
   wrap(ids: readonly number[]): readonly number[];
-  /** Cuts token ids to a length, as the reference does: the special tokens stay, the end of the text goes. */
+  /** Truncates token ids as the reference does: it keeps the special tokens and removes the end of the text. */
   truncate(ids: readonly number[], maxTokens: number): readonly number[];
 }

@@ -6,7 +6,7 @@ export type TextItem =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'tokens'; readonly ids: readonly number[] };
 
-/** A request to an embedding model, whatever the protocol. */
+/** A request to an embedding model, in any protocol. */
 export interface EmbeddingRequest {
   /** Member of the body that holds the inputs, for messages. */
   readonly param: string;

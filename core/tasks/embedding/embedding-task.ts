@@ -107,7 +107,7 @@ function fingerprintOf(hash: Hash, ids: TokenIds, context: EmbeddingContext): st
   return hash(bytes.written());
 }
 
-/** Vectors are kept as their bytes; every processor that Lambda has is little-endian. */
+/** Vectors are cached as their bytes; every processor that Lambda has is little-endian. */
 function vectorCodec(): ResultCodec<Float32Array> {
   return {
     encode: viewOf,

@@ -63,6 +63,6 @@ function writeOutput(name: string, results: readonly Tensors[]): WrittenOutput {
   if (tensors.length === 1) return { name, datatype, shape, data };
   const inner = shape.slice(1);
   const odd = tensors.find((tensor) => tensor.shape.slice(1).join() !== inner.join());
-  if (odd !== undefined) throw badOutput(name, odd.shape, `which does not fit beside [${shape.join(', ')}]`);
+  if (odd !== undefined) throw badOutput(name, odd.shape, `which does not match [${shape.join(', ')}]`);
   return { name, datatype, shape: [tensors.length, ...inner], data };
 }

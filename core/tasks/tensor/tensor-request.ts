@@ -1,7 +1,7 @@
 import { AppError } from '../../errors.ts';
 import type { Tensors } from '../contract/task.ts';
 
-/** A request to a tensor model, whatever the protocol. */
+/** A request to a tensor model, in any protocol. */
 export interface TensorRequest {
   /** One tensor for each input of the model. */
   readonly inputs: Tensors;

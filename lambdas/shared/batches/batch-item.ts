@@ -2,7 +2,7 @@ import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 
-/** Attributes that an item has for the table, beside those of its record. */
+/** Attributes that an item has for the table, in addition to those of its record. */
 const TABLE_ATTRIBUTES: readonly string[] = [
   JOBS_TABLE.partitionKey,
   JOBS_TABLE.expiresAt,
@@ -35,7 +35,7 @@ export function recordOf(item: Item): Record<string, unknown> {
   return fromItem(Object.fromEntries(Object.entries(item).filter(([name]) => !TABLE_ATTRIBUTES.includes(name))));
 }
 
-/** Writes a batch as an item; counters are attributes of their own, for only those can be added to. */
+/** Writes a batch as an item. Counters are top-level attributes, so that updates can add to them. */
 export function batchItem({ counts, ...batch }: BatchRecord): Item {
   return {
     ...keyAttributes(jobsTableKeys.batch(batch.owner, batch.id), batch.expiresAtMs),

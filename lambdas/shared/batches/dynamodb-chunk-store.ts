@@ -111,7 +111,10 @@ async function countOnce(
     if (reasons[1] === 'ConditionalCheckFailed') throw notFound();
     await backOff(attempt, PAUSES);
   }
-  throw new AppError('UNAVAILABLE', `too many workers update the batch concurrently, tried ${MAX_ATTEMPTS} times`);
+  throw new AppError(
+    'UNAVAILABLE',
+    `too many workers update the batch concurrently: gave up after ${MAX_ATTEMPTS} attempts`,
+  );
 }
 
 /** @returns Why each step of a transaction did not happen; undefined when all did. */

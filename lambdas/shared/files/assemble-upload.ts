@@ -26,7 +26,7 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 /** Maximum size of the list of parts in bytes; ten thousand parts take half a megabyte. */
 const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
-/** Keeps the list of parts beside them, for the steps that put them together. */
+/** Stores the list of parts with them, for the steps that assemble them. */
 export async function writePartList(
   { owner, id }: Pick<Upload, 'owner' | 'id'>,
   parts: readonly ListedPart[],

@@ -52,7 +52,7 @@ async function listFiles(
   return { files, hasMore: false };
 }
 
-/** Ids hold the time of creation, so a page can begin after a file that has been deleted since. */
+/** Ids hold the time of creation, so a page can start after a file that has been deleted since. */
 function startOf(owner: string, after: string) {
   const createdAtMs = after.startsWith('file-') ? timeOfId(after.slice('file-'.length)) : undefined;
   if (createdAtMs === undefined) {

@@ -90,7 +90,7 @@ async function readSlice(
   const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
   const total = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1]);
   // A body that was cut off on the way ends like a whole one.
-  if (!(bytes.length === Math.min(end, total) - start)) throw new Error('the answer holds other bytes than asked for');
+  if (!(bytes.length === Math.min(end, total) - start)) throw new Error('S3 returned other bytes than requested');
   return { bytes, total };
 }
 

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 
-/** Value of a request header, whatever the case of its name. */
+/** Returns the value of a request header, ignoring the case of its name. */
 export function headerOf({ headers }: Pick<APIGatewayProxyEvent, 'headers'>, name: string): string | undefined {
   for (const key in headers) {
     if (key.length === name.length && key.toLowerCase() === name) return headers[key];

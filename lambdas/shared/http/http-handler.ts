@@ -25,13 +25,13 @@ export interface HttpRoute<Call> extends Routable {
 export interface HttpHandlerOptions<M extends Timed, Extra> extends AccessLogOptions<M> {
   readonly routes: readonly HttpRoute<HttpRequest<M> & Extra>[];
   /**
-   * Creates what operations need beside the request, before the body is read: the caller, the dependencies.
+   * Creates the other inputs of operations, before the body is read: the caller, the dependencies.
    *
    * @param deadlineMs - Latest time of the response, on the same timer as the measures.
    * @throws AppError `FORBIDDEN` when the route needs a caller and there is none.
    */
   readonly open: (event: APIGatewayProxyEvent, measures: M, deadlineMs: number) => Extra;
-  /** Headers of every response beside `x-request-id`. Defaults to none. */
+  /** Headers of every response, in addition to `x-request-id`. Defaults to none. */
   readonly headers?: (measures: M) => HttpHeaders;
 }
 

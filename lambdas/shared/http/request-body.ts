@@ -24,7 +24,7 @@ const OPENING_BRACE = 0x7b;
  * Reads the body of a request: decodes base64, which API Gateway uses for binary media types, then gzip, deflate or
  * Brotli. A request without a content type is taken for JSON, as API Gateway does.
  *
- * @returns Text for JSON and whatever API Gateway passes on as text, bytes otherwise.
+ * @returns Text for JSON and other bodies that API Gateway passes as text, bytes otherwise.
  * @throws AppError `INVALID_ENCODING`, `BODY_TOO_LARGE`, or `INVALID_BODY` when a JSON body is empty.
  */
 export async function readBody(event: APIGatewayProxyEvent, limit: BodyLimit): Promise<RawBody> {

@@ -33,7 +33,7 @@ export class ModelVersions {
     const version = Object.hasOwn(versions, name) ? versions[name] : undefined;
     if (version !== undefined) return version;
     const known = Object.keys(versions).join(', ');
-    throw new AppError('VERSION_NOT_FOUND', `model ${manifest.id} has versions ${known}, not the one asked for`, {
+    throw new AppError('VERSION_NOT_FOUND', `model ${manifest.id} has versions ${known}, not the requested one`, {
       param: 'version',
     });
   }

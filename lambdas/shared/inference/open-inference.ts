@@ -27,7 +27,7 @@ const CLAIM_MS = 5000;
 
 const MIB = 1024 * 1024;
 
-/** Where {@link openInference} finds things. */
+/** Options of {@link openInference}. */
 export interface OpenInferenceOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
@@ -37,7 +37,7 @@ export interface OpenInferenceOptions {
   readonly memoryMiB: number;
   /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
   readonly endpoint: string | undefined;
-  /** Time limits of the results table. Default to what suits a caller who waits. */
+  /** Time limits of the results table. The defaults suit synchronous requests. */
   readonly budgets?: TableBudgets;
 }
 
@@ -97,7 +97,7 @@ function readPackedModel(modelFolder: string): PackedModel {
   return readJson(join(modelFolder, PACKED_DESCRIPTION)) as PackedModel;
 }
 
-/** Each kind of predictor is loaded only where it is used: the one brings native code, the other the AWS SDK. */
+/** Loads only the predictor that the model uses, because one loads native code and the other the AWS SDK. */
 async function loaderOf(
   { manifest }: PackedModel,
   { endpoint: name, modelFolder, memoryMiB }: OpenInferenceOptions,

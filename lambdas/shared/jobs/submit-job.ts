@@ -16,7 +16,7 @@ const DAY_MS = 24 * 3600 * 1000;
 /** Dependencies of {@link createSubmit}. */
 export interface SubmitDeps {
   readonly jobs: JobStore;
-  /** Opens S3 on first use: most bodies are small and never need it. */
+  /** Opens S3 on first use, because small bodies do not need it. */
   readonly payloads: () => Promise<PayloadStore>;
   /** The jobs queue of a model. */
   readonly queueOf: (model: string) => MessageQueue;

@@ -31,7 +31,7 @@ export function threadsFor(memoryMiB: number): number {
  * Opens one version of a model on onnxruntime.
  *
  * The file was optimized when it was packed, so that nothing is optimized again; its initializers stay in the mapped
- * file; threads sleep between requests instead of spinning, for a function pays for its time.
+ * file; threads sleep between requests instead of spinning, because Lambda charges for the function's time.
  *
  * @throws AppError `ONNX_INVALID` when the file cannot be loaded.
  */

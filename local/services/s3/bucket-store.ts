@@ -74,7 +74,7 @@ export class Bucket {
     await object?.bytes.drop();
   }
 
-  /** Keys that begin with a prefix, in the order of their UTF-8. */
+  /** Lists keys that start with a prefix, in the order of their UTF-8. */
   keys(prefix: string): string[] {
     const keys = [...this.#objects].flatMap(([key, object]) =>
       key.startsWith(prefix) && !this.#isExpired(key, object) ? [key] : [],
@@ -100,7 +100,7 @@ export class Bucket {
   /**
    * Adds a part to an upload, in the place of one with the same number.
    *
-   * @throws S3Error `NoSuchUpload` when the upload is over by now; the bytes are not kept then.
+   * @throws S3Error `NoSuchUpload` if the upload has ended in the meantime; the bytes are then discarded.
    */
   async putPart(
     { key, id }: StoredUpload,

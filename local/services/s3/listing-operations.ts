@@ -53,7 +53,7 @@ export function listObjects({ query }: S3Call, bucket: Bucket): AwsStreamRespons
   });
 }
 
-/** Performs `DeleteObjects`: each object by itself, as far as the caller may. */
+/** Performs `DeleteObjects`: deletes each object that the caller may delete. */
 export async function deleteObjects(
   call: S3Call,
   bucket: Bucket,

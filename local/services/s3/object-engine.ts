@@ -26,7 +26,7 @@ export class ObjectEngine implements AsyncDisposable {
    * Opens empty buckets, and removes the folders of processes that ended without doing so.
    *
    * @param directory - Folder for the folder of the bytes.
-   * @param clock - Tells when objects were written, and when their time is over.
+   * @param clock - Clock for the time of writes and for expiry.
    */
   static async open(directory: string, buckets: readonly BucketPlan[], clock: Clock): Promise<ObjectEngine> {
     await mkdir(directory, { recursive: true });

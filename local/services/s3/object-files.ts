@@ -42,7 +42,7 @@ export class StoredBytes {
     return stream;
   }
 
-  /** Deletes the bytes, once those who read them are done. */
+  /** Deletes the bytes when their last reader has finished. */
   async drop(): Promise<void> {
     this.#isDropped = true;
     await this.#remove();

@@ -81,9 +81,9 @@ export async function copyObject(
 }
 
 /**
- * Puts an object where it belongs, if the conditions of the request still hold.
+ * Stores an object under its key, if the conditions of the request still hold.
  *
- * @throws S3Error `PreconditionFailed` when another write was faster; the bytes are not kept then.
+ * @throws S3Error `PreconditionFailed` if another write was faster; the bytes are then discarded.
  */
 export async function commit(call: S3Call, bucket: Bucket, object: NewObject): Promise<StoredObject> {
   try {

@@ -32,7 +32,7 @@ export function judgeRead(header: Header, object: ObjectState): 'send' | 'not-mo
 /**
  * Judges the conditions of a write.
  *
- * @param object - What is there now.
+ * @param object - The existing object.
  * @throws S3Error `PreconditionFailed`, or `NoSuchKey` when `If-Match` finds nothing.
  */
 export function judgeWrite(header: Header, object: ObjectState | undefined): void {

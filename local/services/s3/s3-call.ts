@@ -32,7 +32,7 @@ export interface S3Call extends ObjectAddress {
   readonly query: URLSearchParams;
   /** Names of all headers in lower case, those that a presigned URL holds included. */
   readonly headerNames: readonly string[];
-  /** A header; a presigned URL may hold those that begin with `x-amz-`. */
+  /** A header; a presigned URL may contain headers that start with `x-amz-`. */
   header(name: string): string | undefined;
   /** Object that is copied. */
   readonly source: ObjectAddress | undefined;
@@ -107,7 +107,7 @@ export function readS3Call({ method, path, query, headers }: AwsRequestHead): S3
   return { operation, bucket, key, query, header, headerNames: names, source };
 }
 
-/** Lists the permissions that an operation needs; each object of `DeleteObjects` is judged by itself. */
+/** Lists the permissions that an operation needs; each object of `DeleteObjects` is authorized separately. */
 export function permissionsOf({ operation, bucket, key, query, source }: S3Call): readonly IamRequest[] {
   if (operation === 'ListBuckets') return [{ action: 's3:ListAllMyBuckets', resource: '*' }];
   if (operation === 'HeadBucket') return [{ action: 's3:ListBucket', resource: bucketArn(bucket) }];
@@ -170,7 +170,7 @@ function addressOf(encoded: string): ObjectAddress {
   }
 }
 
-/** A query parameter whatever the case of its name. */
+/** Returns a query parameter, ignoring the case of its name. */
 function parameter(query: URLSearchParams, name: string): string | undefined {
   for (const [key, value] of query) if (key.toLowerCase() === name) return value;
   return undefined;

@@ -39,7 +39,7 @@ export class S3Error extends Error {
   override readonly name = 'S3Error';
   readonly code: S3ErrorCode;
   readonly status: number;
-  /** Elements of the response beside code and message: `Key`, `ActualObjectSize`. */
+  /** Elements of the response in addition to code and message: `Key`, `ActualObjectSize`. */
   readonly fields: Readonly<Record<string, string | number>>;
 
   /** @param fields - More elements of the response; a `Message` replaces S3's usual one. */

@@ -33,7 +33,7 @@ const ATTRIBUTE_PREFIX = '@';
 
 const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: ATTRIBUTE_PREFIX });
 
-/** Keeps the text as it is: keys of objects may look like numbers, or begin and end with spaces. */
+/** Keeps the text as it is: keys of objects may look like numbers, or start and end with spaces. */
 const parser = new XMLParser({
   preserveOrder: true,
   ignoreDeclaration: true,
