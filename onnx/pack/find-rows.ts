@@ -8,6 +8,12 @@ import type { Session, Tensors } from '../runtime/session.ts';
 /** Rows that a model is tried with. */
 const ROWS = 3;
 
+/**
+ * Magnitudes of the numbers to try: around one, and from one to ten thousand in one feed. Some models let rows meet only
+ * beyond a threshold, as one that clips at the largest value of the run.
+ */
+const MAGNITUDES = [1, 10_000];
+
 /** Lengths to try for dimensions that vary, besides the first. */
 const LENGTHS = [8, 32, 224];
 
@@ -26,9 +32,14 @@ export async function findRows(signature: Signature, session: Session): Promise<
   const declared = declaredRows(signature);
   if (declared !== 'varies') return declared;
   for (const length of LENGTHS) {
-    const feed = sampleOf(signature.inputs, length);
-    const together = feed === undefined ? undefined : await outputsOf(feed, session);
-    if (feed !== undefined && together !== undefined) return compareRows(feed, together, session);
+    const found: (Rows | undefined)[] = [];
+    for (const magnitude of MAGNITUDES) {
+      const feed = sampleOf(signature.inputs, length, magnitude);
+      const together = feed === undefined ? undefined : await outputsOf(feed, session);
+      if (feed !== undefined && together !== undefined) found.push(await compareRows(feed, together, session));
+    }
+    if (found.includes(undefined)) return undefined;
+    if (found.length > 0) return found.includes('together') ? 'together' : 'independent';
   }
   // The model cannot be tried with made-up numbers, so that only the names of its dimensions are left.
   return signature.batchNames.length === 1 ? 'together' : undefined;
@@ -84,18 +95,18 @@ function isSame(a: Tensor | undefined, b: Tensor | undefined): boolean {
 /**
  * Generates numbers that differ from row to row; undefined if an input has strings or FP16, which it cannot generate.
  */
-function sampleOf(inputs: readonly TensorDescription[], length: number): Tensors | undefined {
+function sampleOf(inputs: readonly TensorDescription[], length: number, magnitude: number): Tensors | undefined {
   if (inputs.some(({ datatype }) => datatype === 'BYTES' || datatype === 'FP16')) return undefined;
-  return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length)]));
+  return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length, magnitude)]));
 }
 
-function sampleTensor({ datatype, shape: [, ...inner] }: TensorDescription, length: number): Tensor {
+function sampleTensor({ datatype, shape: [, ...inner] }: TensorDescription, length: number, magnitude: number): Tensor {
   const shape = [ROWS, ...inner.map((dimension) => (dimension === -1 ? length : dimension))];
   const count = elementCount(shape);
   const isFloat = datatype === 'FP32' || datatype === 'FP64';
   if (isFloat) {
     const data = new ELEMENTS[datatype](count);
-    for (let index = 0; index < count; index++) data[index] = Math.sin(index * 1.7);
+    for (let index = 0; index < count; index++) data[index] = Math.sin(index * 1.7) * magnitude ** ((index % 5) / 4);
     return { datatype, shape, data };
   }
   // Zeros and ones are in the range of every kind of id, mask and flag.

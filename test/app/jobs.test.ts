@@ -107,6 +107,15 @@ describe('jobs of the app of this repository', () => {
     expect(json).toMatchObject({ object: 'list' });
   });
 
+  it('are waited for with results that are too large for their records', async () => {
+    const body = { model: BODY.model, input: ['a', 'b', 'c', 'd', 'e'] };
+    const synchronous = await call('POST', '/v1/embeddings', { body });
+    const { status, json } = await call('POST', '/v1/embeddings', { body, headers: { prefer: 'wait=20' } });
+    expect(status).toBe(200);
+    expect(JSON.stringify(json).length).toBeGreaterThan(16_384);
+    expect(json).toEqual(synchronous.json);
+  });
+
   it('are submitted once by an id of the caller, and a conflict with another body', async () => {
     const request = { endpoint: '/v1/embeddings', body: BODY };
     const first = await call('PUT', '/v1/jobs/parcel-1', { body: request });

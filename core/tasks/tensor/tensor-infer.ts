@@ -1,6 +1,5 @@
 import { jsonEncoded, readJsonBody } from '../../api/body.ts';
 import { at } from '../../at.ts';
-import { AppError } from '../../errors.ts';
 import {
   checkRequestedOutputs,
   decodeInferRequest,
@@ -12,7 +11,7 @@ import { elementCount } from '../../tensors/tensor.ts';
 import { writeElements } from '../../tensors/tensor-json.ts';
 import { checkItemCount } from '../contract/item-count.ts';
 import type { Codec, Tensors } from '../contract/task.ts';
-import { badOutput, type TensorRequest } from './tensor-request.ts';
+import { badOutput, mostRows, type TensorRequest } from './tensor-request.ts';
 
 /** An infer request to a tensor model. */
 export interface TensorInferRequest extends TensorRequest {
@@ -28,11 +27,7 @@ export const TENSOR_INFER: Codec<TensorInferRequest, Tensors, Tensors> = {
     const request = decodeInferRequest(readJsonBody(body));
     checkRequestedOutputs(request.outputs, packed.outputs);
     const inputs = validateInputs(request.inputs, packed.inputs);
-    const [first] = Object.values(inputs);
-    if (packed.rows !== undefined && first !== undefined) {
-      checkItemCount(at(first.shape, 0), model.limits.maxItems, 'inputs');
-    }
-    if (packed.rows === 'independent') checkRows(inputs);
+    if (packed.rows !== undefined) checkItemCount(mostRows(inputs), model.limits.maxItems, 'inputs');
     return { id: request.id, inputs, outputs: request.outputs ?? packed.outputs.map(({ name }) => name) };
   },
   encode: (results, { request }, { model, version }) => {
@@ -42,14 +37,6 @@ export const TENSOR_INFER: Codec<TensorInferRequest, Tensors, Tensors> = {
     );
   },
 };
-
-/** @throws AppError `INVALID_TENSOR` when inputs have unequal first dimensions, so that no row can be made of them. */
-function checkRows(inputs: Tensors): void {
-  const counts = Object.entries(inputs).map(([name, { shape }]) => [name, at(shape, 0)] as const);
-  if (counts.every(([, count]) => count === counts[0]?.[1])) return;
-  const got = counts.map(([name, count]) => `${count} of ${name}`).join(' and ');
-  throw new AppError('INVALID_TENSOR', `inputs must have equally many rows, got ${got}`, { param: 'inputs' });
-}
 
 /** Writes the rows of an output one after the other, as one tensor. */
 function writeOutput(name: string, results: readonly Tensors[]): WrittenOutput {

@@ -17,9 +17,11 @@ export interface InstancesRequest extends TensorRequest {
 /** The codec of `POST /v1/models/{id}:predict` for tensor models. */
 export const TENSOR_INSTANCES: Codec<InstancesRequest, Tensors, Tensors> = {
   decode: (body, context) => {
-    checkInstances(context);
     const { model, version } = context;
-    return decodeTensorInstances(readJsonBody(body), version.packed.inputs, model.limits.maxItems);
+    const { inputs } = version.packed;
+    const rows = readInstances(readJsonBody(body), inputs, model.limits.maxItems);
+    checkInstances(context);
+    return stackInstances(rows, inputs);
   },
   encode: (results, { request }) => jsonEncoded(encodeTensorPredictions(results, request.instances)),
 };
@@ -35,29 +37,44 @@ function checkInstances({ model, version: { packed } }: TaskContext): void {
   checkRequestedOutputs(undefined, packed.outputs);
 }
 
+/** The values of one instance by the name of the input. */
+type Instance = Readonly<Record<string, unknown>>;
+
 /**
  * Reads the body of a predict request to a tensor model, in the row format of TensorFlow Serving's REST API: each
  * instance is an object with a value for each input, or the bare value if the model has one input.
  *
  * @param body - The parsed JSON, 64-bit integers as `bigint` where they need it.
- * @param descriptions - Inputs of the model; the first dimension of each counts instances.
+ * @param descriptions - Inputs of the model.
  * @throws AppError `INVALID_BODY`, `INVALID_TENSOR`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
  */
-export function decodeTensorInstances(
+export function readInstances(
   body: unknown,
   descriptions: readonly TensorDescription[],
   maxItems: number,
-): InstancesRequest {
+): readonly Instance[] {
   const object = readObject(body, 'body');
   refuseUnknownMembers(object, ['instances'], 'body');
   const instances = readArray(object['instances'], 'instances');
   checkItemCount(instances.length, maxItems, 'instances');
-  const rows = instances.map((instance, index) => readRow(instance, descriptions, `instances[${index}]`));
+  return instances.map((instance, index) => readRow(instance, descriptions, `instances[${index}]`));
+}
+
+/**
+ * Stacks instances to the inputs of the model.
+ *
+ * @param descriptions - Inputs of the model; the first dimension of each counts instances.
+ * @throws AppError `INVALID_TENSOR` when a value does not fit its input.
+ */
+export function stackInstances(
+  instances: readonly Instance[],
+  descriptions: readonly TensorDescription[],
+): InstancesRequest {
   const inputs = Object.fromEntries(
     descriptions.map((description) => [
       description.name,
       stackRows(
-        rows.map((row) => row[description.name]),
+        instances.map((instance) => instance[description.name]),
         description,
       ),
     ]),
@@ -65,11 +82,7 @@ export function decodeTensorInstances(
   return { inputs, instances: instances.length };
 }
 
-function readRow(
-  instance: unknown,
-  descriptions: readonly TensorDescription[],
-  param: string,
-): Readonly<Record<string, unknown>> {
+function readRow(instance: unknown, descriptions: readonly TensorDescription[], param: string): Instance {
   const [only] = descriptions;
   const isObject = typeof instance === 'object' && instance !== null && !Array.isArray(instance);
   if (descriptions.length === 1 && only !== undefined && !isObject) return { [only.name]: instance };

@@ -8,13 +8,14 @@ import { ENDPOINT_CONCURRENCY } from '../contract/micro-batches.ts';
 import type { Task, TaskContext, Tensors } from '../contract/task.ts';
 import { compareTensors } from './compare-tensors.ts';
 import { decodeTensors, encodeTensors } from './tensor-bytes.ts';
-import { badOutput, type TensorRequest } from './tensor-request.ts';
+import { badOutput, mostRows, type TensorRequest } from './tensor-request.ts';
 
 /**
  * Tensors in, tensors out: any model whose callers speak its own inputs and outputs.
  *
  * An item is one row of all inputs where rows are independent of each other, so that rows are cached one by one and rows of
- * several jobs share runs. Otherwise a whole request is one item, which runs alone.
+ * several jobs share runs. Otherwise a whole request is one item, which runs alone; so is a request whose inputs have
+ * different numbers of rows, which the model may broadcast.
  */
 export const TENSOR_TASK: Task<TensorRequest, Tensors, Tensors> = {
   name: 'tensor',
@@ -24,7 +25,7 @@ export const TENSOR_TASK: Task<TensorRequest, Tensors, Tensors> = {
     infer: async () => (await import('./tensor-infer.ts')).TENSOR_INFER,
   },
   describe: ({ inputs, outputs }) => ({ inputs, outputs }),
-  prepare: ({ inputs }, context) => (hasRows(context) ? rowsOf(inputs) : [inputs]),
+  prepare: ({ inputs }, context) => (hasRows(context) && haveEqualRows(inputs) ? rowsOf(inputs) : [inputs]),
   tokens: () => 0,
   cost: () => 1,
   budget: ({ batching, compute }) => ({
@@ -47,7 +48,7 @@ export const TENSOR_TASK: Task<TensorRequest, Tensors, Tensors> = {
     isTypical: false,
   },
   blank: (inputs, { version }) => {
-    const rows = Object.values(inputs)[0]?.shape[0] ?? 1;
+    const rows = mostRows(inputs);
     return Object.fromEntries(
       version.packed.outputs.map(({ name, datatype, shape: [first, ...inner] }) => {
         const shape = first === undefined ? [] : [first === -1 ? rows : first, ...inner];
@@ -61,6 +62,16 @@ function hasRows({ version }: TaskContext): boolean {
   return version.packed.rows === 'independent';
 }
 
+function haveEqualRows(inputs: Tensors): boolean {
+  const rows = mostRows(inputs);
+  return Object.values(inputs).every(({ shape }) => shape[0] === rows);
+}
+
+/** Whether an item is one row, and not a whole request. */
+function isRow(item: Tensors): boolean {
+  return mostRows(item) === 1;
+}
+
 function rowsOf(inputs: Tensors): Tensors[] {
   const columns = Object.entries(inputs).map(([name, tensor]) => [name, splitRows(tensor)] as const);
   const [first] = columns;
@@ -71,7 +82,7 @@ function rowsOf(inputs: Tensors): Tensors[] {
 /** Rows of equal shape stack, unless the model takes one at a time. */
 function rowKey(features: Tensors, context: TaskContext): string | undefined {
   const stacks = context.version.packed.inputs.every(({ shape }) => shape[0] === -1);
-  if (!stacks || !hasRows(context)) return undefined;
+  if (!stacks || !hasRows(context) || !isRow(features)) return undefined;
   return Object.values(features)
     .map(({ shape }) => shape.slice(1).join())
     .join(';');
@@ -82,7 +93,7 @@ function readOutputs(outputs: Tensors, batch: readonly Tensors[], context: TaskC
   for (const [, { data }] of declared) {
     if (data instanceof Float32Array || data instanceof Float64Array) checkFinite(data);
   }
-  if (!hasRows(context)) return [Object.fromEntries(declared)];
+  if (!hasRows(context) || !isRow(at(batch, 0))) return [Object.fromEntries(declared)];
   for (const [name, { shape }] of declared) {
     if (shape[0] !== batch.length)
       throw badOutput(name, shape, `which does not hold one row for each of ${batch.length}`);

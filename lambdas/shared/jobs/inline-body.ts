@@ -13,9 +13,14 @@ export function fromInlineBody(inline: InlineBody): Encoded {
   return { mediaType: inline.mediaType, body: Buffer.from(inline.base64, 'base64') };
 }
 
-/** Turns bytes that were read from S3 back into a body. Records without a media type are JSON. */
+/**
+ * Turns bytes that were read from S3 back into a body. Records without a media type are JSON. JSON becomes text, because
+ * API Gateway would return bytes of it as base64.
+ *
+ * @throws AppError `INVALID_ENCODING` when JSON is not UTF-8.
+ */
 export function fromPayload(bytes: Uint8Array, mediaType = JSON_MEDIA_TYPE): Encoded {
-  return { mediaType, body: bytes };
+  return { mediaType, body: isJsonMediaType(mediaType) ? decodeUtf8(bytes) : bytes };
 }
 
 /** The body of a request, to be stored. */

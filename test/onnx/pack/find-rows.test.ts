@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { makeNode } from '../../../onnx/format/graph.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
+import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { findRows } from '../../../onnx/pack/find-rows.ts';
 import { openSession } from '../../../onnx/runtime/session.ts';
 import { matrix, smallModel, value } from '../small-models.ts';
@@ -39,6 +40,22 @@ test('rows of a dynamically quantized model run together, because its scale is t
     ],
     inputs: [value('x', ['batch', 8])],
     outputs: [value('y', ['batch', 8])],
+  };
+  expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 8] })).toBe('together');
+});
+
+test('rows that meet only beyond a threshold run together', async () => {
+  // y = x + relu(largest value of the run - 10)
+  const model = {
+    nodes: [
+      makeNode('ReduceMax', 'largest', ['x'], ['max']),
+      makeNode('Sub', 'shift', ['max', 'ten'], ['shifted']),
+      makeNode('Relu', 'relu', ['shifted'], ['excess']),
+      makeNode('Add', 'add', ['x', 'excess'], ['y']),
+    ],
+    inputs: [value('x', ['batch', 8])],
+    outputs: [value('y', ['batch', 8])],
+    constants: [tensorProto('ten', [1, 1], Float32Array.of(10))],
   };
   expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 8] })).toBe('together');
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeTensorInstances, encodeTensorPredictions } from '../../../../core/tasks/tensor/tensor-instances.ts';
+import {
+  encodeTensorPredictions,
+  readInstances,
+  stackInstances,
+} from '../../../../core/tasks/tensor/tensor-instances.ts';
 import { splitRows } from '../../../../core/tensors/rows.ts';
 import type { Tensor, TensorDescription } from '../../../../core/tensors/tensor.ts';
 
@@ -9,10 +13,15 @@ const MAX = 4;
 const X: TensorDescription = { name: 'x', datatype: 'FP32', shape: [-1, 2] };
 const IDS: TensorDescription = { name: 'ids', datatype: 'INT64', shape: [-1] };
 
-describe('decodeTensorInstances', () => {
+/** Reads the instances of a body and stacks them. */
+function decode(body: unknown, descriptions: readonly TensorDescription[], maxItems: number) {
+  return stackInstances(readInstances(body, descriptions, maxItems), descriptions);
+}
+
+describe('instances of a predict request', () => {
   it('reads bare values where the model has one input', () => {
     expect(
-      decodeTensorInstances(
+      decode(
         {
           instances: [
             [1, 2],
@@ -33,11 +42,11 @@ describe('decodeTensorInstances', () => {
       { x: [1, 2], ids: 2n ** 60n },
       { ids: 7, x: [3, 4] },
     ];
-    expect(decodeTensorInstances({ instances }, [X, IDS], MAX).inputs).toEqual({
+    expect(decode({ instances }, [X, IDS], MAX).inputs).toEqual({
       x: { datatype: 'FP32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
       ids: { datatype: 'INT64', shape: [2], data: BigInt64Array.of(2n ** 60n, 7n) },
     });
-    expect(decodeTensorInstances({ instances: [{ x: [1, 2] }] }, [X], MAX)).toHaveProperty('inputs.x');
+    expect(decode({ instances: [{ x: [1, 2] }] }, [X], MAX)).toHaveProperty('inputs.x');
   });
 
   it.each([
@@ -73,17 +82,17 @@ describe('decodeTensorInstances', () => {
     [{ instances: [{ y: 1 }] }, 'INVALID_BODY', 'instances[0] holds an unknown member y, known are x'],
     [{ instances: [{}] }, 'INVALID_TENSOR', 'instances[0] lacks the input x'],
   ])('fails when the body is %j with %s: %s', (body, code, message) => {
-    expect(() => decodeTensorInstances(body, [X], MAX)).toThrow(expect.objectContaining({ code, message }));
+    expect(() => decode(body, [X], MAX)).toThrow(expect.objectContaining({ code, message }));
   });
 
   it('fails with INVALID_BODY when the model has several inputs and an instance is a bare value', () => {
-    expect(() => decodeTensorInstances({ instances: [[1, 2]] }, [X, IDS], MAX)).toThrow(
+    expect(() => decode({ instances: [[1, 2]] }, [X, IDS], MAX)).toThrow(
       expect.objectContaining({ code: 'INVALID_BODY', message: 'instances[0] must be a JSON object, got an array' }),
     );
   });
 
   it('fails with INVALID_TENSOR when the model takes another number of instances', () => {
-    expect(() => decodeTensorInstances({ instances: [[1, 2]] }, [{ ...X, shape: [4, 2] }], MAX)).toThrow(
+    expect(() => decode({ instances: [[1, 2]] }, [{ ...X, shape: [4, 2] }], MAX)).toThrow(
       expect.objectContaining({ code: 'INVALID_TENSOR' }),
     );
   });

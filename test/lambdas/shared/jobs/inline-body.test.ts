@@ -20,6 +20,7 @@ describe('an inline body', () => {
   });
 
   it('is JSON text again if S3 held it as bytes', () => {
+    expect(fromPayload(Buffer.from(JSON_TEXT))).toEqual({ mediaType: 'application/json', body: JSON_TEXT });
     expect(toInlineBody(fromPayload(Buffer.from(JSON_TEXT)))).toEqual({ json: JSON_TEXT });
   });
 
