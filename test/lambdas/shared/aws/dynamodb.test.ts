@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -141,5 +142,19 @@ describe('openDynamoDb', () => {
     const dynamoDb = openDynamoDb(() => (attempts.shift() ?? (() => settings))());
     await expect(dynamoDb.call('BatchGetItem', PROBE)).rejects.toThrow('no credentials');
     expect(await dynamoDb.call('BatchGetItem', PROBE)).toEqual({});
+  });
+
+  it("calls without loading Node's client of fetch, which a cold start would pay for", () => {
+    const client = new URL('../../../../lambdas/shared/aws/dynamodb.ts', import.meta.url).href;
+    const program = `
+      const { openDynamoDb } = await import(${JSON.stringify(client)});
+      const credentials = { accessKeyId: 'key', secretAccessKey: 'secret' };
+      const dynamoDb = openDynamoDb(() => ({ endpoint: 'http://127.0.0.1:1', region: 'eu-central-1', credentials }));
+      const code = await dynamoDb.call('BatchGetItem', {}).catch((error) => error.code);
+      console.log(code, process.moduleLoadList.some((name) => name.includes('undici/undici')));`;
+    const options = { encoding: 'utf8' } as const;
+    expect(execFileSync(process.execPath, ['--input-type=module', '--eval', program], options).trim()).toBe(
+      'ECONNREFUSED false',
+    );
   });
 });
