@@ -179,7 +179,7 @@ describe('a job on an asynchronous endpoint', () => {
     },
   );
 
-  it('succeeds at once if the endpoint responds and notifies before the submission returns', async () => {
+  it('succeeds immediately if the endpoint responds and notifies before the submission returns', async () => {
     onSubmitted = async (index) => {
       await answer(index);
       await worker.work();

@@ -69,7 +69,7 @@ function environment(lifeMs = LONG_MS, claims?: Claims): Environment {
   };
 }
 
-/** A computation that ends when it is told to, and counts how often it ran. */
+/** A computation that ends on request, and counts how often it ran. */
 function gated() {
   const [started, finished] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const model = {

@@ -63,7 +63,7 @@ test('dynalite judges the condition of a validated write against an item, or aga
   expect([conditionHolds(validated, undefined), conditionHolds(validated, { pk: { S: 'a' } })]).toEqual([true, false]);
 });
 
-test('an error of dynalite is told apart from every other', async () => {
+test('an error of dynalite is distinguished from every other', async () => {
   const failure: unknown = await readTable(store, 'other').catch((error: unknown) => error);
   expect([isApiError(failure), isApiError(apiError('type', 'message')), isApiError(new Error('other'))]).toEqual([
     true,
