@@ -62,18 +62,17 @@ export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: 
   const { owner, subject, body, type, traceparent } = event;
   const id = `dlv_${derivedId(hash, ['delivery/1', owner, subject.object, subject.id, type, url])}`;
   return {
-    v: 1,
-    kind: 'delivery',
-    owner,
-    id,
-    url,
-    subject,
-    body,
-    attempt: 0,
-    notBeforeMs: nowMs,
-    firstAtMs: nowMs,
+    ...firstAttempt({ owner, id, url, subject, body }, nowMs),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
+}
+
+/** The message for the first attempt of a delivery, which is due now. */
+export function firstAttempt(
+  { owner, id, url, subject, body }: Pick<DeliveryMessage, 'owner' | 'id' | 'url' | 'subject' | 'body'>,
+  nowMs: number,
+): DeliveryMessage {
+  return { v: 1, kind: 'delivery', owner, id, url, subject, body, attempt: 0, notBeforeMs: nowMs, firstAtMs: nowMs };
 }
 
 function bodyOf(type: string, atMs: number, data: object): string {

@@ -10,6 +10,7 @@ import {
   renderSubscription,
   type Subscription,
 } from '../../core/webhooks/subscription.ts';
+import { firstAttempt } from '../../core/webhooks/webhook-event.ts';
 import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
@@ -101,19 +102,8 @@ export async function redeliver({ params, owner, deps }: WebhookCall): Promise<H
   if (delivery === undefined) throw new AppError('DELIVERY_NOT_FOUND', 'there is no such delivery');
   const nowMs = deps.clock.now();
   const { url, body } = delivery;
-  await deps.deliveries.send({
-    v: 1,
-    kind: 'delivery',
-    owner,
-    id,
-    url,
-    subject,
-    body,
-    attempt: 0,
-    notBeforeMs: nowMs,
-    firstAtMs: nowMs,
-    isRedelivery: true,
-  } satisfies DeliveryMessage);
+  const message = firstAttempt({ owner, id, url, subject, body }, nowMs);
+  await deps.deliveries.send({ ...message, isRedelivery: true } satisfies DeliveryMessage);
   const pending = renderDelivery({ ...delivery, status: 'pending', nextAttemptMs: nowMs });
   return jsonResult(JSON.stringify(pending), { status: 202 });
 }
