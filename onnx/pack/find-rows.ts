@@ -31,9 +31,10 @@ const LENGTHS = [8, 32, 224];
 export async function findRows(signature: Signature, session: Session): Promise<Rows | undefined> {
   const declared = declaredRows(signature);
   if (declared !== 'varies') return declared;
+  const magnitudes = signature.inputs.some(isFloat) ? MAGNITUDES : [1];
   for (const length of LENGTHS) {
     const found: (Rows | undefined)[] = [];
-    for (const magnitude of MAGNITUDES) {
+    for (const magnitude of magnitudes) {
       const feed = sampleOf(signature.inputs, length, magnitude);
       const together = feed === undefined ? undefined : await outputsOf(feed, session);
       if (feed !== undefined && together !== undefined) found.push(await compareRows(feed, together, session));
@@ -100,11 +101,15 @@ function sampleOf(inputs: readonly TensorDescription[], length: number, magnitud
   return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length, magnitude)]));
 }
 
+/** Whether samples of an input depend on their magnitude. */
+function isFloat({ datatype }: TensorDescription): boolean {
+  return datatype === 'FP32' || datatype === 'FP64';
+}
+
 function sampleTensor({ datatype, shape: [, ...inner] }: TensorDescription, length: number, magnitude: number): Tensor {
   const shape = [ROWS, ...inner.map((dimension) => (dimension === -1 ? length : dimension))];
   const count = elementCount(shape);
-  const isFloat = datatype === 'FP32' || datatype === 'FP64';
-  if (isFloat) {
+  if (datatype === 'FP32' || datatype === 'FP64') {
     const data = new ELEMENTS[datatype](count);
     for (let index = 0; index < count; index++) data[index] = Math.sin(index * 1.7) * magnitude ** ((index % 5) / 4);
     return { datatype, shape, data };
