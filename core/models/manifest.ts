@@ -361,9 +361,6 @@ export type LambdaCompute = v.InferOutput<typeof lambdaComputeSchema>;
 /** Where a model runs when it runs on an endpoint of Amazon SageMaker, with a function in front. */
 export type SageMakerCompute = Extract<Compute, { readonly target: 'sagemaker' }>;
 
-/** How a model's jobs are taken from its queues. */
-export type ModelJobs = v.InferOutput<typeof jobsSchema>;
-
 /**
  * Reads a parsed `model.yaml`.
  *
