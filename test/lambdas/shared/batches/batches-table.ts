@@ -1,13 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BatchRecord } from '../../../../core/batches/batch-record.ts';
 import { ASSEMBLY_START } from '../../../../core/files/assembly.ts';
-import { JOBS_TABLE } from '../../../../core/jobs/jobs-table.ts';
 import { isApiError } from '../../../../local/services/dynamodb/dynalite.ts';
 import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
+import { jobsTable } from '../jobs/job-servers.ts';
 import { reply, startServer, type TestServer } from '../results/dynamodb-server.ts';
-
-/** Name of the jobs table of {@link startJobsTable}. */
-export const JOBS = 'jobs';
 
 /** A DynamoDB with an empty jobs table. */
 export interface JobsTable {
@@ -19,26 +16,7 @@ export interface JobsTable {
 /** Starts a DynamoDB with an empty jobs table, made as the deployment makes it. */
 export async function startJobsTable(): Promise<JobsTable> {
   const engine = new DynamoDbEngine({ now: () => 0 });
-  const { partitionKey, byOwnerIndex, listKey, listSort, listed } = JOBS_TABLE;
-  await engine.call('CreateTable', {
-    TableName: JOBS,
-    BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [partitionKey, listKey, listSort].map((name) => ({
-      AttributeName: name,
-      AttributeType: 'S',
-    })),
-    KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: byOwnerIndex,
-        KeySchema: [
-          { AttributeName: listKey, KeyType: 'HASH' },
-          { AttributeName: listSort, KeyType: 'RANGE' },
-        ],
-        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: [...listed] },
-      },
-    ],
-  });
+  await engine.call('CreateTable', jobsTable());
   const server = await startServer(async (operation, input, response) => {
     try {
       reply(response, 200, await engine.call(operation, input));

@@ -4,7 +4,8 @@ import type { ChunkOutcome } from '../../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../../core/batches/batch-record.ts';
 import { batchItem } from '../../../../lambdas/shared/batches/batch-item.ts';
 import { openDynamoDbChunkStore } from '../../../../lambdas/shared/batches/dynamodb-chunk-store.ts';
-import { batchOf, JOBS, type JobsTable, startJobsTable } from './batches-table.ts';
+import { JOBS } from '../jobs/job-servers.ts';
+import { batchOf, type JobsTable, startJobsTable } from './batches-table.ts';
 
 let table: JobsTable;
 let nowMs = 10_000;

@@ -68,7 +68,8 @@ export async function startTables(): Promise<Tables> {
   };
 }
 
-function jobsTable() {
+/** The jobs table as the deployment makes it. */
+export function jobsTable() {
   const { partitionKey, listKey, listSort, byOwnerIndex, listed } = JOBS_TABLE;
   return {
     TableName: JOBS,

@@ -102,7 +102,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Counts on after its response, in a file for whoever looks at it. */
+/** Counts on after its response, in a file that the test reads. */
 const RESTLESS = `
 import { writeFileSync } from 'node:fs';
 let count = 0;

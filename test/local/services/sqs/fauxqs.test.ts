@@ -40,7 +40,7 @@ test('a queue of fauxqs keeps waiting, delayed and received messages apart, with
   ]);
 });
 
-test('a queue of fauxqs takes a received message back at once when its visibility timeout becomes zero', async () => {
+test('a queue of fauxqs takes a received message back immediately when its visibility timeout becomes zero', async () => {
   const opened = openQueue();
   const received = await sendAndReceive(opened);
   opened.queue.changeVisibility(received?.ReceiptHandle ?? '', 0);
