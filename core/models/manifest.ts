@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { numberIn, objectOf, oneOf, parse, relativePath, text, wholeNumber } from '../parse.ts';
+import type { Rows } from '../tasks/contract/task.ts';
 import type { TaskDefinition, TaskKeys } from '../tasks/contract/task-definition.ts';
 import { TASKS, type TaskName, taskOf } from '../tasks/tasks.ts';
 import {
@@ -344,11 +345,12 @@ export const manifestSchema = v.lazy((value) => {
 });
 
 /**
- * A model manifest with every default filled in. Keys of a task are seen by the task alone, except those that tools for
- * models of text read.
+ * A model manifest with every default filled in. Keys of a task are seen by the task alone, except those that packing
+ * reads.
  */
 export type Manifest = v.InferOutput<typeof anyManifestSchema> & {
   readonly tokenizer?: string;
+  readonly rows?: Rows | undefined;
   readonly limits: { readonly maxTokens?: number };
 };
 

@@ -10,7 +10,9 @@ export interface TritonModel {
   readonly version: string;
   readonly inputs: readonly TensorDescription[];
   readonly outputs: readonly TensorDescription[];
-  /** Maximum number of items in one run; used if every tensor has a first dimension that varies. */
+  /** Whether a row's result does not depend on the rows of other requests. */
+  readonly hasIndependentRows: boolean;
+  /** Maximum number of items in one run; used if Triton merges requests. */
   readonly maxBatchSize: number;
   readonly queue: TritonQueue;
   /** Copies of the model on each GPU, which run at the same time. */
@@ -50,12 +52,16 @@ const TYPES: Readonly<Record<Datatype, string>> = {
 const WARM_UP_LENGTH = 16;
 
 /**
- * Whether Triton may merge requests to the model: the first dimension of every tensor varies.
+ * Whether Triton may merge requests to the model: rows are independent, and the first dimension of every tensor varies.
  *
  * @see https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_configuration.md
  */
-export function isBatchable({ inputs, outputs }: Pick<TritonModel, 'inputs' | 'outputs'>): boolean {
-  return inputs.length > 0 && [...inputs, ...outputs].every(({ shape }) => shape[0] === -1);
+export function isBatchable({
+  inputs,
+  outputs,
+  hasIndependentRows,
+}: Pick<TritonModel, 'inputs' | 'outputs' | 'hasIndependentRows'>): boolean {
+  return hasIndependentRows && inputs.length > 0 && [...inputs, ...outputs].every(({ shape }) => shape[0] === -1);
 }
 
 /**
@@ -87,7 +93,7 @@ export function renderTritonConfig(model: TritonModel): string {
  * @throws AppError `CONFIG_INVALID` when the model does not run on an endpoint.
  */
 export function tritonConfigOf(
-  { id, batching, compute }: Pick<Manifest, 'id' | 'batching' | 'compute'>,
+  { id, batching, compute, rows }: Pick<Manifest, 'id' | 'batching' | 'compute' | 'rows'>,
   version: string,
   signature: Pick<TritonModel, 'inputs' | 'outputs'>,
 ): string {
@@ -99,6 +105,7 @@ export function tritonConfigOf(
     version,
     inputs,
     outputs,
+    hasIndependentRows: rows !== 'together',
     maxBatchSize: batching.maxItems,
     queue,
     modelInstances,

@@ -1,3 +1,4 @@
+import { AppError } from '../../core/errors.ts';
 import type { Rows } from '../../core/tasks/contract/task.ts';
 import { splitRows } from '../../core/tensors/rows.ts';
 import { ELEMENTS, elementCount, type Tensor, type TensorDescription } from '../../core/tensors/tensor.ts';
@@ -17,6 +18,14 @@ const MAGNITUDES = [1, 10_000];
 /** Lengths to try for dimensions that vary, besides the first. */
 const LENGTHS = [8, 32, 224];
 
+/** The meaning of the first dimension, as far as the model's file and sample runs show it. */
+export interface RowsFinding {
+  /** Undefined when the first dimension does not count items. */
+  readonly rows: Rows | undefined;
+  /** The fact that rules out every other meaning, for messages. Absent if the finding is only likely. */
+  readonly proof?: string;
+}
+
 /**
  * Determines the meaning of the first dimension of a model's tensors. It uses the declared shapes and, if the dimension
  * varies, runs the model: three rows together must give three rows, equal to those of each row alone.
@@ -24,51 +33,78 @@ const LENGTHS = [8, 32, 224];
  * A model whose rows depend on each other is not refused, but its requests are never split or merged. An example is
  * dynamic quantization, which takes its scales from the whole run. Equal means bit for bit, because a cached result
  * must equal a computed one.
+ * Sample runs can show that rows depend on each other, but never that they do not.
  *
  * @param session - The model as the function will run it.
- * @returns Undefined when the first dimension does not count items.
  */
-export async function findRows(signature: Signature, session: Session): Promise<Rows | undefined> {
+export async function findRows(signature: Signature, session: Session): Promise<RowsFinding> {
   const declared = declaredRows(signature);
-  if (declared !== 'varies') return declared;
+  if (declared !== undefined) return declared;
   const magnitudes = signature.inputs.some(isFloat) ? MAGNITUDES : [1];
   for (const length of LENGTHS) {
-    const found: (Rows | undefined)[] = [];
+    const found: RowsFinding[] = [];
     for (const magnitude of magnitudes) {
       const feed = sampleOf(signature.inputs, length, magnitude);
       const together = feed === undefined ? undefined : await outputsOf(feed, session);
       if (feed !== undefined && together !== undefined) found.push(await compareRows(feed, together, session));
     }
-    if (found.includes(undefined)) return undefined;
-    if (found.length > 0) return found.includes('together') ? 'together' : 'independent';
+    const [first] = found;
+    if (first !== undefined) {
+      return found.find(({ rows }) => rows === undefined) ?? found.find(({ rows }) => rows === 'together') ?? first;
+    }
   }
   // The model cannot be tried with made-up numbers, so that only the names of its dimensions are left.
-  return signature.batchNames.length === 1 ? 'together' : undefined;
+  return { rows: signature.batchNames.length === 1 ? 'together' : undefined };
 }
 
 /**
  * Reads the meaning of the first dimension from the declared shapes.
  *
- * @returns `varies` when every tensor has a first dimension that varies; then the shapes do not tell.
+ * @returns Undefined when every tensor has a first dimension that varies: then the shapes do not decide.
  */
-export function declaredRows({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>): Rows | 'varies' | undefined {
+export function declaredRows({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>): RowsFinding | undefined {
   const firsts = new Set([...inputs, ...outputs].map(({ shape }) => shape[0]));
   const [first] = firsts;
-  if (inputs.length === 0 || firsts.size !== 1 || first === undefined) return undefined;
-  if (first === -1) return 'varies';
-  return first === 1 ? 'independent' : 'together';
+  if (inputs.length === 0 || firsts.size !== 1 || first === undefined) {
+    return { rows: undefined, proof: 'its tensors do not all have the same first dimension' };
+  }
+  if (first === -1) return undefined;
+  if (first === 1) return { rows: 'independent', proof: 'its file takes one row in a run' };
+  return { rows: 'together', proof: `its file takes exactly ${first} rows in a run` };
 }
 
-async function compareRows(feed: Tensors, together: Tensors, session: Session): Promise<Rows | undefined> {
+/**
+ * Combines the owner's word, the key `rows` of the manifest, with what packing found.
+ *
+ * @param stated - Undefined if the manifest does not have the key.
+ * @param version - The version, for the message.
+ * @throws AppError `MANIFEST_INVALID` when the file or a sample run proves the opposite.
+ */
+export function chooseRows(stated: Rows | undefined, found: RowsFinding, version: string): Rows | undefined {
+  if (stated === undefined || stated === found.rows) return found.rows;
+  if (found.proof === undefined) return stated;
+  const remedy = found.rows === 'together' ? 'write together, or remove the key' : 'remove the key';
+  throw new AppError('MANIFEST_INVALID', `rows must not be ${stated} for ${version}: ${found.proof}; ${remedy}`);
+}
+
+async function compareRows(feed: Tensors, together: Tensors, session: Session): Promise<RowsFinding> {
   const whole = Object.entries(together);
-  if (whole.some(([, { shape }]) => shape[0] !== ROWS)) return undefined;
+  const odd = whole.find(([, { shape }]) => shape[0] !== ROWS);
+  if (odd !== undefined) {
+    const [name, { shape }] = odd;
+    return {
+      rows: undefined,
+      proof: `for inputs of ${ROWS} rows, its output ${name} has the shape [${shape.join(', ')}]`,
+    };
+  }
   const rows = rowsOf(feed);
   for (const [index, row] of rows.entries()) {
     const alone = await outputsOf(row, session);
     const isEqual = whole.every(([name, tensor]) => isSame(splitRows(tensor)[index], alone?.[name]));
-    if (!isEqual) return 'together';
+    if (!isEqual)
+      return { rows: 'together', proof: 'in a sample run, a row gave another result alone than beside others' };
   }
-  return 'independent';
+  return { rows: 'independent' };
 }
 
 function rowsOf(feed: Tensors): Tensors[] {

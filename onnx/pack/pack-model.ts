@@ -5,16 +5,21 @@ import type { Manifest } from '../../core/models/manifest.ts';
 import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
 import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
-import type { Rows } from '../../core/tasks/contract/task.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import { readManifest, readTokenizer, readWeights } from '../../disk/model-folder.ts';
 import { decodeModel } from '../format/proto.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
 import { openSession } from '../runtime/session.ts';
-import { declaredRows, findRows } from './find-rows.ts';
+import { chooseRows, declaredRows, findRows, type RowsFinding } from './find-rows.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
+
+/**
+ * Rows of a model on an endpoint if every first dimension varies: unless the manifest says otherwise, the container merges
+ * the requests of all callers, so that rows must not depend on each other.
+ */
+const MERGED: RowsFinding = { rows: 'independent' };
 
 /**
  * Converts a model folder to the files that a function's package carries: `model.json`, one `.ort` file for each version,
@@ -76,22 +81,29 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   decodeModel(readWeights(folder, version), path);
   const file = `${name}.ort`;
   const signature = await saveOrt(path, join(out, file));
-  taskOf(manifest).checkSignature(manifest.id, signature);
+  const { checkSignature, usesRows } = taskOf(manifest);
+  checkSignature(manifest.id, signature);
+  const found = usesRows ? await measuredRows(signature, join(out, file)) : undefined;
   return {
     file,
     sha256: version.sha256,
     bytes: statSync(join(out, file)).size,
-    rows: taskOf(manifest).usesRows ? await measuredRows(signature, join(out, file)) : undefined,
+    rows: found && chooseRows(manifest.rows, found, `version ${name} of ${manifest.id}`),
     ...writableSignature(signature),
   };
 }
 
 async function packForTriton(packing: Packing): Promise<PackedVersion> {
   const { signature: declared, ...packed } = await packEndpointVersion(packing);
-  const { manifest } = packing;
+  const { manifest, name } = packing;
   const { checkSignature, usesRows } = taskOf(manifest);
   checkSignature(manifest.id, declared);
-  return { ...packed, rows: usesRows ? mergedRows(declared) : undefined, ...writableSignature(declared) };
+  const found = usesRows ? (declaredRows(declared) ?? MERGED) : undefined;
+  return {
+    ...packed,
+    rows: found && chooseRows(manifest.rows, found, `version ${name} of ${manifest.id}`),
+    ...writableSignature(declared),
+  };
 }
 
 async function packForTei(packing: Packing): Promise<PackedVersion> {
@@ -99,7 +111,7 @@ async function packForTei(packing: Packing): Promise<PackedVersion> {
   return { ...packed, ...writableSignature(signature) };
 }
 
-async function measuredRows(signature: Signature, file: string): Promise<Rows | undefined> {
+async function measuredRows(signature: Signature, file: string): Promise<RowsFinding> {
   // The file is optimized already, and runs as it is in the function.
   const session = await openSession(readFileSync(file), { level: 'disabled' });
   try {
@@ -107,12 +119,6 @@ async function measuredRows(signature: Signature, file: string): Promise<Rows | 
   } finally {
     await session.release();
   }
-}
-
-/** The container merges the requests of all callers if the first dimension varies, so that rows must not depend on it. */
-function mergedRows(signature: Pick<Signature, 'inputs' | 'outputs'>): Rows | undefined {
-  const declared = declaredRows(signature);
-  return declared === 'varies' ? 'independent' : declared;
 }
 
 function writableSignature({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>) {

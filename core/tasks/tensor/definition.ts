@@ -1,12 +1,16 @@
+import * as v from 'valibot';
+import { oneOf } from '../../parse.ts';
 import { DATATYPE_BYTES, elementCount } from '../../tensors/tensor.ts';
-import type { Signature } from '../contract/task.ts';
+import type { Rows, Signature } from '../contract/task.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 import { TENSOR_TASK } from './tensor-task.ts';
+
+const ROWS: readonly Rows[] = ['independent', 'together'];
 
 /** Tensors in, tensors out, as packing and synthesis need it. */
 export const TENSOR: TaskDefinition = {
   task: TENSOR_TASK,
-  keys: { manifest: {}, limits: {}, batching: {}, sagemaker: {} },
+  keys: { manifest: { rows: v.optional(oneOf(ROWS)) }, limits: {}, batching: {}, sagemaker: {} },
   usesRows: true,
   // Every file with tensors of known datatypes can be served.
   checkSignature: () => undefined,

@@ -116,8 +116,9 @@ function fingerprintOf(hash: Hash, features: Tensors, context: TaskContext): str
     bytes.text(name);
     writeTensor(bytes, tensor);
   }
+  // A row may have been computed beside others only if rows are independent: no other model may read its result.
+  bytes.count(hasRows(context) ? 0 : 1);
   // The first layout had the names of outputs here; a result holds all of them.
-  bytes.count(0);
   bytes.count(0);
   return hash(bytes.written());
 }

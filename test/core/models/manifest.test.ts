@@ -87,7 +87,7 @@ describe('parseManifest', () => {
   compute.target: must be lambda or sagemaker, got "gpu"
   cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
   limits.maxItems: must be a whole number from 1 to 2048, got "8"
-  colour: is not a known key, known are id, task, description, versions, traffic, shadow, compute, tokenizer, embedding, batching, cache, jobs, limits`,
+  colour: is not a known key, known are id, task, description, versions, traffic, shadow, compute, tokenizer, embedding, rows, batching, cache, jobs, limits`,
       }),
     );
   });
@@ -166,6 +166,16 @@ describe('parseManifest', () => {
       { ...MINIMAL, task: 'tensor', ...keys },
       'has no effect on a model of the task tensor: remove it',
     ]),
+    [
+      'rows of texts',
+      { ...MINIMAL, rows: 'together' },
+      'rows: has no effect on a model of the task embedding: remove it',
+    ],
+    [
+      'rows of another kind',
+      { ...MINIMAL, task: 'tensor', rows: 'batch' },
+      'rows: must be one of independent, together, got "batch"',
+    ],
     [
       'a version in letters',
       { ...MINIMAL, versions: { '01': VERSION } },

@@ -16,6 +16,7 @@ const MODEL: TritonModel = {
   queue: { delayMicroseconds: 100, maxRequests: 32, timeoutMilliseconds: 500 },
   modelInstances: 2,
   tensorRt: false,
+  hasIndependentRows: true,
 };
 
 describe('renderTritonConfig', () => {
@@ -86,6 +87,13 @@ model_warmup {
     expect(text).toContain('max_batch_size: 0\n');
     expect(text).toContain('dims: [ 1, 3 ]');
     expect(text).toContain('dims: [ -1, 4 ]');
+    expect(text).not.toContain('dynamic_batching');
+  });
+
+  it('never merges requests whose rows depend on each other', () => {
+    const text = renderTritonConfig({ ...MODEL, hasIndependentRows: false });
+    expect(text).toContain('max_batch_size: 0\n');
+    expect(text).toContain('dims: [ -1, -1 ]');
     expect(text).not.toContain('dynamic_batching');
   });
 

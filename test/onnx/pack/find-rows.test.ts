@@ -1,8 +1,8 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { makeNode } from '../../../onnx/format/graph.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
-import { findRows } from '../../../onnx/pack/find-rows.ts';
+import { chooseRows, findRows } from '../../../onnx/pack/find-rows.ts';
 import { openSession } from '../../../onnx/runtime/session.ts';
 import { matrix, smallModel, value } from '../small-models.ts';
 
@@ -16,7 +16,8 @@ async function rowsOf(model: Model, batchNames: readonly string[], shapes: { x: 
   const inputs = [{ name: 'x', datatype: 'FP32' as const, shape: shapes.x }];
   const outputs = [{ name: 'y', datatype: 'FP32' as const, shape: shapes.y }];
   try {
-    return await findRows({ inputs, outputs, batchNames }, session);
+    const { rows } = await findRows({ inputs, outputs, batchNames }, session);
+    return rows;
   } finally {
     await session.release();
   }
@@ -95,4 +96,32 @@ test.each([
     ],
   };
   expect(await rowsOf(model, [], { x, y })).toBe(expected);
+});
+
+describe("the manifest's key `rows`", () => {
+  const PROOF = 'a row gave another result alone';
+
+  test('decides when packing proved nothing', () => {
+    expect(chooseRows('together', { rows: 'independent' }, 'version 1 of m')).toBe('together');
+    expect(chooseRows('independent', { rows: undefined }, 'version 1 of m')).toBe('independent');
+    expect(chooseRows(undefined, { rows: 'together' }, 'version 1 of m')).toBe('together');
+  });
+
+  test('is refused when packing proved the opposite, with what to write instead', () => {
+    expect(() => chooseRows('independent', { rows: 'together', proof: PROOF }, 'version 1 of m')).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: `rows must not be independent for version 1 of m: ${PROOF}; write together, or remove the key`,
+      }),
+    );
+    for (const rows of ['independent', undefined] as const) {
+      expect(() => chooseRows('together', { rows, proof: PROOF }, 'version 1 of m')).toThrow(
+        `rows must not be together for version 1 of m: ${PROOF}; remove the key`,
+      );
+    }
+  });
+
+  test('may repeat what packing proved', () => {
+    expect(chooseRows('together', { rows: 'together', proof: PROOF }, 'version 1 of m')).toBe('together');
+  });
 });

@@ -182,6 +182,61 @@ describe('packModel', () => {
     });
   });
 
+  describe("with the manifest's key `rows`", () => {
+    /** Quantizes with a scale that is taken from the whole run. */
+    const dependent = () =>
+      smallModel({
+        nodes: [
+          makeNode('DynamicQuantizeLinear', 'quantize', ['x'], ['q', 'scale', 'zero']),
+          makeNode('DequantizeLinear', 'dequantize', ['q', 'scale', 'zero'], ['y']),
+        ],
+        inputs: [value('x', ['rows', 8])],
+        outputs: [value('y', ['rows', 8])],
+      });
+
+    it('takes the word of the owner that rows depend on each other', async () => {
+      writeFolder(perceptron());
+      await expect(packModel(folder, out)).resolves.toHaveProperty('versions.1.rows', 'independent');
+      writeFolder(perceptron(), { rows: 'together' });
+      await expect(packModel(folder, join(root, 'stated'))).resolves.toHaveProperty('versions.1.rows', 'together');
+    });
+
+    it('takes the word of the owner for inputs that packing cannot make up', async () => {
+      const halves = smallModel({
+        nodes: [makeNode('Abs', 'abs', ['x'], ['y'])],
+        inputs: [value('x', ['a', 8], DataType.FLOAT16)],
+        outputs: [value('y', ['b', 8], DataType.FLOAT16)],
+      });
+      writeFolder(halves);
+      await expect(packModel(folder, out)).resolves.toHaveProperty('versions.1.rows', undefined);
+      writeFolder(halves, { rows: 'independent' });
+      await expect(packModel(folder, join(root, 'stated'))).resolves.toHaveProperty('versions.1.rows', 'independent');
+    });
+
+    it('refuses the word of the owner when a sample run shows the opposite', async () => {
+      writeFolder(dependent(), { rows: 'independent' });
+      await expect(packModel(folder, out)).rejects.toMatchObject({
+        code: 'MANIFEST_INVALID',
+        message:
+          'rows must not be independent for version 1 of small: in a sample run, a row gave another result alone than beside others; write together, or remove the key',
+      });
+    });
+
+    it('keeps the container of an endpoint from merging requests', async () => {
+      const read = async (target: string) => {
+        await extract({ file: join(target, 'endpoint/1.tar.gz'), cwd: target });
+        return readFileSync(join(target, 'small/config.pbtxt'), 'utf8');
+      };
+      writeFolder(perceptron(), { compute: '{ target: sagemaker }' });
+      await packModel(folder, out);
+      expect(await read(out)).toContain('dynamic_batching');
+      writeFolder(perceptron(), { compute: '{ target: sagemaker }', rows: 'together' });
+      const stated = join(root, 'stated');
+      await expect(packModel(folder, stated)).resolves.toHaveProperty('versions.1.rows', 'together');
+      expect(await read(stated)).not.toContain('dynamic_batching');
+    });
+  });
+
   it('packs a shadow apart from the versions that answer, which it must be like', async () => {
     const write = (bytes: Uint8Array) => {
       const [one, two] = [encodeModel(perceptron()), bytes].map((weights) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { TaskCompute, TaskContext, Tensors } from '../../../../core/tasks/contract/task.ts';
+import type { Rows, TaskCompute, TaskContext, Tensors } from '../../../../core/tasks/contract/task.ts';
 import type { EmbeddingContext } from '../../../../core/tasks/embedding/embedding-model.ts';
 import { EMBEDDING_TASK } from '../../../../core/tasks/embedding/embedding-task.ts';
 import type { PoolingSettings } from '../../../../core/tasks/embedding/pooling.ts';
@@ -76,11 +76,11 @@ function ofEmbedding({ modelId, sha256, compute, pooling, normalize, ids }: Embe
   return EMBEDDING_TASK.fingerprint(hash, ids, context);
 }
 
-function ofTensors({ modelId, sha256, inputs }: TensorKey): string {
+function ofTensors({ modelId, sha256, inputs }: TensorKey, rows?: Rows): string {
   const { model } = embeddingContext();
   const context: TaskContext = {
     model: { ...model, id: modelId },
-    version: { name: '1', packed: { sha256, inputs: [], outputs: [] } },
+    version: { name: '1', packed: { sha256, inputs: [], outputs: [], rows } },
     ports: {},
   };
   return TENSOR_TASK.fingerprint(hex, inputs, context);
@@ -167,6 +167,11 @@ describe('the fingerprint of tensors', () => {
     const y: Tensor = { datatype: 'BYTES', shape: [1], data: ['a'] };
     const key = { modelId: 'a', sha256: 'w' };
     expect(ofTensors({ ...key, inputs: { x, y } })).toBe(ofTensors({ ...key, inputs: { y, x } }));
+  });
+
+  test('a model whose rows depend on each other never reads results of rows that shared a run with others', () => {
+    const key = { modelId: 'a', sha256: 'w', inputs: {} };
+    expect(ofTensors(key, 'together')).not.toBe(ofTensors(key, 'independent'));
   });
 
   test('strings and shapes that look alike when joined have different fingerprints', () => {

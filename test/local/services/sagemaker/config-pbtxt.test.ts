@@ -34,6 +34,7 @@ describe('readModelConfig', () => {
       maxBatchSize: 8,
       modelInstances: 1,
       tensorRt: true,
+      hasIndependentRows: true,
       inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1] }],
       queue: { delayMicroseconds: 500, maxRequests: 3, timeoutMilliseconds: 20 },

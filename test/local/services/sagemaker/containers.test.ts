@@ -39,6 +39,7 @@ function pack(factor: number): string {
     maxBatchSize: 4,
     modelInstances: 1,
     tensorRt: factor === 2,
+    hasIndependentRows: true,
     inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
     outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
     queue: { delayMicroseconds: 0, maxRequests: 8, timeoutMilliseconds: 1000 },
