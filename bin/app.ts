@@ -30,7 +30,11 @@ try {
     jobData === undefined
       ? {}
       : { jobs: new JobsStack(app, `TensorgateJobs-${stageName}`, { ...common, jobData }).jobs };
-  const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, { ...common, ...jobs });
+  const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, {
+    ...common,
+    ...jobs,
+    configFile: `config/${stageName}.yaml`,
+  });
   app.synth();
   process.stderr.write(renderSynthReport(api));
 } catch (error) {

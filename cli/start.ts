@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { synthesize } from './synthesize.ts';
@@ -63,8 +64,9 @@ async function start(options: StartOptions): Promise<void> {
 
 async function synthesizeHere(stage: string): Promise<string> {
   const folders = { projectDirectory: process.cwd(), outputDirectory: 'cdk.out' };
-  const { assembly, words } = await synthesize(stage, folders);
+  const { assembly, words, warnings } = await synthesize(stage, folders);
   if (words !== '') process.stdout.write(`${words}\n`);
+  for (const warning of warnings) process.stderr.write(`${styleText('yellow', 'warning')}  ${warning}\n`);
   return assembly;
 }
 

@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
+import { LOCAL_CONTEXT } from '../core/config/local-context.ts';
 import { AppError } from '../core/errors.ts';
 
 const cdkJsonSchema = v.object({
   app: v.string('must be the command that runs the CDK app'),
   context: v.optional(v.record(v.string(), v.unknown()), {}),
 });
+
+/** `<stack>.metadata.json` of an assembly: entries by the path of their construct. */
+const metadataSchema = v.record(v.string(), v.array(v.object({ type: v.string(), data: v.optional(v.unknown()) })));
 
 /** Where an app is and where its assembly goes. */
 export interface SynthesisFolders {
@@ -24,6 +28,8 @@ export interface Synthesis {
   readonly assembly: string;
   /** Output of the app. */
   readonly words: string;
+  /** Warnings that the app's constructs gave, each once. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -45,7 +51,7 @@ export async function synthesize(stage: string, folders: SynthesisFolders): Prom
       // The app says `node`: this very Node, whatever the machine has.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
       CDK_OUTDIR: assembly,
-      CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage }),
+      CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage, [LOCAL_CONTEXT]: true }),
       // The rules of CloudFormation take more than half of the time; `npm run synth` and the tests apply them.
       CDK_VALIDATION: 'false',
     },
@@ -56,7 +62,19 @@ export async function synthesize(stage: string, folders: SynthesisFolders): Prom
   const [code] = (await once(child, 'close')) as [number | null];
   const words = Buffer.concat(said).toString().trim();
   if (code !== 0) throw new AppError('LOCAL_START', `the app does not synthesize (${app}):\n${words}`);
-  return { assembly, words };
+  return { assembly, words, warnings: await readWarnings(assembly) };
+}
+
+/** Reads the warnings that constructs have added to an assembly with `Annotations`. */
+async function readWarnings(assembly: string): Promise<string[]> {
+  const names = await readdir(assembly).catch(() => []);
+  const files = names.filter((name) => name.endsWith('.metadata.json'));
+  const documents = await Promise.all(files.map((name) => readFile(join(assembly, name), 'utf8')));
+  const entries = documents.flatMap((text) => Object.values(v.parse(metadataSchema, JSON.parse(text)))).flat();
+  const warnings = entries.flatMap(({ type, data }) =>
+    type === 'aws:cdk:warning' && typeof data === 'string' ? [data.replace(/ \[ack: [^\]]+\]$/, '')] : [],
+  );
+  return [...new Set(warnings)];
 }
 
 async function readCdkJson(directory: string): Promise<v.InferOutput<typeof cdkJsonSchema>> {

@@ -15,4 +15,8 @@ jobs.grantProduce(producer);
 jobs.grantConsumeReplies(producer, 'results');
 
 new CfnOutput(stack, 'InferenceUrl', { value: api.url });
-new CfnOutput(stack, 'JobsQueueUrl', { value: jobs.queues.shared.jobs.queueUrl });
+// Local mode lists queues by these descriptions in .tensorgate/local.json.
+new CfnOutput(stack, 'JobsQueueUrl', { value: jobs.queues.shared.jobs.queueUrl, description: 'jobs' });
+for (const [name, queue] of jobs.queues.replies) {
+  new CfnOutput(stack, `QueueUrl-${name}`, { value: queue.queueUrl, description: name });
+}

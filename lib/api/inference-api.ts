@@ -48,6 +48,12 @@ export interface InferenceApiProps extends ApiSettings {
    * @default - none: the routes are absent, and the preference `respond-async` is ignored
    */
   readonly jobs?: Jobs;
+  /**
+   * File that the settings were read from, for messages about them.
+   *
+   * @default - messages name the construct
+   */
+  readonly settingsFile?: string;
 }
 
 /** Bodies that the gateway hands on as bytes; everything else is text. */
@@ -88,7 +94,10 @@ export class InferenceApi extends Construct {
       metrics: this.settings.metrics,
       ...(jobs === undefined ? {} : { queues: jobs.priced }),
     };
-    checkIdleCost(this.deployed, this.settings.maxIdleMonthlyUsd);
+    checkIdleCost(this, this.deployed, {
+      maxUsd: this.settings.maxIdleMonthlyUsd,
+      source: props.settingsFile ?? this.node.path,
+    });
 
     this.functions = this.createFunctions({ ...props, endpoints }, routeModels);
     this.restApi = this.createRestApi(props);

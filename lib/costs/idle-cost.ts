@@ -1,3 +1,6 @@
+import { Annotations } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { LOCAL_CONTEXT } from '../../core/config/local-context.ts';
 import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../../core/costs/cost.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
@@ -58,20 +61,33 @@ function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): P
   };
 }
 
+/** A limit of the cost while idle. */
+export interface IdleCostLimit {
+  /** US dollars a month; absent means no limit. */
+  readonly maxUsd: number | undefined;
+  /** File or construct that sets the limit, for the message. */
+  readonly source: string;
+}
+
 /**
- * Checks the cost of a deployment while idle against its limit.
+ * Checks the cost of a deployment while idle against its limit. In local mode, a limit that is exceeded is a warning.
  *
- * @param maxUsd - US dollars a month; absent means no limit.
- * @throws AppError `CONFIG_INVALID` that names what costs money.
+ * @param scope - Construct that the warning belongs to.
+ * @throws AppError `CONFIG_INVALID` that names the limit, where it is set, and what costs money.
  */
-export function checkIdleCost(deployed: Deployed, maxUsd: number | undefined): void {
+export function checkIdleCost(scope: Construct, deployed: Deployed, { maxUsd, source }: IdleCostLimit): void {
   const { total, lines } = idleCost(deployed);
   if (maxUsd === undefined || total <= maxUsd) return;
   const causes = lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `${what}: ${formatUsd(usd)}`);
-  throw new AppError(
-    'CONFIG_INVALID',
-    `the deployment costs ${formatUsd(total)} a month while idle (${causes.join('; ')}), ` +
-      `maxIdleMonthlyUsd allows ${formatUsd(maxUsd)}`,
+  const limit = `maxIdleMonthlyUsd allows ${formatUsd(maxUsd)}`;
+  if (scope.node.tryGetContext(LOCAL_CONTEXT) === undefined) {
+    const cost = `the deployment costs ${formatUsd(total)} a month while idle (${causes.join('; ')})`;
+    throw new AppError('CONFIG_INVALID', `${source}: ${cost}, ${limit}`, { param: 'maxIdleMonthlyUsd' });
+  }
+  Annotations.of(scope).addWarningV2(
+    'Tensorgate:IdleCost',
+    `${source}: ${limit}, but a deployment would cost ${formatUsd(total)} a month while idle. ` +
+      'Local mode costs nothing; cdk deploy fails until you raise the limit',
   );
 }
 

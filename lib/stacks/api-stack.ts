@@ -12,6 +12,12 @@ import type { Model } from '../packaging/model.ts';
 export interface ApiStackProps extends StackProps {
   /** The deployment's configuration. */
   readonly config: DeployConfig;
+  /**
+   * File that the configuration was read from, for messages about it.
+   *
+   * @default - messages name the construct
+   */
+  readonly configFile?: string;
   /** Name of the API's stage. */
   readonly stageName: string;
   /** Models to serve. */
@@ -49,6 +55,7 @@ export class ApiStack extends Stack {
       resultsTable: props.resultsTable,
       ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
       ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
+      ...(props.configFile === undefined ? {} : { settingsFile: props.configFile }),
     });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
     for (const key of this.api.keys) this.addKeyOutput(key);

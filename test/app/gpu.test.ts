@@ -51,7 +51,7 @@ const embed = (input: unknown) => post('/v1/embeddings', { model: 'minilm', inpu
 
 describe('a model that one line moves to an endpoint', () => {
   it('is refused where the deployment may not cost that much', async () => {
-    await expect(synthesizeApp(folder)).rejects.toThrow('maxIdleMonthlyUsd allows $2.00');
+    await expect(synthesizeApp(folder)).rejects.toThrow('maxIdleMonthlyUsd allows $5.00');
     const config = join(folder, 'config/dev.yaml');
     const text = await readFile(config, 'utf8');
     await writeFile(config, text.replace(/^maxIdleMonthlyUsd: .*$/m, 'maxIdleMonthlyUsd: 1100'));

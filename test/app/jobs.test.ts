@@ -1,9 +1,13 @@
+import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI, { toFile } from 'openai';
@@ -76,6 +80,26 @@ function finished(id: string): Promise<JobResource> {
   });
 }
 
+function localSqs(queueUrl: string): SQSClient {
+  return new SQSClient({
+    endpoint: new URL(queueUrl).origin,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+}
+
+/** Receives the next event on a reply queue, and deletes it. */
+function receiveReply(client: SQSClient, queueUrl: string): Promise<{ type: string; data: JobResource }> {
+  return until(async () => {
+    const { Messages: [message] = [] } = await client.send(
+      new ReceiveMessageCommand({ QueueUrl: queueUrl, WaitTimeSeconds: 2 }),
+    );
+    if (message === undefined) return undefined;
+    await client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: message.ReceiptHandle }));
+    return JSON.parse(message.Body ?? '') as { type: string; data: JobResource };
+  });
+}
+
 const openAi = (): OpenAI =>
   new OpenAI({
     baseURL: `${app.description.url}/v1`,
@@ -137,11 +161,7 @@ describe('jobs of the app of this repository', () => {
 
   it('come from producers with nothing but an SQS client, and answer on a reply queue', async () => {
     const { jobs = '', results = '' } = app.description.queues;
-    const client = new SQSClient({
-      endpoint: new URL(jobs).origin,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    });
+    const client = localSqs(jobs);
     const event = {
       specversion: '1.0',
       id: 'order-17',
@@ -150,17 +170,55 @@ describe('jobs of the app of this repository', () => {
       data: { endpoint: '/v1/embeddings', body: BODY, reply_queue: 'results' },
     };
     await client.send(new SendMessageCommand({ QueueUrl: jobs, MessageBody: JSON.stringify(event) }));
-    const reply = await until(async () => {
-      const { Messages: [message] = [] } = await client.send(
-        new ReceiveMessageCommand({ QueueUrl: results, WaitTimeSeconds: 2 }),
-      );
-      if (message === undefined) return undefined;
-      await client.send(new DeleteMessageCommand({ QueueUrl: results, ReceiptHandle: message.ReceiptHandle }));
-      return JSON.parse(message.Body ?? '') as { type: string; data: JobResource };
-    });
+    const reply = await receiveReply(client, results);
     client.destroy();
     expect(reply.type).toBe('tensorgate.job.succeeded.v1');
     expect(reply.data.result?.data).toHaveLength(1);
+  });
+
+  it('computes the event that the guide for producers shows, whose body names no model', async () => {
+    const [, event = ''] = /^```json\n(.*?)^```/ms.exec(await readFile('docs/sqs-producers.md', 'utf8')) ?? [];
+    const { jobs = '', results = '' } = app.description.queues;
+    const client = localSqs(jobs);
+    await client.send(new SendMessageCommand({ QueueUrl: jobs, MessageBody: event }));
+    const { data: job } = await receiveReply(client, results);
+    client.destroy();
+    const { json } = await call('POST', '/v1/embeddings', {
+      body: { ...JSON.parse(event).data.body, model: 'minilm' },
+    });
+    expect(job).toMatchObject({ status: 'succeeded', result: json });
+  });
+
+  it.each([
+    ['send-job.ts', process.execPath],
+    ['send-job.sh', 'sh'],
+  ])('computes what the example %s sends, and receive-results.ts prints the result', async (file, interpreter) => {
+    if (interpreter === 'sh' && spawnSync('jq', ['--version']).error !== undefined) return;
+    const { jobs = '', results = '' } = app.description.queues;
+    // The example calls the AWS CLI, which is not there everywhere: a stand-in sends the message with the AWS SDK.
+    const bin = await mkdtemp(join(tmpdir(), 'tensorgate-bin-'));
+    await writeFile(
+      join(bin, 'aws'),
+      `#!/bin/sh\nexec "${process.execPath}" "${resolve('test/app/aws-stand-in.mjs')}" "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const env = {
+      PATH: `${bin}:${process.env['PATH']}`,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+      AWS_ENDPOINT_URL: new URL(jobs).origin,
+    };
+    const execute = promisify(execFile);
+    const send = [`examples/producers/${file}`, 'say "hello"'];
+    await execute(interpreter, send, { env: { ...env, QUEUE_URL: jobs, REPLY_QUEUE: 'results' } });
+    const receive = ['examples/producers/receive-results.ts', '1'];
+    const { stdout } = await execute(process.execPath, receive, { env: { ...env, QUEUE_URL: results } });
+    await rm(bin, { recursive: true });
+    const { json } = await call('POST', '/v1/embeddings', { body: { model: 'minilm', input: ['say "hello"'] } });
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'succeeded', result: json });
   });
 
   it('tell webhooks, whose signatures the library of the standard verifies', async () => {

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -14,7 +14,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startLocal } from '../../local/start.ts';
 
 const PACKAGE = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -84,6 +87,41 @@ describe('somebody else’s app', () => {
     expect(count('AWS::Lambda::EventSourceMapping')).toBe(6);
     expect(count('AWS::SQS::Queue')).toBe(8);
     expect(count('AWS::DynamoDB::GlobalTable')).toBe(3);
+  });
+
+  it('computes what its README asks for, by HTTP and as a job from a queue', async () => {
+    expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
+    const running = await startLocal({ assembly: join(app, 'cdk.out'), directory: join(app, 'local'), port: 0 });
+    try {
+      const request = readFileSync(join(app, 'README.md'), 'utf8').match(/curl "\$URL.*\n.*'\{.*\}'$/m)?.[0] ?? '';
+      const env = { ...process.env, URL: running.url, KEY: running.description.apiKeys[0]?.value ?? '' };
+      const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --silent --show-error`], { env });
+      expect(JSON.parse(stdout)).toMatchObject({ predictions: [3] });
+
+      const { jobs = '', results = '' } = running.description.queues;
+      const client = new SQSClient({
+        endpoint: running.endpointUrl,
+        region: 'us-east-1',
+        credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      });
+      const event = {
+        specversion: '1.0',
+        type: 'tensorgate.job.v1',
+        source: '/test',
+        id: '1',
+        data: { endpoint: '/v1/models/adder:predict', body: { instances: [{ a: 1, b: 2 }] }, reply_queue: 'results' },
+      };
+      await client.send(new SendMessageCommand({ QueueUrl: jobs, MessageBody: JSON.stringify(event) }));
+      const { Messages: [reply] = [] } = await client.send(
+        new ReceiveMessageCommand({ QueueUrl: results, WaitTimeSeconds: 20 }),
+      );
+      client.destroy();
+      expect(JSON.parse(reply?.Body ?? '')).toMatchObject({
+        data: { status: 'succeeded', result: { predictions: [3] } },
+      });
+    } finally {
+      await running.stop();
+    }
   });
 
   it('carries bundle, natives of one platform and packed model in the function’s package', () => {

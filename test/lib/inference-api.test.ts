@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
 import { InferenceApi } from '../../lib/index.ts';
@@ -153,6 +153,19 @@ describe('InferenceApi', () => {
         code: 'CONFIG_INVALID',
         message: expect.stringMatching(message instanceof RegExp ? message : new RegExp(escapePattern(message))),
       }),
+    );
+  });
+
+  it('warns of a cost while idle that exceeds its limit, when local mode synthesizes', () => {
+    const stack = otherStack();
+    stack.node.setContext('tensorgate:local', true);
+    new InferenceApi(stack, 'Api', {
+      models: [packedEmbedding('tiny', { compute: { target: 'lambda', provisioned: {} } })],
+      maxIdleMonthlyUsd: 1,
+    });
+    Annotations.fromStack(stack).hasWarning(
+      '*',
+      Match.stringLikeRegexp('^Test/Api: maxIdleMonthlyUsd allows \\$1\\.00'),
     );
   });
 

@@ -28,7 +28,10 @@ describe('synthesize', () => {
     const { assembly } = await synthesize('prod', { projectDirectory: folder, outputDirectory: 'out' });
     const { default: seen } = await import(join(assembly, 'seen.json'), { with: { type: 'json' } });
     expect(assembly).toBe(join(folder, 'out'));
-    expect(seen).toMatchObject({ node: process.execPath, context: { colour: 'blue', stage: 'prod' } });
+    expect(seen).toMatchObject({
+      node: process.execPath,
+      context: { colour: 'blue', stage: 'prod', 'tensorgate:local': true },
+    });
   });
 
   it('hands on what the app says', async () => {
@@ -36,6 +39,17 @@ describe('synthesize', () => {
     expect(await synthesize('dev', { projectDirectory: folder, outputDirectory: 'out' })).toMatchObject({
       words: 'idle: $0',
     });
+  });
+
+  it('returns the warnings of the constructs, each once', async () => {
+    await writeApp(`
+      import { mkdirSync, writeFileSync } from 'node:fs';
+      mkdirSync(process.env.CDK_OUTDIR);
+      const warning = { type: 'aws:cdk:warning', data: 'too expensive [ack: Tensorgate:IdleCost]' };
+      const origin = { type: 'aws:cdk:creationStack', data: ['app.mjs:1'] };
+      writeFileSync(process.env.CDK_OUTDIR + '/A.metadata.json', JSON.stringify({ '/A': [warning, origin], '/A/B': [warning] }));`);
+    const { warnings } = await synthesize('dev', { projectDirectory: folder, outputDirectory: 'out' });
+    expect(warnings).toEqual(['too expensive']);
   });
 
   it('fails with LOCAL_START and the words of the app when it fails', async () => {

@@ -20,8 +20,8 @@ export type EncodingFormat = 'float' | 'base64';
 
 /** A request of `POST /v1/embeddings`. */
 export interface OpenAiEmbeddingRequest extends EmbeddingRequest {
-  /** Id of the requested model. */
-  readonly model: string;
+  /** Id of the requested model; undefined if the request names none, which the model that received it then serves. */
+  readonly model: string | undefined;
   readonly encodingFormat: EncodingFormat;
 }
 
@@ -38,8 +38,8 @@ export interface OpenAiEmbeddingResponse {
 /** The codec of `POST /v1/embeddings`. */
 export const OPENAI_EMBEDDINGS: Codec<OpenAiEmbeddingRequest, readonly number[], Float32Array, EmbeddingContext> = {
   decode: (body: Body, context) => decodeOpenAiEmbeddings(readJsonBody(body), limitsOf(context)),
-  encode: (vectors, { request, features }): Encoded => {
-    const { model, encodingFormat } = request;
+  encode: (vectors, { request, features }, context): Encoded => {
+    const { model = context.model.id, encodingFormat } = request;
     const promptTokens = features.reduce((sum, ids) => sum + ids.length, 0);
     const embeddings = vectors.map((vector) => requestedDimensions(vector, request));
     return jsonEncoded(encodeOpenAiEmbeddings({ model, embeddings, encodingFormat, promptTokens }));
@@ -59,7 +59,7 @@ export function decodeOpenAiEmbeddings(body: unknown, limits: EmbeddingLimits): 
   }
   const { input, model, encoding_format, dimensions, truncate } = body as Readonly<Record<string, unknown>>;
   return {
-    model: readModel(model),
+    model: readModel(model ?? undefined),
     param: 'input',
     items: readInput(input, limits),
     encodingFormat: readEncodingFormat(encoding_format ?? undefined),
@@ -68,8 +68,8 @@ export function decodeOpenAiEmbeddings(body: unknown, limits: EmbeddingLimits): 
   };
 }
 
-function readModel(value: unknown): string {
-  if (typeof value === 'string' && value !== '') return value;
+function readModel(value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
   const got = value === '' ? 'an empty string' : describeValue(value);
   throw new AppError('INVALID_BODY', `model must be the id of a model, got ${got}`, { param: 'model' });
 }

@@ -66,6 +66,10 @@ describe('decodeOpenAiEmbeddings', () => {
     expect(decodeOpenAiEmbeddings({ input: 'a', model: 'm', dimensions }, LIMITS).dimensions).toBe(dimensions);
   });
 
+  it.each([{ input: 'a' }, { input: 'a', model: null }])('leaves the model to the function for %j', (body) => {
+    expect(decodeOpenAiEmbeddings(body, LIMITS).model).toBeUndefined();
+  });
+
   it('takes any token id of 31 bits where the vocabulary is not known', () => {
     const limits = { maxItems: 1, dimensions: 1 };
     expect(decodeOpenAiEmbeddings({ input: [2 ** 31 - 1], model: 'm' }, limits).items).toEqual([
@@ -80,7 +84,6 @@ describe('decodeOpenAiEmbeddings', () => {
     [null, 'INVALID_BODY', undefined, 'body must be a JSON object, got null'],
     [[1], 'INVALID_BODY', undefined, 'body must be a JSON object, got an array'],
     ['a', 'INVALID_BODY', undefined, 'body must be a JSON object, got a string'],
-    [{ input: 'a' }, 'INVALID_BODY', 'model', 'model must be the id of a model, got nothing'],
     [{ input: 'a', model: '' }, 'INVALID_BODY', 'model', 'model must be the id of a model, got an empty string'],
     [{ input: 'a', model: 7 }, 'INVALID_BODY', 'model', 'model must be the id of a model, got 7'],
     [
