@@ -1,12 +1,14 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import type { Manifest } from '../../core/models/manifest.ts';
-import { PACKED_DESCRIPTION, PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
+import { PACKED_DESCRIPTION, PACKED_TOKENIZER, PACKED_WORD_PIECE } from '../../core/models/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
 import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
+import { packWordPiece } from '../../core/word-piece/packed-word-piece.ts';
 import { readManifest, readTokenizer, readWeights } from '../../disk/model-folder.ts';
 import { decodeModel } from '../format/proto.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
@@ -42,10 +44,21 @@ export async function packModel(folder: string, out: string): Promise<PackedMode
   for (const name of Object.keys(manifest.versions)) {
     versions[name] = await pack({ folder, out, manifest, name });
   }
-  if (tokenizer !== undefined) writeFileSync(join(out, PACKED_TOKENIZER), packTokenizer(tokenizer.toString()));
+  if (tokenizer !== undefined) writeTokenizer(out, tokenizer.toString());
   const packed = withShadow(manifest, versions);
   writeFileSync(join(out, PACKED_DESCRIPTION), `${JSON.stringify(packed, undefined, 2)}\n`);
   return packed;
+}
+
+/** Writes the tokenizer in one of its two forms, and removes the other, which an earlier call may have left. */
+function writeTokenizer(out: string, text: string): void {
+  const wordPiece = packWordPiece(JSON.parse(text) as object, (bytes) => hash('sha256', bytes, 'base64url'));
+  const [name, contents, other] =
+    wordPiece === undefined
+      ? [PACKED_TOKENIZER, packTokenizer(text), PACKED_WORD_PIECE]
+      : [PACKED_WORD_PIECE, wordPiece, PACKED_TOKENIZER];
+  rmSync(join(out, other), { force: true });
+  writeFileSync(join(out, name), contents);
 }
 
 /** Separates the shadow from the versions: it receives copies of the requests of the version with the largest share. */

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PACKED_TOKENIZER } from '../../core/models/packed-files.ts';
 import type { PackedModel, PackedVersion } from '../../core/models/packed-model.ts';
 import type { Predictor } from '../../core/models/predictor.ts';
 import { planRuns } from '../../core/tasks/contract/micro-batches.ts';
@@ -38,7 +37,7 @@ beforeAll(async () => {
   if (first === undefined) throw new Error('the packed model has no version');
   version = first;
   predictor = await openOnnxPredictor({ file: join(out, version.file), declared: version, threads: 1 });
-  tokenizer = await openTokenizer(JSON.parse(readFileSync(join(out, PACKED_TOKENIZER), 'utf8')));
+  tokenizer = await openTokenizer(out);
 });
 
 afterAll(() => rmSync(out, { recursive: true, force: true }));

@@ -2,7 +2,8 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { AppError } from '../../../core/errors.ts';
 import { packedVocabulary } from '../../../core/models/packed-tokenizer.ts';
 import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
-import { aroundIds, type SpecialIds } from './special-ids.ts';
+import type { SpecialIds } from '../../../core/word-piece/word-piece-definition.ts';
+import { aroundIds } from './special-ids.ts';
 
 /** The library's model of words, as the declarations of `@huggingface/tokenizers` 0.2.0 have it. */
 interface Vocabulary {

@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { PACKED_TOKENIZER } from '../../../core/models/packed-files.ts';
 import type { PreprocessorName, Preprocessors } from '../../../core/tasks/contract/preprocessors.ts';
 import { openTokenizer } from './tokenizer.ts';
 
 /** How each preprocessor is opened from the folder of a packed model. */
 const OPENERS: { readonly [Name in PreprocessorName]: (modelFolder: string) => Promise<Preprocessors[Name]> } = {
-  tokenizer: (modelFolder) => openTokenizer(JSON.parse(readFileSync(join(modelFolder, PACKED_TOKENIZER), 'utf8'))),
+  tokenizer: openTokenizer,
 };
 
 /**

@@ -1,10 +1,5 @@
 import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
-
-/** Ids of the special tokens around every text: `[CLS]` and `[SEP]` of BERT. */
-export interface SpecialIds {
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-}
+import type { SpecialIds } from '../../../core/word-piece/word-piece-definition.ts';
 
 /** The part of a tokenizer that depends on its special tokens only. */
 export function aroundIds({ before, after }: SpecialIds): Pick<TextTokenizer, 'wrap' | 'truncate'> {

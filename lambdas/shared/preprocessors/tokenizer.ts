@@ -1,23 +1,26 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
+import { jsonOrUndefined } from '../../../core/json/json.ts';
+import { PACKED_TOKENIZER, PACKED_WORD_PIECE } from '../../../core/models/packed-files.ts';
 import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
 import { openWordPiece } from './word-piece.ts';
 
 /**
- * Opens a tokenizer.
+ * Opens the tokenizer of a packed model.
  *
- * Padding and truncation that the file asks for are not applied: how a text is padded depends on its batch, and whether
- * it may be cut on the request.
+ * Padding and truncation that its definition asks for are not applied: how a text is padded depends on its batch, and
+ * whether it may be cut on the request.
  *
- * @param definition - Parsed `tokenizer.json`, packed or not.
- * @throws AppError `ONNX_INVALID` when it is not the definition of a tokenizer.
+ * @param modelFolder - Folder of the packed model.
+ * @throws AppError `ONNX_INVALID` when it holds no tokenizer that can be used.
  */
-export async function openTokenizer(definition: unknown): Promise<TextTokenizer> {
-  if (typeof definition !== 'object' || definition === null) {
-    throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model is not a JSON object');
-  }
-  const wordPiece = openWordPiece(definition);
-  if (wordPiece !== undefined) return wordPiece;
-  // Loaded for tokenizers of other kinds only.
+export async function openTokenizer(modelFolder: string): Promise<TextTokenizer> {
+  const path = join(modelFolder, PACKED_WORD_PIECE);
+  if (existsSync(path)) return openWordPiece(readFileSync(path));
+  // Loaded for tokenizers of other kinds only, and for models that earlier versions packed.
   const { openLibraryTokenizer } = await import('./library-tokenizer.ts');
-  return openLibraryTokenizer(definition);
+  const definition = jsonOrUndefined(readFileSync(join(modelFolder, PACKED_TOKENIZER), 'utf8'));
+  if (typeof definition === 'object' && definition !== null) return openLibraryTokenizer(definition);
+  throw new AppError('ONNX_INVALID', 'the tokenizer of the packed model is not a JSON object');
 }

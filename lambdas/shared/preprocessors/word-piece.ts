@@ -1,7 +1,7 @@
 import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
+import { openPackedWordPiece, type PackedWordPiece } from '../../../core/word-piece/packed-word-piece.ts';
+import { sha256 } from '../sha256.ts';
 import { aroundIds } from './special-ids.ts';
-import { MAX_TOKENS, TokenTable, Vocabulary } from './token-table.ts';
-import { readWordPiece, type WordPieceDefinition } from './word-piece-definition.ts';
 
 /** Classes of ASCII characters. A rare one is a control character, which normalization removes. */
 const [LETTER, SPACE, PUNCTUATION, RARE] = [0, 1, 2, 3];
@@ -28,58 +28,47 @@ const WORDS = /[^\s\p{P}!-/:-@[-`{-~]+|[\p{P}!-/:-@[-`{-~]/gu;
 /**
  * Opens a WordPiece tokenizer that lowercases as BERT does (docs/adr/012-our-own-word-piece.md).
  *
- * @param definition - Parsed `tokenizer.json`.
- * @returns Undefined if the tokenizer is of another kind.
+ * @param file - The packed tokenizer.
+ * @throws AppError `ONNX_INVALID` when it cannot be used.
  */
-export function openWordPiece(definition: object): TextTokenizer | undefined {
-  const read = readWordPiece(definition);
-  if (read === undefined) return undefined;
-  const vocabulary = new Vocabulary(read.vocabulary);
-  if (vocabulary.size > MAX_TOKENS) return undefined;
-  const words = new TokenTable(vocabulary);
-  const unknown = words.idOf(read.unknown);
-  const isComplete = unknown !== -1 && [...read.added].every(([content, id]) => words.idOf(content) === id);
-  return isComplete ? new WordPiece(read, vocabulary, words, unknown) : undefined;
+export function openWordPiece(file: Uint8Array): TextTokenizer {
+  return new WordPiece(openPackedWordPiece(file, sha256));
 }
 
 class WordPiece implements TextTokenizer {
   readonly vocabularySize: number;
   readonly wrap: TextTokenizer['wrap'];
   readonly truncate: TextTokenizer['truncate'];
-  readonly #definition: WordPieceDefinition;
-  readonly #words: TokenTable;
-  readonly #continuations: TokenTable;
-  /** Id of the token for words that the vocabulary cannot spell. */
-  readonly #unknown: number;
+  readonly #packed: PackedWordPiece;
+  /** Ids of the added tokens by their content. */
+  readonly #added: ReadonlyMap<string, number>;
   /** Finds the added tokens in a text, the longest first. */
-  readonly #added: RegExp;
+  readonly #findAdded: RegExp;
   /** Ids of ASCII characters that are words of their own. */
   readonly #punctuation: Int32Array;
   /** The word at hand. */
   readonly #word: Uint16Array;
 
-  constructor(definition: WordPieceDefinition, vocabulary: Vocabulary, words: TokenTable, unknown: number) {
-    const { prefix, added, special, maxCodePoints } = definition;
-    this.#definition = definition;
-    this.#words = words;
-    this.#continuations = new TokenTable(vocabulary, prefix);
-    this.#unknown = unknown;
-    this.#added = anyOf([...added.keys()]);
+  constructor(packed: PackedWordPiece) {
+    const { size, added, special, maxCodePoints } = packed;
+    this.#packed = packed;
+    this.#added = new Map(added);
+    this.#findAdded = anyOf(added.map(([content]) => content));
     this.#word = new Uint16Array(2 * maxCodePoints);
-    this.#punctuation = Int32Array.from({ length: ASCII }, (_, code) => this.#idOf(code));
-    this.vocabularySize = vocabulary.size;
+    this.#punctuation = Int32Array.from(CLASSES, (kind, code) => (kind === PUNCTUATION ? this.#idOf(code) : 0));
+    this.vocabularySize = size;
     ({ wrap: this.wrap, truncate: this.truncate } = aroundIds(special));
   }
 
   encode(text: string): readonly number[] {
-    const { special, added } = this.#definition;
+    const { special } = this.#packed;
     const ids = [...special.before];
     let from = 0;
-    this.#added.lastIndex = 0;
-    for (let match = this.#added.exec(text); match !== null; match = this.#added.exec(text)) {
+    this.#findAdded.lastIndex = 0;
+    for (let match = this.#findAdded.exec(text); match !== null; match = this.#findAdded.exec(text)) {
       this.#encodeSection(text, from, match.index, ids);
-      ids.push(added.get(match[0]) as number);
-      from = this.#added.lastIndex;
+      ids.push(this.#added.get(match[0]) as number);
+      from = this.#findAdded.lastIndex;
     }
     this.#encodeSection(text, from, text.length, ids);
     for (const id of special.after) ids.push(id);
@@ -89,7 +78,7 @@ class WordPiece implements TextTokenizer {
   /** Encodes a part of a text that holds no added token, in one pass over its ASCII characters. */
   #encodeSection(text: string, from: number, to: number, ids: number[]): void {
     const word = this.#word;
-    const { maxCodePoints } = this.#definition;
+    const { maxCodePoints } = this.#packed;
     let length = 0;
     for (let at = from; at < to; at++) {
       const code = text.charCodeAt(at);
@@ -114,7 +103,7 @@ class WordPiece implements TextTokenizer {
 
   /** Encodes text that normalization may change in other ways than by lowercasing ASCII. */
   #encodeRare(text: string, ids: number[]): void {
-    const { splitsCjk, maxCodePoints } = this.#definition;
+    const { splitsCjk, maxCodePoints, unknown } = this.#packed;
     const kept = text.replace(REMOVED, '');
     const spaced = splitsCjk ? kept.replace(CJK, ' $& ') : kept;
     // The reference lowercases letter by letter: it never makes a final sigma (Unicode Standard, Final_Sigma).
@@ -125,7 +114,7 @@ class WordPiece implements TextTokenizer {
       .replace(/\p{Mn}/gu, '');
     for (const word of lower.match(WORDS) ?? []) {
       if (word.length > maxCodePoints && [...word].length > maxCodePoints) {
-        ids.push(this.#unknown);
+        ids.push(unknown);
         continue;
       }
       for (let index = 0; index < word.length; index++) this.#word[index] = word.charCodeAt(index);
@@ -135,19 +124,21 @@ class WordPiece implements TextTokenizer {
 
   /** Encodes the word at hand, of ASCII letters and digits. */
   #encodeWord(length: number, ids: number[]): void {
-    if (length > this.#definition.maxCodePoints) ids.push(this.#unknown);
+    const { maxCodePoints, unknown } = this.#packed;
+    if (length > maxCodePoints) ids.push(unknown);
     else this.#encodePieces(length, ids);
   }
 
   /** Splits a word into its longest prefix in the vocabulary, then the longest continuations, to its end. */
   #encodePieces(length: number, ids: number[]): void {
     const before = ids.length;
-    let table = this.#words;
-    for (let start = 0; start < length; start += table.matchedLength, table = this.#continuations) {
+    const { words, continuations, unknown } = this.#packed;
+    let table = words;
+    for (let start = 0; start < length; start += table.matchedLength, table = continuations) {
       const id = table.longestPrefix(this.#word, start, length);
       if (id < 0) {
         ids.length = before;
-        ids.push(this.#unknown);
+        ids.push(unknown);
         return;
       }
       ids.push(id);

@@ -32,6 +32,7 @@ test('a change of the code that packs models is a change of the packing command'
     'onnx/pack/pack-model',
     'onnx/fold/gpu-weights',
     'core/models/packed-tokenizer',
+    'core/word-piece/token-table',
     'disk/model-folder',
   ]) {
     expect(names).toContainEqual(expect.stringContaining(part));

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { extract, list } from 'tar';
 import { parsePackedModel } from '../../../core/models/packed-model.ts';
 import { openOnnxPredictor } from '../../../lambdas/shared/predictors/onnx-predictor.ts';
+import { openTokenizer } from '../../../lambdas/shared/preprocessors/tokenizer.ts';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
 import {
   TensorProto_DataType as DataType,
@@ -299,6 +300,24 @@ describe('packModel', () => {
     writeFolder(perceptron());
     await packModel(folder, join(root, 'tensor'));
     expect(existsSync(join(root, 'tensor/tokenizer.json'))).toBe(false);
+  });
+
+  it('carries a WordPiece tokenizer with its tables, and nothing of the tokenizer that was packed there before', async () => {
+    const wordPiece = readFileSync('models/minilm/tokenizer.json', 'utf8');
+    const cased = wordPiece.replace(/"lowercase": *true/, '"lowercase":false');
+    const files = [];
+    for (const tokenizer of [wordPiece, cased, wordPiece]) {
+      writeFolder(encoder(), { task: 'embedding' });
+      writeFileSync(join(folder, 'tokenizer.json'), tokenizer);
+      await packModel(folder, out);
+      files.push(readdirSync(out).sort());
+    }
+    const [tables, library] = [
+      ['1.ort', 'model.json', 'word-piece.bin'],
+      ['1.ort', 'model.json', 'tokenizer.json'],
+    ];
+    expect(files).toEqual([tables, library, tables]);
+    expect((await openTokenizer(out)).encode('Hello world')).toEqual([101, 7592, 2088, 102]);
   });
 
   it('packs every version', async () => {

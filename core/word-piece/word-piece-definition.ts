@@ -1,5 +1,10 @@
-import { packedVocabulary } from '../../../core/models/packed-tokenizer.ts';
-import type { SpecialIds } from './special-ids.ts';
+import { packedVocabulary } from '../models/packed-tokenizer.ts';
+
+/** Ids of the special tokens around every text: `[CLS]` and `[SEP]` of BERT. */
+export interface SpecialIds {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
 
 /** Properties of a WordPiece tokenizer with BERT's lowercasing normalization, from a `tokenizer.json`. */
 export interface WordPieceDefinition {
@@ -30,7 +35,7 @@ const ADDED_KEYS = ['id', 'content', 'special', 'single_word', 'lstrip', 'rstrip
  * @param definition - Parsed `tokenizer.json`.
  * @returns Undefined if anything in it is not known here: then the tokenizer is of another kind.
  */
-export function readWordPiece(definition: object): WordPieceDefinition | undefined {
+export function wordPieceDefinition(definition: object): WordPieceDefinition | undefined {
   const { normalizer, pre_tokenizer: preTokenizer, model, post_processor: postProcessor } = definition as Json;
   const { added_tokens: addedTokens } = definition as Json;
   const vocabulary = packedVocabulary(definition);
