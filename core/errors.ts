@@ -165,7 +165,7 @@ export function problem(
     status,
     detail,
     code,
-    ...(extra.param === undefined ? {} : { param: extra.param }),
-    ...(extra.requestId === undefined ? {} : { requestId: extra.requestId }),
+    param: extra.param,
+    requestId: extra.requestId,
   };
 }

@@ -154,7 +154,7 @@ function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, model }: L
 }
 
 function invalid(rule: string, param?: string): AppError {
-  return new AppError('INVALID_LINE', `the line ${rule}`, param === undefined ? {} : { param });
+  return new AppError('INVALID_LINE', `the line ${rule}`, { param });
 }
 
 function head(batchId: string, { line, customId }: LineKey): string {

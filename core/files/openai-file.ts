@@ -51,9 +51,9 @@ export function openAiFile(file: StoredFile, clock: Clock, uploadUrl?: string): 
     filename: file.filename,
     purpose: file.purpose,
     status: isLate ? 'error' : file.status,
-    ...(details === undefined ? {} : { status_details: details }),
-    ...(uploadUrl === undefined ? {} : { upload_url: uploadUrl }),
-    ...(file.uploadExpiresAtMs === undefined ? {} : { upload_expires_at: toSeconds(file.uploadExpiresAtMs) }),
+    status_details: details,
+    upload_url: uploadUrl,
+    upload_expires_at: file.uploadExpiresAtMs === undefined ? undefined : toSeconds(file.uploadExpiresAtMs),
   };
 }
 

@@ -33,13 +33,13 @@ export function jobCloudEvent(job: Job, options: JobEventOptions): string {
     time: new Date(endedAtMs).toISOString(),
     datacontenttype: 'application/json',
     ...(owner === PRODUCERS ? {} : { tenant: owner, apikeyid: owner }),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    traceparent,
   });
   return `${envelope.slice(0, -1)},"data":${dataOf(job, options)}}`;
 }
 
 function dataOf(job: Job, { maxResultBytes, result: stored, resultUrl }: JobEventOptions): string {
-  const view = { baseUrl: job.baseUrl ?? '', ...(resultUrl === undefined ? {} : { resultUrl }) };
+  const view = { baseUrl: job.baseUrl ?? '', resultUrl };
   const { result, ...rest } = job;
   if (result === undefined) return renderJob(job, view);
   const body = result.kind === 'inline' ? result : stored;

@@ -50,7 +50,7 @@ export function parseEndpoint(path: string, param = 'endpoint'): JobEndpoint {
   }
   const infer = /^\/v2\/models\/([^/]+)(?:\/versions\/(\d{1,9}))?\/infer$/.exec(path);
   if (infer?.[1] !== undefined && MODEL_ID_PATTERN.test(infer[1])) {
-    return { operation: 'infer', model: infer[1], ...(infer[2] === undefined ? {} : { version: infer[2] }) };
+    return { operation: 'infer', model: infer[1], version: infer[2] };
   }
   throw new AppError('INVALID_PARAMETER', `${param} must be ${PATHS.slice(0, -1).join(', ')} or ${PATHS.at(-1)}`, {
     param,

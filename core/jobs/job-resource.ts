@@ -36,7 +36,7 @@ function renderInline(result: InlineResult): string {
 /** Writes a page of jobs as callers see it. */
 export function renderJobList(jobs: readonly Job[], baseUrl: string, next: string | undefined): string {
   const data = jobs.map((job) => renderJob(job, { baseUrl })).join(',');
-  const more = JSON.stringify({ has_more: next !== undefined, ...(next === undefined ? {} : { next_after: next }) });
+  const more = JSON.stringify({ has_more: next !== undefined, next_after: next });
   return `{"object":"list","data":[${data}],${more.slice(1)}`;
 }
 
@@ -78,9 +78,9 @@ function tailOf(job: Job, baseUrl: string, resultUrl: string | undefined) {
   const self = jobUrl(baseUrl, job.id);
   return {
     ...(result?.kind === 'payload' ? payloadOf(result, resultUrl) : {}),
-    ...(error === undefined ? {} : { error: problem(error.code, error.message, { param: error.param }) }),
-    ...(destinations.webhookUrl === undefined ? {} : { webhook_url: destinations.webhookUrl }),
-    ...(destinations.replyQueue === undefined ? {} : { reply_queue: destinations.replyQueue }),
+    error: error && problem(error.code, error.message, { param: error.param }),
+    webhook_url: destinations.webhookUrl,
+    reply_queue: destinations.replyQueue,
     ...(destinations.eventBus === true ? { event_bus: true } : {}),
     links: { self, cancel: `${self}/cancel`, deliveries: `${self}/deliveries` },
   };

@@ -43,7 +43,7 @@ export function withAttempt(
     ...rest,
     status,
     attempts: [...delivery.attempts, attempt].slice(-KEPT_ATTEMPTS),
-    ...(nextAttemptMs === undefined ? {} : { nextAttemptMs }),
+    nextAttemptMs,
   };
 }
 

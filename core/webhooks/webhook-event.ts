@@ -63,7 +63,7 @@ export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: 
   const id = `dlv_${derivedId(hash, ['delivery/1', owner, subject.object, subject.id, type, url])}`;
   return {
     ...firstAttempt({ owner, id, url, subject, body }, nowMs),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    traceparent,
   };
 }
 
