@@ -63,7 +63,7 @@ async function accept(event: JobEvent, record: SQSRecord, { resolve, submit, log
     owner,
     id: jobIdOfEvent(sha256, event.source, event.id),
     hasNewId: false,
-    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+    traceparent: event.traceparent,
   });
   const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';
   log({ metric, model: job.model, details: { jobId: job.id, messageId: record.messageId } });

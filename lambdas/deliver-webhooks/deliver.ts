@@ -102,8 +102,8 @@ async function attempt(
   const note = {
     deliveryId: message.id,
     attempt: message.attempt + 1,
-    ...(status === undefined ? {} : { status }),
-    ...(tried.attempt.error === undefined ? {} : { error: tried.attempt.error }),
+    status,
+    error: tried.attempt.error,
   };
   if (status !== undefined && status >= 200 && status < 300) {
     await deps.webhooks.putDelivery(owner, subject, withAttempt(delivery, tried.attempt, { status: 'delivered' }));

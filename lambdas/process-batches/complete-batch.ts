@@ -22,6 +22,6 @@ export async function notifyBatchOnce(
   if (!isComplete(batch) || batch.notifiedAtMs !== undefined) return;
   const { owner, id, status, endpoint, baseUrl, endedAtMs = clock.now() } = batch;
   await objects.removeAll(payloadKeys.piecesOf(owner, id));
-  await notifier.notifyBatch({ owner, id, status, endpoint, endedAtMs, ...(baseUrl === undefined ? {} : { baseUrl }) });
+  await notifier.notifyBatch({ owner, id, status, endpoint, endedAtMs, baseUrl });
   await batches.change(owner, id, { set: { notifiedAtMs: clock.now() }, statusIn: [status] });
 }

@@ -21,8 +21,8 @@ export async function createOutputFiles(batch: BatchRecord, merge: BatchMerge, c
   const output = await createFile(batch, merge, 'output', call);
   const errors = await createFile(batch, merge, 'errors', call);
   return {
-    ...(output === undefined ? {} : { outputFileId: output }),
-    ...(errors === undefined ? {} : { errorFileId: errors }),
+    outputFileId: output,
+    errorFileId: errors,
   };
 }
 

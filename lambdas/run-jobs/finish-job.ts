@@ -44,7 +44,7 @@ async function failJob(work: Work, error: AppError, answer: Answer | undefined, 
       return await retryWithBackoff(work, deps.queues.jobs, deps.random);
     }
     const { version, items } = answer ?? {};
-    const ran = { ...(version === undefined ? {} : { version }), ...(items === undefined ? {} : { items }) };
+    const ran = { version, items };
     await completeJob(message, { status: 'failed', error: jobError(error), ...ran }, completion(run));
     // An operator can redrive what may succeed later. A permanent error is the caller's to fix.
     if (isRetryable(error)) {

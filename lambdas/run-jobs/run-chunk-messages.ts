@@ -134,12 +134,11 @@ async function askModel(
 ): Promise<readonly Answer[] | undefined> {
   const { message } = work;
   const { operation, version } = parseEndpoint(message.endpoint);
-  const pinned = version === undefined ? {} : { version };
   const modelRequests = requests.map(({ body: value }) => ({
     operation,
     body: { mediaType: JSON_MEDIA_TYPE, value },
     owner: message.owner,
-    ...pinned,
+    version,
   }));
   const { deps, measures } = run;
   const { deadlineMs } = run.watch;

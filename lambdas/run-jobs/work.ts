@@ -25,5 +25,5 @@ export function isRetryable({ code }: AppError): boolean {
 
 /** Returns the members of an error that records keep. */
 export function jobError({ code, message, param }: AppError): JobError {
-  return { code, message, ...(param === undefined ? {} : { param }) };
+  return { code, message, param };
 }

@@ -54,7 +54,7 @@ async function begin(upload: Upload, { request, partsHash }: Completion, call: C
       partsHash,
       partCount: parts.length,
       assembly: startAssembly(md5 !== undefined),
-      ...(md5 === undefined ? {} : { md5 }),
+      md5,
     },
     statusIn: ['pending'],
   });

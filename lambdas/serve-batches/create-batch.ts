@@ -134,8 +134,8 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
     chunksDone: 0,
     counts: { completed: 0, failed: 0 },
     baseUrl: baseUrlOf(call.event),
-    ...(endpoint.model === undefined ? {} : { model: endpoint.model }),
-    ...(expiry === undefined ? {} : { outputExpiresAfterSeconds: expiry.seconds }),
+    model: endpoint.model,
+    outputExpiresAfterSeconds: expiry?.seconds,
   };
 }
 

@@ -37,7 +37,7 @@ export async function createUpload(call: Call): Promise<HttpResult> {
     status: 'pending',
     expiresAtMs: createdAtMs + UPLOAD_WINDOW_MS,
     keptUntilMs: fileExpiry(createdAtMs, call.settings.fileRetentionDays),
-    ...(expiry === undefined ? {} : { fileExpiresAfterSeconds: expiry.seconds }),
+    fileExpiresAfterSeconds: expiry?.seconds,
   };
   await call.uploads.create(upload);
   return resultOf(upload, call);

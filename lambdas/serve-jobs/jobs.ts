@@ -44,7 +44,7 @@ export async function putJob(call: Call): Promise<HttpResult> {
     id,
     hasNewId: false,
     baseUrl: baseUrlOf(event),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    traceparent,
   });
   deps.log({ metric: isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted', model: job.model, details: { jobId: id } });
   const status = isDuplicate ? 200 : 202;
@@ -64,9 +64,9 @@ export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult
   const { jobs, next } = await deps.jobs.list({
     owner,
     limit: readLimit(query['limit']),
-    ...(status === undefined ? {} : { status: readStatus(status) }),
-    ...(model === undefined ? {} : { model }),
-    ...(after === undefined ? {} : { after }),
+    status: status === undefined ? undefined : readStatus(status),
+    model,
+    after,
   });
   return jsonResult(renderJobList(jobs, baseUrlOf(event), next));
 }
@@ -108,7 +108,7 @@ async function resultOf(
     result?.kind === 'payload'
       ? await (await deps.payloads()).presignGet(result.payload.key, { expiresSeconds: RESULT_URL_SECONDS })
       : undefined;
-  const body = renderJob(job, { baseUrl: baseUrlOf(event), ...(resultUrl === undefined ? {} : { resultUrl }) });
+  const body = renderJob(job, { baseUrl: baseUrlOf(event), resultUrl });
   return jsonResult(body, {
     status,
     headers: {

@@ -122,7 +122,7 @@ function renderSecrets(secrets: readonly SigningSecret[]): HttpResult {
   const rendered = secrets.map(({ secret, createdAtMs, expiresAtMs }) => ({
     secret,
     created_at: new Date(createdAtMs).toISOString(),
-    ...(expiresAtMs === undefined ? {} : { expires_at: new Date(expiresAtMs).toISOString() }),
+    expires_at: expiresAtMs === undefined ? undefined : new Date(expiresAtMs).toISOString(),
   }));
   const body = JSON.stringify({ object: 'webhook.secrets', secrets: rendered });
   return jsonResult(body, { headers: { 'cache-control': 'no-store' } });

@@ -80,7 +80,7 @@ export function dynamoDbSettings(variables: Readonly<Record<string, string | und
     credentials: {
       accessKeyId: read('AWS_ACCESS_KEY_ID'),
       secretAccessKey: read('AWS_SECRET_ACCESS_KEY'),
-      ...(sessionToken === undefined ? {} : { sessionToken }),
+      sessionToken,
     },
   };
 }
@@ -128,7 +128,7 @@ function openConnection({ endpoint, region, credentials }: DynamoDbSettings): Co
         credentials,
       );
       const options = { method: 'POST', hostname, port, path: '/', agent, timeout: SILENCE_MS };
-      return send(request({ ...options, ...(headers === undefined ? {} : { headers }) }), body);
+      return send(request({ ...options, headers }), body);
     },
   };
 }

@@ -23,7 +23,7 @@ export function openDynamoDbBatchStore(options: DynamoDbStoreOptions): BatchStor
     },
     discard: (owner, id) => deleteItem(options, jobsTableKeys.batch(owner, id)),
     change: async (owner, id, { set, statusIn, expect }: BatchChange) => {
-      const spec = { set, expectOneOf: { status: statusIn }, ...(expect === undefined ? {} : { expect }) };
+      const spec = { set, expectOneOf: { status: statusIn }, expect };
       const { isDone, item } = await updateItem(options, jobsTableKeys.batch(owner, id), spec);
       return { isDone, batch: item === undefined ? undefined : readBatchItem(item) };
     },
@@ -49,9 +49,9 @@ async function listBatches(
   if (after !== undefined && last === undefined) {
     throw new AppError('INVALID_PARAMETER', 'after must be the id of a batch', { param: 'after' });
   }
-  const start = last === undefined ? {} : { start: startAfter(last) };
+  const start = last === undefined ? undefined : startAfter(last);
   const batches: BatchRecord[] = [];
-  for await (const item of listItems(options, { kind: 'batch', owner, order: 'desc', pageSize: limit + 1, ...start })) {
+  for await (const item of listItems(options, { kind: 'batch', owner, order: 'desc', pageSize: limit + 1, start })) {
     const batch = readBatchItem(item);
     if (batch.expiresAtMs <= options.clock.now()) continue;
     if (batches.length === limit) return { batches, hasMore: true };

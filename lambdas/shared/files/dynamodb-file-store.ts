@@ -41,9 +41,9 @@ async function listFiles(
   { owner, purpose, order, limit, after }: FileQuery,
   present: (item: Item) => StoredFile | undefined,
 ): Promise<FilePage> {
-  const start = after === undefined ? {} : { start: startOf(owner, after) };
+  const start = after === undefined ? undefined : startOf(owner, after);
   const files: StoredFile[] = [];
-  for await (const item of listItems(options, { kind: 'file', owner, order, pageSize: limit + 1, ...start })) {
+  for await (const item of listItems(options, { kind: 'file', owner, order, pageSize: limit + 1, start })) {
     const file = present(item);
     if (file === undefined || (purpose !== undefined && file.purpose !== purpose)) continue;
     if (files.length === limit) return { files, hasMore: true };

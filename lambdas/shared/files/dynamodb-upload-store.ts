@@ -19,7 +19,7 @@ export function openDynamoDbUploadStore(options: DynamoDbStoreOptions): UploadSt
       await putNew(options, uploadItem(upload), options.clock.now());
     },
     change: async (owner, id, { set, statusIn, expect }) => {
-      const spec = { set, expectOneOf: { status: statusIn }, ...(expect === undefined ? {} : { expect }) };
+      const spec = { set, expectOneOf: { status: statusIn }, expect };
       const { isDone, item } = await updateItem(options, jobsTableKeys.upload(owner, id), spec);
       return { isDone, upload: item === undefined ? undefined : readUploadItem(item) };
     },

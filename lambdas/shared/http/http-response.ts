@@ -41,10 +41,9 @@ export function fitsResponse({ body }: Encoded): boolean {
  */
 export function proxyResponse(result: HttpResult, common: HttpHeaders): APIGatewayProxyResult {
   const { status = 200, headers, content } = result;
-  const type = content === undefined ? {} : { 'content-type': content.mediaType };
   return {
     statusCode: status,
-    headers: present({ ...type, ...common, ...headers }),
+    headers: present({ 'content-type': content?.mediaType, ...common, ...headers }),
     ...renderBody(content),
   };
 }

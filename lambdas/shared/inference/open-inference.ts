@@ -75,13 +75,13 @@ export async function openInference(options: OpenInferenceOptions): Promise<Infe
   const versions = new ModelVersions(packed, await loaderOf(packed, options, clock));
   const task = await loadingTask;
   const deps: InferenceDeps = {
-    ...(table?.collapse === undefined ? {} : { collapse: table.collapse }),
     packed,
     versions,
     traffic: fixedTraffic(traffic),
     task,
     ports: await openPreprocessors(task.preprocessors, modelFolder),
     cache,
+    collapse: table?.collapse,
     clock,
     timer: systemTimer,
   };

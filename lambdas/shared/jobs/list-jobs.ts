@@ -42,7 +42,7 @@ export async function listJobs(query: JobQuery, place: ListPlace): Promise<JobPa
   const jobs = keys
     .flatMap((key) => found.get(key[partitionKey]?.S) ?? [])
     .filter((job) => isListed(job, query, place));
-  return { jobs, ...(next === undefined ? {} : { next: encodeCursor(next) }) };
+  return { jobs, next: next === undefined ? undefined : encodeCursor(next) };
 }
 
 /** The index is eventually consistent: the job may have changed since. */

@@ -45,7 +45,7 @@ export async function resolveRequest(
   return {
     endpoint: request.endpoint,
     model,
-    ...(endpoint.version === undefined ? {} : { version: endpoint.version }),
+    version: endpoint.version,
     input: bodyText === undefined ? await payloadOf(request, owner, deps) : { json: bodyText },
     destinations,
   };
@@ -70,8 +70,8 @@ export function resolveDestinations(
     throw new AppError('INVALID_PARAMETER', allowed, { param: 'reply_queue' });
   }
   return {
-    ...(webhookUrl === undefined ? {} : { webhookUrl }),
-    ...(replyQueue === undefined ? {} : { replyQueue }),
+    webhookUrl,
+    replyQueue,
     ...(eventBus === true ? { eventBus } : {}),
   };
 }

@@ -44,8 +44,8 @@ export function openS3PayloadStore({ client, bucket }: S3PayloadStoreOptions): P
     presignGet: async (key, { expiresSeconds, fileName }) => {
       // Only few responses contain such a URL, so the signer is loaded on first use.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
-      const disposition = fileName === undefined ? {} : { ResponseContentDisposition: attachment(fileName) };
-      const command = new GetObjectCommand({ Bucket: bucket, Key: key, ...disposition });
+      const disposition = fileName === undefined ? undefined : attachment(fileName);
+      const command = new GetObjectCommand({ Bucket: bucket, Key: key, ResponseContentDisposition: disposition });
       return callAws('the payload bucket', () => getSignedUrl(client, command, { expiresIn: expiresSeconds }));
     },
   };
@@ -77,9 +77,9 @@ async function hasObject(client: S3Client, { bucket, key }: PayloadReference): P
 }
 
 async function openObject(client: S3Client, { bucket, key }: PayloadReference, range: GetOptions['range']) {
-  const bytes = range === undefined ? {} : { Range: `bytes=${range[0]}-${range[1] - 1}` };
+  const bytes = range === undefined ? undefined : `bytes=${range[0]}-${range[1] - 1}`;
   try {
-    return await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, ...bytes }));
+    return await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range: bytes }));
   } catch (cause) {
     if (!(cause instanceof S3ServiceException)) throw cause;
     if (ABSENT.has(cause.name)) throw new AppError('INPUT_NOT_FOUND', 'the object does not exist', { cause });

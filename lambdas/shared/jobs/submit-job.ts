@@ -78,9 +78,9 @@ function define(submission: Submission, { clock, retentionDays }: SubmitDeps): J
     createdAtMs,
     hash: jobHash(sha256, submission),
     expiresAtMs: createdAtMs + retentionDays * DAY_MS,
-    ...(version === undefined ? {} : { version }),
-    ...(baseUrl === undefined ? {} : { baseUrl }),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    version,
+    baseUrl,
+    traceparent,
   };
 }
 

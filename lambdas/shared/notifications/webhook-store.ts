@@ -99,7 +99,7 @@ class DynamoDbWebhookStore implements WebhookStore {
     return {
       failures: Number(failures),
       openUntilMs: Number(openUntilMs),
-      ...(disabledAtMs === undefined ? {} : { disabledAtMs: Number(disabledAtMs) }),
+      disabledAtMs: disabledAtMs === undefined ? undefined : Number(disabledAtMs),
     };
   }
 

@@ -102,8 +102,8 @@ export function sendableAttributes(attributes: SQSRecord['messageAttributes']): 
       name,
       {
         DataType: dataType,
-        ...(stringValue === undefined ? {} : { StringValue: stringValue }),
-        ...(binaryValue === undefined ? {} : { BinaryValue: Buffer.from(binaryValue, 'base64') }),
+        StringValue: stringValue,
+        BinaryValue: binaryValue === undefined ? undefined : Buffer.from(binaryValue, 'base64'),
       },
     ]),
   );

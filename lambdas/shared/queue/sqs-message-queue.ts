@@ -28,8 +28,11 @@ const ATTEMPTS = { maxAttempts: 4, firstMs: 40, maxMs: 160 };
 export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): MessageQueue {
   return {
     send: async (message, { delaySeconds } = {}) => {
-      const delay = delaySeconds === undefined ? {} : { DelaySeconds: delaySeconds };
-      const command = new SendMessageCommand({ QueueUrl: url, MessageBody: messageBody(message), ...delay });
+      const command = new SendMessageCommand({
+        QueueUrl: url,
+        MessageBody: messageBody(message),
+        DelaySeconds: delaySeconds,
+      });
       await callAws('the queue', () => client.send(command));
     },
     sendAll: async (messages) => {
