@@ -21,18 +21,14 @@ try {
   const env = account === undefined ? {} : { account, region };
   const data = new DataStack(app, `TensorgateData-${stageName}`, { env, config });
   const { jobData } = data;
-  const payloads = jobData === undefined ? {} : { payloadBucket: jobData.payloadBucket };
   const gpu = GpuStack.isNeeded(models)
-    ? { endpoints: new GpuStack(app, `TensorgateGpu-${stageName}`, { env, config, models, ...payloads }).endpoints }
-    : {};
-  const common = { env, config, stageName, models, resultsTable: data.results, ...gpu };
-  const jobs =
-    jobData === undefined
-      ? {}
-      : { jobs: new JobsStack(app, `TensorgateJobs-${stageName}`, { ...common, jobData }).jobs };
+    ? new GpuStack(app, `TensorgateGpu-${stageName}`, { env, config, models, payloadBucket: jobData?.payloadBucket })
+    : undefined;
+  const common = { env, config, stageName, models, resultsTable: data.results, endpoints: gpu?.endpoints };
+  const jobsStack = jobData && new JobsStack(app, `TensorgateJobs-${stageName}`, { ...common, jobData });
   const { api } = new ApiStack(app, `TensorgateApi-${stageName}`, {
     ...common,
-    ...jobs,
+    jobs: jobsStack?.jobs,
     configFile: `config/${stageName}.yaml`,
   });
   app.synth();

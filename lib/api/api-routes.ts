@@ -92,7 +92,7 @@ export class ApiRoutes extends Construct {
       apiKeyRequired: route.access === 'caller',
       requestParameters: Object.fromEntries(pathParameters(route.path).map((name) => [name, true])),
       requestValidator: this.validator,
-      ...(requestModel === undefined ? {} : { requestModels: { 'application/json': requestModel } }),
+      requestModels: requestModel && { 'application/json': requestModel },
     });
   }
 

@@ -92,7 +92,7 @@ export class InferenceApi extends Construct {
       models: props.models,
       endpoints,
       metrics: this.settings.metrics,
-      ...(jobs === undefined ? {} : { queues: jobs.priced }),
+      queues: jobs?.priced,
     };
     checkIdleCost(this, this.deployed, {
       maxUsd: this.settings.maxIdleMonthlyUsd,
@@ -150,14 +150,14 @@ export class InferenceApi extends Construct {
       return new ModelFunction(this, model.id, {
         model,
         siblings,
-        ...(endpoint === undefined ? {} : { endpoint }),
+        endpoint,
         stageName: this.settings.stageName,
         logRetention: this.settings.logRetentionDays,
         tracing: this.settings.tracing,
         metrics: this.settings.metrics,
         metricsNamespace: this.settings.metricsNamespace,
-        ...(resultsTable === undefined ? {} : { resultsTable }),
-        ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
+        resultsTable,
+        jobs: props.jobs,
       });
     };
     const firsts = routeModels.map(({ first }) => first);

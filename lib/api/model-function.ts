@@ -205,7 +205,7 @@ export class ModelFunction extends Construct {
     const alias = new Alias(this, 'Live', {
       aliasName: LIVE_ALIAS,
       version: fn.currentVersion,
-      ...(provisioned === undefined ? {} : { provisionedConcurrentExecutions: provisioned.min }),
+      provisionedConcurrentExecutions: provisioned?.min,
     });
     if (provisioned !== undefined) {
       alias

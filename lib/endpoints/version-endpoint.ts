@@ -69,8 +69,8 @@ export class VersionEndpoint extends Construct {
       ...(shadow === undefined
         ? {}
         : { shadowProductionVariants: [this.#createVariant(shadow.version, shadow.percent / 100)] }),
-      ...(encryptionKey === undefined ? {} : { kmsKeyId: encryptionKey.keyArn }),
-      ...(asyncConfig === undefined ? {} : { asyncInferenceConfig: asyncConfig }),
+      kmsKeyId: encryptionKey?.keyArn,
+      asyncInferenceConfig: asyncConfig,
     });
     const rollback = this.#createRollbackAlarm();
     this.endpoint = new CfnEndpoint(this, 'Endpoint', {

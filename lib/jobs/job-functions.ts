@@ -113,8 +113,8 @@ export class JobFunctions extends Construct {
   #options(): ServiceFunctionOptions {
     const { logRetention, tracing } = this.#props;
     return {
-      ...(logRetention === undefined ? {} : { logRetention }),
-      ...(tracing === undefined ? {} : { tracing }),
+      logRetention,
+      tracing,
     };
   }
 }

@@ -121,8 +121,8 @@ export class Jobs extends Construct {
       parts: this.#parts,
       logRetention,
       tracing,
-      ...(props.resultsTable === undefined ? {} : { resultsTable: props.resultsTable }),
-      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
+      resultsTable: props.resultsTable,
+      endpoints: props.endpoints,
     });
     this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues: this.queues }).alarms : [];
     this.priced = { mappings: this.functions.mappings, alarms: this.alarms.length };

@@ -53,9 +53,9 @@ export class ApiStack extends Stack {
       stageName: props.stageName,
       models: props.models,
       resultsTable: props.resultsTable,
-      ...(props.jobs === undefined ? {} : { jobs: props.jobs }),
-      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
-      ...(props.configFile === undefined ? {} : { settingsFile: props.configFile }),
+      jobs: props.jobs,
+      endpoints: props.endpoints,
+      settingsFile: props.configFile,
     });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
     for (const key of this.api.keys) this.addKeyOutput(key);

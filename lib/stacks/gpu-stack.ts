@@ -38,7 +38,7 @@ export class GpuStack extends Stack {
           new GpuEndpoint(this, model.id, {
             model,
             logRetention: props.config.logRetentionDays,
-            ...(props.payloadBucket === undefined ? {} : { payloadBucket: props.payloadBucket }),
+            payloadBucket: props.payloadBucket,
           }),
       );
   }

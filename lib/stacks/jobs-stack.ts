@@ -51,7 +51,7 @@ export class JobsStack extends Stack {
       models,
       resultsTable,
       ...jobData,
-      ...(props.endpoints === undefined ? {} : { endpoints: props.endpoints }),
+      endpoints: props.endpoints,
     });
     const { shared, replies } = this.jobs.queues;
     this.#addQueueOutput('Jobs', 'jobs', shared.jobs);

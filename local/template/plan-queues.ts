@@ -33,18 +33,14 @@ export interface QueuePlan {
  */
 export function planQueues(resources: readonly Resource[]): QueuePlan[] {
   return ofType(resources, 'AWS::SQS::Queue').map((resource) => {
-    const { RedrivePolicy: redrive, ...others } = readProperties(resource, queueSchema);
-    const attributes = Object.entries(others)
+    const attributes = Object.entries(readProperties(resource, queueSchema))
       .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, String(value)] as const);
+      .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)] as const);
     return {
       name: resource.attributes['QueueName'] ?? '',
       arn: resource.attributes['Arn'] ?? '',
       logicalId: resource.logicalId,
-      attributes: {
-        ...Object.fromEntries(attributes),
-        ...(redrive === undefined ? {} : { RedrivePolicy: JSON.stringify(redrive) }),
-      },
+      attributes: Object.fromEntries(attributes),
     };
   });
 }

@@ -128,7 +128,7 @@ export class DynamoDbEngine implements AsyncDisposable {
     do {
       const page: Wire = await this.call('Scan', {
         ...expired,
-        ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        ExclusiveStartKey: from,
       });
       for (const item of (page['Items'] ?? []) as Wire[]) {
         await this.call('DeleteItem', { TableName: table, Key: await keyOf(this.#store, table, { Item: item }) });

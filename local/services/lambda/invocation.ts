@@ -43,7 +43,7 @@ export interface InvocationResult {
 
 /** Creates a failed outcome; `crash` says that the environment is lost as well. */
 export function failed(error: FunctionError, crash?: Crash): EnvironmentOutcome {
-  return { kind: 'failed', payload: Buffer.from(JSON.stringify(error)), ...(crash === undefined ? {} : { crash }) };
+  return { kind: 'failed', payload: Buffer.from(JSON.stringify(error)), crash };
 }
 
 /** Reads the error of a failed outcome. A payload that is no error object becomes the message. */

@@ -63,8 +63,8 @@ function recordOf(message: ReceivedMessage, queueArn: string) {
   const attributes = Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [
     name,
     {
-      ...(value.StringValue === undefined ? {} : { stringValue: value.StringValue }),
-      ...(value.BinaryValue === undefined ? {} : { binaryValue: value.BinaryValue }),
+      stringValue: value.StringValue,
+      binaryValue: value.BinaryValue,
       stringListValues: [],
       binaryListValues: [],
       dataType: value.DataType,
@@ -78,7 +78,7 @@ function recordOf(message: ReceivedMessage, queueArn: string) {
     attributes: message.Attributes,
     messageAttributes: Object.fromEntries(attributes),
     md5OfBody: message.MD5OfBody,
-    ...(md5 === undefined ? {} : { md5OfMessageAttributes: md5 }),
+    md5OfMessageAttributes: md5,
     eventSource: 'aws:sqs',
     eventSourceARN: queueArn,
     awsRegion: LOCAL_ACCOUNT.region,

@@ -34,10 +34,10 @@ export function createUpload(call: S3Call, bucket: Bucket): AwsStreamResponse {
     throw new S3Error('NotImplemented', { Message: 'local mode computes no checksum of a whole object in parts' });
   }
   const { id } = bucket.beginUpload(call.key, { headers: writtenHeaders(call), algorithm });
-  const headers: Record<string, string> =
-    algorithm === undefined ? {} : { 'x-amz-checksum-algorithm': algorithm.toUpperCase() };
+  const headers = encryptionOf(call);
+  if (algorithm !== undefined) headers['x-amz-checksum-algorithm'] = algorithm.toUpperCase();
   const document = { Bucket: bucket.plan.name, Key: call.key, UploadId: id };
-  return xmlResponse('InitiateMultipartUploadResult', document, { ...encryptionOf(call), ...headers });
+  return xmlResponse('InitiateMultipartUploadResult', document, headers);
 }
 
 /** Performs `UploadPart`. */
