@@ -72,7 +72,11 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
   const manifest = model as EmbeddingModel;
   const version = Object.values(packed.versions)[0];
   if (tokenizer === undefined || version === undefined) throw new Error('the model must be one that embeds texts');
-  const limits = { maxItems: manifest.limits.maxItems, dimensions: embeddingDimensions(version) };
+  const limits = {
+    maxItems: manifest.limits.maxItems,
+    dimensions: embeddingDimensions(version),
+    truncation: 'none' as const,
+  };
   const rows = texts.map((text) => tokenizer.encode(text));
   const output = hiddenStateOutput(version);
   const batches = runs.map((run) => readBatch(run, output.name));

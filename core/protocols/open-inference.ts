@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import { describeValue } from '../json/describe-value.ts';
+import { describeOption, describeValue } from '../json/describe-value.ts';
 import { readArray, readObject } from '../json/json-object.ts';
 import { DATATYPE_BYTES, type Datatype, type Tensor, type TensorDescription } from '../tensors/tensor.ts';
 import { checkTensor, readTensor } from '../tensors/tensor-json.ts';
@@ -109,7 +109,7 @@ function readShape(value: unknown, param: string): readonly number[] {
   const shape = readArray(value, param);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || (length as number) < 0) {
-      throw invalidTensor(`must hold whole numbers from 0, got ${describeValue(length)}`, param);
+      throw invalidTensor(`must hold whole numbers from 0, got ${describeOption(length)}`, param);
     }
   }
   return shape as readonly number[];

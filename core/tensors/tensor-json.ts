@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import { describeValue } from '../json/describe-value.ts';
+import { describeNumber, describeValue } from '../json/describe-value.ts';
 import { notFinite } from './finite.ts';
 import { writeFloat32 } from './float-text.ts';
 import { type Datatype, elementCount, type Tensor, type TensorData, type TensorDescription } from './tensor.ts';
@@ -149,8 +149,9 @@ function floatReader(
       const place = start + index;
       if (typeof value === 'number') into[place] = value;
       else if (typeof value === 'bigint') into[place] = Number(value);
-      else throw wrongElement('must be a number', value, place, param);
-      if (!Number.isFinite(into[place])) throw wrongElement(`must be in the range of ${datatype}`, value, place, param);
+      else throw wrongElement('must be a number', describeNumber(value), place, param);
+      if (!Number.isFinite(into[place]))
+        throw wrongElement(`must be in the range of ${datatype}`, describeNumber(value), place, param);
     }
   };
   return [into, readRow];
@@ -161,7 +162,7 @@ function integerReader(into: IntegerArray, min: number, max: number, param: stri
     for (let index = 0; index < values.length; index++) {
       const value = values[index];
       if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-        throw wrongElement(`must be a whole number from ${min} to ${max}`, value, start + index, param);
+        throw wrongElement(`must be a whole number from ${min} to ${max}`, describeNumber(value), start + index, param);
       }
       into[start + index] = value;
     }
@@ -180,7 +181,7 @@ function bigIntegerReader(
       const value = values[index];
       const integer = Number.isSafeInteger(value) ? BigInt(value as number) : value;
       if (typeof integer !== 'bigint' || integer < min || integer > max) {
-        throw wrongElement(`must be a whole number from ${min} to ${max}`, value, start + index, param);
+        throw wrongElement(`must be a whole number from ${min} to ${max}`, describeNumber(value), start + index, param);
       }
       into[start + index] = integer;
     }
@@ -192,7 +193,8 @@ function booleanReader(count: number, param: string): readonly [TensorData, Read
   const into = new Uint8Array(count);
   const readRow: ReadRow = (values, start) => {
     for (const [index, value] of values.entries()) {
-      if (typeof value !== 'boolean') throw wrongElement('must be true or false', value, start + index, param);
+      if (typeof value !== 'boolean')
+        throw wrongElement('must be true or false', describeValue(value), start + index, param);
       into[start + index] = value ? 1 : 0;
     }
   };
@@ -203,7 +205,7 @@ function stringReader(count: number, param: string): readonly [TensorData, ReadR
   const into: string[] = new Array(count);
   const readRow: ReadRow = (values, start) => {
     for (const [index, value] of values.entries()) {
-      if (typeof value !== 'string') throw wrongElement('must be a string', value, start + index, param);
+      if (typeof value !== 'string') throw wrongElement('must be a string', describeValue(value), start + index, param);
       into[start + index] = value;
     }
   };
@@ -279,8 +281,8 @@ export function checkTensor(
   }
 }
 
-function wrongElement(rule: string, got: unknown, index: number, param: string): AppError {
-  return invalid(`element ${index} of ${param} ${rule}, got ${describeValue(got)}`, param);
+function wrongElement(rule: string, got: string, index: number, param: string): AppError {
+  return invalid(`element ${index} of ${param} ${rule}, got ${got}`, param);
 }
 
 function noJsonForm(param: string): AppError {

@@ -4,6 +4,8 @@ import { AppError } from '../errors.ts';
 export interface WebhookUrlOptions {
   /** Whether this machine may be called, over plain HTTP too; in local mode only. */
   readonly allowLoopback: boolean;
+  /** Member or header of the request that holds the URL, for the error. Defaults to `webhook_url`. */
+  readonly param?: string;
 }
 
 const MAX_CHARACTERS = 2048;
@@ -22,7 +24,8 @@ const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[.*\])$/;
  *
  * @throws AppError `INVALID_WEBHOOK_URL` when it is not HTTPS to a public host name.
  */
-export function checkWebhookUrl(url: string, { allowLoopback }: WebhookUrlOptions): void {
+export function checkWebhookUrl(url: string, { allowLoopback, param = 'webhook_url' }: WebhookUrlOptions): void {
+  const invalid = (rule: string) => new AppError('INVALID_WEBHOOK_URL', `the webhook URL ${rule}`, { param });
   if (url.length > MAX_CHARACTERS || !URL.canParse(url)) {
     throw invalid(`must be a URL of ${MAX_CHARACTERS} characters at most`);
   }
@@ -30,12 +33,9 @@ export function checkWebhookUrl(url: string, { allowLoopback }: WebhookUrlOption
   if (username !== '' || password !== '') throw invalid('must hold no user name and password');
   const isLoopback = LOOPBACK.test(hostname);
   if (allowLoopback && isLoopback && (protocol === 'http:' || protocol === 'https:')) return;
-  if (protocol !== 'https:') throw invalid(`must be an https URL, got ${protocol.slice(0, 20)}`);
+  if (protocol !== 'https:')
+    throw invalid(`must be an https URL, got ${protocol === 'http:' ? 'http' : 'another scheme'}`);
   if (ADDRESS.test(hostname)) throw invalid('must name its host, addresses are not called');
   const name = hostname.replace(/\.$/, '');
   if (!name.includes('.') || PRIVATE_NAME.test(name)) throw invalid('must name a public host');
-}
-
-function invalid(rule: string): AppError {
-  return new AppError('INVALID_WEBHOOK_URL', `the webhook URL ${rule}`, { param: 'webhook_url' });
 }

@@ -34,7 +34,7 @@ export async function listWebhooks({ owner, deps }: WebhookCall): Promise<HttpRe
 /** `POST /v1/webhooks`. */
 export async function createWebhook({ body, owner, deps }: WebhookCall): Promise<HttpResult> {
   const { url, events } = parseSubscriptionRequest(readJsonBody(body));
-  checkWebhookUrl(url, deps);
+  checkWebhookUrl(url, { ...deps, param: 'url' });
   const nowMs = deps.clock.now();
   const id = `wh_${timeOrderedId(nowMs, deps.entropy(ENTROPY_BYTES))}`;
   const created: Subscription = { id, url, events: [...new Set(events)], createdAtMs: nowMs };

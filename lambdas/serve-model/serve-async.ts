@@ -74,7 +74,11 @@ function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobS
     version: params['version'],
     id: key === undefined ? newJobId(deps.clock.now(), randomBytes(ENTROPY_BYTES)) : jobIdOfKey(sha256, owner, key),
     input: toInlineBody(encodedOf(body)),
-    destinations: resolveDestinations(destinations, { settings: { replyQueues: {} }, allowLoopback }),
+    destinations: resolveDestinations(destinations, {
+      settings: { replyQueues: {} },
+      allowLoopback,
+      webhookParam: 'X-Webhook-Url',
+    }),
     baseUrl: baseUrlOf(event),
     traceparent: traceparentOf(event),
   };

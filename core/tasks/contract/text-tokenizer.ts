@@ -6,6 +6,10 @@ export interface TextTokenizer {
   encode(text: string): readonly number[];
   /** Adds the special tokens around token ids, unless they are present. */
   wrap(ids: readonly number[]): readonly number[];
-  /** Truncates token ids as the reference does: it keeps the special tokens and removes the end of the text. */
-  truncate(ids: readonly number[], maxTokens: number): readonly number[];
+  /**
+   * Truncates token ids as the reference does: it keeps the special tokens and removes one end of the text.
+   *
+   * @param side - The end of the text that is removed. Defaults to `end`.
+   */
+  truncate(ids: readonly number[], maxTokens: number, side?: 'start' | 'end'): readonly number[];
 }

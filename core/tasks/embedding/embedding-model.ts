@@ -8,9 +8,17 @@ import type { PoolingSettings } from './pooling.ts';
 
 /** The manifest of an embedding model, as far as the task reads it. */
 export interface EmbeddingModel extends TaskModel {
-  readonly limits: { readonly maxItems: number; readonly maxTokens: number };
+  readonly limits: {
+    readonly maxItems: number;
+    readonly maxTokens: number;
+    /** What happens to an input of more tokens, unless the request says so. */
+    readonly overflow: 'error' | 'truncate';
+  };
   readonly batching: { readonly maxItems: number; readonly maxTokens: number };
-  readonly embedding: PoolingSettings;
+  readonly embedding: PoolingSettings & {
+    readonly matryoshkaDimensions?: true | readonly number[] | undefined;
+    readonly acceptTokenIds: boolean;
+  };
   readonly compute: TaskModel['compute'] & {
     /** Maximum tokens of one request to an endpoint. */
     readonly maxBatchTokens?: number;
@@ -75,10 +83,13 @@ export function vectorOutput(signature: Outputs): TensorDescription {
 
 /** The bounds of a request. */
 export function limitsOf({ model, version, ports }: EmbeddingContext): EmbeddingLimits {
+  const { limits, embedding } = model;
   return {
-    maxItems: model.limits.maxItems,
+    maxItems: limits.maxItems,
     dimensions: embeddingDimensions(version.packed),
-    vocabularySize: ports.tokenizer.vocabularySize,
+    matryoshka: embedding.matryoshkaDimensions,
+    vocabularySize: embedding.acceptTokenIds ? ports.tokenizer.vocabularySize : undefined,
+    truncation: limits.overflow === 'truncate' ? 'end' : 'none',
   };
 }
 

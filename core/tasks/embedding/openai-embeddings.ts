@@ -1,6 +1,6 @@
 import { type Body, type Encoded, jsonEncoded, readJsonBody } from '../../api/body.ts';
 import { AppError } from '../../errors.ts';
-import { describeValue } from '../../json/describe-value.ts';
+import { describeNumber, describeOption, describeValue } from '../../json/describe-value.ts';
 import { encodeFloat32Base64, writeFloat32 } from '../../tensors/float-text.ts';
 import { checkItemCount } from '../contract/item-count.ts';
 import type { Codec } from '../contract/task.ts';
@@ -9,7 +9,7 @@ import {
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
-  readTruncate,
+  readTruncation,
   type TextItem,
   textItem,
 } from './embedding-request.ts';
@@ -20,13 +20,12 @@ export type EncodingFormat = 'float' | 'base64';
 
 /** A request of `POST /v1/embeddings`. */
 export interface OpenAiEmbeddingRequest extends EmbeddingRequest {
-  /** Id of the requested model; undefined if the request names none, which the model that received it then serves. */
-  readonly model: string | undefined;
   readonly encodingFormat: EncodingFormat;
 }
 
 /** A response of `POST /v1/embeddings`. */
 export interface OpenAiEmbeddingResponse {
+  /** Id of the model that served the request. */
   readonly model: string;
   /** One vector for each input, in the order of the inputs. */
   readonly embeddings: readonly Float32Array[];
@@ -38,11 +37,11 @@ export interface OpenAiEmbeddingResponse {
 /** The codec of `POST /v1/embeddings`. */
 export const OPENAI_EMBEDDINGS: Codec<OpenAiEmbeddingRequest, readonly number[], Float32Array, EmbeddingContext> = {
   decode: (body: Body, context) => decodeOpenAiEmbeddings(readJsonBody(body), limitsOf(context)),
-  encode: (vectors, { request, features }, context): Encoded => {
-    const { model = context.model.id, encodingFormat } = request;
+  encode: (vectors, { request, features }, { model }): Encoded => {
+    const { encodingFormat } = request;
     const promptTokens = features.reduce((sum, ids) => sum + ids.length, 0);
     const embeddings = vectors.map((vector) => requestedDimensions(vector, request));
-    return jsonEncoded(encodeOpenAiEmbeddings({ model, embeddings, encodingFormat, promptTokens }));
+    return jsonEncoded(encodeOpenAiEmbeddings({ model: model.id, embeddings, encodingFormat, promptTokens }));
   },
 };
 
@@ -58,18 +57,19 @@ export function decodeOpenAiEmbeddings(body: unknown, limits: EmbeddingLimits): 
     throw new AppError('INVALID_BODY', `body must be a JSON object, got ${describeValue(body)}`);
   }
   const { input, model, encoding_format, dimensions, truncate } = body as Readonly<Record<string, unknown>>;
+  checkModel(model);
   return {
-    model: readModel(model ?? undefined),
     param: 'input',
     items: readInput(input, limits),
     encodingFormat: readEncodingFormat(encoding_format ?? undefined),
     dimensions: readDimensions(dimensions ?? undefined, limits),
-    truncate: readTruncate(truncate ?? undefined),
+    truncation: readTruncation(truncate ?? undefined, limits),
   };
 }
 
-function readModel(value: unknown): string | undefined {
-  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+/** The request reached the model that it names; without a name it is served by the model that received it. */
+function checkModel(value: unknown): void {
+  if (value === undefined || value === null || (typeof value === 'string' && value !== '')) return;
   const got = value === '' ? 'an empty string' : describeValue(value);
   throw new AppError('INVALID_BODY', `model must be the id of a model, got ${got}`, { param: 'model' });
 }
@@ -77,29 +77,50 @@ function readModel(value: unknown): string | undefined {
 function readEncodingFormat(value: unknown): EncodingFormat {
   if (value === undefined) return 'float';
   if (value === 'float' || value === 'base64') return value;
-  throw new AppError('INVALID_PARAMETER', `encoding_format must be float or base64, got ${describeValue(value)}`, {
+  throw new AppError('INVALID_PARAMETER', `encoding_format must be float or base64, got ${describeOption(value)}`, {
     param: 'encoding_format',
   });
 }
 
 function readInput(input: unknown, limits: EmbeddingLimits): TextItem[] {
   if (typeof input === 'string') return [textItem(input, 'input')];
+  const { maxItems, vocabularySize } = limits;
   if (!Array.isArray(input)) {
-    throw invalidInput('input', 'must be a string, an array of strings, token ids or an array of token ids', input);
+    const ids = vocabularySize === undefined ? '' : ', token ids or an array of token ids';
+    throw invalidInput(
+      'input',
+      `must be a string${ids === '' ? ' or' : ','} an array of strings${ids}`,
+      describeValue(input),
+    );
   }
-  if (typeof input[0] === 'number') return [tokenItem(input, 'input', limits)];
-  checkItemCount(input.length, limits.maxItems, 'input');
-  return input.map((item: unknown, index) => readItem(item, Array.isArray(input[0]), `input[${index}]`, limits));
+  const [first] = input;
+  if (vocabularySize === undefined && holdsTokenIds(first)) throw tokenIdsRefused();
+  if (typeof first === 'number') return [tokenItem(input, 'input', limits)];
+  checkItemCount(input.length, maxItems, 'input');
+  return input.map((item: unknown, index) => readItem(item, Array.isArray(first), `input[${index}]`, limits));
+}
+
+function holdsTokenIds(first: unknown): boolean {
+  return typeof first === 'number' || (Array.isArray(first) && first.every((id) => typeof id === 'number'));
+}
+
+/** Ids of another vocabulary would give vectors that look right and are not. LangChain sends those of OpenAI's models. */
+function tokenIdsRefused(): AppError {
+  return new AppError(
+    'INVALID_BODY',
+    'input holds token ids, which this model does not accept, because most clients send those of another vocabulary: send texts; with LangChain set check_embedding_ctx_length=False',
+    { param: 'input' },
+  );
 }
 
 /** All items are of the kind of the first. */
 function readItem(item: unknown, isTokens: boolean, param: string, limits: EmbeddingLimits): TextItem {
   if (isTokens) {
     if (Array.isArray(item)) return tokenItem(item, param, limits);
-    throw invalidInput(param, 'must be an array of token ids, as the first item is', item);
+    throw invalidInput(param, 'must be an array of token ids, as the first item is', describeValue(item));
   }
   if (typeof item === 'string') return textItem(item, param);
-  throw invalidInput(param, 'must be a string', item);
+  throw invalidInput(param, 'must be a string', describeValue(item));
 }
 
 function tokenItem(ids: readonly unknown[], param: string, limits: EmbeddingLimits): TextItem {
@@ -107,14 +128,18 @@ function tokenItem(ids: readonly unknown[], param: string, limits: EmbeddingLimi
   const end = limits.vocabularySize ?? 2 ** 31;
   for (const [index, id] of ids.entries()) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= end) {
-      throw invalidInput(`${param}[${index}]`, `must be a token id, a whole number from 0 to ${end - 1}`, id);
+      throw invalidInput(
+        `${param}[${index}]`,
+        `must be a token id, a whole number from 0 to ${end - 1}`,
+        describeNumber(id),
+      );
     }
   }
   return { kind: 'tokens', ids: ids as readonly number[] };
 }
 
-function invalidInput(param: string, rule: string, got: unknown): AppError {
-  return new AppError('INVALID_BODY', `${param} ${rule}, got ${describeValue(got)}`, { param });
+function invalidInput(param: string, rule: string, got: string): AppError {
+  return new AppError('INVALID_BODY', `${param} ${rule}, got ${got}`, { param });
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
-  readTruncate,
+  readTruncation,
   textItem,
 } from './embedding-request.ts';
 import { requestedDimensions } from './pooling.ts';
@@ -55,6 +55,6 @@ export function decodeTextInfer(request: InferRequest, limits: EmbeddingLimits):
     param: 'inputs',
     items: data.map((item, index) => textItem(item, `inputs[0].data[${index}]`)),
     dimensions: readDimensions(request.parameters['dimensions'], limits, 'parameters.dimensions'),
-    truncate: readTruncate(request.parameters['truncate'], 'parameters.truncate'),
+    truncation: readTruncation(request.parameters['truncate'], limits, 'parameters.truncate'),
   };
 }

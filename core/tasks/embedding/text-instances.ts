@@ -10,7 +10,7 @@ import {
   type EmbeddingLimits,
   type EmbeddingRequest,
   readDimensions,
-  readTruncate,
+  readTruncation,
   type TextItem,
   textItem,
 } from './embedding-request.ts';
@@ -40,7 +40,7 @@ export function decodeTextInstances(body: unknown, limits: EmbeddingLimits): Emb
     param: 'instances',
     items: instances.map((instance, index) => readTextInstance(instance, `instances[${index}]`)),
     dimensions: readDimensions(parameters['dimensions'], limits, 'parameters.dimensions'),
-    truncate: readTruncate(parameters['truncate'], 'parameters.truncate'),
+    truncation: readTruncation(parameters['truncate'], limits, 'parameters.truncate'),
   };
 }
 

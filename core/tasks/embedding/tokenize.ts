@@ -10,15 +10,15 @@ import type { EmbeddingRequest, TextItem } from './embedding-request.ts';
  * @throws AppError `TOO_MANY_TOKENS` when an input is too long and may not be cut.
  */
 export function tokenize(request: EmbeddingRequest, { model, ports }: EmbeddingContext): (readonly number[])[] {
-  const { items, param, truncate } = request;
+  const { items, param, truncation } = request;
   const { maxTokens } = model.limits;
   return items.map((item, index) => {
     const ids = idsOf(item, ports.tokenizer);
     if (ids.length <= maxTokens) return ids;
-    if (truncate) return ports.tokenizer.truncate(ids, maxTokens);
+    if (truncation !== 'none') return ports.tokenizer.truncate(ids, maxTokens, truncation);
     throw new AppError(
       'TOO_MANY_TOKENS',
-      `item ${index} has ${ids.length} tokens, at most ${maxTokens} are allowed; set truncate to true to have it cut`,
+      `item ${index} has ${ids.length} tokens, at most ${maxTokens} are allowed; set truncate to true to cut its end`,
       { param },
     );
   });

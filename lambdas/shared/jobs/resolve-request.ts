@@ -61,9 +61,14 @@ export function resolveDestinations(
   {
     settings,
     allowLoopback,
-  }: Pick<ResolveDeps, 'allowLoopback'> & { readonly settings: Pick<FunctionSettings, 'replyQueues'> },
+    webhookParam = 'webhook_url',
+  }: Pick<ResolveDeps, 'allowLoopback'> & {
+    readonly settings: Pick<FunctionSettings, 'replyQueues'>;
+    /** Name of the member or header that holds the webhook's URL. */
+    readonly webhookParam?: string;
+  },
 ): Destinations {
-  if (webhookUrl !== undefined) checkWebhookUrl(webhookUrl, { allowLoopback });
+  if (webhookUrl !== undefined) checkWebhookUrl(webhookUrl, { allowLoopback, param: webhookParam });
   if (replyQueue !== undefined && !Object.hasOwn(settings.replyQueues, replyQueue)) {
     const names = Object.keys(settings.replyQueues).sort().join(', ');
     const allowed = names === '' ? 'this deployment has no reply queues' : `reply_queue must be one of ${names}`;

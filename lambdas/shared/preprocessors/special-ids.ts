@@ -9,7 +9,10 @@ export function aroundIds({ before, after }: SpecialIds): Pick<TextTokenizer, 'w
     after.every((id, index) => ids[ids.length - after.length + index] === id);
   return {
     wrap: (ids) => (isWrapped(ids) ? ids : [...before, ...ids, ...after]),
-    truncate: (ids, maxTokens) =>
-      ids.length <= maxTokens ? ids : [...ids.slice(0, maxTokens - after.length), ...after],
+    truncate: (ids, maxTokens, side = 'end') => {
+      if (ids.length <= maxTokens) return ids;
+      if (side === 'end') return [...ids.slice(0, maxTokens - after.length), ...after];
+      return [...before, ...ids.slice(ids.length - maxTokens + before.length)];
+    },
   };
 }

@@ -33,11 +33,11 @@ describe('parseManifest', () => {
       description: '',
       compute: { target: 'lambda', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
       tokenizer: 'tokenizer.json',
-      embedding: { pooling: 'mean', normalize: true },
+      embedding: { pooling: 'mean', normalize: true, acceptTokenIds: false },
       batching: { maxTokens: 256, maxItems: 64 },
       cache: { store: 'table', ttlSeconds: 604_800, memoryMiB: 32 },
       jobs: { batchSize: 10, windowSeconds: 0, maxConcurrency: 10, timeoutSeconds: 60, maxReceiveCount: 5 },
-      limits: { maxItems: 64, maxTokens: 512 },
+      limits: { maxItems: 64, maxTokens: 512, overflow: 'error' },
     });
   });
 
@@ -55,11 +55,11 @@ describe('parseManifest', () => {
         provisioned: { min: 1, max: 2, utilization: 0.5 },
       },
       tokenizer: 'words/tokenizer.json',
-      embedding: { pooling: 'cls', normalize: false },
+      embedding: { pooling: 'cls', normalize: false, matryoshkaDimensions: [64, 128], acceptTokenIds: true },
       batching: { maxTokens: 128, maxItems: 8 },
       cache: { store: 'memory', ttlSeconds: 60, memoryMiB: 8 },
       jobs: { batchSize: 100, windowSeconds: 5, maxConcurrency: 2, timeoutSeconds: 900, maxReceiveCount: 3 },
-      limits: { maxItems: 8, maxTokens: 128 },
+      limits: { maxItems: 8, maxTokens: 128, overflow: 'truncate' },
     };
     expect(parseManifest(full, 'model.yaml')).toEqual(full);
   });

@@ -54,8 +54,8 @@ describe('decodeInferRequest', () => {
   it.each([
     [null, 'INVALID_BODY', 'body must be a JSON object, got null'],
     [{}, 'INVALID_BODY', 'inputs must be an array, got nothing'],
-    [{ id: 7, inputs: [] }, 'INVALID_BODY', 'id must be a string, got 7'],
-    [{ inputs: [1] }, 'INVALID_BODY', 'inputs[0] must be a JSON object, got 1'],
+    [{ id: 7, inputs: [] }, 'INVALID_BODY', 'id must be a string, got a whole number'],
+    [{ inputs: [1] }, 'INVALID_BODY', 'inputs[0] must be a JSON object, got a whole number'],
     [{ inputs: [{}] }, 'INVALID_BODY', 'inputs[0].name must be the name of a tensor, got nothing'],
     [{ inputs: [], outputs: {} }, 'INVALID_BODY', 'outputs must be an array, got an object'],
     [
@@ -87,7 +87,10 @@ describe('decodeInferRequest', () => {
       { datatype: 'FP32', shape: [2, 2], data: [[1, 2], [3]] },
       'inputs[0].data[1] must be an array of 2 by its shape, got an array of 1',
     ],
-    [{ datatype: 'FP32', shape: [2, 2], data: [[1, 2], 3] }, 'inputs[0].data[1] must be an array of 2, got 3'],
+    [
+      { datatype: 'FP32', shape: [2, 2], data: [[1, 2], 3] },
+      'inputs[0].data[1] must be an array of 2, got a whole number',
+    ],
     [{ datatype: 'FP32', shape: [1], data: [[1]] }, 'element 0 of inputs[0].data must be a number, got an array'],
     [{ datatype: 'FP32', shape: [1e9, 1e9], data: [] }, 'inputs[0].data holds 0 elements'],
     [{ datatype: 'FP16', shape: [1], data: [1] }, 'inputs[0].data is FP16, which has no JSON form; use FP32'],

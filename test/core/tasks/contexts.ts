@@ -25,7 +25,8 @@ export const WORDS: TextTokenizer = {
   vocabularySize: 100,
   encode: (text) => [1, ...text.split(' ').map((word) => 3 + word.length), 2],
   wrap: (ids) => [1, ...ids, 2],
-  truncate: (ids, maxTokens) => [...ids.slice(0, maxTokens - 1), 2],
+  truncate: (ids, maxTokens, side) =>
+    side === 'start' ? [1, ...ids.slice(1 - maxTokens)] : [...ids.slice(0, maxTokens - 1), 2],
 };
 
 /** The signature of a text encoder. */

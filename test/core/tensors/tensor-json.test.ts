@@ -26,28 +26,32 @@ describe('readTensor, by datatype', () => {
   });
 
   const outOfRange: [Datatype, unknown, string][] = [
-    ['BOOL', 1, 'must be true or false, got 1'],
+    ['BOOL', 1, 'must be true or false, got a whole number'],
     ['BOOL', 'true', 'must be true or false, got a string'],
-    ['UINT8', -1, 'must be a whole number from 0 to 255, got -1'],
-    ['UINT8', 256, 'must be a whole number from 0 to 255, got 256'],
-    ['INT8', 128, 'must be a whole number from -128 to 127, got 128'],
-    ['INT16', 1.5, 'must be a whole number from -32768 to 32767, got 1.5'],
+    ['UINT8', -1, 'must be a whole number from 0 to 255, got a whole number out of range'],
+    ['UINT8', 256, 'must be a whole number from 0 to 255, got a whole number out of range'],
+    ['INT8', 128, 'must be a whole number from -128 to 127, got a whole number out of range'],
+    ['INT16', 1.5, 'must be a whole number from -32768 to 32767, got a fraction'],
     ['UINT16', '1', 'must be a whole number from 0 to 65535, got a string'],
-    ['INT32', 2 ** 31, 'must be a whole number from -2147483648 to 2147483647, got 2147483648'],
+    ['INT32', 2 ** 31, 'must be a whole number from -2147483648 to 2147483647, got a whole number out of range'],
     ['UINT32', 2n ** 60n, 'must be a whole number from 0 to 4294967295, got a number beyond 2^53'],
     [
       'INT64',
       2n ** 63n,
       'must be a whole number from -9223372036854775808 to 9223372036854775807, got a number beyond 2^53',
     ],
-    ['INT64', 1e300, 'must be a whole number from -9223372036854775808 to 9223372036854775807, got 1e+300'],
-    ['UINT64', -1, 'must be a whole number from 0 to 18446744073709551615, got -1'],
+    [
+      'INT64',
+      1e300,
+      'must be a whole number from -9223372036854775808 to 9223372036854775807, got a whole number out of range',
+    ],
+    ['UINT64', -1, 'must be a whole number from 0 to 18446744073709551615, got a whole number out of range'],
     ['UINT64', null, 'must be a whole number from 0 to 18446744073709551615, got null'],
-    ['FP32', 1e39, 'must be in the range of FP32, got 1e+39'],
-    ['FP64', Number.POSITIVE_INFINITY, 'must be in the range of FP64, got Infinity'],
+    ['FP32', 1e39, 'must be in the range of FP32, got a whole number out of range'],
+    ['FP64', Number.POSITIVE_INFINITY, 'must be in the range of FP64, got a number that is not finite'],
     ['FP64', {}, 'must be a number, got an object'],
-    ['FP32', true, 'must be a number, got true'],
-    ['BYTES', 7, 'must be a string, got 7'],
+    ['FP32', true, 'must be a number, got a boolean'],
+    ['BYTES', 7, 'must be a string, got a whole number'],
   ];
 
   it.each(outOfRange)('fails with INVALID_TENSOR when an element of %s is %p', (datatype, value, message) => {

@@ -14,7 +14,7 @@ import { startWorker, type Worker } from './worker.ts';
 const REQUESTS = [
   ['/v1/embeddings', { model: 'minilm', input: 'A short text.' }],
   ['/v1/embeddings', { model: 'minilm', input: ['Rain in the mountains', 'A short text.'], encoding_format: 'base64' }],
-  ['/v1/embeddings', { model: 'minilm', input: 'one word more each time '.repeat(20), dimensions: 16 }],
+  ['/v1/embeddings', { model: 'minilm', input: 'one word more each time '.repeat(20), dimensions: 384 }],
   ['/v1/models/minilm:predict', { instances: ['Übergrößenträger', 'x'] }],
   [
     '/v2/models/minilm/infer',

@@ -290,6 +290,7 @@ describe('the routes of webhooks', () => {
     expect(more.json).toMatchObject({ status: 409, code: 'TOO_MANY_WEBHOOKS' });
     expect((await call('POST', '/v1/webhooks', { body: { url: 'https://10.0.0.1/' } })).json).toMatchObject({
       code: 'INVALID_WEBHOOK_URL',
+      param: 'url',
     });
   });
 

@@ -37,7 +37,7 @@ describe('POST /v1/embeddings', () => {
   });
 
   it('gives a text and its token ids one vector, computed once', async () => {
-    const { send, encoders } = serveInMemory();
+    const { send, encoders } = serveInMemory({ packed: textModel({ embedding: { acceptTokenIds: true } }) });
     const text = await send(postEvent(ROUTE, { model: 'words', input: 'ab cde' }));
     const ids = await send(postEvent(ROUTE, { model: 'words', input: [5, 6] }));
     expect(vectorsOf(bodyOf(ids))).toEqual(vectorsOf(bodyOf(text)));
@@ -46,7 +46,7 @@ describe('POST /v1/embeddings', () => {
   });
 
   it('cuts vectors to the dimensions asked for, from one kept vector', async () => {
-    const { send } = serveInMemory();
+    const { send } = serveInMemory({ packed: textModel({ embedding: { matryoshkaDimensions: [2] } }) });
     await send(postEvent(ROUTE, { model: 'words', input: 'ab cde' }));
     const answer = await send(postEvent(ROUTE, { model: 'words', input: 'ab cde', dimensions: 2 }));
     const [vector = []] = vectorsOf(bodyOf(answer));
@@ -61,10 +61,21 @@ describe('POST /v1/embeddings', () => {
     const refused = await send(postEvent(ROUTE, { model: 'words', input }));
     expect([refused.statusCode, bodyOf(refused)['code']]).toEqual([400, 'TOO_MANY_TOKENS']);
     expect(bodyOf(refused)['detail']).toBe(
-      'item 0 has 32 tokens, at most 16 are allowed; set truncate to true to have it cut',
+      'item 0 has 32 tokens, at most 16 are allowed; set truncate to true to cut its end',
     );
     const cut = await send(postEvent(ROUTE, { model: 'words', input, truncate: true }));
     expect(bodyOf(cut)['usage']).toEqual({ prompt_tokens: 16, total_tokens: 16 });
+  });
+
+  it('cuts the start of a text, or the end if the manifest says so', async () => {
+    const { send } = serveInMemory({ packed: textModel({ limits: { maxTokens: 4, overflow: 'truncate' } }) });
+    const vectorOf = async (body: Record<string, unknown>) =>
+      vectorsOf(bodyOf(await send(postEvent(ROUTE, { model: 'words', ...body }))))[0];
+    const input = 'a bb ccc dddd';
+    expect(await vectorOf({ input })).toEqual(await vectorOf({ input: 'a bb' }));
+    expect(await vectorOf({ input, truncate: 'START' })).toEqual(await vectorOf({ input: 'ccc dddd' }));
+    const refused = await send(postEvent(ROUTE, { model: 'words', input, truncate: 'NONE' }));
+    expect(bodyOf(refused)['code']).toBe('TOO_MANY_TOKENS');
   });
 
   it('runs the model in batches of few padded tokens', async () => {

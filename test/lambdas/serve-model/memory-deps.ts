@@ -27,7 +27,8 @@ export const WORD_TOKENIZER: TextTokenizer = {
   vocabularySize: VOCABULARY_SIZE,
   encode: (text) => [START, ...text.split(' ').map((word) => FIRST_WORD + word.length), END],
   wrap: (ids) => (ids[0] === START ? ids : [START, ...ids, END]),
-  truncate: (ids, maxTokens) => [...ids.slice(0, maxTokens - 1), END],
+  truncate: (ids, maxTokens, side) =>
+    side === 'start' ? [START, ...ids.slice(1 - maxTokens)] : [...ids.slice(0, maxTokens - 1), END],
 };
 
 /** A text encoder whose hidden states are made of the token ids alone; it notes the shapes it was run with. */
@@ -70,7 +71,7 @@ function packedVersion(name: string): PackedVersion {
 }
 
 /** Describes a model of texts. */
-export function textModel(overrides: Partial<Record<keyof Manifest, unknown>> = {}): PackedModel {
+export function textModel(overrides: Partial<Record<keyof Manifest | 'embedding', unknown>> = {}): PackedModel {
   const versions = { '1': packedVersion('1'), '2': packedVersion('2') };
   const manifest = parseManifest(
     {

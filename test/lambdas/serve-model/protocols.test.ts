@@ -31,7 +31,7 @@ describe('a model of texts', () => {
   });
 
   it('takes truncate and dimensions as parameters', async () => {
-    const { send } = serveInMemory();
+    const { send } = serveInMemory({ packed: textModel({ embedding: { matryoshkaDimensions: true } }) });
     const parameters = { truncate: true, dimensions: 2 };
     const long = 'w '.repeat(30).trim();
     const predict = bodyOf(

@@ -70,7 +70,7 @@ function ofEmbedding({ modelId, sha256, compute, pooling, normalize, ids }: Embe
   const usual = embeddingContext();
   const context: EmbeddingContext = {
     ...usual,
-    model: { ...usual.model, id: modelId, compute, embedding: { pooling, normalize } },
+    model: { ...usual.model, id: modelId, compute, embedding: { pooling, normalize, acceptTokenIds: false } },
     version: { name: '1', packed: { sha256, inputs: [], outputs: [] } },
   };
   return EMBEDDING_TASK.fingerprint(hash, ids, context);

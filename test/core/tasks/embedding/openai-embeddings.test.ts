@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import type { ErrorCode } from '../../../../core/errors.ts';
 import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../../../../core/tasks/embedding/openai-embeddings.ts';
 
-const LIMITS = { maxItems: 3, dimensions: 384, vocabularySize: 1000 };
+const LIMITS = {
+  maxItems: 3,
+  dimensions: 384,
+  matryoshka: true,
+  vocabularySize: 1000,
+  truncation: 'none',
+} as const;
 
 describe('decodeOpenAiEmbeddings', () => {
   it.each([
@@ -27,12 +33,11 @@ describe('decodeOpenAiEmbeddings', () => {
     },
   ])('reads $form', ({ input, items }) => {
     expect(decodeOpenAiEmbeddings({ input, model: 'minilm' }, LIMITS)).toEqual({
-      model: 'minilm',
       param: 'input',
       items,
       encodingFormat: 'float',
       dimensions: undefined,
-      truncate: false,
+      truncation: 'none',
     });
   });
 
@@ -49,7 +54,7 @@ describe('decodeOpenAiEmbeddings', () => {
     expect(decodeOpenAiEmbeddings(body, LIMITS)).toMatchObject({
       encodingFormat: 'base64',
       dimensions: 384,
-      truncate: true,
+      truncation: 'end',
     });
   });
 
@@ -58,7 +63,7 @@ describe('decodeOpenAiEmbeddings', () => {
     expect(decodeOpenAiEmbeddings(body, LIMITS)).toMatchObject({
       encodingFormat: 'float',
       dimensions: undefined,
-      truncate: false,
+      truncation: 'none',
     });
   });
 
@@ -67,16 +72,58 @@ describe('decodeOpenAiEmbeddings', () => {
   });
 
   it.each([{ input: 'a' }, { input: 'a', model: null }])('leaves the model to the function for %j', (body) => {
-    expect(decodeOpenAiEmbeddings(body, LIMITS).model).toBeUndefined();
+    expect(() => decodeOpenAiEmbeddings(body, LIMITS)).not.toThrow();
   });
 
-  it('takes any token id of 31 bits where the vocabulary is not known', () => {
-    const limits = { maxItems: 1, dimensions: 1 };
-    expect(decodeOpenAiEmbeddings({ input: [2 ** 31 - 1], model: 'm' }, limits).items).toEqual([
-      { kind: 'tokens', ids: [2 ** 31 - 1] },
-    ]);
-    expect(() => decodeOpenAiEmbeddings({ input: [2 ** 31], model: 'm' }, limits)).toThrow(
-      expect.objectContaining({ code: 'INVALID_BODY' }),
+  describe('of a model whose manifest does not accept token ids', () => {
+    const { vocabularySize: _, ...limits } = LIMITS;
+
+    it.each([[[1]], [[[1], [2]]], [[[1], 'a']], [[[]]]])('refuses %j, and names the setting of LangChain', (input) => {
+      expect(() => decodeOpenAiEmbeddings({ input, model: 'm' }, limits)).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_BODY',
+          param: 'input',
+          message: expect.stringContaining('check_embedding_ctx_length=False'),
+        }),
+      );
+    });
+
+    it.each([
+      [7, 'input must be a string or an array of strings, got a whole number'],
+      [['a', [1]], 'input[1] must be a string, got an array'],
+    ])('does not offer token ids when the input is %j', (input, message) => {
+      expect(() => decodeOpenAiEmbeddings({ input, model: 'm' }, limits)).toThrow(expect.objectContaining({ message }));
+    });
+  });
+
+  it('accepts only its own dimensions unless the model was trained for others', () => {
+    const decode = (dimensions: number, matryoshka?: true | readonly number[]) =>
+      decodeOpenAiEmbeddings({ input: 'a', model: 'm', dimensions }, { ...LIMITS, matryoshka }).dimensions;
+    expect(decode(384)).toBe(384);
+    expect(decode(128, [64, 128])).toBe(128);
+    expect(decode(384, [64, 128])).toBe(384);
+    expect(() => decode(128)).toThrow(
+      'dimensions must be absent or 384, because the model was not trained for shorter vectors, got 128',
+    );
+    expect(() => decode(65, [64, 128])).toThrow('dimensions must be one of 64, 128, 384, got 65');
+  });
+
+  it.each([
+    [true, 'end'],
+    [false, 'none'],
+    ['NONE', 'none'],
+    ['START', 'start'],
+    ['END', 'end'],
+    [undefined, 'end'],
+    [null, 'end'],
+  ])('reads truncate: %j as %s if the manifest says truncate', (truncate, truncation) => {
+    const limits = { ...LIMITS, truncation: 'end' } as const;
+    expect(decodeOpenAiEmbeddings({ input: 'a', model: 'm', truncate }, limits).truncation).toBe(truncation);
+  });
+
+  it('refuses half of a surrogate pair, which has no UTF-8', () => {
+    expect(() => decodeOpenAiEmbeddings({ input: ['a', 'b\ud800'], model: 'm' }, LIMITS)).toThrow(
+      'input[1] holds half of a surrogate pair, which is no character',
     );
   });
 
@@ -85,7 +132,7 @@ describe('decodeOpenAiEmbeddings', () => {
     [[1], 'INVALID_BODY', undefined, 'body must be a JSON object, got an array'],
     ['a', 'INVALID_BODY', undefined, 'body must be a JSON object, got a string'],
     [{ input: 'a', model: '' }, 'INVALID_BODY', 'model', 'model must be the id of a model, got an empty string'],
-    [{ input: 'a', model: 7 }, 'INVALID_BODY', 'model', 'model must be the id of a model, got 7'],
+    [{ input: 'a', model: 7 }, 'INVALID_BODY', 'model', 'model must be the id of a model, got a whole number'],
     [
       { model: 'm' },
       'INVALID_BODY',
@@ -102,7 +149,7 @@ describe('decodeOpenAiEmbeddings', () => {
     [{ model: 'm', input: [] }, 'INPUT_EMPTY', 'input', 'input is empty, at least one item is needed'],
     [{ model: 'm', input: ['a', ''] }, 'INPUT_EMPTY', 'input[1]', 'input[1] is an empty string'],
     [{ model: 'm', input: [[1], []] }, 'INPUT_EMPTY', 'input[1]', 'input[1] holds no token ids'],
-    [{ model: 'm', input: ['a', 1] }, 'INVALID_BODY', 'input[1]', 'input[1] must be a string, got 1'],
+    [{ model: 'm', input: ['a', 1] }, 'INVALID_BODY', 'input[1]', 'input[1] must be a string, got a whole number'],
     [{ model: 'm', input: [null] }, 'INVALID_BODY', 'input[0]', 'input[0] must be a string, got null'],
     [
       { model: 'm', input: [[1], 'a'] },
@@ -120,19 +167,19 @@ describe('decodeOpenAiEmbeddings', () => {
       { model: 'm', input: [1, 1000] },
       'INVALID_BODY',
       'input[1]',
-      'input[1] must be a token id, a whole number from 0 to 999, got 1000',
+      'input[1] must be a token id, a whole number from 0 to 999, got a whole number out of range',
     ],
     [
       { model: 'm', input: [[1, -1]] },
       'INVALID_BODY',
       'input[0][1]',
-      'input[0][1] must be a token id, a whole number from 0 to 999, got -1',
+      'input[0][1] must be a token id, a whole number from 0 to 999, got a whole number out of range',
     ],
     [
       { model: 'm', input: [1.5] },
       'INVALID_BODY',
       'input[0]',
-      'input[0] must be a token id, a whole number from 0 to 999, got 1.5',
+      'input[0] must be a token id, a whole number from 0 to 999, got a fraction',
     ],
     [
       { model: 'm', input: ['a', 'b', 'c', 'd'] },
@@ -180,7 +227,7 @@ describe('decodeOpenAiEmbeddings', () => {
       { model: 'm', input: 'a', truncate: 'yes' },
       'INVALID_PARAMETER',
       'truncate',
-      'truncate must be true or false, got a string',
+      'truncate must be true, false, NONE, START or END, got a string',
     ],
   ];
 

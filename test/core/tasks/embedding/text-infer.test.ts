@@ -4,7 +4,7 @@ import { decodeTextInfer, TEXT_INFER } from '../../../../core/tasks/embedding/te
 import { embeddingContext } from '../contexts.ts';
 
 describe('decodeTextInfer', () => {
-  const limits = { maxItems: 2, dimensions: 4 };
+  const limits = { maxItems: 2, dimensions: 4, matryoshka: true, truncation: 'none' } as const;
   const request = (data: unknown[], more: Record<string, unknown> = {}) =>
     decodeInferRequest({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [data.length], data }], ...more });
 
@@ -17,13 +17,13 @@ describe('decodeTextInfer', () => {
         { kind: 'text', text: 'a' },
         { kind: 'text', text: 'b' },
       ],
-      truncate: true,
+      truncation: 'end',
       dimensions: 3,
     });
   });
 
   it('has neither truncation nor fewer dimensions by default', () => {
-    expect(decodeTextInfer(request(['a']), limits)).toMatchObject({ truncate: false, dimensions: undefined });
+    expect(decodeTextInfer(request(['a']), limits)).toMatchObject({ truncation: 'none', dimensions: undefined });
   });
 
   it.each([
@@ -50,7 +50,7 @@ describe('decodeTextInfer', () => {
 });
 
 describe('TEXT_INFER', () => {
-  const request = { id: 'i', param: 'inputs', items: [], dimensions: undefined, truncate: false };
+  const request = { id: 'i', param: 'inputs', items: [], dimensions: undefined, truncation: 'none' } as const;
 
   it('writes one output of a row for each text', () => {
     const vectors = [Float32Array.of(0.5, -0.25), Float32Array.of(1, 0)];

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeTextInstances, encodeVectorPredictions } from '../../../../core/tasks/embedding/text-instances.ts';
 
-const LIMITS = { maxItems: 2, dimensions: 4 };
+const LIMITS = { maxItems: 2, dimensions: 4, matryoshka: true, truncation: 'none' } as const;
 
 describe('decodeTextInstances', () => {
   it('reads strings and objects with a text alike', () => {
@@ -11,11 +11,14 @@ describe('decodeTextInstances', () => {
       { kind: 'text', text: 'b' },
     ];
     const body = { instances: ['a', { text: 'b' }], parameters: { truncate: true, dimensions: 2 } };
-    expect(decodeTextInstances(body, LIMITS)).toEqual({ param: 'instances', items, truncate: true, dimensions: 2 });
+    expect(decodeTextInstances(body, LIMITS)).toEqual({ param: 'instances', items, truncation: 'end', dimensions: 2 });
   });
 
   it('needs no parameters', () => {
-    expect(decodeTextInstances({ instances: ['a'] }, LIMITS)).toMatchObject({ truncate: false, dimensions: undefined });
+    expect(decodeTextInstances({ instances: ['a'] }, LIMITS)).toMatchObject({
+      truncation: 'none',
+      dimensions: undefined,
+    });
   });
 
   it.each([
@@ -26,7 +29,12 @@ describe('decodeTextInstances', () => {
     [{ instances: ['a', ''] }, 'INPUT_EMPTY', 'instances[1]', 'instances[1] is an empty string'],
     [{ instances: [{ text: '' }] }, 'INPUT_EMPTY', 'instances[0].text', 'instances[0].text is an empty string'],
     [{ instances: ['a', 'b', 'c'] }, 'TOO_MANY_ITEMS', 'instances', 'instances holds 3 items, at most 2 are allowed'],
-    [{ instances: [1] }, 'INVALID_BODY', 'instances[0]', 'instances[0] must be a string or {"text": …}, got 1'],
+    [
+      { instances: [1] },
+      'INVALID_BODY',
+      'instances[0]',
+      'instances[0] must be a string or {"text": …}, got a whole number',
+    ],
     [{ instances: [null] }, 'INVALID_BODY', 'instances[0]', 'instances[0] must be a string or {"text": …}, got null'],
     [
       { instances: [['a']] },
@@ -53,7 +61,12 @@ describe('decodeTextInstances', () => {
       undefined,
       'body holds an unknown member, known are instances, parameters',
     ],
-    [{ instances: ['a'], parameters: 1 }, 'INVALID_BODY', 'parameters', 'parameters must be a JSON object, got 1'],
+    [
+      { instances: ['a'], parameters: 1 },
+      'INVALID_BODY',
+      'parameters',
+      'parameters must be a JSON object, got a whole number',
+    ],
     [
       { instances: ['a'], parameters: { dimension: 1 } },
       'INVALID_BODY',
@@ -70,7 +83,7 @@ describe('decodeTextInstances', () => {
       { instances: ['a'], parameters: { truncate: null } },
       'INVALID_PARAMETER',
       'parameters.truncate',
-      'parameters.truncate must be true or false, got null',
+      'parameters.truncate must be true, false, NONE, START or END, got null',
     ],
   ])('fails when the body is %j with %s', (body, code, param, message) => {
     expect(() => decodeTextInstances(body, LIMITS)).toThrow(expect.objectContaining({ code, param, message }));

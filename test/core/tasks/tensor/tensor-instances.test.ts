@@ -73,7 +73,7 @@ describe('instances of a predict request', () => {
       'INVALID_TENSOR',
       'instances[1].x must be an array of 2 by its shape, got an array of 1',
     ],
-    [{ instances: [[1, 2], 3] }, 'INVALID_TENSOR', 'instances[1].x must be an array of 2, got 3'],
+    [{ instances: [[1, 2], 3] }, 'INVALID_TENSOR', 'instances[1].x must be an array of 2, got a whole number'],
     [
       { instances: [[1, 'b']] },
       'INVALID_TENSOR',

@@ -52,6 +52,7 @@ describe('openTokenizer', () => {
   it('keeps the special tokens when it cuts', async () => {
     const tokenizer = await openTokenizer(packed);
     expect(tokenizer.truncate([101, 1, 2, 3, 102], 4)).toEqual([101, 1, 2, 102]);
+    expect(tokenizer.truncate([101, 1, 2, 3, 102], 4, 'start')).toEqual([101, 2, 3, 102]);
     expect(tokenizer.truncate([101, 1, 2, 3, 102], 5)).toEqual([101, 1, 2, 3, 102]);
   });
 
