@@ -98,7 +98,7 @@ async function startOnce(plan: FunctionPlan, log: FunctionLog): Promise<ColdStar
     const { kind } = await environment.initialize(INIT_LIMIT_MS);
     const outcome = kind === 'ready' ? await environment.invoke(firstRequest(plan), plan.timeoutMs) : { kind };
     const totalMs = performance.now() - startedMs;
-    if (outcome.kind !== 'answered') throw new Error(`a cold start came to ${outcome.kind}; see ${log.file}`);
+    if (outcome.kind !== 'responded') throw new Error(`a cold start came to ${outcome.kind}; see ${log.file}`);
     const memory = environment.pid === undefined ? undefined : measureMemory(environment.pid);
     return { totalMs, initMs: environment.initMs, rssMiB: memory?.rssMiB };
   } finally {

@@ -60,7 +60,7 @@ export interface ApiSettings {
    */
   readonly metricsNamespace?: string;
   /**
-   * Answers of at least this many bytes are compressed for clients that accept it.
+   * Responses of at least this many bytes are compressed for clients that accept it.
    *
    * @default 1024
    */

@@ -133,7 +133,7 @@ export class VersionEndpoint extends Construct {
     const { endpointName } = this.#props;
     return new Alarm(this, 'Failures', {
       alarmName: `${endpointName}-failures`,
-      alarmDescription: `Requests that containers of ${endpointName} failed to answer; rolls an update back`,
+      alarmDescription: `Requests that containers of ${endpointName} failed to serve; rolls an update back`,
       metric: this.#metricFailures(),
       threshold: ROLLBACK_FAILURES,
       evaluationPeriods: 2,

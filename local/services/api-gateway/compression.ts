@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflate, gunzip, gzip, inflate } from 'node:zlib';
 import { errorCode } from '../../aws/error-code.ts';
-import { type GatewayAnswer, headerOf } from './exchange.ts';
+import { type HttpResponse, headerOf } from './exchange.ts';
 import { GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
 
 const CODINGS = {
@@ -29,22 +29,22 @@ export async function decompressRequest(body: Buffer, contentEncoding: string): 
 }
 
 /**
- * Compresses an answer where API Gateway would: it is large enough, not encoded yet, and the client's most wanted
+ * Compresses a response if API Gateway would: it is large enough, not encoded yet, and the client's most wanted
  * coding is named and known.
  *
  * @param minimumSize - Smallest body to compress in bytes; undefined where the API does not compress.
  */
-export async function compressAnswer(
-  answer: GatewayAnswer,
+export async function compressResponse(
+  response: HttpResponse,
   acceptEncoding: string | undefined,
   minimumSize: number | undefined,
-): Promise<GatewayAnswer> {
-  if (minimumSize === undefined || answer.body.length < minimumSize || answer.body.length === 0) return answer;
-  if (headerOf(answer.headers, 'content-encoding') !== undefined) return answer;
+): Promise<HttpResponse> {
+  if (minimumSize === undefined || response.body.length < minimumSize || response.body.length === 0) return response;
+  if (headerOf(response.headers, 'content-encoding') !== undefined) return response;
   const coding = mostWanted(acceptEncoding ?? '');
-  if (coding === undefined) return answer;
-  const body = await CODINGS[coding].compress(answer.body);
-  return { status: answer.status, headers: [...answer.headers, ['Content-Encoding', coding]], body };
+  if (coding === undefined) return response;
+  const body = await CODINGS[coding].compress(response.body);
+  return { status: response.status, headers: [...response.headers, ['Content-Encoding', coding]], body };
 }
 
 /** The coding with the highest weight, if it is one the gateway knows: a wildcard names none. */

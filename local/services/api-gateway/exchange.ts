@@ -39,7 +39,7 @@ export interface Exchange {
 }
 
 /** Response to the client. */
-export interface GatewayAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: HeaderLines;
   readonly body: Buffer;

@@ -1,6 +1,6 @@
 import type { ApiPlan, GatewayResponsePlan } from '../../template/plan-apis.ts';
 import { type CompiledTemplate, compileHeaderValue, compileTemplate } from './context-template.ts';
-import { type Exchange, type GatewayAnswer, type HeaderLines, headerOf } from './exchange.ts';
+import { type Exchange, type HeaderLines, type HttpResponse, headerOf } from './exchange.ts';
 import { type GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
 import { chooseTemplate } from './media-types.ts';
 
@@ -22,7 +22,7 @@ export class GatewayResponses {
   }
 
   /** Renders the response to a rejected request. */
-  render(error: GatewayError, exchange: Exchange): GatewayAnswer {
+  render(error: GatewayError, exchange: Exchange): HttpResponse {
     const { status, errorType } = error.defaults;
     const response = this.#find(error.responseType, status);
     if (response === undefined && error.responseType === 'REQUEST_TOO_LARGE' && error.cause !== undefined)
@@ -68,7 +68,7 @@ function defaultBody({ message, defaults }: GatewayError): string {
 }
 
 /** A body over API Gateway's own limit is rejected before gateway responses apply; one over Lambda's limit is not. */
-function tooLarge(): GatewayAnswer {
+function tooLarge(): HttpResponse {
   const body = `HTTP content length exceeded ${MAX_BODY_BYTES} bytes.`;
   return { status: 413, headers: [['Content-Type', 'text/plain']], body: Buffer.from(body) };
 }

@@ -10,8 +10,8 @@ import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
 import type { LambdaHost } from '../lambda/lambda-host.ts';
 import { Admission } from './admission.ts';
-import { compressAnswer, decompressRequest } from './compression.ts';
-import { type Exchange, type GatewayAnswer, type HeaderLines, headerOf } from './exchange.ts';
+import { compressResponse, decompressRequest } from './compression.ts';
+import { type Exchange, type HeaderLines, type HttpResponse, headerOf } from './exchange.ts';
 import { GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import type { Integration } from './integration.ts';
@@ -103,7 +103,7 @@ export class GatewayServer implements AsyncDisposable {
   #createServer(): FastifyInstance {
     const server = Fastify({
       forceCloseConnections: true,
-      // A path that does not decode is no route, and is answered as such.
+      // A path that does not decode is no route, and gets the response for one.
       frameworkErrors: (_, request, reply) => this.#handle(request, reply),
     });
     server.removeAllContentTypeParsers();
@@ -118,28 +118,28 @@ export class GatewayServer implements AsyncDisposable {
   async #handle(request: FastifyRequest, reply: FastifyReply, refused?: GatewayError): Promise<void> {
     const startedMs = performance.now();
     const exchange = this.#open(request);
-    const answer = await this.#answer(exchange, refused);
-    reply.code(answer.status);
-    for (const [name, values] of Map.groupBy(answer.headers, ([key]) => key)) {
+    const response = await this.#respond(exchange, refused);
+    reply.code(response.status);
+    for (const [name, values] of Map.groupBy(response.headers, ([key]) => key)) {
       reply.header(name, values.length === 1 ? values[0]?.[1] : values.map(([, value]) => value));
     }
     reply.header('x-amzn-RequestId', exchange.requestId).header('x-amz-apigw-id', exchange.extendedRequestId);
-    await reply.send(answer.body);
-    (this.#options.activity ?? NO_ACTIVITY).publish(completed(exchange, answer, performance.now() - startedMs));
+    await reply.send(response.body);
+    (this.#options.activity ?? NO_ACTIVITY).publish(completed(exchange, response, performance.now() - startedMs));
   }
 
-  async #answer(exchange: Exchange, refused: GatewayError | undefined): Promise<GatewayAnswer> {
+  async #respond(exchange: Exchange, refused: GatewayError | undefined): Promise<HttpResponse> {
     try {
       if (refused !== undefined) throw refused;
-      const answer = await this.#integrate(exchange);
+      const response = await this.#integrate(exchange);
       const acceptEncoding = headerOf(exchange.headers, 'accept-encoding');
-      return await compressAnswer(answer, acceptEncoding, this.#options.api.minimumCompressionSize);
+      return await compressResponse(response, acceptEncoding, this.#options.api.minimumCompressionSize);
     } catch (error) {
       return this.#responses.render(toGatewayError(error), exchange);
     }
   }
 
-  async #integrate(exchange: Exchange): Promise<GatewayAnswer> {
+  async #integrate(exchange: Exchange): Promise<HttpResponse> {
     const match = this.#routes.find(exchange.path, exchange.httpMethod);
     if (match === undefined) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
     const { method, validate, integration } = match.value;
@@ -149,7 +149,7 @@ export class GatewayServer implements AsyncDisposable {
     if (key !== undefined) exchange.key = key;
     await decompress(exchange);
     validate(exchange);
-    return integration.answer(exchange);
+    return integration.respond(exchange);
   }
 
   #open(request: FastifyRequest): Exchange {
@@ -173,17 +173,17 @@ export class GatewayServer implements AsyncDisposable {
   }
 }
 
-function completed(exchange: Exchange, answer: GatewayAnswer, durationMs: number): RequestCompleted {
+function completed(exchange: Exchange, response: HttpResponse, durationMs: number): RequestCompleted {
   return {
     type: 'request.completed',
     requestId: exchange.requestId,
     method: exchange.httpMethod,
     path: exchange.fullPath,
-    status: answer.status,
+    status: response.status,
     durationMs,
     keyName: exchange.key?.name,
     isColdStart: exchange.coldStart === true,
-    cache: headerOf(answer.headers, 'x-cache'),
+    cache: headerOf(response.headers, 'x-cache'),
     functionError: exchange.functionError,
   };
 }

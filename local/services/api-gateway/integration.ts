@@ -1,11 +1,11 @@
-import type { Exchange, GatewayAnswer } from './exchange.ts';
+import type { Exchange, HttpResponse } from './exchange.ts';
 
 /** The integration that serves the requests of a method. */
 export interface Integration {
   /**
-   * Answers a request.
+   * Responds to a request.
    *
-   * @throws GatewayError when the gateway has to answer in its place.
+   * @throws GatewayError when the gateway has to respond in its place.
    */
-  answer(exchange: Exchange): Promise<GatewayAnswer>;
+  respond(exchange: Exchange): Promise<HttpResponse>;
 }

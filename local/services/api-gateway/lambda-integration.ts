@@ -5,7 +5,7 @@ import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
 import { errorOf, type InvocationResult } from '../lambda/invocation.ts';
 import type { LambdaHost } from '../lambda/lambda-host.ts';
-import type { Exchange, GatewayAnswer } from './exchange.ts';
+import type { Exchange, HttpResponse } from './exchange.ts';
 import { GatewayError } from './gateway-error.ts';
 import type { Integration } from './integration.ts';
 import { proxyEvent, traceId } from './proxy-event.ts';
@@ -20,7 +20,7 @@ export class LambdaIntegration implements Integration {
   readonly #isPermitted: boolean;
 
   /**
-   * @param permissions - Who may invoke which function: a gateway that may not answers 500.
+   * @param permissions - Who may invoke which function: a gateway that may not responds with 500.
    * @throws AppError `TEMPLATE_INVALID` when the method names no function.
    */
   constructor(api: ApiPlan, method: MethodPlan, host: LambdaHost, permissions: readonly InvokePermission[]) {
@@ -35,15 +35,15 @@ export class LambdaIntegration implements Integration {
     this.#isPermitted = isPermitted(api, method, functionArn, permissions);
   }
 
-  async answer(exchange: Exchange): Promise<GatewayAnswer> {
+  async respond(exchange: Exchange): Promise<HttpResponse> {
     if (!this.#isPermitted) {
       exchange.functionError = `no AWS::Lambda::Permission lets API Gateway invoke ${this.#functionArn}`;
       throw new GatewayError('API_CONFIGURATION_ERROR');
     }
     const result = await this.#invoke(JSON.stringify(proxyEvent(this.#api, this.#method, exchange)));
     exchange.coldStart = result.coldStart;
-    const answer = proxyResponse(this.#api, exchange, readPayload(result, exchange));
-    return { ...answer, headers: [...answer.headers, ['X-Amzn-Trace-Id', traceId(exchange)]] };
+    const response = proxyResponse(this.#api, exchange, readPayload(result, exchange));
+    return { ...response, headers: [...response.headers, ['X-Amzn-Trace-Id', traceId(exchange)]] };
   }
 
   async #invoke(payload: string): Promise<InvocationResult> {
@@ -64,7 +64,7 @@ export class LambdaIntegration implements Integration {
 
 function readPayload({ outcome }: InvocationResult, exchange: Exchange): Buffer {
   switch (outcome.kind) {
-    case 'answered':
+    case 'responded':
       return outcome.payload;
     case 'failed': {
       const { errorType, errorMessage } = errorOf(outcome.payload);

@@ -18,7 +18,7 @@ export function firstAccepted(accept: string | undefined): string | undefined {
   return first === undefined ? undefined : mediaTypeOf(first);
 }
 
-/** Chooses what to answer with: the first acceptable type there is a template for, else JSON, else the first there is. */
+/** Chooses the type of the response: the first acceptable type that has a template, else JSON, else the first template. */
 export function chooseTemplate<T>(
   templates: Readonly<Record<string, T>>,
   accept: string | undefined,

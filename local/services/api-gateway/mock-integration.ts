@@ -1,6 +1,6 @@
 import type { ApiPlan, IntegrationResponsePlan, MethodPlan } from '../../template/plan-apis.ts';
 import { type CompiledTemplate, compileHeaderValue, compileTemplate } from './context-template.ts';
-import { type Exchange, type GatewayAnswer, type HeaderLines, headerOf } from './exchange.ts';
+import { type Exchange, type HeaderLines, type HttpResponse, headerOf } from './exchange.ts';
 import { GatewayError } from './gateway-error.ts';
 import type { Integration } from './integration.ts';
 import { chooseTemplate, mediaTypeOf } from './media-types.ts';
@@ -13,7 +13,7 @@ interface MockResponse {
   readonly templates: Readonly<Record<string, CompiledTemplate>>;
 }
 
-/** Answers by itself: the request template names a status, the status selects a response, its template is the body. */
+/** Responds by itself: the request template names a status, the status selects a response, its template is the body. */
 export class MockIntegration implements Integration {
   readonly #api: ApiPlan;
   readonly #passthrough: MethodPlan['integration']['PassthroughBehavior'];
@@ -29,7 +29,7 @@ export class MockIntegration implements Integration {
     this.#responses = integration.IntegrationResponses.map((response) => compileResponse(response, where));
   }
 
-  async answer(exchange: Exchange): Promise<GatewayAnswer> {
+  async respond(exchange: Exchange): Promise<HttpResponse> {
     const response = this.#select(this.#statusOf(exchange));
     const context = { api: this.#api, exchange };
     const chosen = chooseTemplate(response.templates, headerOf(exchange.headers, 'accept'));

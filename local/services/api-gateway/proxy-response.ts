@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { ApiPlan } from '../../template/plan-apis.ts';
-import { type Exchange, type GatewayAnswer, type HeaderLines, headerOf } from './exchange.ts';
+import { type Exchange, type HeaderLines, type HttpResponse, headerOf } from './exchange.ts';
 import { GatewayError } from './gateway-error.ts';
 import { firstAccepted, isBinary } from './media-types.ts';
 
@@ -23,18 +23,18 @@ const responseSchema = v.object({
   isBase64Encoded: v.nullish(v.boolean()),
 });
 
-/** Headers that API Gateway sets itself: what a function says is answered under another name. */
+/** Headers that API Gateway sets itself: those of a function are returned under another name. */
 const REMAPPED = new Set(['connection', 'content-length', 'date', 'server', 'www-authenticate']);
 
 /** Headers that only concern the connection to the function. */
 const DROPPED = new Set(['transfer-encoding', 'upgrade', 'trailer']);
 
 /**
- * Turns what a Lambda proxy integration answered into the answer for the client.
+ * Turns what a Lambda proxy integration returned into the response for the client.
  *
  * @throws GatewayError `INTEGRATION_FAILURE` when it is malformed.
  */
-export function proxyResponse(api: ApiPlan, exchange: Exchange, payload: Buffer): GatewayAnswer {
+export function proxyResponse(api: ApiPlan, exchange: Exchange, payload: Buffer): HttpResponse {
   const { statusCode, headers, multiValueHeaders, body, isBase64Encoded } = read(payload);
   const lines: HeaderLines = [
     ...Object.entries(headers ?? {})

@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
 import { GatewayError } from './gateway-error.ts';
 
-/** How often the limit a client may send before it is answered without being heard out. */
+/** Multiple of the limit that a client may send before it gets the response without the rest being read. */
 const PATIENCE = 4;
 
 /**
  * Reads a request's body.
  *
  * A body over the limit is read on, and thrown away: a client that is still sending when the connection closes sees a
- * broken pipe and never the answer.
+ * broken pipe and never the response.
  *
  * @param maxBytes - Maximum accepted size in bytes.
  * @throws GatewayError `REQUEST_TOO_LARGE` beyond that.

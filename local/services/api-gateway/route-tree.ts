@@ -28,7 +28,7 @@ export class RouteTree<T> {
   }
 
   /**
-   * Finds the method that answers a request.
+   * Finds the method that serves a request.
    *
    * @returns Nothing when no resource has the path, or the resource has no such method.
    */

@@ -59,6 +59,6 @@ async function invoke(
   if (!isPermitted) throw new Error('events.amazonaws.com has no permission to invoke the function');
   const { outcome } = await host.invoke({ functionName: functionArn, qualifier: undefined, payload, nested: false });
   // An error of the function is in its own log: the event was delivered.
-  if (outcome.kind === 'answered' || outcome.kind === 'failed') return;
+  if (outcome.kind === 'responded' || outcome.kind === 'failed') return;
   throw new Error(`the function took nothing: ${outcome.kind}`);
 }

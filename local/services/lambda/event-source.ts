@@ -123,7 +123,7 @@ export class EventSource implements AsyncDisposable {
       await pause(THROTTLED_PAUSE_MS, undefined, { ref: false });
       ({ outcome } = await host.invoke({ functionName: plan.functionArn, payload, nested: true }));
     }
-    if (outcome.kind !== 'answered') return;
+    if (outcome.kind !== 'responded') return;
     const ids = messages.map(({ MessageId: id }) => id);
     const failed = plan.reportsItemFailures ? failedItems(outcome.payload, ids) : new Set<string>();
     for (const { MessageId: id, ReceiptHandle: handle } of messages) {

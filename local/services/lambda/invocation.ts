@@ -13,7 +13,7 @@ export interface FunctionError {
 
 /** Result of an invocation in an execution environment: the handler's result, or the error as JSON. */
 export interface EnvironmentOutcome {
-  readonly kind: 'answered' | 'failed';
+  readonly kind: 'responded' | 'failed';
   readonly payload: Buffer;
   /** How the environment was lost, if it was. */
   readonly crash?: Crash;

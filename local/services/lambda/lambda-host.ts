@@ -274,5 +274,5 @@ function withRequestId(outcome: EnvironmentOutcome, requestId: string): Environm
 
 function resultOf({ kind, crash }: EnvironmentOutcome): InvocationCompleted['outcome'] {
   if (crash !== undefined) return crash === 'timeout' ? 'timeout' : 'crashed';
-  return kind === 'answered' ? 'succeeded' : 'failed';
+  return kind === 'responded' ? 'succeeded' : 'failed';
 }

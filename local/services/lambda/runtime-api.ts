@@ -111,7 +111,7 @@ export class RuntimeApi {
     }
     this.#current = undefined;
     accept(response);
-    this.#events.onOutcome(requestId, { kind: verb === 'response' ? 'answered' : 'failed', payload: body });
+    this.#events.onOutcome(requestId, { kind: verb === 'response' ? 'responded' : 'failed', payload: body });
   }
 }
 

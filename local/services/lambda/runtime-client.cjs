@@ -63,9 +63,9 @@ module.exports = {
   initializeClient() {},
   async next() {
     await posted;
-    const answer = await call('GET', 'next');
-    setTime(answer.headers['tensorgate-ahead-ms']);
-    return answer;
+    const response = await call('GET', 'next');
+    setTime(response.headers['tensorgate-ahead-ms']);
+    return response;
   },
   done(requestId, body) {
     post(`${requestId}/response`, body);

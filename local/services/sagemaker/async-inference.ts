@@ -174,7 +174,7 @@ export class AsyncInference implements Disposable {
       if (outcome.kind === 'unavailable') {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         if (this.#busy.size === 0) return 'local mode ended';
-      } else if (outcome.kind !== 'answered') return `the container gave no response: ${outcome.kind}`;
+      } else if (outcome.kind !== 'responded') return `the container gave no response: ${outcome.kind}`;
       else if (outcome.response.status === 200) return outcome.response;
       else {
         const text = Buffer.from(outcome.response.body).toString();

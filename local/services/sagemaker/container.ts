@@ -8,7 +8,7 @@ import type { ContainerMessage } from '../../../core/protocols/container-message
 import { fromOrt, ORT_TYPES, type OrtResult } from '../../../core/tensors/ort-types.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { DynamicBatcher, QueueError, type Tensors } from './dynamic-batcher.ts';
-import { decodeInferRequest, encodeInferAnswer } from './infer-codec.ts';
+import { decodeInferRequest, encodeInferResponse } from './infer-codec.ts';
 import { openRepository, type RepositoryModel } from './model-repository.ts';
 
 /**
@@ -55,7 +55,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 async function infer(message: ContainerMessage): Promise<ContainerMessage> {
   const request = decodeInferRequest(message);
   const outputs = await submit(request.inputs, request.timeoutMs);
-  return encodeInferAnswer(request, { model: name, version: model.version, outputs });
+  return encodeInferResponse(request, { model: name, version: model.version, outputs });
 }
 
 /** Statuses of Triton: what is wrong with a request 400, what its queue refuses 503, the rest 500. */

@@ -69,7 +69,7 @@ function readInputs(inputs: readonly Members[], rest: Uint8Array): Tensors {
 }
 
 /** The response to a request. */
-export interface InferAnswer {
+export interface InferResult {
   readonly model: string;
   readonly version: string;
   readonly outputs: Tensors;
@@ -80,7 +80,7 @@ export interface InferAnswer {
  *
  * @throws AppError `INVALID_TENSOR` when an output is wanted that the model does not have.
  */
-export function encodeInferAnswer(request: InferRequest, { model, version, outputs }: InferAnswer): ContainerMessage {
+export function encodeInferResponse(request: InferRequest, { model, version, outputs }: InferResult): ContainerMessage {
   const names = request.outputs ?? Object.keys(outputs);
   const parts: Uint8Array[] = [];
   const described = names.map((name) => {

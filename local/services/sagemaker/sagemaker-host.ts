@@ -10,7 +10,7 @@ const INVOCATION_MS = INVOCATION_SECONDS * 1000;
 
 /** Result of an invocation. */
 export type InvocationOutcome =
-  | { readonly kind: 'answered'; readonly variant: string; readonly response: ContainerResponse }
+  | { readonly kind: 'responded'; readonly variant: string; readonly response: ContainerResponse }
   | { readonly kind: 'no-endpoint' }
   | { readonly kind: 'no-variant'; readonly variants: readonly string[] }
   | { readonly kind: 'unavailable' }
@@ -76,7 +76,7 @@ export class SageMakerHost implements AsyncDisposable {
     if (!container.isReady) return { kind: 'unavailable' };
     const signal = AbortSignal.timeout(INVOCATION_MS);
     try {
-      return { kind: 'answered', variant: container.plan.name, response: await container.invoke(message, signal) };
+      return { kind: 'responded', variant: container.plan.name, response: await container.invoke(message, signal) };
     } catch {
       return { kind: signal.aborted ? 'timeout' : 'unavailable' };
     }

@@ -43,7 +43,7 @@ export class SageMakerService implements AwsService {
     const target = typeof variant === 'string' ? variant : undefined;
     const outcome = await this.#host.invoke(name, { contentType, body: request.body }, target);
     switch (outcome.kind) {
-      case 'answered':
+      case 'responded':
         return this.#render(outcome.response, outcome.variant, name);
       case 'no-endpoint':
         return this.error(400, 'ValidationError', `Endpoint ${name} of account ${LOCAL_ACCOUNT.accountId} not found.`);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
 import { SENTENCE_EMBEDDING } from '../../../core/protocols/tei-embed.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
-import { decodeInferRequest, encodeInferAnswer } from '../../../local/services/sagemaker/infer-codec.ts';
+import { decodeInferRequest, encodeInferResponse } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { OWNER } from '../shared/jobs/jobs-harness.ts';
 import { startWorker, type Worker } from './worker.ts';
@@ -51,7 +51,7 @@ async function answer(index: number, notifies = true): Promise<void> {
   const request = decodeInferRequest(message);
   const { predictor } = await worker.deps.inference.versions.open(version);
   const outputs = await predictor.run(request.inputs);
-  const { body, contentType } = encodeInferAnswer(request, { model: 'words', version: '1', outputs });
+  const { body, contentType } = encodeInferResponse(request, { model: 'words', version: '1', outputs });
   await worker.deps.payloads.put(placesOf(index).output.key, body, contentType);
   if (notifies) await notify(index);
 }

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of CloudFormation, IAM and API Gateway
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { compressAnswer } from '../../../../local/services/api-gateway/compression.ts';
+import { compressResponse } from '../../../../local/services/api-gateway/compression.ts';
 import {
   clfTime,
   compileHeaderValue,
@@ -118,7 +118,7 @@ describe('media types', () => {
   });
 });
 
-describe('compressAnswer', () => {
+describe('compressResponse', () => {
   const answer = { status: 200, headers: [['Content-Type', 'text/plain']] as const, body: Buffer.alloc(100, 'a') };
 
   it.each([
@@ -136,12 +136,12 @@ describe('compressAnswer', () => {
     ['', undefined],
     [undefined, undefined],
   ])('answers Accept-Encoding %s with %s', async (acceptEncoding, coding) => {
-    const { headers } = await compressAnswer(answer, acceptEncoding, 100);
+    const { headers } = await compressResponse(answer, acceptEncoding, 100);
     expect(headers.find(([name]) => name === 'Content-Encoding')?.[1]).toBe(coding);
   });
 
   it('compresses what decompresses to the same', async () => {
-    expect(gunzipSync((await compressAnswer(answer, 'gzip', 1)).body)).toEqual(answer.body);
+    expect(gunzipSync((await compressResponse(answer, 'gzip', 1)).body)).toEqual(answer.body);
   });
 
   it.each([
@@ -150,6 +150,6 @@ describe('compressAnswer', () => {
     ['the answer is empty', { ...answer, body: Buffer.alloc(0) }, 0],
     ['the answer is encoded', { ...answer, headers: [['content-encoding', 'br']] as const }, 1],
   ])('leaves the answer alone when %s', async (_, given, minimum) => {
-    expect(await compressAnswer(given, 'gzip', minimum)).toBe(given);
+    expect(await compressResponse(given, 'gzip', minimum)).toBe(given);
   });
 });

@@ -85,7 +85,7 @@ async function openObedient(settings: Partial<FunctionPlan> = {}, options: Parti
 }
 
 function answerOf({ outcome }: InvocationResult): Record<string, unknown> {
-  if (outcome.kind !== 'answered') throw new Error(`the function did not answer: ${JSON.stringify(outcome)}`);
+  if (outcome.kind !== 'responded') throw new Error(`the function did not answer: ${JSON.stringify(outcome)}`);
   return JSON.parse(outcome.payload.toString());
 }
 
@@ -180,7 +180,7 @@ describe('LambdaHost', () => {
       errorType: 'Runtime.ExitError',
       errorMessage: `RequestId: ${result.requestId} Error: ${reason}`,
     });
-    expect(await invoke({})).toMatchObject({ coldStart: true, outcome: { kind: 'answered' } });
+    expect(await invoke({})).toMatchObject({ coldStart: true, outcome: { kind: 'responded' } });
   });
 
   it.each([
@@ -292,7 +292,7 @@ describe('LambdaHost', () => {
   it('throttles beyond the reserved concurrency at once', async () => {
     const invoke = await openObedient({ reservedConcurrency: 1 }, { maxEnvironments: 4 });
     const [first, second] = await Promise.all([invoke({ waitMs: 200 }), invoke({})]);
-    expect(first?.outcome.kind).toBe('answered');
+    expect(first?.outcome.kind).toBe('responded');
     expect(second?.outcome).toMatchObject({
       kind: 'throttled',
       reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
@@ -338,7 +338,7 @@ describe('LambdaHost', () => {
     const invoke = await openObedient();
     expect((await invoke({ filler: 'x'.repeat(MAX_REQUEST_BYTES) })).outcome.kind).toBe('too-large');
     expect(failureOf(await invoke({ large: 6_291_600 })).errorType).toBe('Function.ResponseSizeTooLarge');
-    expect((await invoke({ large: 6_000_000 })).outcome.kind).toBe('answered');
+    expect((await invoke({ large: 6_000_000 })).outcome.kind).toBe('responded');
   });
 
   it('knows no function or qualifier that is not in the template', async () => {
@@ -378,8 +378,8 @@ describe('LambdaHost', () => {
       expect(await countOf(frozen)).toBe(before);
       const second = await freezingHost.invoke({ functionName: 'frozen', payload: '{}' });
       expect([first, second].map(({ outcome, coldStart }) => [outcome.kind, coldStart])).toEqual([
-        ['answered', true],
-        ['answered', false],
+        ['responded', true],
+        ['responded', false],
       ]);
     } finally {
       await unfrozenHost.stop();

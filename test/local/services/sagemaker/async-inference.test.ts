@@ -111,7 +111,7 @@ async function settled(inference: AsyncInference): Promise<void> {
 }
 
 const answered = (text: string, status = 200): InvocationOutcome => ({
-  kind: 'answered',
+  kind: 'responded',
   variant: 'v1',
   response: { status, contentType: 'application/json', body: Buffer.from(text) },
 });
