@@ -19,7 +19,7 @@ export type Access = 'open' | 'caller';
 
 /** One method of one path. */
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** Path as API Gateway's resources have it; `{version}` is its only parameter. */
   readonly path: string;
   /** The name of a codec of the model's task, or what else the route does. */
@@ -36,8 +36,8 @@ export const SHARED_ROUTES: readonly Route[] = [
   ...TASK_ROUTES.map(({ method, path, operation, task }) => ({ ...toFunction(method, path, operation), task })),
   toDocument('/v1/models', 'openai-models'),
   toDocument('/v2', 'server-metadata'),
-  { ...toDocument('/v2/health/live', 'server-live'), access: 'open' },
-  { ...toDocument('/v2/health/ready', 'server-ready'), access: 'open' },
+  ...toHealth('/v2/health/live', 'server-live'),
+  ...toHealth('/v2/health/ready', 'server-ready'),
 ];
 
 /** Routes of one model. */
@@ -83,4 +83,10 @@ function toFunction(method: Route['method'], path: string, operation: string): R
 
 function toDocument(path: string, operation: Operation): Route {
   return { method: 'GET', path, operation, answeredBy: 'document', access: 'caller' };
+}
+
+/** Monitors check health with GET or HEAD, and without a key. */
+function toHealth(path: string, operation: Operation): Route[] {
+  const methods = ['GET', 'HEAD'] as const;
+  return methods.map((method) => ({ ...toDocument(path, operation), method, access: 'open' }));
 }

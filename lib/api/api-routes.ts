@@ -61,15 +61,17 @@ export class ApiRoutes extends Construct {
     for (const fn of props.functions) this.addRoutes(modelRoutes(fn.model.id), () => fn);
     this.resourcesPerModel = Math.ceil((countResources(this.restApi) - before) / props.functions.length);
     this.addUnknownModels();
+    this.addUnknownPaths();
   }
 
   private addRoutes(routes: readonly Route[], functionOf: (route: Route) => ModelFunction | undefined): void {
     for (const route of routes) this.addRoute(route, functionOf(route));
-    for (const path of new Set(routes.map((route) => route.path))) {
+    for (const [path, ofPath] of Map.groupBy(routes, (route) => route.path)) {
       const methods = allowedMethods(routes, path).join(', ');
       addProblem(this.resource(path), {
         code: 'METHOD_NOT_ALLOWED',
         detail: `the route accepts ${methods} only`,
+        access: ofPath.every(({ access }) => access === 'open') ? 'open' : 'caller',
         headers: { Allow: methods },
       });
     }
@@ -79,7 +81,7 @@ export class ApiRoutes extends Construct {
     const resource = this.resource(route.path);
     if (route.answeredBy === 'document') {
       const models = this.functions.map(({ model }) => model.packed);
-      addDocument(resource, routeDocument(route.operation, models, fn?.model.packed), { access: route.access });
+      addDocument(resource, routeDocument(route.operation, models, fn?.model.packed), route);
       return;
     }
     if (fn === undefined) {
@@ -103,6 +105,16 @@ export class ApiRoutes extends Construct {
     addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail });
     for (const path of ['/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
       addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail });
+    }
+  }
+
+  /**
+   * Without these methods API Gateway would take the `Authorization` header of a request for a signature of AWS, and
+   * respond with 403 instead of 404. Paths below `/v2` have a method of their own for the form of their errors.
+   */
+  private addUnknownPaths(): void {
+    for (const path of ['/', '/{proxy+}', '/v2/{proxy+}']) {
+      addProblem(this.resource(path), { code: 'ROUTE_NOT_FOUND', detail: 'no route has this path', access: 'open' });
     }
   }
 

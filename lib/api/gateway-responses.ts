@@ -28,9 +28,10 @@ const REJECTIONS: readonly Rejection[] = [
   { type: ResponseType.ACCESS_DENIED, code: 'FORBIDDEN', detail: 'the caller may not use this route' },
   { type: ResponseType.UNAUTHORIZED, code: 'FORBIDDEN', detail: 'the request carries no valid credential' },
   { type: ResponseType.EXPIRED_TOKEN, code: 'FORBIDDEN', detail: 'the security token has expired' },
-  { type: ResponseType.INVALID_SIGNATURE, code: 'FORBIDDEN', detail: 'the signature of the request is not valid' },
   { type: ResponseType.WAF_FILTERED, code: 'FORBIDDEN', detail: 'the firewall blocked the request' },
   { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, code: 'ROUTE_NOT_FOUND', detail: 'no route has this path' },
+  // No route of this API is signed: API Gateway reads a signature only if a path has no method.
+  { type: ResponseType.INVALID_SIGNATURE, code: 'ROUTE_NOT_FOUND', detail: 'no route has this path' },
   { type: ResponseType.RESOURCE_NOT_FOUND, code: 'ROUTE_NOT_FOUND', detail: 'no route has this path and method' },
   {
     type: ResponseType.THROTTLED,

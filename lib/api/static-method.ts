@@ -1,6 +1,6 @@
 import { type IResource, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
 import { ERROR_MEDIA_TYPES, errorFormOf, retryHeaders } from '../../core/api/problem-body.ts';
-import type { Access } from '../../core/api/routes.ts';
+import type { Access, Route } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { renderProblem, renderStaticJson } from './static-json.ts';
 
@@ -16,19 +16,25 @@ interface StaticResponse {
 const REQUEST_TYPES = [
   'application/json',
   'application/octet-stream',
+  'application/x-protobuf',
   'application/x-www-form-urlencoded',
+  'multipart/form-data',
   'text/plain',
 ] as const;
 
 /**
- * Adds a `GET` method that returns a document known at synthesis.
+ * Adds a method that returns a document known at synthesis; the response to `HEAD` has no body.
  *
  * @param document - The JSON to return.
  */
-export function addDocument(resource: IResource, document: unknown, options: { readonly access: Access }): void {
-  addResponse(resource, 'GET', options.access, {
+export function addDocument(
+  resource: IResource,
+  document: unknown,
+  { method, access }: Pick<Route, 'method' | 'access'>,
+): void {
+  addResponse(resource, method, access, {
     status: 200,
-    body: renderStaticJson(document),
+    body: method === 'HEAD' ? '' : renderStaticJson(document),
     headers: { 'Content-Type': 'application/json' },
   });
 }
@@ -46,6 +52,12 @@ export interface StaticProblem {
    */
   readonly method?: string;
   /**
+   * The callers that get the response; others get that of API Gateway to a request without a valid key.
+   *
+   * @default 'caller'
+   */
+  readonly access?: Access;
+  /**
    * Headers of the response, in addition to those of every response.
    *
    * @default - none
@@ -54,9 +66,9 @@ export interface StaticProblem {
 }
 
 /** Adds a method that returns a problem document, in the form of the resource's path. */
-export function addProblem(resource: IResource, { code, detail, method, headers }: StaticProblem): void {
+export function addProblem(resource: IResource, { code, detail, method, access, headers }: StaticProblem): void {
   const form = errorFormOf(resource.path);
-  addResponse(resource, method ?? 'ANY', 'caller', {
+  addResponse(resource, method ?? 'ANY', access ?? 'caller', {
     status: ERRORS[code].status,
     body: renderProblem(code, detail, form),
     headers: { 'Content-Type': ERROR_MEDIA_TYPES[form], ...retryHeaders(code), ...headers },

@@ -10,7 +10,7 @@ export const restApiSchema = v.object({
   Name: v.optional(v.string(), 'api'),
   BinaryMediaTypes: v.optional(v.array(v.string()), []),
   MinimumCompressionSize: v.optional(cfnNumber),
-  ApiKeySourceType: v.optional(v.literal('HEADER', 'must be HEADER: local mode reads keys from x-api-key'), 'HEADER'),
+  ApiKeySourceType: v.optional(v.picklist(['HEADER', 'AUTHORIZER'], 'must be HEADER or AUTHORIZER'), 'HEADER'),
 });
 
 /** Properties of `AWS::ApiGateway::Resource` that local mode supports. */
@@ -44,11 +44,32 @@ export const methodSchema = v.object({
   ResourceId: v.string(),
   HttpMethod: v.string(),
   ApiKeyRequired: v.optional(cfnBoolean, false),
-  AuthorizationType: v.optional(v.literal('NONE', 'must be NONE, local mode runs no authorizers'), 'NONE'),
+  AuthorizationType: v.optional(
+    v.picklist(['NONE', 'CUSTOM'], 'must be NONE or CUSTOM, local mode runs Lambda authorizers only'),
+    'NONE',
+  ),
+  AuthorizerId: v.optional(v.string()),
   Integration: integrationSchema,
   RequestModels: v.optional(cfnTexts, {}),
   RequestParameters: v.optional(v.record(v.string(), cfnBoolean), {}),
   RequestValidatorId: v.optional(v.string()),
+});
+
+/** Properties of `AWS::ApiGateway::Authorizer` that local mode supports. */
+export const authorizerSchema = v.object({
+  RestApiId: v.string(),
+  Name: v.string(),
+  Type: v.picklist(['TOKEN', 'REQUEST'], 'must be TOKEN or REQUEST, local mode runs no user pools'),
+  AuthorizerUri: v.string(),
+  AuthorizerCredentials: v.optional(
+    v.undefined('must be absent: in local mode an AWS::Lambda::Permission lets API Gateway invoke the authorizer'),
+  ),
+  IdentitySource: v.optional(v.string(), ''),
+  IdentityValidationExpression: v.optional(v.string()),
+  AuthorizerResultTtlInSeconds: v.optional(
+    v.pipe(cfnNumber, v.minValue(0, 'must be from 0 to 3600'), v.maxValue(3600, 'must be from 0 to 3600')),
+    300,
+  ),
 });
 
 /** Properties of `AWS::ApiGateway::Model` that local mode supports. */

@@ -84,6 +84,7 @@ const NAMERS: Readonly<Record<string, Namer>> = {
   'AWS::ApiGateway::Resource': (resource) => withId(resource, 'ResourceId'),
   'AWS::ApiGateway::Deployment': (resource) => withId(resource, 'DeploymentId'),
   'AWS::ApiGateway::RequestValidator': (resource) => withId(resource, 'RequestValidatorId'),
+  'AWS::ApiGateway::Authorizer': (resource) => withId(resource, 'AuthorizerId'),
   'AWS::ApiGateway::ApiKey': (resource) => withId(resource, 'APIKeyId'),
   'AWS::ApiGateway::UsagePlan': (resource) => withId(resource, 'Id'),
   'AWS::ApiGateway::UsagePlanKey': (resource) => withId(resource, 'Id'),

@@ -16,6 +16,7 @@ import {
   validatorSchema,
 } from './api-properties.ts';
 import type { JsonObject } from './json.ts';
+import { type AuthorizerPlan, planAuthorizers } from './plan-authorizers.ts';
 import type { NotRun } from './plan-functions.ts';
 import { ofType, readProperties } from './properties.ts';
 import type { Resource } from './resolve-stacks.ts';
@@ -40,6 +41,8 @@ export interface MethodPlan {
   /** `GET`, `POST`, … or `ANY`. */
   readonly httpMethod: string;
   readonly apiKeyRequired: boolean;
+  /** The authorizer that admits its requests, if it has one. */
+  readonly authorizer: AuthorizerPlan | undefined;
   readonly integration: IntegrationPlan;
   /** JSON Schema by content type, empty where bodies are not validated. */
   readonly bodySchemas: Readonly<Record<string, JsonObject>>;
@@ -78,6 +81,8 @@ export interface ApiPlan {
   readonly deploymentId: string;
   readonly binaryMediaTypes: readonly string[];
   readonly minimumCompressionSize: number | undefined;
+  /** Where the API key of a request comes from: the header `x-api-key`, or the result of the authorizer. */
+  readonly apiKeySource: 'HEADER' | 'AUTHORIZER';
   readonly methods: readonly MethodPlan[];
   readonly gatewayResponses: ReadonlyMap<string, GatewayResponsePlan>;
   /** Limits of the stage's methods, by `/path/METHOD`, `*` standing for all. */
@@ -120,6 +125,7 @@ function planApi(api: Resource, stageResource: Resource, resources: readonly Res
     deploymentId: stage.DeploymentId,
     binaryMediaTypes: properties.BinaryMediaTypes,
     minimumCompressionSize: properties.MinimumCompressionSize,
+    apiKeySource: properties.ApiKeySourceType,
     methods: planMethods(api, resources),
     gatewayResponses: new Map(
       ofApi('AWS::ApiGateway::GatewayResponse', gatewayResponseSchema, api, resources).map(
@@ -139,6 +145,7 @@ function planApi(api: Resource, stageResource: Resource, resources: readonly Res
 
 function planMethods(api: Resource, resources: readonly Resource[]): MethodPlan[] {
   const paths = resourcePaths(api, resources);
+  const authorizers = planAuthorizers(api, resources);
   const models = new Map(
     ofApi('AWS::ApiGateway::Model', modelSchema, api, resources).map(({ resource, properties }) => [
       resource.ref,
@@ -164,6 +171,7 @@ function planMethods(api: Resource, resources: readonly Resource[]): MethodPlan[
       resourcePath: path,
       httpMethod: properties.HttpMethod,
       apiKeyRequired: properties.ApiKeyRequired,
+      authorizer: properties.AuthorizationType === 'NONE' ? undefined : authorizerOf(properties, authorizers, resource),
       integration: properties.Integration,
       bodySchemas: validator?.ValidateRequestBody === true ? schemasOf(properties.RequestModels, models, resource) : {},
       requiredParameters:
@@ -172,6 +180,19 @@ function planMethods(api: Resource, resources: readonly Resource[]): MethodPlan[
           : [],
     };
   });
+}
+
+function authorizerOf(
+  { AuthorizerId: id }: v.InferOutput<typeof methodSchema>,
+  authorizers: ReadonlyMap<string, AuthorizerPlan>,
+  { logicalId }: Resource,
+): AuthorizerPlan {
+  const authorizer = authorizers.get(id ?? '');
+  if (authorizer !== undefined) return authorizer;
+  throw new AppError(
+    'TEMPLATE_INVALID',
+    `${logicalId} is admitted by authorizer ${id ?? '(none)'}, which is not in the template`,
+  );
 }
 
 function schemasOf(

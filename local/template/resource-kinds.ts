@@ -6,6 +6,7 @@ export type ResourceKind =
 
 const RUN = new Set([
   'AWS::ApiGateway::ApiKey',
+  'AWS::ApiGateway::Authorizer',
   'AWS::ApiGateway::Deployment',
   'AWS::ApiGateway::GatewayResponse',
   'AWS::ApiGateway::Method',

@@ -204,6 +204,16 @@ describe('the app of this repository, started by the command', () => {
   });
 });
 
+describe('health', () => {
+  it.each(['live', 'ready'])('of the kind %s is there for HEAD, without a key and without a body', async (kind) => {
+    const response = await call('HEAD', `/v2/health/${kind}`, { key: '' });
+    expect([response.status, response.text]).toEqual([200, '']);
+  });
+});
+
+const BEARER = { authorization: 'Bearer x' };
+const FORM_TYPE = { 'content-type': 'multipart/form-data; boundary=x' };
+
 describe('bad input to the app', () => {
   const url = '/v1/embeddings';
   const infer = '/v2/models/minilm/infer';
@@ -260,6 +270,17 @@ describe('bad input to the app', () => {
     ['a wrong key', () => call('GET', '/v1/models', { key: 'wrong' }), 403, 'FORBIDDEN'],
     ['a method that is not allowed', () => call('GET', url), 405, 'METHOD_NOT_ALLOWED'],
     ['a wrong path', () => call('GET', '/v1/nope'), 404, 'ROUTE_NOT_FOUND'],
+    ['a wrong path without a key', () => call('GET', '/nope', { key: '' }), 404, 'ROUTE_NOT_FOUND'],
+    ['a form to a wrong path', () => call('POST', '/nope', { body: 'x', headers: FORM_TYPE }), 404, 'ROUTE_NOT_FOUND'],
+    ['a slash too many', () => call('GET', '/v1/models/minilm/', { headers: BEARER }), 404, 'ROUTE_NOT_FOUND'],
+    ['two slashes', () => call('GET', '//v1/models', { headers: BEARER }), 404, 'ROUTE_NOT_FOUND'],
+    ['the root path', () => call('GET', '/', { key: '', headers: BEARER }), 404, 'ROUTE_NOT_FOUND'],
+    [
+      'a wrong method of a health route without a key',
+      () => call('DELETE', '/v2/health/live', { key: '' }),
+      405,
+      'METHOD_NOT_ALLOWED',
+    ],
   ])('answers %s with a problem document', async (_what, send, status, code) => {
     const answer = await send();
 

@@ -202,7 +202,9 @@ describe('routes', () => {
   it.each(routes)('answers other methods of $path with METHOD_NOT_ALLOWED and what is allowed', ({ method, path }) => {
     const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
     expect(answer.StatusCode).toBe('405');
-    expect(answer.ResponseParameters['method.response.header.Allow']).toBe(`'${method}'`);
+    const methodsOfPath = routes.filter((route) => route.path === path).map((route) => route.method);
+    expect(methodsOfPath).toContain(method);
+    expect(answer.ResponseParameters['method.response.header.Allow']).toBe(`'${methodsOfPath.join(', ')}'`);
     expect(renderTemplate(answer.ResponseTemplates['application/json'])).toMatchObject({ code: 'METHOD_NOT_ALLOWED' });
   });
 
@@ -218,13 +220,34 @@ describe('routes', () => {
 
   it('has no method beyond routes and their refusals', () => {
     const paths = new Set(routes.map(({ path }) => path));
-    expect(methods.size).toBe(routes.length + paths.size + 3);
+    expect(methods.size).toBe(routes.length + paths.size + 6);
   });
 
-  it('needs a key for everything but health', () => {
+  it('needs a key for everything but health and paths without a route', () => {
     const open = [...methods].filter(([, { Properties }]) => !Properties.ApiKeyRequired).map(([route]) => route);
-    expect(open.sort()).toEqual(['GET /v2/health/live', 'GET /v2/health/ready']);
+    expect(open.sort()).toEqual([
+      'ANY ',
+      'ANY /v2/health/live',
+      'ANY /v2/health/ready',
+      'ANY /v2/{proxy+}',
+      'ANY /{proxy+}',
+      'GET /v2/health/live',
+      'GET /v2/health/ready',
+      'HEAD /v2/health/live',
+      'HEAD /v2/health/ready',
+    ]);
   });
+
+  it.each(['', '/{proxy+}', '/v2/{proxy+}'])(
+    'answers every method of the unknown path %s with ROUTE_NOT_FOUND',
+    (path) => {
+      const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
+      expect(renderTemplate(answer.ResponseTemplates['application/json'])).toMatchObject({
+        status: 404,
+        code: 'ROUTE_NOT_FOUND',
+      });
+    },
+  );
 
   it('demands a JSON object, and nothing more, of every body', () => {
     const validated = [...methods].filter(([, { Properties }]) => Properties.RequestModels !== undefined);
@@ -305,6 +328,7 @@ describe('gateway responses', () => {
     ['INVALID_API_KEY', 'FORBIDDEN'],
     ['ACCESS_DENIED', 'FORBIDDEN'],
     ['MISSING_AUTHENTICATION_TOKEN', 'ROUTE_NOT_FOUND'],
+    ['INVALID_SIGNATURE', 'ROUTE_NOT_FOUND'],
     ['THROTTLED', 'RATE_LIMITED'],
     ['QUOTA_EXCEEDED', 'QUOTA_EXCEEDED'],
     ['BAD_REQUEST_BODY', 'INVALID_BODY'],

@@ -35,7 +35,7 @@ export class Admission {
    *
    * Limits are taken in the order of AWS: plan and method, plan and key, stage and method, account; then the quota.
    *
-   * @param presented - Value of `x-api-key`.
+   * @param presented - Value of the key, from the source that the API names.
    * @returns The key, where the method demands one.
    * @throws GatewayError `INVALID_API_KEY`, `THROTTLED` or `QUOTA_EXCEEDED`.
    */

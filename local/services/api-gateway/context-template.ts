@@ -1,7 +1,7 @@
 import { AppError } from '../../../core/errors.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { ApiPlan } from '../../template/plan-apis.ts';
-import { type Exchange, headerOf } from './exchange.ts';
+import { type Authorization, type Exchange, headerOf } from './exchange.ts';
 import type { GatewayError } from './gateway-error.ts';
 
 /** Values of `$context` variables. */
@@ -38,7 +38,10 @@ const VARIABLES: Readonly<Record<string, CompiledTemplate>> = {
   stage: ({ api }) => api.stage,
 };
 
-const VARIABLE = /\$!?\{?context\.([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)\}?/g;
+const VARIABLE = /\$!?\{?context\.([A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z]\w*)*)\}?/g;
+
+/** Variables that a Lambda authorizer defines. */
+const AUTHORIZER_VARIABLE = /^authorizer\.(\w+)$/;
 
 /** Anything else that Velocity would act on: references, directives, comments. */
 const OTHER_VELOCITY =
@@ -77,6 +80,11 @@ export function compileHeaderValue(source: string, where: string): CompiledTempl
   );
 }
 
+/** The value of a `$context` variable for one request; empty if there is no such variable. */
+export function contextValue(name: string, context: TemplateContext): string {
+  return VARIABLES[name]?.(context) ?? '';
+}
+
 /** Time as in the Common Log Format: `23/Nov/2026:22:00:00 +0000`. */
 export function clfTime(epochMs: number): string {
   const [, day, month, year, time] = new Date(epochMs).toUTCString().split(' ');
@@ -84,11 +92,17 @@ export function clfTime(epochMs: number): string {
 }
 
 function variable(name: string, where: string): CompiledTemplate {
+  const [, member] = AUTHORIZER_VARIABLE.exec(name) ?? [];
+  if (member !== undefined) return ({ exchange: { authorization } }) => authorizerValue(authorization, member);
   const read = VARIABLES[name];
   if (read === undefined) {
     throw new AppError('TEMPLATE_INVALID', `${where} uses $context.${name}, which local mode does not know`);
   }
   return read;
+}
+
+function authorizerValue(authorization: Authorization | undefined, member: string): string {
+  return (member === 'principalId' ? authorization?.principalId : authorization?.context[member]) ?? '';
 }
 
 function plainText(text: string, where: string): string {

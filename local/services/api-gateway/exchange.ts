@@ -11,6 +11,15 @@ export interface PresentedKey {
   readonly plan: string;
 }
 
+/** The result of an authorizer for one request. */
+export interface Authorization {
+  readonly principalId: string;
+  /** Values for the integration and for `$context.authorizer`, all of them text. */
+  readonly context: Readonly<Record<string, string>>;
+  /** Value of the API key that meters the request, where the API asks the authorizer for it. */
+  readonly usageIdentifierKey: string | undefined;
+}
+
 /** A request on its way through the gateway, and the facts found out about it so far. */
 export interface Exchange {
   readonly requestId: string;
@@ -32,6 +41,7 @@ export interface Exchange {
   method?: MethodPlan;
   pathParameters?: Readonly<Record<string, string>>;
   key?: PresentedKey;
+  authorization?: Authorization;
   /** Whether an execution environment had to be started. */
   coldStart?: boolean;
   /** Error of the function, which only the developer sees. */

@@ -64,7 +64,7 @@ function compile(type: string, plan: GatewayResponsePlan): CompiledResponse {
 }
 
 function defaultBody({ message, defaults }: GatewayError): string {
-  return `{"message":${defaults.blank === true ? ' ' : ''}${JSON.stringify(message)}}`;
+  return `{"message":${defaults.blank === true ? ' ' : ''}${JSON.stringify(defaults.message === null ? null : message)}}`;
 }
 
 /** A body over API Gateway's own limit is rejected before gateway responses apply; one over Lambda's limit is not. */

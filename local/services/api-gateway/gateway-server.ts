@@ -10,9 +10,10 @@ import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
 import type { LambdaHost } from '../lambda/lambda-host.ts';
 import { Admission } from './admission.ts';
+import { Authorizer } from './authorizer.ts';
 import { compressResponse, decompressRequest } from './compression.ts';
-import { type Exchange, type HeaderLines, type HttpResponse, headerOf } from './exchange.ts';
-import { GatewayError, MAX_BODY_BYTES } from './gateway-error.ts';
+import { type Authorization, type Exchange, type HeaderLines, type HttpResponse, headerOf } from './exchange.ts';
+import { GatewayError, type GatewayResponseType, MAX_BODY_BYTES } from './gateway-error.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import type { Integration } from './integration.ts';
 import { LambdaIntegration } from './lambda-integration.ts';
@@ -35,6 +36,7 @@ export interface GatewayOptions {
 
 interface Route {
   readonly method: MethodPlan;
+  readonly authorizer: Authorizer | undefined;
   readonly validate: RequestValidation;
   readonly integration: Integration;
 }
@@ -54,12 +56,19 @@ export class GatewayServer implements AsyncDisposable {
     this.#options = options;
     this.#admission = new Admission(api, keyValues, clock);
     this.#responses = new GatewayResponses(api);
+    const authorizers = new Map<string, Authorizer>();
+    const authorizerOf = ({ authorizer: plan }: MethodPlan): Authorizer | undefined => {
+      if (plan === undefined) return undefined;
+      const opened = authorizers.get(plan.id) ?? new Authorizer({ plan, api, host, permissions, clock });
+      authorizers.set(plan.id, opened);
+      return opened;
+    };
     for (const method of api.methods) {
       const integration =
         method.integration.Type === 'MOCK'
           ? new MockIntegration(api, method)
           : new LambdaIntegration(api, method, host, permissions);
-      const route = { method, validate: compileValidation(method), integration };
+      const route = { method, authorizer: authorizerOf(method), validate: compileValidation(method), integration };
       this.#routes.add(method.resourcePath, method.httpMethod, route);
     }
     this.#server = this.#createServer();
@@ -141,15 +150,21 @@ export class GatewayServer implements AsyncDisposable {
 
   async #integrate(exchange: Exchange): Promise<HttpResponse> {
     const match = this.#routes.find(exchange.path, exchange.httpMethod);
-    if (match === undefined) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
-    const { method, validate, integration } = match.value;
+    if (match === undefined) throw new GatewayError(withoutRoute(exchange));
+    const { method, authorizer, validate, integration } = match.value;
     exchange.method = method;
     exchange.pathParameters = match.pathParameters;
-    const key = this.#admission.admit(method, headerOf(exchange.headers, 'x-api-key'));
+    const authorization = await authorizer?.authorize(method, exchange);
+    const key = this.#admission.admit(method, this.#presentedKey(exchange, authorization));
     if (key !== undefined) exchange.key = key;
     await decompress(exchange);
     validate(exchange);
     return integration.respond(exchange);
+  }
+
+  #presentedKey({ headers }: Exchange, authorization: Authorization | undefined): string | undefined {
+    if (this.#options.api.apiKeySource === 'AUTHORIZER') return authorization?.usageIdentifierKey;
+    return headerOf(headers, 'x-api-key');
   }
 
   #open(request: FastifyRequest): Exchange {
@@ -186,6 +201,11 @@ function completed(exchange: Exchange, response: HttpResponse, durationMs: numbe
     cache: headerOf(response.headers, 'x-cache'),
     functionError: exchange.functionError,
   };
+}
+
+/** API Gateway takes any `Authorization` header of a request without a route for a signature of AWS. */
+function withoutRoute({ headers }: Exchange): GatewayResponseType {
+  return headerOf(headers, 'authorization') === undefined ? 'MISSING_AUTHENTICATION_TOKEN' : 'INVALID_SIGNATURE';
 }
 
 async function decompress(exchange: Exchange): Promise<void> {

@@ -1,6 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
-import { compilePattern } from '../../iam/patterns.ts';
 import { localArn } from '../../template/account.ts';
+import { functionOfUri } from '../../template/function-uri.ts';
 import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
 import { errorOf, type InvocationResult } from '../lambda/invocation.ts';
@@ -8,6 +8,7 @@ import type { LambdaHost } from '../lambda/lambda-host.ts';
 import type { Exchange, HttpResponse } from './exchange.ts';
 import { GatewayError } from './gateway-error.ts';
 import type { Integration } from './integration.ts';
+import { invokeWithin, mayInvoke, missingPermission } from './invoke-function.ts';
 import { proxyEvent, traceId } from './proxy-event.ts';
 import { proxyResponse } from './proxy-response.ts';
 
@@ -24,7 +25,7 @@ export class LambdaIntegration implements Integration {
    * @throws AppError `TEMPLATE_INVALID` when the method names no function.
    */
   constructor(api: ApiPlan, method: MethodPlan, host: LambdaHost, permissions: readonly InvokePermission[]) {
-    const [, functionArn] = /\/functions\/(.+)\/invocations$/.exec(method.integration.Uri ?? '') ?? [];
+    const functionArn = functionOfUri(method.integration.Uri);
     if (functionArn === undefined) {
       throw new AppError('TEMPLATE_INVALID', `${method.httpMethod} ${method.resourcePath} names no function to invoke`);
     }
@@ -37,28 +38,20 @@ export class LambdaIntegration implements Integration {
 
   async respond(exchange: Exchange): Promise<HttpResponse> {
     if (!this.#isPermitted) {
-      exchange.functionError = `no AWS::Lambda::Permission lets API Gateway invoke ${this.#functionArn}`;
+      exchange.functionError = missingPermission(this.#functionArn);
       throw new GatewayError('API_CONFIGURATION_ERROR');
     }
     const result = await this.#invoke(JSON.stringify(proxyEvent(this.#api, this.#method, exchange)));
-    exchange.coldStart = result.coldStart;
+    if (result.coldStart) exchange.coldStart = true;
     const response = proxyResponse(this.#api, exchange, readPayload(result, exchange));
     return { ...response, headers: [...response.headers, ['X-Amzn-Trace-Id', traceId(exchange)]] };
   }
 
   async #invoke(payload: string): Promise<InvocationResult> {
-    const giveUp = new AbortController();
-    const { promise: timeout, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      reject(new GatewayError('INTEGRATION_TIMEOUT'));
-      giveUp.abort();
-    }, this.#method.integration.TimeoutInMillis);
-    try {
-      const invocation = this.#host.invoke({ functionName: this.#functionArn, payload, signal: giveUp.signal });
-      return await Promise.race([invocation, timeout]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const request = { functionName: this.#functionArn, payload };
+    const result = await invokeWithin(this.#host, request, this.#method.integration.TimeoutInMillis);
+    if (result === undefined) throw new GatewayError('INTEGRATION_TIMEOUT');
+    return result;
   }
 }
 
@@ -90,11 +83,5 @@ function isPermitted(
 ): boolean {
   const methodName = httpMethod === 'ANY' ? '*' : httpMethod;
   const path = resourcePath.replaceAll(/\{[^}]+\}/g, '*');
-  const source = localArn('execute-api', `${api.id}/${api.stage}/${methodName}${path}`);
-  return permissions.some(
-    (permission) =>
-      permission.functionArn === functionArn &&
-      permission.principal === 'apigateway.amazonaws.com' &&
-      (permission.sourceArn === undefined || compilePattern(permission.sourceArn)(source)),
-  );
+  return mayInvoke(permissions, functionArn, localArn('execute-api', `${api.id}/${api.stage}/${methodName}${path}`));
 }

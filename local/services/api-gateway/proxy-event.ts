@@ -65,8 +65,13 @@ function requestContext(
     domainName: exchange.domainName,
     deploymentId: api.deploymentId,
     apiId: api.id,
-    authorizer: null,
+    authorizer: authorizerOf(exchange),
   };
+}
+
+function authorizerOf({ authorization }: Exchange): Record<string, unknown> | null {
+  if (authorization === undefined) return null;
+  return { ...authorization.context, principalId: authorization.principalId, integrationLatency: 0 };
 }
 
 function identityOf({ headers, key, sourceIp }: Exchange): APIGatewayProxyEvent['requestContext']['identity'] {

@@ -192,6 +192,14 @@ describe('the gateway, where the template does not say otherwise', () => {
       '{"message":"Missing Authentication Token"}',
     ],
     [
+      'to an unknown path with an Authorization header',
+      '/nothing',
+      { headers: { authorization: 'Bearer x' } },
+      403,
+      'IncompleteSignatureException',
+      '{"message":"Invalid key=value pair (missing equal-sign) in Authorization header."}',
+    ],
+    [
       'to an unknown path of the stage',
       '/dev/nothing',
       {},

@@ -70,7 +70,7 @@ describe('compileTemplate', () => {
     '#if(true)yes#end',
     '$util.escapeJavaScript("x")',
     '## comment',
-    '$context.authorizer.principalId',
+    '$context.authorizer.claims.sub',
     '${stageVariables.x}',
   ])('fails with TEMPLATE_INVALID when a template holds %s', (source) => {
     expect(() => compileTemplate(source, 'test')).toThrow(expect.objectContaining({ code: 'TEMPLATE_INVALID' }));
