@@ -33,6 +33,7 @@ try {
   });
   app.synth();
   process.stderr.write(renderSynthReport(api));
+  for (const line of Models.describeUnserved('models')) process.stderr.write(`note: ${line}\n`);
 } catch (error) {
   if (!(error instanceof AppError)) throw error;
   process.stderr.write(`${error.code}: ${error.message}\n`);

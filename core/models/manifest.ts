@@ -9,7 +9,15 @@ import {
   gpuInstanceType,
   MIN_COMPUTE_CAPABILITY,
 } from './gpu-instance-types.ts';
-import { MODEL_ID_PATTERN } from './model-id.ts';
+import { isReservedModelId, MODEL_ID_PATTERN } from './model-id.ts';
+
+const modelId = v.pipe(
+  text(MODEL_ID_PATTERN, 'letters, digits, and inner hyphens, underscores and dots, 63 at most'),
+  v.check(
+    (id) => !isReservedModelId(id),
+    ({ input }) => `must be another name, because ${input} has a meaning of its own in the AWS CDK`,
+  ),
+);
 
 const filePath = relativePath('the model folder');
 
@@ -35,7 +43,7 @@ const functionMembers = {
 };
 
 const lambdaComputeSchema = objectOf({
-  target: v.literal('lambda', 'must be lambda or sagemaker'),
+  target: v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'),
   ...functionMembers,
 });
 
@@ -244,7 +252,7 @@ function schemaOf(names: readonly TaskName[]) {
     'must be lambda or sagemaker',
   );
   const members = {
-    id: text(MODEL_ID_PATTERN, 'lower-case letters, digits and inner hyphens, 63 at most'),
+    id: modelId,
     task: oneOf(names),
     description: v.optional(
       v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')),
@@ -258,7 +266,7 @@ function schemaOf(names: readonly TaskName[]) {
     shadow: v.optional(
       objectOf({ version: versionName, percent: v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')) }),
     ),
-    compute: v.optional(compute, { target: 'lambda' }),
+    compute: v.optional(compute, {}),
   };
   const sections = {
     batching: v.optional(

@@ -9,7 +9,6 @@ import {
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { AppError } from '../../core/errors.ts';
 import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
@@ -17,6 +16,7 @@ import type { ServiceFunction } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
 import type { Model } from '../packaging/model.ts';
+import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
 import { chooseRouteModels, type RouteModels } from '../packaging/route-models.ts';
 import { ACCESS_LOG_FIELDS } from './access-log.ts';
 import { ApiRoutes } from './api-routes.ts';
@@ -84,7 +84,7 @@ export class InferenceApi extends Construct {
   constructor(scope: Construct, id: string, props: InferenceApiProps) {
     super(scope, id);
     this.settings = resolveApiSettings(props, this.node.path);
-    checkModels(props.models);
+    checkModelIds(props.models);
     const routeModels = chooseRouteModels(props.models, props);
     const { jobs } = props;
     const endpoints = props.endpoints ?? this.createEndpoints(props.models);
@@ -147,7 +147,7 @@ export class InferenceApi extends Construct {
     const resultsTable = props.resultsTable ?? this.createTableIfWanted(props.models);
     const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction => {
       const endpoint = endpointOf(model, props.endpoints);
-      return new ModelFunction(this, model.id, {
+      return new ModelFunction(this, modelConstructId(model), {
         model,
         siblings,
         endpoint,
@@ -236,13 +236,4 @@ function acknowledgeFindings(restApi: RestApi): void {
       reason: 'The account-wide role of API Gateway: AWS documents that it requires this managed policy.',
     },
   );
-}
-
-function checkModels(models: readonly Model[]): void {
-  if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
-  const ids = models.map(({ id }) => id);
-  const repeated = ids.filter((id, index) => ids.indexOf(id) !== index);
-  if (repeated.length > 0) {
-    throw new AppError('CONFIG_INVALID', `models must hold each id once, got more than one ${repeated.join(', ')}`);
-  }
 }

@@ -9,6 +9,7 @@ import { AppError } from '../../core/errors.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { gpuInstanceType } from '../../core/models/gpu-instance-types.ts';
 import type { SageMakerCompute } from '../../core/models/manifest.ts';
+import { isPlainModelId } from '../../core/models/model-id.ts';
 import { endpointName } from '../../core/sagemaker/endpoint-contract.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import type { PayloadBucket } from '../data/payload-bucket.ts';
@@ -82,7 +83,7 @@ export class GpuEndpoint extends Construct {
     checkKey(compute, encryptionKey);
     this.model = model;
     this.#compute = compute;
-    this.endpointName = shortened(`${Stack.of(this).stackName}-${model.id}`);
+    this.endpointName = endpointPrefix(Stack.of(this).stackName, model.id);
     this.#versions = Object.keys(model.packed.versions);
     this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
     this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
@@ -198,10 +199,15 @@ function checkKey({ instanceType }: SageMakerCompute, key: IKey | undefined): vo
   );
 }
 
-/** Shortens a name that is too long to its start and a suffix that keeps it unique. */
-function shortened(name: string): string {
+/**
+ * Prefix of the names of a model's endpoints. Characters that SageMaker does not allow become hyphens. A name that is
+ * changed or too long ends with a suffix that keeps it unique.
+ */
+function endpointPrefix(stackName: string, id: string): string {
+  const name = `${stackName}-${id}`;
   const clean = name.replaceAll(/[^a-zA-Z0-9-]/g, '-');
   const most = MAX_NAME_CHARACTERS - VERSION_CHARACTERS;
-  if (clean.length <= most) return clean;
-  return `${clean.slice(0, most - 9)}-${hashFacts([clean]).slice(0, 8)}`;
+  if (isPlainModelId(id) && clean.length <= most) return clean;
+  const unique = isPlainModelId(id) ? clean : name;
+  return `${clean.slice(0, most - 9)}-${hashFacts([unique]).slice(0, 8)}`;
 }

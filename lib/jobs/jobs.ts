@@ -13,6 +13,7 @@ import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
 import { catalogueMetric, type JobMetricName } from '../monitoring/catalogue-metric.ts';
 import type { Model } from '../packaging/model.ts';
+import { checkModelIds } from '../packaging/model-ids.ts';
 import { chooseRouteModels, type DefaultModels } from '../packaging/route-models.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
 import { JobAlarms } from './job-alarms.ts';
@@ -95,7 +96,7 @@ export class Jobs extends Construct {
   constructor(scope: Construct, id: string, props: JobsProps) {
     super(scope, id);
     const { models } = props;
-    if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
+    checkModelIds(models);
     const settings = resolveJobsSettings(props, this.node.path);
     const { config, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
     const logRetention: RetentionDays = settings.logRetentionDays;

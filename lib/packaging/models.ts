@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import { MANIFEST_FILE } from '../../core/models/model-files.ts';
+import { absence } from '../../disk/absence.ts';
 import { Model, type ModelOptions } from './model.ts';
 
 /** Reads many models. */
@@ -10,23 +11,64 @@ export const Models = {
    * Reads every model folder inside a folder, in the order of their ids.
    *
    * @param directory - Folder of model folders, as `models`; those without `model.yaml` are not models.
-   * @throws AppError `MANIFEST_INVALID` when it holds no model; otherwise all problems of all models, with the
+   * @throws AppError `MANIFEST_INVALID` when it does not exist or holds no model; otherwise all problems of all models, with the
    * code of the first.
    */
   fromDirectory(directory: string, options: ModelOptions = {}): readonly Model[] {
-    const folders = listModelFolders(directory);
-    if (folders.length === 0) {
-      throw new AppError('MANIFEST_INVALID', `${directory} holds no model: no folder in it has a ${MANIFEST_FILE}`);
+    const { models, unserved } = listFolders(directory);
+    if (models.length === 0) {
+      const hint = unserved.map((folder) => `\n${describeUnserved(folder)}`).join('');
+      throw new AppError(
+        'MANIFEST_INVALID',
+        `${directory} holds no model: no folder in it has a ${MANIFEST_FILE}${hint}`,
+      );
     }
-    return readAll(folders, options).sort((a, b) => (a.id < b.id ? -1 : 1));
+    return readAll(models, options).sort((a, b) => (a.id < b.id ? -1 : 1));
+  },
+
+  /**
+   * Names the folders inside a folder that hold an ONNX file and no `model.yaml`, so that {@link Models.fromDirectory}
+   * skips them.
+   *
+   * @returns A sentence for each, to print.
+   */
+  describeUnserved(directory: string): readonly string[] {
+    return listFolders(directory).unserved.map(describeUnserved);
   },
 } as const;
 
-function listModelFolders(directory: string): readonly string[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .map((name) => join(directory, name))
-    .filter((folder) => existsSync(join(folder, MANIFEST_FILE)));
+interface Folders {
+  /** Folders with a manifest. */
+  readonly models: readonly string[];
+  /** Folders with an ONNX file and no manifest. */
+  readonly unserved: readonly string[];
+}
+
+function listFolders(directory: string): Folders {
+  const folders = namesIn(directory).map((name) => join(directory, name));
+  const models = folders.filter((folder) => existsSync(join(folder, MANIFEST_FILE)));
+  return { models, unserved: folders.filter((folder) => !models.includes(folder) && holdsOnnx(folder)) };
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (cause) {
+    throw new AppError('MANIFEST_INVALID', `${directory} ${absence(cause)}`, { cause });
+  }
+}
+
+/** Looks where weights usually are: in the folder, and in the folders of versions. */
+function holdsOnnx(folder: string): boolean {
+  if (!statSync(folder).isDirectory()) return false;
+  const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [folder, ...folders.map(({ name }) => join(folder, name))].some((place) =>
+    readdirSync(place).some((name) => name.endsWith('.onnx')),
+  );
+}
+
+function describeUnserved(folder: string): string {
+  return `${folder} holds an ONNX file but no ${MANIFEST_FILE}, so it is not served: write one, see "Add your own model" in README.md`;
 }
 
 /** Continues after a problem, so that one run reports them all. */

@@ -4,6 +4,7 @@ import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import type { PayloadBucket } from '../data/payload-bucket.ts';
 import { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Model } from '../packaging/model.ts';
+import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
 
 /** Settings of a {@link GpuStack}. */
 export interface GpuStackProps extends StackProps {
@@ -31,11 +32,12 @@ export class GpuStack extends Stack {
 
   constructor(scope: Construct, id: string, props: GpuStackProps) {
     super(scope, id, props);
+    checkModelIds(props.models);
     this.endpoints = props.models
       .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
       .map(
         (model) =>
-          new GpuEndpoint(this, model.id, {
+          new GpuEndpoint(this, modelConstructId(model), {
             model,
             logRetention: props.config.logRetentionDays,
             payloadBucket: props.payloadBucket,

@@ -78,7 +78,7 @@ describe('parseManifest', () => {
       expect.objectContaining({
         code: 'MANIFEST_INVALID',
         message: `models/minilm/model.yaml has 10 problems:
-  id: must be lower-case letters, digits and inner hyphens, 63 at most, got "Mini LM"
+  id: must be letters, digits, and inner hyphens, underscores and dots, 63 at most, got "Mini LM"
   task: must be one of embedding, tensor, got "ocr"
   versions.v1: must be a whole number in quotes, as "1", got "v1"
   versions.v1.weights: must be a relative path inside the model folder, got "/etc/model.onnx"
@@ -94,7 +94,7 @@ describe('parseManifest', () => {
 
   it.each<[string, unknown, string]>([
     ['nothing', undefined, '(root): must be a map with the keys id, task,'],
-    ['a list', [], 'id: is missing, it must be lower-case letters'],
+    ['a list', [], 'id: is missing'],
     ['no versions', { ...MINIMAL, versions: {} }, 'versions: must hold at least one version'],
     ['missing keys', { id: 'a', versions: MINIMAL.versions }, 'task: is missing, it must be one of embedding, tensor'],
     [
@@ -198,6 +198,24 @@ describe('parseManifest', () => {
     ],
   ])('fails with MANIFEST_INVALID when there is %s', (_, value, problem) => {
     expect(problemsOf(value)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  it.each(['logreg_iris', 'ch_PP-OCRv4', 'v2.0_cls', 'A', 'a--b'])('accepts the id %s', (id) => {
+    expect(problemsOf({ ...MINIMAL, id })).toEqual([]);
+  });
+
+  it.each(['_a', 'a_', '.a', 'a/b', 'a:b', 'a b', 'é', 'x'.repeat(64), 'constructor', 'toString', 'Default', 'GET'])(
+    'refuses the id %s',
+    (id) => {
+      expect(problemsOf({ ...MINIMAL, id })).toEqual([expect.stringMatching(/^id: must /)]);
+    },
+  );
+
+  it('runs a model on Lambda if its compute names no target', () => {
+    expect(parseManifest({ ...MINIMAL, compute: { memoryMiB: 3008 } }, 'model.yaml').compute).toMatchObject({
+      target: 'lambda',
+      memoryMiB: 3008,
+    });
   });
 
   it('takes shares with decimals that sum to 100', () => {

@@ -181,6 +181,18 @@ describe('Models.fromDirectory', () => {
   it('fails with MANIFEST_INVALID when the folder holds no model', () => {
     const directory = temporaryDirectory();
     expect(() => Models.fromDirectory(directory)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
-    expect(() => Models.fromDirectory(join(directory, 'absent'))).toThrow('holds no model');
+    expect(() => Models.fromDirectory(join(directory, 'absent'))).toThrow('absent does not exist');
+  });
+
+  it('names the folders that hold an ONNX file and no manifest', () => {
+    const directory = temporaryDirectory();
+    for (const folder of ['flat', 'versioned/1', 'notes']) mkdirSync(join(directory, folder), { recursive: true });
+    for (const file of ['flat/m.onnx', 'versioned/1/m.onnx', 'notes/README.md'])
+      writeFileSync(join(directory, file), '');
+    expect(() => Models.fromDirectory(directory)).toThrow(/flat holds an ONNX file but no model\.yaml/);
+    writeAdder(directory, 'adder');
+    expect(Models.describeUnserved(directory)).toEqual(
+      ['flat', 'versioned'].map((name) => expect.stringContaining(`${join(directory, name)} holds an ONNX file`)),
+    );
   });
 });
