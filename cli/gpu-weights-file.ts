@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { AppError } from '../core/errors.ts';
 import type { Manifest } from '../core/models/manifest.ts';
-import { readManifest, readWeights } from '../disk/model-folder.ts';
+import { readManifest } from '../disk/model-folder.ts';
 import {
   compareAnswers,
   type GpuPrecision,
@@ -12,8 +12,8 @@ import {
   type Similarity,
 } from '../onnx/fold/gpu-weights.ts';
 import { countOperators, inputNames } from '../onnx/format/inspect.ts';
-import { decodeModel } from '../onnx/format/proto.ts';
 import { readFolderSamples } from '../onnx/gate/folder-samples.ts';
+import { readVersionWeights, type VersionWeights } from '../onnx/pack/version-weights.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /** Arguments of `tensorgate model gpu-weights`. */
@@ -43,8 +43,8 @@ export async function gpuWeightsFile(folder: string, options: GpuWeightsArgument
   if (resolve(out) === resolve(weights)) {
     throw new AppError('INVALID_PARAMETER', 'the output must not be the file of the weights', { param: 'out' });
   }
-  const before = readWeights(folder, version);
-  const made = gpuWeights(before, options.precision);
+  const before = readVersionWeights(folder, version);
+  const made = gpuWeights(before.model, options.precision);
   const measured = await measure(folder, manifest, before, made);
   mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, made.bytes);
@@ -63,16 +63,16 @@ function versionOf({ versions }: Manifest, asked: string | undefined): Manifest[
 async function measure(
   folder: string,
   manifest: Manifest,
-  before: Uint8Array,
+  before: VersionWeights,
   { bytes, model }: GpuWeights,
 ): Promise<Measurement | undefined> {
   const samples = readFolderSamples(folder, manifest, inputNames(model));
   if (samples === undefined) return undefined;
-  return { ...(await compareAnswers(before, bytes, samples.feeds)), source: samples.source };
+  return { ...(await compareAnswers(before.bytes, bytes, samples.feeds)), source: samples.source };
 }
 
 function describe(
-  before: Uint8Array,
+  before: VersionWeights,
   made: GpuWeights,
   measured: Measurement | undefined,
   { precision, out }: { readonly precision: GpuPrecision; readonly out: string },
@@ -106,8 +106,8 @@ function similarityRows(measured: Measurement | undefined): (readonly [string, s
   ];
 }
 
-function operatorTable(bytes: Uint8Array, { model }: GpuWeights): string {
-  const before = new Map(countOperators(decodeModel(bytes)).map(({ opType, count }) => [opType, count]));
+function operatorTable({ model: original }: VersionWeights, { model }: GpuWeights): string {
+  const before = new Map(countOperators(original).map(({ opType, count }) => [opType, count]));
   const after = new Map(countOperators(model).map(({ opType, count }) => [opType, count]));
   const rows = [...new Set([...before.keys(), ...after.keys()])].map((opType) => [
     opType,

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { type Inspection, inspectModel, type TensorSignature } from '../onnx/format/inspect.ts';
-import { readModel } from '../onnx/format/proto.ts';
+import { readGraph } from '../onnx/format/proto.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /**
@@ -10,9 +10,9 @@ import { formatBytes, renderTable } from './table.ts';
  * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
  */
 export function inspectFile(path: string): string {
-  const inspection = inspectModel(readModel(path));
+  const inspection = inspectModel(readGraph(path));
   return [
-    `${styleText('bold', path)}  ${formatBytes(inspection.bytes)}, operator set ${inspection.opset}, made by ${inspection.producer || 'unknown'}`,
+    `${styleText('bold', path)}  ${formatBytes(inspection.bytes)}, ${inspection.operatorSets.join(', ')}, made by ${inspection.producer || 'unknown'}`,
     signatures(inspection),
     operators(inspection),
     constants(inspection),

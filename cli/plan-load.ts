@@ -10,13 +10,18 @@ import {
 import { derivedGpuMs } from '../core/costs/gpu-milliseconds.ts';
 import { MONTH_SECONDS, PRICES } from '../core/costs/prices.ts';
 import { AppError } from '../core/errors.ts';
-import { DEFAULT_INSTANCE_TYPE, GPU_INSTANCE_TYPES, gpuInstanceType } from '../core/models/gpu-instance-types.ts';
+import {
+  DEFAULT_INSTANCE_TYPE,
+  GPU_INSTANCE_TYPES,
+  type Gpu,
+  gpuInstanceType,
+} from '../core/models/gpu-instance-types.ts';
 import type { Manifest } from '../core/models/manifest.ts';
 import { MANIFEST_FILE } from '../core/models/model-files.ts';
 import { manifestTraffic } from '../core/traffic/traffic.ts';
-import { readManifest, readWeights } from '../disk/model-folder.ts';
-import { decodeModel } from '../onnx/format/proto.ts';
+import { readManifest } from '../disk/model-folder.ts';
 import { measureTokens } from '../onnx/gate/measure-tokens.ts';
+import { readVersionWeights, type VersionWeights } from '../onnx/pack/version-weights.ts';
 import { countProductWeights } from '../onnx/quantize/count-product-weights.ts';
 import { renderTable } from './table.ts';
 
@@ -70,9 +75,7 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
     throw new AppError('INVALID_PARAMETER', `--instance-type must be one of ${known}; got ${instanceType}`);
   }
   const memoryMiB = options.memoryMib ?? compute.memoryMiB;
-  const weights = weightsOf(folder, manifest, options);
-  const cpuMs = options.cpuMs ?? (await measuredCpuMs(weights, manifest, { ...options, memoryMiB }));
-  const gpuMs = options.gpuMs ?? derivedGpuMs(countProductWeights(decodeModel(weights)), options.tokens, instance.gpu);
+  const { cpuMs, gpuMs } = await runTimes(folder, manifest, { ...options, memoryMiB, gpu: instance.gpu });
   const load = { rps: options.rps, cpuMs, memoryMiB, architecture: compute.architecture, gpuMs, instance };
   return {
     model: manifest.id,
@@ -87,17 +90,37 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
   };
 }
 
+interface RunTimes {
+  readonly cpuMs: number;
+  readonly gpuMs: number;
+}
+
+/** The times of a run that the options give; the weights are read for the others only. */
+async function runTimes(
+  folder: string,
+  manifest: Manifest,
+  options: PlanOptions & { readonly memoryMiB: number; readonly gpu: Gpu },
+): Promise<RunTimes> {
+  const { cpuMs, gpuMs, tokens, gpu } = options;
+  if (cpuMs !== undefined && gpuMs !== undefined) return { cpuMs, gpuMs };
+  const { bytes, model } = weightsOf(folder, manifest);
+  return {
+    cpuMs: cpuMs ?? (await measuredCpuMs(bytes, manifest, options)),
+    gpuMs: gpuMs ?? derivedGpuMs(countProductWeights(model), tokens, gpu),
+  };
+}
+
 /** The weights of the version that most requests go to. */
-function weightsOf(folder: string, manifest: Manifest, { cpuMs, gpuMs }: PlanOptions): Buffer {
+function weightsOf(folder: string, manifest: Manifest): VersionWeights {
   const version = manifest.versions[manifestTraffic(manifest).main];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `${join(folder, MANIFEST_FILE)} lists no version`);
-  if (version.weights.endsWith('.safetensors') && (cpuMs === undefined || gpuMs === undefined)) {
+  if (version.weights.endsWith('.safetensors')) {
     throw new AppError(
       'INVALID_PARAMETER',
       `--cpu-ms and --gpu-ms are needed: ${version.weights} is no ONNX file, which alone can be measured here`,
     );
   }
-  return readWeights(folder, version);
+  return readVersionWeights(folder, version);
 }
 
 /** A function with less memory than a processor's worth gets that share of one. */

@@ -186,9 +186,18 @@ const jobsSchema = v.pipe(
 
 const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
 
+const sha256 = text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits');
+
 const weightMembers = {
   weights: filePath,
-  sha256: text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits'),
+  sha256,
+  externalData: v.optional(
+    v.record(
+      relativePath('the folder of the weights'),
+      sha256,
+      'must map each file that the weight file stores tensors in to its SHA-256',
+    ),
+  ),
 };
 
 const versionSchema = objectOf({ ...weightMembers, sagemaker: v.optional(objectOf(weightMembers)) });

@@ -12,7 +12,7 @@ const tensorDescriptionSchema = objectOf({
 const packedVersionSchema = objectOf({
   /** Path of the `.ort` file, relative to the packed model. */
   file: v.string('must be a path'),
-  /** SHA-256 of the weight file that the manifest names: part of every fingerprint. */
+  /** SHA-256 of the weight file, or over it and the files that it stores tensors in: part of every fingerprint. */
   sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256'),
   /** Size of the `.ort` file. */
   bytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),

@@ -8,6 +8,7 @@ import { packingInputs } from '../../core/models/model-files.ts';
 import { ONNXRUNTIME_VERSION } from '../../core/models/onnxruntime.ts';
 import { PACKED_DESCRIPTION } from '../../core/models/packed-files.ts';
 import { type PackedModel, parsePackedModel } from '../../core/models/packed-model.ts';
+import { externalFiles } from '../../disk/external-files.ts';
 import { hashFile } from '../../disk/file-hash.ts';
 import { hashFacts } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
@@ -51,7 +52,7 @@ export function readPackedModel(directory: string): PackedModel {
 
 /** Everything that decides the packed model: the files that the packer reads, and the packer itself. */
 function packingKey(directory: string, manifest: Manifest): string {
-  const inputs = packingInputs(manifest).map((name) => {
+  const inputs = [...packingInputs(manifest), ...externalFilesOf(directory, manifest)].map((name) => {
     const path = join(directory, name);
     return existsSync(path) ? hashFile(path) : 'absent';
   });
@@ -62,6 +63,12 @@ function packingKey(directory: string, manifest: Manifest): string {
     JSON.stringify(manifest),
     ...inputs,
   ]);
+}
+
+/** Files that the weights of a model store tensors in. */
+function externalFilesOf(directory: string, { versions }: Manifest): readonly string[] {
+  const named = Object.values(versions).flatMap(({ weights, sagemaker }) => [weights, sagemaker?.weights ?? weights]);
+  return [...new Set(named)].flatMap((weights) => externalFiles(directory, weights));
 }
 
 /** onnxruntime is asynchronous and synthesis is not, so a process of its own packs. */

@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
-import { decodeModel, encodeModel } from '../format/proto.ts';
+import { encodeModel } from '../format/proto.ts';
 import { answersOf } from '../gate/measure.ts';
 import { COSINE } from '../gate/metrics.ts';
 import { openSession, type Tensors } from '../runtime/session.ts';
@@ -41,22 +41,28 @@ export interface Similarity {
 }
 
 /**
- * Turns an ONNX file made for CPUs into one for GPUs: quantization folded, floats of 16 bits.
+ * Turns a model made for CPUs into an ONNX file for GPUs: quantization folded, floats of 16 bits.
  *
- * The same bytes give the same result.
+ * The same model gives the same bytes.
  *
  * @param precision - `fp32` leaves the floats as they are. Defaults to `fp16`.
- * @throws AppError `ONNX_INVALID` when the bytes are no ONNX model or its quantization cannot be folded.
+ * @throws AppError `ONNX_INVALID` when its quantization cannot be folded.
  *
  * @example
- * const { bytes } = gpuWeights(readFileSync('model.int8.onnx'));
+ * const { bytes } = gpuWeights(readModel('model.int8.onnx'));
  * writeFileSync('model.fp16.onnx', bytes);
  */
-export function gpuWeights(bytes: Uint8Array, precision: GpuPrecision = 'fp16'): GpuWeights {
-  const { model: folded, activations, weights } = foldQuantization(decodeModel(bytes));
+export function gpuWeights(original: ModelProto, precision: GpuPrecision = 'fp16'): GpuWeights {
+  const { model: folded, activations, weights } = foldQuantization(original);
   const { model, clamped } = precision === 'fp16' ? toHalf(folded) : { model: folded, clamped: 0 };
   const encoded = encodeModel(model);
-  const facts = { folded: activations, weights, bytesBefore: bytes.length, bytesAfter: encoded.length, clamped };
+  const facts = {
+    folded: activations,
+    weights,
+    bytesBefore: encodeModel(original).length,
+    bytesAfter: encoded.length,
+    clamped,
+  };
   return { bytes: encoded, model, facts };
 }
 

@@ -1,9 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { AppError } from '../../core/errors.ts';
-import { allGraphs } from './graph.ts';
-import { type GraphProto, type TensorProto, TensorProto_DataLocation } from './onnx-messages.ts';
+import { allGraphs, graphOf, MAX_FILE_BYTES } from './graph.ts';
+import { type GraphProto, type ModelProto, type TensorProto, TensorProto_DataLocation } from './onnx-messages.ts';
 import { storedBytes } from './tensor-proto.ts';
+
+/** Largest part of a file that Node reads in one call. */
+const MAX_READ_BYTES = 2 ** 30;
 
 /** Position of the bytes of a tensor in an external data file. */
 interface Location {
@@ -12,7 +15,8 @@ interface Location {
   readonly length: number;
 }
 
-function isExternal(tensor: TensorProto): boolean {
+/** Whether the bytes of a tensor are in a file beside the model. */
+export function isExternal(tensor: TensorProto): boolean {
   return tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
 }
 
@@ -69,6 +73,12 @@ function resolveInside(folder: string, tensor: TensorProto, file: string): strin
 }
 
 function readSlice(path: string, { file, offset, length }: Location, tensor: TensorProto): Uint8Array<ArrayBuffer> {
+  if (length > MAX_FILE_BYTES) {
+    throw new AppError(
+      'ONNX_INVALID',
+      `tensor ${tensor.name} has ${length} bytes, but a model must fit into one file of ${MAX_FILE_BYTES} bytes: use smaller weights`,
+    );
+  }
   const descriptor = openSync(path, 'r');
   try {
     const { size } = fstatSync(descriptor);
@@ -80,7 +90,7 @@ function readSlice(path: string, { file, offset, length }: Location, tensor: Ten
     }
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
-      const count = readSync(descriptor, bytes, done, length - done, offset + done);
+      const count = readSync(descriptor, bytes, done, Math.min(length - done, MAX_READ_BYTES), offset + done);
       if (count === 0) throw new AppError('ONNX_INVALID', `external data file ${file} shrank while it was read`);
       done += count;
     }
@@ -90,28 +100,43 @@ function readSlice(path: string, { file, offset, length }: Location, tensor: Ten
   }
 }
 
-function tensorsOf(graph: GraphProto): TensorProto[] {
-  const attributes = graph.node.flatMap((node) => node.attribute);
-  return [
-    ...graph.initializer,
-    ...attributes.flatMap(({ t, tensors }) => (t === undefined ? tensors : [t, ...tensors])),
+function tensorsOf({
+  initializer,
+  sparseInitializer,
+  node,
+}: Pick<GraphProto, 'initializer' | 'sparseInitializer' | 'node'>) {
+  const attributes = node.flatMap(({ attribute }) => attribute);
+  const sparse = [
+    ...sparseInitializer,
+    ...attributes.flatMap(({ sparseTensor, sparseTensors }) => [sparseTensor, ...sparseTensors]),
   ];
+  return [
+    ...initializer,
+    ...attributes.flatMap(({ t, tensors }) => [t, ...tensors]),
+    ...sparse.flatMap((tensor) => [tensor?.values, tensor?.indices]),
+  ].filter((tensor) => tensor !== undefined);
+}
+
+/** The tensors of a model whose bytes are in files beside it. */
+export function externalTensors(model: ModelProto): readonly TensorProto[] {
+  const functions = model.functions.flatMap(({ node }) => allGraphs({ ...graphOf(model), initializer: [], node }));
+  return [...allGraphs(graphOf(model)), ...functions].flatMap(tensorsOf).filter(isExternal);
 }
 
 /**
  * Moves the bytes of every externally stored tensor into the model.
  *
- * @param graph - Changed in place: afterwards no tensor is external.
+ * @param model - Changed in place: afterwards no tensor is external.
  * @param folder - Folder of the model file; undefined when the model came from memory.
  * @throws AppError `ONNX_INVALID` when a file is missing, too short, or outside `folder`.
  * @see https://onnx.ai/onnx/repo-docs/ExternalData.html
  */
-export function inlineExternalData(graph: GraphProto, folder: string | undefined): void {
-  for (const tensor of allGraphs(graph).flatMap(tensorsOf).filter(isExternal)) {
+export function inlineExternalData(model: ModelProto, folder: string | undefined): void {
+  for (const tensor of externalTensors(model)) {
     if (folder === undefined) {
       throw new AppError(
         'ONNX_INVALID',
-        `tensor ${tensor.name} is stored outside the model, whose folder is not known`,
+        `tensor ${tensor.name} is stored in a file beside the model, but the folder of the model is not known`,
       );
     }
     const location = locationOf(tensor);

@@ -14,6 +14,9 @@ import {
   type TensorProto,
 } from './onnx-messages.ts';
 
+/** Most bytes that an ONNX file can have, because Protocol Buffers count them in 31 bits. */
+export const MAX_FILE_BYTES = 2 ** 31 - 1;
+
 /** Domain of onnxruntime's own operators. */
 export const ORT_DOMAIN = 'com.microsoft';
 
@@ -78,12 +81,14 @@ export function initializersOf(graph: GraphProto): ReadonlyMap<string, TensorPro
   return new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
 }
 
-/** Version of the default operator set that a model is written in. */
-export function opsetOf(model: ModelProto): number {
-  const entry = model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');
-  if (entry === undefined) throw new AppError('ONNX_INVALID', 'the model imports no default operator set');
-  return Number(entry.version);
+/** Version of the default operator set that a model is written in; undefined if it has operators of other sets only. */
+export function opsetOf(model: ModelProto): number | undefined {
+  const entry = model.opsetImport.find(({ domain }) => domain === '' || domain === DEFAULT_DOMAIN);
+  return entry === undefined ? undefined : Number(entry.version);
 }
+
+/** The default domain spelled out; the empty string means the same. */
+export const DEFAULT_DOMAIN = 'ai.onnx';
 
 /** New content of a graph. */
 export interface Rewrite {

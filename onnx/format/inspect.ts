@@ -1,6 +1,7 @@
 import { elementCount } from '../../core/tensors/tensor.ts';
 import { dataTypeName } from './data-type-name.ts';
-import { allGraphs, graphOf, nodeName, opsetOf } from './graph.ts';
+import { externalTensors } from './external-data.ts';
+import { allGraphs, graphOf, nodeName } from './graph.ts';
 import type { ModelProto, ValueInfoProto } from './onnx-messages.ts';
 import { encodeModel } from './proto.ts';
 import { shapeOf, storedBytes } from './tensor-proto.ts';
@@ -42,7 +43,8 @@ export interface LargeConstant {
 /** Contents of a model. */
 export interface Inspection {
   readonly producer: string;
-  readonly opset: number;
+  /** Operator sets that the model imports: `operator set 17` for the default one, others as `ai.onnx.ml 3`. */
+  readonly operatorSets: readonly string[];
   /** Size in bytes when all constants are inside the file. */
   readonly bytes: number;
   readonly inputs: readonly TensorSignature[];
@@ -65,8 +67,8 @@ export function inspectModel(model: ModelProto, largest = 10): Inspection {
   const constants = new Set(graph.initializer.map(({ name }) => name));
   return {
     producer: [model.producerName, model.producerVersion].filter((part) => part !== '').join(' '),
-    opset: opsetOf(model),
-    bytes: encodeModel(model).length,
+    operatorSets: model.opsetImport.map(({ domain, version }) => `${domain || 'operator set'} ${version}`),
+    bytes: encodeModel(model).length + externalTensors(model).reduce((sum, tensor) => sum + storedBytes(tensor), 0),
     inputs: graph.input.filter(({ name }) => !constants.has(name)).map(signatureOf),
     outputs: graph.output.map(signatureOf),
     operators: countOperators(model),

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { AppError } from '../../core/errors.ts';
 import { inlineExternalData } from './external-data.ts';
-import { graphOf, opsetOf } from './graph.ts';
+import { allGraphs, DEFAULT_DOMAIN, graphOf, MAX_FILE_BYTES } from './graph.ts';
 import { type ModelProto, ModelProtoSchema } from './onnx-messages.ts';
 
 /**
@@ -15,8 +15,7 @@ import { type ModelProto, ModelProtoSchema } from './onnx-messages.ts';
  */
 export function decodeModel(bytes: Uint8Array, source = 'the model', folder?: string): ModelProto {
   const model = parseModel(bytes, source);
-  opsetOf(model);
-  inlineExternalData(graphOf(model), folder);
+  inlineExternalData(model, folder);
   return model;
 }
 
@@ -31,11 +30,32 @@ function parseModel(bytes: Uint8Array, source: string): ModelProto {
   if (model.graph === undefined || model.graph.node.length === 0 || model.opsetImport.length === 0) {
     throw new AppError('ONNX_INVALID', `${source} is not an ONNX model: it must hold a graph and its operator sets`);
   }
+  shortenDomains(model);
   return model;
 }
 
-/** The bytes of an ONNX file. */
+/** Writes the default domain in one way, so that an operator has one name. */
+function shortenDomains(model: ModelProto): void {
+  const graphs = allGraphs(graphOf(model));
+  const nodes = [...graphs, ...model.functions].flatMap(({ node }) => node);
+  for (const named of [...nodes, ...model.opsetImport, ...model.functions.flatMap(({ opsetImport }) => opsetImport)]) {
+    if (named.domain === DEFAULT_DOMAIN) named.domain = '';
+  }
+}
+
+/**
+ * The bytes of an ONNX file.
+ *
+ * @throws AppError `ONNX_INVALID` when the model is too large for one file.
+ */
 export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
+  const weights = graphOf(model).initializer.reduce((sum, { rawData }) => sum + rawData.length, 0);
+  if (weights > MAX_FILE_BYTES) {
+    throw new AppError(
+      'ONNX_INVALID',
+      `the model has ${weights} bytes of weights, but must fit into one file of ${MAX_FILE_BYTES} bytes: use smaller weights`,
+    );
+  }
   return toBinary(ModelProtoSchema, model);
 }
 
@@ -45,13 +65,25 @@ export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
  * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
  */
 export function readModel(path: string): ModelProto {
-  let bytes: Uint8Array;
+  return decodeModel(readBytes(path), path, dirname(path));
+}
+
+/**
+ * Reads an ONNX file without its external data files: tensors that are stored in them stay as they are, with their names,
+ * types and shapes.
+ *
+ * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
+ */
+export function readGraph(path: string): ModelProto {
+  return parseModel(readBytes(path), path);
+}
+
+function readBytes(path: string): Uint8Array {
   try {
-    bytes = readFileSync(path);
+    return readFileSync(path);
   } catch (cause) {
     throw new AppError('ONNX_INVALID', `${path} cannot be read: ${reasonOf(cause)}`, { cause });
   }
-  return decodeModel(bytes, path, dirname(path));
 }
 
 function reasonOf(cause: unknown): string {

@@ -7,16 +7,15 @@ import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
 import type { PackedVersion } from '../../core/models/packed-model.ts';
 import { TRITON_MAX_OPSET } from '../../core/sagemaker/endpoint-contract.ts';
 import { tritonConfigOf } from '../../core/sagemaker/triton-config.ts';
-import { readWeights } from '../../disk/model-folder.ts';
 import { isQuantization } from '../fold/fold-quantization.ts';
 import { compareAnswers, gpuWeights } from '../fold/gpu-weights.ts';
 import { allGraphs, graphOf, opsetOf } from '../format/graph.ts';
 import { inputNames } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
-import { decodeModel } from '../format/proto.ts';
 import { readFolderSamples } from '../gate/folder-samples.ts';
 import { readSignature, type Signature } from '../runtime/save-ort.ts';
 import { makeArchive } from './archive.ts';
+import { readVersionWeights } from './version-weights.ts';
 
 /** A version that is being packed. */
 export interface Packing {
@@ -77,13 +76,11 @@ async function endpointWeights(
   version: Manifest['versions'][string],
 ): Promise<EndpointWeights> {
   const named = version.sagemaker ?? version;
-  const weights = readWeights(folder, named);
-  // No folder is passed, so externally stored tensors are refused: the file's hash would not cover them.
-  const model = decodeModel(weights, join(folder, named.weights));
+  const { model, bytes: weights } = readVersionWeights(folder, named);
   checkOpset(model, named.weights);
   const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));
   if (version.sagemaker !== undefined || !isQuantized) return { weights };
-  const { bytes } = gpuWeights(weights);
+  const { bytes } = gpuWeights(model);
   const samples = readFolderSamples(folder, manifest, inputNames(model));
   if (samples === undefined) return { weights: bytes, folded: { inputs: 0 } };
   return { weights: bytes, folded: await compareAnswers(weights, bytes, samples.feeds) };
@@ -92,7 +89,7 @@ async function endpointWeights(
 /** onnxruntime here may be newer than the container's: what that lacks must show now, not when the endpoint starts. */
 function checkOpset(model: ModelProto, file: string): void {
   const opset = opsetOf(model);
-  if (opset <= TRITON_MAX_OPSET) return;
+  if (opset === undefined || opset <= TRITON_MAX_OPSET) return;
   throw new AppError(
     'ONNX_INVALID',
     `${file} is of operator set ${opset}, the endpoint's container runs ${TRITON_MAX_OPSET} at most: export the model for that`,

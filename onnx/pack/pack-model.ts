@@ -9,13 +9,13 @@ import { packTokenizer } from '../../core/models/packed-tokenizer.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import { packWordPiece } from '../../core/word-piece/packed-word-piece.ts';
-import { readManifest, readTokenizer, readWeights } from '../../disk/model-folder.ts';
-import { decodeModel } from '../format/proto.ts';
+import { readManifest, readTokenizer } from '../../disk/model-folder.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
 import { openSession } from '../runtime/session.ts';
 import { chooseRows, declaredRows, findRows, type RowsFinding } from './find-rows.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
+import { readVersionWeights, type VersionWeights } from './version-weights.ts';
 
 /**
  * Rows of a model on an endpoint if every first dimension varies: unless the manifest says otherwise, the container merges
@@ -90,20 +90,31 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   const version = manifest.versions[name];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
   const path = join(folder, version.weights);
-  // No folder is passed, so externally stored tensors are refused: the file's hash would not cover them.
-  decodeModel(readWeights(folder, version), path);
+  const weights = readVersionWeights(folder, version);
   const file = `${name}.ort`;
-  const signature = await saveOrt(path, join(out, file));
+  const signature = await convert(weights, path, join(out, file));
   const { checkSignature, usesRows } = taskOf(manifest);
   checkSignature(manifest.id, signature);
   const found = usesRows ? await measuredRows(signature, join(out, file)) : undefined;
   return {
     file,
-    sha256: version.sha256,
+    sha256: weights.sha256,
     bytes: statSync(join(out, file)).size,
     rows: found && chooseRows(manifest.rows, found, `version ${name} of ${manifest.id}`),
     ...writableSignature(signature),
   };
+}
+
+/** Lets onnxruntime convert an ONNX file, which must hold all of its tensors; one that does not is merged first. */
+async function convert({ bytes, isNamedFile }: VersionWeights, path: string, target: string): Promise<Signature> {
+  if (isNamedFile) return saveOrt(path, target);
+  const merged = `${target}.onnx`;
+  writeFileSync(merged, bytes);
+  try {
+    return await saveOrt(merged, target, path);
+  } finally {
+    rmSync(merged);
+  }
 }
 
 async function packForTriton(packing: Packing): Promise<PackedVersion> {

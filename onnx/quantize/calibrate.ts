@@ -56,7 +56,7 @@ function rowOutput(name: string, width: number): ValueInfoProto {
 }
 
 /** Nodes that reduce an activation of any rank to one row of minima, one of maxima and one of mean squares. */
-function reductions({ name, width }: Activation, opset: number): NodeProto[] {
+function reductions({ name, width }: Activation, opset = 18): NodeProto[] {
   const rows = rowsOf(name);
   // The axes became an input in operator set 18.
   const [axisInput, axes] = opset >= 18 ? [[ROWS_AXIS], []] : [[], [intsAttribute('axes', [0])]];

@@ -79,7 +79,7 @@ export async function quantizeModel(model: ModelProto, options: QuantizeOptions 
 
 function requireOpset(model: ModelProto): void {
   const opset = opsetOf(model);
-  if (opset < MIN_OPSET) {
+  if (opset !== undefined && opset < MIN_OPSET) {
     throw new AppError('ONNX_INVALID', `the model must be of operator set ${MIN_OPSET} or later, got ${opset}`);
   }
 }

@@ -20,10 +20,11 @@ export interface Signature {
  *
  * @param path - ONNX file that contains all of its tensors.
  * @param target - Where to write the `.ort` file.
+ * @param source - Name of the file in messages, if it was made from another. Defaults to its path.
  * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or it has inputs that no request can carry.
  */
-export async function saveOrt(path: string, target: string): Promise<Signature> {
-  return openForSignature(path, {
+export async function saveOrt(path: string, target: string, source = path): Promise<Signature> {
+  return openForSignature(path, source, {
     graphOptimizationLevel: 'extended',
     optimizedModelFilePath: target,
     extra: {
@@ -41,21 +42,25 @@ export async function saveOrt(path: string, target: string): Promise<Signature> 
  * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or it has inputs that no request can carry.
  */
 export async function readSignature(path: string): Promise<Signature> {
-  return openForSignature(path, { graphOptimizationLevel: 'disabled' });
+  return openForSignature(path, path, { graphOptimizationLevel: 'disabled' });
 }
 
-async function openForSignature(path: string, options: InferenceSession.SessionOptions): Promise<Signature> {
+async function openForSignature(
+  path: string,
+  source: string,
+  options: InferenceSession.SessionOptions,
+): Promise<Signature> {
   const { InferenceSession: sessions } = await loadRuntime();
   const session = await explained(
-    path,
+    source,
     sessions.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...options }),
   );
   try {
     const { inputMetadata, outputMetadata } = session;
     const firsts = [...inputMetadata, ...outputMetadata].map((value) => (value.isTensor ? value.shape[0] : undefined));
     return {
-      inputs: inputMetadata.map((value) => describe(path, value)),
-      outputs: outputMetadata.map((value) => describe(path, value)),
+      inputs: inputMetadata.map((value) => describe(source, value)),
+      outputs: outputMetadata.map((value) => describe(source, value)),
       batchNames: [...new Set(firsts.filter((first) => typeof first === 'string'))],
     };
   } finally {
@@ -63,17 +68,17 @@ async function openForSignature(path: string, options: InferenceSession.SessionO
   }
 }
 
-async function explained<T>(path: string, work: Promise<T>): Promise<T> {
+async function explained<T>(source: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('ONNX_INVALID', `onnxruntime refuses ${path}: ${reason}`, { cause });
+    throw new AppError('ONNX_INVALID', `onnxruntime refuses ${source}: ${reason}`, { cause });
   }
 }
 
-function describe(path: string, value: InferenceSession.ValueMetadata): TensorDescription {
-  if (!value.isTensor) throw new AppError('ONNX_INVALID', `${path}: ${value.name} is no tensor`);
+function describe(source: string, value: InferenceSession.ValueMetadata): TensorDescription {
+  if (!value.isTensor) throw new AppError('ONNX_INVALID', `${source}: ${value.name} is no tensor`);
   return {
     name: value.name,
     datatype: datatypeOf(value.type),

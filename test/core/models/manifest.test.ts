@@ -83,7 +83,7 @@ describe('parseManifest', () => {
   versions.v1: must be a whole number in quotes, as "1", got "v1"
   versions.v1.weights: must be a relative path inside the model folder, got "/etc/model.onnx"
   versions.v1.sha256: must be the SHA-256 of the weight file, 64 lower-case hexadecimal digits, got "x"
-  versions.v1.size: is not a known key, known are weights, sha256, sagemaker
+  versions.v1.size: is not a known key, known are weights, sha256, externalData, sagemaker
   compute.target: must be lambda or sagemaker, got "gpu"
   cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
   limits.maxItems: must be a whole number from 1 to 2048, got "8"

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import { Model, Models } from '../../../lib/index.ts';
+import { writeTorchExport } from '../../onnx/external-model.ts';
+import { noise } from '../../onnx/small-models.ts';
 import { writeAdder, writeTextEncoder } from '../model-folders.ts';
 import { temporaryDirectory } from '../packed-models.ts';
 
@@ -42,6 +44,20 @@ describe('Model.fromDirectory', () => {
     const first = read(directory, workDirectory);
     writeFileSync(join(directory, file), '{"changed":true}');
     expect(read(directory, workDirectory).packedDirectory).not.toBe(first.packedDirectory);
+  });
+
+  it('packs again when a file changes that the weights store tensors in', () => {
+    const workDirectory = temporaryDirectory();
+    const directory = writeAdder(temporaryDirectory());
+    const bytes = writeTorchExport(join(directory, '1/model.onnx'));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const versions = { '1': { weights: '1/model.onnx', sha256 } };
+    writeFileSync(join(directory, 'model.yaml'), stringify({ id: 'adder', task: 'tensor', versions }));
+    const first = read(directory, workDirectory);
+    writeTorchExport(join(directory, '1/model.onnx'), noise(8, 6));
+    const second = read(directory, workDirectory);
+    expect(second.packedDirectory).not.toBe(first.packedDirectory);
+    expect(second.packed.versions['1']?.sha256).not.toBe(first.packed.versions['1']?.sha256);
   });
 
   it('packs again when the config.json beside weights for Text Embeddings Inference changes', () => {

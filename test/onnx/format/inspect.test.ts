@@ -10,7 +10,7 @@ describe('inspectModel', () => {
     const inspection = inspectModel(smallEncoder(), 1);
     expect(inspection).toEqual({
       producer: '',
-      opset: 17,
+      operatorSets: ['operator set 17'],
       bytes: encodeModel(smallEncoder()).length,
       inputs: [
         { name: 'input_ids', type: 'int64', shape: ['batch', 'length'] },

@@ -1,18 +1,13 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
-import {
-  type ModelProto,
-  StringStringEntryProtoSchema,
-  TensorProto_DataLocation,
-  TensorProtoSchema,
-} from '../../../onnx/format/onnx-messages.ts';
+import { graphOf, opsetOf } from '../../../onnx/format/graph.ts';
+import type { ModelProto } from '../../../onnx/format/onnx-messages.ts';
 import { decodeModel, encodeModel, readModel, writeModel } from '../../../onnx/format/proto.ts';
 import { bytesOf, readFloats } from '../../../onnx/format/tensor-proto.ts';
-import { noise, smallEncoder, smallModel, value } from '../small-models.ts';
+import { EXTERNAL_WEIGHT, externalModel } from '../external-model.ts';
+import { smallEncoder } from '../small-models.ts';
 
 let folder: string;
 
@@ -24,26 +19,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const WEIGHT = noise(8, 5);
-
-/** A model whose one weight lies in a file, as `entries` say. */
-function externalModel(entries: Readonly<Record<string, string>>): ModelProto {
-  const weight = create(TensorProtoSchema, {
-    name: 'w',
-    dims: [4n, 2n],
-    dataType: 1,
-    dataLocation: TensorProto_DataLocation.EXTERNAL,
-    externalData: Object.entries(entries).map(([key, text]) =>
-      create(StringStringEntryProtoSchema, { key, value: text }),
-    ),
-  });
-  return smallModel({
-    nodes: [makeNode('MatMul', 'product', ['x', 'w'], ['y'])],
-    inputs: [value('x', ['n', 4])],
-    outputs: [value('y', ['n', 2])],
-    constants: [weight],
-  });
-}
+const WEIGHT = EXTERNAL_WEIGHT;
 
 function readExternal(entries: Readonly<Record<string, string>>): ModelProto {
   const path = join(folder, 'model.onnx');
@@ -108,6 +84,19 @@ describe('readModel', () => {
 });
 
 describe('decodeModel', () => {
+  it('reads the default domain spelled out as the default domain', () => {
+    const model = smallEncoder();
+    for (const named of [...graphOf(model).node, ...model.opsetImport]) named.domain = 'ai.onnx';
+    const decoded = decodeModel(encodeModel(model));
+    expect([...graphOf(decoded).node, ...decoded.opsetImport].map(({ domain }) => domain)).not.toContain('ai.onnx');
+  });
+
+  it('reads a model that imports no default operator set', () => {
+    const model = smallEncoder();
+    for (const set of model.opsetImport) set.domain = 'ai.onnx.ml';
+    expect(opsetOf(decodeModel(encodeModel(model)))).toBeUndefined();
+  });
+
   it.each([
     ['text', Buffer.from('# not a model, but some text that goes on for a while')],
     ['nothing', new Uint8Array(0)],
@@ -120,6 +109,6 @@ describe('decodeModel', () => {
 
   it('fails with ONNX_INVALID when tensors are elsewhere and no folder is known', () => {
     const bytes = encodeModel(externalModel({ location: 'weights.bin' }));
-    expect(() => decodeModel(bytes)).toThrow(/whose folder is not known/);
+    expect(() => decodeModel(bytes)).toThrow(/the folder of the model is not known/);
   });
 });

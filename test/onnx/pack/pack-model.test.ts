@@ -2,22 +2,18 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { extract, list } from 'tar';
 import { parsePackedModel } from '../../../core/models/packed-model.ts';
 import { openOnnxPredictor } from '../../../lambdas/shared/predictors/onnx-predictor.ts';
 import { openTokenizer } from '../../../lambdas/shared/preprocessors/tokenizer.ts';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
-import {
-  TensorProto_DataType as DataType,
-  type ModelProto,
-  StringStringEntryProtoSchema,
-  TensorProto_DataLocation,
-} from '../../../onnx/format/onnx-messages.ts';
-import { encodeModel } from '../../../onnx/format/proto.ts';
+import { TensorProto_DataType as DataType, type ModelProto } from '../../../onnx/format/onnx-messages.ts';
+import { encodeModel, readModel } from '../../../onnx/format/proto.ts';
+import { bytesOf, readFloats } from '../../../onnx/format/tensor-proto.ts';
 import { packModel } from '../../../onnx/pack/pack-model.ts';
 import { openSession } from '../../../onnx/runtime/session.ts';
+import { EXTERNAL_WEIGHT, externalModel, writeTorchExport } from '../external-model.ts';
 import { floats, matrix, noise, smallModel, value } from '../small-models.ts';
 
 /** Looks token ids up in a table: the smallest thing that is a text encoder. */
@@ -425,16 +421,88 @@ describe('packModel, given a broken folder,', () => {
     },
   );
 
-  it('fails with ONNX_INVALID when tensors lie beside the file, where no hash covers them', async () => {
-    const model = perceptron();
-    const [tensor] = graphOf(model).initializer;
-    if (tensor === undefined) throw new Error('the model has no constant');
-    tensor.rawData = new Uint8Array();
-    tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
-    tensor.externalData = [create(StringStringEntryProtoSchema, { key: 'location', value: 'weights.bin' })];
-    writeFolder(model);
-    writeFileSync(join(folder, '1/weights.bin'), new Uint8Array(512));
-    await expect(packModel(folder, out)).rejects.toMatchObject({ code: 'ONNX_INVALID' });
+  describe('of a model as PyTorch exports it, with its weights in a file beside it', () => {
+    const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+    const dataFile = () => join(folder, '1/model.onnx.data');
+
+    /** @param listed - Value of `externalData` in the manifest; none by default. */
+    function writeExport(listed?: object, changes: Readonly<Record<string, string>> = {}): string {
+      const bytes = writeTorchExport(join(folder, '1/model.onnx'));
+      const version = { weights: '1/model.onnx', sha256: hashOf(bytes), externalData: listed };
+      writeFolder(bytes, { versions: JSON.stringify({ '1': version }), ...changes });
+      return version.sha256;
+    }
+
+    async function run(): Promise<unknown> {
+      const packed = await packModel(folder, out);
+      const predictor = await openOnnxPredictor({
+        file: join(out, '1.ort'),
+        declared: { inputs: packed.versions['1']?.inputs ?? [], outputs: packed.versions['1']?.outputs ?? [] },
+        threads: 1,
+      });
+      return (await predictor.run({ x: floats([1, 4], [1, 0, 0, 0]) }))['y']?.data;
+    }
+
+    it('runs with these weights, and leaves nothing but the converted file', async () => {
+      writeExport();
+      await expect(run()).resolves.toEqual(EXTERNAL_WEIGHT.slice(0, 2));
+      expect(readdirSync(out).sort()).toEqual(['1.ort', 'model.json']);
+    });
+
+    it('has an identity that changes with the file beside it', async () => {
+      const sha256 = writeExport();
+      const first = (await packModel(folder, out)).versions['1']?.sha256;
+      writeFileSync(dataFile(), bytesOf(noise(8, 6)));
+      const second = (await packModel(folder, out)).versions['1']?.sha256;
+      expect(new Set([sha256, first, second]).size).toBe(3);
+    });
+
+    it('is packed for an endpoint as one file', async () => {
+      writeExport(undefined, { compute: '{ target: sagemaker }' });
+      const packed = await packModel(folder, out);
+      await extract({ file: join(out, 'endpoint/1.tar.gz'), cwd: out });
+      const model = readModel(join(out, 'small/1/model.onnx'));
+      expect(graphOf(model).initializer.map(readFloats)).toEqual([EXTERNAL_WEIGHT]);
+      expect(packed.versions['1']?.sha256).toBe(hashOf(readFileSync(join(out, 'small/1/model.onnx'))));
+    });
+
+    it('is checked against the hash that the manifest lists for the file', async () => {
+      writeExport({ 'model.onnx.data': hashOf(bytesOf(EXTERNAL_WEIGHT)) });
+      await expect(run()).resolves.toEqual(EXTERNAL_WEIGHT.slice(0, 2));
+      writeFileSync(dataFile(), bytesOf(noise(8, 7)));
+      await expect(run()).rejects.toMatchObject({
+        code: 'WEIGHTS_MISMATCH',
+        message: expect.stringMatching(/1\/model\.onnx\.data has SHA-256 [0-9a-f]{64}, model\.yaml says/),
+      });
+    });
+
+    it('is refused when the manifest lists other files', async () => {
+      writeExport({ 'other.data': 'a'.repeat(64) });
+      await expect(run()).rejects.toMatchObject({
+        code: 'WEIGHTS_MISMATCH',
+        message: expect.stringMatching(
+          /stores no tensors in 1\/other\.data, [\s\S]*stores tensors in 1\/model\.onnx\.data, which model\.yaml does not list/,
+        ),
+      });
+    });
+
+    it('is refused when the file is missing', async () => {
+      writeExport();
+      rmSync(dataFile());
+      await expect(run()).rejects.toMatchObject({
+        code: 'ONNX_INVALID',
+        message: 'external data file model.onnx.data of tensor w is missing',
+      });
+    });
+
+    it.each(['../../secret.bin', '/etc/hostname'])('is refused when it names %s', async (location) => {
+      writeFileSync(join(root, 'secret.bin'), bytesOf(EXTERNAL_WEIGHT));
+      writeFolder(externalModel({ location }));
+      await expect(run()).rejects.toMatchObject({
+        code: 'ONNX_INVALID',
+        message: expect.stringContaining("must lie in the model's folder"),
+      });
+    });
   });
 
   it('fails with ONNX_INVALID when an embedding model has no output for its tokens', async () => {

@@ -1,0 +1,31 @@
+import { dirname, join } from 'node:path';
+import { type NamedWeights, readWeights, weightsIdentity } from '../../disk/model-folder.ts';
+import type { ModelProto } from '../format/onnx-messages.ts';
+import { decodeModel, encodeModel } from '../format/proto.ts';
+
+/** The weights of a version. */
+export interface VersionWeights {
+  readonly model: ModelProto;
+  /** An ONNX file that holds all of its tensors. */
+  readonly bytes: Uint8Array;
+  /** Whether `bytes` are the named file: it stores no tensors in other files. */
+  readonly isNamedFile: boolean;
+  /** Identifies the weights: the SHA-256 of the named file, or over that file and the files it stores tensors in. */
+  readonly sha256: string;
+}
+
+/**
+ * Reads the ONNX file of a version, and the files beside it that it stores tensors in.
+ *
+ * @param folder - Model folder.
+ * @throws AppError `WEIGHTS_MISMATCH` if a file is missing or another one than the manifest names, `ONNX_INVALID` if it is no
+ * ONNX model or stores tensors outside of its own folder.
+ */
+export function readVersionWeights(folder: string, named: NamedWeights): VersionWeights {
+  const path = join(folder, named.weights);
+  const bytes = readWeights(folder, named);
+  const model = decodeModel(bytes, path, dirname(path));
+  const sha256 = weightsIdentity(folder, named);
+  const isNamedFile = sha256 === named.sha256;
+  return { model, bytes: isNamedFile ? bytes : encodeModel(model), isNamedFile, sha256 };
+}
