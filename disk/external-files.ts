@@ -2,7 +2,15 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 
 /** Messages of the ONNX format on the way to a tensor, and the file name inside an entry of its external data. */
-type Message = 'model' | 'function' | 'graph' | 'node' | 'attribute' | 'sparse' | 'tensor' | 'entry';
+type Message =
+  | 'ModelProto'
+  | 'FunctionProto'
+  | 'GraphProto'
+  | 'NodeProto'
+  | 'AttributeProto'
+  | 'SparseTensorProto'
+  | 'TensorProto'
+  | 'StringStringEntryProto';
 
 /**
  * The fields of each message that hold another, by number.
@@ -10,14 +18,21 @@ type Message = 'model' | 'function' | 'graph' | 'node' | 'attribute' | 'sparse' 
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 const FIELDS: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
-  model: { 7: 'graph', 25: 'function' },
-  function: { 7: 'node' },
-  graph: { 1: 'node', 5: 'tensor', 15: 'sparse' },
-  node: { 5: 'attribute' },
-  attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparse', 23: 'sparse' },
-  sparse: { 1: 'tensor', 2: 'tensor' },
-  tensor: { 13: 'entry' },
-  entry: {},
+  ModelProto: { 7: 'GraphProto', 25: 'FunctionProto' },
+  FunctionProto: { 7: 'NodeProto' },
+  GraphProto: { 1: 'NodeProto', 5: 'TensorProto', 15: 'SparseTensorProto' },
+  NodeProto: { 5: 'AttributeProto' },
+  AttributeProto: {
+    5: 'TensorProto',
+    6: 'GraphProto',
+    10: 'TensorProto',
+    11: 'GraphProto',
+    22: 'SparseTensorProto',
+    23: 'SparseTensorProto',
+  },
+  SparseTensorProto: { 1: 'TensorProto', 2: 'TensorProto' },
+  TensorProto: { 13: 'StringStringEntryProto' },
+  StringStringEntryProto: {},
 };
 
 /** Wire types of Protocol Buffers: https://protobuf.dev/programming-guides/encoding/#structure */
@@ -42,7 +57,7 @@ export function externalFiles(folder: string, weights: string): readonly string[
   try {
     file = openSync(join(folder, weights), 'r');
     const reader = new WindowReader(file);
-    collect(reader, { message: 'model', start: 0, end: reader.size }, locations);
+    collect(reader, { message: 'ModelProto', start: 0, end: reader.size }, locations);
   } catch {
     // The packer says what is wrong with the file.
   } finally {
@@ -79,7 +94,7 @@ function collect(reader: WindowReader, { message, start, end }: Range, locations
     if (at > end) throw new RangeError('a field is longer than its message');
     const child = FIELDS[message][field];
     if (child !== undefined) collect(reader, { message: child, start: length.end, end: at }, locations);
-    if (message !== 'entry' || length.value > MAX_NAME_BYTES) continue;
+    if (message !== 'StringStringEntryProto' || length.value > MAX_NAME_BYTES) continue;
     const text = reader.text(length.end, length.value);
     if (field === 1) key = text;
     else if (field === 2 && key === 'location') locations.add(text);
