@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { AppError } from '../core/errors.ts';
@@ -14,6 +14,7 @@ import {
 import { countOperators, inputNames } from '../onnx/format/inspect.ts';
 import { readFolderSamples } from '../onnx/gate/folder-samples.ts';
 import { readVersionWeights, type VersionWeights } from '../onnx/pack/version-weights.ts';
+import { createFolderOf } from './output-file.ts';
 import { formatBytes, renderTable } from './table.ts';
 
 /** Arguments of `tensorgate model gpu-weights`. */
@@ -44,16 +45,17 @@ export async function gpuWeightsFile(folder: string, options: GpuWeightsArgument
     throw new AppError('INVALID_PARAMETER', 'the output must not be the file of the weights', { param: 'out' });
   }
   const before = readVersionWeights(folder, version);
+  createFolderOf(out);
   const made = gpuWeights(before.model, options.precision);
   const measured = await measure(folder, manifest, before, made);
-  mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, made.bytes);
   return describe(before, made, measured, { precision: options.precision, out });
 }
 
 function versionOf({ versions }: Manifest, asked: string | undefined): Manifest['versions'][string] {
   const names = Object.keys(versions).sort((a, b) => Number(a) - Number(b));
-  const version = versions[asked ?? names.at(-1) ?? ''];
+  const name = asked ?? names.at(-1) ?? '';
+  const version = Object.hasOwn(versions, name) ? versions[name] : undefined;
   if (version !== undefined) return version;
   throw new AppError('INVALID_PARAMETER', `version must be one of ${names.join(', ')}, got ${asked}`, {
     param: 'version',

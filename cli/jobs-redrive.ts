@@ -1,4 +1,6 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { ERRORS } from '../core/errors.ts';
+import { examples, jsonOption, printResult } from './output.ts';
 import type { RedriveCommandOptions } from './run-redrive.ts';
 
 /** `tensorgate jobs redrive`: puts dead letters back to the queues that they came from. */
@@ -6,11 +8,37 @@ export function jobsRedriveCommand(): Command {
   return new Command('redrive')
     .description('Put dead letters back to the queues that they came from, once the cause is gone.')
     .option('--queue-url <url>', 'dead-letter queue, as the deployment prints it (default: the one of local mode)')
-    .option('--code <code>', 'only those with this error code, as WORKER_LOST')
-    .option('--limit <number>', 'maximum number of messages to redrive')
+    .option('--port <number>', 'port of the API in local mode, if several run in this folder', portNumber)
+    .option('--code <code>', 'only those with this error code, as WORKER_LOST', errorCode)
+    .option('--limit <number>', 'maximum number of messages to redrive', wholeNumber)
     .option('--dry-run', 'list the messages and change nothing', false)
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples([
+        'tensorgate jobs redrive --dry-run',
+        'tensorgate jobs redrive --queue-url "$DEAD_LETTERS_URL" --code WORKER_LOST --limit 100',
+      ]),
+    )
     .action(async (options: RedriveCommandOptions) => {
-      const { runRedrive } = await import('./run-redrive.ts');
-      process.stdout.write(await runRedrive(options));
+      const { renderCounts, runRedrive } = await import('./run-redrive.ts');
+      printResult(await runRedrive(options), options, (counts) => renderCounts(counts, options));
     });
+}
+
+function errorCode(text: string): string {
+  if (Object.hasOwn(ERRORS, text)) return text;
+  throw new InvalidArgumentError(`Known codes are ${Object.keys(ERRORS).sort().join(', ')}.`);
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError('It must be a whole number from 1.');
+}
+
+function portNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0 && number <= 65_535) return number;
+  throw new InvalidArgumentError('It must be a whole number from 1 to 65535.');
 }

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { GpuWeightsArguments } from './gpu-weights-file.ts';
+import { examples } from './output.ts';
 
 /** `tensorgate model gpu-weights`: makes of weights for CPUs a file that a GPU runs fast, and says what changed. */
 export function modelGpuWeightsCommand(): Command {
@@ -10,6 +11,7 @@ export function modelGpuWeightsCommand(): Command {
     .option('--version <number>', 'version of the model (default: the highest)')
     .addOption(precision.choices(['fp16', 'fp32']).default('fp16'))
     .option('-o, --out <file>', 'where to write the file (default: model.fp16.onnx in the folder of the weights)')
+    .addHelpText('after', examples(['tensorgate model gpu-weights models/minilm --out model.fp16.onnx']))
     .action(async (folder: string, options: GpuWeightsArguments) => {
       const { gpuWeightsFile } = await import('./gpu-weights-file.ts');
       process.stdout.write(await gpuWeightsFile(folder, options));

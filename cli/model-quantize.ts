@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { examples } from './output.ts';
 import type { QuantizeArguments } from './quantize-file.ts';
 
 function wholeNumber(value: string): number {
@@ -38,6 +39,13 @@ export function modelQuantizeCommand(): Command {
       0.99,
     )
     .option('--max-error <share>', 'for tensors: greatest average error, relative to the largest output', share, 0.02)
+    .addHelpText(
+      'after',
+      examples([
+        'tensorgate model quantize model.onnx --out model.int8.onnx --scheme dynamic',
+        'tensorgate model quantize model.onnx --out model.int8.onnx --inputs texts.json --tokenizer tokenizer.json',
+      ]),
+    )
     .action(async (model: string, options: QuantizeArguments) => {
       const { quantizeFile } = await import('./quantize-file.ts');
       process.stdout.write(await quantizeFile(model, options));

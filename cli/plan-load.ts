@@ -16,7 +16,7 @@ import {
   type Gpu,
   gpuInstanceType,
 } from '../core/models/gpu-instance-types.ts';
-import type { Manifest } from '../core/models/manifest.ts';
+import { FUNCTION_MEMORY_MIB, type Manifest } from '../core/models/manifest.ts';
 import { MANIFEST_FILE } from '../core/models/model-files.ts';
 import { manifestTraffic } from '../core/traffic/traffic.ts';
 import { readManifest } from '../disk/model-folder.ts';
@@ -43,28 +43,29 @@ const MIB_PER_VCPU = 1769;
 /** Source of a number. */
 type Source = 'given' | 'measured here, on one thread' | 'derived from the weights';
 
-interface Plan {
+/** Cost and latency of a load on each target. */
+export interface Plan {
   readonly model: string;
   readonly instanceType: string;
   readonly load: Load;
   readonly sources: { readonly cpuMs: Source; readonly gpuMs: Source };
+  /** Targets that respond within the timeout of the function. */
   readonly targets: readonly TargetCost[];
+  /** Targets whose 95th percentile exceeds the timeout, with that time in milliseconds. */
+  readonly tooSlow: readonly Pick<TargetCost, 'target' | 'p95Ms'>[];
+  readonly timeoutMs: number;
+  /** Load above which the endpoint is cheaper; undefined if there is none, or if functions are too slow. */
   readonly crossoverRps: number | undefined;
 }
 
 /**
  * Compares what a load costs on functions and on a GPU endpoint.
  *
- * @returns Text to print.
  * @throws AppError `MANIFEST_INVALID`, `WEIGHTS_MISMATCH` or `ONNX_INVALID` for a folder that is no model,
- * `INVALID_PARAMETER` for an instance type without GPUs or a model whose time can't be measured by tokens.
+ * `INVALID_PARAMETER` for an instance type without GPUs, a model whose time cannot be measured by tokens, or a load that the
+ * model or AWS Lambda does not allow.
  */
-export async function planLoad(folder: string, options: PlanOptions): Promise<string> {
-  const plan = await makePlan(folder, options);
-  return options.json === true ? `${JSON.stringify(plan, undefined, 2)}\n` : render(plan, options);
-}
-
-async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
+export async function planLoad(folder: string, options: PlanOptions): Promise<Plan> {
   const manifest = readManifest(folder);
   const { compute } = manifest;
   const usual = compute.target === 'sagemaker' ? compute.instanceType : DEFAULT_INSTANCE_TYPE;
@@ -74,7 +75,8 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
     const known = Object.keys(GPU_INSTANCE_TYPES).join(', ');
     throw new AppError('INVALID_PARAMETER', `--instance-type must be one of ${known}; got ${instanceType}`);
   }
-  const memoryMiB = options.memoryMib ?? compute.memoryMiB;
+  checkTokens(options.tokens, manifest);
+  const memoryMiB = checkedMemory(options.memoryMib ?? compute.memoryMiB);
   const { cpuMs, gpuMs } = await runTimes(folder, manifest, { ...options, memoryMiB, gpu: instance.gpu });
   const load = { rps: options.rps, cpuMs, memoryMiB, architecture: compute.architecture, gpuMs, instance };
   return {
@@ -85,8 +87,7 @@ async function makePlan(folder: string, options: PlanOptions): Promise<Plan> {
       cpuMs: options.cpuMs === undefined ? 'measured here, on one thread' : 'given',
       gpuMs: options.gpuMs === undefined ? 'derived from the weights' : 'given',
     },
-    targets: compareTargets(load),
-    crossoverRps: crossoverRps(load),
+    ...withinTimeout(load, manifest),
   };
 }
 
@@ -108,6 +109,45 @@ async function runTimes(
     cpuMs: cpuMs ?? (await measuredCpuMs(bytes, manifest, options)),
     gpuMs: gpuMs ?? derivedGpuMs(countProductWeights(model), tokens, gpu),
   };
+}
+
+/** Separates the targets that respond in time; an asynchronous endpoint has no caller that waits. */
+function withinTimeout(
+  load: Load,
+  { compute }: Manifest,
+): Pick<Plan, 'targets' | 'tooSlow' | 'timeoutMs' | 'crossoverRps'> {
+  const timeoutMs = compute.timeoutSeconds * 1000;
+  const isAsync = compute.target === 'sagemaker' && compute.mode === 'async';
+  const fits = ({ target, p95Ms }: TargetCost) => p95Ms <= timeoutMs || (isAsync && target === 'sagemaker');
+  const all = compareTargets(load);
+  const targets = all.filter(fits);
+  if (targets.length === 0) {
+    throw new AppError(
+      'INVALID_PARAMETER',
+      `no target responds within the timeout of ${compute.timeoutSeconds} s (compute.timeoutSeconds): ${load.cpuMs.toFixed(0)} ms in a function, ${load.gpuMs.toFixed(0)} ms on the GPU`,
+    );
+  }
+  const tooSlow = all.filter((one) => !fits(one)).map(({ target, p95Ms }) => ({ target, p95Ms }));
+  return { targets, tooSlow, timeoutMs, crossoverRps: tooSlow.length === 0 ? crossoverRps(load) : undefined };
+}
+
+/** @throws AppError `INVALID_PARAMETER` when no request to the model can hold so many tokens. */
+function checkTokens(tokens: number, { id, limits: { maxItems, maxTokens } }: Manifest): void {
+  if (maxTokens === undefined || tokens <= maxItems * maxTokens) return;
+  throw new AppError(
+    'INVALID_PARAMETER',
+    `--tokens must be at most ${maxItems * maxTokens} for ${id}, whose requests hold ${maxItems} inputs of ${maxTokens} tokens (limits in ${MANIFEST_FILE}); got ${tokens}`,
+  );
+}
+
+/** @throws AppError `INVALID_PARAMETER` when no function may have so much or so little memory. */
+function checkedMemory(memoryMiB: number): number {
+  const { min, max } = FUNCTION_MEMORY_MIB;
+  if (Number.isInteger(memoryMiB) && memoryMiB >= min && memoryMiB <= max) return memoryMiB;
+  throw new AppError(
+    'INVALID_PARAMETER',
+    `--memory-mib must be a whole number from ${min} to ${max}, got ${memoryMiB}`,
+  );
 }
 
 /** The weights of the version that most requests go to. */
@@ -144,10 +184,9 @@ const NAMES: Readonly<Record<TargetCost['target'], string>> = {
   sagemaker: 'SageMaker',
 };
 
-function render(
-  { model, instanceType, load, sources, targets, crossoverRps: crossover }: Plan,
-  options: PlanOptions,
-): string {
+/** Renders a plan as text. */
+export function renderPlan(plan: Plan, options: PlanOptions): string {
+  const { model, instanceType, load, sources, targets, crossoverRps: crossover } = plan;
   const { rps, cpuMs, gpuMs, memoryMiB, architecture } = load;
   const requests = rps * MONTH_SECONDS;
   const rows = targets.map(({ target, usd, p95Ms, units }) => [
@@ -162,7 +201,7 @@ function render(
     `${styleText('bold', model)}  ${rps} requests a second of ${options.tokens} tokens`,
     renderTable(head, rows, [1, 2, 3]),
     verdict(targets, instanceType, options.p95Ms),
-    crossoverSentence(crossover, instanceType),
+    plan.tooSlow.length === 0 ? crossoverSentence(crossover, instanceType) : tooSlowSentence(plan),
     [
       `Function: ${cpuMs.toFixed(1)} ms (${sources.cpuMs}), ${memoryMiB} MiB ${architecture}.`,
       `GPU: ${gpuMs.toFixed(2)} ms (${sources.gpuMs}), and ${ENDPOINT_CALL_MS} ms for the call (assumed).`,
@@ -180,6 +219,11 @@ function verdict(targets: readonly TargetCost[], instanceType: string, p95Ms: nu
   if (cheapest === undefined) return `Nothing answers within ${p95Ms} ms: take fewer tokens, or another instance type.`;
   const name = cheapest.target === 'sagemaker' ? `SageMaker on ${instanceType}` : NAMES[cheapest.target];
   return `Cheapest${p95Ms === undefined ? '' : ` within ${p95Ms} ms`}: ${styleText('bold', name)}.`;
+}
+
+function tooSlowSentence({ tooSlow, timeoutMs }: Plan): string {
+  const names = tooSlow.map(({ target, p95Ms }) => `${NAMES[target]} (${p95Ms.toFixed(0)} ms)`);
+  return `Not possible within the timeout of ${timeoutMs / 1000} s: ${names.join(', ')}.`;
 }
 
 function crossoverSentence(rps: number | undefined, instanceType: string): string {

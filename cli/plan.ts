@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { examples, jsonOption, printResult } from './output.ts';
 import type { PlanOptions } from './plan-load.ts';
 
 function positive(text: string): number {
@@ -19,9 +20,16 @@ export function planCommand(): Command {
     .option('--memory-mib <number>', "memory of the function; defaults to the manifest's", positive)
     .option('--cpu-ms <number>', 'milliseconds of a request on the function, where you measured them', positive)
     .option('--gpu-ms <number>', 'milliseconds of GPU time of a request, where you measured them', positive)
-    .option('--json', 'print JSON')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples([
+        'tensorgate plan models/minilm --rps 50 --tokens 128',
+        'tensorgate plan models/minilm --rps 50 --tokens 128 --p95-ms 100 --cpu-ms 17 --json',
+      ]),
+    )
     .action(async (folder: string, options: PlanOptions) => {
-      const { planLoad } = await import('./plan-load.ts');
-      process.stdout.write(await planLoad(folder, options));
+      const { planLoad, renderPlan } = await import('./plan-load.ts');
+      printResult(await planLoad(folder, options), options, (plan) => renderPlan(plan, options));
     });
 }

@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { AppError } from '../core/errors.ts';
+import { findInstances, type Instance, type Instances, portOf } from '../local/instances.ts';
 import { type DeadLetterCount, redriveDeadLetters } from './redrive-dead-letters.ts';
 import { renderTable } from './table.ts';
 
 /** Options of the command as typed. */
 export interface RedriveCommandOptions {
   readonly queueUrl?: string;
+  /** Port of the API in local mode. */
+  readonly port?: number;
   readonly code?: string;
-  readonly limit?: string;
+  readonly limit?: number;
   readonly dryRun: boolean;
+  readonly json?: boolean;
 }
 
-const LOCAL_DESCRIPTION = '.tensorgate/local.json';
+/** Folder of local mode's files, in the folder of the CDK app. */
+const DIRECTORY = '.tensorgate';
 
 /** Where the dead letters are. */
 interface Place {
@@ -24,59 +28,76 @@ interface Place {
 /**
  * Runs `tensorgate jobs redrive`.
  *
- * @returns A table of the messages that were found and redriven, to print.
- * @throws AppError `CONFIG_INVALID` when an option is malformed or nothing says where the queue is.
+ * @returns The messages that were found and redriven.
+ * @throws AppError `INVALID_PARAMETER` when an option is malformed, `UNAVAILABLE` when local mode does not run.
  */
-export async function runRedrive(options: RedriveCommandOptions): Promise<string> {
-  const limit = readLimit(options.limit);
-  const { queueUrl, config } = options.queueUrl === undefined ? await localPlace() : placeOf(options.queueUrl);
+export async function runRedrive(options: RedriveCommandOptions): Promise<readonly DeadLetterCount[]> {
+  const { queueUrl, config } =
+    options.queueUrl === undefined ? await localPlace(options.port) : placeOf(options.queueUrl);
   const client = new SQSClient(config);
   try {
-    const counts = await redriveDeadLetters(client, {
+    return await redriveDeadLetters(client, {
       queueUrl,
       redriveId: randomUUID(),
       dryRun: options.dryRun,
-      limit,
+      limit: options.limit ?? Number.POSITIVE_INFINITY,
       code: options.code,
     });
-    return render(counts, options.dryRun);
+  } catch (error) {
+    throw toQueueError(error, queueUrl);
   } finally {
     client.destroy();
   }
 }
 
-function readLimit(value: string | undefined): number {
-  if (value === undefined) return Number.POSITIVE_INFINITY;
-  const limit = Number(value);
-  if (Number.isInteger(limit) && limit > 0) return limit;
-  throw new AppError('CONFIG_INVALID', `--limit must be a whole number from 1, got ${value}`);
+/** Whatever the SDK throws is about the queue: it does not exist, does not respond, or its settings are incomplete. */
+function toQueueError(error: unknown, queueUrl: string): AppError {
+  if (error instanceof AppError) return error;
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const reason = message === '' ? Object(error).code : message;
+  return new AppError('UNAVAILABLE', `the queue ${queueUrl} cannot be used: ${name}: ${reason}`, { cause: error });
 }
 
 /** The region is in the URL of a queue on AWS; elsewhere the SDK's own settings say it. */
 function placeOf(queueUrl: string): Place {
-  if (!URL.canParse(queueUrl)) throw new AppError('CONFIG_INVALID', `--queue-url must be a URL, got ${queueUrl}`);
+  if (!URL.canParse(queueUrl)) throw new AppError('INVALID_PARAMETER', `--queue-url must be a URL, got ${queueUrl}`);
   const region = /^https:\/\/sqs\.([a-z0-9-]+)\.amazonaws\./.exec(queueUrl)?.[1];
   return { queueUrl, config: region === undefined ? {} : { region } };
 }
 
-async function localPlace(): Promise<Place> {
-  const queueUrl = queueOf(await readFile(LOCAL_DESCRIPTION, 'utf8').catch(() => '{}'));
+async function localPlace(port: number | undefined): Promise<Place> {
+  const instance = chooseInstance(await findInstances(DIRECTORY), port);
+  const { queues, url } = instance.description;
+  const queueUrl = queues['dead-letters'];
   if (queueUrl === undefined) {
-    throw new AppError(
-      'CONFIG_INVALID',
-      `--queue-url is needed: ${LOCAL_DESCRIPTION} names no dead-letter queue, local mode does not run here`,
-    );
+    throw new AppError('INVALID_PARAMETER', `--queue-url is needed: the app at ${url} names no dead-letter queue`);
   }
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   return { queueUrl, config: { endpoint: new URL(queueUrl).origin, region: 'us-east-1', credentials } };
 }
 
-function queueOf(description: string): string | undefined {
-  const { queues } = JSON.parse(description) as { readonly queues?: Readonly<Record<string, string>> };
-  return queues?.['dead-letters'];
+function chooseInstance({ running, stale }: Instances, port: number | undefined): Instance {
+  const chosen = port === undefined ? running : running.filter(({ description }) => portOf(description) === port);
+  const [first, ...others] = chosen;
+  if (first !== undefined && others.length === 0) return first;
+  const ports = running.map(({ description }) => portOf(description)).join(', ');
+  if (first !== undefined) {
+    throw new AppError('INVALID_PARAMETER', `--port is needed: local mode runs on the ports ${ports}`);
+  }
+  const where =
+    running.length > 0 ? `it runs on ${ports}` : 'start it with npm start, or name a queue with --queue-url';
+  const left = stale.map(
+    ({ file, description }) => `; ${file} is left over from process ${description.pid}, which ended`,
+  );
+  const wanted = port === undefined ? '' : ` on port ${port}`;
+  throw new AppError('UNAVAILABLE', `local mode does not run in this folder${wanted}: ${where}${left.join('')}`);
 }
 
-function render(counts: readonly DeadLetterCount[], dryRun: boolean): string {
+/** Renders the counts as a table. */
+export function renderCounts(
+  counts: readonly DeadLetterCount[],
+  { dryRun }: Pick<RedriveCommandOptions, 'dryRun'>,
+): string {
   if (counts.length === 0) return 'no dead letters\n';
   const rows = counts.map(({ code, source, found, putBack, message }) => [
     code,

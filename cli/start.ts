@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
+import { examples } from './output.ts';
 import { synthesize } from './synthesize.ts';
 
 const OLDEST_NODE = 24;
@@ -23,6 +24,10 @@ export function startCommand(): Command {
     .option('--allow-loopback-webhooks', 'let webhooks go to this machine, over plain HTTP too')
     .option('--no-freeze', 'keep functions running between invocations, which AWS Lambda does not do')
     .option('--app <folder>', 'run an app that is synthesized already instead')
+    .addHelpText(
+      'after',
+      examples(['tensorgate start', 'tensorgate start --port 3001 --stage prod', 'tensorgate start --app cdk.out']),
+    )
     .action(start);
 }
 

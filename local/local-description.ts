@@ -1,5 +1,3 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { localQueueUrls } from './template/physical-names.ts';
 import type { LocalPlan } from './template/plan.ts';
 import type { ApiPlan, UsagePlanPlan } from './template/plan-apis.ts';
@@ -18,6 +16,8 @@ export interface DescribedKey {
 export interface LocalDescription {
   /** Base URL of the API; the stage's name may follow it or not. */
   readonly url: string;
+  /** Id of the process that runs it. */
+  readonly pid: number;
   readonly stage: string;
   /** Every enabled key that belongs to a plan, the keys of the tightest plan first. */
   readonly apiKeys: readonly DescribedKey[];
@@ -58,6 +58,7 @@ export function describeApp(plan: LocalPlan, api: ApiPlan, facts: RunningFacts):
   const used = services.filter(([, isUsed]) => isUsed).map(([name]): [string, string] => [name, endpointUrl]);
   return {
     url,
+    pid: process.pid,
     stage: api.stage,
     apiKeys: describeKeys(api, keyValues),
     endpoints: Object.fromEntries(used),
@@ -92,17 +93,6 @@ function describeQueues(outputs: readonly Output[], endpointUrl: string): Record
     return description !== undefined && url !== value ? [[description, url] as const] : [];
   });
   return Object.fromEntries(urls);
-}
-
-/** Writes the description, for other programs to read. */
-export async function writeDescription(file: string, description: LocalDescription): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(description, undefined, 2)}\n`, { mode: 0o600 });
-}
-
-/** Removes the description once the app has stopped. */
-export async function removeDescription(file: string): Promise<void> {
-  await rm(file, { force: true });
 }
 
 function limitsOf({ throttle, quota }: UsagePlanPlan): string {

@@ -1,8 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { type ActivityListener, ActivityStream } from './activity/activity-stream.ts';
-import { describeApp, type LocalDescription, removeDescription, writeDescription } from './local-description.ts';
+import { describeInstance } from './instances.ts';
+import { describeApp, type LocalDescription } from './local-description.ts';
 import { type LocalServices, openServices, type ServiceContext, type ServiceOptions } from './open-services.ts';
 import { findServedModels, type ServedModel } from './served-models.ts';
 import { readKeyValues } from './services/api-gateway/api-key-store.ts';
@@ -39,6 +41,8 @@ export interface LocalStack {
   /** URL that stands for every AWS endpoint. */
   readonly endpointUrl: string;
   readonly description: LocalDescription;
+  /** Path of the file that holds the description. */
+  readonly file: string;
   readonly plan: LocalPlan;
   readonly models: readonly ServedModel[];
   readonly lambda: LambdaHost;
@@ -99,12 +103,12 @@ async function run(context: ServiceContext, api: ApiPlan, port: number): Promise
     models: models.map(({ id }) => id),
     logs: relative(process.cwd(), logsDirectory) || '.',
   });
-  const file = join(options.directory, 'local.json');
-  await writeDescription(file, description);
-  resources.defer(() => removeDescription(file));
+  const file = await describeInstance(options.directory, description);
+  resources.defer(() => rm(file, { force: true }));
   return {
     ...controls(context, services),
     url: gateway.url,
+    file,
     endpointUrl: services.endpoint.url,
     plan: { ...plan, notRun: [...plan.notRun, ...services.sagemaker.unmet()] },
     description,

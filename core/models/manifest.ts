@@ -33,9 +33,12 @@ const provisionedSchema = v.pipe(
   ),
 );
 
+/** Memory that a function may have, in MiB: less does not hold the runtime, and AWS Lambda offers no more. */
+export const FUNCTION_MEMORY_MIB = { min: 512, max: 10_240 } as const;
+
 /** The function that requests reach, for every target. */
 const functionMembers = {
-  memoryMiB: v.optional(wholeNumber(512, 10_240), 1769),
+  memoryMiB: v.optional(wholeNumber(FUNCTION_MEMORY_MIB.min, FUNCTION_MEMORY_MIB.max), 1769),
   architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
   timeoutSeconds: v.optional(wholeNumber(1, 29), 29),
   reservedConcurrency: v.optional(wholeNumber(1, 1000)),

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -129,20 +130,37 @@ describe('tensorgate jobs redrive', () => {
   });
 
   it.each([
-    ['the limit is no number', ['--limit', 'many'], '--limit must be a whole number from 1, got many'],
-    ['the queue is no URL', ['--queue-url', 'dead'], '--queue-url must be a URL, got dead'],
-  ])('fails with CONFIG_INVALID when %s', async (_, args, message) => {
+    ['the limit is no number', ['--limit', 'many'], /argument 'many' is invalid\. It must be a whole number from 1\./],
+    ['the port is no port', ['--port', '0'], /It must be a whole number from 1 to 65535\./],
+    ['the queue is no URL', ['--queue-url', 'dead'], /^INVALID_PARAMETER: --queue-url must be a URL, got dead$/m],
+    ['the code is unknown', ['--code', 'WORKER_LSOT'], /Known codes are .*, WORKER_LOST\.$/m],
+  ])('is refused as wrong usage when %s', async (_, args, message) => {
     const { exitCode, stderr } = await redrive(...args);
-    expect(exitCode).toBe(1);
-    expect(stderr).toBe(`CONFIG_INVALID: ${message}\n`);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(message);
   });
 
-  it('fails with CONFIG_INVALID when no queue is named and local mode does not run', async () => {
+  it('prints JSON', async () => {
+    await addDeadLetter('a', 'INVALID_EVENT');
+    const { stdout } = await redrive('--dry-run', '--json');
+    expect(JSON.parse(stdout)).toEqual([
+      { code: 'INVALID_EVENT', source: 'jobs-tiny', found: 1, putBack: 0, message: 'because of a' },
+    ]);
+  });
+
+  it('fails with UNAVAILABLE when no queue is named and local mode does not run, and names what was left over', async () => {
     const [before, elsewhere] = [process.cwd(), await mkdtemp(join(tmpdir(), 'tensorgate-redrive-'))];
     process.chdir(elsewhere);
     try {
+      const none = await tensorgate('jobs', 'redrive');
+      expect(none.exitCode).toBe(4);
+      expect(none.stderr).toMatch(/^UNAVAILABLE: local mode does not run in this folder: start it with npm start/);
+      const ended = spawnSync(process.execPath, ['--version']).pid;
+      const left = { url: 'http://127.0.0.1:1', pid: ended, queues: { 'dead-letters': 'http://127.0.0.1:1/0/dead' } };
+      await mkdir('.tensorgate');
+      await writeFile('.tensorgate/local.json', JSON.stringify(left));
       const { stderr } = await tensorgate('jobs', 'redrive');
-      expect(stderr).toMatch(/^CONFIG_INVALID: --queue-url is needed/);
+      expect(stderr).toContain(`.tensorgate/local.json is left over from process ${ended}, which ended`);
     } finally {
       process.chdir(before);
       await rm(elsewhere, { recursive: true });

@@ -87,7 +87,7 @@ describe('tensorgate model gpu-weights', () => {
     ],
   ])('fails with %s', async (_, args, message) => {
     const { exitCode, stderr } = await gpuWeights(...args);
-    expect([exitCode, stderr]).toEqual([1, message]);
+    expect([exitCode, stderr]).toEqual([2, message]);
   });
 
   it('fails with WEIGHTS_MISMATCH when the weights are others', async () => {
@@ -99,7 +99,7 @@ describe('tensorgate model gpu-weights', () => {
 
   it('explains a wrong precision', async () => {
     const { exitCode, stderr } = await gpuWeights('--precision', 'fp8');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain('Allowed choices are fp16, fp32.');
   });
 });

@@ -45,7 +45,7 @@ describe('tensorgate model inspect', () => {
 
   it('names the commands when it knows none of that name', async () => {
     const { exitCode, stderr } = await tensorgate('modell');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain("unknown command 'modell'");
   });
 });

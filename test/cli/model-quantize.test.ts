@@ -73,9 +73,9 @@ describe('tensorgate model quantize', () => {
   });
 
   it.each([
-    ['the model does not exist', ['absent.onnx'], 'ONNX_INVALID: absent.onnx cannot be read: ENOENT'],
-    ['nothing passes', [], 'ACCURACY_GATE: no scheme keeps 1 - cosine within 0.00 (worst 0.00)'],
-  ])('fails with a code and no stack when %s', async (_, paths, message) => {
+    ['the model does not exist', ['absent.onnx'], 1, 'ONNX_INVALID: absent.onnx cannot be read: ENOENT'],
+    ['nothing passes', [], 3, 'ACCURACY_GATE: no scheme keeps 1 - cosine within 0.00 (worst 0.00)'],
+  ])('fails with a code and no stack when %s', async (_, paths, expected, message) => {
     const path = paths[0] ?? model;
     const target = join(folder, 'never.onnx');
     const { exitCode, stderr } = await tensorgate(
@@ -91,7 +91,7 @@ describe('tensorgate model quantize', () => {
       '--min-cosine',
       '1',
     );
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(expected);
     expect(stderr).toContain(message);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(existsSync(target)).toBe(false);
@@ -106,7 +106,7 @@ describe('tensorgate model quantize', () => {
     ],
   ])('fails with INVALID_PARAMETER when %s', async (_, args, message) => {
     const { exitCode, stderr } = await quantize(...args);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain(`INVALID_PARAMETER: ${message}`);
   });
 
@@ -121,7 +121,7 @@ describe('tensorgate model quantize', () => {
     [['--max-tokens', 'many'], 'must be a whole number from 2 on.'],
   ])('explains the wrong option %j', async (args, message) => {
     const { exitCode, stderr } = await quantize(...args);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
   });
 });

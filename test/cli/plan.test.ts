@@ -64,10 +64,23 @@ describe('tensorgate plan', () => {
     [['--rps', '0'], 'must be a number above 0'],
     [['--rps', '1', '--p95-ms', 'soon'], 'must be a number above 0'],
     [['--rps', '1', '--instance-type', 'ml.m5.xlarge'], '--instance-type must be one of ml.g4dn.xlarge'],
+    [['--rps', '1', '--tokens', '100000'], '--tokens must be at most 16384 for minilm'],
+    [['--rps', '1', '--memory-mib', '100'], '--memory-mib must be a whole number from 512 to 10240, got 100'],
+    [['--rps', '1', '--memory-mib', '20000'], '--memory-mib must be a whole number from 512 to 10240, got 20000'],
+    [['--rps', '1', '--cpu-ms', '30000', '--gpu-ms', '30000'], 'no target responds within the timeout of 29 s'],
   ])('refuses %j', async (options, message) => {
     const { exitCode, stderr } = await tensorgate(...LOAD, ...options);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
+  });
+
+  it('lists no target that takes longer than the timeout of the function', async () => {
+    const { stdout } = await tensorgate(...LOAD, '--rps', '1', '--cpu-ms', '30000');
+    expect(stdout).not.toMatch(/^Lambda/m);
+    expect(stdout).toContain('Cheapest: SageMaker on ml.g5.xlarge.');
+    expect(stdout).toContain(
+      'Not possible within the timeout of 29 s: Lambda (30001 ms), Lambda, provisioned (30001 ms).',
+    );
   });
 
   it('refuses a folder that is no model', async () => {

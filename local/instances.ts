@@ -1,0 +1,115 @@
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { errorCode } from './aws/error-code.ts';
+import type { LocalDescription } from './local-description.ts';
+
+/** Description of the first instance in a folder. A further one has the port of its API in the name. */
+const FIRST_FILE = 'local.json';
+
+/** `local.json` and `local-3001.json`. */
+const FILE_PATTERN = /^local(?:-\d+)?\.json$/;
+
+/** Time after which a port that does not accept a connection counts as closed, in milliseconds. */
+const CONNECT_LIMIT_MS = 1000;
+
+/** A running app, as the file that describes it says. */
+export interface Instance {
+  /** Path of the file. */
+  readonly file: string;
+  readonly description: LocalDescription;
+}
+
+/** The instances of local mode that a folder describes. */
+export interface Instances {
+  readonly running: readonly Instance[];
+  /** Left over from processes that were killed. */
+  readonly stale: readonly Instance[];
+}
+
+/** Port of the API of a running app. */
+export function portOf({ url }: Pick<LocalDescription, 'url'>): number {
+  return Number(new URL(url).port);
+}
+
+/**
+ * Finds the instances of local mode.
+ *
+ * @param directory - Folder of local mode's files: `.tensorgate`.
+ */
+export async function findInstances(directory: string): Promise<Instances> {
+  const names = await readdir(directory).catch(() => []);
+  const files = names.filter((name) => FILE_PATTERN.test(name)).map((name) => join(directory, name));
+  const read = await Promise.all(files.map(readInstance));
+  const found = read.filter((instance) => instance !== undefined);
+  const areRunning = await Promise.all(found.map(isRunning));
+  return {
+    running: found.filter((_, index) => areRunning[index]),
+    stale: found.filter((_, index) => !areRunning[index]),
+  };
+}
+
+/**
+ * Writes the description of a running app, for other programs to read. The file of another running instance is left alone;
+ * one that is left over is replaced.
+ *
+ * @returns Path of the file. The caller removes it when the app has stopped.
+ */
+export async function describeInstance(directory: string, description: LocalDescription): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  const first = join(directory, FIRST_FILE);
+  const own = join(directory, `local-${portOf(description)}.json`);
+  // No other instance listens on this port, so an existing file of this name is left over.
+  await writeFile(own, `${JSON.stringify(description, undefined, 2)}\n`, { mode: 0o600 });
+  if (!(await linkUnlessRunning(own, first))) return own;
+  await rm(own);
+  return first;
+}
+
+/** Two instances may start at the same time: a link is created complete or not at all. */
+async function linkUnlessRunning(own: string, file: string): Promise<boolean> {
+  for (;;) {
+    try {
+      await link(own, file);
+      return true;
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+    const other = await readInstance(file);
+    if (other !== undefined && (await isRunning(other))) return false;
+    await rm(file, { force: true });
+  }
+}
+
+async function readInstance(file: string): Promise<Instance | undefined> {
+  try {
+    const description = JSON.parse(await readFile(file, 'utf8')) as LocalDescription;
+    return URL.canParse(description.url) ? { file, description } : undefined;
+  } catch {
+    return undefined; // Removed meanwhile, or not written completely.
+  }
+}
+
+/** The number of an ended process may belong to another one by now, so its port must be open too. */
+async function isRunning({ description }: Instance): Promise<boolean> {
+  return processExists(description.pid) && (await accepts(portOf(description)));
+}
+
+/** Whether a process exists. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.setTimeout(CONNECT_LIMIT_MS);
+  socket.once('connect', () => resolve(true));
+  for (const event of ['error', 'timeout']) socket.once(event, () => resolve(false));
+  return promise.finally(() => socket.destroy());
+}
