@@ -15,6 +15,7 @@ import { calibrate } from '../onnx/quantize/calibrate.ts';
 import { quantizeDynamic } from '../onnx/quantize/dynamic.ts';
 import { fuseProducts } from '../onnx/quantize/fuse-products.ts';
 import { activationsToCalibrate, quantizeStatic } from '../onnx/quantize/static-qdq.ts';
+import { feedsOf } from '../onnx/runtime/feeds.ts';
 import { foldConstants } from '../onnx/runtime/fold-constants.ts';
 import { openSession, type Session, type Tensors } from '../onnx/runtime/session.ts';
 import { describeCommit, describeMachine } from './machine.ts';
@@ -88,7 +89,7 @@ function python(executable: string, source: string, out: string, ...args: readon
 }
 
 async function ours(folded: ModelProto, calibration: readonly Tensors[]): Promise<Entrant[]> {
-  const ranges = await calibrate(folded, activationsToCalibrate(folded), calibration);
+  const ranges = await calibrate(folded, activationsToCalibrate(folded), feedsOf(calibration));
   const made: readonly (readonly [string, ModelProto])[] = [
     ['ours, static smooth', fuseProducts(quantizeStatic(folded, ranges, { smooth: true }).model)],
     ['ours, static', fuseProducts(quantizeStatic(folded, ranges).model)],

@@ -38,6 +38,11 @@ export function modelQuantizeCommand(): Command {
       share,
       0.99,
     )
+    .addOption(
+      new Option('--prefer <what>', 'what decides among the schemes that pass; the others break ties')
+        .choices(['speed', 'size', 'accuracy'])
+        .default('speed'),
+    )
     .option('--max-error <share>', 'for tensors: greatest average error, relative to the largest output', share, 0.02)
     .addHelpText(
       'after',
@@ -47,7 +52,10 @@ export function modelQuantizeCommand(): Command {
       ]),
     )
     .action(async (model: string, options: QuantizeArguments) => {
-      const { quantizeFile } = await import('./quantize-file.ts');
-      process.stdout.write(await quantizeFile(model, options));
+      const [{ quantizeFile }, { renderQuantization }] = await Promise.all([
+        import('./quantize-file.ts'),
+        import('./render-quantization.ts'),
+      ]);
+      process.stdout.write(renderQuantization(await quantizeFile(model, options)));
     });
 }

@@ -18,3 +18,37 @@ export function renderTable(
 ): string {
   return renderColumns([head.map((title) => styleText('bold', title)), ...rows], rightAligned);
 }
+
+/** Columns of a terminal that output is laid out for. */
+const WIDTH = 80;
+
+/**
+ * Lays facts out as one `name  value` for each line under another. Values that are too long for 80 columns go on below
+ * themselves; a word is never broken.
+ */
+export function renderFacts(facts: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts
+    .flatMap(([name, value]) =>
+      wrap(value, WIDTH - width - 2).map((line, index) => {
+        const title = index === 0 ? name : '';
+        return `${styleText('bold', title)}${' '.repeat(width - title.length + 2)}${line}`;
+      }),
+    )
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -81,6 +81,7 @@ export const ERRORS = {
   },
   DEPENDENCY_MISSING: { status: 500, title: 'A package that this step needs is not installed', retryable: false },
   LOCAL_START: { status: 500, title: 'Local mode cannot start', retryable: false },
+  NOT_QUANTIZED: { status: 500, title: 'Nothing of the model was quantized', retryable: false },
   ACCURACY_GATE: { status: 500, title: 'No quantization scheme passes the accuracy gate', retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -11,6 +11,7 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  OperatorSetIdProtoSchema,
   type TensorProto,
 } from './onnx-messages.ts';
 
@@ -129,4 +130,11 @@ function namesRead(graph: GraphProto): ReadonlySet<string> {
   return new Set(
     graphs.flatMap(({ node, output }) => [...node.flatMap(({ input }) => input), ...output.map(({ name }) => name)]),
   );
+}
+
+/** A model that may use the operators of {@link ORT_DOMAIN}. */
+export function withOrtDomain(model: ModelProto): ModelProto {
+  if (model.opsetImport.some(({ domain }) => domain === ORT_DOMAIN)) return model;
+  const own = create(OperatorSetIdProtoSchema, { domain: ORT_DOMAIN, version: 1n });
+  return changed(ModelProtoSchema, model, { opsetImport: [...model.opsetImport, own] });
 }

@@ -2,7 +2,7 @@ import { elementCount } from '../../core/tensors/tensor.ts';
 import { dataTypeName } from './data-type-name.ts';
 import { externalTensors } from './external-data.ts';
 import { allGraphs, graphOf, nodeName } from './graph.ts';
-import type { ModelProto, ValueInfoProto } from './onnx-messages.ts';
+import type { ModelProto, NodeProto, ValueInfoProto } from './onnx-messages.ts';
 import { encodeModel } from './proto.ts';
 import { shapeOf, storedBytes } from './tensor-proto.ts';
 
@@ -94,16 +94,29 @@ function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
   return { name, type: dataTypeName(elemType).toLowerCase(), shape: dimensions };
 }
 
+/** Name of an operator in reports: with its domain, unless that is the default one. */
+export function operatorName({ domain, opType }: NodeProto): string {
+  return domain === '' || domain === 'ai.onnx' ? opType : `${domain}.${opType}`;
+}
+
 /** Counts the nodes of each operator, including nested graphs, in descending order of frequency. */
 export function countOperators(model: ModelProto): OperatorCount[] {
   const counts = new Map<string, number>();
-  for (const { domain, opType } of allGraphs(graphOf(model)).flatMap(({ node }) => node)) {
-    const name = domain === '' || domain === 'ai.onnx' ? opType : `${domain}.${opType}`;
+  for (const name of allGraphs(graphOf(model)).flatMap(({ node }) => node.map(operatorName))) {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts]
     .map(([opType, count]) => ({ opType, count }))
     .sort((a, b) => b.count - a.count || a.opType.localeCompare(b.opType));
+}
+
+/** Bytes of all constants of a model: initializers and `Constant` nodes, nested graphs included. */
+export function constantBytes(model: ModelProto): number {
+  const tensors = allGraphs(graphOf(model)).flatMap(({ initializer, node }) => [
+    ...initializer,
+    ...node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => t ?? [])),
+  ]);
+  return tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0);
 }
 
 function shareByType(model: ModelProto): ConstantShare[] {

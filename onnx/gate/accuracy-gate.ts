@@ -1,30 +1,49 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
+import { constantBytes } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
 import { encodeModel } from '../format/proto.ts';
+import { type Feeds, pickFeeds, readAll, spreadFeeds } from '../runtime/feeds.ts';
 import { openSession, type Session, type Tensors } from '../runtime/session.ts';
 import { isBatchInvariant } from './batch-invariance.ts';
-import { type Accuracy, accuracyOf, answersOf, errorsOf, timeInTurns } from './measure.ts';
+import { choose, type Preference } from './choose.ts';
+import { type Accuracy, accuracyOf, References, SAME_SPEED, type Speedup, speedupOf, timeInTurns } from './measure.ts';
 import type { Metric } from './metrics.ts';
-import type { QuantizedModel } from './quantized-model.ts';
+import { coverageOf, type QuantizedModel, writeCoverage } from './quantized-model.ts';
 
 /** A way to quantize the model, to be tried. */
 export interface Candidate {
   readonly scheme: string;
   /** Quantizes all but some nodes. */
-  build(excludedNodes: ReadonlySet<string>): QuantizedModel;
+  build(excludedNodes: ReadonlySet<string>): Promise<QuantizedModel>;
+}
+
+/** A step of the gate has begun. */
+export interface Progress {
+  /** Steps that are done. */
+  readonly done: number;
+  /** Steps that are known of. */
+  readonly total: number;
+  /** What is being done, such as `static: accuracy`. */
+  readonly step: string;
 }
 
 /** Requirements for a candidate, and the inputs that it is measured on. */
 export interface GateOptions {
   /** Inputs that the candidates are compared on; at least one. Calibration should not have seen them. */
-  readonly feeds: readonly Tensors[];
+  readonly feeds: Feeds;
   readonly metric: Metric;
   /** Greatest errors that pass. */
   readonly limits: Accuracy;
   /** Factor by which a batch-invariant candidate may be slower and still win. 1 means that only speed counts. */
   readonly batchInvarianceWorth: number;
-  /** Timed passes of each model. Defaults to 5. */
+  /** What decides among the candidates that pass. Defaults to `speed`. */
+  readonly prefer?: Preference;
+  /** Timed passes of each model. Defaults to 9. */
   readonly rounds?: number;
+  /** Bytes of the constants that a candidate has to save. Defaults to those of the model. */
+  readonly originalBytes?: number;
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /** A candidate as measured. */
@@ -35,47 +54,74 @@ export interface Trial extends Accuracy {
   readonly excluded: readonly string[];
   /** Size of the file in bytes. */
   readonly bytes: number;
+  /** Bytes of its constants relative to those of the original. */
+  readonly weightShare: number;
+  /** Whether its errors are within the limits. */
   readonly passes: boolean;
-  /** Undefined when the inputs do not stack into a batch. */
+  /** Undefined when the original does not run on batches of the inputs. */
   readonly batchInvariant: boolean | undefined;
   /** Speed relative to the original, single-threaded. */
-  readonly speedup: number;
+  readonly speedup: Speedup;
+  /** Scheme of an earlier trial with the same file. */
+  readonly sameAs: string | undefined;
+}
+
+/** A candidate that could not be tried. */
+export interface Failure {
+  readonly scheme: string;
+  readonly reason: string;
+  /** What it left in floating point, if it could be built. */
+  readonly quantized: QuantizedModel | undefined;
 }
 
 /** Result of the gate. */
 export interface Verdict {
   readonly chosen: Trial;
-  /** Every candidate tried, in the order of trial. */
+  /** Every candidate measured, in the order of trial. */
   readonly trials: readonly Trial[];
+  /** Every candidate that could not be measured. */
+  readonly failures: readonly Failure[];
+  /** Whether the original gives the same bits alone and in a batch; undefined when it does not run on batches. */
+  readonly originalBatchInvariant: boolean | undefined;
 }
 
 /** Inputs that layers are ranked on: those that suffered most. */
 const PROBES = 8;
 /** Speed that leaving layers in floating point is taken to cost at the least. */
 const REPAIR_COST = 1.1;
-/** Inputs of one timed pass. */
+/** Inputs of one timed pass, at most. */
 const TIMED_FEEDS = 8;
+/** Processor time of one input of the original beyond which fewer inputs are timed. */
+const LONG_RUN_MS = 60;
+/** Inputs that batches are put together from. */
+const BATCH_FEEDS = 32;
+const ROUNDS = 9;
 
-type Measured = Omit<Trial, 'speedup'> & { readonly session: Session; readonly errors: readonly number[] };
+interface Measured extends Omit<Trial, 'speedup'> {
+  readonly session: Session;
+  readonly digest: string;
+  readonly errors: readonly number[];
+}
 
 /**
- * Tries candidates against the original model and picks the fastest that passes.
+ * Tries candidates against the original model and picks the best that passes.
  *
- * When a candidate fails that is faster than what passed, or nothing passed, its worst layers are left in floating
- * point one by one until it passes.
+ * When a candidate fails that would be better than what passed, or nothing passed, its worst layers are left in floating
+ * point one by one until it passes. A candidate that cannot be built or run loses; it does not end the gate.
  *
  * @param model - The original, constants folded.
  * @param candidates - At least one; on equal terms the first wins.
- * @throws AppError `ACCURACY_GATE` when nothing passes.
+ * @throws AppError `ACCURACY_GATE` when nothing passes, `NOT_QUANTIZED` when nothing could be quantized or nothing
+ * that passes is smaller or faster than the original.
  */
 export async function runGate(
   model: ModelProto,
   candidates: readonly Candidate[],
   options: GateOptions,
 ): Promise<Verdict> {
-  if (options.feeds.length === 0)
+  if (options.feeds.count === 0)
     throw new AppError('ACCURACY_GATE', 'the accuracy gate needs at least one input, got none');
-  const gate = new Gate(options, await openSession(encodeModel(model)));
+  const gate = new Gate(options, await openSession(encodeModel(model)), constantBytes(model));
   try {
     return await gate.judge(candidates);
   } finally {
@@ -86,13 +132,21 @@ export async function runGate(
 class Gate {
   readonly #options: GateOptions;
   readonly #reference: Session;
+  readonly #references: References;
   readonly #sessions: Session[];
-  #answers: readonly Tensors[] = [];
+  readonly #originalBytes: number;
+  readonly #failures: Failure[] = [];
+  readonly #magnitudes = new Map<string, number>();
+  #batchFeeds: readonly Tensors[] = [];
+  #originalBatchInvariant: boolean | undefined;
+  #steps = { done: 0, total: 0 };
 
-  constructor(options: GateOptions, reference: Session) {
+  constructor(options: GateOptions, reference: Session, originalBytes: number) {
     this.#options = options;
     this.#reference = reference;
+    this.#references = new References(reference, options.feeds);
     this.#sessions = [reference];
+    this.#originalBytes = options.originalBytes ?? originalBytes;
   }
 
   async release(): Promise<void> {
@@ -100,79 +154,176 @@ class Gate {
   }
 
   async judge(candidates: readonly Candidate[]): Promise<Verdict> {
-    this.#answers = await answersOf(this.#reference, this.#options.feeds);
+    const { feeds, rounds = ROUNDS } = this.#options;
+    this.#steps.total = feeds.count * (candidates.length + 1) + rounds;
+    await this.#runOriginal();
     const measured: Measured[] = [];
-    for (const candidate of candidates) measured.push(await this.#measure(candidate, []));
-    const trials = await this.#time(measured);
-    const failed = this.#worthRepairing(trials);
-    const candidate = candidates.find(({ scheme }) => scheme === failed?.scheme);
-    const errors = measured.find(({ scheme }) => scheme === failed?.scheme)?.errors;
-    if (candidate !== undefined && errors !== undefined) {
-      const repaired = await this.#repair(candidate, errors);
-      if (repaired !== undefined) trials.push(...(await this.#time([repaired])));
+    for (const candidate of candidates) {
+      const result = await this.#attempt(candidate, measured);
+      if (result !== undefined) measured.push(result);
     }
+    const trials = await this.#time(measured);
+    await this.#repairBest(candidates, trials, measured);
     const chosen = this.#choose(trials);
-    if (chosen === undefined) throw new AppError('ACCURACY_GATE', describeFailure(trials, this.#options));
-    return { chosen, trials };
+    if (chosen === undefined) throw this.#explain(trials);
+    return { chosen, trials, failures: this.#failures, originalBatchInvariant: this.#originalBatchInvariant };
   }
 
-  async #measure(candidate: Candidate, excluded: readonly string[]): Promise<Measured> {
-    const { feeds, metric, limits } = this.#options;
-    const quantized = candidate.build(new Set(excluded));
+  #report(step: string): void {
+    this.#options.onProgress?.({ ...this.#steps, step });
+    this.#steps.done = Math.min(this.#steps.done + 1, this.#steps.total);
+  }
+
+  async #runOriginal(): Promise<void> {
+    const { feeds, metric } = this.#options;
+    for (let index = 0; index < feeds.count; index++) {
+      this.#report('original');
+      for (const [name, output] of Object.entries(await this.#references.read(index))) {
+        if (output.datatype === 'BYTES') continue;
+        this.#magnitudes.set(name, Math.max(this.#magnitudes.get(name) ?? 0, metric.magnitude(output)));
+      }
+    }
+    this.#batchFeeds = await readAll(spreadFeeds(feeds, BATCH_FEEDS));
+    try {
+      this.#originalBatchInvariant = await isBatchInvariant(this.#reference, this.#batchFeeds);
+    } catch (error) {
+      // The original takes no batches: its first dimension is fixed, or its graph relies on it.
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+
+  /** Measures a candidate; undefined if it loses because it cannot be built or run, or quantizes nothing. */
+  async #attempt(candidate: Candidate, earlier: readonly Measured[]): Promise<Measured | undefined> {
+    const { scheme } = candidate;
+    let quantized: QuantizedModel | undefined;
+    try {
+      quantized = await candidate.build(new Set());
+      if (quantized.layers.length > 0) return await this.#measure(scheme, quantized, [], earlier);
+      this.#failures.push({ scheme, reason: reasonForNothing(quantized), quantized });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.#failures.push({ scheme, reason: error.message, quantized });
+    }
+    return undefined;
+  }
+
+  async #measure(
+    scheme: string,
+    quantized: QuantizedModel,
+    excluded: readonly string[],
+    earlier: readonly Measured[] = [],
+  ): Promise<Measured> {
+    const { limits } = this.#options;
     const encoded = encodeModel(quantized.model);
+    const digest = createHash('sha256').update(encoded).digest('hex');
+    const same = earlier.find((other) => other.digest === digest);
+    if (same !== undefined) return { ...same, scheme, sameAs: same.sameAs ?? same.scheme };
     const session = await openSession(encoded);
     this.#sessions.push(session);
-    const errors = errorsOf(metric, this.#answers, await answersOf(session, feeds));
+    const errors = await this.#errorsOf(session, this.#options.feeds, scheme);
     const accuracy = accuracyOf(errors);
     return {
       ...accuracy,
-      scheme: candidate.scheme,
+      scheme,
       quantized,
       excluded,
       bytes: encoded.length,
+      weightShare: constantBytes(quantized.model) / Math.max(this.#originalBytes, 1),
       passes: accuracy.meanError <= limits.meanError && accuracy.worstError <= limits.worstError,
-      batchInvariant: await isBatchInvariant(session, feeds),
+      batchInvariant:
+        this.#originalBatchInvariant === undefined ? undefined : await isBatchInvariant(session, this.#batchFeeds),
+      sameAs: undefined,
       session,
+      digest,
       errors,
     };
   }
 
+  async #errorsOf(session: Session, feeds: Feeds, step: string): Promise<number[]> {
+    const errors: number[] = [];
+    for (let index = 0; index < feeds.count; index++) {
+      this.#report(`${step}: accuracy`);
+      const answer = await session.run(await feeds.read(index));
+      errors.push(this.#options.metric.error(await this.#references.read(index), answer, this.#magnitudes));
+    }
+    return errors;
+  }
+
   async #time(measured: readonly Measured[]): Promise<Trial[]> {
-    const { feeds, rounds = 5 } = this.#options;
-    const sessions = [this.#reference, ...measured.map(({ session }) => session)];
-    const [reference = Number.NaN, ...times] = await timeInTurns(sessions, spread(feeds, TIMED_FEEDS), rounds);
-    return measured.map(({ session: _, errors: __, ...trial }, index) => ({
+    const { rounds = ROUNDS } = this.#options;
+    const distinct = measured.filter(({ sameAs }) => sameAs === undefined);
+    const feeds = await this.#timedFeeds();
+    const sessions = [this.#reference, ...distinct.map(({ session }) => session)];
+    this.#report('speed');
+    const [reference = [], ...times] = await timeInTurns(sessions, feeds, rounds);
+    const speeds = new Map(distinct.map(({ digest }, index) => [digest, speedupOf(reference, times[index] ?? [])]));
+    return measured.map(({ session: _, errors: __, digest, ...trial }) => ({
       ...trial,
-      speedup: reference / (times[index] ?? Number.NaN),
+      speedup: speeds.get(digest) ?? SAME_SPEED,
     }));
   }
 
+  /** Inputs of one timed pass: fewer if the model takes long. */
+  async #timedFeeds(): Promise<readonly Tensors[]> {
+    const [first] = await readAll(spreadFeeds(this.#options.feeds, 1));
+    const start = process.cpuUsage();
+    await this.#reference.run(first ?? {});
+    const { user, system } = process.cpuUsage(start);
+    const runMs = (user + system) / 1000;
+    const count = Math.max(1, Math.min(TIMED_FEEDS, Math.round((TIMED_FEEDS * LONG_RUN_MS) / runMs)));
+    return readAll(spreadFeeds(this.#options.feeds, count));
+  }
+
   #choose(trials: readonly Trial[]): Trial | undefined {
-    const passing = trials.filter(({ passes }) => passes);
-    const fastest = fastestOf(passing);
-    if (fastest === undefined) return undefined;
-    const slowest = fastest.speedup / this.#options.batchInvarianceWorth;
-    return fastestOf(passing.filter(({ batchInvariant, speedup }) => batchInvariant && speedup >= slowest)) ?? fastest;
+    const { prefer = 'speed', batchInvarianceWorth } = this.#options;
+    return choose(
+      trials.filter(({ passes }) => passes),
+      prefer,
+      batchInvarianceWorth,
+    );
+  }
+
+  /** Repairs failed candidates that would win if they passed, until one does or none is left. */
+  async #repairBest(candidates: readonly Candidate[], trials: Trial[], measured: readonly Measured[]): Promise<void> {
+    const hopeless = new Set<Trial>();
+    for (;;) {
+      const failed = this.#worthRepairing(trials.filter((trial) => !hopeless.has(trial)));
+      const candidate = candidates.find(({ scheme }) => scheme === failed?.scheme);
+      const errors = measured.find(({ scheme }) => scheme === failed?.scheme)?.errors;
+      if (failed === undefined || candidate === undefined || errors === undefined) return;
+      const repaired = await this.#repair(candidate, errors);
+      if (repaired !== undefined) {
+        trials.push(...(await this.#time([repaired])));
+        return;
+      }
+      hopeless.add(failed);
+      if (trials.some(({ passes }) => passes)) return;
+    }
   }
 
   /** The failed candidate that would win if it passed. */
   #worthRepairing(trials: readonly Trial[]): Trial | undefined {
-    const chosen = this.#choose(trials);
-    const wins = trials.filter((trial) => !trial.passes && this.#beats(trial, chosen));
-    return fastestOf(wins.filter(({ batchInvariant }) => batchInvariant)) ?? fastestOf(wins);
-  }
-
-  #beats(trial: Trial, chosen: Trial | undefined): boolean {
-    if (chosen === undefined) return true;
-    const slowed = { ...trial, passes: true, speedup: trial.speedup / REPAIR_COST };
-    return this.#choose([chosen, slowed]) === slowed;
+    const slowed = ({ ratio, low, high }: Speedup): Speedup => ({
+      ratio: ratio / REPAIR_COST,
+      low: low / REPAIR_COST,
+      high: high / REPAIR_COST,
+    });
+    const hopes = new Map(
+      trials.map((trial) => [trial.passes ? trial : { ...trial, passes: true, speedup: slowed(trial.speedup) }, trial]),
+    );
+    const best = this.#choose([...hopes.keys()]);
+    const trial = best && hopes.get(best);
+    return trial === undefined || trial.passes ? undefined : trial;
   }
 
   /** Leaves layers in floating point, worst first, until the candidate passes; undefined when it never does. */
   async #repair(candidate: Candidate, errors: readonly number[]): Promise<Measured | undefined> {
     const ranked = await this.#rankLayers(candidate, errors);
     for (let count = 1; count < ranked.length; count++) {
-      const measured = await this.#measure(candidate, ranked.slice(0, count));
+      const excluded = ranked.slice(0, count);
+      const quantized = await candidate.build(new Set(excluded));
+      if (quantized.layers.length === 0) return undefined;
+      const measured = await this.#measure(candidate.scheme, quantized, excluded);
       if (measured.passes) return measured;
       await measured.session.release();
       this.#sessions.pop();
@@ -184,11 +335,15 @@ class Gate {
   async #rankLayers(candidate: Candidate, errors: readonly number[]): Promise<string[]> {
     const worst = errors.map((error, index) => ({ error, index })).sort((a, b) => b.error - a.error);
     const probes = worst.slice(0, PROBES).map(({ index }) => index);
-    const { layers } = candidate.build(new Set());
+    const { layers } = await candidate.build(new Set());
     const ranked: { readonly node: string; readonly harm: number }[] = [];
     for (const { node, weightElements } of layers) {
+      this.#report(`${candidate.scheme}: layer ${ranked.length + 1} of ${layers.length}`);
       const others = layers.filter((layer) => layer.node !== node).map((layer) => layer.node);
-      ranked.push({ node, harm: (await this.#errorOf(candidate.build(new Set(others)), probes)) / weightElements });
+      ranked.push({
+        node,
+        harm: (await this.#errorOf(await candidate.build(new Set(others)), probes)) / weightElements,
+      });
     }
     return ranked.sort((a, b) => b.harm - a.harm).map(({ node }) => node);
   }
@@ -197,32 +352,32 @@ class Gate {
     const { feeds, metric } = this.#options;
     const session = await openSession(encodeModel(model));
     try {
-      const answers = await answersOf(session, pick(feeds, probes));
-      return accuracyOf(errorsOf(metric, pick(this.#answers, probes), answers)).meanError;
+      const chosen = pickFeeds(feeds, probes);
+      const errors: number[] = [];
+      for (const [place, index] of probes.entries()) {
+        const answer = await session.run(await chosen.read(place));
+        errors.push(metric.error(await this.#references.read(index), answer, this.#magnitudes));
+      }
+      return accuracyOf(errors).meanError;
     } finally {
       await session.release();
     }
   }
-}
 
-function pick<T>(items: readonly T[], indices: readonly number[]): T[] {
-  return indices.flatMap((index) => items[index] ?? []);
-}
-
-/** Up to `count` items, evenly spread over the list. */
-function spread<T>(items: readonly T[], count: number): readonly T[] {
-  if (items.length <= count) return items;
-  return pick(
-    items,
-    Array.from({ length: count }, (_, index) => Math.floor((index * items.length) / count)),
-  );
-}
-
-function fastestOf(trials: readonly Trial[]): Trial | undefined {
-  return trials.reduce<Trial | undefined>(
-    (best, trial) => (best && best.speedup >= trial.speedup ? best : trial),
-    undefined,
-  );
+  /** The error that says why nothing was chosen. */
+  #explain(trials: readonly Trial[]): AppError {
+    const passing = trials.filter(({ passes }) => passes);
+    if (passing.length > 0) {
+      const shares = passing.map(
+        ({ scheme, weightShare, speedup }) =>
+          `${scheme} has ${(weightShare * 100).toFixed(1)} % of the weights' bytes and ${speedup.ratio.toFixed(2)}x the speed`,
+      );
+      return new AppError('NOT_QUANTIZED', `no scheme makes the model smaller or faster: ${shares.join(', ')}`);
+    }
+    const failures = this.#failures.map(({ scheme, reason }) => `${scheme}: ${reason}`);
+    if (trials.length === 0) return new AppError('NOT_QUANTIZED', `no scheme can be used: ${failures.join('; ')}`);
+    return new AppError('ACCURACY_GATE', describeFailure(trials, this.#options));
+  }
 }
 
 function describeFailure(trials: readonly Trial[], { metric, limits }: GateOptions): string {
@@ -231,4 +386,11 @@ function describeFailure(trials: readonly Trial[], { metric, limits }: GateOptio
   );
   const allowed = `${limits.meanError.toPrecision(3)} (worst ${limits.worstError.toPrecision(3)})`;
   return `no scheme keeps ${metric.name} within ${allowed}, got ${errors.join(', ')}`;
+}
+
+/** Reason why nothing of a model was quantized, such as `0 of 64 Conv quantized: not supported`. */
+export function reasonForNothing(quantized: QuantizedModel): string {
+  const coverage = coverageOf(quantized);
+  if (coverage.length === 0) return 'no node multiplies by a constant weight or looks rows up in one';
+  return coverage.map(writeCoverage).join(', ');
 }

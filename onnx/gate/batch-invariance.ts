@@ -72,6 +72,7 @@ function batchesOf(feeds: readonly Tensors[]): (readonly Tensors[])[] {
  *
  * @param feeds - Inputs of one row each; rows of unequal length are padded only for models with an `attention_mask`.
  * @returns Undefined when the inputs do not stack along their first dimension.
+ * @throws AppError `ONNX_INVALID` when the model does not run on a batch, such as one with a fixed batch size.
  */
 export async function isBatchInvariant(session: Session, feeds: readonly Tensors[]): Promise<boolean | undefined> {
   for (const items of batchesOf(feeds)) {

@@ -1,3 +1,4 @@
+import type { Feeds } from '../runtime/feeds.ts';
 import type { Session, Tensors } from '../runtime/session.ts';
 import type { Metric } from './metrics.ts';
 
@@ -36,31 +37,112 @@ export function median(values: readonly number[]): number {
 /**
  * Milliseconds of processor time that one pass over the inputs took: unlike those of a clock, they do not count what
  * other programs did meanwhile.
+ *
+ * @param repeats - How often the inputs are run. Defaults to once.
  */
-export async function timePass(session: Session, feeds: readonly Tensors[]): Promise<number> {
+export async function timePass(session: Session, feeds: readonly Tensors[], repeats = 1): Promise<number> {
   const start = process.cpuUsage();
-  for (const feed of feeds) await session.run(feed);
+  for (let repeat = 0; repeat < repeats; repeat++) for (const feed of feeds) await session.run(feed);
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1000;
 }
 
+/** Least processor time of a timed pass: shorter ones tell more about the clock than about the model. */
+const MIN_PASS_MS = 20;
+
+/** Most repeats of a pass, for models that take next to no time. */
+const MAX_REPEATS = 64;
+
 /**
- * Times several models in turns, so that a machine that slows down slows them all.
+ * Times several models in turns, so that a machine that slows down slows them all. The order is reversed from round to
+ * round, so that none always runs after the same other.
  *
  * @param rounds - Passes over the inputs by each model, after one that is not counted.
- * @returns Median milliseconds of processor time of a pass, in the order of the models.
+ * @returns Milliseconds of processor time of each pass, in the order of the models.
  */
 export async function timeInTurns(
   sessions: readonly Session[],
   feeds: readonly Tensors[],
   rounds: number,
-): Promise<number[]> {
+): Promise<number[][]> {
   const times = sessions.map((): number[] => []);
-  for (let round = -1; round < rounds; round++) {
-    for (const [index, session] of sessions.entries()) {
-      const took = await timePass(session, feeds);
-      if (round >= 0) times[index]?.push(took);
+  let quickest = Number.POSITIVE_INFINITY;
+  for (const session of sessions) quickest = Math.min(quickest, await timePass(session, feeds));
+  const repeats = Math.min(Math.max(Math.ceil(MIN_PASS_MS / quickest), 1), MAX_REPEATS);
+  for (let round = 0; round < rounds; round++) {
+    const turns = [...sessions.entries()];
+    for (const [index, session] of round % 2 === 0 ? turns : turns.toReversed()) {
+      times[index]?.push(await timePass(session, feeds, repeats));
     }
   }
-  return times.map(median);
+  return times;
+}
+
+/** How much faster a model is than the original, and how sure that is. */
+export interface Speedup {
+  /** Median over the rounds. */
+  readonly ratio: number;
+  /** The median lies between these with a confidence of about 95 %. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A model that is as fast as the original, such as the original itself. */
+export const SAME_SPEED: Speedup = { ratio: 1, low: 1, high: 1 };
+
+/**
+ * Speed relative to the original, round by round.
+ *
+ * @param reference - Times of the original.
+ * @param times - Times of the model in the same rounds.
+ * @see Conover, "Practical Nonparametric Statistics", chapter 3: confidence intervals of quantiles by order statistics.
+ */
+export function speedupOf(reference: readonly number[], times: readonly number[]): Speedup {
+  const ratios = times.map((time, round) => (reference[round] ?? Number.NaN) / time).sort((a, b) => a - b);
+  const cut = Math.max(0, Math.floor((ratios.length - 1.96 * Math.sqrt(ratios.length)) / 2));
+  return {
+    ratio: median(ratios),
+    low: ratios[cut] ?? Number.NaN,
+    high: ratios[ratios.length - 1 - cut] ?? Number.NaN,
+  };
+}
+
+/** Least factor of speed that counts. */
+const NOTICEABLE = 1.05;
+
+/** Whether one model is noticeably faster than another, beyond what noise explains. */
+export function isSurelyFaster(a: Speedup, b: Speedup): boolean {
+  return a.low > b.high && a.ratio >= b.ratio * NOTICEABLE;
+}
+
+/** Bytes of results of the original that are kept; more are computed again when they are needed. */
+const KEPT_BYTES = 256 * 2 ** 20;
+
+/** Results of the original model. */
+export class References {
+  readonly #session: Session;
+  readonly #feeds: Feeds;
+  readonly #kept = new Map<number, Tensors>();
+  #bytes = 0;
+
+  constructor(session: Session, feeds: Feeds) {
+    this.#session = session;
+    this.#feeds = feeds;
+  }
+
+  /** The result for one of the inputs. */
+  async read(index: number): Promise<Tensors> {
+    const known = this.#kept.get(index);
+    if (known !== undefined) return known;
+    const answer = await this.#session.run(await this.#feeds.read(index));
+    const bytes = Object.values(answer).reduce(
+      (sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0),
+      0,
+    );
+    if (this.#bytes + bytes <= KEPT_BYTES) {
+      this.#kept.set(index, answer);
+      this.#bytes += bytes;
+    }
+    return answer;
+  }
 }

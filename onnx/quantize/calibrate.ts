@@ -1,5 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { AppError } from '../../core/errors.ts';
+import type { Tensor } from '../../core/tensors/tensor.ts';
+import { FreshNames } from '../format/fresh-names.ts';
 import { changed, graphOf, intAttribute, intsAttribute, makeNode, opsetOf } from '../format/graph.ts';
 import {
   GraphProtoSchema,
@@ -16,7 +18,8 @@ import {
 } from '../format/onnx-messages.ts';
 import { encodeModel } from '../format/proto.ts';
 import { tensorProto } from '../format/tensor-proto.ts';
-import { openSession, type Tensors } from '../runtime/session.ts';
+import type { Feeds } from '../runtime/feeds.ts';
+import { openSession } from '../runtime/session.ts';
 import type { Range } from './affine.ts';
 
 /** An activation whose last dimension has a known length. */
@@ -35,14 +38,6 @@ export interface ChannelRanges {
   readonly power: Float32Array;
 }
 
-const minimumOf = (name: string): string => `${name}_ReduceMin`;
-const maximumOf = (name: string): string => `${name}_ReduceMax`;
-const squaresOf = (name: string): string => `${name}_squares`;
-const powerOf = (name: string): string => `${name}_ReduceMean`;
-const rowsOf = (name: string): string => `${name}_rows`;
-const ROWS_AXIS = 'tensorgate_rows_axis';
-const shapeName = (width: number): string => `tensorgate_rows_of_${width}`;
-
 function rowOutput(name: string, width: number): ValueInfoProto {
   const dim = [create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(width) } })];
   const tensorType = create(TypeProto_TensorSchema, {
@@ -55,45 +50,76 @@ function rowOutput(name: string, width: number): ValueInfoProto {
   });
 }
 
-/** Nodes that reduce an activation of any rank to one row of minima, one of maxima and one of mean squares. */
-function reductions({ name, width }: Activation, opset = 18): NodeProto[] {
-  const rows = rowsOf(name);
-  // The axes became an input in operator set 18.
-  const [axisInput, axes] = opset >= 18 ? [[ROWS_AXIS], []] : [[], [intsAttribute('axes', [0])]];
-  const reduce = (opType: string, input: string, output: string): NodeProto =>
-    makeNode(opType, output, [input, ...axisInput], [output], [intAttribute('keepdims', 0), ...axes]);
-  return [
-    makeNode('Reshape', rows, [name, shapeName(width)], [rows]),
-    makeNode('Mul', squaresOf(name), [rows, rows], [squaresOf(name)]),
-    reduce('ReduceMin', rows, minimumOf(name)),
-    reduce('ReduceMax', rows, maximumOf(name)),
-    reduce('ReduceMean', squaresOf(name), powerOf(name)),
-  ];
+/** Names of the outputs that hold the range of an activation. */
+interface RangeOutputs {
+  readonly min: string;
+  readonly max: string;
+  readonly power: string;
+}
+
+/** A model that also gives out the ranges of some activations. */
+interface Observed {
+  readonly model: ModelProto;
+  /** Outputs by the name of the activation. */
+  readonly outputs: ReadonlyMap<string, RangeOutputs>;
 }
 
 /** Copies the model, with the range of each channel of some activations as additional outputs. */
-function withRanges(model: ModelProto, activations: readonly Activation[]): ModelProto {
+function withRanges(model: ModelProto, activations: readonly Activation[]): Observed {
   const graph = graphOf(model);
+  const names = new FreshNames(graph);
   const widths = [...new Set(activations.map(({ width }) => width))];
-  const outputs = activations.flatMap(({ name, width }) => [
-    rowOutput(minimumOf(name), width),
-    rowOutput(maximumOf(name), width),
-    rowOutput(powerOf(name), width),
-  ]);
-  const observed = changed(GraphProtoSchema, graph, {
-    node: [...graph.node, ...activations.flatMap((activation) => reductions(activation, opsetOf(model)))],
-    output: [...graph.output, ...outputs],
-    initializer: [
-      ...graph.initializer,
-      tensorProto(ROWS_AXIS, [1], BigInt64Array.of(0n)),
-      ...widths.map((width) => tensorProto(shapeName(width), [2], BigInt64Array.of(-1n, BigInt(width)))),
-    ],
+  const rowShapes = new Map(
+    widths.map((width) => [
+      width,
+      tensorProto(names.tensor(`rows_of_${width}`), [2], BigInt64Array.of(-1n, BigInt(width))),
+    ]),
+  );
+  const rowsAxis = tensorProto(names.tensor('rows_axis'), [1], BigInt64Array.of(0n));
+  const outputs = new Map(
+    activations.map(({ name }) => [
+      name,
+      {
+        min: names.tensor(`${name}_ReduceMin`),
+        max: names.tensor(`${name}_ReduceMax`),
+        power: names.tensor(`${name}_ReduceMean`),
+      },
+    ]),
+  );
+  // The axes became an input in operator set 18.
+  const [axisInput, axes] = (opsetOf(model) ?? 18) >= 18 ? [[rowsAxis.name], []] : [[], [intsAttribute('axes', [0])]];
+  const reduce = (opType: string, input: string, output: string): NodeProto =>
+    makeNode(opType, names.node(output), [input, ...axisInput], [output], [intAttribute('keepdims', 0), ...axes]);
+  const nodes = activations.flatMap(({ name, width }): NodeProto[] => {
+    const [rows, squares] = [names.tensor(`${name}_rows`), names.tensor(`${name}_squares`)];
+    const { min = '', max = '', power = '' } = outputs.get(name) ?? {};
+    return [
+      makeNode('Reshape', names.node(rows), [name, rowShapes.get(width)?.name ?? ''], [rows]),
+      makeNode('Mul', names.node(squares), [rows, rows], [squares]),
+      reduce('ReduceMin', rows, min),
+      reduce('ReduceMax', rows, max),
+      reduce('ReduceMean', squares, power),
+    ];
   });
-  return changed(ModelProtoSchema, model, { graph: observed });
+  const observed = changed(GraphProtoSchema, graph, {
+    node: [...graph.node, ...nodes],
+    output: [
+      ...graph.output,
+      ...activations.flatMap(({ name, width }) =>
+        Object.values(outputs.get(name) ?? {}).map((output) => rowOutput(output, width)),
+      ),
+    ],
+    initializer: [...graph.initializer, rowsAxis, ...rowShapes.values()],
+  });
+  return { model: changed(ModelProtoSchema, model, { graph: observed }), outputs };
 }
 
-function fold(target: Float32Array, outputs: Tensors, name: string, combine: (a: number, b: number) => number): void {
-  const row = outputs[name]?.data ?? [];
+function fold(
+  target: Float32Array,
+  row: Tensor['data'],
+  name: string,
+  combine: (a: number, b: number) => number,
+): void {
   for (let channel = 0; channel < target.length; channel++) {
     const value = Number(row[channel]);
     if (!Number.isFinite(value)) throw new AppError('ONNX_INVALID', `calibration gave ${value} for ${name}`);
@@ -110,11 +136,12 @@ function fold(target: Float32Array, outputs: Tensors, name: string, combine: (a:
 export async function calibrate(
   model: ModelProto,
   activations: readonly Activation[],
-  feeds: readonly Tensors[],
+  feeds: Feeds,
 ): Promise<ReadonlyMap<string, ChannelRanges>> {
-  if (feeds.length === 0) throw new AppError('ONNX_INVALID', 'calibration needs at least one input, got none');
+  if (feeds.count === 0) throw new AppError('ONNX_INVALID', 'calibration needs at least one input, got none');
+  const observed = withRanges(model, activations);
   // Unoptimized, because a fusion would remove the very activations that are asked for.
-  const session = await openSession(encodeModel(withRanges(model, activations)), { level: 'disabled' });
+  const session = await openSession(encodeModel(observed.model), { level: 'disabled' });
   const ranges = new Map<string, ChannelRanges>();
   for (const { name, width } of activations) {
     ranges.set(name, {
@@ -124,12 +151,14 @@ export async function calibrate(
     });
   }
   try {
-    for (const feed of feeds) {
-      const outputs = await session.run(feed);
+    for (let index = 0; index < feeds.count; index++) {
+      const results = await session.run(await feeds.read(index));
       for (const [name, { min, max, power }] of ranges) {
-        fold(min, outputs, minimumOf(name), Math.min);
-        fold(max, outputs, maximumOf(name), Math.max);
-        fold(power, outputs, powerOf(name), (sum, value) => sum + value / feeds.length);
+        const outputs = observed.outputs.get(name);
+        const rowOf = (output: string | undefined): Tensor['data'] => results[output ?? '']?.data ?? [];
+        fold(min, rowOf(outputs?.min), name, Math.min);
+        fold(max, rowOf(outputs?.max), name, Math.max);
+        fold(power, rowOf(outputs?.power), name, (sum, value) => sum + value / feeds.count);
       }
     }
   } finally {

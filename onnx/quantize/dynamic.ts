@@ -1,10 +1,19 @@
-import { intAttribute, makeNode, nodeName } from '../format/graph.ts';
+import { intAttribute, intsAttribute, makeNode, nodeName, withOrtDomain } from '../format/graph.ts';
 import { type ModelProto, type NodeProto, TensorProto_DataType } from '../format/onnx-messages.ts';
 import type { QuantizedModel } from '../gate/quantized-model.ts';
-import { applyScheme, type Target } from './apply-scheme.ts';
-import { quantizeTable } from './gather-table.ts';
-import { channelAxis, type Exclusion, NOTHING_EXCLUDED } from './selection.ts';
-import { type WeightNames, weightGrid } from './weights.ts';
+import { applyScheme, type Scheme, type Target } from './apply-scheme.ts';
+import { quantizeTable, TABLE_LAYOUT } from './gather-table.ts';
+import { layoutOfLstm, quantizeLstm } from './lstm.ts';
+import {
+  channelAxis,
+  type Exclusion,
+  isTransposed,
+  MULTIPLICATIONS,
+  NOTHING_EXCLUDED,
+  reasonNoProduct,
+  type WeightedNode,
+} from './selection.ts';
+import { type WeightLayout, type WeightNames, weightGrid } from './weights.ts';
 
 /** Options of {@link quantizeDynamic}. */
 export interface DynamicOptions {
@@ -26,40 +35,92 @@ export interface DynamicOptions {
  */
 export function quantizeDynamic(model: ModelProto, options: DynamicOptions = {}): QuantizedModel {
   const { perChannel = true, reduceRange = false, exclusion = NOTHING_EXCLUDED } = options;
-  const quantizedInputs = new Set<string>();
-  const replace = (target: Target): readonly NodeProto[] => {
-    const { node, weight, weights } = target;
-    if (node.opType === 'Gather') return quantizeTable(target);
-    const axis = perChannel ? channelAxis(node, weight) : undefined;
-    const { names } = weights.quantize(weight.name, { grid: weightGrid(reduceRange), axis });
+  const quantized = applyScheme(model, new Dynamic(perChannel, reduceRange), exclusion);
+  const hasLstm = quantized.layers.some(({ opType }) => opType === 'LSTM');
+  return hasLstm ? { ...quantized, model: withOrtDomain(quantized.model) } : quantized;
+}
+
+class Dynamic implements Scheme {
+  readonly #perChannel: boolean;
+  readonly #reduceRange: boolean;
+  /** Names of the quantized activations by the names of the originals. */
+  readonly #inputs = new Map<string, WeightNames>();
+  /** Names of the transposed weights by the names of the originals. */
+  readonly #transposed = new Map<string, string>();
+
+  constructor(perChannel: boolean, reduceRange: boolean) {
+    this.#perChannel = perChannel;
+    this.#reduceRange = reduceRange;
+  }
+
+  layoutOf(candidate: WeightedNode, constant: Target['constant']): WeightLayout | string {
+    const { node, weight } = candidate;
+    const grid = weightGrid(this.#reduceRange);
+    if (node.opType === 'Gather') return TABLE_LAYOUT;
+    if (node.opType === 'LSTM') return layoutOfLstm(candidate, grid, constant);
+    if (!MULTIPLICATIONS.includes(node.opType)) return 'not supported';
+    const isPerChannel = this.#perChannel && weight.dims.length === 2;
+    return reasonNoProduct(candidate) ?? { grid, axis: isPerChannel ? channelAxis(node, weight) : undefined };
+  }
+
+  replace(target: Target): readonly NodeProto[] {
+    if (target.node.opType === 'Gather') return quantizeTable(target);
+    if (target.node.opType === 'LSTM') return quantizeLstm(target);
+    const { node, weight, layout, weights } = target;
+    const { names } = weights.quantize(weight.name, layout);
+    const transposition = isTransposed(node) ? this.#transpose(target, names.quantized) : [];
+    const matrix = isTransposed(node) ? (this.#transposed.get(weight.name) ?? '') : names.quantized;
+    return [
+      ...this.#quantizeInput(target),
+      ...transposition,
+      ...this.#multiply(target, { ...names, quantized: matrix }),
+    ];
+  }
+
+  /** Nodes that quantize an activation; none if another product has asked for it before. */
+  #quantizeInput({ node, names }: Target): readonly NodeProto[] {
     const input = node.input[0] ?? '';
-    const isNew = !quantizedInputs.has(input);
-    quantizedInputs.add(input);
-    return [...(isNew ? [quantizeInput(input)] : []), ...multiply(node, inputNames(input), names)];
-  };
-  return applyScheme(model, { opTypes: ['MatMul', 'Gather'], replace }, exclusion);
-}
+    if (this.#inputs.has(input)) return [];
+    const quantized = names.tensor(`${input}_quantized`);
+    const scale = names.tensor(`${input}_scale`);
+    const zeroPoint = names.tensor(`${input}_zero_point`);
+    this.#inputs.set(input, { quantized, scale, zeroPoint });
+    const name = names.node(`${input}_QuantizeLinear`);
+    return [makeNode('DynamicQuantizeLinear', name, [input], [quantized, scale, zeroPoint])];
+  }
 
-function inputNames(input: string): WeightNames {
-  return { quantized: `${input}_quantized`, scale: `${input}_scale`, zeroPoint: `${input}_zero_point` };
-}
+  /** onnxruntime transposes the constant while it loads the model. */
+  #transpose({ weight, names }: Target, quantized: string): readonly NodeProto[] {
+    if (this.#transposed.has(weight.name)) return [];
+    const transposed = names.tensor(`${quantized}_transposed`);
+    this.#transposed.set(weight.name, transposed);
+    const name = names.node(`${quantized}_Transpose`);
+    return [makeNode('Transpose', name, [quantized], [transposed], [intsAttribute('perm', [1, 0])])];
+  }
 
-function quantizeInput(input: string): NodeProto {
-  const { quantized, scale, zeroPoint } = inputNames(input);
-  return makeNode('DynamicQuantizeLinear', `${input}_QuantizeLinear`, [input], [quantized, scale, zeroPoint]);
-}
-
-/** Whole-number product, brought back to floats by the product of both scales: onnxruntime fuses the four into one. */
-function multiply(node: NodeProto, a: WeightNames, b: WeightNames): readonly NodeProto[] {
-  const name = nodeName(node);
-  const output = node.output[0] ?? '';
-  const product = `${output}_output_quantized`;
-  const real = `${product}_cast_output`;
-  const scales = `${name}_quant_scales_mul:0`;
-  return [
-    makeNode('MatMulInteger', `${name}_quant`, [a.quantized, b.quantized, a.zeroPoint, b.zeroPoint], [product]),
-    makeNode('Cast', `${product}_cast`, [product], [real], [intAttribute('to', TensorProto_DataType.FLOAT)]),
-    makeNode('Mul', `${name}_quant_scales_mul`, [a.scale, b.scale], [scales]),
-    makeNode('Mul', `${name}_quant_output_scale_mul`, [real, scales], [output]),
-  ];
+  /** Whole-number product, brought back to floats by the product of both scales: onnxruntime fuses the four into one. */
+  #multiply({ node, names }: Target, b: WeightNames): readonly NodeProto[] {
+    const a = this.#inputs.get(node.input[0] ?? '') ?? { quantized: '', scale: '', zeroPoint: '' };
+    const name = nodeName(node);
+    const output = node.output[0] ?? '';
+    const bias = node.input[2] ?? '';
+    const product = names.tensor(`${output}_output_quantized`);
+    const real = names.tensor(`${product}_cast_output`);
+    const scales = names.tensor(`${name}_quant_scales_mul:0`);
+    const sum = bias === '' ? output : names.tensor(`${output}_product`);
+    const factors = [a.quantized, b.quantized, a.zeroPoint, b.zeroPoint];
+    return [
+      makeNode('MatMulInteger', names.node(`${name}_quant`), factors, [product]),
+      makeNode(
+        'Cast',
+        names.node(`${product}_cast`),
+        [product],
+        [real],
+        [intAttribute('to', TensorProto_DataType.FLOAT)],
+      ),
+      makeNode('Mul', names.node(`${name}_quant_scales_mul`), [a.scale, b.scale], [scales]),
+      makeNode('Mul', names.node(`${name}_quant_output_scale_mul`), [real, scales], [sum]),
+      ...(bias === '' ? [] : [makeNode('Add', names.node(`${name}_quant_bias_add`), [sum, bias], [output])]),
+    ];
+  }
 }

@@ -1,12 +1,6 @@
-import { create } from '@bufbuild/protobuf';
-import { changed, graphOf, initializersOf, ORT_DOMAIN, rewriteModel } from '../format/graph.ts';
-import {
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-} from '../format/onnx-messages.ts';
+import { changed, graphOf, initializersOf, ORT_DOMAIN, rewriteModel, withOrtDomain } from '../format/graph.ts';
+import { type ModelProto, type NodeProto, NodeProtoSchema } from '../format/onnx-messages.ts';
+import { shapeOf } from '../format/tensor-proto.ts';
 import { Wiring } from '../format/wiring.ts';
 
 /** The bias that the only reader of a product adds to it. */
@@ -31,12 +25,19 @@ export function fuseProducts(model: ModelProto): ModelProto {
     graph.output.map(({ name }) => name),
   );
   const constants = initializersOf(graph);
-  const isBias = (name: string): boolean => constants.get(name)?.dims.length === 1;
+  const shapeOfConstant = (name: string | undefined): number[] => {
+    const tensor = constants.get(name ?? '');
+    return tensor === undefined ? [] : shapeOf(tensor);
+  };
   const fused = new Map<NodeProto, NodeProto | undefined>();
   for (const node of graph.node) {
     if (node.opType !== 'MatMul' || node.domain !== '') continue;
     const [a, b] = [wiring.maker(node.input[0]), wiring.maker(node.input[1])];
     if (a?.opType !== 'DequantizeLinear' || b?.opType !== 'DequantizeLinear') continue;
+    const weight = shapeOfConstant(b.input[0]);
+    // Its scales must be one for each column of a matrix, or one for all.
+    if (weight.length !== 2 && shapeOfConstant(b.input[1]).length > 0) continue;
+    const isBias = (name: string): boolean => shapeOfConstant(name).join() === String(weight.at(-1));
     const addition = additionTo(node, wiring, isBias);
     fused.set(node, product(node, a, b, addition));
     if (addition !== undefined) fused.set(addition.node, undefined);
@@ -73,10 +74,4 @@ function withoutUnread(nodes: readonly NodeProto[], model: ModelProto): NodeProt
   return nodes.filter(
     ({ opType, output }) => opType !== 'DequantizeLinear' || output.some((name) => wiring.isRead(name)),
   );
-}
-
-function withOrtDomain(model: ModelProto): ModelProto {
-  if (model.opsetImport.some(({ domain }) => domain === ORT_DOMAIN)) return model;
-  const own = create(OperatorSetIdProtoSchema, { domain: ORT_DOMAIN, version: 1n });
-  return changed(ModelProtoSchema, model, { opsetImport: [...model.opsetImport, own] });
 }

@@ -1,14 +1,23 @@
 import { AppError } from '../../core/errors.ts';
 import { opsetOf } from '../format/graph.ts';
+import { constantBytes } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
-import { type Candidate, type GateOptions, runGate, type Trial, type Verdict } from '../gate/accuracy-gate.ts';
+import {
+  type Candidate,
+  type Failure,
+  type GateOptions,
+  reasonForNothing,
+  runGate,
+  type Trial,
+  type Verdict,
+} from '../gate/accuracy-gate.ts';
 import type { QuantizedModel } from '../gate/quantized-model.ts';
-import { foldConstants } from '../runtime/fold-constants.ts';
-import type { Tensors } from '../runtime/session.ts';
+import type { Feeds } from '../runtime/feeds.ts';
 import { calibrate } from './calibrate.ts';
 import { quantizeDynamic } from './dynamic.ts';
 import { fuseProducts } from './fuse-products.ts';
-import { type Exclusion, NOTHING_EXCLUDED } from './selection.ts';
+import { NOTHING_SELECTED, type NodeSelection, prepareModel } from './prepare-model.ts';
+import type { Exclusion } from './selection.ts';
 import { activationsToCalibrate, quantizeStatic } from './static-qdq.ts';
 import { quantizeWeightOnly } from './weight-only.ts';
 
@@ -24,15 +33,15 @@ const MIN_OPSET = 13;
 /** Inputs to calibrate and to judge a model by. */
 export interface Samples extends GateOptions {
   /** Inputs that the ranges of activations are taken from; at least one, not padded. */
-  readonly calibration: readonly Tensors[];
+  readonly calibration: Feeds;
 }
 
 /** Options of {@link quantizeModel}. */
 export interface QuantizeOptions {
   /** `auto` tries all and lets the accuracy gate pick. Defaults to `auto`. */
   readonly scheme?: SchemeName | 'auto';
-  /** Nodes that stay in floating point. Defaults to none. */
-  readonly exclusion?: Exclusion;
+  /** Nodes of the model as it is given that stay in floating point. Defaults to none. */
+  readonly exclude?: NodeSelection;
   /** Uses 7 bits for weights, for x86 processors without VNNI. Defaults to false. */
   readonly reduceRange?: boolean;
   /** Needed by `auto` and `static`; without them the others are not measured. */
@@ -42,12 +51,20 @@ export interface QuantizeOptions {
 /** A quantized model and how it came about. */
 export interface Quantization extends QuantizedModel {
   readonly scheme: SchemeName;
-  /** The original, constants folded: what accuracy and speed were compared with. */
-  readonly original: ModelProto;
   /** The measured candidate that was chosen; undefined when nothing was measured. */
   readonly chosen: Trial | undefined;
-  /** Every candidate tried; empty when nothing was measured. */
+  /** Every candidate measured; empty when nothing was measured. */
   readonly trials: readonly Trial[];
+  /** Every candidate that could not be measured. */
+  readonly failures: readonly Failure[];
+  /** Whether the original gives the same bits alone and in a batch; undefined if it takes no batches. */
+  readonly originalBatchInvariant: boolean | undefined;
+}
+
+/** Treatment of a prepared model, other than the scheme. */
+interface Treatment {
+  readonly exclusion: Exclusion;
+  readonly reduceRange: boolean;
 }
 
 /**
@@ -55,26 +72,33 @@ export interface Quantization extends QuantizedModel {
  *
  * @param model - An ONNX model of operator set 13 or later.
  * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or its operator set is too old, `ACCURACY_GATE`
- * when no scheme is accurate enough, `INVALID_PARAMETER` when the scheme needs samples and there are none.
+ * when no scheme is accurate enough, `NOT_QUANTIZED` when nothing can be quantized or nothing is gained,
+ * `INVALID_PARAMETER` when the scheme needs samples and there are none, or the model has no node to exclude of a name.
  *
  * @example
  * const { model } = await quantizeModel(readModel('model.onnx'), { scheme: 'dynamic' });
  * writeModel(model, 'model.int8.onnx');
  */
 export async function quantizeModel(model: ModelProto, options: QuantizeOptions = {}): Promise<Quantization> {
-  const { scheme = 'auto', samples } = options;
+  const { scheme = 'auto', samples, reduceRange = false } = options;
   requireOpset(model);
-  const original = await foldConstants(model);
-  if (samples === undefined) return quantizeUnmeasured(original, scheme, options);
+  const prepared = await prepareModel(model, options.exclude ?? NOTHING_SELECTED);
+  const treatment = { exclusion: prepared.selected, reduceRange };
+  if (samples === undefined) return quantizeUnmeasured(prepared.model, scheme, treatment);
   const schemes = scheme === 'auto' ? SCHEMES : [scheme];
-  const ranges = await rangesFor(original, schemes, samples, options);
+  const ranges = rangesOnce(prepared.model, samples, treatment);
   const candidates = schemes.map((name): Candidate & { readonly scheme: SchemeName } => ({
     scheme: name,
-    build: (excluded) => applyByName(original, name, ranges, withNodes(options, excluded)),
+    build: async (excluded) => {
+      const exclusion = new Set([...prepared.selected, ...excluded]);
+      const seen = name.startsWith('static') ? await ranges() : new Map<string, never>();
+      return applyByName(prepared.model, name, seen, { ...treatment, exclusion });
+    },
   }));
-  const { chosen, trials }: Verdict = await runGate(original, candidates, samples);
-  const name = SCHEMES.find((known) => known === chosen.scheme) ?? 'static';
-  return { ...chosen.quantized, scheme: name, original, chosen, trials };
+  const gate = { originalBytes: constantBytes(model), ...samples };
+  const verdict: Verdict = await runGate(prepared.model, candidates, gate);
+  const name = SCHEMES.find((known) => known === verdict.chosen.scheme) ?? 'static';
+  return { ...verdict.chosen.quantized, ...verdict, scheme: name };
 }
 
 function requireOpset(model: ModelProto): void {
@@ -84,46 +108,40 @@ function requireOpset(model: ModelProto): void {
   }
 }
 
-function quantizeUnmeasured(original: ModelProto, scheme: SchemeName | 'auto', options: QuantizeOptions): Quantization {
+function quantizeUnmeasured(model: ModelProto, scheme: SchemeName | 'auto', treatment: Treatment): Quantization {
   if (scheme !== 'dynamic' && scheme !== 'weight-only') {
     throw new AppError('INVALID_PARAMETER', `scheme ${scheme} needs sample inputs to calibrate with, got none`, {
       param: 'scheme',
     });
   }
-  return { ...applyByName(original, scheme, new Map(), options), scheme, original, chosen: undefined, trials: [] };
+  const quantized = applyByName(model, scheme, new Map(), treatment);
+  if (quantized.layers.length === 0) throw new AppError('NOT_QUANTIZED', reasonForNothing(quantized));
+  return { ...quantized, scheme, chosen: undefined, trials: [], failures: [], originalBatchInvariant: undefined };
 }
 
 type Ranges = Awaited<ReturnType<typeof calibrate>>;
 
-async function rangesFor(
-  original: ModelProto,
-  schemes: readonly SchemeName[],
-  samples: Samples,
-  { exclusion }: QuantizeOptions,
-): Promise<Ranges> {
-  const activations = schemes.some((scheme) => scheme.startsWith('static'))
-    ? activationsToCalibrate(original, exclusion)
-    : [];
-  return activations.length === 0 ? new Map() : calibrate(original, activations, samples.calibration);
-}
-
-function withNodes(options: QuantizeOptions, nodes: ReadonlySet<string>): QuantizeOptions {
-  const exclusion = options.exclusion ?? NOTHING_EXCLUDED;
-  return { ...options, exclusion: { ...exclusion, nodes: new Set([...exclusion.nodes, ...nodes]) } };
+/** Calibrates when the first scheme asks for ranges. The others get the same ranges, or the same error. */
+function rangesOnce(model: ModelProto, { calibration }: Samples, { exclusion }: Treatment): () => Promise<Ranges> {
+  let ranges: Promise<Ranges> | undefined;
+  return () => {
+    const activations = activationsToCalibrate(model, exclusion);
+    ranges ??= activations.length === 0 ? Promise.resolve(new Map()) : calibrate(model, activations, calibration);
+    return ranges;
+  };
 }
 
 function applyByName(
-  original: ModelProto,
+  model: ModelProto,
   scheme: SchemeName,
   ranges: Ranges,
-  options: QuantizeOptions,
+  { exclusion, reduceRange }: Treatment,
 ): QuantizedModel {
-  const { exclusion = NOTHING_EXCLUDED, reduceRange = false } = options;
   if (scheme === 'static' || scheme === 'static-smooth') {
     const smooth = scheme === 'static-smooth';
-    const quantized = quantizeStatic(original, ranges, { reduceRange, exclusion, smooth });
+    const quantized = quantizeStatic(model, ranges, { reduceRange, exclusion, smooth });
     return { ...quantized, model: fuseProducts(quantized.model) };
   }
-  if (scheme === 'dynamic') return quantizeDynamic(original, { reduceRange, exclusion });
-  return quantizeWeightOnly(original, exclusion);
+  if (scheme === 'dynamic') return quantizeDynamic(model, { reduceRange, exclusion });
+  return quantizeWeightOnly(model, exclusion);
 }

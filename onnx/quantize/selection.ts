@@ -1,48 +1,78 @@
+import { elementCount } from '../../core/tensors/tensor.ts';
+import { dataTypeName } from '../format/data-type-name.ts';
 import { findAttribute, nodeName } from '../format/graph.ts';
-import type { NodeProto, TensorProto } from '../format/onnx-messages.ts';
-import { isFloat, shapeOf } from '../format/tensor-proto.ts';
+import { type NodeProto, type TensorProto, TensorProto_DataType } from '../format/onnx-messages.ts';
+import { shapeOf } from '../format/tensor-proto.ts';
 
-/** Which nodes stay as they are. */
-export interface Exclusion {
-  /** Names of nodes, as `model inspect` prints them. */
-  readonly nodes: ReadonlySet<string>;
-  /** Operator types, such as `Gather`. */
-  readonly opTypes: ReadonlySet<string>;
-}
+/** Names of the nodes that stay as they are. */
+export type Exclusion = ReadonlySet<string>;
 
 /** Quantizes everything that can be. */
-export const NOTHING_EXCLUDED: Exclusion = { nodes: new Set(), opTypes: new Set() };
+export const NOTHING_EXCLUDED: Exclusion = new Set();
 
 /** Operators that multiply an activation by a matrix. */
 export const MULTIPLICATIONS: readonly string[] = ['MatMul', 'Gemm'];
 
-/** Index of the input, by operator, that holds the weight worth quantizing. */
-const WEIGHT_INPUT: Readonly<Record<string, number>> = { MatMul: 1, Gemm: 1, Gather: 0, Conv: 1 };
+/** Recurrent operators, whose weights are `[directions, gates, inputs]`. */
+export const RECURRENT: readonly string[] = ['LSTM', 'GRU', 'RNN'];
 
-/** Constants of a graph, and what must not be quantized. */
-export interface Selection {
-  readonly initializers: ReadonlyMap<string, TensorProto>;
-  readonly exclusion: Exclusion;
+/** Indices of the inputs, by operator, that may hold the weight. Where there are several, the first constant counts. */
+const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
+  MatMul: [1, 0],
+  Gemm: [1, 0],
+  Einsum: [1, 0],
+  Gather: [0],
+  Conv: [1],
+  ConvTranspose: [1],
+  LSTM: [1],
+  GRU: [1],
+  RNN: [1],
+};
+
+/** A node with a constant weight, of any element type. */
+export interface WeightedNode {
+  readonly node: NodeProto;
+  readonly weight: TensorProto;
+}
+
+/** The constant weight of a node of the default operator set; undefined if it has none of at least two dimensions. */
+export function weightOf(node: NodeProto, constants: ReadonlyMap<string, TensorProto>): TensorProto | undefined {
+  if (node.domain !== '' || !Object.hasOwn(WEIGHT_INPUTS, node.opType)) return undefined;
+  return (WEIGHT_INPUTS[node.opType] ?? [])
+    .map((index) => constants.get(node.input[index] ?? ''))
+    .find((tensor) => tensor !== undefined && shapeOf(tensor).length >= 2);
 }
 
 /**
- * The constant weight of a node that may be quantized.
+ * Reason why a node stays in floating point whatever the scheme.
  *
- * @param opTypes - Operators that the scheme quantizes, of the default domain.
- * @returns Undefined when the node is excluded, of another operator, or has no constant float weight.
+ * @returns Undefined if the node may be quantized.
  */
-export function weightOf(node: NodeProto, opTypes: readonly string[], selection: Selection): TensorProto | undefined {
-  const { initializers, exclusion } = selection;
-  const index = WEIGHT_INPUT[node.opType];
-  if (index === undefined || node.domain !== '' || !opTypes.includes(node.opType)) return undefined;
-  if (exclusion.opTypes.has(node.opType) || exclusion.nodes.has(nodeName(node))) return undefined;
-  const tensor = initializers.get(node.input[index] ?? '');
-  return isFloat(tensor) && shapeOf(tensor).length >= 2 ? tensor : undefined;
+export function reasonToStay({ node, weight }: WeightedNode, exclusion: Exclusion): string | undefined {
+  if (exclusion.has(nodeName(node))) return 'excluded';
+  if (weight.dataType !== TensorProto_DataType.FLOAT)
+    return `its weight is ${dataTypeName(weight.dataType)}, not FLOAT`;
+  if (elementCount(shapeOf(weight)) === 0) return 'its weight is empty';
+  return undefined;
+}
+
+/** Reason why a scheme of products cannot multiply by the constant of a node. */
+export function reasonNoProduct({ node, weight }: WeightedNode): string | undefined {
+  if (node.input[1] !== weight.name) return 'its weight is the left factor';
+  if (node.opType !== 'Gemm') return undefined;
+  if (Number(findAttribute(node, 'transA')?.i ?? 0n) !== 0) return 'its input is transposed';
+  return (findAttribute(node, 'alpha')?.f ?? 1) === 1 ? undefined : 'its alpha is not 1';
 }
 
 /** Axis of a weight that the output's channels lie on. */
 export function channelAxis(node: NodeProto, weight: TensorProto): number {
   if (node.opType === 'Conv') return 0;
-  if (node.opType === 'Gemm') return Number(findAttribute(node, 'transB')?.i ?? 0n) === 1 ? 0 : 1;
+  if (RECURRENT.includes(node.opType)) return 1;
+  if (node.opType === 'Gemm') return isTransposed(node) ? 0 : 1;
   return weight.dims.length - 1;
+}
+
+/** Whether a `Gemm` multiplies by the transposed weight. */
+export function isTransposed(node: NodeProto): boolean {
+  return Number(findAttribute(node, 'transB')?.i ?? 0n) === 1;
 }

@@ -3,7 +3,7 @@ import type { ModelProto, NodeProto, TensorProto } from '../format/onnx-messages
 import { readFloats, shapeOf } from '../format/tensor-proto.ts';
 import { affineOf } from './affine.ts';
 import { type ChannelRanges, wholeRange } from './calibrate.ts';
-import { channelAxis, type Exclusion, MULTIPLICATIONS, weightOf } from './selection.ts';
+import { channelAxis, type Exclusion, MULTIPLICATIONS, reasonNoProduct, reasonToStay, weightOf } from './selection.ts';
 import { UNSIGNED_GRID } from './weights.ts';
 
 /** A multiplication of an activation by a constant matrix. */
@@ -38,10 +38,11 @@ export function smoothingFactors(
   ranges: ReadonlyMap<string, ChannelRanges>,
   exclusion: Exclusion,
 ): ReadonlyMap<string, Float32Array> {
+  const graph = graphOf(model);
   const readers = readersOf(model, exclusion);
-  const byWeight = Map.groupBy(readers, ({ weight }) => weight.name);
+  // Whatever else reads the quantized weights would read them divided by the factors.
   const isExclusive = ({ node, weight }: Reader): boolean =>
-    (byWeight.get(weight.name) ?? []).every((other) => other.node.input[0] === node.input[0]);
+    graph.node.every((other) => !other.input.includes(weight.name) || other.input[0] === node.input[0]);
   const factors = new Map<string, Float32Array>();
   for (const [activation, group] of Map.groupBy(readers, ({ node }) => node.input[0] ?? '')) {
     const range = ranges.get(activation);
@@ -55,10 +56,11 @@ export function smoothingFactors(
 
 function readersOf(model: ModelProto, exclusion: Exclusion): Reader[] {
   const graph = graphOf(model);
-  const selection = { initializers: initializersOf(graph), exclusion };
+  const constants = initializersOf(graph);
   return graph.node.flatMap((node) => {
-    const weight = weightOf(node, MULTIPLICATIONS, selection);
-    return weight === undefined ? [] : [{ node, weight }];
+    const weight = MULTIPLICATIONS.includes(node.opType) ? weightOf(node, constants) : undefined;
+    if (weight === undefined || reasonNoProduct({ node, weight }) !== undefined) return [];
+    return reasonToStay({ node, weight }, exclusion) === undefined ? [{ node, weight }] : [];
   });
 }
 

@@ -1,3 +1,4 @@
+import type { FreshNames } from '../format/fresh-names.ts';
 import { changed, findAttribute, graphOf, initializersOf, intAttribute, makeNode } from '../format/graph.ts';
 import { type ModelProto, type NodeProto, NodeProtoSchema, type TensorProto } from '../format/onnx-messages.ts';
 import { isFloat, readFloats, shapeOf, tensorProto } from '../format/tensor-proto.ts';
@@ -5,10 +6,20 @@ import type { QuantizedModel } from '../gate/quantized-model.ts';
 import { type Affine, affineOf, type Range, roundHalfEven } from './affine.ts';
 import { applyScheme, type Scheme, type Target } from './apply-scheme.ts';
 import { type Activation, type ChannelRanges, wholeRange } from './calibrate.ts';
-import { quantizeTable } from './gather-table.ts';
-import { channelAxis, type Exclusion, MULTIPLICATIONS, NOTHING_EXCLUDED, weightOf } from './selection.ts';
+import { quantizeTable, TABLE_LAYOUT } from './gather-table.ts';
+import {
+  channelAxis,
+  type Exclusion,
+  isTransposed,
+  MULTIPLICATIONS,
+  NOTHING_EXCLUDED,
+  reasonNoProduct,
+  reasonToStay,
+  type WeightedNode,
+  weightOf,
+} from './selection.ts';
 import { smoothingFactors } from './smoothing.ts';
-import { type QuantizedWeight, UNSIGNED_GRID, weightGrid } from './weights.ts';
+import { type QuantizedWeight, UNSIGNED_GRID, type WeightLayout, weightGrid } from './weights.ts';
 
 /** Options of {@link quantizeStatic}. */
 export interface StaticOptions {
@@ -28,13 +39,15 @@ const INT32_MAX = 2 ** 31 - 1;
 /** Activations whose ranges {@link quantizeStatic} asks for: inputs of multiplications by constants. */
 export function activationsToCalibrate(model: ModelProto, exclusion: Exclusion = NOTHING_EXCLUDED): Activation[] {
   const graph = graphOf(model);
-  const selection = { initializers: initializersOf(graph), exclusion };
+  const constants = initializersOf(graph);
   const activations = new Map<string, Activation>();
   for (const node of graph.node) {
-    const weight = weightOf(node, MULTIPLICATIONS, selection);
+    const weight = MULTIPLICATIONS.includes(node.opType) ? weightOf(node, constants) : undefined;
     const name = node.input[0] ?? '';
-    if (weight === undefined || selection.initializers.has(name) || !isPlainProduct(node)) continue;
-    activations.set(name, { name, width: shapeOf(weight).at(channelAxis(node, weight) === 0 ? -1 : -2) ?? 1 });
+    if (weight === undefined || constants.has(name)) continue;
+    if (reasonToStay({ node, weight }, exclusion) !== undefined) continue;
+    if (reasonNoProduct({ node, weight }) !== undefined) continue;
+    activations.set(name, { name, width: shapeOf(weight).at(isTransposed(node) ? -1 : -2) ?? 1 });
   }
   return [...activations.values()];
 }
@@ -68,12 +81,11 @@ interface Bias {
 }
 
 class StaticQdq implements Scheme {
-  readonly opTypes = [...MULTIPLICATIONS, 'Gather'];
   readonly #ranges: ReadonlyMap<string, ChannelRanges>;
   readonly #factors: ReadonlyMap<string, Float32Array>;
   readonly #reduceRange: boolean;
-  readonly #restored = new Set<string>();
-  readonly #constants: TensorProto[] = [];
+  /** Names of the activations and weights that were quantized and turned back into floats, by their own. */
+  readonly #restored = new Map<string, string>();
 
   constructor(
     ranges: ReadonlyMap<string, ChannelRanges>,
@@ -85,37 +97,35 @@ class StaticQdq implements Scheme {
     this.#reduceRange = reduceRange;
   }
 
-  constants(): readonly TensorProto[] {
-    return this.#constants;
+  layoutOf(candidate: WeightedNode, constant: Target['constant']): WeightLayout | string {
+    const { node, weight } = candidate;
+    if (node.opType === 'Gather') return TABLE_LAYOUT;
+    if (!MULTIPLICATIONS.includes(node.opType)) return 'not supported';
+    const reason = reasonNoProduct(candidate);
+    if (reason !== undefined) return reason;
+    if (!this.#ranges.has(node.input[0] ?? '')) return 'its input has no known range';
+    if (readBias(candidate, constant) === 'unusable') return 'the bias is not one number for each column';
+    const isMatrix = weight.dims.length === 2;
+    return { grid: weightGrid(this.#reduceRange), axis: isMatrix ? channelAxis(node, weight) : undefined };
   }
 
-  replace(target: Target): readonly NodeProto[] | undefined {
+  replace(target: Target): readonly NodeProto[] {
     if (target.node.opType === 'Gather') return quantizeTable(target);
-    const name = target.node.input[0] ?? '';
-    const range = this.#ranges.get(name);
-    if (range === undefined || !isPlainProduct(target.node)) return undefined;
-    const bias = readBias(target);
-    if (bias === 'unusable') return undefined;
-    return this.#multiply(target, affineOf(scaledRange(range, this.#factors.get(name)), UNSIGNED_GRID), bias);
-  }
-
-  #multiply(target: Target, input: Affine, bias: Bias | undefined): readonly NodeProto[] | undefined {
-    const { node, weight, weights } = target;
-    const axis = channelAxis(node, weight);
-    const adjustScale = (scale: number, channel: number): number =>
-      bias === undefined ? scale : scaleThatHolds(bias.values[channel] ?? 0, input.scale, scale);
-    const factors = this.#factors.get(node.input[0] ?? '');
+    const { node, weight, weights, layout } = target;
+    const name = node.input[0] ?? '';
+    const factors = this.#factors.get(name);
+    const range = this.#ranges.get(name) ?? { min: new Float32Array(1), max: new Float32Array(1) };
+    const input = affineOf(scaledRange(range, factors), UNSIGNED_GRID);
+    const bias = biasOf(target);
     const quantized = weights.quantize(weight.name, {
-      grid: weightGrid(this.#reduceRange),
-      axis,
-      adjustScale,
+      ...layout,
+      adjustScale: (scale, channel) =>
+        bias === undefined ? scale : scaleThatHolds(bias.values[channel] ?? 0, input.scale, scale),
       inputFactors: factors?.map((factor) => 1 / factor),
     });
-    // A weight that another node has already laid out otherwise would send this one to a slow kernel.
-    if (quantized.quantized.axis !== axis) return undefined;
-    const activation = this.#restoreActivation(node.input[0] ?? '', input);
-    const restoredWeight = this.#restoreWeight(weight.name, quantized);
-    const restoredBias = bias === undefined ? undefined : this.#restoreBias(node, bias, input.scale, quantized);
+    const activation = this.#restoreActivation(target, input);
+    const restoredWeight = this.#restoreWeight(target, quantized);
+    const restoredBias = bias === undefined ? undefined : restoreBias(target, bias, input.scale, quantized);
     const names = [
       activation.output,
       restoredWeight.output,
@@ -129,74 +139,79 @@ class StaticQdq implements Scheme {
     ];
   }
 
-  #isNew(output: string): boolean {
-    if (this.#restored.has(output)) return false;
-    this.#restored.add(output);
-    return true;
-  }
-
-  #restoreActivation(name: string, affine: Affine): Restored {
-    const output = `${name}_DequantizeLinear_Output`;
-    if (!this.#isNew(output)) return { nodes: [], output };
-    const [scale, zeroPoint, quantized] = [`${name}_scale`, `${name}_zero_point`, `${name}_QuantizeLinear_Output`];
-    this.#constants.push(
-      tensorProto(scale, [], Float32Array.of(affine.scale)),
-      tensorProto(zeroPoint, [], Uint8Array.of(affine.zeroPoint)),
-    );
-    const factors = this.#factors.get(name);
-    const evened = factors === undefined ? name : `${name}_smoothed`;
-    if (factors !== undefined) this.#constants.push(tensorProto(`${name}_smoothing`, [factors.length], factors));
+  #restoreActivation({ node, names, addConstant }: Target, affine: Affine): Restored {
+    const name = node.input[0] ?? '';
+    const known = this.#restored.get(name);
+    if (known !== undefined) return { nodes: [], output: known };
+    const output = names.tensor(`${name}_DequantizeLinear_Output`);
+    this.#restored.set(name, output);
+    const scale = tensorProto(names.tensor(`${name}_scale`), [], Float32Array.of(affine.scale));
+    const zeroPoint = tensorProto(names.tensor(`${name}_zero_point`), [], Uint8Array.of(affine.zeroPoint));
+    const quantized = names.tensor(`${name}_QuantizeLinear_Output`);
+    addConstant(scale);
+    addConstant(zeroPoint);
+    const smoothing = this.#smooth(name, names, addConstant);
+    const read = smoothing?.output ?? name;
+    const parameters = [scale.name, zeroPoint.name];
     const nodes = [
-      ...(factors === undefined ? [] : [makeNode('Mul', `${name}_smooth`, [name, `${name}_smoothing`], [evened])]),
-      makeNode('QuantizeLinear', `${name}_QuantizeLinear`, [evened, scale, zeroPoint], [quantized]),
-      makeNode('DequantizeLinear', `${name}_DequantizeLinear`, [quantized, scale, zeroPoint], [output]),
+      ...(smoothing?.nodes ?? []),
+      makeNode('QuantizeLinear', names.node(`${name}_QuantizeLinear`), [read, ...parameters], [quantized]),
+      makeNode('DequantizeLinear', names.node(`${name}_DequantizeLinear`), [quantized, ...parameters], [output]),
     ];
     return { nodes, output };
   }
 
-  #restoreWeight(name: string, { names, quantized }: QuantizedWeight): Restored {
-    const output = `${name}_DequantizeLinear_Output`;
-    if (!this.#isNew(output)) return { nodes: [], output };
+  /** Multiplies the channels of an activation by their factors, if it has some. */
+  #smooth(name: string, names: FreshNames, addConstant: Target['addConstant']): Restored | undefined {
+    const factors = this.#factors.get(name);
+    if (factors === undefined) return undefined;
+    const output = names.tensor(`${name}_smoothed`);
+    const constant = tensorProto(names.tensor(`${name}_smoothing`), [factors.length], factors);
+    addConstant(constant);
+    return { nodes: [makeNode('Mul', names.node(`${name}_smooth`), [name, constant.name], [output])], output };
+  }
+
+  #restoreWeight({ weight, names: fresh }: Target, { names, quantized }: QuantizedWeight): Restored {
+    const known = this.#restored.get(weight.name);
+    if (known !== undefined) return { nodes: [], output: known };
+    const output = fresh.tensor(`${weight.name}_DequantizeLinear_Output`);
+    this.#restored.set(weight.name, output);
+    const name = fresh.node(`${weight.name}_DequantizeLinear`);
     const axis = quantized.axis === undefined ? [] : [intAttribute('axis', quantized.axis)];
     const inputs = [names.quantized, names.scale, names.zeroPoint];
-    return { nodes: [makeNode('DequantizeLinear', `${name}_DequantizeLinear`, inputs, [output], axis)], output };
-  }
-
-  /** The scale of a bias is that of the products it is added to: input scale times weight scale. */
-  #restoreBias(
-    node: NodeProto,
-    { tensor, values }: Bias,
-    inputScale: number,
-    { quantized }: QuantizedWeight,
-  ): Restored {
-    const isShared = !this.#isNew(`${tensor.name}_DequantizeLinear_Output`);
-    const name = isShared ? `${tensor.name}_${node.output[0] ?? ''}` : tensor.name;
-    const scaleOf = (channel: number): number => quantized.scales[quantized.axis === undefined ? 0 : channel] ?? 1;
-    const scales = Float32Array.from(values, (_, channel) => Math.fround(inputScale * scaleOf(channel)));
-    const integers = Int32Array.from(values, (value, channel) =>
-      clampToInt32(roundHalfEven(value / (scales[channel] ?? 1))),
-    );
-    const [bytes, scale, zeroPoint] = [`${name}_quantized`, `${name}_quantized_scale`, `${name}_quantized_zero_point`];
-    this.#constants.push(
-      tensorProto(bytes, [values.length], integers),
-      tensorProto(scale, [values.length], scales),
-      tensorProto(zeroPoint, [values.length], new Int32Array(values.length)),
-    );
-    const output = `${name}_DequantizeLinear_Output`;
-    const nodes = [
-      makeNode(
-        'DequantizeLinear',
-        `${name}_DequantizeLinear`,
-        [bytes, scale, zeroPoint],
-        [output],
-        [intAttribute('axis', 0)],
-      ),
-    ];
-    return { nodes, output };
+    return { nodes: [makeNode('DequantizeLinear', name, inputs, [output], axis)], output };
   }
 }
 
-function scaledRange({ min, max }: ChannelRanges, factors: Float32Array | undefined): Range {
+/** The scale of a bias is that of the products it is added to: input scale times weight scale. */
+function restoreBias(
+  { names, addConstant }: Target,
+  { tensor, values }: Bias,
+  inputScale: number,
+  { quantized }: QuantizedWeight,
+): Restored {
+  const { name } = tensor;
+  const scaleOf = (channel: number): number => quantized.scales[quantized.axis === undefined ? 0 : channel] ?? 1;
+  const scales = Float32Array.from(values, (_, channel) => Math.fround(inputScale * scaleOf(channel)));
+  const integers = Int32Array.from(values, (value, channel) =>
+    clampToInt32(roundHalfEven(value / (scales[channel] ?? 1))),
+  );
+  const constants = [
+    tensorProto(names.tensor(`${name}_quantized`), [values.length], integers),
+    tensorProto(names.tensor(`${name}_quantized_scale`), [values.length], scales),
+    tensorProto(names.tensor(`${name}_quantized_zero_point`), [values.length], new Int32Array(values.length)),
+  ];
+  constants.forEach(addConstant);
+  const output = names.tensor(`${name}_DequantizeLinear_Output`);
+  const inputs = constants.map((constant) => constant.name);
+  const axis = [intAttribute('axis', 0)];
+  return {
+    nodes: [makeNode('DequantizeLinear', names.node(`${name}_DequantizeLinear`), inputs, [output], axis)],
+    output,
+  };
+}
+
+function scaledRange({ min, max }: Pick<ChannelRanges, 'min' | 'max'>, factors: Float32Array | undefined): Range {
   if (factors === undefined) return wholeRange({ min, max });
   const scaled = (bounds: Float32Array): Float32Array =>
     bounds.map((bound, channel) => bound * (factors[channel] ?? 1));
@@ -209,13 +224,12 @@ interface Restored {
   readonly output: string;
 }
 
-/** The quantized kernels add the bias before any factor and read their input as it lies. */
-function isPlainProduct(node: NodeProto): boolean {
-  if (node.opType !== 'Gemm') return true;
-  return (findAttribute(node, 'alpha')?.f ?? 1) === 1 && Number(findAttribute(node, 'transA')?.i ?? 0n) === 0;
+function biasOf(target: Target): Bias | undefined {
+  const bias = readBias(target, target.constant);
+  return bias === 'unusable' ? undefined : bias;
 }
 
-function readBias({ node, weight, constant }: Target): Bias | 'unusable' | undefined {
+function readBias({ node, weight }: WeightedNode, constant: Target['constant']): Bias | 'unusable' | undefined {
   const name = node.opType === 'Gemm' ? (node.input[2] ?? '') : '';
   if (name === '') return undefined;
   const tensor = constant(name);

@@ -1,4 +1,5 @@
 import { AppError } from '../../core/errors.ts';
+import type { FreshNames } from '../format/fresh-names.ts';
 import type { TensorProto } from '../format/onnx-messages.ts';
 import { readFloats, shapeOf, tensorProto } from '../format/tensor-proto.ts';
 import { type Grid, type Quantized, quantizePerChannel, quantizePerTensor } from './affine.ts';
@@ -16,11 +17,15 @@ export interface QuantizedWeight {
   readonly quantized: Quantized;
 }
 
-/** Options for quantizing a weight. */
-export interface WeightOptions {
+/** How a weight is laid out. */
+export interface WeightLayout {
   readonly grid: Grid;
   /** Axis of the channels, undefined for one scale for the whole tensor. */
   readonly axis: number | undefined;
+}
+
+/** Options for quantizing a weight. */
+export interface WeightOptions extends WeightLayout {
   /** May replace the scale of a channel before its elements are quantized. */
   readonly adjustScale?: (scale: number, channel: number) => number;
   /** Factor of each index of the other axis of a matrix, applied before it is quantized. Defaults to none. */
@@ -51,11 +56,14 @@ function scaleInputs(
 /** Quantized weights of one model, each made once however many nodes read it. */
 export class QuantizedWeights {
   readonly #originals: ReadonlyMap<string, TensorProto>;
+  readonly #names: FreshNames;
   readonly #made = new Map<string, QuantizedWeight>();
   readonly #constants: TensorProto[] = [];
 
-  constructor(originals: ReadonlyMap<string, TensorProto>) {
+  /** @param names - Names that the model does not use yet. */
+  constructor(originals: ReadonlyMap<string, TensorProto>, names: FreshNames) {
     this.#originals = originals;
+    this.#names = names;
   }
 
   /** Constants that the quantized weights need. */
@@ -87,9 +95,13 @@ export class QuantizedWeights {
     return quantizePerChannel(values, shapeOf(tensor), axis, grid, adjustScale);
   }
 
-  /** Names and shapes are those of onnxruntime's Python quantizer. */
+  /** Names and shapes are those of onnxruntime's Python quantizer, unless the model uses the names already. */
   #store(name: string, { values, scales, zeroPoints, axis }: Quantized): WeightNames {
-    const names = { quantized: `${name}_quantized`, scale: `${name}_scale`, zeroPoint: `${name}_zero_point` };
+    const names = {
+      quantized: this.#names.tensor(`${name}_quantized`),
+      scale: this.#names.tensor(`${name}_scale`),
+      zeroPoint: this.#names.tensor(`${name}_zero_point`),
+    };
     const parameterShape = axis === undefined ? [] : [scales.length];
     const original = this.#originals.get(name);
     this.#constants.push(

@@ -24,6 +24,8 @@ export interface SessionSettings {
   readonly level?: OptimizationLevel;
   /** File for the graph as onnxruntime rewrote it. Defaults to none. */
   readonly saveTo?: string;
+  /** Names of onnxruntime's optimizers to leave out. Defaults to none. */
+  readonly disabledOptimizers?: readonly string[];
 }
 
 /**
@@ -47,13 +49,18 @@ export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> 
  */
 export async function openSession(bytes: Uint8Array, settings: SessionSettings = {}): Promise<Session> {
   const { InferenceSession, Tensor } = await loadRuntime();
+  const { disabledOptimizers = [] } = settings;
   const options: InferenceSession.SessionOptions = {
     graphOptimizationLevel: settings.level ?? 'all',
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    // Errors are thrown; onnxruntime would also write them to the terminal.
+    logSeverityLevel: 4,
     // onnxruntime refuses a member that is undefined.
     ...(settings.saveTo === undefined ? {} : { optimizedModelFilePath: settings.saveTo }),
+    ...(disabledOptimizers.length === 0
+      ? {}
+      : { extra: { optimization: { disable_specified_optimizers: disabledOptimizers.join(';') } } }),
   };
   const session = await explained('onnxruntime refuses the model', InferenceSession.create(bytes, options));
   return {

@@ -1,10 +1,14 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { makeNode } from '../../onnx/format/graph.ts';
 import { countOperators } from '../../onnx/format/inspect.ts';
 import { readModel, writeModel } from '../../onnx/format/proto.ts';
-import { smallEncoder } from '../onnx/small-models.ts';
+import { tensorProto } from '../../onnx/format/tensor-proto.ts';
+import { noise, smallEncoder, smallModel, value } from '../onnx/small-models.ts';
 import { SMALL_TOKENIZER } from '../onnx/small-tokenizer.ts';
 import { type Outcome, tensorgate } from './model-commands.ts';
 
@@ -35,25 +39,39 @@ describe('tensorgate model quantize', () => {
     const { exitCode, stdout } = await withTexts();
     expect(exitCode).toBe(0);
     for (const scheme of ['static', 'static-smooth', 'dynamic', 'weight-only']) {
-      expect(stdout).toMatch(new RegExp(`^${scheme} +0 +\\d`, 'm'));
+      expect(stdout).toMatch(new RegExp(`^${scheme} +\\d+\\.\\d kB +\\d`, 'm'));
     }
     expect(stdout).toMatch(/chosen/);
     expect(stdout).toMatch(/^size +\d+\.\d kB -> \d+\.\d kB \(\d+\.\d %\)$/m);
-    expect(stdout).toMatch(/^scheme +(static|static-smooth|dynamic|weight-only): .*1 - cosine at most 0\.0100/m);
+    expect(stdout).toMatch(
+      /^scheme +(static|static-smooth|dynamic|weight-only): [^:]*: 1\s+-\s+cosine\s+at\s+most\s+0\.0100/m,
+    );
     expect(countOperators(readModel(out)).map(({ opType }) => opType)).toContain('DequantizeLinear');
   });
 
-  it('counts the nodes before and after', async () => {
+  it('counts the nodes that were quantized', async () => {
     const { stdout } = await quantize('--scheme', 'dynamic');
-    expect(stdout).toMatch(/^MatMul +2 +0 +2$/m);
-    expect(stdout).toMatch(/^MatMulInteger +0 +2$/m);
+    expect(stdout).toMatch(/^nodes +1 of 1 Gather quantized\n +2 of 2 MatMul quantized$/m);
     expect(stdout).toMatch(/nothing was measured/);
+  });
+
+  it('prints the hash and the lines of model.yaml for the file that it wrote', async () => {
+    const version = join(folder, 'models', 'small', '2', 'model.onnx');
+    const { stdout } = await quantize('--scheme', 'dynamic', '--out', version);
+    const sha256 = createHash('sha256').update(readFileSync(version)).digest('hex');
+    expect(stdout).toContain(`sha256  ${sha256}`);
+    expect(stdout.endsWith(`  versions:\n    "2":\n      weights: 2/model.onnx\n      sha256: ${sha256}\n`)).toBe(true);
+  });
+
+  it('prints nothing wider than 80 columns but paths', async () => {
+    const { stdout } = await withTexts();
+    const wide = stdout.split('\n').filter((line) => stripVTControlCharacters(line).length > 80);
+    expect(wide.filter((line) => !line.includes(out))).toEqual([]);
   });
 
   it('leaves excluded nodes and operators as they are', async () => {
     const { stdout } = await quantize('--scheme', 'weight-only', '--exclude-node', 'up', '--exclude-type', 'Gather');
-    expect(stdout).toMatch(/^MatMul +2 +2 +1$/m);
-    expect(stdout).toMatch(/^Gather +1 +1$/m);
+    expect(stdout).toMatch(/^nodes +0 of 1 Gather quantized: excluded\n +1 of 2 MatMul quantized: excluded$/m);
   });
 
   it('makes the folder that it writes into', async () => {
@@ -69,7 +87,33 @@ describe('tensorgate model quantize', () => {
     writeFileSync(requests, JSON.stringify([{ inputs: [tensor('input_ids'), tensor('attention_mask')] }]));
     const { exitCode, stdout } = await quantize('--inputs', requests, '--scheme', 'static', '--reduce-range');
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/mean relative error/);
+    expect(stdout).toMatch(/: relative error at most 0\.0200/);
+  });
+
+  it('says how many nodes were not quantized, and writes no file if that is all of them', async () => {
+    const [conv, never] = [join(folder, 'conv.onnx'), join(folder, 'never.onnx')];
+    writeModel(
+      smallModel({
+        nodes: [makeNode('Conv', 'conv', ['x', 'w'], ['y'])],
+        inputs: [value('x', ['n', 2, 5, 5])],
+        outputs: [value('y', ['n', 3, 3, 3])],
+        constants: [tensorProto('w', [3, 2, 3, 3], noise(54))],
+      }),
+      conv,
+    );
+    const { exitCode, stderr } = await tensorgate('model', 'quantize', conv, '-o', never, '--scheme', 'dynamic');
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toBe('NOT_QUANTIZED: 0 of 1 Conv quantized: not supported\n');
+    expect(existsSync(never)).toBe(false);
+  });
+
+  it('says that a model was quantized already', async () => {
+    const again = join(folder, 'again.onnx');
+    await quantize('--scheme', 'weight-only');
+    const { exitCode, stderr } = await tensorgate('model', 'quantize', out, '-o', again, '--scheme', 'weight-only');
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toMatch(/^NOT_QUANTIZED: 0 of 1 Gather quantized: its weight is UINT8, not FLOAT; /);
+    expect(stderr).toMatch(/the model was quantized already: it has 3 DequantizeLinear/);
   });
 
   it.each([
@@ -102,7 +146,7 @@ describe('tensorgate model quantize', () => {
     [
       'a node to exclude does not exist',
       ['--scheme', 'dynamic', '--exclude-node', 'nobody'],
-      'the model has no node named nobody',
+      'the model has no node named nobody\n',
     ],
   ])('fails with INVALID_PARAMETER when %s', async (_, args, message) => {
     const { exitCode, stderr } = await quantize(...args);

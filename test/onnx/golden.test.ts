@@ -13,6 +13,7 @@ import { bytesOf } from '../../onnx/format/tensor-proto.ts';
 import { calibrate } from '../../onnx/quantize/calibrate.ts';
 import { quantizeDynamic } from '../../onnx/quantize/dynamic.ts';
 import { activationsToCalibrate, quantizeStatic } from '../../onnx/quantize/static-qdq.ts';
+import { feedsOf } from '../../onnx/runtime/feeds.ts';
 import { floats } from './small-models.ts';
 
 const GOLDENS = join(import.meta.dirname, 'goldens');
@@ -50,7 +51,7 @@ describe('quantizers', () => {
     const model = golden('classifier.onnx');
     const arrays = JSON.parse(readFileSync(join(GOLDENS, 'golden-inputs.json'), 'utf8')) as number[][][];
     const feeds = arrays.map((rows) => ({ x: floats([rows.length, 8], rows.flat()) }));
-    const ranges = await calibrate(model, activationsToCalibrate(model), feeds);
+    const ranges = await calibrate(model, activationsToCalibrate(model), feedsOf(feeds));
     const quantized = quantizeStatic(model, ranges);
     expect(constantsOf(quantized.model)).toEqual(constantsOf(golden('classifier.static.onnx')));
   });

@@ -20,6 +20,7 @@ import { quantizeDynamic } from '../../../onnx/quantize/dynamic.ts';
 import { fuseProducts } from '../../../onnx/quantize/fuse-products.ts';
 import { activationsToCalibrate, quantizeStatic } from '../../../onnx/quantize/static-qdq.ts';
 import { quantizeWeightOnly } from '../../../onnx/quantize/weight-only.ts';
+import { feedsOf } from '../../../onnx/runtime/feeds.ts';
 import { answersOfModel, opTypesOf } from '../model-answers.ts';
 import { encoderFeeds, floats, matrix, noise, smallEncoder, smallModel, value } from '../small-models.ts';
 
@@ -27,7 +28,7 @@ const FEEDS = encoderFeeds(8);
 
 async function staticEncoder(smooth: boolean): Promise<ModelProto> {
   const original = smallEncoder(8);
-  const ranges = await calibrate(original, activationsToCalibrate(original), FEEDS);
+  const ranges = await calibrate(original, activationsToCalibrate(original), feedsOf(FEEDS));
   return quantizeStatic(original, ranges, { smooth }).model;
 }
 
@@ -68,7 +69,7 @@ describe('foldQuantization', () => {
       constants: [matrix('w', 4, 8, 2), tensorProto('b', [4], noise(4, 3))],
     });
     const feeds = [{ x: floats([3, 8], noise(24, 5)) }];
-    const ranges = await calibrate(original, activationsToCalibrate(original), feeds);
+    const ranges = await calibrate(original, activationsToCalibrate(original), feedsOf(feeds));
     const { model, activations, weights } = foldQuantization(quantizeStatic(original, ranges).model);
     expect([opTypesOf(model), activations, weights]).toEqual([['Gemm'], 1, 2]);
     const errors = errorsOf(COSINE, await answersOfModel(original, feeds), await answersOfModel(model, feeds));

@@ -7,6 +7,7 @@ import { answersOf } from '../../../onnx/gate/measure.ts';
 import { calibrate } from '../../../onnx/quantize/calibrate.ts';
 import { fuseProducts } from '../../../onnx/quantize/fuse-products.ts';
 import { activationsToCalibrate, quantizeStatic } from '../../../onnx/quantize/static-qdq.ts';
+import { feedsOf } from '../../../onnx/runtime/feeds.ts';
 import { openSession, type Tensors } from '../../../onnx/runtime/session.ts';
 import { floats, matrix, noise, smallModel, value } from '../small-models.ts';
 
@@ -29,7 +30,7 @@ function model(after: readonly ReturnType<typeof makeNode>[], outputs = ['y']): 
 const ADDED = model([makeNode('Add', 'add', ['bias', 'p'], ['s'])]);
 
 async function quantized(original: ModelProto): Promise<ModelProto> {
-  return quantizeStatic(original, await calibrate(original, activationsToCalibrate(original), FEEDS)).model;
+  return quantizeStatic(original, await calibrate(original, activationsToCalibrate(original), feedsOf(FEEDS))).model;
 }
 
 async function answers(of: ModelProto): Promise<Tensors[]> {

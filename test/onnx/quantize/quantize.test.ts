@@ -4,11 +4,12 @@ import { makeNode } from '../../../onnx/format/graph.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema } from '../../../onnx/format/onnx-messages.ts';
 import { COSINE } from '../../../onnx/gate/metrics.ts';
 import { quantizeModel, type Samples } from '../../../onnx/quantize/quantize.ts';
+import { feedsOf } from '../../../onnx/runtime/feeds.ts';
 import { encoderFeeds, matrix, smallEncoder, smallModel, value } from '../small-models.ts';
 
 const SAMPLES: Samples = {
-  calibration: encoderFeeds(12),
-  feeds: encoderFeeds(8),
+  calibration: feedsOf(encoderFeeds(12)),
+  feeds: feedsOf(encoderFeeds(8)),
   metric: COSINE,
   limits: { meanError: 0.01, worstError: 0.02 },
   batchInvarianceWorth: 1,

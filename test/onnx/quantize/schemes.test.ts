@@ -11,6 +11,7 @@ import { type ChannelRanges, calibrate } from '../../../onnx/quantize/calibrate.
 import { quantizeDynamic } from '../../../onnx/quantize/dynamic.ts';
 import { activationsToCalibrate, quantizeStatic } from '../../../onnx/quantize/static-qdq.ts';
 import { quantizeWeightOnly } from '../../../onnx/quantize/weight-only.ts';
+import { feedsOf } from '../../../onnx/runtime/feeds.ts';
 import { openSession, type Tensors } from '../../../onnx/runtime/session.ts';
 import {
   encoderFeeds,
@@ -56,14 +57,14 @@ function opTypes({ model }: QuantizedModel): string[] {
   return graphOf(model).node.map(({ opType }) => opType);
 }
 
-const excluding = (...nodes: string[]) => ({ nodes: new Set(nodes), opTypes: new Set<string>() });
+const excluding = (...nodes: string[]) => new Set(nodes);
 
 describe('quantizeStatic', () => {
   const encoder = smallEncoder();
   let ranges: ReadonlyMap<string, ChannelRanges>;
 
   beforeAll(async () => {
-    ranges = await calibrate(encoder, activationsToCalibrate(encoder), FEEDS);
+    ranges = await calibrate(encoder, activationsToCalibrate(encoder), feedsOf(FEEDS));
   });
 
   it('stays close to the original and gives the same bits alone, in a batch and padded', async () => {
@@ -90,7 +91,7 @@ describe('quantizeStatic', () => {
   });
 
   it('leaves excluded nodes and operators in floating point', () => {
-    const exclusion = { nodes: new Set(['up']), opTypes: new Set(['Gather']) };
+    const exclusion = excluding('up', 'lookup');
     expect(quantizeStatic(encoder, ranges, { exclusion }).layers.map(({ node }) => node)).toEqual(['down']);
   });
 
@@ -104,7 +105,7 @@ describe('quantizeStatic', () => {
 
   it('loses less on uneven channels when it evens them out', async () => {
     const uneven = smallEncoder(40);
-    const seen = await calibrate(uneven, activationsToCalibrate(uneven), FEEDS);
+    const seen = await calibrate(uneven, activationsToCalibrate(uneven), feedsOf(FEEDS));
     const plain = await worstError(uneven, quantizeStatic(uneven, seen).model);
     const smooth = quantizeStatic(uneven, seen, { smooth: true });
     expect(opTypes(smooth).filter((opType) => opType === 'Mul')).not.toHaveLength(1);
@@ -126,7 +127,7 @@ describe('quantizeStatic on Gemm', () => {
   }
 
   async function quantized(model: ModelProto): Promise<QuantizedModel> {
-    return quantizeStatic(model, await calibrate(model, activationsToCalibrate(model), feeds));
+    return quantizeStatic(model, await calibrate(model, activationsToCalibrate(model), feedsOf(feeds)));
   }
 
   it('multiplies the bias by beta', async () => {
