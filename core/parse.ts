@@ -135,7 +135,9 @@ export function numberIn(min: number, max: number) {
 
 /** A string that a pattern matches; `what` says in words what is allowed. */
 export function text(pattern: RegExp, what: string) {
-  return v.pipe(v.string(`must be ${what}`), v.regex(pattern, `must be ${what}`));
+  const message = `must be ${what}`;
+  // Editors show this message instead of the pattern, and reference pages show its words.
+  return v.pipe(v.string(message), v.regex(pattern, message), v.metadata({ patternErrorMessage: message }));
 }
 
 /** One of a few words. */
@@ -146,4 +148,14 @@ export function oneOf<const T extends readonly string[]>(words: T) {
 /** A path that stays inside a folder. */
 export function relativePath(folder: string) {
   return text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, `a relative path inside ${folder}`);
+}
+
+/**
+ * Describes a key of a file that people write. The reference page and the editor's hover show the description, in which
+ * Markdown is allowed, and the examples.
+ *
+ * @param examples - Values that the schema accepts, as people write them.
+ */
+export function key<S extends v.GenericSchema>(schema: S, description: string, ...examples: v.InferInput<S>[]) {
+  return v.pipe(schema, v.description(description), v.examples(examples));
 }

@@ -2,15 +2,31 @@ import * as v from 'valibot';
 import { METRICS_LEVELS } from '../functions/metrics-level.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
 import { PRODUCERS } from '../jobs/job.ts';
-import { numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
+import { key, numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
 
 const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
 
+const RATES = {
+  rateLimit: key(numberIn(0.1, 10_000), 'Requests a second in the long run.', 5),
+  burstLimit: key(wholeNumber(1, 5000), 'Requests that may arrive at the same moment.', 10),
+};
+
 const usagePlanSchema = objectOf({
-  rateLimit: numberIn(0.1, 10_000),
-  burstLimit: wholeNumber(1, 5000),
-  quota: v.optional(objectOf({ limit: wholeNumber(1, 1_000_000_000), period: oneOf(['DAY', 'WEEK', 'MONTH']) })),
-  keys: v.optional(v.array(planName, 'must be a list of key names'), ['default']),
+  ...RATES,
+  quota: key(
+    v.optional(
+      objectOf({
+        limit: key(wholeNumber(1, 1_000_000_000), 'Maximum number of requests of one key in a period.', 10_000),
+        period: key(oneOf(['DAY', 'WEEK', 'MONTH']), 'Period after which the count starts again, in UTC.', 'DAY'),
+      }),
+    ),
+    'Maximum number of requests of one key over a longer time. Without it there is none.',
+  ),
+  keys: key(
+    v.optional(v.array(planName, 'must be a list of key names'), ['default']),
+    'Names of the keys of the plan. AWS generates a value for each. The keys have the rates and the quota of the plan each for itself.',
+    ['batch', 'site'],
+  ),
 });
 
 /** Maximum number of keys that a tenant has at a time: the current key, and its successor during a rotation. */
@@ -29,33 +45,28 @@ const tenantKeys = v.pipe(
     (names) => new Set(names).size === names.length,
     ({ input }) => `must hold each name once, got ${input.join(', ')}`,
   ),
-  v.description(
-    'Names of the active keys, one or two. To rotate: add a name, deploy, move callers to the new key, remove the old name.',
-  ),
 );
 
 const tenantSchema = objectOf({
-  plan: v.pipe(planName, v.description('Usage plan whose limits apply to each key of the tenant.')),
-  keys: v.optional(tenantKeys, ['default']),
-  id: v.optional(
-    v.pipe(
-      tenantId,
-      v.description(
-        'Owner in the records of the tenant. Default: its name. Name the id of an earlier key of usagePlans to keep what that key owns.',
-      ),
-    ),
+  plan: key(planName, 'Usage plan whose limits apply to each key of the tenant.', 'pro'),
+  keys: key(
+    v.optional(tenantKeys, ['default']),
+    'Names of the active keys, one or two. To rotate: add a name, deploy, move callers to the new key, remove the old name.',
+    ['k2025', 'k2026'],
+  ),
+  id: key(
+    v.optional(tenantId),
+    'Owner in the records of the tenant. Default: its name. Write the id of an earlier key of `usagePlans` to keep what that key owns.',
+    '1a2b3c4d5e',
   ),
 });
 
 const tenantsSchema = v.pipe(
   v.record(v.pipe(planName, tenantId), tenantSchema, 'must map tenant names to plans and keys'),
   v.maxEntries(MAX_STAGE_VARIABLES, `must hold ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
-  v.description(
-    'Callers by name whose jobs, files, batches and webhooks outlive their keys. A key of usagePlans is a tenant of its own.',
-  ),
 );
 
-const throttleSchema = objectOf({ rateLimit: numberIn(0.1, 10_000), burstLimit: wholeNumber(1, 5000) });
+const throttleSchema = objectOf(RATES);
 
 /** CloudWatch Logs accepts these retentions only, in days. */
 const RETENTION_DAYS = [
@@ -99,14 +110,42 @@ const LARGEST_FILE_BYTES = 5 * 1024 ** 3;
 
 /** Settings of jobs: asynchronous requests, batches, webhooks and the producer queue. */
 export const jobsConfigSchema = objectOf({
-  enabled: v.optional(v.boolean('must be true or false'), true),
-  retentionDays: v.optional(wholeNumber(1, 365), 7),
-  replyQueues: v.optional(namesOf(queueName, 'queue names', withoutHyphens), []),
-  inputBuckets: v.optional(namesOf(bucketName, 'bucket names'), []),
-  alarms: v.optional(v.boolean('must be true or false'), false),
-  maxFileBytes: v.optional(wholeNumber(1, LARGEST_FILE_BYTES), LARGEST_FILE_BYTES),
-  fileRetentionDays: v.optional(wholeNumber(1, 365), 30),
-  deadLetterRetentionDays: v.optional(wholeNumber(1, 14), 14),
+  enabled: key(
+    v.optional(v.boolean('must be true or false'), true),
+    'Whether the deployment has jobs, files, batches, webhooks and the producer queue. Without them an idle deployment costs nothing but storage.',
+    false,
+  ),
+  retentionDays: key(v.optional(wholeNumber(1, 365), 7), 'Days that records, inputs and results of jobs are kept.', 30),
+  replyQueues: key(
+    v.optional(namesOf(queueName, 'queue names', withoutHyphens), []),
+    'Names of the queues that jobs may name for their results. The deployment creates them.',
+    ['results'],
+  ),
+  inputBuckets: key(
+    v.optional(namesOf(bucketName, 'bucket names'), []),
+    'Your buckets from which jobs may read their inputs. Workers may read every object in them.',
+    ['my-inputs'],
+  ),
+  alarms: key(
+    v.optional(v.boolean('must be true or false'), false),
+    'Whether there are alarms on dead letters and on messages that wait for long: 15 minutes for jobs, 12 hours for chunks of batches. Each alarm costs $0.10 a month.',
+    true,
+  ),
+  maxFileBytes: key(
+    v.optional(wholeNumber(1, LARGEST_FILE_BYTES), LARGEST_FILE_BYTES),
+    'Maximum size of a file for batches.',
+    104_857_600,
+  ),
+  fileRetentionDays: key(
+    v.optional(wholeNumber(1, 365), 30),
+    'Days that files of callers and outputs of batches are kept.',
+    7,
+  ),
+  deadLetterRetentionDays: key(
+    v.optional(wholeNumber(1, 14), 14),
+    'Days that dead letters are kept: messages that no function could process.',
+    7,
+  ),
 });
 
 /** Settings of jobs with every default filled in. */
@@ -118,27 +157,62 @@ export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
  */
 export const deployConfigSchema = v.pipe(
   objectOf({
-    usagePlans: v.optional(
-      v.pipe(
-        v.record(planName, usagePlanSchema, 'must map plan names to limits'),
-        v.minEntries(1, 'must hold at least one plan'),
+    usagePlans: key(
+      v.optional(
+        v.pipe(
+          v.record(planName, usagePlanSchema, 'must map plan names to limits'),
+          v.minEntries(1, 'must hold at least one plan'),
+        ),
+        {
+          free: { rateLimit: 5, burstLimit: 10, quota: { limit: 10_000, period: 'DAY' } },
+          pro: { rateLimit: 50, burstLimit: 100, quota: { limit: 5_000_000, period: 'MONTH' } },
+          internal: { rateLimit: 1000, burstLimit: 2000 },
+        },
       ),
-      {
-        free: { rateLimit: 5, burstLimit: 10, quota: { limit: 10_000, period: 'DAY' } },
-        pro: { rateLimit: 50, burstLimit: 100, quota: { limit: 5_000_000, period: 'MONTH' } },
-        internal: { rateLimit: 1000, burstLimit: 2000 },
-      },
+      'What callers may do, by plan. AWS applies the limits on a best-effort basis.',
+      { free: { rateLimit: 5, burstLimit: 10 } },
     ),
-    tenants: v.optional(tenantsSchema, {}),
-    throttle: v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
-    logRetentionDays: v.optional(v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`), 30),
-    minimumCompressionBytes: v.optional(wholeNumber(0, 10_485_760), 1024),
-    tracing: v.optional(v.boolean('must be true or false'), false),
-    metrics: v.optional(oneOf(METRICS_LEVELS), 'basic'),
-    metricsNamespace: v.optional(metricsNamespace, 'Tensorgate'),
-    retainData: v.optional(v.boolean('must be true or false'), true),
-    maxIdleMonthlyUsd: v.optional(numberIn(0, 1_000_000)),
-    jobs: v.optional(jobsConfigSchema, {}),
+    tenants: key(
+      v.optional(tenantsSchema, {}),
+      'Callers by name whose jobs, files, batches and webhooks outlive their keys: see [tenants](deploy.md#tenants-and-their-keys). A key of `usagePlans` is a tenant of its own.',
+      { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } },
+    ),
+    throttle: key(
+      v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
+      'Maximum rate of each method over all callers, which limits the damage that a leaked key can do.',
+    ),
+    logRetentionDays: key(
+      v.optional(v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`), 30),
+      'Days that logs are kept.',
+      90,
+    ),
+    minimumCompressionBytes: key(
+      v.optional(wholeNumber(0, 10_485_760), 1024),
+      'Responses of at least this size are compressed for clients that accept it.',
+      4096,
+    ),
+    tracing: key(v.optional(v.boolean('must be true or false'), false), 'Whether AWS X-Ray traces requests.', true),
+    metrics: key(
+      v.optional(oneOf(METRICS_LEVELS), 'basic'),
+      'How much is measured: see [logs and metrics](observability.md#how-much-is-measured).',
+      'detailed',
+    ),
+    metricsNamespace: key(
+      v.optional(metricsNamespace, 'Tensorgate'),
+      'Namespace of the CloudWatch metrics.',
+      'Acme/AI',
+    ),
+    retainData: key(
+      v.optional(v.boolean('must be true or false'), true),
+      'Whether the tables and the bucket are retained when their stack is deleted.',
+      false,
+    ),
+    maxIdleMonthlyUsd: key(
+      v.optional(numberIn(0, 1_000_000)),
+      'Synthesis fails if the deployment costs more US dollars a month while idle; `npm start` warns only. Without it there is no limit.',
+      5,
+    ),
+    jobs: key(v.optional(jobsConfigSchema, {}), 'Asynchronous requests, batches, webhooks and the producer queue.'),
   }),
   v.forward(
     v.check(

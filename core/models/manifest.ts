@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { numberIn, objectOf, oneOf, parse, relativePath, text, wholeNumber } from '../parse.ts';
+import { key, numberIn, objectOf, oneOf, parse, relativePath, text, wholeNumber } from '../parse.ts';
 import type { Rows } from '../tasks/contract/task.ts';
 import type { TaskDefinition, TaskKeys } from '../tasks/contract/task-definition.ts';
 import { TASKS, type TaskName, taskOf } from '../tasks/tasks.ts';
@@ -23,9 +23,13 @@ const filePath = relativePath('the model folder');
 
 const provisionedSchema = v.pipe(
   objectOf({
-    min: v.optional(wholeNumber(1, 1000), 1),
-    max: v.optional(wholeNumber(1, 1000), 10),
-    utilization: v.optional(numberIn(0.1, 0.9), 0.7),
+    min: key(v.optional(wholeNumber(1, 1000), 1), 'Minimum number of environments that are kept initialized.', 2),
+    max: key(v.optional(wholeNumber(1, 1000), 10), 'Maximum number of environments that are kept initialized.', 20),
+    utilization: key(
+      v.optional(numberIn(0.1, 0.9), 0.7),
+      'Share of the initialized environments in use that scaling aims at.',
+      0.6,
+    ),
   }),
   v.check(
     ({ min, max }) => min <= max,
@@ -38,25 +42,54 @@ export const FUNCTION_MEMORY_MIB = { min: 512, max: 10_240 } as const;
 
 /** The function that requests reach, for every target. */
 const functionMembers = {
-  memoryMiB: v.optional(wholeNumber(FUNCTION_MEMORY_MIB.min, FUNCTION_MEMORY_MIB.max), 1769),
-  architecture: v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
-  timeoutSeconds: v.optional(wholeNumber(1, 29), 29),
-  reservedConcurrency: v.optional(wholeNumber(1, 1000)),
-  provisioned: v.optional(provisionedSchema),
+  memoryMiB: key(
+    v.optional(wholeNumber(FUNCTION_MEMORY_MIB.min, FUNCTION_MEMORY_MIB.max), 1769),
+    "Memory of the model's function. Lambda gives CPU in proportion: 1769 MiB is one core. A model runs on one thread, so more memory makes a single request no faster.",
+    3008,
+  ),
+  architecture: key(v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'), "Processor of the model's function.", 'arm64'),
+  timeoutSeconds: key(
+    v.optional(wholeNumber(1, 29), 29),
+    'Time that a synchronous request may take; API Gateway waits no longer than 29 seconds.',
+    10,
+  ),
+  reservedConcurrency: key(
+    v.optional(wholeNumber(1, 1000)),
+    "Maximum number of environments of the model's function, which other functions of the account cannot use. Without it, the function shares the account's limit.",
+    50,
+  ),
+  provisioned: key(
+    v.optional(provisionedSchema),
+    'Environments that are kept initialized, so that requests do not wait for cold starts (provisioned concurrency). They cost money while idle. Without it there are none.',
+  ),
 };
 
+const TARGET = 'Where the model runs: `lambda`, on CPUs, or `sagemaker`, on a GPU endpoint.';
+
 const lambdaComputeSchema = objectOf({
-  target: v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'),
+  target: key(v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'), TARGET, 'lambda'),
   ...functionMembers,
 });
 
-/** From when on how many instances run, until the next schedule says otherwise. */
+/** A scheduled instance range. It applies until the next schedule. */
 const scheduleSchema = v.pipe(
   objectOf({
-    cron: text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
-    timeZone: v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
-    min: wholeNumber(0, 100),
-    max: wholeNumber(1, 100),
+    cron: key(
+      text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+      'When the range starts to apply: six fields of a cron expression of AWS.',
+      '0 20 ? * MON-FRI *',
+    ),
+    timeZone: key(
+      v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
+      'Time zone of `cron`.',
+      'Europe/Berlin',
+    ),
+    min: key(
+      wholeNumber(0, 100),
+      'Minimum number of instances from then on. A realtime endpoint needs one or more.',
+      1,
+    ),
+    max: key(wholeNumber(1, 100), 'Maximum number of instances from then on.', 2),
   }),
   v.check(
     ({ min, max }) => min <= max,
@@ -66,12 +99,35 @@ const scheduleSchema = v.pipe(
 
 const instancesSchema = v.pipe(
   objectOf({
-    min: v.optional(wholeNumber(0, 100)),
-    max: v.optional(wholeNumber(1, 100), 4),
-    invocationsPerMinute: v.optional(wholeNumber(1, 1_000_000)),
-    concurrency: v.optional(numberIn(0.1, 1000)),
-    backlog: v.optional(numberIn(0.1, 10_000)),
-    schedules: v.optional(v.array(scheduleSchema, 'must be a list'), []),
+    min: key(
+      v.optional(wholeNumber(0, 100)),
+      'Minimum number of instances of each version. Default: 1, for an async endpoint 0.',
+      2,
+    ),
+    max: key(
+      v.optional(wholeNumber(1, 100), 4),
+      'Maximum number of instances of each version. The same number as `min` turns scaling off.',
+      8,
+    ),
+    invocationsPerMinute: key(
+      v.optional(wholeNumber(1, 1_000_000)),
+      'Requests a minute for each instance that scaling aims at, instead of `concurrency`. Realtime endpoints only.',
+      600,
+    ),
+    concurrency: key(
+      v.optional(numberIn(0.1, 1000)),
+      'Concurrent requests for each instance that scaling aims at. Default: 16.',
+      8,
+    ),
+    backlog: key(
+      v.optional(numberIn(0.1, 10_000)),
+      'Waiting requests for each instance that scaling aims at. Async endpoints only. Default: 5.',
+      10,
+    ),
+    schedules: key(
+      v.optional(v.array(scheduleSchema, 'must be a list'), []),
+      'Scheduled instance ranges. Each applies until the next one.',
+    ),
   }),
   v.check(
     ({ min = 0, max }) => min <= max,
@@ -84,9 +140,17 @@ const instancesSchema = v.pipe(
 );
 
 const queueSchema = objectOf({
-  delayMicroseconds: v.optional(wholeNumber(0, 1_000_000), 0),
-  maxRequests: v.optional(wholeNumber(1, 100_000), 256),
-  timeoutMilliseconds: v.optional(wholeNumber(1, 60_000), 10_000),
+  delayMicroseconds: key(
+    v.optional(wholeNumber(0, 1_000_000), 0),
+    'Time that Triton delays a request to batch it with others while the GPU is free.',
+    500,
+  ),
+  maxRequests: key(
+    v.optional(wholeNumber(1, 100_000), 256),
+    'Maximum number of waiting requests; further requests fail with `UNAVAILABLE`.',
+    1000,
+  ),
+  timeoutMilliseconds: key(v.optional(wholeNumber(1, 60_000), 10_000), 'Maximum time that a request waits.', 5000),
 });
 
 /** The scaling setting that a kind of endpoint lacks. */
@@ -94,22 +158,46 @@ const REALTIME = { lacks: 'backlog', why: 'requests of a realtime endpoint do no
 const ASYNC = { lacks: 'invocationsPerMinute', why: 'an async endpoint scales by its waiting requests' } as const;
 
 const sageMakerMembers = {
-  target: v.literal('sagemaker', 'must be lambda or sagemaker'),
+  target: key(v.literal('sagemaker', 'must be lambda or sagemaker'), TARGET, 'sagemaker'),
   ...functionMembers,
-  mode: v.optional(oneOf(['realtime', 'async']), 'realtime'),
-  instanceType: v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
-  instances: v.optional(instancesSchema, {}),
-  container: v.optional(oneOf(['triton', 'tei']), 'triton'),
-  image: v.optional(
-    text(
-      /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
-      'an image in Amazon ECR, as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
-    ),
+  mode: key(
+    v.optional(oneOf(['realtime', 'async']), 'realtime'),
+    '`async`: jobs and batches only, without instances while no jobs or batches wait.',
+    'async',
   ),
-  shift: v.optional(oneOf(['canary', 'linear']), 'canary'),
-  queue: v.optional(queueSchema, {}),
-  modelInstances: v.optional(wholeNumber(1, 16), 1),
-  tensorRt: v.optional(v.boolean('must be true or false'), false),
+  instanceType: key(
+    v.optional(oneOf(Object.keys(GPU_INSTANCE_TYPES)), DEFAULT_INSTANCE_TYPE),
+    'Instance type with GPUs. `ml.p3` types need an `image`, because the containers of AWS do not support their GPUs.',
+    'ml.g6.xlarge',
+  ),
+  instances: key(v.optional(instancesSchema, {}), 'Number of instances of each version, and how it scales.'),
+  container: key(
+    v.optional(oneOf(['triton', 'tei']), 'triton'),
+    'Server in the container: NVIDIA Triton or Text Embeddings Inference.',
+    'tei',
+  ),
+  image: key(
+    v.optional(
+      text(
+        /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
+        'an image in Amazon ECR, as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
+      ),
+    ),
+    'Your own image in Amazon ECR, of the server that `container` names. Default: the image of AWS in the region.',
+    '111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
+  ),
+  shift: key(
+    v.optional(oneOf(['canary', 'linear']), 'canary'),
+    'How an update moves the traffic to new instances: half of it first, or a quarter at a time. It needs two instances or more.',
+    'linear',
+  ),
+  queue: key(v.optional(queueSchema, {}), 'How requests wait in the container to be batched.'),
+  modelInstances: key(v.optional(wholeNumber(1, 16), 1), 'Copies of the model on each GPU. Triton only.', 2),
+  tensorRt: key(
+    v.optional(v.boolean('must be true or false'), false),
+    'Whether TensorRT compiles the graph in half precision when the container starts, which takes minutes. Triton only.',
+    true,
+  ),
 };
 
 /** The schema of an endpoint, whose members may include a task's own. */
@@ -174,11 +262,23 @@ const LARGEST_UNWAITED_BATCH = 10;
 
 const jobsSchema = v.pipe(
   objectOf({
-    batchSize: v.optional(wholeNumber(1, 1000), 10),
-    windowSeconds: v.optional(wholeNumber(0, 300), 0),
-    maxConcurrency: v.optional(wholeNumber(2, 1000), 10),
-    timeoutSeconds: v.optional(wholeNumber(10, 900), 60),
-    maxReceiveCount: v.optional(wholeNumber(1, 100), 5),
+    batchSize: key(
+      v.optional(wholeNumber(1, 1000), 10),
+      'Maximum number of jobs that a worker receives in one invocation. More than 10 need `windowSeconds`.',
+      50,
+    ),
+    windowSeconds: key(
+      v.optional(wholeNumber(0, 300), 0),
+      'Maximum time that Lambda waits to fill a batch of jobs.',
+      1,
+    ),
+    maxConcurrency: key(
+      v.optional(wholeNumber(2, 1000), 10),
+      'Maximum number of concurrent workers, separately for jobs and for chunks of batches.',
+      20,
+    ),
+    timeoutSeconds: key(v.optional(wholeNumber(10, 900), 60), 'Timeout of one worker invocation.', 300),
+    maxReceiveCount: key(v.optional(wholeNumber(1, 100), 5), 'Maximum number of attempts before a job fails.', 3),
   }),
   v.check(
     ({ batchSize, windowSeconds }) => batchSize <= LARGEST_UNWAITED_BATCH || windowSeconds > 0,
@@ -192,18 +292,32 @@ const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
 const sha256 = text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits');
 
 const weightMembers = {
-  weights: filePath,
-  sha256,
-  externalData: v.optional(
-    v.record(
-      relativePath('the folder of the weights'),
-      sha256,
-      'must map each file that the weight file stores tensors in to its SHA-256',
+  weights: key(filePath, 'Path of the weight file, inside the model folder.', '1/model.onnx'),
+  sha256: key(
+    sha256,
+    'SHA-256 of the weight file, which packing checks. A wrong value makes the message print the right one.',
+    '8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5',
+  ),
+  externalData: key(
+    v.optional(
+      v.record(
+        relativePath('the folder of the weights'),
+        sha256,
+        'must map each file that the weight file stores tensors in to its SHA-256',
+      ),
     ),
+    'Files beside the weight file in which it stores tensors, as PyTorch exports them: their paths and their SHA-256.',
+    { 'model.onnx.data': '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' },
   ),
 };
 
-const versionSchema = objectOf({ ...weightMembers, sagemaker: v.optional(objectOf(weightMembers)) });
+const versionSchema = objectOf({
+  ...weightMembers,
+  sagemaker: key(
+    v.optional(objectOf(weightMembers)),
+    "Other weights for the endpoint, if the model runs on one. Default: the version's own weights, converted back to 16-bit floats if they are quantized.",
+  ),
+});
 
 const percent = v.pipe(
   numberIn(0, 100),
@@ -264,37 +378,92 @@ function schemaOf(names: readonly TaskName[]) {
     'must be lambda or sagemaker',
   );
   const members = {
-    id: modelId,
-    task: oneOf(names),
-    description: v.optional(
-      v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')),
-      '',
+    id: key(modelId, 'Name of the model in URLs and requests. It must be the name of its folder.', 'my-model'),
+    task: key(
+      oneOf(names),
+      `What the model does: ${tasks.map(({ task, summary }) => `\`${task.name}\` ${summary}`).join('; ')}.`,
+      ...names,
     ),
-    versions: v.pipe(
-      v.record(versionName, versionSchema, 'must map version numbers to weights'),
-      v.minEntries(1, 'must hold at least one version'),
+    description: key(
+      v.optional(v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')), ''),
+      'What the model does, for people: the metadata routes show it.',
+      'Sentence embeddings, 384 dimensions',
     ),
-    traffic: v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
-    shadow: v.optional(
-      objectOf({ version: versionName, percent: v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')) }),
+    versions: key(
+      v.pipe(
+        v.record(versionName, versionSchema, 'must map version numbers to weights'),
+        v.minEntries(1, 'must hold at least one version'),
+      ),
+      'Versions of the model by their number, a whole number in quotes. All of them are deployed. Without `traffic`, the highest number gets all requests that name no version.',
+      { '1': { weights: '1/model.onnx', sha256: '8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5' } },
     ),
-    compute: v.optional(compute, {}),
+    traffic: key(
+      v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
+      'Percent of the requests for each version, with two decimals at most, 100 in total. The split is sticky: see [versions](versions.md). Default: 100 for the highest version.',
+      { '1': 90, '2': 10 },
+    ),
+    shadow: key(
+      v.optional(
+        objectOf({
+          version: key(versionName, 'Version that gets copies of requests. `traffic` must not name it.', '2'),
+          percent: key(
+            v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')),
+            'Percent of the requests that are copied.',
+            10,
+          ),
+        }),
+      ),
+      'A version that gets copies of the requests of the version with the largest share. Its responses are discarded. Realtime endpoints only.',
+    ),
+    compute: key(v.optional(compute, {}), 'Where the model runs. Default: a Lambda function, on CPUs.'),
   };
   const sections = {
-    batching: v.optional(
-      sectionOf({ maxItems: v.optional(wholeNumber(1, 2048), 64) }, own.batching, all.batching, name),
-      {},
+    batching: key(
+      v.optional(
+        sectionOf(
+          {
+            maxItems: key(v.optional(wholeNumber(1, 2048), 64), 'Maximum number of items in one run of the model.', 32),
+          },
+          own.batching,
+          all.batching,
+          name,
+        ),
+        {},
+      ),
+      'Bounds of one run of the model. A request with more items takes several runs.',
     ),
-    cache: v.optional(
-      objectOf({
-        store: v.optional(oneOf(['none', 'memory', 'table']), 'table'),
-        ttlSeconds: v.optional(wholeNumber(60, 31_536_000), 604_800),
-        memoryMiB: v.optional(wholeNumber(1, 1024), 32),
-      }),
-      {},
+    cache: key(
+      v.optional(
+        objectOf({
+          store: key(
+            v.optional(oneOf(['none', 'memory', 'table']), 'table'),
+            '`memory` keeps results in each environment, `table` also in a DynamoDB table that all environments share.',
+            'memory',
+          ),
+          ttlSeconds: key(
+            v.optional(wholeNumber(60, 31_536_000), 604_800),
+            'Time after which a result in the table is computed again.',
+            86_400,
+          ),
+          memoryMiB: key(v.optional(wholeNumber(1, 1024), 32), 'Memory for results in each environment.', 64),
+        }),
+        {},
+      ),
+      'How results are cached: see [caching](caching.md).',
     ),
-    jobs: v.optional(jobsSchema, {}),
-    limits: v.optional(sectionOf({ maxItems: v.optional(wholeNumber(1, 2048), 64) }, own.limits, all.limits, name), {}),
+    jobs: key(v.optional(jobsSchema, {}), 'How jobs of the model run: [jobs](jobs.md) and [batches](batches.md).'),
+    limits: key(
+      v.optional(
+        sectionOf(
+          { maxItems: key(v.optional(wholeNumber(1, 2048), 64), 'Maximum number of items in one request.', 32) },
+          own.limits,
+          all.limits,
+          name,
+        ),
+        {},
+      ),
+      'Limits of one request.',
+    ),
   };
   // The task's keys stand between the others, as in a manifest.
   const common: typeof members & typeof sections = { ...members, ...own.manifest, ...sections };

@@ -16,6 +16,8 @@ export interface TaskKeys {
 /** A task with what only packing and synthesis need. Its schemas are never loaded by a function that serves models. */
 export interface TaskDefinition {
   readonly task: Task;
+  /** What the task does, as the rest of a sentence that begins with its name. */
+  readonly summary: string;
   readonly keys: TaskKeys;
   /** Settings of the container Text Embeddings Inference; absent if it does not run the task. */
   readonly tei?: {

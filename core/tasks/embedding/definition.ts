@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { objectOf, oneOf, relativePath, wholeNumber } from '../../parse.ts';
+import { key, objectOf, oneOf, relativePath, wholeNumber } from '../../parse.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 import { checkEncoder, type EmbeddingModel, embeddingDimensions } from './embedding-model.ts';
 import { DEFAULT_ENDPOINT_TOKENS, EMBEDDING_TASK } from './embedding-task.ts';
@@ -20,46 +20,69 @@ const matryoshkaDimensions = v.union(
 /** Text embedding, as packing and synthesis need it. */
 export const EMBEDDING: TaskDefinition = {
   task: EMBEDDING_TASK,
+  summary: 'turns texts into vectors',
   keys: {
     manifest: {
-      tokenizer: v.optional(relativePath('the model folder'), 'tokenizer.json'),
-      embedding: v.optional(
-        objectOf({
-          pooling: v.optional(oneOf(['mean', 'cls']), 'mean'),
-          normalize: v.optional(v.boolean('must be true or false'), true),
-          matryoshkaDimensions: v.optional(
-            v.pipe(
-              matryoshkaDimensions,
-              v.description(
-                'Lengths of vectors that the model was trained for besides its own: a list, or true for every length. Requests may ask for these with dimensions.',
-              ),
+      tokenizer: key(
+        v.optional(relativePath('the model folder'), 'tokenizer.json'),
+        "Path of the tokenizer inside the model folder, in the format of Hugging Face's `tokenizers` library.",
+        'tokenizer.json',
+      ),
+      embedding: key(
+        v.optional(
+          objectOf({
+            pooling: key(
+              v.optional(oneOf(['mean', 'cls']), 'mean'),
+              'How the vectors of the tokens become one vector: their mean, or the first one. The `1_Pooling/config.json` of a Sentence Transformers model says which.',
+              'cls',
             ),
-          ),
-          acceptTokenIds: v.optional(
-            v.pipe(
-              v.boolean('must be true or false'),
-              v.description("Whether requests may hold token ids of the model's own vocabulary instead of texts."),
+            normalize: key(
+              v.optional(v.boolean('must be true or false'), true),
+              'Whether vectors are scaled to length 1, so that their dot product is the cosine similarity.',
+              false,
             ),
-            false,
-          ),
-        }),
-        {},
+            matryoshkaDimensions: key(
+              v.optional(matryoshkaDimensions),
+              'Lengths of vectors that the model was trained for besides its own: a list, or `true` for every length. Requests may ask for these with `dimensions`.',
+              [256, 512],
+            ),
+            acceptTokenIds: key(
+              v.optional(v.boolean('must be true or false'), false),
+              "Whether requests may hold token ids of the model's own vocabulary instead of texts.",
+              true,
+            ),
+          }),
+          {},
+        ),
+        'How texts become vectors.',
       ),
     },
     limits: {
-      maxTokens: v.optional(wholeNumber(1, 32_768), 512),
-      overflow: v.optional(
-        v.pipe(
-          oneOf(['error', 'truncate']),
-          v.description(
-            'What happens to an input of more than maxTokens unless the request says so: error refuses it, truncate cuts its end.',
-          ),
-        ),
-        'error',
+      maxTokens: key(
+        v.optional(wholeNumber(1, 32_768), 512),
+        'Maximum number of tokens of an input, special tokens included. No more than the model was trained for.',
+        256,
+      ),
+      overflow: key(
+        v.optional(oneOf(['error', 'truncate']), 'error'),
+        'What happens to an input of more than `maxTokens` unless the request says so: `error` refuses it, `truncate` cuts its end.',
+        'truncate',
       ),
     },
-    batching: { maxTokens: v.optional(wholeNumber(1, 65_536), 256) },
-    sagemaker: { maxBatchTokens: v.optional(wholeNumber(1, 65_536), DEFAULT_ENDPOINT_TOKENS) },
+    batching: {
+      maxTokens: key(
+        v.optional(wholeNumber(1, 65_536), 256),
+        'Maximum number of tokens in one run of the model, padding included.',
+        512,
+      ),
+    },
+    sagemaker: {
+      maxBatchTokens: key(
+        v.optional(wholeNumber(1, 65_536), DEFAULT_ENDPOINT_TOKENS),
+        'Maximum number of tokens of one request to the endpoint, padding included.',
+        8192,
+      ),
+    },
   },
   tei: {
     environment: ({ embedding, compute }: EmbeddingModel) => ({

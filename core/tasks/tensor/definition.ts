@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { oneOf } from '../../parse.ts';
+import { key, oneOf } from '../../parse.ts';
 import { DATATYPE_BYTES, elementCount } from '../../tensors/tensor.ts';
 import type { Rows, Signature } from '../contract/task.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
@@ -10,7 +10,19 @@ const ROWS: readonly Rows[] = ['independent', 'together'];
 /** Tensors in, tensors out, as packing and synthesis need it. */
 export const TENSOR: TaskDefinition = {
   task: TENSOR_TASK,
-  keys: { manifest: { rows: v.optional(oneOf(ROWS)) }, limits: {}, batching: {}, sagemaker: {} },
+  summary: 'takes and returns the tensors of any ONNX file',
+  keys: {
+    manifest: {
+      rows: key(
+        v.optional(oneOf(ROWS)),
+        'Whether the result of a row depends on the other rows of its batch. `independent` rows are cached one by one and share runs; with `together` a request is computed as it was sent. Default: what [packing finds](api.md#predict).',
+        'together',
+      ),
+    },
+    limits: {},
+    batching: {},
+    sagemaker: {},
+  },
   usesRows: true,
   // Every file with tensors of known datatypes can be served.
   checkSignature: () => undefined,
