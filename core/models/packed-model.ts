@@ -9,6 +9,31 @@ const tensorDescriptionSchema = objectOf({
   shape: v.array(wholeNumber(-1, Number.MAX_SAFE_INTEGER), 'must be a list of dimensions'),
 });
 
+const packedTensorSchema = objectOf({
+  /** Name of the input or output. */
+  name: v.string('must be a string'),
+  /** Length of each dimension, or its name, or `?` if it varies and has none; absent if no dimension has a name. */
+  dimensions: v.optional(
+    v.array(v.union([v.number(), v.string()], 'must be a length or a name'), 'must be a list of dimensions'),
+  ),
+  /** Classes that the columns stand for; absent if the file does not name them. */
+  labels: v.optional(
+    v.array(v.union([v.number(), v.string()], 'must be a number or a string'), 'must be a list of classes'),
+  ),
+});
+
+const packedMetadataSchema = objectOf({
+  /** Inputs and outputs with names of dimensions or classes. */
+  tensors: v.array(packedTensorSchema, 'must be a list of tensors'),
+  /** `metadata_props` of the file. */
+  properties: v.record(v.string(), v.string('must be a string'), 'must map names to texts'),
+  /** What is left out because it is too large: names of properties, and of tensors whose classes are. */
+  omitted: v.array(v.string('must be a string'), 'must be a list of names'),
+});
+
+/** What an ONNX file says about a model besides its graph. */
+export type PackedMetadata = v.InferOutput<typeof packedMetadataSchema>;
+
 const packedVersionSchema = objectOf({
   /** Path of the `.ort` file, relative to the packed model. */
   file: v.string('must be a path'),
@@ -28,6 +53,8 @@ const packedVersionSchema = objectOf({
   ),
   /** Meaning of the first dimension of the tensors, for tasks that use it; absent if it is not a batch. */
   rows: v.optional(v.picklist(['independent', 'together'], 'must be independent or together')),
+  /** What the file says about the model besides its graph; absent if it says nothing. */
+  metadata: v.optional(packedMetadataSchema),
   inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
   outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
 });

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts';
-import type { PackedModel } from '../models/packed-model.ts';
+import type { PackedMetadata, PackedModel } from '../models/packed-model.ts';
 import type { Task } from '../tasks/contract/task.ts';
 import type { TensorDescription } from '../tensors/tensor.ts';
 import { manifestTraffic } from '../traffic/traffic.ts';
@@ -18,8 +18,16 @@ export interface ModelMetadata {
   readonly versions: readonly string[];
   readonly platform: string;
   /** -1 stands for a dimension that varies. */
-  readonly inputs: readonly TensorDescription[];
-  readonly outputs: readonly TensorDescription[];
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+  /** `metadata_props` of the ONNX file; absent if it has none. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** An input or output, with what the ONNX file says about it besides its type. */
+export interface TensorMetadata extends TensorDescription {
+  /** `dimensions`: their names; `labels`: the classes that the columns stand for. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
@@ -52,7 +60,24 @@ export function modelMetadata(
     );
   }
   const { inputs, outputs } = task.describe(packed);
-  return { name: model.manifest.id, versions, platform: 'onnx_onnxv1', inputs, outputs };
+  const described = new Map(packed.metadata?.tensors.map(({ name, ...parameters }) => [name, parameters]));
+  const withParameters = (tensor: TensorDescription): TensorMetadata => {
+    const parameters = described.get(tensor.name);
+    return parameters === undefined ? tensor : { ...tensor, parameters };
+  };
+  return {
+    name: model.manifest.id,
+    versions,
+    platform: 'onnx_onnxv1',
+    inputs: inputs.map(withParameters),
+    outputs: outputs.map(withParameters),
+    ...(packed.metadata === undefined ? {} : parametersOf(packed.metadata)),
+  };
+}
+
+function parametersOf({ properties, omitted }: PackedMetadata): Pick<ModelMetadata, 'parameters'> {
+  const parameters = { ...properties, ...(omitted.length === 0 ? {} : { omitted }) };
+  return Object.keys(parameters).length === 0 ? {} : { parameters };
 }
 
 /** Returns the response of `GET /v2/health/live`: the gateway is reachable. */

@@ -63,14 +63,12 @@ export interface Inspection {
  * @param largest - How many of the largest constants to name. Defaults to 10.
  */
 export function inspectModel(model: ModelProto, largest = 10): Inspection {
-  const graph = graphOf(model);
-  const constants = new Set(graph.initializer.map(({ name }) => name));
   return {
     producer: [model.producerName, model.producerVersion].filter((part) => part !== '').join(' '),
     operatorSets: model.opsetImport.map(({ domain, version }) => `${domain || 'operator set'} ${version}`),
     bytes: encodeModel(model).length + externalTensors(model).reduce((sum, tensor) => sum + storedBytes(tensor), 0),
-    inputs: graph.input.filter(({ name }) => !constants.has(name)).map(signatureOf),
-    outputs: graph.output.map(signatureOf),
+    inputs: callerInputs(model).map(signatureOf),
+    outputs: graphOf(model).output.map(signatureOf),
     operators: countOperators(model),
     constants: shareByType(model),
     largest: largestConstants(model, largest),
@@ -79,12 +77,18 @@ export function inspectModel(model: ModelProto, largest = 10): Inspection {
 
 /** Names of the values that a caller has to give: a model may list its constants as inputs too. */
 export function inputNames(model: ModelProto): string[] {
-  const graph = graphOf(model);
-  const constants = new Set(graph.initializer.map(({ name }) => name));
-  return graph.input.map(({ name }) => name).filter((name) => !constants.has(name));
+  return callerInputs(model).map(({ name }) => name);
 }
 
-function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
+/** Inputs that a caller has to give: a model may list its constants as inputs too. */
+export function callerInputs(model: ModelProto): ValueInfoProto[] {
+  const graph = graphOf(model);
+  const constants = new Set(graph.initializer.map(({ name }) => name));
+  return graph.input.filter(({ name }) => !constants.has(name));
+}
+
+/** Describes an input or output as the file declares it. */
+export function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
   if (type?.value.case !== 'tensorType') return { name, type: type?.value.case ?? 'unknown', shape: [] };
   const { elemType, shape } = type.value.value;
   const dimensions = (shape?.dim ?? []).map(({ value }) => {

@@ -15,7 +15,7 @@ import type { ModelProto } from '../format/onnx-messages.ts';
 import { readFolderSamples } from '../gate/folder-samples.ts';
 import { readSignature, type Signature } from '../runtime/save-ort.ts';
 import { makeArchive } from './archive.ts';
-import { readVersionWeights } from './version-weights.ts';
+import { readServedWeights } from './version-weights.ts';
 
 /** A version that is being packed. */
 export interface Packing {
@@ -29,7 +29,7 @@ export interface Packing {
 }
 
 /** A packed version and what its weights declare. */
-export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'bytes' | 'folded'> & {
+export type PackedEndpointVersion = Pick<PackedVersion, 'file' | 'sha256' | 'bytes' | 'folded' | 'metadata'> & {
   readonly signature: Pick<Signature, 'inputs' | 'outputs'>;
 };
 
@@ -46,7 +46,7 @@ export async function packEndpointVersion({ folder, out, manifest, name }: Packi
   if (version === undefined || compute.target !== 'sagemaker') {
     throw new AppError('MANIFEST_INVALID', `version ${name} of ${id} does not run on an endpoint`);
   }
-  const { weights, folded } = await endpointWeights(folder, manifest, version);
+  const { weights, metadata, folded } = await endpointWeights(folder, manifest, version);
   const repository = join(out, PACKED_ENDPOINT, name);
   const graph = join(repository, id, name, 'model.onnx');
   mkdirSync(join(repository, id, name), { recursive: true });
@@ -58,11 +58,12 @@ export async function packEndpointVersion({ folder, out, manifest, name }: Packi
   const bytes = statSync(graph).size;
   rmSync(repository, { recursive: true });
   const sha256 = createHash('sha256').update(weights).digest('hex');
-  return { file, sha256, bytes, signature, folded };
+  return { file, sha256, bytes, signature, folded, metadata };
 }
 
 interface EndpointWeights {
   readonly weights: Uint8Array;
+  readonly metadata: PackedVersion['metadata'];
   readonly folded?: PackedVersion['folded'];
 }
 
@@ -76,14 +77,14 @@ async function endpointWeights(
   version: Manifest['versions'][string],
 ): Promise<EndpointWeights> {
   const named = version.sagemaker ?? version;
-  const { model, bytes: weights } = readVersionWeights(folder, named);
+  const { model, bytes: weights, metadata } = readServedWeights(folder, named);
   checkOpset(model, named.weights);
   const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));
-  if (version.sagemaker !== undefined || !isQuantized) return { weights };
+  if (version.sagemaker !== undefined || !isQuantized) return { weights, metadata };
   const { bytes } = gpuWeights(model);
   const samples = readFolderSamples(folder, manifest, inputNames(model));
-  if (samples === undefined) return { weights: bytes, folded: { inputs: 0 } };
-  return { weights: bytes, folded: await compareAnswers(weights, bytes, samples.feeds) };
+  if (samples === undefined) return { weights: bytes, metadata, folded: { inputs: 0 } };
+  return { weights: bytes, metadata, folded: await compareAnswers(weights, bytes, samples.feeds) };
 }
 
 /** onnxruntime here may be newer than the container's: what that lacks must show now, not when the endpoint starts. */

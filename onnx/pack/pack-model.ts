@@ -15,7 +15,7 @@ import { openSession } from '../runtime/session.ts';
 import { chooseRows, declaredRows, findRows, type RowsFinding } from './find-rows.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
-import { readVersionWeights, type VersionWeights } from './version-weights.ts';
+import { readServedWeights, type VersionWeights } from './version-weights.ts';
 
 /**
  * Rows of a model on an endpoint if every first dimension varies: unless the manifest says otherwise, the container merges
@@ -90,7 +90,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   const version = manifest.versions[name];
   if (version === undefined) throw new AppError('MANIFEST_INVALID', `version ${name} is not listed`);
   const path = join(folder, version.weights);
-  const weights = readVersionWeights(folder, version);
+  const weights = readServedWeights(folder, version);
   const file = `${name}.ort`;
   const signature = await convert(weights, path, join(out, file));
   const { checkSignature, usesRows } = taskOf(manifest);
@@ -101,6 +101,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
     sha256: weights.sha256,
     bytes: statSync(join(out, file)).size,
     rows: found && chooseRows(manifest.rows, found, `version ${name} of ${manifest.id}`),
+    metadata: weights.metadata,
     ...writableSignature(signature),
   };
 }

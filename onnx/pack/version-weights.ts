@@ -1,7 +1,10 @@
 import { dirname, join } from 'node:path';
+import type { PackedMetadata } from '../../core/models/packed-model.ts';
 import { type NamedWeights, readWeights, weightsIdentity } from '../../disk/model-folder.ts';
+import { prepareToServe } from '../convert/prepare-to-serve.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
 import { decodeModel, encodeModel } from '../format/proto.ts';
+import { describeMetadata } from './describe-metadata.ts';
 
 /** The weights of a version. */
 export interface VersionWeights {
@@ -28,4 +31,23 @@ export function readVersionWeights(folder: string, named: NamedWeights): Version
   const sha256 = weightsIdentity(folder, named);
   const isNamedFile = sha256 === named.sha256;
   return { model, bytes: isNamedFile ? bytes : encodeModel(model), isNamedFile, sha256 };
+}
+
+/** The weights of a version as they are served. */
+export interface ServedWeights extends VersionWeights {
+  /** What the file says about the model besides its graph; undefined if it says nothing. */
+  readonly metadata: PackedMetadata | undefined;
+}
+
+/**
+ * Reads the ONNX file of a version, and changes what exporters write by default and what cannot be served.
+ *
+ * @throws AppError as {@link readVersionWeights}, and `ONNX_INVALID` when the model cannot be served.
+ */
+export function readServedWeights(folder: string, named: NamedWeights): ServedWeights {
+  const weights = readVersionWeights(folder, named);
+  const metadata = describeMetadata(weights.model);
+  const { model, isChanged } = prepareToServe(weights.model, join(folder, named.weights));
+  if (!isChanged) return { ...weights, metadata };
+  return { ...weights, model, bytes: encodeModel(model), isNamedFile: false, metadata };
 }

@@ -1,7 +1,8 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import { AppError } from '../../core/errors.ts';
+import { datatypeOfOrtType } from '../../core/tensors/ort-types.ts';
 import type { TensorDescription } from '../../core/tensors/tensor.ts';
-import { datatypeOf, loadRuntime } from './session.ts';
+import { loadRuntime } from './session.ts';
 
 /** The inputs and outputs of a model. */
 export interface Signature {
@@ -79,9 +80,16 @@ async function explained<T>(source: string, work: Promise<T>): Promise<T> {
 
 function describe(source: string, value: InferenceSession.ValueMetadata): TensorDescription {
   if (!value.isTensor) throw new AppError('ONNX_INVALID', `${source}: ${value.name} is no tensor`);
+  const datatype = datatypeOfOrtType(value.type);
+  if (datatype === undefined) {
+    throw new AppError(
+      'ONNX_INVALID',
+      `${source}: tensors of type ${value.type}, as ${value.name} is, cannot be sent: cast it to FP32 in the model`,
+    );
+  }
   return {
     name: value.name,
-    datatype: datatypeOf(value.type),
+    datatype,
     // Named dimensions vary from call to call.
     shape: value.shape.map((dimension) => (typeof dimension === 'number' && dimension >= 0 ? dimension : -1)),
   };

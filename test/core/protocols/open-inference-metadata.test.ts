@@ -41,6 +41,24 @@ describe('modelMetadata', () => {
     expect(modelMetadata(packed('tensor'), TASKS.tensor.task, '2')).toMatchObject({ inputs: INPUTS, outputs: OUTPUTS });
   });
 
+  it('has the names of dimensions and classes with the tensors, and properties and what was left out with the model', () => {
+    const model = packed('tensor');
+    const metadata = {
+      tensors: [
+        { name: 'input_ids', dimensions: ['batch', 'length'] },
+        { name: 'absent', labels: ['a'] },
+      ],
+      properties: { author: 'someone' },
+      omitted: ['alphabet'],
+    };
+    const versions = { ...model.versions, '10': { ...model.versions['10'], metadata } };
+    expect(modelMetadata(parsePackedModel({ ...model, versions }, 'm'), TASKS.tensor.task)).toMatchObject({
+      inputs: [{ ...INPUTS[0], parameters: { dimensions: ['batch', 'length'] } }],
+      outputs: OUTPUTS,
+      parameters: { author: 'someone', omitted: ['alphabet'] },
+    });
+  });
+
   it.each([
     [undefined, '10'],
     [{ '2': 60, '10': 40 }, '2'],

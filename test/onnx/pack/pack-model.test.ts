@@ -117,6 +117,9 @@ describe('packModel', () => {
         file: 'endpoint/1.tar.gz',
         sha256: createHash('sha256').update(bytes).digest('hex'),
         bytes: bytes.length,
+        metadata: expect.objectContaining({
+          tensors: expect.arrayContaining([{ name: 'x', dimensions: ['rows', 8] }]),
+        }),
         inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 8] }],
         rows: 'independent',
         outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
