@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { AppError, type ErrorCode } from './errors.ts';
+import { describeValue } from './json/describe-value.ts';
 
 /** Maximum length of a string in a message. */
 const MOST_SHOWN = 80;
@@ -14,9 +15,15 @@ interface Defect {
 
 /** How a value that breaks a rule is shown. */
 interface Reporting {
-  readonly describeGot: (value: unknown) => string;
+  readonly describeGot: (issue: v.BaseIssue<unknown>) => string;
   readonly describeKey: (key: string) => string;
 }
+
+/** Types of the schemas of objects. */
+const OBJECT_TYPES: readonly string[] = ['object', 'loose_object', 'strict_object'];
+
+/** A message of the schema library itself, which quotes the value. */
+const QUOTING = /^Invalid [^:]+: .*[Rr]eceived /s;
 
 function describeIssue(issue: v.BaseIssue<unknown>, reporting: Reporting): Defect {
   const path = (issue.path ?? []).map(({ key }) => reporting.describeKey(String(key))).join('.');
@@ -25,22 +32,25 @@ function describeIssue(issue: v.BaseIssue<unknown>, reporting: Reporting): Defec
     issue.type === 'check' ||
     issue.type === 'min_entries' ||
     issue.type === 'max_entries' ||
-    (issue.type === 'strict_object' && issue.expected !== 'Object');
-  return { path, message: isComplete ? issue.message : `${issue.message}, got ${reporting.describeGot(issue.input)}` };
+    (OBJECT_TYPES.includes(issue.type) && issue.expected !== 'Object');
+  const rule = QUOTING.test(issue.message) ? `must be ${issue.expected ?? 'something else'}` : issue.message;
+  return { path, message: isComplete ? rule : `${rule}, got ${reporting.describeGot(issue)}` };
 }
 
 /** For files of the deployment: their author needs to see the value. */
-const SHOWN: Reporting = { describeGot, describeKey: (key) => key };
+const SHOWN: Reporting = { describeGot: ({ input }) => showGot(input), describeKey: (key) => key };
 
 /**
- * For data of callers: messages are logged, so no text in them is shown, and of keys only those that look like names.
+ * For data of callers: messages are logged, so values are shown only if they are numbers out of a range, and keys only if
+ * they look like names.
  */
 const HIDDEN: Reporting = {
-  describeGot: (value) => (typeof value === 'string' ? 'a string' : describeGot(value)),
+  describeGot: ({ kind, input }) =>
+    kind === 'validation' && typeof input === 'number' ? String(input) : describeValue(input),
   describeKey: (key) => (/^[\w-]{1,40}$/.test(key) ? key : '(unreadable name)'),
 };
 
-function describeGot(value: unknown): string {
+function showGot(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN)}…` : value);
   if (Array.isArray(value)) return 'a list';
@@ -105,14 +115,58 @@ function parseWith<S extends v.GenericSchema>(
  * @param explain - Says what is wrong with a key that is not known; by default, which keys are.
  */
 export function objectOf<E extends v.ObjectEntries>(entries: E, explain?: (key: string) => string | undefined) {
+  return v.strictObject(entries, messagesOf(entries, explain));
+}
+
+/**
+ * An object of a caller. Null counts as absent in optional members, because clients in typed languages write absent members
+ * as null. Members that are not known are left out, because clients of a protocol of others send what its next version has.
+ */
+export function tolerantRequest<E extends v.ObjectEntries>(entries: E) {
+  return v.object(withNulls(entries), messagesOf(entries));
+}
+
+/** As {@link tolerantRequest}, for a protocol of our own: members that are not known are errors. */
+export function strictRequest<E extends v.ObjectEntries>(entries: E) {
+  return v.strictObject(withNulls(entries), messagesOf(entries));
+}
+
+/**
+ * As {@link tolerantRequest}, but members that are not known are kept.
+ *
+ * @param rule - The rule that any value but an object breaks.
+ */
+export function openRequest<E extends v.ObjectEntries>(entries: E, rule = 'must be a JSON object') {
+  const messages = messagesOf(entries);
+  return v.looseObject(withNulls(entries), (issue) => (issue.expected === 'Object' ? rule : messages(issue)));
+}
+
+/** The same entries, in which null of an optional member is read as absent: the types of what they return stay. */
+function withNulls<E extends v.ObjectEntries>(entries: E): E {
+  const accepting = Object.entries(entries).map(([name, entry]) => [name, isOptional(entry) ? orNull(entry) : entry]);
+  return Object.fromEntries(accepting) as E;
+}
+
+type OptionalEntry = v.OptionalSchema<v.GenericSchema, unknown>;
+
+function isOptional(entry: v.ObjectEntries[string]): entry is OptionalEntry {
+  return entry.type === 'optional';
+}
+
+function orNull({ wrapped, default: value }: OptionalEntry) {
+  return v.nullish(wrapped, value ?? (() => undefined));
+}
+
+/** Messages about an object and its keys. */
+function messagesOf(entries: v.ObjectEntries, explain?: (key: string) => string | undefined) {
   const keys = Object.keys(entries).join(', ');
-  return v.strictObject(entries, (issue) => {
+  return (issue: v.BaseIssue<unknown>): string => {
     if (issue.expected === 'Object') return `must be a map with the keys ${keys}`;
     if (issue.expected === 'never') {
       return explain?.(String(issue.path?.at(-1)?.key)) ?? `is not a known key, known are ${keys}`;
     }
     return `is missing, ${ruleOf(entries, issue.path?.at(-1)?.key)}`;
-  });
+  };
 }
 
 function ruleOf(entries: v.ObjectEntries, key: unknown): string {

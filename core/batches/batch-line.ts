@@ -141,8 +141,6 @@ function customIdOf({ custom_id: id }: Readonly<Record<string, unknown>>): strin
 
 function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, model }: LineRules): unknown {
   const { method, url, body } = value;
-  const unknown = Object.keys(value).find((name) => !MEMBERS.includes(name));
-  if (unknown !== undefined) throw invalid(`has a member that is not one of ${MEMBERS.join(', ')}`);
   if (method !== 'POST') throw invalid('must have the method POST', 'method');
   if (url !== endpoint) throw invalid(`must have the url of the batch, ${endpoint}`, 'url');
   if (!isObject(body)) throw invalid('must have a body that is a JSON object', 'body');

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { expiresAfter } from '../files/file-request.ts';
 import { METADATA_LIMITS } from '../files/limits.ts';
-import { objectOf, parseInput, text } from '../parse.ts';
+import { parseInput, text, tolerantRequest } from '../parse.ts';
 
 const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 
@@ -14,16 +14,17 @@ const metadata = v.pipe(
   v.maxEntries(pairs, `must hold ${pairs} pairs at most`),
 );
 
-const schema = objectOf({
+/** Schema of the body of `POST /v1/batches`. */
+export const batchRequest = tolerantRequest({
   input_file_id: text(/^file-[A-Za-z0-9_-]{1,64}$/, 'the id of a file'),
   endpoint: v.string('must be the path of an inference route'),
   completion_window: v.literal('24h', 'must be 24h'),
-  metadata: v.optional(v.nullable(metadata)),
+  metadata: v.optional(metadata),
   output_expires_after: expiresAfter,
 });
 
 /** Body of `POST /v1/batches`. */
-export type BatchRequest = v.InferOutput<typeof schema>;
+export type BatchRequest = v.InferOutput<typeof batchRequest>;
 
 /**
  * Checks the request for a batch.
@@ -31,5 +32,5 @@ export type BatchRequest = v.InferOutput<typeof schema>;
  * @throws AppError `INVALID_BODY` that lists all problems.
  */
 export function parseBatchRequest(value: unknown): BatchRequest {
-  return parseInput(schema, value, 'the batch', 'INVALID_BODY');
+  return parseInput(batchRequest, value, 'the batch', 'INVALID_BODY');
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { objectOf, oneOf, parseInput, text, wholeNumber } from '../parse.ts';
+import { oneOf, parseInput, text, tolerantRequest, wholeNumber } from '../parse.ts';
 import { FILE_PURPOSES } from './file.ts';
 import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } from './limits.ts';
 
@@ -7,7 +7,7 @@ const { min, max } = EXPIRES_AFTER_SECONDS;
 
 /** When a file expires, as OpenAI's API has it. */
 export const expiresAfter = v.optional(
-  objectOf({ anchor: v.literal('created_at', 'must be created_at'), seconds: wholeNumber(min, max) }),
+  tolerantRequest({ anchor: v.literal('created_at', 'must be created_at'), seconds: wholeNumber(min, max) }),
 );
 
 const controls = /[\p{Cc}\p{Zl}\p{Zp}]/u;
@@ -22,22 +22,29 @@ const filename = v.pipe(
 const purpose = oneOf(FILE_PURPOSES);
 const bytes = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
-const declaredFile = objectOf({ filename, purpose, bytes, expires_after: expiresAfter });
-const sentFile = objectOf({ filename, purpose, expires_after: expiresAfter });
-const upload = objectOf({
+/** Schema of a file whose bytes will come to a presigned URL. */
+export const declaredFile = tolerantRequest({ filename, purpose, bytes, expires_after: expiresAfter });
+
+/** Schema of the form fields of a file that is in the request. */
+export const sentFile = tolerantRequest({ filename, purpose, expires_after: expiresAfter });
+
+/** Schema of the body of `POST /v1/uploads`. */
+export const uploadRequest = tolerantRequest({
   filename,
   purpose,
   bytes,
   mime_type: text(/^[\w.+-]{1,100}\/[\w.+-]{1,100}(?:\s*;.{0,100})?$/, 'a media type'),
   expires_after: expiresAfter,
 });
-const partIds = objectOf({
+
+/** Schema of the body of `POST /v1/uploads/{id}/complete`. */
+export const completeRequest = tolerantRequest({
   part_ids: v.pipe(
     v.array(text(/^part_[0-9a-z]{26}$/, 'the id of a part'), 'must be the ids of the parts in order'),
     v.minLength(1, 'must hold one id at least'),
     v.maxLength(MAX_UPLOAD_PARTS, `must hold ${MAX_UPLOAD_PARTS} ids at most`),
   ),
-  md5: v.optional(v.nullable(text(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits'))),
+  md5: v.optional(text(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits')),
 });
 
 /** A file whose bytes will come to a presigned URL. */
@@ -47,10 +54,10 @@ export type DeclaredFile = v.InferOutput<typeof declaredFile>;
 export type SentFile = v.InferOutput<typeof sentFile>;
 
 /** Body of `POST /v1/uploads`. */
-export type UploadRequest = v.InferOutput<typeof upload>;
+export type UploadRequest = v.InferOutput<typeof uploadRequest>;
 
 /** Body of `POST /v1/uploads/{id}/complete`. */
-export type CompleteRequest = v.InferOutput<typeof partIds>;
+export type CompleteRequest = v.InferOutput<typeof completeRequest>;
 
 /** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseDeclaredFile(value: unknown): DeclaredFile {
@@ -64,10 +71,10 @@ export function parseSentFile(value: unknown): SentFile {
 
 /** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseUploadRequest(value: unknown): UploadRequest {
-  return parseInput(upload, value, 'the upload', 'INVALID_BODY');
+  return parseInput(uploadRequest, value, 'the upload', 'INVALID_BODY');
 }
 
 /** @throws AppError `INVALID_BODY` that lists all problems. */
 export function parseCompleteRequest(value: unknown): CompleteRequest {
-  return parseInput(partIds, value, 'the body', 'INVALID_BODY');
+  return parseInput(completeRequest, value, 'the body', 'INVALID_BODY');
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { parseInput, text } from '../parse.ts';
+import { openRequest, parseInput, text } from '../parse.ts';
 import { type JobRequest, jobRequestSchema, parseJobRequest } from './job-request.ts';
 
 /** Type of the events that submit a job; a layout that old readers misread gets the next number. */
@@ -12,7 +12,7 @@ const OTHER_VERSION = /^tensorgate\.job\.v\d+$/;
 /** Names of attributes (CloudEvents 1.0, "Attribute Naming Convention"). */
 const ATTRIBUTE_NAME = /^[a-z0-9]+$/;
 
-const optionalText = v.nullish(v.pipe(v.string('must be a string'), v.minLength(1, 'must not be empty')));
+const optionalText = v.optional(v.pipe(v.string('must be a string'), v.minLength(1, 'must not be empty')));
 
 /** The attributes of an event (CloudEvents 1.0.2, JSON format); those that are not listed are extensions. */
 const attributes = {
@@ -20,24 +20,25 @@ const attributes = {
   id: text(/^[\s\S]{1,256}$/, 'a string of 1 to 256 characters'),
   source: text(/^\S{1,1024}$/, 'a URI reference of 1 to 1024 characters'),
   type: v.literal(JOB_EVENT_TYPE, `must be ${JOB_EVENT_TYPE}`),
-  time: v.nullish(text(/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/, 'an RFC 3339 time')),
+  time: v.optional(text(/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/, 'an RFC 3339 time')),
   subject: optionalText,
   dataschema: optionalText,
-  datacontenttype: v.nullish(
+  datacontenttype: v.optional(
     text(/^application\/(?:[\w.-]+\+)?json\s*(?:;.*)?$/i, 'application/json, which is the media type of data'),
   ),
   /** Extension: tenant whose callers may read the job. */
-  tenant: v.nullish(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
+  tenant: v.optional(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
   /** Extension: an earlier name of `tenant`, which still works; without configured tenants, the id of an API key. */
-  apikeyid: v.nullish(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
+  apikeyid: v.optional(text(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a tenant: 1 to 64 letters, digits, - and _')),
   /** Extension: W3C trace context (CloudEvents, "Distributed Tracing"). */
-  traceparent: v.nullish(text(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'a W3C traceparent')),
+  traceparent: v.optional(text(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'a W3C traceparent')),
 };
 
-const attributesSchema = v.looseObject(attributes, 'must be a JSON object: one CloudEvent in structured mode');
+/** Schema of the attributes of an event. */
+export const eventAttributes = openRequest(attributes, 'must be a JSON object: one CloudEvent in structured mode');
 
 /** Body of a message in the producer queue: one CloudEvent. */
-export const jobEventSchema = v.looseObject({ ...attributes, data: jobRequestSchema });
+export const jobEventSchema = openRequest({ ...attributes, data: jobRequestSchema });
 
 /** A job as a producer submits it. */
 export interface JobEvent {
@@ -58,7 +59,7 @@ export interface JobEvent {
  */
 export function parseJobEvent(value: unknown): JobEvent {
   checkKind(value);
-  const event = parseInput(attributesSchema, value, 'the event', 'INVALID_EVENT');
+  const event = parseInput(eventAttributes, value, 'the event', 'INVALID_EVENT');
   checkNames(Object.keys(event));
   const { id, source, traceparent } = event;
   const tenant = event.tenant ?? event.apikeyid;

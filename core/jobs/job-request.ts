@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { objectOf, parseInput, text } from '../parse.ts';
+import { parseInput, strictRequest, text } from '../parse.ts';
 
 /** Ids of jobs as callers may choose them. */
 export const JOB_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -15,7 +15,7 @@ const fileId = text(/^file-[A-Za-z0-9_-]{1,64}$/, 'the id of a file');
  * exactly one of `body`, `input_file_id` and `input_s3`.
  */
 export const jobRequestSchema = v.pipe(
-  objectOf({
+  strictRequest({
     endpoint: v.pipe(
       v.string('must be the path of an inference route'),
       v.startsWith('/', 'must be the path of an inference route'),

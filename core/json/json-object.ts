@@ -5,14 +5,22 @@ import { describeValue } from './describe-value.ts';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a value that must be a JSON object.
+ * Reads a value that must be a JSON object. Members that are null count as absent: clients in typed languages write them.
  *
  * @param what - What the value is called in the message.
  * @throws AppError `INVALID_BODY` when it is something else.
  */
 export function readObject(value: unknown, what: string): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return withoutNulls(value as JsonObject);
   throw new AppError('INVALID_BODY', `${what} must be a JSON object, got ${describeValue(value)}`, paramOf(what));
+}
+
+/** The usual object has no such member, and is returned as it is. */
+function withoutNulls(object: JsonObject): JsonObject {
+  for (const name in object) {
+    if (object[name] === null) return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
+  }
+  return object;
 }
 
 /**

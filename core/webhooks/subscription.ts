@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { objectOf, oneOf, parseInput } from '../parse.ts';
+import { oneOf, parseInput, strictRequest } from '../parse.ts';
 import { WEBHOOK_EVENTS, type WebhookEventType } from './webhook-event.ts';
 
 /** Maximum webhooks of one caller. */
@@ -17,13 +17,14 @@ export interface Subscription {
   readonly disabledAtMs?: number;
 }
 
-const requestSchema = objectOf({
+/** Schema of the body of `POST /v1/webhooks`. */
+export const subscriptionRequest = strictRequest({
   url: v.string('must be a URL'),
   events: v.optional(v.array(oneOf(WEBHOOK_EVENTS), 'must be a list of events'), []),
 });
 
 /** Body of `POST /v1/webhooks`. */
-export type SubscriptionRequest = v.InferOutput<typeof requestSchema>;
+export type SubscriptionRequest = v.InferOutput<typeof subscriptionRequest>;
 
 /**
  * Checks the request for a webhook.
@@ -31,7 +32,7 @@ export type SubscriptionRequest = v.InferOutput<typeof requestSchema>;
  * @throws AppError `INVALID_BODY` that lists all problems.
  */
 export function parseSubscriptionRequest(value: unknown): SubscriptionRequest {
-  return parseInput(requestSchema, value, 'the webhook', 'INVALID_BODY');
+  return parseInput(subscriptionRequest, value, 'the webhook', 'INVALID_BODY');
 }
 
 /** Whether a webhook receives events of a type. */

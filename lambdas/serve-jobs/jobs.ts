@@ -122,8 +122,9 @@ async function resultOf(
 
 /** The header is meant for routes whose body has no member for it, and is accepted here as well. */
 function withWebhookHeader(request: unknown, url: string | undefined): unknown {
-  if (url === undefined || typeof request !== 'object' || request === null || 'webhook_url' in request) return request;
-  return { ...request, webhook_url: url };
+  if (url === undefined || typeof request !== 'object' || request === null) return request;
+  const own = 'webhook_url' in request ? request.webhook_url : undefined;
+  return { ...request, webhook_url: own ?? url };
 }
 
 function checkNames(names: readonly string[]): void {

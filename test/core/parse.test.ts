@@ -59,7 +59,7 @@ describe('parseInput', () => {
           'the body has 5 problems:',
           '  count: must be a whole number from 1 to 10, got a string',
           '  share: must be a number from 0 to 1, got 2',
-          '  colour: must be one of red, green, got a list',
+          '  colour: must be one of red, green, got an array',
           '  name: must be lower-case letters, got a string',
           '  (unreadable name): is not a known key, known are count, share, colour, name',
         ].join('\n'),

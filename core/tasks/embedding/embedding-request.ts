@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts';
-import { describeOption } from '../../json/describe-value.ts';
+import { describeOption, describeValue } from '../../json/describe-value.ts';
 
 /** One input of an embedding model: a text, or the token ids of one. */
 export type TextItem =
@@ -85,7 +85,7 @@ export function readTruncation(
   if (truncation !== undefined) return truncation;
   throw new AppError(
     'INVALID_PARAMETER',
-    `${param} must be true, false, NONE, START or END, got ${describeOption(value)}`,
+    `${param} must be true, false, NONE, START or END, got ${describeValue(value)}`,
     { param },
   );
 }

@@ -1,6 +1,7 @@
 import { type Body, type Encoded, jsonEncoded, readJsonBody } from '../../api/body.ts';
 import { AppError } from '../../errors.ts';
-import { describeNumber, describeOption, describeValue } from '../../json/describe-value.ts';
+import { describeNumber, describeValue } from '../../json/describe-value.ts';
+import { readObject } from '../../json/json-object.ts';
 import { encodeFloat32Base64, writeFloat32 } from '../../tensors/float-text.ts';
 import { checkItemCount } from '../contract/item-count.ts';
 import type { Codec } from '../contract/task.ts';
@@ -47,29 +48,26 @@ export const OPENAI_EMBEDDINGS: Codec<OpenAiEmbeddingRequest, readonly number[],
 
 /**
  * Reads the body of `POST /v1/embeddings` (OpenAI API reference, "Create embeddings"). Unknown members are ignored
- * because clients send extras. Null counts as absent.
+ * because clients send extras.
  *
  * @param body - The parsed JSON.
  * @throws AppError `INVALID_BODY`, `INVALID_PARAMETER`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
  */
 export function decodeOpenAiEmbeddings(body: unknown, limits: EmbeddingLimits): OpenAiEmbeddingRequest {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new AppError('INVALID_BODY', `body must be a JSON object, got ${describeValue(body)}`);
-  }
-  const { input, model, encoding_format, dimensions, truncate } = body as Readonly<Record<string, unknown>>;
+  const { input, model, encoding_format, dimensions, truncate } = readObject(body, 'body');
   checkModel(model);
   return {
     param: 'input',
     items: readInput(input, limits),
-    encodingFormat: readEncodingFormat(encoding_format ?? undefined),
-    dimensions: readDimensions(dimensions ?? undefined, limits),
-    truncation: readTruncation(truncate ?? undefined, limits),
+    encodingFormat: readEncodingFormat(encoding_format),
+    dimensions: readDimensions(dimensions, limits),
+    truncation: readTruncation(truncate, limits),
   };
 }
 
 /** The request reached the model that it names; without a name it is served by the model that received it. */
 function checkModel(value: unknown): void {
-  if (value === undefined || value === null || (typeof value === 'string' && value !== '')) return;
+  if (value === undefined || (typeof value === 'string' && value !== '')) return;
   const got = value === '' ? 'an empty string' : describeValue(value);
   throw new AppError('INVALID_BODY', `model must be the id of a model, got ${got}`, { param: 'model' });
 }
@@ -77,7 +75,7 @@ function checkModel(value: unknown): void {
 function readEncodingFormat(value: unknown): EncodingFormat {
   if (value === undefined) return 'float';
   if (value === 'float' || value === 'base64') return value;
-  throw new AppError('INVALID_PARAMETER', `encoding_format must be float or base64, got ${describeOption(value)}`, {
+  throw new AppError('INVALID_PARAMETER', `encoding_format must be float or base64, got ${describeValue(value)}`, {
     param: 'encoding_format',
   });
 }

@@ -4,6 +4,7 @@ import { describeValue } from '../../json/describe-value.ts';
 import { readArray, readObject, refuseUnknownMembers } from '../../json/json-object.ts';
 import { writeFloat32 } from '../../tensors/float-text.ts';
 import { checkItemCount } from '../contract/item-count.ts';
+import { readPredictBody } from '../contract/predict-body.ts';
 import type { Codec } from '../contract/task.ts';
 import { type EmbeddingContext, limitsOf } from './embedding-model.ts';
 import {
@@ -30,8 +31,7 @@ export const TEXT_INSTANCES: Codec<EmbeddingRequest, readonly number[], Float32A
  * @throws AppError `INVALID_BODY`, `INVALID_PARAMETER`, `INPUT_EMPTY` or `TOO_MANY_ITEMS`.
  */
 export function decodeTextInstances(body: unknown, limits: EmbeddingLimits): EmbeddingRequest {
-  const object = readObject(body, 'body');
-  refuseUnknownMembers(object, ['instances', 'parameters'], 'body');
+  const object = readPredictBody(body, ['instances', 'parameters']);
   const instances = readArray(object['instances'], 'instances');
   const parameters = object['parameters'] === undefined ? {} : readObject(object['parameters'], 'parameters');
   refuseUnknownMembers(parameters, ['truncate', 'dimensions'], 'parameters');

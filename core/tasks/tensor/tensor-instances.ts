@@ -5,6 +5,7 @@ import { checkRequestedOutputs } from '../../protocols/open-inference.ts';
 import { elementCount, type Tensor, type TensorDescription } from '../../tensors/tensor.ts';
 import { checkNesting, checkTensor, newElements, writeRow } from '../../tensors/tensor-json.ts';
 import { checkItemCount } from '../contract/item-count.ts';
+import { readPredictBody } from '../contract/predict-body.ts';
 import type { Codec, TaskContext, Tensors } from '../contract/task.ts';
 import { badOutput, type TensorRequest } from './tensor-request.ts';
 
@@ -53,8 +54,7 @@ export function readInstances(
   descriptions: readonly TensorDescription[],
   maxItems: number,
 ): readonly Instance[] {
-  const object = readObject(body, 'body');
-  refuseUnknownMembers(object, ['instances'], 'body');
+  const object = readPredictBody(body, ['instances']);
   const instances = readArray(object['instances'], 'instances');
   checkItemCount(instances.length, maxItems, 'instances');
   return instances.map((instance, index) => readRow(instance, descriptions, `instances[${index}]`));

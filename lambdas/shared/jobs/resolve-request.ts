@@ -46,7 +46,8 @@ export async function resolveRequest(
     endpoint: request.endpoint,
     model,
     version: endpoint.version,
-    input: bodyText === undefined ? await payloadOf(request, owner, deps) : { json: bodyText },
+    input:
+      request.body === undefined || bodyText === undefined ? await payloadOf(request, owner, deps) : { json: bodyText },
     destinations,
   };
 }

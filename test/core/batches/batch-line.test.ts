@@ -70,13 +70,6 @@ describe('readLine', () => {
     ],
     ['a text as body', request({ body: 'x' }), 'one', 'the line must have a body that is a JSON object', 'body'],
     ['no body', request({ body: undefined }), 'one', 'the line must have a body that is a JSON object', 'body'],
-    [
-      'a member too many',
-      request({ priority: 1 }),
-      'one',
-      'the line has a member that is not one of custom_id, method, url, body',
-      undefined,
-    ],
   ])('fails with INVALID_LINE when the line is or has %s', (_, text, customId, message, param) => {
     expect(wrongWith(text)).toEqual({ customId, code: 'INVALID_LINE', message, param });
   });

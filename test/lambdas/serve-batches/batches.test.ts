@@ -82,7 +82,6 @@ describe('POST /v1/batches', () => {
   it.each([
     ['INVALID_BODY', { completion_window: '1h' }],
     ['INVALID_BODY', { input_file_id: 'x' }],
-    ['INVALID_BODY', { model: 'minilm' }],
     ['INVALID_BODY', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, ''])) }],
     ['INVALID_PARAMETER', { endpoint: '/v1/chat/completions' }],
     ['MODEL_NOT_FOUND', { endpoint: '/v1/models/unknown:predict' }],

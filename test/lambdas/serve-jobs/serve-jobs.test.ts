@@ -156,7 +156,8 @@ describe('PUT /v1/jobs/{id}', () => {
 
   it('takes destinations, and a webhook as a header too', async () => {
     const headers = { 'x-webhook-url': 'https://hooks.shop.com/a' };
-    await call('PUT', '/v1/jobs/a4', { body: { ...REQUEST, reply_queue: 'results', event_bus: true }, headers });
+    const request = { ...REQUEST, reply_queue: 'results', event_bus: true, webhook_url: null };
+    await call('PUT', '/v1/jobs/a4', { body: request, headers });
     expect(await messages(words)).toMatchObject([
       { destinations: { webhookUrl: 'https://hooks.shop.com/a', replyQueue: 'results', eventBus: true } },
     ]);
@@ -173,6 +174,7 @@ describe('PUT /v1/jobs/{id}', () => {
     ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'http://hooks.shop.com/' }],
     ['INPUT_FORBIDDEN', 'b', { endpoint: '/v1/embeddings', input_s3: 's3://others/x' }],
     ['FILE_NOT_FOUND', 'b', { endpoint: '/v1/embeddings', input_file_id: 'file-unknown' }],
+    ['FILE_NOT_FOUND', 'b', { endpoint: '/v1/embeddings', body: null, input_file_id: 'file-unknown' }],
   ])('fails with %s and submits nothing', async (code, id, body) => {
     const { json, headers } = await call('PUT', `/v1/jobs/${id}`, { body });
     expect(json).toMatchObject({ code });

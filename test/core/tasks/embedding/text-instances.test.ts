@@ -53,13 +53,13 @@ describe('decodeTextInstances', () => {
       { instances: ['a'], model: 'm' },
       'INVALID_BODY',
       undefined,
-      'body holds an unknown member model, known are instances, parameters',
+      'body holds an unknown member model, known are instances, parameters, signature_name',
     ],
     [
       { instances: ['a'], 'a long secret': 1 },
       'INVALID_BODY',
       undefined,
-      'body holds an unknown member, known are instances, parameters',
+      'body holds an unknown member, known are instances, parameters, signature_name',
     ],
     [
       { instances: ['a'], parameters: 1 },
@@ -80,10 +80,10 @@ describe('decodeTextInstances', () => {
       'parameters.dimensions must be a whole number from 1 to 4, got 5',
     ],
     [
-      { instances: ['a'], parameters: { truncate: null } },
+      { instances: ['a'], signature_name: 'other' },
       'INVALID_PARAMETER',
-      'parameters.truncate',
-      'parameters.truncate must be true, false, NONE, START or END, got null',
+      'signature_name',
+      'signature_name must be absent or serving_default, because a model has one signature, got a string',
     ],
   ])('fails when the body is %j with %s', (body, code, param, message) => {
     expect(() => decodeTextInstances(body, LIMITS)).toThrow(expect.objectContaining({ code, param, message }));

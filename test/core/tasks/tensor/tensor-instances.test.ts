@@ -56,7 +56,7 @@ describe('instances of a predict request', () => {
     [
       { instances: [[1, 2]], parameters: {} },
       'INVALID_BODY',
-      'body holds an unknown member parameters, known are instances',
+      'body holds an unknown member parameters, known are instances, signature_name',
     ],
     [
       { instances: [[1, 2, 3]] },
