@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { describeValue } from './describe-value.ts';
 import { AppError, type ErrorCode } from './errors.ts';
-import { describeValue } from './json/describe-value.ts';
 
 /** Maximum length of a string in a message. */
 const MOST_SHOWN = 80;

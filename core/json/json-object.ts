@@ -1,5 +1,5 @@
+import { describeValue } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
-import { describeValue } from './describe-value.ts';
 
 /** A JSON object whose members are not known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;

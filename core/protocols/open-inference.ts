@@ -1,5 +1,5 @@
+import { describeOption, describeValue } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
-import { describeOption, describeValue } from '../json/describe-value.ts';
 import { readArray, readObject } from '../json/json-object.ts';
 import { DATATYPE_BYTES, type Datatype, type Tensor, type TensorDescription } from '../tensors/tensor.ts';
 import { checkTensor, readTensor } from '../tensors/tensor-json.ts';

@@ -1,5 +1,5 @@
+import { describeNumber, describeValue } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
-import { describeNumber, describeValue } from '../json/describe-value.ts';
 import { notFinite } from './finite.ts';
 import { writeFloat32 } from './float-text.ts';
 import { type Datatype, elementCount, type Tensor, type TensorData, type TensorDescription } from './tensor.ts';

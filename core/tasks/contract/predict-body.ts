@@ -1,5 +1,5 @@
+import { describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
-import { describeValue } from '../../json/describe-value.ts';
 import { type JsonObject, readObject, refuseUnknownMembers } from '../../json/json-object.ts';
 
 /** The name of a model's only signature, which clients of TensorFlow Serving send. */

@@ -1,5 +1,5 @@
+import { describeOption, describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
-import { describeOption, describeValue } from '../../json/describe-value.ts';
 
 /** One input of an embedding model: a text, or the token ids of one. */
 export type TextItem =

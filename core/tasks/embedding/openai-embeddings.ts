@@ -1,6 +1,6 @@
 import { type Body, type Encoded, jsonEncoded, readJsonBody } from '../../api/body.ts';
+import { describeNumber, describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
-import { describeNumber, describeValue } from '../../json/describe-value.ts';
 import { readObject } from '../../json/json-object.ts';
 import { encodeFloat32Base64, writeFloat32 } from '../../tensors/float-text.ts';
 import { checkItemCount } from '../contract/item-count.ts';

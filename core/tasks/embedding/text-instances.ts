@@ -1,6 +1,6 @@
 import { type Encoded, jsonEncoded, readJsonBody } from '../../api/body.ts';
+import { describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
-import { describeValue } from '../../json/describe-value.ts';
 import { readArray, readObject, refuseUnknownMembers } from '../../json/json-object.ts';
 import { writeFloat32 } from '../../tensors/float-text.ts';
 import { checkItemCount } from '../contract/item-count.ts';
