@@ -1,23 +1,25 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { toJsonSchema } from '@valibot/to-json-schema';
-import type { GenericSchema } from 'valibot';
-import { deployConfigSchema } from '../core/config/deploy-config.ts';
-import { jobEventSchema } from '../core/jobs/cloud-event.ts';
-import { anyManifestSchema } from '../core/models/manifest.ts';
+import { DESCRIBED_FILES, jsonSchemaOf } from './described-files.ts';
+import { renderReference } from './reference-page.ts';
 
-const FOLDER = new URL('../docs/schemas/', import.meta.url);
+const DOCS = new URL('../docs/', import.meta.url);
 
-/** File name, title and schema of each kind of file or message that people write. */
-const SCHEMAS: readonly (readonly [file: string, title: string, schema: GenericSchema])[] = [
-  ['model.schema.json', 'models/<id>/model.yaml', anyManifestSchema],
-  ['config.schema.json', 'config/<stage>.yaml', deployConfigSchema],
-  ['job-event.schema.json', 'Message on the jobs queue: one CloudEvent in structured mode', jobEventSchema],
-];
+/** Links of descriptions lead from page to page, where editors do not follow. */
+function withoutLinks(text: string): string {
+  return text.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1');
+}
 
-/** The JSON Schema of what people type: keys with a default may be left out, and checks across keys are not told. */
-function render(title: string, schema: GenericSchema): string {
-  const document = toJsonSchema(schema, { typeMode: 'input', errorMode: 'ignore' });
-  return `${JSON.stringify({ title, ...document }, null, 2)}\n`;
+/** Path below `docs/` and text of every generated file. */
+function generate(): readonly (readonly [path: string, text: string])[] {
+  return DESCRIBED_FILES.flatMap((file) => {
+    const schema = jsonSchemaOf(file);
+    const { title, schemaFile, page } = file;
+    const written = `${withoutLinks(JSON.stringify({ title, ...schema }, null, 2))}\n`;
+    const files = [[`schemas/${schemaFile}`, written] as const];
+    return page === undefined
+      ? files
+      : [...files, [page.file, renderReference(title, page.introduction, schema)] as const];
+  });
 }
 
 function isCurrent(file: URL, text: string): boolean {
@@ -29,16 +31,15 @@ function isCurrent(file: URL, text: string): boolean {
 }
 
 const check = process.argv.includes('--check');
-for (const [name, title, schema] of SCHEMAS) {
-  const file = new URL(name, FOLDER);
-  const text = render(title, schema);
+mkdirSync(new URL('schemas/', DOCS), { recursive: true });
+for (const [path, text] of generate()) {
+  const file = new URL(path, DOCS);
   if (isCurrent(file, text)) continue;
   if (check) {
-    console.error(`docs/schemas/${name} differs from core/: run "npx node scripts/generate-schemas.ts" and commit it`);
+    console.error(`docs/${path} differs from core/: run "npx node scripts/generate-schemas.ts" and commit it`);
     process.exitCode = 1;
   } else {
-    mkdirSync(FOLDER, { recursive: true });
     writeFileSync(file, text);
-    console.log(`wrote docs/schemas/${name}`);
+    console.log(`wrote docs/${path}`);
   }
 }

@@ -306,7 +306,7 @@ const weightMembers = {
         'must map each file that the weight file stores tensors in to its SHA-256',
       ),
     ),
-    'Files beside the weight file in which it stores tensors, as PyTorch exports them: their paths and their SHA-256.',
+    'Files beside the weight file in which it stores tensors, as PyTorch exports them: their paths and their SHA-256. Without it, [the files are used as they are](exporters.md#external-data).',
     { 'model.onnx.data': '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' },
   ),
 };
@@ -415,7 +415,10 @@ function schemaOf(names: readonly TaskName[]) {
       ),
       'A version that gets copies of the requests of the version with the largest share. Its responses are discarded. Realtime endpoints only.',
     ),
-    compute: key(v.optional(compute, {}), 'Where the model runs. Default: a Lambda function, on CPUs.'),
+    compute: key(
+      v.optional(compute, {}),
+      'Where the model runs: in a Lambda function, on CPUs, unless it says otherwise. See [models on GPUs](gpu.md).',
+    ),
   };
   const sections = {
     batching: key(
