@@ -5,16 +5,21 @@ import { shownToken } from './shown-token.ts';
 /** The media type of JSON. */
 export const JSON_MEDIA_TYPE = 'application/json';
 
+/** What the sender of a body says about it. */
+interface BodyHead {
+  readonly mediaType: string;
+  /** Media types of the response that the caller can receive, as an `Accept` header. Absent: any. */
+  readonly accept?: string;
+}
+
 /** A body as it was sent, without base64 and content codings. */
-export type RawBody =
-  | { readonly mediaType: string; readonly text: string }
-  | { readonly mediaType: string; readonly bytes: Uint8Array };
+export type RawBody = (BodyHead & { readonly text: string }) | (BodyHead & { readonly bytes: Uint8Array });
 
 /**
  * The body of a request to a model, from any source: an HTTP request, a message of a queue, a line of a file. A
  * `value` is JSON that is already parsed, as the member `body` of a line in a batch file.
  */
-export type Body = RawBody | { readonly mediaType: string; readonly value: unknown };
+export type Body = RawBody | (BodyHead & { readonly value: unknown });
 
 /** A result as a protocol writes it: the body of an HTTP response, or the stored result of a job. */
 export interface Encoded {
@@ -23,9 +28,14 @@ export interface Encoded {
   readonly body: string | Uint8Array;
 }
 
-/** Whether a media type is JSON, structured suffixes included (RFC 6839). Parameters must be removed. */
+/**
+ * Whether a media type is JSON, structured suffixes included (RFC 6839). Parameters must be removed. Triton's media type
+ * has the suffix although the JSON is only the first part of its bodies.
+ */
 export function isJsonMediaType(mediaType: string): boolean {
-  return mediaType === JSON_MEDIA_TYPE || /^application\/[\w.-]+\+json$/.test(mediaType);
+  return (
+    mediaType === JSON_MEDIA_TYPE || /^application\/(?!vnd\.sagemaker-triton\.binary\b)[\w.-]+\+json$/.test(mediaType)
+  );
 }
 
 /**

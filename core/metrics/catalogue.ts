@@ -87,7 +87,13 @@ export const METRICS = {
     unit: 'Count',
     dimensions: PER_MODEL_ERROR,
     emittedBy: ['serve-model'],
-    meaning: '1 on a failed request, those that the caller caused included',
+    meaning: '1 on a request that failed without being wrong: status 5xx',
+  },
+  ClientErrors: {
+    unit: 'Count',
+    dimensions: PER_MODEL_ERROR,
+    emittedBy: ['serve-model'],
+    meaning: '1 on a request that its caller must correct: status 4xx',
   },
   Messages: {
     unit: 'Count',

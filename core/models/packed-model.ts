@@ -7,6 +7,8 @@ const tensorDescriptionSchema = objectOf({
   name: v.string('must be a string'),
   datatype: v.picklist(Object.keys(DATATYPE_BYTES) as Datatype[], 'must be a datatype of the Open Inference Protocol'),
   shape: v.array(wholeNumber(-1, Number.MAX_SAFE_INTEGER), 'must be a list of dimensions'),
+  /** Present if the file leaves the number of dimensions open. */
+  anyRank: v.optional(v.literal(true, 'must be true')),
 });
 
 const packedTensorSchema = objectOf({

@@ -1,25 +1,9 @@
 import { AppError } from '../errors.ts';
 import { jsonOrUndefined } from '../json/json.ts';
-import {
-  DATATYPE_BYTES,
-  type Datatype,
-  ELEMENTS,
-  elementCount,
-  type Tensor,
-  type TensorData,
-} from '../tensors/tensor.ts';
+import { joined, readTensorBytes, tensorBytes } from '../tensors/binary-tensor.ts';
+import { DATATYPE_BYTES, type Datatype, type Tensor } from '../tensors/tensor.ts';
 import type { ContainerMessage } from './container-message.ts';
-
-/**
- * Media type of binary tensors on Amazon SageMaker. It contains the length of the JSON part, because SageMaker removes
- * the header that usually contains it.
- *
- * @see https://github.com/triton-inference-server/server/blob/main/src/sagemaker_server.cc
- */
-export const TRITON_BINARY_TYPE = 'application/vnd.sagemaker-triton.binary+json;json-header-size=';
-
-/** Bytes of the length that stands before each string. */
-const LENGTH_BYTES = 4;
+import { TRITON_BINARY_TYPE } from './open-inference/media-types.ts';
 
 /**
  * Writes a request of the Open Inference Protocol with binary tensors in and out, as Triton reads it.
@@ -72,14 +56,18 @@ export function decodeTritonAnswer({ contentType, body }: ContainerMessage): Rec
     throw broken(`its media type is not ${TRITON_BINARY_TYPE}<length of the JSON part>`);
   }
   let at = headerBytes;
-  const tensors: Record<string, Tensor> = {};
+  const tensors: Record<string, Tensor> = Object.create(null);
   const outputs = readOutputs(body.subarray(0, headerBytes));
   for (const [index, { name, datatype, shape, parameters }] of outputs.entries()) {
     const end = at + parameters.binary_data_size;
     // By its place, because a name is what the container said.
     const what = `outputs[${index}]`;
     if (end > body.byteLength) throw broken(`${what} is cut off`);
-    tensors[name] = { datatype, shape, data: readTensorBytes(what, datatype, shape, body.subarray(at, end)) };
+    tensors[name] = {
+      datatype,
+      shape,
+      data: readTensorBytes(datatype, shape, body.subarray(at, end), (rule) => broken(`${what} ${rule}`)),
+    };
     at = end;
   }
   return tensors;
@@ -134,71 +122,6 @@ function isOutput(value: unknown): value is WireOutput {
     'binary_data_size' in parameters &&
     Number.isInteger(parameters.binary_data_size)
   );
-}
-
-/** The elements of a tensor as the protocol carries them: little-endian, strings with their lengths before them. */
-export function tensorBytes({ data }: Tensor): Uint8Array {
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const encoder = new TextEncoder();
-  return joined(
-    data.flatMap((text) => {
-      const bytes = encoder.encode(text);
-      const length = new DataView(new ArrayBuffer(LENGTH_BYTES));
-      length.setUint32(0, bytes.byteLength, true);
-      return [new Uint8Array(length.buffer), bytes];
-    }),
-  );
-}
-
-/**
- * Reads what {@link tensorBytes} wrote.
- *
- * @param what - The tensor, for the message.
- * @throws AppError `BAD_GATEWAY` when the bytes don't fit datatype and shape.
- */
-export function readTensorBytes(
-  what: string,
-  datatype: Datatype,
-  shape: readonly number[],
-  bytes: Uint8Array,
-): TensorData {
-  const count = elementCount(shape);
-  if (datatype === 'BYTES') {
-    const texts = readStrings(bytes);
-    if (texts === undefined || texts.length !== count) throw broken(`${what} does not hold ${count} strings`);
-    return texts;
-  }
-  const wanted = count * DATATYPE_BYTES[datatype];
-  if (bytes.byteLength !== wanted) {
-    throw broken(`${what} [${shape.join(', ')}] has ${bytes.byteLength} bytes, not ${wanted}`);
-  }
-  // A copy, because elements must be aligned and a response may start anywhere in its buffer.
-  return new ELEMENTS[datatype](new Uint8Array(bytes).buffer);
-}
-
-function readStrings(bytes: Uint8Array): string[] | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const decoder = new TextDecoder();
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.byteLength; ) {
-    const start = at + LENGTH_BYTES;
-    if (start > bytes.byteLength) return undefined;
-    at = start + view.getUint32(at, true);
-    if (at > bytes.byteLength) return undefined;
-    texts.push(decoder.decode(bytes.subarray(start, at)));
-  }
-  return texts;
-}
-
-/** Puts bytes together. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return bytes;
 }
 
 function broken(what: string): AppError {

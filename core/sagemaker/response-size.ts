@@ -42,8 +42,8 @@ export function maxResponseBytes(
 }
 
 /** @returns Undefined if the size is known at run time only. */
-function elementsOf({ shape, datatype }: TensorDescription, items: number | undefined): number | undefined {
-  if (datatype === 'BYTES') return undefined;
+function elementsOf({ shape, datatype, anyRank }: TensorDescription, items: number | undefined): number | undefined {
+  if (anyRank === true || datatype === 'BYTES') return undefined;
   const [first = 1, ...others] = shape;
   const sizes = [first < 0 ? (items ?? -1) : first, ...others];
   return sizes.every((size) => size >= 0) ? elementCount(sizes) : undefined;

@@ -1,12 +1,24 @@
 import { AppError } from '../errors.ts';
 
 /**
- * Refuses numbers that JSON cannot express, which must therefore neither be cached nor returned.
+ * Refuses a result that contains NaN or infinity, which must therefore neither be cached nor returned.
  *
  * @throws AppError `ANSWER_NOT_FINITE` when a value is NaN or infinite.
  */
 export function checkFinite(values: Float32Array | Float64Array): void {
   if (!allFinite(values)) throw notFinite();
+}
+
+/** The words for numbers that JSON has no form for, as tensors are written and read. */
+export const NON_FINITE: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+]);
+
+/** Writes NaN and infinity as a JSON string: one of the words of {@link NON_FINITE}. */
+export function nonFiniteText(value: number): string {
+  return `"${value}"`;
 }
 
 /** The error for a result that contains NaN or infinity. */

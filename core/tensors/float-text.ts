@@ -11,7 +11,7 @@ const MOST_DIGITS = 9;
 const SMALLEST_EXPONENT = -6;
 const LARGEST_EXPONENT = 5;
 
-/** Maximum length of a number and the comma after it, in bytes: `-100000000000000000000,` has 23. */
+/** Maximum length of a value and the comma after it, in bytes: `-100000000000000000000,` has 23. */
 const MOST_BYTES = 23;
 
 /** Powers of ten up to 10^22 are exact doubles, so dividing by one rounds just as parsing the decimals does. */
@@ -32,22 +32,30 @@ const ZERO = 0x30;
  *
  * `JSON.stringify` widens a float32 to a double and prints up to 17 digits of it; nine tell all float32 apart.
  *
- * @throws AppError `ANSWER_NOT_FINITE` when a value is NaN or infinite, for JSON has no word for it.
+ * @param writeNonFinite - Writes NaN and infinity, for which JSON has no number. By default they are refused.
+ * @throws AppError `ANSWER_NOT_FINITE` when a value is NaN or infinite and no other way to write it is given.
  */
-export function writeFloat32(values: Float32Array): string {
+export function writeFloat32(values: Float32Array, writeNonFinite: WriteNonFinite = refuse): string {
   const bytes = Buffer.allocUnsafe(values.length * MOST_BYTES);
   let at = 0;
   for (let index = 0; index < values.length; index++) {
     if (index > 0) bytes[at++] = COMMA;
-    at = writeValue(bytes, at, values[index] ?? 0);
+    at = writeValue(bytes, at, values[index] ?? 0, writeNonFinite);
   }
   return bytes.toString('latin1', 0, at);
 }
 
-function writeValue(bytes: Buffer, start: number, value: number): number {
+/** Returns the text of NaN or infinity. */
+type WriteNonFinite = (value: number) => string;
+
+function refuse(): never {
+  throw notFinite();
+}
+
+function writeValue(bytes: Buffer, start: number, value: number, writeNonFinite: WriteNonFinite): number {
   const magnitude = Math.abs(value);
   const exponent = exponentOf(magnitude);
-  if (exponent === undefined) return start + bytes.write(exceptionalText(value), start, 'latin1');
+  if (exponent === undefined) return start + bytes.write(exceptionalText(value, writeNonFinite), start, 'latin1');
   let at = start;
   if (value < 0) bytes[at++] = MINUS;
   let digits = FEWEST_DIGITS - 1;
@@ -111,8 +119,8 @@ function writeDigits(bytes: Buffer, start: number, whole: number, digits: number
 }
 
 /** Zero, and values too small or too large for plain decimals. */
-function exceptionalText(value: number): string {
-  if (!Number.isFinite(value)) throw notFinite();
+function exceptionalText(value: number, writeNonFinite: WriteNonFinite): string {
+  if (!Number.isFinite(value)) return writeNonFinite(value);
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0';
   for (let digits = FEWEST_DIGITS; digits < MOST_DIGITS; digits++) {
     const rounded = Number(value.toPrecision(digits));

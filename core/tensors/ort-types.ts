@@ -33,6 +33,25 @@ export interface OrtResult {
   readonly data: unknown;
 }
 
+/** The class of onnxruntime's tensors. */
+type OrtTensorClass<T extends object> = new (
+  type: (typeof ORT_TYPES)[Datatype],
+  data: Uint8Array,
+  dims: readonly number[],
+) => T;
+
+/**
+ * Converts a tensor to one of onnxruntime.
+ *
+ * @param OrtTensor - onnxruntime's class of tensors.
+ */
+export function toOrt<T extends object>(OrtTensor: OrtTensorClass<T>, { datatype, shape, data }: Tensor): T {
+  const tensor = new OrtTensor(ORT_TYPES[datatype], data as Uint8Array, shape);
+  // The library turns the bits of halves into a Float16Array, which its native binding takes for an empty array.
+  if (datatype === 'FP16') Object.defineProperty(tensor, 'data', { value: data });
+  return tensor;
+}
+
 /**
  * Converts a tensor of onnxruntime. Half floats become their raw bits; onnxruntime returns them as Float16Array if the
  * engine has it.

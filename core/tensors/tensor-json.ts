@@ -1,7 +1,8 @@
 import { describeNumber, describeValue } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
-import { notFinite } from './finite.ts';
+import { NON_FINITE, nonFiniteText } from './finite.ts';
 import { writeFloat32 } from './float-text.ts';
+import { halvesOf } from './half.ts';
 import { type Datatype, elementCount, type Tensor, type TensorData, type TensorDescription } from './tensor.ts';
 
 type IntegerArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
@@ -97,7 +98,6 @@ type ReadRow = (values: readonly unknown[], start: number) => void;
  * Takes memory for the elements of a tensor.
  *
  * @param param - Name of the tensor, for messages.
- * @throws AppError `INVALID_TENSOR` for FP16, which has no JSON form.
  */
 export function newElements(datatype: Datatype, count: number, param: string): Elements {
   const [data, readRow] = reader(datatype, count, param);
@@ -117,10 +117,14 @@ function fillNested(values: unknown, shape: readonly number[], depth: number, st
 
 function reader(datatype: Datatype, count: number, param: string): readonly [TensorData, ReadRow] {
   switch (datatype) {
-    case 'FP32':
-      return floatReader(new Float32Array(count), 'FP32', param);
-    case 'FP64':
-      return floatReader(new Float64Array(count), 'FP64', param);
+    case 'FP32': {
+      const into = new Float32Array(count);
+      return [into, floatReader(into, 'FP32', param)];
+    }
+    case 'FP64': {
+      const into = new Float64Array(count);
+      return [into, floatReader(into, 'FP64', param)];
+    }
     case 'BYTES':
       return stringReader(count, param);
     case 'BOOL':
@@ -129,8 +133,10 @@ function reader(datatype: Datatype, count: number, param: string): readonly [Ten
       return bigIntegerReader(new BigInt64Array(count), INT64_MIN, INT64_MAX, param);
     case 'UINT64':
       return bigIntegerReader(new BigUint64Array(count), 0n, UINT64_MAX, param);
-    case 'FP16':
-      throw noJsonForm(param);
+    case 'FP16': {
+      const into = new Float16Array(count);
+      return [new Uint16Array(into.buffer), floatReader(into, 'FP16', param)];
+    }
     default: {
       const [type, min, max] = INTEGERS[datatype];
       return integerReader(new type(count), min, max, param);
@@ -138,23 +144,32 @@ function reader(datatype: Datatype, count: number, param: string): readonly [Ten
   }
 }
 
-function floatReader(
-  into: Float32Array | Float64Array,
-  datatype: Datatype,
-  param: string,
-): readonly [TensorData, ReadRow] {
-  const readRow: ReadRow = (values, start) => {
+function floatReader(into: Float32Array | Float64Array | Float16Array, datatype: Datatype, param: string): ReadRow {
+  return (values, start) => {
     for (let index = 0; index < values.length; index++) {
       const value = values[index];
       const place = start + index;
       if (typeof value === 'number') into[place] = value;
       else if (typeof value === 'bigint') into[place] = Number(value);
-      else throw wrongElement('must be a number', describeNumber(value), place, param);
+      else {
+        into[place] = nonFiniteOf(value, place, param);
+        continue;
+      }
       if (!Number.isFinite(into[place]))
         throw wrongElement(`must be in the range of ${datatype}`, describeNumber(value), place, param);
     }
   };
-  return [into, readRow];
+}
+
+function nonFiniteOf(value: unknown, place: number, param: string): number {
+  const number = typeof value === 'string' ? NON_FINITE.get(value) : undefined;
+  if (number !== undefined) return number;
+  throw wrongElement(
+    `must be a number or one of ${[...NON_FINITE.keys()].join(', ')}`,
+    describeNumber(value),
+    place,
+    param,
+  );
 }
 
 function integerReader(into: IntegerArray, min: number, max: number, param: string): readonly [TensorData, ReadRow] {
@@ -213,11 +228,10 @@ function stringReader(count: number, param: string): readonly [TensorData, ReadR
 }
 
 /**
- * Writes the elements of a tensor as JSON values separated by commas, row-major.
+ * Writes the elements of a tensor as JSON values separated by commas, row-major. NaN and infinity are strings.
  *
  * @param start - First element.
  * @param end - One past the last element.
- * @throws AppError `ANSWER_NOT_FINITE` for NaN and infinity, `INVALID_TENSOR` for FP16, which has no JSON form.
  */
 export function writeElements({ datatype, data }: Tensor, start: number, end: number): string {
   if (!ArrayBuffer.isView(data))
@@ -225,16 +239,29 @@ export function writeElements({ datatype, data }: Tensor, start: number, end: nu
       .slice(start, end)
       .map((text) => JSON.stringify(text))
       .join(',');
-  if (datatype === 'FP16') throw noJsonForm('output');
   const part = data.subarray(start, end);
-  if (part instanceof Float32Array) return writeFloat32(part);
+  if (part instanceof Float32Array) return writeFloat32(part, nonFiniteText);
   if (part instanceof Float64Array) return Array.from(part, writeFloat64).join(',');
+  if (datatype === 'FP16') return Array.from(halvesOf(part), writeFloat16).join(',');
   return datatype === 'BOOL' ? Array.from(part, Boolean).join(',') : part.join(',');
 }
 
 function writeFloat64(value: number): string {
-  if (!Number.isFinite(value)) throw notFinite();
+  if (!Number.isFinite(value)) return nonFiniteText(value);
   return Object.is(value, -0) ? '-0.0' : String(value);
+}
+
+/** Decimal digits that tell all halves apart (IEEE 754-2019 §5.12.2). */
+const HALF_DIGITS = 5;
+
+/** Writes a half with as few digits as read back to it. */
+function writeFloat16(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return writeFloat64(value);
+  for (let digits = 1; digits < HALF_DIGITS; digits++) {
+    const rounded = Number(value.toPrecision(digits));
+    if (Math.f16round(rounded) === value) return String(rounded);
+  }
+  return String(Number(value.toPrecision(HALF_DIGITS)));
 }
 
 /**
@@ -257,10 +284,10 @@ function writeNested(tensor: Tensor, shape: readonly number[], start: number): s
 }
 
 /**
- * Checks that a tensor is what a model's input takes.
+ * Checks that a tensor is what a model's input takes. A dimension that varies may be of length zero.
  *
  * @param param - Name of the tensor in the request, for messages.
- * @throws AppError `INVALID_TENSOR` when datatype, number of dimensions or a dimension differs, or a dimension is zero.
+ * @throws AppError `INVALID_TENSOR` when datatype, number of dimensions or a dimension differs.
  */
 export function checkTensor(
   tensor: Pick<Tensor, 'datatype' | 'shape'>,
@@ -271,11 +298,13 @@ export function checkTensor(
     throw invalid(`${param} must be ${wanted.datatype}, got ${tensor.datatype}`, param);
   }
   const fits =
-    tensor.shape.length === wanted.shape.length &&
-    tensor.shape.every((length, index) => length > 0 && (wanted.shape[index] === -1 || wanted.shape[index] === length));
+    wanted.anyRank === true ||
+    (tensor.shape.length === wanted.shape.length &&
+      tensor.shape.every((length, index) => wanted.shape[index] === -1 || wanted.shape[index] === length));
   if (!fits) {
+    const rule = wanted.shape.includes(-1) ? ', where -1 is any length' : '';
     throw invalid(
-      `${param} must be of shape [${wanted.shape.join(', ')}], where -1 is any length from 1, got [${tensor.shape.join(', ')}]`,
+      `${param} must be of shape [${wanted.shape.join(', ')}]${rule}, got [${tensor.shape.join(', ')}]`,
       param,
     );
   }
@@ -283,10 +312,6 @@ export function checkTensor(
 
 function wrongElement(rule: string, got: string, index: number, param: string): AppError {
   return invalid(`element ${index} of ${param} ${rule}, got ${got}`, param);
-}
-
-function noJsonForm(param: string): AppError {
-  return invalid(`${param} is FP16, which has no JSON form; use FP32`, param);
 }
 
 function invalid(message: string, param: string): AppError {

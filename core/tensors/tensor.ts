@@ -61,6 +61,8 @@ export interface TensorDescription {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
+  /** True if the file leaves the number of dimensions open. The shape is then empty, and means nothing. */
+  readonly anyRank?: true | undefined;
 }
 
 /** How many elements a shape holds; one for a scalar. */

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
 import { type AsyncInvocation, type AsyncRun, inferenceId } from '../../core/jobs/async-run.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
+import type { PayloadReference } from '../../core/jobs/job.ts';
 import type { OpenInvocations } from '../../core/jobs/open-invocations.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { parseJson } from '../../core/json/json.ts';
+import { reasonInResponse, refusal } from '../../core/models/model-refusal.ts';
 import type { PackedVersion } from '../../core/models/packed-model.ts';
 import type { Predictor } from '../../core/models/predictor.ts';
 import type { ContainerMessage } from '../../core/protocols/container-message.ts';
@@ -24,6 +26,12 @@ import type { Received } from './work.ts';
 
 /** Maximum bytes of the record of a run: a message of SQS and the places of thousands of responses. */
 const MAX_RECORD_BYTES = 8 * 1024 * 1024;
+
+/**
+ * How often a request is submitted that the model refuses. The container may have merged it with another, whose values the
+ * model refused.
+ */
+const ATTEMPTS = 2;
 
 /**
  * Stands among the open numbers of a submission until all of its requests are submitted and recorded. A run whose
@@ -169,7 +177,10 @@ export class AsyncRuns {
         const invocation = known.get(request.digest);
         const response = invocation && (await this.#readResponse(invocation, packed, inputs));
         if (response !== undefined) return codec.decodeBody(response);
-        if (invocation === undefined) needed.set(request.digest, request);
+        const refused = invocation && (await this.#refusalIn(invocation.failure, inputs));
+        const attempts = run.invocations.filter(({ digest }) => digest === request.digest).length;
+        if (refused !== undefined && attempts >= ATTEMPTS) throw refused;
+        if (invocation === undefined || refused !== undefined) needed.set(request.digest, request);
         else absent.push(invocation);
         throw notYet();
       },
@@ -224,7 +235,9 @@ export class AsyncRuns {
     const candidates = open === undefined ? invocations : invocations.filter((_, number) => open.includes(number));
     for (const { output, failure } of candidates) {
       if (await this.#payloads.has(output)) continue;
-      return (await this.#payloads.has(failure)) ? 'failed' : 'waiting';
+      if (!(await this.#payloads.has(failure))) return 'waiting';
+      // The requests that the model refused fail on their own.
+      if ((await this.#refusalIn(failure)) === undefined) return 'failed';
     }
     return 'done';
   }
@@ -243,6 +256,18 @@ export class AsyncRuns {
       const message = `the endpoint's response is larger than the ${maxBytes} bytes that a worker reads of this model`;
       throw new AppError('ANSWER_TOO_LARGE', message, { cause: error });
     }
+  }
+
+  /** @returns Undefined if the endpoint did not fail, or for another reason than the inputs. */
+  async #refusalIn(
+    failure: PayloadReference,
+    inputs: Readonly<Record<string, Tensor>> = {},
+  ): Promise<AppError | undefined> {
+    const bytes = await ifPresent(this.#payloads.get(failure, { maxBytes: MAX_RECORD_BYTES }));
+    if (bytes === undefined) return undefined;
+    const readsText = Object.values(inputs).some(({ datatype }) => datatype === 'BYTES');
+    const reason = reasonInResponse(new TextDecoder().decode(bytes), { readsText });
+    return reason === undefined ? undefined : refusal(reason);
   }
 
   async #read(key: string): Promise<AsyncRun | undefined> {

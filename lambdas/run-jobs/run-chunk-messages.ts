@@ -136,7 +136,8 @@ async function askModel(
   const { operation, version } = parseEndpoint(message.endpoint);
   const modelRequests = requests.map(({ body: value }) => ({
     operation,
-    body: { mediaType: JSON_MEDIA_TYPE, value },
+    // Results are lines of a file of JSON.
+    body: { mediaType: JSON_MEDIA_TYPE, accept: JSON_MEDIA_TYPE, value },
     owner: message.owner,
     version,
   }));

@@ -110,7 +110,7 @@ export async function runRequests(
 async function prepare(index: number, request: ModelRequest, run: RunOptions, deps: InferenceDeps): Promise<Ready> {
   const codec = await codecOf(request.operation, deps);
   const call = await openCall(request, run, deps);
-  const decoded = codec.decode(request.body, contextOf(call.version, deps));
+  const decoded = await codec.decode(request.body, contextOf(call.version, deps));
   return { index, call, codec, request: decoded, features: await prepareItems(decoded, call, deps) };
 }
 
@@ -183,7 +183,7 @@ function runAlone(one: Ready, deps: InferenceDeps): Promise<Answer> {
 async function answerOf(one: Ready, compute: () => Promise<readonly unknown[]>, deps: InferenceDeps): Promise<Answer> {
   const { codec, call, request, features } = one;
   try {
-    const body = codec.encode(await compute(), { request, features }, contextOf(call.version, deps));
+    const body = await codec.encode(await compute(), { request, features }, contextOf(call.version, deps));
     return { kind: 'answered', body, ...factsOf(one) };
   } catch (error) {
     return failed(one, error);

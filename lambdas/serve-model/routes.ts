@@ -1,6 +1,6 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
-import { modelMetadata, modelReady } from '../../core/protocols/open-inference-metadata.ts';
+import { modelMetadata, modelReady } from '../../core/protocols/open-inference/metadata.ts';
 import type { HttpRoute } from '../shared/http/http-handler.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { openCall, type ServeDeps, type ServeRequest } from './call.ts';
@@ -30,8 +30,12 @@ async function run(
   if (task !== undefined) return serveShared(operation, request, deps);
   switch (operation) {
     case 'predict':
-    case 'infer':
       return serveInference(operation, request, deps);
+    case 'infer': {
+      // Its codec is loaded by the first request as well.
+      const { serveInfer } = await import('./serve-infer.ts');
+      return serveInfer(request, deps);
+    }
     case 'model-ready':
       await openCall(request, deps);
       return jsonResult(JSON.stringify(modelReady(deps.packed.manifest.id)));

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { acceptsBytes } from '../../core/api/accepted-media-type.ts';
 import type { Encoded } from '../../core/api/body.ts';
 import { type Preferences, parsePrefer } from '../../core/api/prefer.ts';
 import { AppError } from '../../core/errors.ts';
@@ -98,7 +99,7 @@ async function waitFor(job: Job, untilMs: number, { jobs }: JobSubmitter, timer:
 async function resultOf(
   job: Job,
   waitSeconds: number,
-  { event }: ServeRequest,
+  { event, body }: ServeRequest,
   { payloads }: JobSubmitter,
 ): Promise<HttpResult | undefined> {
   const { status, error, result } = job;
@@ -109,9 +110,14 @@ async function resultOf(
   if (status === 'canceled') throw new AppError('JOB_ENDED', 'the job was canceled before it had a result');
   if (result === undefined) return undefined;
   const content = await contentOf(result, payloads);
-  if (!fitsResponse(content)) return undefined;
+  if (!fitsResponse(content) || !canReceive(content, body)) return undefined;
   const location = jobUrl(baseUrlOf(event), job.id);
   return { content, headers: { 'preference-applied': `wait=${waitSeconds}`, 'content-location': location } };
+}
+
+/** A job does not know what its caller accepts, so that its result may be bytes for a caller that can receive none. */
+function canReceive(content: Encoded, { accept }: ServeRequest['body']): boolean {
+  return typeof content.body === 'string' || accept === undefined || acceptsBytes(accept);
 }
 
 async function contentOf(result: JobResult, payloads: JobSubmitter['payloads']): Promise<Encoded> {

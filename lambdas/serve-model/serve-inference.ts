@@ -21,7 +21,7 @@ export async function serveInference(
   const codec = await codecOf(operation, deps);
   const call = await openCall(request, deps);
   const context = contextOf(call.version, deps);
-  const decoded = codec.decode(body, context);
+  const decoded = await codec.decode(body, context);
   const features = await prepareItems(decoded, call, deps);
   if (deps.submission !== undefined && headerOf(request.event, 'prefer') !== undefined) {
     // Only requests with this header need the module, so the first of them loads it.
@@ -30,5 +30,5 @@ export async function serveInference(
     if (result !== undefined) return result;
   }
   const results = await runItems(features, call, deps);
-  return { content: codec.encode(results, { request: decoded, features }, context) };
+  return { content: await codec.encode(results, { request: decoded, features }, context) };
 }

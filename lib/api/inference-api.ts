@@ -9,6 +9,7 @@ import {
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
 import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
@@ -55,9 +56,6 @@ export interface InferenceApiProps extends ApiSettings {
    */
   readonly settingsFile?: string;
 }
-
-/** Bodies that the gateway hands on as bytes; everything else is text. */
-const BINARY_MEDIA_TYPES = ['application/octet-stream', 'application/x-protobuf', 'application/gzip'];
 
 /** Files come as forms, whose bytes must arrive as they are. */
 const FORM_MEDIA_TYPE = 'multipart/form-data';

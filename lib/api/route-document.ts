@@ -5,7 +5,7 @@ import {
   serverLive,
   serverMetadata,
   serverReady,
-} from '../../core/protocols/open-inference-metadata.ts';
+} from '../../core/protocols/open-inference/metadata.ts';
 import { openAiModel, openAiModelList } from '../../core/protocols/openai-models.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
 import { PACKAGE_VERSION } from '../packaging/package-layout.ts';

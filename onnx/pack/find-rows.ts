@@ -1,5 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import type { Rows } from '../../core/tasks/contract/task.ts';
+import { halvesOf } from '../../core/tensors/half.ts';
 import { splitRows } from '../../core/tensors/rows.ts';
 import { ELEMENTS, elementCount, type Tensor, type TensorDescription } from '../../core/tensors/tensor.ts';
 import { bytesOf } from '../format/tensor-proto.ts';
@@ -65,7 +66,7 @@ export async function findRows(signature: Signature, session: Session): Promise<
 export function declaredRows({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>): RowsFinding | undefined {
   const firsts = new Set([...inputs, ...outputs].map(({ shape }) => shape[0]));
   const [first] = firsts;
-  if (inputs.length === 0 || firsts.size !== 1 || first === undefined) {
+  if (inputs.length === 0 || firsts.size !== 1 || first === undefined || first === 0) {
     return { rows: undefined, proof: 'its tensors do not all have the same first dimension' };
   }
   if (first === -1) return undefined;
@@ -130,24 +131,25 @@ function isSame(a: Tensor | undefined, b: Tensor | undefined): boolean {
 }
 
 /**
- * Generates numbers that differ from row to row; undefined if an input has strings or FP16, which it cannot generate.
+ * Generates numbers that differ from row to row; undefined if an input has strings, which it cannot generate.
  */
 function sampleOf(inputs: readonly TensorDescription[], length: number, magnitude: number): Tensors | undefined {
-  if (inputs.some(({ datatype }) => datatype === 'BYTES' || datatype === 'FP16')) return undefined;
+  if (inputs.some(({ datatype }) => datatype === 'BYTES')) return undefined;
   return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length, magnitude)]));
 }
 
 /** Whether samples of an input depend on their magnitude. */
 function isFloat({ datatype }: TensorDescription): boolean {
-  return datatype === 'FP32' || datatype === 'FP64';
+  return datatype === 'FP16' || datatype === 'FP32' || datatype === 'FP64';
 }
 
 function sampleTensor({ datatype, shape: [, ...inner] }: TensorDescription, length: number, magnitude: number): Tensor {
   const shape = [ROWS, ...inner.map((dimension) => (dimension === -1 ? length : dimension))];
   const count = elementCount(shape);
-  if (datatype === 'FP32' || datatype === 'FP64') {
+  if (datatype === 'FP16' || datatype === 'FP32' || datatype === 'FP64') {
     const data = new ELEMENTS[datatype](count);
-    for (let index = 0; index < count; index++) data[index] = Math.sin(index * 1.7) * magnitude ** ((index % 5) / 4);
+    const values = datatype === 'FP16' ? halvesOf(data) : data;
+    for (let index = 0; index < count; index++) values[index] = Math.sin(index * 1.7) * magnitude ** ((index % 5) / 4);
     return { datatype, shape, data };
   }
   // Zeros and ones are in the range of every kind of id, mask and flag.

@@ -15,6 +15,7 @@ import type { ModelProto } from '../format/onnx-messages.ts';
 import { readFolderSamples } from '../gate/folder-samples.ts';
 import { readSignature, type Signature } from '../runtime/save-ort.ts';
 import { makeArchive } from './archive.ts';
+import { openRanks } from './open-ranks.ts';
 import { readServedWeights } from './version-weights.ts';
 
 /** A version that is being packed. */
@@ -79,12 +80,23 @@ async function endpointWeights(
   const named = version.sagemaker ?? version;
   const { model, bytes: weights, metadata } = readServedWeights(folder, named);
   checkOpset(model, named.weights);
+  checkRanks(model, named.weights);
   const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));
   if (version.sagemaker !== undefined || !isQuantized) return { weights, metadata };
   const { bytes } = gpuWeights(model);
   const samples = readFolderSamples(folder, manifest, inputNames(model));
   if (samples === undefined) return { weights: bytes, metadata, folded: { inputs: 0 } };
   return { weights: bytes, metadata, folded: await compareAnswers(weights, bytes, samples.feeds) };
+}
+
+/** The configuration of a container states the number of dimensions of every tensor. */
+function checkRanks(model: ModelProto, file: string): void {
+  const [open] = openRanks(model);
+  if (open === undefined) return;
+  throw new AppError(
+    'ONNX_INVALID',
+    `${file} leaves the number of dimensions of ${open} open, which an endpoint must know: export the model with a shape, or run it on target: lambda`,
+  );
 }
 
 /** onnxruntime here may be newer than the container's: what that lacks must show now, not when the endpoint starts. */

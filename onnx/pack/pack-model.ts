@@ -13,6 +13,7 @@ import { readManifest, readTokenizer } from '../../disk/model-folder.ts';
 import { type Signature, saveOrt } from '../runtime/save-ort.ts';
 import { openSession } from '../runtime/session.ts';
 import { chooseRows, declaredRows, findRows, type RowsFinding } from './find-rows.ts';
+import { markOpenRanks } from './open-ranks.ts';
 import { type Packing, packEndpointVersion } from './pack-endpoint.ts';
 import { packTeiVersion } from './pack-tei.ts';
 import { readServedWeights, type VersionWeights } from './version-weights.ts';
@@ -92,7 +93,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   const path = join(folder, version.weights);
   const weights = readServedWeights(folder, version);
   const file = `${name}.ort`;
-  const signature = await convert(weights, path, join(out, file));
+  const signature = markOpenRanks(await convert(weights, path, join(out, file)), weights.model);
   const { checkSignature, usesRows } = taskOf(manifest);
   checkSignature(manifest.id, signature);
   const found = usesRows ? await measuredRows(signature, join(out, file)) : undefined;

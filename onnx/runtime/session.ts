@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { AppError } from '../../core/errors.ts';
 import { onnxruntimeMissing } from '../../core/models/onnxruntime.ts';
-import { datatypeOfOrtType, ORT_TYPES } from '../../core/tensors/ort-types.ts';
+import { datatypeOfOrtType, fromOrt, toOrt } from '../../core/tensors/ort-types.ts';
 import type { Datatype, Tensor } from '../../core/tensors/tensor.ts';
 
 /** Values for a model's inputs, or of its outputs, by name. */
@@ -65,12 +65,9 @@ export async function openSession(bytes: Uint8Array, settings: SessionSettings =
   const session = await explained('onnxruntime refuses the model', InferenceSession.create(bytes, options));
   return {
     async run(feed) {
-      const inputs = Object.entries(feed).map(([name, tensor]) => [
-        name,
-        new Tensor(ORT_TYPES[tensor.datatype], tensor.data as OrtTensor['data'] & Uint8Array, tensor.shape),
-      ]);
+      const inputs = Object.entries(feed).map(([name, tensor]) => [name, toOrt(Tensor, tensor)]);
       const outputs = await explained('onnxruntime cannot run the model', session.run(Object.fromEntries(inputs)));
-      return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, fromOrt(value)]));
+      return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, outputOf(value)]));
     },
     release: () => session.release(),
   };
@@ -84,8 +81,11 @@ async function explained<T>(what: string, work: Promise<T>): Promise<T> {
   }
 }
 
-function fromOrt({ type, dims, data }: OrtTensor): Tensor {
-  return { datatype: datatypeOf(type), shape: dims, data: data as Tensor['data'] };
+/** @throws AppError `ONNX_INVALID` for elements of a type that the protocol cannot carry. */
+function outputOf(value: OrtTensor): Tensor {
+  const tensor = fromOrt(value);
+  if (tensor === undefined) throw unsupported(value.type);
+  return tensor;
 }
 
 /**
@@ -95,6 +95,10 @@ function fromOrt({ type, dims, data }: OrtTensor): Tensor {
  */
 export function datatypeOf(type: string): Datatype {
   const datatype = datatypeOfOrtType(type);
-  if (datatype === undefined) throw new AppError('ONNX_INVALID', `tensors of type ${type} are not supported`);
+  if (datatype === undefined) throw unsupported(type);
   return datatype;
+}
+
+function unsupported(type: string): AppError {
+  return new AppError('ONNX_INVALID', `tensors of type ${type} are not supported`);
 }

@@ -27,7 +27,7 @@ async function codecOf({ task }: TaskSubject, operation: string): Promise<Codec>
 async function featuresOf(subject: TaskSubject, operation = at(Object.keys(subject.bodies), 0)) {
   const { task, context, bodies } = subject;
   const codec = await codecOf(subject, operation);
-  const request = codec.decode({ mediaType: JSON_MEDIA_TYPE, value: bodies[operation] }, context);
+  const request = await codec.decode({ mediaType: JSON_MEDIA_TYPE, value: bodies[operation] }, context);
   return { codec, request, features: await task.prepare(request, context) };
 }
 
@@ -51,7 +51,7 @@ export function testTask(name: string, subject: TaskSubject): void {
       async (operation) => {
         const { codec, request, features } = await featuresOf(subject, operation);
         const results = features.map((item) => at(compute(subject, [item]), 0));
-        const { mediaType, body } = codec.encode(results, { request, features }, context);
+        const { mediaType, body } = await codec.encode(results, { request, features }, context);
         expect(mediaType).toBe(JSON_MEDIA_TYPE);
         expect(() => JSON.parse(String(body))).not.toThrow();
       },

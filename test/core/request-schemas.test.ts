@@ -16,7 +16,7 @@ import {
 import { eventAttributes, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { parseJobRequest } from '../../core/jobs/job-request.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
-import { decodeInferRequest } from '../../core/protocols/open-inference.ts';
+import { decodeInferRequest } from '../../core/protocols/open-inference/json.ts';
 import { decodeOpenAiEmbeddings } from '../../core/tasks/embedding/openai-embeddings.ts';
 import { decodeTextInstances } from '../../core/tasks/embedding/text-instances.ts';
 import { readInstances } from '../../core/tasks/tensor/tensor-instances.ts';

@@ -7,7 +7,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
-import { modelMetadata } from '../../core/protocols/open-inference-metadata.ts';
+import { modelMetadata } from '../../core/protocols/open-inference/metadata.ts';
 import { TASKS } from '../../core/tasks/tasks.ts';
 import { idleCost } from '../../lib/costs/idle-cost.ts';
 import {

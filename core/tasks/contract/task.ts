@@ -71,17 +71,23 @@ export interface Codec<Request = unknown, Features = unknown, Result = unknown, 
    * Reads and checks a request. Everything that can be wrong with a request is found here or in {@link Task.prepare}:
    * what fails later is never the caller's fault.
    *
+   * @returns A promise only if code for a rare form of body is loaded.
    * @throws AppError the code that says what is wrong.
    */
-  decode(body: Body, context: Context): Request;
+  decode(body: Body, context: Context): Request | Promise<Request>;
   /**
    * Writes a response.
    *
    * @param results - One for each item of the request.
+   * @returns A promise only if code for a rare form of response is loaded.
    * @throws AppError `ANSWER_NOT_FINITE` for NaN and infinity, `BAD_GATEWAY` when the model gave something else than its
    * signature promises.
    */
-  encode(results: readonly Result[], answered: Answered<Request, Features>, context: Context): Encoded;
+  encode(
+    results: readonly Result[],
+    answered: Answered<Request, Features>,
+    context: Context,
+  ): Encoded | Promise<Encoded>;
 }
 
 /** A codec, or how to load one that few callers use. */

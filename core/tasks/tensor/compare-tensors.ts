@@ -1,3 +1,4 @@
+import { valuesOf } from '../../tensors/half.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
 import type { Agreement, Tensors } from '../contract/task.ts';
 
@@ -10,8 +11,9 @@ export function compareTensors(a: Tensors, b: Tensors): Agreement {
   return { measure: '1 - relative error', value: Math.min(1, ...values) };
 }
 
-function agreementOf({ data: a }: Tensor, other: Tensor | undefined): number {
-  const b = other?.data;
+function agreementOf(tensor: Tensor, other: Tensor | undefined): number {
+  const a = valuesOf(tensor);
+  const b = other === undefined ? undefined : valuesOf(other);
   if (b === undefined || a.length !== b.length) return 0;
   if (!ArrayBuffer.isView(a))
     return a.length === 0 ? 1 : a.filter((text, index) => text === b[index]).length / a.length;
@@ -19,8 +21,14 @@ function agreementOf({ data: a }: Tensor, other: Tensor | undefined): number {
   let size = 0;
   for (let index = 0; index < a.length; index++) {
     const x = Number(a[index]);
-    difference += (x - Number(b[index])) ** 2;
-    size += x ** 2;
+    const y = Number(b[index]);
+    // Differences from NaN and infinity have no size: they are equal, or do not agree at all.
+    if (Object.is(x, y)) size += Number.isFinite(x) ? x ** 2 : 0;
+    else if (!Number.isFinite(x - y)) return 0;
+    else {
+      difference += (x - y) ** 2;
+      size += x ** 2;
+    }
   }
   if (difference === 0) return 1;
   return Math.max(0, 1 - Math.sqrt(difference / Math.max(size, Number.MIN_VALUE)));

@@ -43,7 +43,7 @@ export function decodeTensors(bytes: Uint8Array): Record<string, Tensor> {
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   let start = LENGTH_BYTES + headerBytes;
   const entries = JSON.parse(utf8(bytes.subarray(LENGTH_BYTES, start))) as Entry[];
-  const tensors: Record<string, Tensor> = {};
+  const tensors: Record<string, Tensor> = Object.create(null);
   for (const { name, datatype, shape, bytes: length } of entries) {
     tensors[name] = { datatype, shape, data: elementsOf(datatype, bytes.subarray(start, start + length)) };
     start += length;

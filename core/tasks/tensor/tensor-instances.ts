@@ -1,7 +1,6 @@
 import { jsonEncoded, readJsonBody } from '../../api/body.ts';
 import { AppError } from '../../errors.ts';
 import { readArray, readObject, refuseUnknownMembers } from '../../json/json-object.ts';
-import { checkRequestedOutputs } from '../../protocols/open-inference.ts';
 import { elementCount, type Tensor, type TensorDescription } from '../../tensors/tensor.ts';
 import { checkNesting, checkTensor, newElements, writeRow } from '../../tensors/tensor-json.ts';
 import { checkItemCount } from '../contract/item-count.ts';
@@ -27,7 +26,7 @@ export const TENSOR_INSTANCES: Codec<InstancesRequest, Tensors, Tensors> = {
   encode: (results, { request }) => jsonEncoded(encodeTensorPredictions(results, request.instances)),
 };
 
-/** @throws AppError `INVALID_TENSOR` when the model has no instances, or outputs that JSON cannot carry. */
+/** @throws AppError `INVALID_TENSOR` when the model has no instances. */
 function checkInstances({ model, version: { packed } }: TaskContext): void {
   if (packed.rows === undefined) {
     throw new AppError(
@@ -35,7 +34,6 @@ function checkInstances({ model, version: { packed } }: TaskContext): void {
       `the model ${model.id} does not take instances, because the first dimension of its tensors is not a batch; use the route /v2/models/${model.id}/infer`,
     );
   }
-  checkRequestedOutputs(undefined, packed.outputs);
 }
 
 /** The values of one instance by the name of the input. */

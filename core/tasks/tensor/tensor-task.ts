@@ -1,6 +1,5 @@
 import { at } from '../../at.ts';
 import { type CanonicalBytes, type Hash, viewOf } from '../../results/canonical-bytes.ts';
-import { checkFinite } from '../../tensors/finite.ts';
 import { joinRows, splitRows, zeros } from '../../tensors/rows.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
 import { startFingerprint } from '../contract/fingerprint.ts';
@@ -8,14 +7,14 @@ import { ENDPOINT_CONCURRENCY } from '../contract/micro-batches.ts';
 import type { Task, TaskContext, Tensors } from '../contract/task.ts';
 import { compareTensors } from './compare-tensors.ts';
 import { decodeTensors, encodeTensors } from './tensor-bytes.ts';
-import { badOutput, mostRows, type TensorRequest } from './tensor-request.ts';
+import { badOutput, mostRows, type TensorRequest, tensorOf } from './tensor-request.ts';
 
 /**
  * Tensors in, tensors out: any model whose callers speak its own inputs and outputs.
  *
  * An item is one row of all inputs where rows are independent of each other, so that rows are cached one by one and rows of
- * several jobs share runs. Otherwise a whole request is one item, which runs alone; so is a request whose inputs have
- * different numbers of rows, which the model may broadcast.
+ * several jobs share runs. Otherwise a whole request is one item, which runs alone; so is a request without rows, and one
+ * whose inputs have different numbers of rows, which the model may broadcast.
  */
 export const TENSOR_TASK: Task<TensorRequest, Tensors, Tensors> = {
   name: 'tensor',
@@ -25,7 +24,7 @@ export const TENSOR_TASK: Task<TensorRequest, Tensors, Tensors> = {
     infer: async () => (await import('./tensor-infer.ts')).TENSOR_INFER,
   },
   describe: ({ inputs, outputs }) => ({ inputs, outputs }),
-  prepare: ({ inputs }, context) => (hasRows(context) && haveEqualRows(inputs) ? rowsOf(inputs) : [inputs]),
+  prepare: ({ inputs }, context) => (hasRows(context) && canSplit(inputs) ? rowsOf(inputs) : [inputs]),
   tokens: () => 0,
   cost: () => 1,
   budget: ({ batching, compute }) => ({
@@ -62,9 +61,10 @@ function hasRows({ version }: TaskContext): boolean {
   return version.packed.rows === 'independent';
 }
 
-function haveEqualRows(inputs: Tensors): boolean {
+/** Whether the inputs are rows that may be computed one by one. No rows at all are one item, which the model computes. */
+function canSplit(inputs: Tensors): boolean {
   const rows = mostRows(inputs);
-  return Object.values(inputs).every(({ shape }) => shape[0] === rows);
+  return rows > 0 && Object.values(inputs).every(({ shape }) => shape[0] === rows);
 }
 
 /** Whether an item is one row, and not a whole request. */
@@ -90,21 +90,12 @@ function rowKey(features: Tensors, context: TaskContext): string | undefined {
 
 function readOutputs(outputs: Tensors, batch: readonly Tensors[], context: TaskContext): readonly Tensors[] {
   const declared = context.version.packed.outputs.map(({ name }) => [name, tensorOf(outputs, name)] as const);
-  for (const [, { data }] of declared) {
-    if (data instanceof Float32Array || data instanceof Float64Array) checkFinite(data);
-  }
   if (!hasRows(context) || !isRow(at(batch, 0))) return [Object.fromEntries(declared)];
   for (const [name, { shape }] of declared) {
     if (shape[0] !== batch.length)
       throw badOutput(name, shape, `which does not hold one row for each of ${batch.length}`);
   }
   return rowsOf(Object.fromEntries(declared));
-}
-
-function tensorOf(tensors: Tensors, name: string): Tensor {
-  const tensor = tensors[name];
-  if (tensor === undefined) throw badOutput(name, [], 'which holds nothing');
-  return tensor;
 }
 
 /** The order of the inputs is immaterial. */

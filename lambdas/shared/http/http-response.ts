@@ -55,7 +55,7 @@ function renderBody(content: Encoded | undefined): Pick<APIGatewayProxyResult, '
   if (bytes > MAX_RESPONSE_BYTES) {
     throw new AppError(
       'ANSWER_TOO_LARGE',
-      `the response takes ${bytes} bytes, at most ${MAX_RESPONSE_BYTES} can be returned; send fewer inputs, ask for encoding_format base64 on /v1/embeddings, or ask for a smaller page`,
+      `the response takes ${bytes} bytes, at most ${MAX_RESPONSE_BYTES} can be returned; send fewer inputs, ask for fewer outputs or for bytes (encoding_format base64 on /v1/embeddings, binary_data on /v2), ask for a smaller page, or submit a job, whose result may have any size`,
     );
   }
   if (typeof body === 'string') return { body };

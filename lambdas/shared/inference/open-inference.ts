@@ -99,7 +99,7 @@ function readPackedModel(modelFolder: string): PackedModel {
 
 /** Loads only the predictor that the model uses, because one loads native code and the other the AWS SDK. */
 async function loaderOf(
-  { manifest }: PackedModel,
+  { manifest, versions }: PackedModel,
   { endpoint: name, modelFolder, memoryMiB }: OpenInferenceOptions,
   clock: Clock,
 ): Promise<LoadVersion> {
@@ -115,7 +115,8 @@ async function loaderOf(
     import('../predictors/sagemaker-endpoints.ts'),
     import('../predictors/sagemaker-predictor.ts'),
   ]);
-  const endpoints = openSageMakerEndpoints({ name, clock });
+  const readsText = Object.values(versions).some(({ inputs }) => inputs.some(({ datatype }) => datatype === 'BYTES'));
+  const endpoints = openSageMakerEndpoints({ name, clock, readsText });
   const codec = codecOf(manifest.compute);
   return async (declared, version) => openSageMakerPredictor({ endpoints, codec, version, declared });
 }

@@ -2,7 +2,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { AppError } from '../../../core/errors.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
-import { fromOrt, ORT_TYPES } from '../../../core/tensors/ort-types.ts';
+import { fromOrt, toOrt } from '../../../core/tensors/ort-types.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
 
 /** Memory that gives a function one whole vCPU, as AWS documents it. */
@@ -41,13 +41,14 @@ export async function openOnnxPredictor({ file, declared, threads }: OnnxPredict
     inputs: declared.inputs,
     outputs: declared.outputs,
     run: async (inputs) => {
-      const feeds: Record<string, OrtTensor> = {};
+      // Without a prototype, because a tensor may have any name: `__proto__`, for example.
+      const feeds: Record<string, OrtTensor> = Object.create(null);
       for (const name of session.inputNames) {
         const tensor = inputs[name];
-        if (tensor !== undefined) feeds[name] = toOrt(tensor);
+        if (tensor !== undefined) feeds[name] = toOrt(OrtTensor, tensor);
       }
       const results = await runSession(session, feeds);
-      const outputs: Record<string, Tensor> = {};
+      const outputs: Record<string, Tensor> = Object.create(null);
       for (const name in results) outputs[name] = outputOf(results[name] as OrtTensor);
       return outputs;
     },
@@ -82,12 +83,11 @@ async function runSession(
   try {
     return await session.run(feeds);
   } catch (cause) {
-    throw new AppError('INTERNAL', 'the model failed to run', { cause });
+    // Loaded by the first failure, because most environments have none.
+    const { describeRefusal } = await import('../../../core/models/model-refusal.ts');
+    const readsText = Object.values(feeds).some(({ type }) => type === 'string');
+    throw describeRefusal(cause, { readsText });
   }
-}
-
-function toOrt({ datatype, shape, data }: Tensor): OrtTensor {
-  return new OrtTensor(ORT_TYPES[datatype], data as OrtTensor['data'], shape);
 }
 
 function outputOf(result: OrtTensor): Tensor {

@@ -46,6 +46,8 @@ export interface SageMakerEndpointsOptions {
   /** Prefix of the endpoints' names. */
   readonly name: string;
   readonly clock: Clock;
+  /** Whether the model takes strings: then its reason to refuse inputs may quote one, and is not passed on. */
+  readonly readsText?: boolean;
   /** Defaults to a new client. */
   readonly client?: SageMakerRuntimeClient;
   /** Returns a number from 0 to 1 that spreads second attempts. Defaults to `Math.random`. */
@@ -55,11 +57,11 @@ export interface SageMakerEndpointsOptions {
 /**
  * Opens a model's endpoints. Connections are kept alive; each endpoint has its own circuit breaker.
  *
- * A prediction has no side effects. A request that the endpoint did not accept (throttled, unavailable, connection lost)
- * is therefore sent a second time if time is left. A request that timed out is not: the model may still be running it.
+ * A prediction has no side effects. A request that the endpoint did not accept (throttled, unavailable, connection lost),
+ * or that failed while it may have run together with others, is therefore sent a second time if time is left. A request that timed out is not: the model may still be running it.
  */
 export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): SageMakerEndpoints {
-  const { name, clock, client = openClient(), random = Math.random } = options;
+  const { name, clock, readsText = false, client = openClient(), random = Math.random } = options;
   const breakers = new Map<string, CircuitBreaker>();
   const breakerOf = (version: string): CircuitBreaker => {
     const breaker = breakers.get(version) ?? new CircuitBreaker({ ...BREAKER, clock });
@@ -74,7 +76,7 @@ export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): Sage
       breaker.succeeded();
       return response;
     } catch (cause) {
-      const error = describe(cause);
+      const error = await describe(cause, readsText);
       const health = healthAfter(error, cause, withinMs);
       if (health === 'healthy') breaker.succeeded();
       if (health === 'failing') breaker.failed();
@@ -90,7 +92,7 @@ export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): Sage
       } catch (error) {
         const pauseMs = MAX_PAUSE_MS * random();
         const leftMs = endsAtMs - clock.now() - pauseMs;
-        if (!isRefusal(error) || leftMs < MIN_ATTEMPT_MS) throw error;
+        if (!isWorthRepeating(error) || leftMs < MIN_ATTEMPT_MS) throw error;
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
         return attempt(version, message, leftMs);
       }
@@ -132,9 +134,15 @@ function checkSize({ body }: ContainerMessage): void {
   );
 }
 
-/** Whether the endpoint did not accept the request, so that it can be sent again. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'UNAVAILABLE';
+/**
+ * Whether a second attempt may succeed: the endpoint did not accept the request, or the container may have merged it with
+ * another, whose values the model refused.
+ */
+function isWorthRepeating(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false;
+  return (
+    error.code === 'UNAVAILABLE' || (error.code === 'INVALID_TENSOR' && (containerStatus(error.cause) ?? 0) >= 500)
+  );
 }
 
 interface Invocation {
@@ -158,12 +166,12 @@ async function send(
   return { contentType: response.ContentType ?? '', body: response.Body ?? new Uint8Array() };
 }
 
-/** Translates errors of the service. The container's own message may quote a caller's data, so it is left out. */
-function describe(cause: unknown): AppError {
+/** Translates errors of the service. The container's own message may quote a caller's data, so only the known parts are kept. */
+async function describe(cause: unknown, readsText: boolean): Promise<AppError> {
   if (cause instanceof TimeoutError)
     return new AppError('TIMEOUT', `the model's endpoint gave ${cause.message}`, { cause });
   const name = errorName(cause);
-  if (name === 'ModelError') return describeModelError(containerStatus(cause) ?? 500, cause);
+  if (name === 'ModelError') return describeModelError(containerStatus(cause) ?? 500, cause, readsText);
   if (name === 'AccessDeniedException') {
     return new AppError('INTERNAL', 'the function may not invoke the endpoint of its model', { cause });
   }
@@ -177,14 +185,17 @@ function describe(cause: unknown): AppError {
   return new AppError('UNAVAILABLE', `the model's endpoint cannot respond right now (${String(name)})`, { cause });
 }
 
-function describeModelError(status: number, cause: unknown): AppError {
+async function describeModelError(status: number, cause: unknown, readsText: boolean): Promise<AppError> {
   if (isQueueFull(cause)) {
     return new AppError('UNAVAILABLE', "the queue of the model's endpoint is full", { cause });
   }
   if (status === 408 || status === 504) return new AppError('TIMEOUT', 'the model took too long', { cause });
+  // Triton responds with 500 when the model refuses the inputs while it runs. Only failures load this.
+  const { reasonInResponse, refusal } = await import('../../../core/models/model-refusal.ts');
+  const reason = reasonInResponse(containerMessage(cause), { readsText });
   // Text Embeddings Inference responds with 424 when its backend fails.
-  if (status >= 400 && status < 500 && status !== 424) {
-    return new AppError('INVALID_TENSOR', `the model refused the tensors (${status})`, { cause });
+  if (reason !== undefined || (status >= 400 && status < 500 && status !== 424)) {
+    return refusal(reason ?? `its container responds with ${status}`, cause);
   }
   return new AppError('BAD_GATEWAY', `the model failed to run (${status})`, { cause });
 }
@@ -197,6 +208,12 @@ function isQueueFull(cause: unknown): boolean {
 
 function errorName(error: unknown): unknown {
   return (error as { readonly name?: unknown }).name;
+}
+
+/** The container's own message, as SageMaker passes it on in a `ModelError`. */
+function containerMessage(error: unknown): string {
+  const { OriginalMessage: message } = error as { readonly OriginalMessage?: unknown };
+  return typeof message === 'string' ? message : '';
 }
 
 /** Status of the container's response, as SageMaker reports it in a `ModelError`. */

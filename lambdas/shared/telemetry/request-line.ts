@@ -43,7 +43,7 @@ export function writeRequestLine(target: LogTarget, facts: RequestFacts): void {
 }
 
 /** Metrics that say nothing about this request are left out, because CloudWatch charges for each that is sent. */
-function metricsOf({ measures, latencyMs, isCold, error, failures }: RequestFacts): MetricGroup[] {
+function metricsOf({ measures, latencyMs, isCold, status, error, failures }: RequestFacts): MetricGroup[] {
   const { cache, items, tokens, modelMs, memoryHits, tableHits, misses } = measures;
   const isLookedUp = cache !== undefined && cache !== 'BYPASS';
   const counts: Values<'Count', typeof PER_VERSION> = {
@@ -58,7 +58,11 @@ function metricsOf({ measures, latencyMs, isCold, error, failures }: RequestFact
     ModelTime: modelMs > 0 ? roundMs(modelMs) : undefined,
   };
   const served = { dimensions: PER_VERSION, counts, milliseconds };
-  return error === undefined ? [served] : [served, { dimensions: PER_MODEL_ERROR, counts: ERROR }];
+  return error === undefined
+    ? [served]
+    : [served, { dimensions: PER_MODEL_ERROR, counts: status >= 500 ? ERROR : CLIENT_ERROR }];
 }
 
+// What a caller must correct is no reason to wake an operator.
 const ERROR: Values<'Count', typeof PER_MODEL_ERROR> = { Errors: 1 };
+const CLIENT_ERROR: Values<'Count', typeof PER_MODEL_ERROR> = { ClientErrors: 1 };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
-import { fromOrt, ORT_TYPES, type OrtResult } from '../../../core/tensors/ort-types.ts';
+import { fromOrt, type OrtResult, toOrt } from '../../../core/tensors/ort-types.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { DynamicBatcher, QueueError, type Tensors } from './dynamic-batcher.ts';
 import { decodeInferRequest, encodeInferResponse } from './infer-codec.ts';
@@ -72,12 +72,12 @@ async function openModel({ config, file }: RepositoryModel): Promise<DynamicBatc
   const session = await InferenceSession.create(file, { logSeverityLevel: 3, interOpNumThreads: 1 });
   const run = async (inputs: Tensors): Promise<Tensors> => {
     const feeds = Object.fromEntries(
-      Object.entries(inputs).map(([input, { datatype, shape, data }]) => [
-        input,
-        new OrtTensor(ORT_TYPES[datatype], data as Uint8Array, shape),
-      ]),
+      Object.entries(inputs).map(([input, tensor]) => [input, toOrt(OrtTensor, tensor)]),
     );
-    const results = await session.run(feeds);
+    const results = await session.run(feeds).catch((cause: Error) => {
+      // Triton's words for a failure of its onnxruntime backend.
+      throw new Error(`onnx runtime error 2: ${cause.message}`, { cause });
+    });
     return Object.fromEntries(Object.entries(results).map(([output, value]) => [output, outputOf(value)]));
   };
   const { maxBatchSize, batching } = config;

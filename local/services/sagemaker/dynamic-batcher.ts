@@ -1,4 +1,4 @@
-import { joined } from '../../../core/protocols/triton-binary.ts';
+import { joined } from '../../../core/tensors/binary-tensor.ts';
 import { ELEMENTS, elementCount, type Tensor, type TensorData } from '../../../core/tensors/tensor.ts';
 
 /** Tensors by name. */

@@ -1,6 +1,7 @@
 import { AppError } from '../../../core/errors.ts';
 import type { ContainerMessage } from '../../../core/protocols/container-message.ts';
-import { joined, readTensorBytes, TRITON_BINARY_TYPE, tensorBytes } from '../../../core/protocols/triton-binary.ts';
+import { TRITON_BINARY_TYPE } from '../../../core/protocols/open-inference/media-types.ts';
+import { joined, readTensorBytes, tensorBytes } from '../../../core/tensors/binary-tensor.ts';
 import { DATATYPE_BYTES, type Datatype, type Tensor } from '../../../core/tensors/tensor.ts';
 import { readTensor, writeElements } from '../../../core/tensors/tensor-json.ts';
 import type { Tensors } from './dynamic-batcher.ts';
@@ -61,7 +62,11 @@ function readInputs(inputs: readonly Members[], rest: Uint8Array): Tensors {
       tensors[name] = readTensor(type, shape, data, name);
       continue;
     }
-    tensors[name] = { datatype: type, shape, data: readTensorBytes(name, type, shape, rest.subarray(at, at + size)) };
+    tensors[name] = {
+      datatype: type,
+      shape,
+      data: readTensorBytes(type, shape, rest.subarray(at, at + size), (rule) => refused(`${name} ${rule}`)),
+    };
     at += size;
   }
   if (at !== rest.byteLength) throw refused(`${rest.byteLength} bytes follow the JSON part, its inputs name ${at}`);

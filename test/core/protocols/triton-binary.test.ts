@@ -92,7 +92,7 @@ describe('an answer', () => {
     [
       'too few bytes for the shape',
       withJson({ outputs: [{ name: 'f', datatype: 'FP32', shape: [2], parameters: { binary_data_size: 0 } }] }),
-      'outputs[0] [2] has 0 bytes, not 8',
+      'outputs[0] has 0 bytes, FP32 of the shape [2] needs 8',
     ],
     [
       'strings that end early',
@@ -100,7 +100,7 @@ describe('an answer', () => {
         { outputs: [{ name: 's', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: 4 } }] },
         Buffer.from([9, 0, 0, 0]),
       ),
-      'outputs[0] does not hold 1 strings',
+      'outputs[0] ends within',
     ],
     [
       'half a length',
@@ -108,7 +108,7 @@ describe('an answer', () => {
         { outputs: [{ name: 's', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: 2 } }] },
         Buffer.from([9, 0]),
       ),
-      'outputs[0] does not hold 1 strings',
+      'outputs[0] ends within',
     ],
   ])('is refused when it is %s', (_, answer, message) => {
     expect(() => decodeTritonAnswer(answer)).toThrow(

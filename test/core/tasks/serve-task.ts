@@ -51,10 +51,10 @@ export function serveTask({ task, context, model }: TaskToServe) {
     ask: async (operation: string, value: unknown, how = PASS) => {
       const call = { version, measures: startMeasures(0), ...how };
       const codec = await codecOf(operation, deps);
-      const request = codec.decode({ mediaType: JSON_MEDIA_TYPE, value }, context);
+      const request = await codec.decode({ mediaType: JSON_MEDIA_TYPE, value }, context);
       const features = await prepareItems(request, call, deps);
       const results = await runItems(features, call, deps);
-      const { body } = codec.encode(results, { request, features }, context);
+      const { body } = await codec.encode(results, { request, features }, context);
       return { body, cache: call.measures.cache, items: call.measures.items, runs };
     },
   };

@@ -93,7 +93,8 @@ describe('createHandler', () => {
     expect(body).toMatchObject({ status, requestId: 'gateway-request-1', error: { code, message: body['detail'] } });
     expect(answer.body).not.toMatch(/secret|\bat .+:\d+/);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatchObject({ status, code, Errors: 1, route: event.resource });
+    expect(lines[0]).toMatchObject({ status, code, ClientErrors: 1, route: event.resource });
+    expect(lines[0]).not.toHaveProperty('Errors');
     expect(JSON.stringify(lines)).not.toMatch(/secret/);
   });
 
@@ -241,14 +242,14 @@ describe('createHandler', () => {
       expect(lines[1]).not.toHaveProperty('CacheFailures');
     });
 
-    it('which counts errors of the model', async () => {
+    it('which counts what a caller must correct apart from errors', async () => {
       const { send, lines } = serveInMemory();
       await send(gatewayEvent(ROUTE, { body: '{' }));
       expect(lines[0]).toMatchObject({
         _aws: {
           CloudWatchMetrics: [
             { Dimensions: [['stage', 'model']] },
-            { Dimensions: [['stage', 'model']], Metrics: [{ Name: 'Errors', Unit: 'Count' }] },
+            { Dimensions: [['stage', 'model']], Metrics: [{ Name: 'ClientErrors', Unit: 'Count' }] },
           ],
         },
         code: 'INVALID_JSON',

@@ -262,22 +262,6 @@ describe('a model of tensors', () => {
     },
   );
 
-  test('an output that JSON cannot carry is refused before the model runs', async () => {
-    let isRun = false;
-    const predictor: Predictor = {
-      ...sum,
-      run: (tensors) => {
-        isRun = true;
-        return sum.run(tensors);
-      },
-    };
-    const outputs = [{ name: 'sum', datatype: 'FP16' as const, shape: [-1] }];
-    const { send } = serveSum({ predictor, version: { outputs } });
-    const response = await send(postEvent('/v1/models/sum:predict', { instances: [{ a: [1, 2], n: [7] }] }));
-    expect([response.statusCode, bodyOf(response)['code']]).toEqual([400, 'INVALID_TENSOR']);
-    expect(isRun).toBe(false);
-  });
-
   it('answers predictions row by row', async () => {
     const { send } = serveSum();
     const instances = [

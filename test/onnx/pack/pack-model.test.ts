@@ -202,14 +202,14 @@ describe('packModel', () => {
     });
 
     it('takes the word of the owner for inputs that packing cannot make up', async () => {
-      const halves = smallModel({
-        nodes: [makeNode('Abs', 'abs', ['x'], ['y'])],
-        inputs: [value('x', ['a', 8], DataType.FLOAT16)],
-        outputs: [value('y', ['b', 8], DataType.FLOAT16)],
+      const texts = smallModel({
+        nodes: [makeNode('Identity', 'same', ['x'], ['y'])],
+        inputs: [value('x', ['a', 8], DataType.STRING)],
+        outputs: [value('y', ['b', 8], DataType.STRING)],
       });
-      writeFolder(halves);
+      writeFolder(texts);
       await expect(packModel(folder, out)).resolves.toHaveProperty('versions.1.rows', undefined);
-      writeFolder(halves, { rows: 'independent' });
+      writeFolder(texts, { rows: 'independent' });
       await expect(packModel(folder, join(root, 'stated'))).resolves.toHaveProperty('versions.1.rows', 'independent');
     });
 

@@ -63,8 +63,8 @@ test.each([
   expect(() => decode('independent', x, n)).toThrow(expect.objectContaining({ code: 'TOO_MANY_ITEMS' }));
 });
 
-test('rows that the model gives in different shapes do not fit one tensor, which is not the fault of the caller', () => {
-  const request = decode('independent', 2, 2);
+test('rows that the model gives in different shapes do not fit one tensor, which is not the fault of the caller', async () => {
+  const request = await decode('independent', 2, 2);
   const row = (width: number): Tensor => ({ datatype: 'FP32', shape: [1, width], data: new Float32Array(width) });
   const context = contextOf('tensor', { ...SIGNATURE, rows: 'independent' });
   const encode = (...widths: number[]) =>
@@ -74,5 +74,7 @@ test('rows that the model gives in different shapes do not fit one tensor, which
       context,
     );
   expect(() => encode(1, 2)).toThrow(expect.objectContaining({ code: 'BAD_GATEWAY' }));
-  expect(JSON.parse(String(encode(2, 2).body))).toMatchObject({ outputs: [{ shape: [2, 2], data: [0, 0, 0, 0] }] });
+  expect(JSON.parse(String((await encode(2, 2)).body))).toMatchObject({
+    outputs: [{ shape: [2, 2], data: [0, 0, 0, 0] }],
+  });
 });

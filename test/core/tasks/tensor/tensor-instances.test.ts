@@ -61,12 +61,12 @@ describe('instances of a predict request', () => {
     [
       { instances: [[1, 2, 3]] },
       'INVALID_TENSOR',
-      'input x of all instances together must be of shape [-1, 2], where -1 is any length from 1, got [1, 3]',
+      'input x of all instances together must be of shape [-1, 2], where -1 is any length, got [1, 3]',
     ],
     [
       { instances: [7] },
       'INVALID_TENSOR',
-      'input x of all instances together must be of shape [-1, 2], where -1 is any length from 1, got [1]',
+      'input x of all instances together must be of shape [-1, 2], where -1 is any length, got [1]',
     ],
     [
       { instances: [[1, 2], [1]] },
@@ -77,7 +77,7 @@ describe('instances of a predict request', () => {
     [
       { instances: [[1, 'b']] },
       'INVALID_TENSOR',
-      'element 1 of input x of all instances together must be a number, got a string',
+      'element 1 of input x of all instances together must be a number or one of NaN, Infinity, -Infinity, got a string',
     ],
     [{ instances: [{ y: 1 }] }, 'INVALID_BODY', 'instances[0] holds an unknown member y, known are x'],
     [{ instances: [{}] }, 'INVALID_TENSOR', 'instances[0] lacks the input x'],

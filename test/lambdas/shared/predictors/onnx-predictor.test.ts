@@ -40,6 +40,17 @@ describe('openOnnxPredictor', () => {
     await expect(predictor.run({ input_ids: ids([101]) })).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 
+  it('fails with INVALID_TENSOR and the reason when a value is outside of what a node takes, without the value', async () => {
+    const predictor = await openOnnxPredictor({ file: join(folder, version.file), declared: version, threads: 1 });
+    const inputs = { input_ids: ids([77_123_456]), attention_mask: ids([1]), token_type_ids: ids([0]) };
+    await expect(predictor.run(inputs)).rejects.toMatchObject({
+      code: 'INVALID_TENSOR',
+      message: expect.stringMatching(
+        /the model refused the inputs: its node Gather.* failed: (?!.*77).*within the inclusive range \[/,
+      ),
+    });
+  });
+
   it('fails with ONNX_INVALID when the file cannot be loaded', async () => {
     const file = join(folder, 'model.json');
     await expect(openOnnxPredictor({ file, declared: version, threads: 1 })).rejects.toMatchObject({

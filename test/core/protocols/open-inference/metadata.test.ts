@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { parsePackedModel } from '../../../core/models/packed-model.ts';
+import { parsePackedModel } from '../../../../core/models/packed-model.ts';
 import {
   modelMetadata,
   modelReady,
   serverLive,
   serverMetadata,
   serverReady,
-} from '../../../core/protocols/open-inference-metadata.ts';
-import { TASKS } from '../../../core/tasks/tasks.ts';
+} from '../../../../core/protocols/open-inference/metadata.ts';
+import { TASKS } from '../../../../core/tasks/tasks.ts';
 
+const OPEN = { name: 'x', datatype: 'FP32', shape: [], anyRank: true } as const;
 const SHA = 'a'.repeat(64);
 const INPUTS = [{ name: 'input_ids', datatype: 'INT64', shape: [-1, -1] }];
 const OUTPUTS = [{ name: 'last_hidden_state', datatype: 'FP32', shape: [-1, -1, 384] }];
@@ -35,6 +36,11 @@ describe('modelMetadata', () => {
       inputs: [{ name: 'text', datatype: 'BYTES', shape: [-1] }],
       outputs: [{ name: 'embedding', datatype: 'FP32', shape: [-1, 384] }],
     });
+  });
+
+  it('says of a tensor that it may have any number of dimensions', () => {
+    const { inputs } = modelMetadata(packed('tensor'), { describe: () => ({ inputs: [OPEN], outputs: [] }) });
+    expect(inputs).toEqual([{ name: 'x', datatype: 'FP32', shape: [], parameters: { any_rank: true } }]);
   });
 
   it('describes a tensor model by its own inputs and outputs', () => {
@@ -80,7 +86,11 @@ describe('modelMetadata', () => {
 });
 
 it('answers the documents of server and model health', () => {
-  expect(serverMetadata('1.2.3')).toEqual({ name: 'tensorgate', version: '1.2.3', extensions: [] });
+  expect(serverMetadata('1.2.3')).toEqual({
+    name: 'tensorgate',
+    version: '1.2.3',
+    extensions: ['binary_tensor_data', 'classification'],
+  });
   expect(serverLive()).toEqual({ live: true });
   expect(serverReady()).toEqual({ live: true, ready: true });
   expect(modelReady('m')).toEqual({ name: 'm', ready: true });

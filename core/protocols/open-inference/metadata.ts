@@ -1,8 +1,8 @@
-import { AppError } from '../errors.ts';
-import type { PackedMetadata, PackedModel } from '../models/packed-model.ts';
-import type { Task } from '../tasks/contract/task.ts';
-import type { TensorDescription } from '../tensors/tensor.ts';
-import { manifestTraffic } from '../traffic/traffic.ts';
+import { AppError } from '../../errors.ts';
+import type { PackedMetadata, PackedModel } from '../../models/packed-model.ts';
+import type { Task } from '../../tasks/contract/task.ts';
+import type { TensorDescription } from '../../tensors/tensor.ts';
+import { manifestTraffic } from '../../traffic/traffic.ts';
 
 /** Response of `GET /v2` (Open Inference Protocol v2, "Server Metadata"). */
 export interface ServerMetadata {
@@ -25,10 +25,20 @@ export interface ModelMetadata {
 }
 
 /** An input or output, with what the ONNX file says about it besides its type. */
-export interface TensorMetadata extends TensorDescription {
-  /** `dimensions`: their names; `labels`: the classes that the columns stand for. */
+export interface TensorMetadata extends Pick<TensorDescription, 'name' | 'datatype' | 'shape'> {
+  /**
+   * `dimensions`: their names; `labels`: the classes that the columns stand for; `any_rank`: true if the number of
+   * dimensions is open, for which the protocol has no shape.
+   */
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
+
+/**
+ * Extensions of the protocol that every model supports.
+ *
+ * @see https://github.com/triton-inference-server/server/tree/main/docs/protocol
+ */
+const EXTENSIONS = ['binary_tensor_data', 'classification'] as const;
 
 /**
  * Describes the server.
@@ -36,7 +46,7 @@ export interface TensorMetadata extends TensorDescription {
  * @param version - Version of the package that was deployed.
  */
 export function serverMetadata(version: string): ServerMetadata {
-  return { name: 'tensorgate', version, extensions: [] };
+  return { name: 'tensorgate', version, extensions: EXTENSIONS };
 }
 
 /**
@@ -61,9 +71,9 @@ export function modelMetadata(
   }
   const { inputs, outputs } = task.describe(packed);
   const described = new Map(packed.metadata?.tensors.map(({ name, ...parameters }) => [name, parameters]));
-  const withParameters = (tensor: TensorDescription): TensorMetadata => {
-    const parameters = described.get(tensor.name);
-    return parameters === undefined ? tensor : { ...tensor, parameters };
+  const withParameters = ({ anyRank, ...tensor }: TensorDescription): TensorMetadata => {
+    const parameters = { ...described.get(tensor.name), ...(anyRank === true ? { any_rank: true } : {}) };
+    return Object.keys(parameters).length === 0 ? tensor : { ...tensor, parameters };
   };
   return {
     name: model.manifest.id,
