@@ -17,6 +17,7 @@ export type Ending = keyof typeof EXIT_CODES;
 const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
   INVALID_PARAMETER: 'usage',
   ACCURACY_GATE: 'notQuantized',
+  NOT_QUANTIZED: 'notQuantized',
   UNAVAILABLE: 'unavailable',
   INTERNAL: 'failed',
 };

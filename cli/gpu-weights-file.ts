@@ -11,9 +11,10 @@ import {
   gpuWeights,
   type Similarity,
 } from '../onnx/fold/gpu-weights.ts';
-import { countOperators, inputNames } from '../onnx/format/inspect.ts';
-import { readFolderSamples } from '../onnx/gate/folder-samples.ts';
+import { countOperators } from '../onnx/format/inspect.ts';
 import { readVersionWeights, type VersionWeights } from '../onnx/pack/version-weights.ts';
+import { readFolderSamples } from '../onnx/samples/folder-samples.ts';
+import { inputsOf } from '../onnx/samples/model-inputs.ts';
 import { createFolderOf } from './output-file.ts';
 import { formatBytes, renderTable } from './table.ts';
 
@@ -68,7 +69,7 @@ async function measure(
   before: VersionWeights,
   { bytes, model }: GpuWeights,
 ): Promise<Measurement | undefined> {
-  const samples = readFolderSamples(folder, manifest, inputNames(model));
+  const samples = await readFolderSamples(folder, manifest, inputsOf(model));
   if (samples === undefined) return undefined;
   return { ...(await compareAnswers(before.bytes, bytes, samples.feeds)), source: samples.source };
 }

@@ -44,6 +44,10 @@ export interface GateReport {
   readonly metric: string;
   /** Inputs that the schemes were compared on. */
   readonly inputs: number;
+  /** Inputs that the ranges of activations were taken from. */
+  readonly calibrationInputs: number;
+  /** All inputs that were given. */
+  readonly available: number;
   /** Whether calibration saw the same inputs, because there are too few to part. */
   readonly inputsWereSeen: boolean;
   readonly limits: Accuracy;
@@ -71,6 +75,8 @@ export interface Written {
   readonly bytes: number;
   readonly sha256: string;
   readonly samples: Samples | undefined;
+  /** Inputs that were there, used or not. */
+  readonly available: number;
 }
 
 /** Operators that only quantized models have. */
@@ -99,7 +105,7 @@ export function reportOf(original: ModelProto, quantization: Quantization, writt
     })),
     alreadyQuantized: Object.fromEntries(quantizedOperators(original).map(({ opType, count }) => [opType, count])),
     leftToPass: quantization.chosen?.excluded ?? [],
-    gate: samples === undefined ? undefined : gateOf(quantization, samples),
+    gate: samples === undefined ? undefined : gateOf(quantization, samples, written.available),
   };
 }
 
@@ -113,12 +119,18 @@ function manifestLines(out: string, sha256: string): string {
   return stringify({ versions: { [isVersion ? folder : '1']: { weights, sha256 } } });
 }
 
-function gateOf(quantization: Quantization, { metric, limits, feeds, calibration }: Samples): GateReport {
+function gateOf(
+  quantization: Quantization,
+  { metric, limits, feeds, calibration }: Samples,
+  available: number,
+): GateReport {
   const { trials, failures, chosen, originalBatchInvariant } = quantization;
   return {
     metric: metric.name,
     inputs: feeds.count,
-    inputsWereSeen: feeds.count === calibration.count,
+    calibrationInputs: calibration.count,
+    inputsWereSeen: feeds === calibration,
+    available,
     limits,
     originalBatchInvariant,
     trials: trials.map((trial) => trialOf(trial, trial === chosen)),

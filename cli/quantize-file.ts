@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { AppError } from '../core/errors.ts';
-import { inspectModel } from '../onnx/format/inspect.ts';
 import type { ModelProto } from '../onnx/format/onnx-messages.ts';
 import { encodeModel, readModel } from '../onnx/format/proto.ts';
 import type { Progress } from '../onnx/gate/accuracy-gate.ts';
 import type { Preference } from '../onnx/gate/choose.ts';
 import { COSINE, RELATIVE } from '../onnx/gate/metrics.ts';
-import { readSamples, splitSamples } from '../onnx/gate/sample-inputs.ts';
-import { quantizeModel, type Samples } from '../onnx/quantize/quantize.ts';
-import { feedsOf } from '../onnx/runtime/feeds.ts';
+import { type Samples as GateSamples, quantizeModel } from '../onnx/quantize/quantize.ts';
+import { inputsOf } from '../onnx/samples/model-inputs.ts';
+import { openSamples, type Samples, splitSamples } from '../onnx/samples/open-samples.ts';
+import { createFolderOf } from './output-file.ts';
 import { type QuantizationReport, quantizedOperators, reportOf } from './quantization-report.ts';
 
 /** Arguments of `tensorgate model quantize`. */
@@ -19,8 +19,15 @@ export interface QuantizeArguments {
   readonly scheme: 'auto' | 'static' | 'static-smooth' | 'dynamic' | 'weight-only';
   readonly prefer: Preference;
   readonly inputs?: string;
+  readonly maxInputs: number;
   readonly tokenizer?: string;
   readonly maxTokens?: number;
+  readonly imageSize?: readonly [number, number];
+  readonly imageFit: 'stretch' | 'cover';
+  readonly imageRange?: number;
+  readonly imageMean?: readonly number[];
+  readonly imageStd?: readonly number[];
+  readonly imageOrder: 'rgb' | 'bgr';
   readonly excludeNode: readonly string[];
   readonly excludeType: readonly string[];
   readonly reduceRange: boolean;
@@ -50,29 +57,67 @@ export async function quantizeFile(
   if (existsSync(options.out) && resolve(options.out) === resolve(path)) {
     throw new AppError('INVALID_PARAMETER', 'the output must not be the input file', { param: 'out' });
   }
+  createFolderOf(options.out);
   const model = readModel(path);
-  const samples = samplesFor(
-    inspectModel(model).inputs.map(({ name }) => name),
-    options,
-  );
-  const quantization = await quantizeModel(model, {
-    scheme: options.scheme,
-    exclude: { nodes: new Set(options.excludeNode), opTypes: new Set(options.excludeType) },
-    reduceRange: options.reduceRange,
-    samples: samples === undefined ? undefined : { ...samples, onProgress },
-  }).catch((error: unknown) => {
+  const samples = await samplesFor(model, options);
+  try {
+    const gate = samples && { ...gateOptions(samples, options), onProgress };
+    const quantization = await quantize(model, options, gate);
+    const bytes = encodeModel(quantization.model);
+    writeFileSync(options.out, bytes);
+    return reportOf(model, quantization, {
+      path,
+      out: options.out,
+      bytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      samples: gate,
+      available: samples?.available ?? 0,
+    });
+  } finally {
+    samples?.close();
+  }
+}
+
+async function quantize(model: ModelProto, options: QuantizeArguments, samples: GateSamples | undefined) {
+  try {
+    return await quantizeModel(model, {
+      scheme: options.scheme,
+      exclude: { nodes: new Set(options.excludeNode), opTypes: new Set(options.excludeType) },
+      reduceRange: options.reduceRange,
+      samples,
+    });
+  } catch (error) {
     throw isNotQuantized(error) ? withQuantizedOperators(error, model) : error;
+  }
+}
+
+async function samplesFor(model: ModelProto, options: QuantizeArguments): Promise<Samples | undefined> {
+  if (options.inputs === undefined) return undefined;
+  return openSamples(options.inputs, {
+    inputs: inputsOf(model),
+    tokenizer: options.tokenizer,
+    maxTokens: options.maxTokens,
+    maxSamples: options.maxInputs,
+    image: {
+      size: options.imageSize,
+      fit: options.imageFit,
+      range: options.imageRange,
+      mean: options.imageMean,
+      std: options.imageStd,
+      order: options.imageOrder,
+    },
   });
-  const bytes = encodeModel(quantization.model);
-  mkdirSync(dirname(options.out), { recursive: true });
-  writeFileSync(options.out, bytes);
-  return reportOf(model, quantization, {
-    path,
-    out: options.out,
-    bytes: bytes.length,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    samples,
-  });
+}
+
+function gateOptions({ feeds, areTexts }: Samples, options: QuantizeArguments): GateSamples {
+  const meanError = areTexts ? 1 - options.minCosine : options.maxError;
+  return {
+    ...splitSamples(feeds),
+    metric: areTexts ? COSINE : RELATIVE,
+    limits: { meanError, worstError: meanError * WORST_TO_MEAN },
+    batchInvarianceWorth: areTexts ? INVARIANCE_WORTH : 1,
+    prefer: options.prefer,
+  };
 }
 
 function isNotQuantized(error: unknown): error is AppError {
@@ -85,20 +130,4 @@ function withQuantizedOperators(error: AppError, model: ModelProto): AppError {
   if (operators.length === 0) return error;
   const counts = operators.map(({ opType, count }) => `${count} ${opType}`).join(', ');
   return new AppError(error.code, `${error.message}; the model was quantized already: it has ${counts}`);
-}
-
-function samplesFor(names: readonly string[], options: QuantizeArguments): Samples | undefined {
-  if (options.inputs === undefined) return undefined;
-  const textOptions = { tokenizer: options.tokenizer, maxTokens: options.maxTokens, inputNames: names };
-  const { feeds, areTexts } = readSamples(options.inputs, textOptions);
-  const meanError = areTexts ? 1 - options.minCosine : options.maxError;
-  const split = splitSamples(feeds);
-  return {
-    calibration: feedsOf(split.calibration),
-    feeds: feedsOf(split.feeds),
-    metric: areTexts ? COSINE : RELATIVE,
-    limits: { meanError, worstError: meanError * WORST_TO_MEAN },
-    batchInvarianceWorth: areTexts ? INVARIANCE_WORTH : 1,
-    prefer: options.prefer,
-  };
 }

@@ -9,6 +9,7 @@ export function renderQuantization(report: QuantizationReport): string {
   const percent = ((bytes.after / bytes.before) * 100).toFixed(1);
   const facts: [string, string][] = [
     ['scheme', `${report.scheme}: ${reasonFor(report)}`],
+    ...inputLines(report),
     ...coverageLines(report),
     ...alreadyQuantizedLines(report),
     ...(report.leftToPass.length === 0
@@ -81,6 +82,13 @@ function reasonFor({ gate, prefer }: QuantizationReport): string {
   const measured = `${limit}, over ${inputs} ${seen}`;
   if (passing.length === 1) return `the only one that passes: ${measured}`;
   return `preferred for its ${prefer} among ${passing.length} that pass: ${measured}`;
+}
+
+/** Says so if only a part of the inputs was used. */
+function inputLines({ gate }: QuantizationReport): [string, string][] {
+  if (gate === undefined) return [];
+  const used = gate.inputsWereSeen ? gate.inputs : gate.inputs + gate.calibrationInputs;
+  return used === gate.available ? [] : [['inputs', `${used} of ${gate.available}, evenly spread: see --max-inputs`]];
 }
 
 function coverageLines({ operators }: QuantizationReport): [string, string][] {

@@ -75,11 +75,6 @@ export function inspectModel(model: ModelProto, largest = 10): Inspection {
   };
 }
 
-/** Names of the values that a caller has to give: a model may list its constants as inputs too. */
-export function inputNames(model: ModelProto): string[] {
-  return callerInputs(model).map(({ name }) => name);
-}
-
 /** Inputs that a caller has to give: a model may list its constants as inputs too. */
 export function callerInputs(model: ModelProto): ValueInfoProto[] {
   const graph = graphOf(model);

@@ -3,11 +3,11 @@ import { AppError } from '../../core/errors.ts';
 import { constantBytes } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
 import { encodeModel } from '../format/proto.ts';
-import { type Feeds, pickFeeds, readAll, spreadFeeds } from '../runtime/feeds.ts';
+import { type Feeds, keepInMemory, readAll, spreadFeeds } from '../runtime/feeds.ts';
 import { openSession, type Session, type Tensors } from '../runtime/session.ts';
 import { isBatchInvariant } from './batch-invariance.ts';
 import { choose, type Preference } from './choose.ts';
-import { type Accuracy, accuracyOf, References, SAME_SPEED, type Speedup, speedupOf, timeInTurns } from './measure.ts';
+import { type Accuracy, accuracyOf, SAME_SPEED, type Speedup, speedupOf, timeInTurns } from './measure.ts';
 import type { Metric } from './metrics.ts';
 import { coverageOf, type QuantizedModel, writeCoverage } from './quantized-model.ts';
 
@@ -96,6 +96,8 @@ const LONG_RUN_MS = 60;
 /** Inputs that batches are put together from. */
 const BATCH_FEEDS = 32;
 const ROUNDS = 9;
+/** Bytes of results of the original that are kept in memory. */
+const KEPT_BYTES = 256 * 2 ** 20;
 
 interface Measured extends Omit<Trial, 'speedup'> {
   readonly session: Session;
@@ -132,7 +134,8 @@ export async function runGate(
 class Gate {
   readonly #options: GateOptions;
   readonly #reference: Session;
-  readonly #references: References;
+  /** Results of the original. */
+  readonly #references: Feeds;
   readonly #sessions: Session[];
   readonly #originalBytes: number;
   readonly #failures: Failure[] = [];
@@ -144,7 +147,9 @@ class Gate {
   constructor(options: GateOptions, reference: Session, originalBytes: number) {
     this.#options = options;
     this.#reference = reference;
-    this.#references = new References(reference, options.feeds);
+    const { feeds } = options;
+    const run = async (index: number): Promise<Tensors> => reference.run(await feeds.read(index));
+    this.#references = keepInMemory({ count: feeds.count, read: run }, KEPT_BYTES);
     this.#sessions = [reference];
     this.#originalBytes = options.originalBytes ?? originalBytes;
   }
@@ -178,7 +183,7 @@ class Gate {
     const { feeds, metric } = this.#options;
     for (let index = 0; index < feeds.count; index++) {
       this.#report('original');
-      for (const [name, output] of Object.entries(await this.#references.read(index))) {
+      for (const [name, output] of Object.entries(await this.#runOriginalOn(index))) {
         if (output.datatype === 'BYTES') continue;
         this.#magnitudes.set(name, Math.max(this.#magnitudes.get(name) ?? 0, metric.magnitude(output)));
       }
@@ -189,6 +194,19 @@ class Gate {
     } catch (error) {
       // The original takes no batches: its first dimension is fixed, or its graph relies on it.
       if (!(error instanceof AppError)) throw error;
+    }
+  }
+
+  /** The inputs fit the declaration of the model; what its graph refuses is still a fault of theirs. */
+  async #runOriginalOn(index: number): Promise<Tensors> {
+    try {
+      return await this.#references.read(index);
+    } catch (cause) {
+      if (!(cause instanceof AppError) || cause.code !== 'ONNX_INVALID') throw cause;
+      throw new AppError('INVALID_PARAMETER', `the model does not run on its inputs: ${cause.message}`, {
+        param: 'inputs',
+        cause,
+      });
     }
   }
 
@@ -352,10 +370,9 @@ class Gate {
     const { feeds, metric } = this.#options;
     const session = await openSession(encodeModel(model));
     try {
-      const chosen = pickFeeds(feeds, probes);
       const errors: number[] = [];
-      for (const [place, index] of probes.entries()) {
-        const answer = await session.run(await chosen.read(place));
+      for (const index of probes) {
+        const answer = await session.run(await feeds.read(index));
         errors.push(metric.error(await this.#references.read(index), answer, this.#magnitudes));
       }
       return accuracyOf(errors).meanError;

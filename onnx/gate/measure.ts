@@ -1,4 +1,3 @@
-import type { Feeds } from '../runtime/feeds.ts';
 import type { Session, Tensors } from '../runtime/session.ts';
 import type { Metric } from './metrics.ts';
 
@@ -113,36 +112,4 @@ const NOTICEABLE = 1.05;
 /** Whether one model is noticeably faster than another, beyond what noise explains. */
 export function isSurelyFaster(a: Speedup, b: Speedup): boolean {
   return a.low > b.high && a.ratio >= b.ratio * NOTICEABLE;
-}
-
-/** Bytes of results of the original that are kept; more are computed again when they are needed. */
-const KEPT_BYTES = 256 * 2 ** 20;
-
-/** Results of the original model. */
-export class References {
-  readonly #session: Session;
-  readonly #feeds: Feeds;
-  readonly #kept = new Map<number, Tensors>();
-  #bytes = 0;
-
-  constructor(session: Session, feeds: Feeds) {
-    this.#session = session;
-    this.#feeds = feeds;
-  }
-
-  /** The result for one of the inputs. */
-  async read(index: number): Promise<Tensors> {
-    const known = this.#kept.get(index);
-    if (known !== undefined) return known;
-    const answer = await this.#session.run(await this.#feeds.read(index));
-    const bytes = Object.values(answer).reduce(
-      (sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0),
-      0,
-    );
-    if (this.#bytes + bytes <= KEPT_BYTES) {
-      this.#kept.set(index, answer);
-      this.#bytes += bytes;
-    }
-    return answer;
-  }
 }

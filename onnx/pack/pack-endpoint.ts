@@ -10,10 +10,10 @@ import { tritonConfigOf } from '../../core/sagemaker/triton-config.ts';
 import { isQuantization } from '../fold/fold-quantization.ts';
 import { compareAnswers, gpuWeights } from '../fold/gpu-weights.ts';
 import { allGraphs, graphOf, opsetOf } from '../format/graph.ts';
-import { inputNames } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
-import { readFolderSamples } from '../gate/folder-samples.ts';
 import { readSignature, type Signature } from '../runtime/save-ort.ts';
+import { readFolderSamples } from '../samples/folder-samples.ts';
+import { inputsOf } from '../samples/model-inputs.ts';
 import { makeArchive } from './archive.ts';
 import { openRanks } from './open-ranks.ts';
 import { readServedWeights } from './version-weights.ts';
@@ -84,7 +84,7 @@ async function endpointWeights(
   const isQuantized = allGraphs(graphOf(model)).some(({ node }) => node.some(isQuantization));
   if (version.sagemaker !== undefined || !isQuantized) return { weights, metadata };
   const { bytes } = gpuWeights(model);
-  const samples = readFolderSamples(folder, manifest, inputNames(model));
+  const samples = await readFolderSamples(folder, manifest, inputsOf(model));
   if (samples === undefined) return { weights: bytes, metadata, folded: { inputs: 0 } };
   return { weights: bytes, metadata, folded: await compareAnswers(weights, bytes, samples.feeds) };
 }

@@ -1,3 +1,4 @@
+import type { Tensor } from '../../core/tensors/tensor.ts';
 import type { Tensors } from './session.ts';
 
 /** Sample inputs of a model. They are read one by one, so that they need not fit into memory together. */
@@ -28,6 +29,30 @@ export function spreadFeeds(feeds: Feeds, count: number): Feeds {
     feeds,
     Array.from({ length: count }, (_, index) => Math.floor((index * feeds.count) / count)),
   );
+}
+
+/** Keeps what is read in memory until there is too much of it; the rest is read again each time. */
+export function keepInMemory(feeds: Feeds, maxBytes: number): Feeds {
+  const kept = new Map<number, Tensors>();
+  let bytes = 0;
+  return {
+    count: feeds.count,
+    read: async (index) => {
+      const known = kept.get(index);
+      if (known !== undefined) return known;
+      const read = await feeds.read(index);
+      const size = Object.values(read).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+      if (bytes + size <= maxBytes) {
+        kept.set(index, read);
+        bytes += size;
+      }
+      return read;
+    },
+  };
+}
+
+function bytesOf({ data }: Tensor): number {
+  return ArrayBuffer.isView(data) ? data.byteLength : data.reduce((sum, text) => sum + text.length, 0);
 }
 
 /** Reads all of the inputs, in order. */

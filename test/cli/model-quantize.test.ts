@@ -63,6 +63,48 @@ describe('tensorgate model quantize', () => {
     expect(stdout.endsWith(`  versions:\n    "2":\n      weights: 2/model.onnx\n      sha256: ${sha256}\n`)).toBe(true);
   });
 
+  it('prints the report as one JSON document if asked for', async () => {
+    const { exitCode, stdout } = await withTexts('--json', '--prefer', 'size');
+    const report = JSON.parse(stdout);
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({ model, out, prefer: 'size', alreadyQuantized: {}, leftToPass: [] });
+    expect(report.sha256).toBe(createHash('sha256').update(readFileSync(out)).digest('hex'));
+    expect(report.operators).toEqual([
+      { opType: 'Gather', quantized: 1, total: 1, left: {} },
+      { opType: 'MatMul', quantized: 2, total: 2, left: {} },
+    ]);
+    expect(report.gate).toMatchObject({ metric: '1 - cosine', inputs: 4, available: 4, inputsWereSeen: true });
+    expect(report.gate.trials).toHaveLength(4);
+    const sizes = report.gate.trials.map(({ bytes }: { readonly bytes: number }) => bytes);
+    expect(report.bytes.after).toBeLessThanOrEqual(Math.min(...sizes) * 1.01);
+  });
+
+  it('says how many of the inputs were used when there are more', async () => {
+    const { stdout } = await withTexts('--max-inputs', '2', '--scheme', 'weight-only');
+    expect(stdout).toMatch(/^inputs +2 of 4, evenly spread: see --max-inputs$/m);
+  });
+
+  it('blames the inputs when the model does not take them, and writes nothing', async () => {
+    const [requests, never] = [join(folder, 'wrong.json'), join(folder, 'wrong.onnx')];
+    writeFileSync(requests, JSON.stringify([{ inputs: [{ name: 'ids', datatype: 'INT64', shape: [1], data: [1] }] }]));
+    const { exitCode, stderr } = await quantize('--inputs', requests, '--out', never);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(
+      /^INVALID_PARAMETER: input 1 of .*wrong.json has ids, which the model does not take: it takes/,
+    );
+    expect(existsSync(never)).toBe(false);
+  });
+
+  it('blames the inputs when the graph refuses what the model declares', async () => {
+    const requests = join(folder, 'far.json');
+    const tensor = (name: string) => ({ name, datatype: 'INT64', shape: [1, 1], data: [5000] });
+    writeFileSync(requests, JSON.stringify([{ inputs: [tensor('input_ids'), tensor('attention_mask')] }]));
+    const { stderr } = await quantize('--inputs', requests, '--scheme', 'weight-only');
+    expect(stderr).toMatch(
+      /^INVALID_PARAMETER: the model does not run on its inputs: onnxruntime cannot run the model/,
+    );
+  });
+
   it('prints nothing wider than 80 columns but paths', async () => {
     const { stdout } = await withTexts();
     const wide = stdout.split('\n').filter((line) => stripVTControlCharacters(line).length > 80);
@@ -102,7 +144,7 @@ describe('tensorgate model quantize', () => {
       conv,
     );
     const { exitCode, stderr } = await tensorgate('model', 'quantize', conv, '-o', never, '--scheme', 'dynamic');
-    expect(exitCode).not.toBe(0);
+    expect(exitCode).toBe(3);
     expect(stderr).toBe('NOT_QUANTIZED: 0 of 1 Conv quantized: not supported\n');
     expect(existsSync(never)).toBe(false);
   });
@@ -111,7 +153,7 @@ describe('tensorgate model quantize', () => {
     const again = join(folder, 'again.onnx');
     await quantize('--scheme', 'weight-only');
     const { exitCode, stderr } = await tensorgate('model', 'quantize', out, '-o', again, '--scheme', 'weight-only');
-    expect(exitCode).not.toBe(0);
+    expect(exitCode).toBe(3);
     expect(stderr).toMatch(/^NOT_QUANTIZED: 0 of 1 Gather quantized: its weight is UINT8, not FLOAT; /);
     expect(stderr).toMatch(/the model was quantized already: it has 3 DequantizeLinear/);
   });
@@ -163,6 +205,11 @@ describe('tensorgate model quantize', () => {
     [['--scheme', 'best'], 'Allowed choices are auto, static, static-smooth, dynamic, weight-only.'],
     [['--min-cosine', '2'], 'must be from 0 to 1.'],
     [['--max-tokens', 'many'], 'must be a whole number from 2 on.'],
+    [['--image-size', '640'], 'must be a height and a width, as 480x640.'],
+    [['--image-mean', '0.5,0.5'], 'must be one number, or three with commas between them'],
+    [['--image-std', '0'], 'must be above 0.'],
+    [['--image-range', '-1'], 'must be a number above 0.'],
+    [['--prefer', 'beauty'], 'Allowed choices are speed, size, accuracy.'],
   ])('explains the wrong option %j', async (args, message) => {
     const { exitCode, stderr } = await quantize(...args);
     expect(exitCode).toBe(2);

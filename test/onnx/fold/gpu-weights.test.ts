@@ -5,16 +5,16 @@ import { readManifest } from '../../../disk/model-folder.ts';
 import { isQuantization } from '../../../onnx/fold/fold-quantization.ts';
 import { compareAnswers, gpuWeights } from '../../../onnx/fold/gpu-weights.ts';
 import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
-import { inputNames } from '../../../onnx/format/inspect.ts';
 import { decodeModel, encodeModel } from '../../../onnx/format/proto.ts';
-import { readFolderSamples } from '../../../onnx/gate/folder-samples.ts';
+import { readFolderSamples } from '../../../onnx/samples/folder-samples.ts';
+import { inputsOf } from '../../../onnx/samples/model-inputs.ts';
 import { floats, smallModel, value } from '../small-models.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../models/minilm');
 const int8 = readFileSync(join(FOLDER, '1/model.onnx'));
 const original = decodeModel(int8);
 const [fp16, fp32] = [gpuWeights(original), gpuWeights(original, 'fp32')];
-const samples = readFolderSamples(FOLDER, readManifest(FOLDER), inputNames(fp16.model));
+const samples = await readFolderSamples(FOLDER, readManifest(FOLDER), inputsOf(fp16.model));
 const feeds = (samples?.feeds ?? []).filter((_, index) => index % 4 === 0);
 
 describe('gpuWeights of minilm', () => {

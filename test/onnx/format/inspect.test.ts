@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { graphOf } from '../../../onnx/format/graph.ts';
-import { inputNames, inspectModel } from '../../../onnx/format/inspect.ts';
+import { inspectModel } from '../../../onnx/format/inspect.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { quantizeWeightOnly } from '../../../onnx/quantize/weight-only.ts';
-import { smallEncoder, value } from '../small-models.ts';
+import { smallEncoder } from '../small-models.ts';
 
 describe('inspectModel', () => {
   it('names what goes in and out, counts operators and sizes constants', () => {
@@ -33,13 +32,5 @@ describe('inspectModel', () => {
     const { constants, producer } = inspectModel(quantizeWeightOnly(smallEncoder()).model);
     expect(producer).toBe('tensorgate');
     expect(constants.map(({ type }) => type)).toEqual(['int8', 'uint8', 'float']);
-  });
-});
-
-describe('inputNames', () => {
-  it('leaves out constants that are listed as inputs', () => {
-    const model = smallEncoder();
-    graphOf(model).input.push(value('table', [50, 16]));
-    expect(inputNames(model)).toEqual(['input_ids', 'attention_mask']);
   });
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { AppError } from '../../core/errors.ts';
@@ -23,30 +24,36 @@ function cut(ids: readonly number[], maxTokens: number): readonly number[] {
 }
 
 /**
- * Turns texts into inputs of an encoder, one text each and not padded.
+ * Creates a function that turns a text into inputs of an encoder: one row, not padded.
  *
  * @param tokenizer - Parsed `tokenizer.json`.
  * @param inputNames - Inputs of the model, of which `input_ids`, `attention_mask` and `token_type_ids` are known.
  * @param maxTokens - Tokens after which a text is cut, special ones included. Defaults to the tokenizer's own limit,
  * or 512.
- * @throws AppError `ONNX_INVALID` when the tokenizer is none, or the model has other inputs.
+ * @throws AppError `INVALID_PARAMETER` when the tokenizer is none, or the model has other inputs.
  */
 export function textFeeds(
-  texts: readonly string[],
   tokenizer: unknown,
   inputNames: readonly string[],
   maxTokens?: number,
-): Tensors[] {
+): (text: string) => Tensors {
   const parsed = v.safeParse(tokenizerSchema, tokenizer);
-  if (!parsed.success)
-    throw new AppError('ONNX_INVALID', 'the tokenizer file is no tokenizer.json: it must hold a model');
+  if (!parsed.success) {
+    throw new AppError('INVALID_PARAMETER', 'the tokenizer file is no tokenizer.json: it must hold a model', {
+      param: 'tokenizer',
+    });
+  }
   const unknown = inputNames.filter((name) => !['input_ids', 'attention_mask', 'token_type_ids'].includes(name));
   if (unknown.length > 0) {
-    throw new AppError('ONNX_INVALID', `the model is no text encoder: it also takes ${unknown.join(', ')}`);
+    throw new AppError(
+      'INVALID_PARAMETER',
+      `texts need a text encoder, but the model also takes ${unknown.join(', ')}: give requests or arrays instead`,
+      { param: 'inputs' },
+    );
   }
   const limit = maxTokens ?? parsed.output.truncation?.max_length ?? DEFAULT_MAX_TOKENS;
   const encoder = new Tokenizer(parsed.output, {});
-  return texts.map((text) => {
+  return (text) => {
     const ids = cut(encoder.encode(text).ids, limit);
     const rows: Readonly<Record<string, readonly number[]>> = {
       input_ids: ids,
@@ -54,5 +61,19 @@ export function textFeeds(
       token_type_ids: ids.map(() => 0),
     };
     return Object.fromEntries(inputNames.map((name) => [name, int64Row(rows[name] ?? [])]));
-  });
+  };
+}
+
+/**
+ * Parses a JSON file.
+ *
+ * @throws AppError `INVALID_PARAMETER` when it cannot be read or is no JSON.
+ */
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const reason = cause instanceof SyntaxError ? 'is not valid JSON' : 'cannot be read';
+    throw new AppError('INVALID_PARAMETER', `${path} ${reason}`, { cause });
+  }
 }
