@@ -37,6 +37,11 @@ export class ElementTypes {
     return this.#types.get(name) === DataType.FLOAT;
   }
 
+  /** Element type of a tensor; undefined if it is unknown. */
+  typeOf(name: string): number | undefined {
+    return this.#types.get(name);
+  }
+
   /** Whether nothing is known of a tensor. */
   isUnknown(name: string): boolean {
     return !this.#types.has(name);

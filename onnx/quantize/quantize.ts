@@ -1,5 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import { opsetOf } from '../format/graph.ts';
+import { upgradeOpset } from '../convert/upgrade-opset.ts';
 import { constantBytes } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
 import {
@@ -26,9 +26,6 @@ export const SCHEMES = ['static', 'static-smooth', 'dynamic', 'weight-only'] as 
 
 /** A scheme of quantization. */
 export type SchemeName = (typeof SCHEMES)[number];
-
-/** First operator set in which `DequantizeLinear` has an axis. */
-const MIN_OPSET = 13;
 
 /** Inputs to calibrate and to judge a model by. */
 export interface Samples extends GateOptions {
@@ -70,8 +67,8 @@ interface Treatment {
 /**
  * Quantizes a model to 8 bits.
  *
- * @param model - An ONNX model of operator set 13 or later.
- * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or its operator set is too old, `ACCURACY_GATE`
+ * @param model - An ONNX model; one of an earlier operator set than 13 is upgraded first.
+ * @throws AppError `ONNX_INVALID` when onnxruntime refuses the model or its operator set cannot be upgraded, `ACCURACY_GATE`
  * when no scheme is accurate enough, `NOT_QUANTIZED` when nothing can be quantized or nothing is gained,
  * `INVALID_PARAMETER` when the scheme needs samples and there are none, or the model has no node to exclude of a name.
  *
@@ -81,8 +78,7 @@ interface Treatment {
  */
 export async function quantizeModel(model: ModelProto, options: QuantizeOptions = {}): Promise<Quantization> {
   const { scheme = 'auto', samples, reduceRange = false } = options;
-  requireOpset(model);
-  const prepared = await prepareModel(model, options.exclude ?? NOTHING_SELECTED);
+  const prepared = await prepareModel(upgradeOpset(model), options.exclude ?? NOTHING_SELECTED);
   const treatment = { exclusion: prepared.selected, reduceRange };
   if (samples === undefined) return quantizeUnmeasured(prepared.model, scheme, treatment);
   const schemes = scheme === 'auto' ? SCHEMES : [scheme];
@@ -99,13 +95,6 @@ export async function quantizeModel(model: ModelProto, options: QuantizeOptions 
   const verdict: Verdict = await runGate(prepared.model, candidates, gate);
   const name = SCHEMES.find((known) => known === verdict.chosen.scheme) ?? 'static';
   return { ...verdict.chosen.quantized, ...verdict, scheme: name };
-}
-
-function requireOpset(model: ModelProto): void {
-  const opset = opsetOf(model);
-  if (opset !== undefined && opset < MIN_OPSET) {
-    throw new AppError('ONNX_INVALID', `the model must be of operator set ${MIN_OPSET} or later, got ${opset}`);
-  }
 }
 
 function quantizeUnmeasured(model: ModelProto, scheme: SchemeName | 'auto', treatment: Treatment): Quantization {
