@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
+import { EXIT_CODES } from './exit-code.ts';
+import type { StopSignal } from './local-session.ts';
 import { examples } from './output.ts';
-import { synthesize } from './synthesize.ts';
 
 const OLDEST_NODE = 24;
-
-const DIRECTORY = '.tensorgate';
 
 /**
  * The `start` command: synthesizes the CDK app in the current directory and runs it on this machine.
@@ -24,9 +22,15 @@ export function startCommand(): Command {
     .option('--allow-loopback-webhooks', 'let webhooks go to this machine, over plain HTTP too')
     .option('--no-freeze', 'keep functions running between invocations, which AWS Lambda does not do')
     .option('--app <folder>', 'run an app that is synthesized already instead')
+    .option('--build', 'build the functions first, in a checkout of tensorgate')
+    .option('--verbose', 'also print the report of the synthesis, and everything that runs')
     .addHelpText(
       'after',
-      examples(['tensorgate start', 'tensorgate start --port 3001 --stage prod', 'tensorgate start --app cdk.out']),
+      examples([
+        'tensorgate start',
+        'tensorgate start --port 3001 --stage prod --verbose',
+        'tensorgate start --app cdk.out',
+      ]),
     )
     .action(start);
 }
@@ -37,6 +41,8 @@ interface StartOptions {
   readonly allowLoopbackWebhooks?: boolean;
   readonly freeze: boolean;
   readonly app?: string;
+  readonly build?: boolean;
+  readonly verbose?: boolean;
 }
 
 async function start(options: StartOptions): Promise<void> {
@@ -44,60 +50,31 @@ async function start(options: StartOptions): Promise<void> {
   const port = readPort(options.port ?? process.env['PORT'] ?? '3000');
   const maxEnvironments = readMaxEnvironments(process.env['TENSORGATE_MAX_ENVIRONMENTS']);
   const stopped = stopSignal();
-  if (options.app === undefined) checkBundle();
-  const assembly = options.app ?? (await synthesizeHere(options.stage));
-  if (stopped.requested) return;
-  // Loaded only now: the other commands need neither the time that it takes nor the packages.
-  const { startLocal, renderBanner, renderActivity } = await loadLocalMode();
-  const stack = await startLocal({
-    assembly,
-    directory: DIRECTORY,
-    port,
-    maxEnvironments,
-    allowLoopbackWebhooks: options.allowLoopbackWebhooks === true,
-    freezesEnvironments: options.freeze ? undefined : false,
-    onActivity: (activity) => {
-      const line = renderActivity(activity);
-      if (line !== undefined) process.stdout.write(`${line}\n`);
+  if (options.app === undefined && options.build !== true) checkBundle();
+  // Loaded only now, because the other commands do not need it.
+  const { runSession } = await import('./local-session.ts');
+  await runSession(
+    {
+      directory: '.tensorgate',
+      port,
+      maxEnvironments,
+      allowLoopbackWebhooks: options.allowLoopbackWebhooks === true,
+      freezesEnvironments: options.freeze ? undefined : false,
+      app: options.app,
+      stage: options.stage,
+      builds: options.build === true,
+      isVerbose: options.verbose === true,
     },
-  });
-  if (!stopped.requested) process.stdout.write(renderBanner(stack));
-  await stopped.promise;
-  process.stdout.write('\n  stopping\n');
-  await stack.stop();
-}
-
-async function synthesizeHere(stage: string): Promise<string> {
-  const folders = { projectDirectory: process.cwd(), outputDirectory: 'cdk.out' };
-  const { assembly, words, warnings } = await synthesize(stage, folders);
-  if (words !== '') process.stdout.write(`${words}\n`);
-  for (const warning of warnings) process.stderr.write(`${styleText('yellow', 'warning')}  ${warning}\n`);
-  return assembly;
-}
-
-/** Local mode needs packages that are not dependencies of the published package. */
-async function loadLocalMode() {
-  try {
-    const [start, banner, activityLine] = await Promise.all([
-      import('../local/start.ts'),
-      import('../local/terminal/banner.ts'),
-      import('../local/terminal/activity-line.ts'),
-    ]);
-    return { ...start, ...banner, ...activityLine };
-  } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
-    if (!missing) throw cause;
-    const message = `a package that local mode needs is not installed (${cause.message}); run npm ci in a checkout of tensorgate`;
-    throw new AppError('LOCAL_START', message, { cause });
-  }
+    stopped,
+  );
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM; the second ends the process immediately, and its children with it. */
-function stopSignal(): { readonly promise: Promise<void>; readonly requested: boolean } {
+function stopSignal(): StopSignal {
   const { promise, resolve } = Promise.withResolvers<void>();
   const state = { promise, requested: false };
   const onSignal = (): void => {
-    if (state.requested) process.exit(130);
+    if (state.requested) process.exit(EXIT_CODES.interrupted.code);
     state.requested = true;
     resolve();
   };

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { LOCAL_CONTEXT } from '../core/config/local-context.ts';
@@ -42,6 +42,7 @@ export async function synthesize(stage: string, folders: SynthesisFolders): Prom
   const { app, context } = await readCdkJson(folders.projectDirectory);
   const assembly = resolve(folders.projectDirectory, folders.outputDirectory);
   await rm(assembly, { recursive: true, force: true });
+  await mkdir(dirname(assembly), { recursive: true });
   const child = spawn(app, {
     shell: true,
     cwd: folders.projectDirectory,

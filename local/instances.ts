@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { errorCode } from './aws/error-code.ts';
 import type { LocalDescription } from './local-description.ts';
+import { findPortProblem, portError } from './services/api-gateway/port.ts';
 
 /** Description of the first instance in a folder. A further one has the port of its API in the name. */
 const FIRST_FILE = 'local.json';
@@ -25,6 +26,36 @@ export interface Instances {
   readonly running: readonly Instance[];
   /** Left over from processes that were killed. */
   readonly stale: readonly Instance[];
+}
+
+/** Folders that belong to one process, such as `logs-4711` and `assembly-4711-1`. */
+const FOLDER_OF_PROCESS = /^(?:logs|assembly)-(\d+)(?:-\d+)?$/;
+
+/** Removes the folders of processes that were killed. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    const [, pid] = FOLDER_OF_PROCESS.exec(name) ?? [];
+    if (pid !== undefined && !processExists(Number(pid)))
+      await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/**
+ * Checks that a port is free, before anything that takes time.
+ *
+ * @param port - Port; 0 is always free.
+ * @param directory - Folder whose instances are named if one of them uses the port.
+ * @throws AppError `LOCAL_START` when the port is taken.
+ */
+export async function checkPort(port: number, directory: string): Promise<void> {
+  if (port === 0) return;
+  const problem = await findPortProblem(port);
+  if (problem === undefined) return;
+  const { running } = await findInstances(directory);
+  const own = running.find(({ description }) => portOf(description) === port);
+  throw own === undefined
+    ? problem
+    : portError(port, `is in use by local mode of this folder, process ${own.description.pid}`);
 }
 
 /** Port of the API of a running app. */

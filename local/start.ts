@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { type ActivityListener, ActivityStream } from './activity/activity-stream.ts';
-import { describeInstance } from './instances.ts';
+import { describeInstance, findInstances } from './instances.ts';
 import { describeApp, type LocalDescription } from './local-description.ts';
 import { type LocalServices, openServices, type ServiceContext, type ServiceOptions } from './open-services.ts';
 import { findServedModels, type ServedModel } from './served-models.ts';
@@ -77,7 +77,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalStack> {
   const clock = new LocalTime(options.clock ?? SYSTEM_CLOCK);
   const activity = new ActivityStream(clock);
   if (options.onActivity !== undefined) activity.subscribe(options.onActivity);
-  const logsDirectory = join(options.directory, 'logs');
+  // A further instance in this folder must not write into the logs of the first.
+  const { running } = await findInstances(options.directory);
+  const isFirst = running.every(({ description }) => description.pid === process.pid);
+  const logsDirectory = join(options.directory, isFirst ? 'logs' : `logs-${process.pid}`);
   const resources = new AsyncDisposableStack();
   try {
     return await run({ plan, options, clock, activity, logsDirectory, resources }, api, options.port);

@@ -27,8 +27,12 @@ export class ActivityStream implements ActivitySink {
     this.#clock = clock;
   }
 
+  get isFollowed(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
   publish(activity: Activity): void {
-    if (this.#subscriptions.size === 0) return;
+    if (!this.isFollowed) return;
     const timed = { ...activity, atMs: this.#clock.now() };
     for (const subscription of this.#subscriptions) subscription.push(timed);
   }

@@ -7,8 +7,13 @@ export interface RequestCompleted {
   readonly path: string;
   readonly status: number;
   readonly durationMs: number;
-  /** Name of the API key that the request presented. */
+  /** Name of the API key that the request presented, also if it was throttled. */
   readonly keyName: string | undefined;
+  /** Model and version that served the request: the response's `x-model-id` and `x-model-version`. */
+  readonly model: string | undefined;
+  readonly version: string | undefined;
+  /** Error code in the body of the response. */
+  readonly code: string | undefined;
   readonly isColdStart: boolean;
   /** Value of the response's `x-cache` header. */
   readonly cache: string | undefined;
@@ -54,6 +59,14 @@ export interface EnvironmentInitialized {
   readonly functionName: string;
   readonly pid: number;
   readonly initMs: number;
+}
+
+/** A function has written a line of JSON to its log. */
+export interface RecordLogged {
+  readonly type: 'record.logged';
+  readonly functionName: string;
+  /** The parsed line. The functions of this product log neither input nor results; those of other apps may. */
+  readonly record: Readonly<Record<string, unknown>>;
 }
 
 /** A message was put into a queue, given to a consumer, or deleted. */
@@ -112,6 +125,7 @@ export type Activity =
   | InvocationThrottled
   | EnvironmentChanged
   | EnvironmentInitialized
+  | RecordLogged
   | MessageMoved
   | MessageDeadLettered
   | CallDenied
@@ -124,9 +138,11 @@ export type TimedActivity = Activity & { readonly atMs: number };
 
 /** Where services report what happens. */
 export interface ActivitySink {
+  /** Whether anyone receives the events; without a listener, those that cost time to find out can be left out. */
+  readonly isFollowed: boolean;
   /** Reports an event. It returns immediately and never throws. */
   publish(activity: Activity): void;
 }
 
 /** A sink for services whose activity no one follows. */
-export const NO_ACTIVITY: ActivitySink = { publish: () => undefined };
+export const NO_ACTIVITY: ActivitySink = { isFollowed: false, publish: () => undefined };

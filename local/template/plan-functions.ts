@@ -11,6 +11,8 @@ export interface FunctionPlan {
   /** ARN without a qualifier. */
   readonly arn: string;
   readonly logicalId: string;
+  /** Name of its log file: the end of its construct's path if that is known, else the name of the function. */
+  readonly logName: string;
   readonly handler: string;
   /** Folder of the function's code. */
   readonly taskRoot: string;
@@ -105,6 +107,7 @@ export function planFunctions(
       name: resource.ref,
       arn,
       logicalId: resource.logicalId,
+      logName: resource.ref,
       handler: properties.Handler ?? '',
       taskRoot,
       memoryMiB: properties.MemorySize,
@@ -116,7 +119,7 @@ export function planFunctions(
       ...planQualifiers(arn, resources),
     });
   }
-  return { functions, notRun };
+  return { functions: withLogNames(functions, stacks), notRun };
 }
 
 /** Lists the principals that may invoke each function. */
@@ -162,6 +165,24 @@ function scaledMinimum(functionAndAlias: string, resources: readonly Resource[])
         target.ScalableDimension === 'lambda:function:ProvisionedConcurrency' &&
         target.ResourceId === `function:${functionAndAlias}`,
     )?.MinCapacity;
+}
+
+/** Construct ids that say nothing about a function: every function has them. */
+const COMMON_IDS: ReadonlySet<string> = new Set(['Function', 'Resource', 'Default', '']);
+
+/** Names the log files after the constructs, because names of functions are long and end with a hash. */
+function withLogNames(functions: readonly FunctionPlan[], stacks: readonly StackDocument[]): FunctionPlan[] {
+  const paths = new Map(stacks.flatMap(({ constructPaths }) => [...constructPaths]));
+  const idsOf = ({ logicalId }: FunctionPlan): string[] => {
+    const ids = paths.get(logicalId)?.split('/') ?? [];
+    return ids.filter((id) => !COMMON_IDS.has(id)).map((id) => id.replaceAll(/[^\w.-]/g, '_'));
+  };
+  const last = functions.map((fn) => idsOf(fn).at(-1));
+  return functions.map((fn, index) => {
+    const name = last[index];
+    if (name === undefined) return fn;
+    return { ...fn, logName: last.filter((other) => other === name).length === 1 ? name : idsOf(fn).join('-') };
+  });
 }
 
 function findAsset(key: string | undefined, stack: string, stacks: readonly StackDocument[]): string | undefined {

@@ -12,6 +12,8 @@ export interface StackDocument {
   readonly template: Template;
   /** Absolute folder or file of each asset, by its hash. */
   readonly assets: ReadonlyMap<string, string>;
+  /** Path of the construct of each resource, by logical id. */
+  readonly constructPaths: ReadonlyMap<string, string>;
 }
 
 /** The parts of a CloudFormation template that local mode reads. */
@@ -71,6 +73,7 @@ const manifestSchema = v.object({
         {},
       ),
       dependencies: v.optional(v.array(v.string()), []),
+      additionalMetadataFile: v.optional(v.string()),
     }),
   ),
 });
@@ -83,6 +86,9 @@ const assetsSchema = v.object({
     {},
   ),
 });
+
+/** Entries by the path of their construct. */
+const metadataSchema = v.record(v.string(), v.array(v.object({ type: v.string(), data: v.optional(v.unknown()) })));
 
 /**
  * Reads a synthesized cloud assembly (`cdk.out`) with its stacks in the order that their dependencies ask for.
@@ -98,7 +104,12 @@ export async function readAssembly(directory: string): Promise<StackDocument[]> 
     const { templateFile, stackName } = artifact.properties;
     if (artifact.type !== 'aws:cloudformation:stack' || templateFile === undefined) continue;
     const template = await readJson(join(root, templateFile), templateSchema);
-    stacks.push({ name: stackName ?? id, template, assets: await readAssets(root, artifact, artifacts) });
+    stacks.push({
+      name: stackName ?? id,
+      template,
+      assets: await readAssets(root, artifact, artifacts),
+      constructPaths: await readConstructPaths(root, artifact),
+    });
   }
   return stacks;
 }
@@ -118,6 +129,20 @@ async function readAssets(
     }
   }
   return assets;
+}
+
+async function readConstructPaths(
+  root: string,
+  { additionalMetadataFile: file }: Artifact,
+): Promise<Map<string, string>> {
+  if (file === undefined) return new Map();
+  const metadata = await readJson(join(root, file), metadataSchema);
+  const paths = Object.entries(metadata).flatMap(([path, entries]) =>
+    entries.flatMap(({ type, data }): [string, string][] =>
+      type === 'aws:cdk:logicalId' && typeof data === 'string' ? [[data, path]] : [],
+    ),
+  );
+  return new Map(paths);
 }
 
 function inDependencyOrder(artifacts: Readonly<Record<string, Artifact>>): [string, Artifact][] {

@@ -1,11 +1,13 @@
 import { styleText } from 'node:util';
 import type { RequestCompleted, TimedActivity } from '../activity/activity.ts';
+import { renderRecord } from './record-line.ts';
 
 /** Shifts a line to the right of the times. */
 const INDENT = ' '.repeat(10);
 
 /**
- * Renders an event for the terminal: each request, and each event that tells a developer why something does not work.
+ * Renders an event for the terminal: each request, the outcomes of jobs, batches and webhooks, and each event that tells a
+ * developer why something does not work.
  *
  * @returns Undefined for events that the terminal does not show.
  */
@@ -13,6 +15,10 @@ export function renderActivity(activity: TimedActivity): string | undefined {
   switch (activity.type) {
     case 'request.completed':
       return renderRequest(activity);
+    case 'record.logged': {
+      const line = renderRecord(activity.record);
+      return line === undefined ? undefined : `${renderTime(activity)}  ${line}`;
+    }
     case 'call.denied':
       return renderWarning(activity, `denied  ${activity.action} on ${activity.resource} for ${activity.principal}`);
     case 'message.dead-lettered':
@@ -33,17 +39,24 @@ export function renderActivity(activity: TimedActivity): string | undefined {
 }
 
 function renderRequest(request: RequestCompleted & { readonly atMs: number }): string {
-  const { method, path, status, durationMs, keyName, isColdStart, cache, functionError } = request;
-  const notes = [keyName, isColdStart ? 'cold' : undefined, cache?.toLowerCase()];
+  const { method, path, status, durationMs, code, keyName, isColdStart, cache, functionError } = request;
+  const notes = [modelOf(request), keyName, isColdStart ? 'cold' : undefined, cache?.toLowerCase()]
+    .filter((note) => note !== undefined)
+    .join('  ');
   const line = [
     renderTime(request),
     method.padEnd(4),
     path,
-    styleText(colourOf(status), String(status)),
+    styleText(colourOf(status), code === undefined ? String(status) : `${status} ${code}`),
     `${durationMs.toFixed(durationMs < 10 ? 1 : 0)} ms`,
-    styleText('dim', notes.filter((note) => note !== undefined).join(' ')),
+    ...(notes === '' ? [] : [styleText('dim', notes)]),
   ].join('  ');
   return functionError === undefined ? line : `${line}\n${INDENT}${styleText('red', functionError)}`;
+}
+
+/** Model and version, as `minilm@2`. */
+function modelOf({ model, version }: RequestCompleted): string | undefined {
+  return model === undefined || version === undefined ? model : `${model}@${version}`;
 }
 
 function renderWarning(activity: TimedActivity, text: string): string {

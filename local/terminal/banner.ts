@@ -16,33 +16,87 @@ export interface BannerFacts {
   readonly endpointUrl: string;
 }
 
-/** Renders what a developer wants to know once local mode is up. */
-export function renderBanner({ description, plan, models, endpointUrl }: BannerFacts): string {
-  const heading = (text: string): string => `\n  ${styleText('bold', text)}`;
+/**
+ * Renders what a developer needs first: the address, the keys, and a request that works when pasted. It fits a terminal of 80
+ * columns and 24 lines, whatever the app holds.
+ */
+export function renderReady({ description, models, plan }: Omit<BannerFacts, 'endpointUrl'>): string {
+  const { url, stage, apiKeys } = description;
+  const shownKeys = apiKeys.slice(0, MAX_SHOWN_KEYS);
+  const rows = [
+    ['models', shorten(models.map(({ id }) => id))],
+    ...shownKeys.map(({ name, value }, index) => [index === 0 ? 'keys' : '', `${value}  ${styleText('dim', name)}`]),
+    ...(apiKeys.length > shownKeys.length ? [['', `${apiKeys.length - shownKeys.length} more`]] : []),
+  ];
   const curl = renderCurl(description, models);
   return [
-    `\n  ${styleText('green', 'ready')}  ${styleText(['bold', 'cyan'], description.url)}  ${styleText('dim', `stage ${description.stage}`)}`,
+    '',
+    `  ${styleText('green', 'ready')}   ${styleText(['bold', 'cyan'], url)}  ${styleText('dim', `stage ${stage}`)}`,
+    indented(rows.map(([title = '', cell = '']) => [styleText('bold', title), cell])),
+    ...(plan.notRun.length === 0 ? [] : [`  ${styleText('yellow', renderNotRunCount(plan.notRun.length))}`]),
+    ...(curl === undefined ? [] : ['', curl]),
+    '',
+    '',
+  ].join('\n');
+}
+
+function renderNotRunCount(count: number): string {
+  if (count === 1) return '1 resource does not run here, and what needs it fails: see the details';
+  return `${count} resources do not run here, and what needs them fails: see the details`;
+}
+
+/** Keys on the first screen; the details hold all of them. */
+const MAX_SHOWN_KEYS = 4;
+
+/** Characters of a list on the first screen. */
+const MAX_LIST_WIDTH = 60;
+
+/** A list of names on one line, with the number of those that do not fit. */
+function shorten(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  const shown: string[] = [];
+  for (const name of names) {
+    if ([...shown, name].join(', ').length > MAX_LIST_WIDTH) break;
+    shown.push(name);
+  }
+  const rest = names.length - shown.length;
+  return [...shown, ...(rest === 0 ? [] : [`${rest} more`])].join(', ');
+}
+
+/** Renders everything that runs, and how to look into it. */
+export function renderDetails({ description, plan, models, endpointUrl }: BannerFacts): string {
+  return [
     ...(models.length === 0
       ? []
       : [heading('Models'), indented(models.map(({ id, task }) => [id, styleText('dim', task)]))]),
     heading('API keys'),
     indented(description.apiKeys.map(({ name, value, limits }) => [name, value, styleText('dim', limits)])),
-    ...(curl === undefined ? [] : [heading('Try it'), '', curl]),
     ...renderQueues(description),
     heading('Runs'),
     indented(runningRows(plan)),
     ...renderNotRun(plan.notRun),
     ...renderIgnored(plan.ignored),
-    heading('Look inside'),
-    indented([
-      ['logs', description.logs],
-      [
-        'AWS',
-        `AWS_ENDPOINT_URL=${endpointUrl} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1`,
-      ],
-    ]),
-    `\n  ${styleText('dim', 'Ctrl-C stops everything.')}\n`,
+    heading('Logs of the functions'),
+    indented([[`${description.logs}/<function>.log`]]),
+    heading('For the AWS CLI from version 2.13.34, boto3 from version 1.28.80, and the SDKs'),
+    '',
+    ...awsVariables(endpointUrl).map((variable) => `export ${variable}`),
+    '',
+    '',
   ].join('\n');
+}
+
+/** Environment variables for tools of AWS. boto3 and version 1 of the AWS CLI read `AWS_DEFAULT_REGION` only. */
+function awsVariables(endpointUrl: string): readonly string[] {
+  return [
+    `AWS_ENDPOINT_URL=${endpointUrl}`,
+    'AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local',
+    'AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1',
+  ];
+}
+
+function heading(text: string): string {
+  return `\n  ${styleText('bold', text)}`;
 }
 
 /** A command that works when pasted: a request to a task's own route, or the list of models. */
@@ -52,25 +106,29 @@ function renderCurl({ url, apiKeys }: LocalDescription, models: readonly ServedM
   const route = TASK_ROUTES.find(({ task }) => models.some((model) => model.task === task));
   const model = models.find(({ task }) => task === route?.task);
   if (route === undefined || model === undefined) return `curl ${url}/v1/models -H 'x-api-key: ${key}'`;
-  const body = JSON.stringify(route.example(model.id));
-  return `curl ${url}${route.path} -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${body}'`;
+  return [
+    `curl ${url}${route.path} \\`,
+    `  -H 'x-api-key: ${key}' \\`,
+    "  -H 'content-type: application/json' \\",
+    `  -d '${JSON.stringify(route.example(model.id))}'`,
+  ].join('\n');
 }
 
 function renderQueues({ queues }: LocalDescription): string[] {
   const rows = Object.entries(queues);
-  return rows.length === 0 ? [] : [`\n  ${styleText('bold', 'Queues')}`, indented(rows)];
+  return rows.length === 0 ? [] : [heading('Queues'), indented(rows)];
 }
 
 function runningRows(plan: LocalPlan): string[][] {
   return [
     ...plan.apis.map(({ name, methods }) => ['REST API', name, styleText('dim', `${methods.length} methods`)]),
-    ...plan.functions.map(({ name, memoryMiB, timeoutMs, provisioned }) => {
+    ...plan.functions.map(({ logName, memoryMiB, timeoutMs, provisioned }) => {
       const warm = Object.values(provisioned).reduce((sum, count) => sum + count, 0);
       const size = `${memoryMiB} MiB, ${timeoutMs / 1000} s${warm > 0 ? `, ${warm} warm` : ''}`;
-      return ['Lambda function', name, styleText('dim', size)];
+      return ['Lambda function', logName, styleText('dim', size)];
     }),
-    ...plan.tables.map(({ name }) => ['DynamoDB table', name, styleText('dim', 'in memory')]),
-    ...plan.queues.map(({ name }) => ['SQS queue', name, styleText('dim', 'in memory')]),
+    ...plan.tables.map(({ name }) => ['DynamoDB table', name]),
+    ...plan.queues.map(({ name }) => ['SQS queue', name]),
     ...plan.endpoints.filter(hasVariants).map(({ name, variants, shadow }) => {
       const shadows = shadow === undefined ? [] : [`${shadow.name} in its shadow`];
       const names = [...variants.map((variant) => variant.name), ...shadows].join(', ');
@@ -87,7 +145,7 @@ function hasVariants({ variants }: EndpointPlan): boolean {
 function renderNotRun(notRun: readonly NotRun[]): string[] {
   if (notRun.length === 0) return [];
   const rows = notRun.map(({ resource, type, reason }) => [styleText('yellow', resource), type, reason]);
-  return [`\n  ${styleText(['bold', 'yellow'], 'Does not run here: what needs it will not work')}`, indented(rows)];
+  return [`\n  ${styleText(['bold', 'yellow'], 'Does not run here, and what needs it fails')}`, indented(rows)];
 }
 
 function renderIgnored(ignored: readonly NotRun[]): string[] {
@@ -96,7 +154,7 @@ function renderIgnored(ignored: readonly NotRun[]): string[] {
     styleText('dim', `${group.length} ${type}`),
     styleText('dim', group[0]?.reason ?? ''),
   ]);
-  return [`\n  ${styleText('dim', 'Left out, which does no harm')}`, indented(rows)];
+  return [`\n  ${styleText('dim', 'Left out, because nothing here needs it')}`, indented(rows)];
 }
 
 /** Rows in columns, two spaces from the edge like the headings above them. */

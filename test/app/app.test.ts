@@ -71,12 +71,9 @@ function cosine(a: readonly number[], b: readonly number[]): number {
 
 describe('the app of this repository, started by the command', () => {
   it('prints a request that works when pasted into a shell', async () => {
-    const line = app
-      .output()
-      .split('\n')
-      .find((text) => text.startsWith('curl '));
+    const [request] = /^curl (?:.*\\\n)*.*$/m.exec(app.output()) ?? [];
 
-    const { stdout } = await promisify(execFile)('sh', ['-c', `${line} --silent --show-error`]);
+    const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --silent --show-error`]);
 
     const { data } = JSON.parse(stdout) as { data: { embedding: number[] }[] };
     expect(data[0]?.embedding).toHaveLength(384);

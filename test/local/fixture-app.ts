@@ -46,7 +46,7 @@ export async function writeFixtureApp(folder: string, app: FixtureApp): Promise<
   await mkdir(assembly, { recursive: true });
   const files: Record<string, unknown> = {};
   for (const [id, { code }] of Object.entries(app.functions ?? {})) {
-    await mkdir(join(assembly, `asset.${id}`));
+    await mkdir(join(assembly, `asset.${id}`), { recursive: true });
     await writeFile(join(assembly, `asset.${id}`, 'index.mjs'), code);
     files[id] = { source: { path: `asset.${id}`, packaging: 'zip' } };
   }
@@ -88,6 +88,7 @@ export function stackOf(
   return {
     name,
     assets: new Map([['code', '/code']]),
+    constructPaths: new Map(),
     template: {
       Outputs: {},
       Parameters: {},

@@ -1,6 +1,6 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -38,15 +38,24 @@ interface Run {
   readonly child: ChildProcess;
   /** Everything printed so far. */
   output(): string;
-  /** Waits until something is printed. */
-  printed(text: string): Promise<void>;
+  /** Waits until something is printed, once or a number of times. */
+  printed(text: string, times?: number): Promise<void>;
   /** Waits for the end. */
   readonly ended: Promise<number | null>;
 }
 
 function run(args: readonly string[], variables: Record<string, string> = {}): Run {
+  return follow([process.execPath, COMMAND, 'start', ...args], variables);
+}
+
+/** Runs the command in a terminal, whose keys are the input of the process. */
+function inTerminal(): Run {
+  return follow(['script', '--quiet', '--command', `"${process.execPath}" "${COMMAND}" start`, '/dev/null'], {});
+}
+
+function follow([program = '', ...args]: readonly string[], variables: Record<string, string>): Run {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [COMMAND, 'start', ...args], {
+  const child = spawn(program, args, {
     cwd: folder,
     env: { PATH, HOME, NO_COLOR: '1', PORT: '0', ...variables },
   });
@@ -60,10 +69,10 @@ function run(args: readonly string[], variables: Record<string, string> = {}): R
     });
   }
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  const printed = async (wanted: string): Promise<void> => {
+  const printed = async (wanted: string, times = 1): Promise<void> => {
     const { promise, resolve: found, reject } = Promise.withResolvers<void>();
     const look = (): void => {
-      if (text.includes(wanted)) found();
+      if (text.split(wanted).length > times) found();
     };
     waiting.add(look);
     void ended.then(() => reject(new Error(`ended without printing ${wanted}:\n${text}`)));
@@ -144,8 +153,81 @@ describe('tensorgate start', () => {
     expect(await ended).toBe(1);
     blocker.close();
     expect(output()).toBe(
-      `LOCAL_START: port ${port} is in use; stop what uses it, or choose another: PORT=3001 npm start\n`,
+      `LOCAL_START: port ${port} is in use by another program; choose another port: PORT=${port + 1} npm start\n`,
     );
+  });
+
+  it('looks at the port before it synthesizes anything', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const { port } = blocker.address() as { port: number };
+    await writeFile(join(folder, 'cdk.json'), JSON.stringify({ app: 'touch synthesized && false' }));
+    const { ended, output } = run([], { PORT: String(port) });
+    expect(await ended).toBe(1);
+    blocker.close();
+    expect(output()).toMatch(/^LOCAL_START: port \d+ is in use/);
+    expect(await readdir(folder)).not.toContain('synthesized');
+  });
+
+  it('leaves a running instance alone, names it, and is described in a file of its own', async () => {
+    const first = await startFixture();
+    const port = new URL(first.url).port;
+    const refused = run(['--app', await writeFixtureApp(folder, APP)], { PORT: port });
+    expect(await refused.ended).toBe(1);
+    expect(refused.output()).toContain(
+      `port ${port} is in use by local mode of this folder, process ${first.child.pid}; choose`,
+    );
+    const second = run(['--app', await writeFixtureApp(folder, APP)]);
+    await second.printed('Ctrl-C stops everything');
+    const [, file = ''] = /this one is described in (\S+)/.exec(second.output()) ?? [];
+    expect(second.output()).toContain(`also running in this folder: ${first.url} (process ${first.child.pid})`);
+    const description = JSON.parse(await readFile(join(folder, file), 'utf8'));
+    expect(description).toMatchObject({ pid: second.child.pid, logs: `.tensorgate/logs-${second.child.pid}` });
+    second.child.kill('SIGINT');
+    await second.ended;
+    expect(JSON.parse(await readFile(join(folder, '.tensorgate/local.json'), 'utf8')).url).toBe(first.url);
+    expect((await fetch(`${first.url}/pid`)).status).toBe(200);
+  });
+
+  it('removes what a killed process left behind, and takes over its description', async () => {
+    const killed = await startFixture();
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    const left = join(folder, '.tensorgate', `assembly-${killed.child.pid}-1`);
+    await mkdir(left);
+    const { url, output } = await startFixture();
+    expect(url).not.toBe(killed.url);
+    expect(output()).not.toContain('also running');
+    expect(await readdir(join(folder, '.tensorgate'))).not.toContain(left);
+  });
+
+  it('restarts and quits by keys in a terminal, tells of changed files, and sums up', async () => {
+    // `script` runs a command in a pseudo-terminal; its arguments differ between platforms.
+    if (process.platform !== 'linux' || spawnSync('script', ['--version']).error !== undefined) return;
+    await mkdir(join(folder, 'models'));
+    const app = await writeFixtureApp(folder, APP);
+    const copied = JSON.stringify({ app: `cp -r ${app}/. "$CDK_OUTDIR"` });
+    await writeFile(join(folder, 'cdk.json'), copied);
+    const terminal = inTerminal();
+    await terminal.printed('q quit');
+    const { url } = JSON.parse(await readFile(join(folder, '.tensorgate/local.json'), 'utf8'));
+    await fetch(`${url}/pid`);
+    await terminal.printed('/pid');
+    await writeFile(join(folder, 'models/model.yaml'), 'id: a');
+    await terminal.printed('models/model.yaml changed: press r to restart');
+    terminal.child.stdin?.write('r');
+    await terminal.printed('q quit', 2);
+    expect((await fetch(`${url}/pid`)).status).toBe(200);
+    await writeFile(join(folder, 'cdk.json'), JSON.stringify({ app: 'echo a mistake >&2; false' }));
+    terminal.child.stdin?.write('r');
+    await terminal.printed('the app runs as before: r tries again');
+    expect(terminal.output()).toContain('a mistake');
+    expect((await fetch(`${url}/pid`)).status).toBe(200);
+    terminal.child.stdin?.write('q');
+    await terminal.ended;
+    expect(terminal.output()).toMatch(/stopped after \d+ s: 3 requests/);
+    const names = await readdir(join(folder, '.tensorgate'));
+    expect(names.filter((name) => /^(?:local|assembly)/.test(name))).toEqual([]);
   });
 
   it.each([
@@ -166,6 +248,6 @@ describe('tensorgate start', () => {
   it('fails with TEMPLATE_INVALID when there is nothing to run', async () => {
     const { ended, output } = run(['--app', 'nowhere']);
     expect(await ended).toBe(1);
-    expect(output()).toMatch(/^TEMPLATE_INVALID: .*nowhere\/manifest\.json cannot be read/);
+    expect(output()).toMatch(/^TEMPLATE_INVALID: .*nowhere\/manifest\.json cannot be read/m);
   });
 });

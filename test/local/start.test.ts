@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { TimedActivity } from '../../local/activity/activity.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
 import { renderActivity } from '../../local/terminal/activity-line.ts';
-import { renderBanner } from '../../local/terminal/banner.ts';
+import { renderDetails, renderReady } from '../../local/terminal/banner.ts';
 import { type FixtureApp, lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from './fixture-app.ts';
 
 function usagePlan(name: string, rate: number) {
@@ -79,6 +79,32 @@ describe('startLocal', () => {
     await expect(fetch(stack.url)).rejects.toThrow('fetch failed');
   });
 
+  it('reports model, version and error code of a response, and the key of a request that is throttled', async () => {
+    const code = `export const handler = () => {
+      console.log('{"message":"jobs","JobsSucceeded":1}');
+      const headers = { 'x-model-id': 'm', 'x-model-version': '2' };
+      return { statusCode: 400, headers, body: '{"error":{"code":"INPUT_EMPTY"}}' };
+    };`;
+    const resources = { ...usagePlan('Slow', 1) };
+    const app = {
+      functions: { Fn: { code } },
+      methods: { 'GET /': lambdaMethod('Fn', { ApiKeyRequired: true }) },
+      resources,
+    };
+    const seen: TimedActivity[] = [];
+    const onActivity = (activity: TimedActivity): void => void seen.push(activity);
+    stack = await startLocal({ assembly: await writeFixtureApp(folder, app), directory: folder, port: 0, onActivity });
+    const headers = { 'x-api-key': stack.description.apiKeys[0]?.value ?? '' };
+    for (let count = 0; count < 3; count += 1) await fetch(`${stack.url}/`, { headers });
+    const requests = () => seen.filter((activity) => activity.type === 'request.completed');
+    while (requests().length < 3) await setImmediate();
+    expect(requests()[0]).toMatchObject({ model: 'm', version: '2', code: 'INPUT_EMPTY', keyName: 'slow-default' });
+    expect(requests()[2]).toMatchObject({ status: 429, keyName: 'slow-default', model: undefined });
+    expect(seen).toContainEqual(
+      expect.objectContaining({ type: 'record.logged', record: { message: 'jobs', JobsSucceeded: 1 } }),
+    );
+  });
+
   it('gives the same keys at each start', async () => {
     const assembly = await writeFixtureApp(folder, APP);
     const keys: string[][] = [];
@@ -105,24 +131,32 @@ describe('startLocal', () => {
     await fetch(`${stack.url}/fails`);
     await twoLines;
     const [first = '', second = ''] = lines;
-    expect(first).toMatch(/GET .*\/dev\/ .*200.* ms .*tight-default cold hit/);
+    expect(first).toMatch(/GET .*\/dev\/ .*200.* ms .*tight-default {2}cold {2}hit/);
     expect(second).toMatch(/\/fails .*502.*\n.*Error: why/);
   });
 
   it('shows what runs, what does not, and a command to paste', async () => {
     stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
-    const banner = renderBanner(stack);
+    const [ready, details] = [renderReady(stack), renderDetails(stack)];
     const key = stack.description.apiKeys[0]?.value;
-    expect(banner).toContain(`curl ${stack.url}/v1/models -H 'x-api-key: ${key}'`);
-    expect(banner).toMatch(/Lambda function +fn/);
-    expect(banner).toMatch(/Does not run here.*Topic.*AWS::Kinesis::Stream.*does not know/s);
-    expect(banner).toMatch(/Left out.*1 AWS::CloudWatch::Alarm.*look at the logs/s);
+    expect(ready).toContain(`curl ${stack.url}/v1/models -H 'x-api-key: ${key}'`);
+    expect(ready).toContain('1 resource does not run here, and what needs it fails');
+    expect(details).toMatch(/Lambda function +fn/);
+    expect(details).toMatch(/Does not run here.*Topic.*AWS::Kinesis::Stream.*does not know/s);
+    expect(details).toMatch(/Left out.*1 AWS::CloudWatch::Alarm.*look at the logs/s);
+    expect(details).toContain(`export AWS_ENDPOINT_URL=${stack.endpointUrl}`);
+    expect(details).toContain('AWS_DEFAULT_REGION=us-east-1');
   });
 
   it('shows a request for embeddings when a model serves them', async () => {
     stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
-    expect(renderBanner({ ...stack, models: [{ id: 'minilm', task: 'embedding' }] })).toContain(
-      `/v1/embeddings -H 'x-api-key: ${stack.description.apiKeys[0]?.value}' -H 'content-type: application/json' -d '{"model":"minilm","input":"Hello, world"}'`,
+    expect(renderReady({ ...stack, models: [{ id: 'minilm', task: 'embedding' }] })).toContain(
+      [
+        '/v1/embeddings \\',
+        `  -H 'x-api-key: ${stack.description.apiKeys[0]?.value}' \\`,
+        "  -H 'content-type: application/json' \\",
+        `  -d '{"model":"minilm","input":"Hello, world"}'`,
+      ].join('\n'),
     );
   });
 

@@ -30,16 +30,20 @@ export class Admission {
     this.#members = new Map(membersOf(api, keyValues).map((member) => [member.key.value, member]));
   }
 
+  /** The key of a value that a request presents; undefined if it is unknown. */
+  keyOf(presented: string | undefined): PresentedKey | undefined {
+    return this.#members.get(presented ?? '')?.key;
+  }
+
   /**
    * Admits a request to a method.
    *
    * Limits are taken in the order of AWS: plan and method, plan and key, stage and method, account; then the quota.
    *
    * @param presented - Value of the key, from the source that the API names.
-   * @returns The key, where the method demands one.
    * @throws GatewayError `INVALID_API_KEY`, `THROTTLED` or `QUOTA_EXCEEDED`.
    */
-  admit(method: MethodPlan, presented: string | undefined): PresentedKey | undefined {
+  admit(method: MethodPlan, presented: string | undefined): void {
     const member = method.apiKeyRequired ? this.#members.get(presented ?? '') : undefined;
     if (method.apiKeyRequired && member === undefined) throw new GatewayError('INVALID_API_KEY');
     if (member !== undefined) this.#throttleByPlan(member, method);
@@ -48,7 +52,6 @@ export class Admission {
     this.#throttle(`stage ${route}`, ofStage);
     this.#throttle('account', {});
     if (member !== undefined) this.#count(member);
-    return member?.key;
   }
 
   #throttleByPlan({ key, plan }: Member, method: MethodPlan): void {

@@ -2,9 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/clock.ts';
-import { AppError } from '../../../core/errors.ts';
+import { jsonOrUndefined } from '../../../core/json/json.ts';
 import { type ActivitySink, NO_ACTIVITY, type RequestCompleted } from '../../activity/activity.ts';
-import { errorCode } from '../../aws/error-code.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
@@ -18,6 +17,7 @@ import { GatewayResponses } from './gateway-responses.ts';
 import type { Integration } from './integration.ts';
 import { LambdaIntegration } from './lambda-integration.ts';
 import { MockIntegration } from './mock-integration.ts';
+import { portProblem } from './port.ts';
 import { readBody } from './read-body.ts';
 import { compileValidation, type RequestValidation } from './request-validation.ts';
 import { RouteTree } from './route-tree.ts';
@@ -40,6 +40,9 @@ interface Route {
   readonly validate: RequestValidation;
   readonly integration: Integration;
 }
+
+/** Codes, which hold no text of a caller. */
+const ERROR_CODE = /^[A-Z][A-Z_]{1,60}$/;
 
 /** A REST API of API Gateway: one stage, served under its name as execute-api does and at the root as a domain does. */
 export class GatewayServer implements AsyncDisposable {
@@ -89,14 +92,7 @@ export class GatewayServer implements AsyncDisposable {
     try {
       this.#url = await this.#server.listen({ port, host: '127.0.0.1' });
     } catch (cause) {
-      if (errorCode(cause) !== 'EADDRINUSE') throw cause;
-      throw new AppError(
-        'LOCAL_START',
-        `port ${port} is in use; stop what uses it, or choose another: PORT=3001 npm start`,
-        {
-          cause,
-        },
-      );
+      throw portProblem(port, cause) ?? cause;
     }
   }
 
@@ -155,8 +151,10 @@ export class GatewayServer implements AsyncDisposable {
     exchange.method = method;
     exchange.pathParameters = match.pathParameters;
     const authorization = await authorizer?.authorize(method, exchange);
-    const key = this.#admission.admit(method, this.#presentedKey(exchange, authorization));
-    if (key !== undefined) exchange.key = key;
+    const presented = this.#presentedKey(exchange, authorization);
+    // Known before the request is admitted, so that the log says whose request was throttled.
+    exchange.key = method.apiKeyRequired ? this.#admission.keyOf(presented) : undefined;
+    this.#admission.admit(method, presented);
     await decompress(exchange);
     validate(exchange);
     return integration.respond(exchange);
@@ -198,9 +196,23 @@ function completed(exchange: Exchange, response: HttpResponse, durationMs: numbe
     durationMs,
     keyName: exchange.key?.name,
     isColdStart: exchange.coldStart === true,
+    model: headerOf(response.headers, 'x-model-id'),
+    version: headerOf(response.headers, 'x-model-version'),
+    code: response.status >= 400 ? errorCodeIn(response) : undefined,
     cache: headerOf(response.headers, 'x-cache'),
     functionError: exchange.functionError,
   };
+}
+
+/** Larger bodies are no errors of this product, and are not searched for a code. */
+const MAX_ERROR_BYTES = 16_384;
+
+/** The code in the body of an error: of a problem document, or inside OpenAI's `error`. */
+function errorCodeIn({ headers, body }: HttpResponse): string | undefined {
+  if (body.length > MAX_ERROR_BYTES || headerOf(headers, 'content-encoding') !== undefined) return undefined;
+  const value = Object(jsonOrUndefined(body.toString()));
+  const code: unknown = value.code ?? Object(value.error).code;
+  return typeof code === 'string' && ERROR_CODE.test(code) ? code : undefined;
 }
 
 /** API Gateway takes any `Authorization` header of a request without a route for a signature of AWS. */

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Crash } from './invocation.ts';
 
@@ -14,17 +14,41 @@ export interface InvocationReport {
   readonly status?: Crash | undefined;
 }
 
+/** Maximum number of bytes that are searched for records in one go. */
+const MAX_READ_BYTES = 1_048_576;
+
+const LINE_BREAK = 0x0a;
+
 /** The log file of one function: the output of its environments, between START and REPORT lines as Lambda writes them. */
 export class FunctionLog {
   /** Path of the file. */
   readonly file: string;
   /** Descriptor opened for appending: environments print to it directly. */
   readonly descriptor: number;
+  /** Position up to which {@link takeRecords} has read. */
+  #read: number;
 
-  constructor(directory: string, functionName: string) {
+  /** @param name - Name of the file, without its extension. */
+  constructor(directory: string, name: string) {
     mkdirSync(directory, { recursive: true });
-    this.file = join(directory, `${functionName}.log`);
-    this.descriptor = openSync(this.file, 'a');
+    this.file = join(directory, `${name}.log`);
+    this.descriptor = openSync(this.file, 'a+');
+    this.#read = fstatSync(this.descriptor).size;
+  }
+
+  /**
+   * Returns the complete lines of JSON objects that were written since the last call. Of a large amount of output, only the
+   * end is read.
+   */
+  takeRecords(): readonly Readonly<Record<string, unknown>>[] {
+    const end = fstatSync(this.descriptor).size;
+    const start = Math.max(this.#read, end - MAX_READ_BYTES);
+    const bytes = Buffer.alloc(end - start);
+    const length = readSync(this.descriptor, bytes, 0, bytes.length, start);
+    const complete = bytes.subarray(0, length).lastIndexOf(LINE_BREAK) + 1;
+    this.#read = start + complete;
+    const lines = bytes.toString('utf8', 0, complete).split('\n');
+    return lines.map(parseRecord).filter((record) => record !== undefined);
   }
 
   /** Writes that an invocation starts. */
@@ -54,5 +78,14 @@ export class FunctionLog {
   /** Closes the file. */
   close(): void {
     closeSync(this.descriptor);
+  }
+}
+
+function parseRecord(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined; // Output that only looks like JSON.
   }
 }

@@ -148,7 +148,7 @@ export class LambdaHost implements AsyncDisposable {
   }
 
   #host(plan: FunctionPlan, maxEnvironments: number, options: LambdaHostOptions): HostedFunction {
-    const log = new FunctionLog(options.logsDirectory, plan.name);
+    const log = new FunctionLog(options.logsDirectory, plan.logName);
     const { aheadMs = () => 0, endpointUrl } = options;
     const settings = { plan, log, aheadMs, endpointUrl, activity: this.#activity, freezer: this.#freezer };
     const pools = [...new Set(Object.values(plan.qualifiers))].map((version): [string, EnvironmentPool] => {
@@ -233,6 +233,8 @@ export class LambdaHost implements AsyncDisposable {
       durationMs,
       outcome: resultOf(outcome),
     });
+    if (!this.#activity.isFollowed) return;
+    for (const record of log.takeRecords()) this.#activity.publish({ type: 'record.logged', functionName, record });
   }
 
   /** Starts an environment; an init phase that takes too long is started again within the function's own timeout. */

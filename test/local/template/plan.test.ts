@@ -55,6 +55,7 @@ describe('planAssembly of an app that the AWS CDK synthesized', () => {
   it('finds the function with its settings, its asset and what is kept warm', () => {
     const [fn] = plan.functions;
     expect(fn).toMatchObject({
+      logName: 'Fn',
       handler: 'index.handler',
       memoryMiB: 512,
       timeoutMs: 7000,

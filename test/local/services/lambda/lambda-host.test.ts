@@ -55,6 +55,7 @@ async function makePlan(name: string, code: string, settings: Partial<FunctionPl
     name,
     arn: `${ARN}${name}`,
     logicalId: name,
+    logName: name,
     handler: 'index.handler',
     taskRoot,
     memoryMiB: 256,
