@@ -81,7 +81,7 @@ describe('startLocal', () => {
 
   it('reports model, version and error code of a response, and the key of a request that is throttled', async () => {
     const code = `export const handler = () => {
-      console.log('{"message":"jobs","JobsSucceeded":1}');
+      process.stdout.write('{"message":"jobs","JobsSucceeded":1}\\n');
       const headers = { 'x-model-id': 'm', 'x-model-version': '2' };
       return { statusCode: 400, headers, body: '{"error":{"code":"INPUT_EMPTY"}}' };
     };`;
