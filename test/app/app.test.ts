@@ -79,25 +79,6 @@ describe('the app of this repository, started by the command', () => {
     expect(data[0]?.embedding).toHaveLength(384);
   });
 
-  it.each([
-    ['OpenAI client', 'ts', "from 'openai'", /^2 384 \d+$/m],
-    ['curl request', 'sh', 'curl ', /"object":"list"/],
-  ])('answers the %s of the README', async (_what, language, marker, expected) => {
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, kind, code = '']) => ({ kind, code }));
-    const block = blocks.find(({ kind, code }) => kind === language && code.includes(marker));
-    const env = { ...process.env, API_URL: app.description.url, API_KEY: app.key('internal') };
-
-    const { stdout } = await (language === 'sh'
-      ? promisify(execFile)('sh', ['-c', block?.code ?? ''], { env })
-      : promisify(execFile)(process.execPath, ['--input-type=module', '--eval', block?.code ?? ''], {
-          cwd: ROOT,
-          env,
-        }));
-
-    expect(stdout).toMatch(expected);
-  });
-
   it('gives one and the same vector to the OpenAI client, the Open Inference Protocol and :predict', async () => {
     const { data } = await client().embeddings.create({ model: 'minilm', input: TEXT });
     const inference = await post('/v2/models/minilm/infer', {

@@ -1,9 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -239,34 +235,6 @@ describe('jobs of the app of this repository', () => {
     }
   });
 
-  it('run the snippets of the guides', async () => {
-    const lines: string[] = [];
-    await withEnvironment({ API_URL: app.description.url, API_KEY: app.key('internal') }, async () => {
-      const snippets = ['submit', 'put', 'cancel'].map((name) => snippet('docs/jobs.md', name));
-      await runSnippet(snippets.join('\n'), lines);
-    });
-    const comments = ['submit', 'put', 'cancel'].flatMap((name) =>
-      [...snippet('docs/jobs.md', name).matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, told]) => told),
-    );
-    expect(lines).toEqual(comments);
-  });
-
-  it('tell the receiver of the guide', async () => {
-    const { json: secrets } = await call<{ secrets: readonly { secret: string }[] }>('GET', '/v1/webhooks/secret');
-    const lines: string[] = [];
-    await withEnvironment({ WEBHOOK_SECRET: secrets.secrets[0]?.secret ?? '' }, async () => {
-      const server = (await runSnippet(`${snippet('docs/webhooks.md', 'receive')}\nreturn server;`, lines)) as Server;
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-      const { json } = await call('PUT', '/v1/jobs/guided', {
-        body: { endpoint: '/v1/embeddings', body: BODY, webhook_url: url },
-      });
-      expect(await until(async () => lines[0])).toBe(`job.succeeded ${json.id} ${app.description.url}/v1/jobs/guided`);
-      server.close();
-    });
-  });
-
   it(`run a batch of ${LINES} lines for the unchanged OpenAI client`, async () => {
     const client = openAi();
     const texts = Array.from({ length: LINES }, (_, index) => `Parcel number ${index}`);
@@ -312,33 +280,6 @@ describe('jobs of the app of this repository', () => {
     );
   }, 240_000);
 });
-
-/** A block of code of a guide, by its name behind the language. */
-function snippet(file: string, name: string): string {
-  const [, code] = new RegExp(`^\`\`\`ts ${name}\\n(.*?)^\`\`\``, 'ms').exec(readFileSync(file, 'utf8')) ?? [];
-  if (code === undefined) throw new Error(`${file} has no snippet ${name}`);
-  return code;
-}
-
-/** Runs a snippet as the body of a function; imports become what a function can do. */
-function runSnippet(code: string, lines: string[]): Promise<unknown> {
-  const body = code.replace(/^import \{ (.*?) \} from ('.*?');$/gm, 'const { $1 } = await load($2);');
-  const log = { log: (...values: unknown[]) => lines.push(values.join(' ')) };
-  const AsyncFunction = (async () => undefined).constructor as new (
-    ...parts: string[]
-  ) => (console: object, load: (name: string) => Promise<unknown>) => Promise<unknown>;
-  return new AsyncFunction('console', 'load', body)(log, (name) => import(name));
-}
-
-async function withEnvironment(variables: Readonly<Record<string, string>>, work: () => Promise<void>): Promise<void> {
-  const before = { ...process.env };
-  Object.assign(process.env, variables);
-  try {
-    await work();
-  } finally {
-    process.env = before;
-  }
-}
 
 interface BatchLine {
   readonly custom_id: string;

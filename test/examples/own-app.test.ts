@@ -93,8 +93,8 @@ describe('somebody else’s app', () => {
     expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
     const running = await startLocal({ assembly: join(app, 'cdk.out'), directory: join(app, 'local'), port: 0 });
     try {
-      const request = readFileSync(join(app, 'README.md'), 'utf8').match(/curl "\$URL.*\n.*'\{.*\}'$/m)?.[0] ?? '';
-      const env = { ...process.env, URL: running.url, KEY: running.description.apiKeys[0]?.value ?? '' };
+      const request = readFileSync(join(app, 'README.md'), 'utf8').match(/curl "\$API_URL.*\n.*'\{.*\}'$/m)?.[0] ?? '';
+      const env = { ...process.env, API_URL: running.url, API_KEY: running.description.apiKeys[0]?.value ?? '' };
       const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --silent --show-error`], { env });
       expect(JSON.parse(stdout)).toMatchObject({ predictions: [3] });
 
