@@ -64,7 +64,7 @@ export class GpuEndpoint extends Construct {
   readonly endpointName: string;
   /** Hears of each request that an asynchronous endpoint ended; undefined for a realtime one. */
   readonly notifications: Topic | undefined;
-  /** Alarms that the endpoints have, those of scaling included. */
+  /** Number of alarms of the endpoints, including those for scaling. */
   readonly alarms: number;
   /** The model that runs here. */
   readonly model: Model;

@@ -50,7 +50,7 @@ export interface VersionEndpointProps {
 /** An endpoint that runs one version of a model as its production variant, and perhaps another in its shadow. */
 export class VersionEndpoint extends Construct {
   readonly endpoint: CfnEndpoint;
-  /** Alarms that the endpoint has, those of scaling included. */
+  /** Number of alarms of the endpoint, including those for scaling. */
   readonly alarms: number;
   readonly #props: VersionEndpointProps;
 
