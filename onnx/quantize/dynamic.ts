@@ -10,6 +10,7 @@ import {
   isTransposed,
   MULTIPLICATIONS,
   NOTHING_EXCLUDED,
+  RECURRENT,
   reasonNoProduct,
   type WeightedNode,
 } from './selection.ts';
@@ -58,6 +59,7 @@ class Dynamic implements Scheme {
     const grid = weightGrid(this.#reduceRange);
     if (node.opType === 'Gather') return TABLE_LAYOUT;
     if (node.opType === 'LSTM') return layoutOfLstm(candidate, grid, constant);
+    if (RECURRENT.includes(node.opType)) return 'onnxruntime has no such operator of 8 bits';
     if (!MULTIPLICATIONS.includes(node.opType)) return 'not supported';
     const isPerChannel = this.#perChannel && weight.dims.length === 2;
     return reasonNoProduct(candidate) ?? { grid, axis: isPerChannel ? channelAxis(node, weight) : undefined };

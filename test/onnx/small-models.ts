@@ -43,6 +43,15 @@ export function floatAttribute(name: string, f: number): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f });
 }
 
+/** A text attribute. */
+export function stringAttribute(name: string, text: string): AttributeProto {
+  return create(AttributeProtoSchema, {
+    name,
+    type: AttributeProto_AttributeType.STRING,
+    s: new TextEncoder().encode(text),
+  });
+}
+
 /** Puts a model together. */
 export function smallModel(parts: {
   readonly nodes: readonly NodeProto[];
