@@ -69,9 +69,12 @@ class Dynamic implements Scheme {
     if (target.node.opType === 'Gather') return quantizeTable(target);
     if (target.node.opType === 'LSTM') return quantizeLstm(target);
     const { node, weight, layout, weights } = target;
-    const { names } = weights.quantize(weight.name, layout);
-    const transposition = isTransposed(node) ? this.#transpose(target, names.quantized) : [];
-    const matrix = isTransposed(node) ? (this.#transposed.get(weight.name) ?? '') : names.quantized;
+    // With channels along the rows all readers are of one kind. Other layouts are transposed while the model is loaded.
+    const isStoredTransposed = layout.axis === 0;
+    const { names } = weights.quantize(weight.name, { ...layout, transposed: isStoredTransposed });
+    const mustTranspose = isTransposed(node) && !isStoredTransposed;
+    const transposition = mustTranspose ? this.#transpose(target, names.quantized) : [];
+    const matrix = mustTranspose ? (this.#transposed.get(weight.name) ?? '') : names.quantized;
     return [
       ...this.#quantizeInput(target),
       ...transposition,

@@ -40,9 +40,13 @@ export function smoothingFactors(
 ): ReadonlyMap<string, Float32Array> {
   const graph = graphOf(model);
   const readers = readersOf(model, exclusion);
-  // Whatever else reads the quantized weights would read them divided by the factors.
-  const isExclusive = ({ node, weight }: Reader): boolean =>
-    graph.node.every((other) => !other.input.includes(weight.name) || other.input[0] === node.input[0]);
+  // Whatever else reads the quantized weights would read them divided by the factors, or along the other axis.
+  const isAlike = (other: NodeProto, { node, weight }: Reader): boolean =>
+    MULTIPLICATIONS.includes(other.opType) &&
+    other.input[0] === node.input[0] &&
+    channelAxis(other, weight) === channelAxis(node, weight);
+  const isExclusive = (reader: Reader): boolean =>
+    graph.node.every((other) => !other.input.includes(reader.weight.name) || isAlike(other, reader));
   const factors = new Map<string, Float32Array>();
   for (const [activation, group] of Map.groupBy(readers, ({ node }) => node.input[0] ?? '')) {
     const range = ranges.get(activation);

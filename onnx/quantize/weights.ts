@@ -28,6 +28,8 @@ export interface WeightLayout {
 export interface WeightOptions extends WeightLayout {
   /** May replace the scale of a channel before its elements are quantized. */
   readonly adjustScale?: (scale: number, channel: number) => number;
+  /** Stores a matrix with its rows as columns. Defaults to false. */
+  readonly transposed?: boolean;
   /** Factor of each index of the other axis of a matrix, applied before it is quantized. Defaults to none. */
   readonly inputFactors?: Float32Array | undefined;
 }
@@ -51,6 +53,14 @@ function scaleInputs(
   return values.map(
     (value, index) => value * (factors[axis === 0 ? index % columns : Math.floor(index / columns)] ?? 1),
   );
+}
+
+function transpose(values: Int8Array | Uint8Array, [rows = 1, columns = 1]: readonly number[]): Int8Array | Uint8Array {
+  const transposed = values.slice();
+  for (let index = 0; index < values.length; index++) {
+    transposed[(index % columns) * rows + Math.floor(index / columns)] = values[index] ?? 0;
+  }
+  return transposed;
 }
 
 /** Quantized weights of one model, each made once however many nodes read it. */
@@ -80,7 +90,7 @@ export class QuantizedWeights {
     const known = this.#made.get(name);
     if (known !== undefined) return known;
     const quantized = this.#compute(name, options);
-    const made = { quantized, names: this.#store(name, quantized) };
+    const made = { quantized, names: this.#store(name, quantized, options.transposed ?? false) };
     this.#made.set(name, made);
     return made;
   }
@@ -96,7 +106,7 @@ export class QuantizedWeights {
   }
 
   /** Names and shapes are those of onnxruntime's Python quantizer, unless the model uses the names already. */
-  #store(name: string, { values, scales, zeroPoints, axis }: Quantized): WeightNames {
+  #store(name: string, { values, scales, zeroPoints, axis }: Quantized, isTransposed: boolean): WeightNames {
     const names = {
       quantized: this.#names.tensor(`${name}_quantized`),
       scale: this.#names.tensor(`${name}_scale`),
@@ -104,8 +114,11 @@ export class QuantizedWeights {
     };
     const parameterShape = axis === undefined ? [] : [scales.length];
     const original = this.#originals.get(name);
+    const shape = original === undefined ? [] : shapeOf(original);
     this.#constants.push(
-      tensorProto(names.quantized, original === undefined ? [] : shapeOf(original), values),
+      isTransposed
+        ? tensorProto(names.quantized, shape.toReversed(), transpose(values, shape))
+        : tensorProto(names.quantized, shape, values),
       tensorProto(names.scale, parameterShape, scales),
       tensorProto(names.zeroPoint, parameterShape, zeroPoints),
     );

@@ -61,6 +61,20 @@ describe('foldQuantization', () => {
     expect(accuracyOf(errors).worstError).toBeLessThan(0.001);
   });
 
+  it('folds a Gemm whose transposed weight was quantized while running', async () => {
+    const original = smallModel({
+      nodes: [makeNode('Gemm', 'gemm', ['x', 'w', 'b'], ['y'], [intAttribute('transB', 1)])],
+      inputs: [value('x', ['n', 8])],
+      outputs: [value('y', ['n', 4])],
+      constants: [matrix('w', 4, 8, 2), tensorProto('b', [4], noise(4, 3))],
+    });
+    const feeds = [{ x: floats([3, 8], noise(24, 5)) }];
+    const { model } = foldQuantization(quantizeDynamic(original).model);
+    expect(opTypesOf(model)).toEqual(['MatMul', 'Add']);
+    const errors = errorsOf(COSINE, await answersOfModel(original, feeds), await answersOfModel(model, feeds));
+    expect(accuracyOf(errors).worstError).toBeLessThan(0.001);
+  });
+
   it('folds products with biases', async () => {
     const original = smallModel({
       nodes: [makeNode('Gemm', 'gemm', ['x', 'w', 'b'], ['y'], [intAttribute('transB', 1)])],

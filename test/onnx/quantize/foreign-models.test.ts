@@ -142,6 +142,22 @@ const MODELS: Readonly<Record<string, readonly [ModelProto, Tensors[]?]>> = {
       constants: [matrix('W', 16, 16)],
     }),
   ],
+  'one activation times one weight along both of its axes': [
+    product({
+      nodes: [
+        makeNode('MatMul', '', ['x', 'W'], ['a']),
+        makeNode('Gemm', '', ['x', 'W'], ['b'], [intAttribute('transB', 1)]),
+        makeNode('Add', '', ['a', 'b'], ['y']),
+      ],
+      constants: [
+        tensorProto(
+          'W',
+          [16, 16],
+          noise(256).map((each, index) => each * (1 + (index % 16)) ** 2),
+        ),
+      ],
+    }),
+  ],
   'one table for words in and words out': [
     product({
       nodes: [
