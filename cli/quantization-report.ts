@@ -24,8 +24,6 @@ export interface QuantizationReport {
   readonly operators: readonly OperatorReport[];
   /** Operators of quantized models that the original already has, with the number of their nodes. */
   readonly alreadyQuantized: Readonly<Record<string, number>>;
-  /** Nodes that were left in floating point to pass the accuracy gate, worst first. */
-  readonly leftToPass: readonly string[];
   /** Figures of the accuracy gate; undefined when nothing was measured. */
   readonly gate: GateReport | undefined;
 }
@@ -62,7 +60,9 @@ export interface TrialReport extends Accuracy {
   readonly bytes: number;
   readonly speedup: Speedup;
   readonly batchInvariant: boolean | undefined;
+  /** Nodes that were left in floating point to pass, worst first. */
   readonly leftToPass: readonly string[];
+  /** Scheme of an earlier trial that gave the same file. */
   readonly sameAs: string | undefined;
   readonly passes: boolean;
   readonly chosen: boolean;
@@ -104,7 +104,6 @@ export function reportOf(original: ModelProto, quantization: Quantization, writt
       left: Object.fromEntries(reasons),
     })),
     alreadyQuantized: Object.fromEntries(quantizedOperators(original).map(({ opType, count }) => [opType, count])),
-    leftToPass: quantization.chosen?.excluded ?? [],
     gate: samples === undefined ? undefined : gateOf(quantization, samples, written.available),
   };
 }

@@ -12,9 +12,6 @@ export function renderQuantization(report: QuantizationReport): string {
     ...inputLines(report),
     ...coverageLines(report),
     ...alreadyQuantizedLines(report),
-    ...(report.leftToPass.length === 0
-      ? []
-      : [['to pass', `left in floating point: ${report.leftToPass.join(', ')}`] satisfies [string, string]]),
     ['size', `${formatBytes(bytes.before)} -> ${formatBytes(bytes.after)} (${percent} %)`],
     ...adviceLines(report),
     ['file', out],
@@ -37,7 +34,7 @@ function trialTable(gate: GateReport, before: number): string {
   const head = ['scheme', 'size', 'mean err', 'worst', 'speed-up', 'batch', ''];
   const original = ['original', formatBytes(before), '', '', '', batchOf(gate.originalBatchInvariant), ''];
   const rows = gate.trials.map((trial) => [
-    trial.leftToPass.length === 0 ? trial.scheme : `${trial.scheme} -${trial.leftToPass.length}`,
+    trial.leftToPass.length === 0 ? trial.scheme : `${trial.scheme}*`,
     formatBytes(trial.bytes),
     trial.meanError.toFixed(5),
     trial.worstError.toFixed(5),
@@ -49,9 +46,12 @@ function trialTable(gate: GateReport, before: number): string {
   const table = renderTable(head, [original, ...rows, ...failures], [1, 2, 3, 4]);
   const notes = [
     ...gate.failures.map(({ scheme, reason }): [string, string] => [scheme, reason]),
-    ...gate.trials.flatMap(({ scheme, sameAs }): [string, string][] =>
-      sameAs === undefined ? [] : [[scheme, `gives the same file as ${sameAs}`]],
-    ),
+    ...gate.trials.flatMap(({ scheme, sameAs, leftToPass }): [string, string][] => [
+      ...(sameAs === undefined ? [] : [[scheme, `gives the same file as ${sameAs}`] satisfies [string, string]]),
+      ...(leftToPass.length === 0
+        ? []
+        : [[`${scheme}*`, `leaves ${leftToPass.join(', ')} in floating point`] satisfies [string, string]]),
+    ]),
   ];
   return notes.length === 0 ? table : `${table}\n\n${renderFacts(notes)}`;
 }

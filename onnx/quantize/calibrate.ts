@@ -131,6 +131,7 @@ function fold(
  * Runs a model on sample inputs and notes the range of each channel of some activations.
  *
  * @param feeds - At least one set of inputs; not padded, because padding widens the ranges.
+ * @returns Ranges by activation; none for one that had no elements in any run.
  * @throws AppError `ONNX_INVALID` when an activation is not finite or the model does not accept the inputs.
  */
 export async function calibrate(
@@ -156,6 +157,7 @@ export async function calibrate(
       for (const [name, { min, max, power }] of ranges) {
         const outputs = observed.outputs.get(name);
         const rowOf = (output: string | undefined): Tensor['data'] => results[output ?? '']?.data ?? [];
+        if (hasNoRows(rowOf(outputs?.min), rowOf(outputs?.max))) continue;
         fold(min, rowOf(outputs?.min), name, Math.min);
         fold(max, rowOf(outputs?.max), name, Math.max);
         fold(power, rowOf(outputs?.power), name, (sum, value) => sum + value / feeds.count);
@@ -164,10 +166,17 @@ export async function calibrate(
   } finally {
     await session.release();
   }
-  return ranges;
+  return new Map([...ranges].filter(([, { min, max }]) => !hasNoRows(min, max)));
+}
+
+/** The least of nothing is infinity, the greatest its opposite: an input without elements says nothing about a range. */
+function hasNoRows([least]: Tensor['data'] | Float32Array, [greatest]: Tensor['data'] | Float32Array): boolean {
+  return least === Number.POSITIVE_INFINITY && greatest === Number.NEGATIVE_INFINITY;
 }
 
 /** The range over all channels. */
 export function wholeRange({ min, max }: Pick<ChannelRanges, 'min' | 'max'>): Range {
-  return { min: Math.min(...min), max: Math.max(...max) };
+  const least = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const greatest = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return { min: least, max: greatest };
 }

@@ -34,6 +34,18 @@ describe('calibrate', () => {
     });
   });
 
+  it('leaves out runs in which an activation has no elements', async () => {
+    const feeds = [{ x: floats([1, 0, 2], []) }, { x: floats([1, 1, 2], [-3, 5]) }];
+    const ranges = await calibrate(model(17), ACTIVATIONS, feedsOf(feeds));
+    expect([...(ranges.get('negated')?.min ?? [])]).toEqual([3, -5]);
+    expect(await calibrate(model(17), ACTIVATIONS, feedsOf(feeds.slice(0, 1)))).toEqual(new Map());
+  });
+
+  it('finds the range of more channels than a function takes arguments', () => {
+    const min = new Float32Array(400_000).fill(-1);
+    expect(wholeRange({ min: min.with(7, -2), max: min.map(() => 3) })).toEqual({ min: -2, max: 3 });
+  });
+
   it('fails with ONNX_INVALID when there are no inputs', async () => {
     await expect(calibrate(model(17), ACTIVATIONS, feedsOf([]))).rejects.toMatchObject({ code: 'ONNX_INVALID' });
   });
