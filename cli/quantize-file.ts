@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AppError } from '../core/errors.ts';
+import { prepareToServe } from '../onnx/convert/prepare-to-serve.ts';
 import type { ModelProto } from '../onnx/format/onnx-messages.ts';
 import { encodeModel, readModel } from '../onnx/format/proto.ts';
 import type { Progress } from '../onnx/gate/accuracy-gate.ts';
@@ -58,7 +59,7 @@ export async function quantizeFile(
     throw new AppError('INVALID_PARAMETER', 'the output must not be the input file', { param: 'out' });
   }
   createFolderOf(options.out);
-  const model = readModel(path);
+  const { model } = prepareToServe(readModel(path), path);
   const samples = await samplesFor(model, options);
   try {
     const gate = samples && { ...gateOptions(samples, options), onProgress };

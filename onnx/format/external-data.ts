@@ -73,12 +73,6 @@ function resolveInside(folder: string, tensor: TensorProto, file: string): strin
 }
 
 function readSlice(path: string, { file, offset, length }: Location, tensor: TensorProto): Uint8Array<ArrayBuffer> {
-  if (length > MAX_FILE_BYTES) {
-    throw new AppError(
-      'ONNX_INVALID',
-      `tensor ${tensor.name} has ${length} bytes, but a model must fit into one file of ${MAX_FILE_BYTES} bytes: use smaller weights`,
-    );
-  }
   const descriptor = openSync(path, 'r');
   try {
     const { size } = fstatSync(descriptor);
@@ -132,16 +126,26 @@ export function externalTensors(model: ModelProto): readonly TensorProto[] {
  * @see https://onnx.ai/onnx/repo-docs/ExternalData.html
  */
 export function inlineExternalData(model: ModelProto, folder: string | undefined): void {
-  for (const tensor of externalTensors(model)) {
+  const external = externalTensors(model).map((tensor) => ({ tensor, location: locationOf(tensor) }));
+  requireOneFile(external.reduce((sum, { location }) => sum + location.length, 0));
+  for (const { tensor, location } of external) {
     if (folder === undefined) {
       throw new AppError(
         'ONNX_INVALID',
         `tensor ${tensor.name} is stored in a file beside the model, but the folder of the model is not known`,
       );
     }
-    const location = locationOf(tensor);
     tensor.rawData = readSlice(resolveInside(folder, tensor, location.file), location, tensor);
     tensor.externalData = [];
     tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
   }
+}
+
+/** Checked before anything is read: so many bytes may not fit into memory either. */
+function requireOneFile(bytes: number): void {
+  if (bytes <= MAX_FILE_BYTES) return;
+  throw new AppError(
+    'ONNX_INVALID',
+    `the model has ${bytes} bytes of weights, but must fit into one file of ${MAX_FILE_BYTES} bytes: use smaller weights`,
+  );
 }

@@ -87,7 +87,8 @@ function readBytes(path: string): Uint8Array {
 }
 
 function reasonOf(cause: unknown): string {
-  return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown reason';
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : 'unknown reason';
+  return code === 'ERR_FS_FILE_TOO_LARGE' ? 'it has more than 2 GiB, and no ONNX file may' : code;
 }
 
 /**

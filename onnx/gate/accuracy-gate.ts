@@ -391,7 +391,9 @@ class Gate {
       );
       return new AppError('NOT_QUANTIZED', `no scheme makes the model smaller or faster: ${shares.join(', ')}`);
     }
-    const failures = this.#failures.map(({ scheme, reason }) => `${scheme}: ${reason}`);
+    const failures = [...Map.groupBy(this.#failures, ({ reason }) => reason)].map(
+      ([reason, group]) => `${group.map(({ scheme }) => scheme).join(', ')}: ${reason}`,
+    );
     if (trials.length === 0) return new AppError('NOT_QUANTIZED', `no scheme can be used: ${failures.join('; ')}`);
     return new AppError('ACCURACY_GATE', describeFailure(trials, this.#options));
   }

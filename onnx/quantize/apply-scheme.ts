@@ -2,7 +2,7 @@ import { elementCount } from '../../core/tensors/tensor.ts';
 import { FreshNames } from '../format/fresh-names.ts';
 import { allGraphs, graphOf, initializersOf, nodeName, rewriteModel } from '../format/graph.ts';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from '../format/onnx-messages.ts';
-import { shapeOf } from '../format/tensor-proto.ts';
+import { isFloat, shapeOf } from '../format/tensor-proto.ts';
 import type { LeftLayer, QuantizedLayer, QuantizedModel } from '../gate/quantized-model.ts';
 import { type Exclusion, reasonToStay, type WeightedNode, weightOf } from './selection.ts';
 import { QuantizedWeights, type WeightLayout, weightGrid } from './weights.ts';
@@ -73,7 +73,7 @@ function planLayers(graph: GraphProto, scheme: Scheme, exclusion: Exclusion) {
   const initializers = initializersOf(graph);
   const plans = new Map<NodeProto, Plan>();
   const reasons = new Map<NodeProto, string>();
-  const weighted = weightedNodes(graph.node, initializers);
+  const weighted = weightedNodes(graph.node, withConvertedConstants(graph));
   for (const candidate of weighted) {
     const decision = reasonToStay(candidate, exclusion) ?? scheme.layoutOf(candidate, (name) => initializers.get(name));
     if (typeof decision === 'string') reasons.set(candidate.node, decision);
@@ -104,6 +104,19 @@ function nestedLayers(graph: GraphProto): LeftLayer[] {
   return nested
     .flatMap(({ node }) => weightedNodes(node, constants))
     .map((candidate) => ({ ...layerOf(candidate), reason: 'inside a nested graph' }));
+}
+
+/**
+ * Constants by name, those of other element types also by the name of the floats that they are turned into: their readers
+ * have a weight as well, which is not quantized.
+ */
+function withConvertedConstants(graph: GraphProto): ReadonlyMap<string, TensorProto> {
+  const constants = new Map(initializersOf(graph));
+  for (const { opType, input, output } of graph.node) {
+    const tensor = ['Cast', 'DequantizeLinear'].includes(opType) ? constants.get(input[0] ?? '') : undefined;
+    if (tensor !== undefined && !isFloat(tensor)) constants.set(output[0] ?? '', tensor);
+  }
+  return constants;
 }
 
 /** Whether a constant stays in the file although some nodes read it quantized: then a quantized table saves nothing. */

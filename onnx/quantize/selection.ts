@@ -51,7 +51,7 @@ export function weightOf(node: NodeProto, constants: ReadonlyMap<string, TensorP
 export function reasonToStay({ node, weight }: WeightedNode, exclusion: Exclusion): string | undefined {
   if (exclusion.has(nodeName(node))) return 'excluded';
   if (weight.dataType !== TensorProto_DataType.FLOAT)
-    return `its weight is ${dataTypeName(weight.dataType)}, not FLOAT`;
+    return `its weight is ${dataTypeName(weight.dataType)} instead of FLOAT`;
   if (elementCount(shapeOf(weight)) === 0) return 'its weight is empty';
   return undefined;
 }

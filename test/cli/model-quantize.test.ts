@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeNode } from '../../onnx/format/graph.ts';
+import { halfTensor } from '../../onnx/format/half.ts';
 import { countOperators } from '../../onnx/format/inspect.ts';
+import { TensorProto_DataType } from '../../onnx/format/onnx-messages.ts';
 import { readModel, writeModel } from '../../onnx/format/proto.ts';
 import { tensorProto } from '../../onnx/format/tensor-proto.ts';
 import { noise, smallEncoder, smallModel, value } from '../onnx/small-models.ts';
@@ -149,12 +151,36 @@ describe('tensorgate model quantize', () => {
     expect(existsSync(never)).toBe(false);
   });
 
+  it('says once what holds for every scheme', async () => {
+    const half = join(folder, 'half.onnx');
+    const weight = tensorProto('w', [8, 8], new Float32Array(64));
+    writeModel(
+      smallModel({
+        nodes: [makeNode('MatMul', 'product', ['x', 'w'], ['y'])],
+        inputs: [value('x', ['n', 8], TensorProto_DataType.FLOAT16)],
+        outputs: [value('y', ['n', 8], TensorProto_DataType.FLOAT16)],
+        constants: [halfTensor(weight, 'w').tensor],
+      }),
+      half,
+    );
+    const requests = join(folder, 'half.json');
+    const x = { name: 'x', datatype: 'FP16', shape: [1, 8], data: [1, 2, 3, 4, 5, 6, 7, 8] };
+    writeFileSync(requests, JSON.stringify([{ inputs: [x] }]));
+    const { stderr } = await tensorgate('model', 'quantize', half, '-o', join(folder, 'no.onnx'), '-i', requests);
+    const reason = '0 of 1 MatMul quantized: its weight is FLOAT16 instead of FLOAT';
+    expect(stderr).toBe(
+      `NOT_QUANTIZED: no scheme can be used: static, static-smooth, dynamic, weight-only: ${reason}\n`,
+    );
+  });
+
   it('says that a model was quantized already', async () => {
     const again = join(folder, 'again.onnx');
     await quantize('--scheme', 'weight-only');
     const { exitCode, stderr } = await tensorgate('model', 'quantize', out, '-o', again, '--scheme', 'weight-only');
     expect(exitCode).toBe(3);
-    expect(stderr).toMatch(/^NOT_QUANTIZED: 0 of 1 Gather quantized: its weight is UINT8, not FLOAT; /);
+    expect(stderr).toMatch(
+      /^NOT_QUANTIZED: 0 of 1 Gather quantized: its weight is UINT8 instead of FLOAT, 0 of 2 MatMul quantized: its/,
+    );
     expect(stderr).toMatch(/the model was quantized already: it has 3 DequantizeLinear/);
   });
 

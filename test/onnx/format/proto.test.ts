@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -56,6 +56,11 @@ describe('readModel', () => {
     ['climbs out of the folder', { location: '../weights.bin' }, "must lie in the model's folder"],
     ['is absolute', { location: '/etc/hostname' }, "must lie in the model's folder"],
     ['is longer than its file', { location: 'weights.bin', offset: '4' }, 'which has 32'],
+    [
+      'is more than a file can hold',
+      { location: 'weights.bin', length: '2684354560' },
+      'has 2684354560 bytes of weights',
+    ],
     ['has an offset that is no number', { location: 'weights.bin', offset: '-1' }, 'offset -1'],
   ])('fails with ONNX_INVALID when external data %s', (_, entries, message) => {
     writeFileSync(join(folder, 'weights.bin'), bytesOf(WEIGHT));
@@ -73,6 +78,13 @@ describe('readModel', () => {
     } finally {
       rmSync(outside, { recursive: true });
     }
+  });
+
+  it('fails with ONNX_INVALID when the file has more than 2 GiB', () => {
+    const path = join(folder, 'huge.onnx');
+    writeFileSync(path, '');
+    truncateSync(path, 2 ** 31 + 2 ** 20);
+    expect(() => readModel(path)).toThrow(/cannot be read: it has more than 2 GiB, and no ONNX file may/);
   });
 
   it('fails with ONNX_INVALID when the file does not exist', () => {
