@@ -22,7 +22,7 @@ export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
     }));
 }
 
-async function run(
+function run(
   { operation, task }: Route,
   request: ServeRequest,
   deps: ServeDeps,
@@ -31,24 +31,32 @@ async function run(
   switch (operation) {
     case 'predict':
       return serveInference(operation, request, deps);
-    case 'infer': {
-      // Its codec is loaded by the first request as well.
-      const { serveInfer } = await import('./serve-infer.ts');
-      return serveInfer(request, deps);
-    }
+    case 'infer':
+      return runInfer(request, deps);
     case 'model-ready':
-      await openCall(request, deps);
-      return jsonResult(JSON.stringify(modelReady(deps.packed.manifest.id)));
+      return showReady(request, deps);
     case 'model-version':
-      return jsonResult(JSON.stringify(describeVersion(request, deps)));
+      return showVersion(request, deps);
     default:
       throw new TypeError(`${operation} is a document that API Gateway returns`);
   }
 }
 
-function describeVersion({ params, measures }: ServeRequest, { packed, task, versions }: ServeDeps) {
+/** Few callers speak this protocol: their first request loads its code. */
+async function runInfer(request: ServeRequest, deps: ServeDeps): Promise<HttpResult> {
+  const { serveInfer } = await import('./serve-infer.ts');
+  return serveInfer(request, deps);
+}
+
+async function showReady(request: ServeRequest, deps: ServeDeps): Promise<HttpResult> {
+  await openCall(request, deps);
+  return jsonResult(JSON.stringify(modelReady(deps.packed.manifest.id)));
+}
+
+async function showVersion({ params, measures }: ServeRequest, deps: ServeDeps): Promise<HttpResult> {
+  const { packed, task, versions } = deps;
   const { version = '' } = params;
   versions.describe(version);
   measures.version = version;
-  return modelMetadata(packed, task, version);
+  return jsonResult(JSON.stringify(modelMetadata(packed, task, version)));
 }

@@ -12,7 +12,7 @@ import { serveInference } from './serve-inference.ts';
  * @param operation - Operation of the route.
  * @throws AppError `MODEL_NOT_FOUND` when no model of the task has the name.
  */
-export async function serveShared(
+export function serveShared(
   operation: string,
   request: ServeRequest,
   deps: ServeDeps,

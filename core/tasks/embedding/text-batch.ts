@@ -9,23 +9,26 @@ interface Grid {
   readonly width: number;
 }
 
-type Fill = (grid: Grid, put: (position: number, value: number) => void) => void;
+/** Fills an input, of which every value takes `step` elements of the data. */
+type Fill = (data: Int32Array, step: number, grid: Grid) => void;
 
 /** The inputs of text encoders, by the names that exporters give them (Hugging Face Transformers' model inputs). */
 const FILLS: Readonly<Record<string, Fill>> = {
-  input_ids: ({ rows, width }, put) => {
-    for (const [row, ids] of rows.entries()) {
-      for (let index = 0; index < ids.length; index++) put(row * width + index, at(ids, index));
+  input_ids: (data, step, { rows, width }) => {
+    for (let row = 0; row < rows.length; row++) {
+      const ids = at(rows, row);
+      for (let index = 0; index < ids.length; index++) data[(row * width + index) * step] = at(ids, index);
     }
   },
-  attention_mask: ({ rows, width }, put) => {
-    for (const [row, ids] of rows.entries()) {
-      for (let index = 0; index < ids.length; index++) put(row * width + index, 1);
+  attention_mask: (data, step, { rows, width }) => {
+    for (let row = 0; row < rows.length; row++) {
+      const { length } = at(rows, row);
+      for (let index = 0; index < length; index++) data[(row * width + index) * step] = 1;
     }
   },
   token_type_ids: () => undefined,
-  position_ids: ({ rows, width }, put) => {
-    for (let position = 0; position < rows.length * width; position++) put(position, position % width);
+  position_ids: (data, step, { rows, width }) => {
+    for (let position = 0; position < rows.length * width; position++) data[position * step] = position % width;
   },
 };
 
@@ -49,9 +52,7 @@ export function layOutTexts(
     const words = datatype === 'INT64' ? 2 : 1;
     // Ids fit 31 bits, so the low word of a little-endian 64-bit integer holds them: no bigint is made.
     const data = new Int32Array(rows.length * width * words);
-    fill({ rows, width }, (position, value) => {
-      data[position * words] = value;
-    });
+    fill(data, words, { rows, width });
     tensors[name] = {
       datatype,
       shape: [rows.length, width],

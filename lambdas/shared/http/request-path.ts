@@ -5,5 +5,6 @@ export function pathOf({
   resource,
   pathParameters,
 }: Pick<APIGatewayProxyEvent, 'resource' | 'pathParameters'>): string {
+  if (!resource.includes('{')) return resource;
   return resource.replace(/\{(\w+)\+?\}/g, (whole, name: string) => pathParameters?.[name] ?? whole);
 }

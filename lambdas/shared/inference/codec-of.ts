@@ -7,7 +7,7 @@ import type { InferenceDeps } from './inference.ts';
  *
  * @throws AppError `ROUTE_NOT_FOUND` when the model's task has no such operation.
  */
-export async function codecOf(operation: string, { task }: Pick<InferenceDeps, 'task'>): Promise<Codec> {
+export function codecOf(operation: string, { task }: Pick<InferenceDeps, 'task'>): Codec | Promise<Codec> {
   const source = Object.hasOwn(task.codecs, operation) ? task.codecs[operation] : undefined;
   if (source !== undefined) return source();
   throw new AppError('ROUTE_NOT_FOUND', `models of the task ${task.name} do not serve ${operation}`);

@@ -37,7 +37,7 @@ export async function prepareItems(request: unknown, call: Call, deps: RunItemsD
  * @throws AppError `TIMEOUT` when the deadline passes, and what the task throws for outputs that are not what its models
  * give.
  */
-export async function runItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
+export function runItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
   const { task, cache, collapse, clock, timer } = deps;
   const { policy, measures, deadlineMs } = call;
   if (cache === undefined || !(policy.read || policy.write)) {
@@ -66,12 +66,26 @@ export async function runItems(items: readonly unknown[], call: Call, deps: RunI
 }
 
 /** Runs the model in micro-batches and returns the results in the order of the items. */
-async function computeItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<unknown[]> {
-  const { task, packed, timer } = deps;
+async function computeItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
+  const { timer } = deps;
   const context = contextOf(call.version, deps);
-  const { concurrency, ...limits } = task.budget(packed.manifest);
-  const results: unknown[] = new Array(items.length);
   const startedMs = timer();
+  // One item is the common request. Each line that it does not run spares cache misses after the model's last run.
+  const results =
+    items.length === 1 ? await runOnce(items, call, context, deps) : await runMany(items, call, context, deps);
+  call.measures.modelMs += timer() - startedMs;
+  return results;
+}
+
+/** Runs the model in micro-batches, several concurrently if the budget allows. */
+async function runMany(
+  items: readonly unknown[],
+  call: Call,
+  context: TaskContext,
+  deps: RunItemsDeps,
+): Promise<unknown[]> {
+  const { concurrency, ...limits } = deps.task.budget(deps.packed.manifest);
+  const results: unknown[] = new Array(items.length);
   const runs = planItems(items, context, limits, deps).values();
   const worker = async (): Promise<void> => {
     for (const run of runs) {
@@ -81,7 +95,6 @@ async function computeItems(items: readonly unknown[], call: Call, deps: RunItem
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
-  call.measures.modelMs += timer() - startedMs;
   return results;
 }
 
@@ -92,8 +105,6 @@ function planItems(
   limits: Parameters<typeof planRuns>[1],
   { task }: RunItemsDeps,
 ): (readonly number[])[] {
-  // The common request. Each line that it does not run spares a cache miss after the model's last run.
-  if (items.length === 1) return [[0]];
   const groups = new Map<string, number[]>();
   const runs: (readonly number[])[] = [];
   for (const [index, item] of items.entries()) {
