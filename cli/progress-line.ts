@@ -1,12 +1,5 @@
 import type { WriteStream } from 'node:tty';
-
-/** How far a command is. */
-export interface CommandProgress {
-  readonly done: number;
-  readonly total: number;
-  /** What is being done. */
-  readonly step: string;
-}
+import type { Progress } from '../onnx/runtime/progress.ts';
 
 /** Columns of the bar. */
 const BAR_WIDTH = 24;
@@ -27,7 +20,7 @@ export class ProgressLine implements Disposable {
   }
 
   /** Shows how far the command is, unless it did a moment ago. */
-  show({ done, total, step }: CommandProgress): void {
+  show({ done, total, step }: Progress): void {
     const now = performance.now();
     if (this.#stream.isTTY !== true || now - this.#shownAt < INTERVAL_MS) return;
     this.#shownAt = now;

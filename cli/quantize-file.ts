@@ -5,10 +5,10 @@ import { AppError } from '../core/errors.ts';
 import { prepareToServe } from '../onnx/convert/prepare-to-serve.ts';
 import type { ModelProto } from '../onnx/format/onnx-messages.ts';
 import { encodeModel, readModel } from '../onnx/format/proto.ts';
-import type { Progress } from '../onnx/gate/accuracy-gate.ts';
 import type { Preference } from '../onnx/gate/choose.ts';
 import { COSINE, RELATIVE } from '../onnx/gate/metrics.ts';
 import { type Samples as GateSamples, quantizeModel } from '../onnx/quantize/quantize.ts';
+import { type Progress, ProgressCounter } from '../onnx/runtime/progress.ts';
 import { inputsOf } from '../onnx/samples/model-inputs.ts';
 import { openSamples, type Samples, splitSamples } from '../onnx/samples/open-samples.ts';
 import { createFolderOf } from './output-file.ts';
@@ -60,9 +60,10 @@ export async function quantizeFile(
   }
   createFolderOf(options.out);
   const { model } = prepareToServe(readModel(path), path);
-  const samples = await samplesFor(model, options);
+  const progress = new ProgressCounter(onProgress);
+  const samples = await samplesFor(model, options, progress);
   try {
-    const gate = samples && { ...gateOptions(samples, options), onProgress };
+    const gate = samples && { ...gateOptions(samples, options), progress };
     const quantization = await quantize(model, options, gate);
     const bytes = encodeModel(quantization.model);
     writeFileSync(options.out, bytes);
@@ -92,13 +93,18 @@ async function quantize(model: ModelProto, options: QuantizeArguments, samples: 
   }
 }
 
-async function samplesFor(model: ModelProto, options: QuantizeArguments): Promise<Samples | undefined> {
+async function samplesFor(
+  model: ModelProto,
+  options: QuantizeArguments,
+  progress: ProgressCounter,
+): Promise<Samples | undefined> {
   if (options.inputs === undefined) return undefined;
   return openSamples(options.inputs, {
     inputs: inputsOf(model),
     tokenizer: options.tokenizer,
     maxTokens: options.maxTokens,
     maxSamples: options.maxInputs,
+    progress,
     image: {
       size: options.imageSize,
       fit: options.imageFit,

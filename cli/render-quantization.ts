@@ -36,8 +36,8 @@ function trialTable(gate: GateReport, before: number): string {
   const rows = gate.trials.map((trial) => [
     trial.leftToPass.length === 0 ? trial.scheme : `${trial.scheme}*`,
     formatBytes(trial.bytes),
-    trial.meanError.toFixed(5),
-    trial.worstError.toFixed(5),
+    formatError(trial.meanError),
+    formatError(trial.worstError),
     speedOf(trial),
     batchOf(trial.batchInvariant),
     verdictOf(trial),
@@ -54,6 +54,11 @@ function trialTable(gate: GateReport, before: number): string {
     ]),
   ];
   return notes.length === 0 ? table : `${table}\n\n${renderFacts(notes)}`;
+}
+
+/** Large errors are far from passing: their size is enough. */
+function formatError(error: number): string {
+  return error < 10 ? error.toFixed(5) : error.toPrecision(2);
 }
 
 /** The median and the half width of its interval. */

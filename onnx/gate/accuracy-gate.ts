@@ -4,6 +4,7 @@ import { constantBytes } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
 import { encodeModel } from '../format/proto.ts';
 import { type Feeds, keepInMemory, readAll, spreadFeeds } from '../runtime/feeds.ts';
+import { ProgressCounter } from '../runtime/progress.ts';
 import { openSession, type Session, type Tensors } from '../runtime/session.ts';
 import { isBatchInvariant } from './batch-invariance.ts';
 import { choose, type Preference } from './choose.ts';
@@ -16,16 +17,6 @@ export interface Candidate {
   readonly scheme: string;
   /** Quantizes all but some nodes. */
   build(excludedNodes: ReadonlySet<string>): Promise<QuantizedModel>;
-}
-
-/** A step of the gate has begun. */
-export interface Progress {
-  /** Steps that are done. */
-  readonly done: number;
-  /** Steps that are known of. */
-  readonly total: number;
-  /** What is being done, such as `static: accuracy`. */
-  readonly step: string;
 }
 
 /** Requirements for a candidate, and the inputs that it is measured on. */
@@ -43,7 +34,8 @@ export interface GateOptions {
   readonly rounds?: number;
   /** Bytes of the constants that a candidate has to save. Defaults to those of the model. */
   readonly originalBytes?: number;
-  readonly onProgress?: (progress: Progress) => void;
+  /** Counts the runs of models. Defaults to a counter that nobody reads. */
+  readonly progress?: ProgressCounter | undefined;
 }
 
 /** A candidate as measured. */
@@ -138,11 +130,11 @@ class Gate {
   readonly #references: Feeds;
   readonly #sessions: Session[];
   readonly #originalBytes: number;
+  readonly #progress: ProgressCounter;
   readonly #failures: Failure[] = [];
   readonly #magnitudes = new Map<string, number>();
   #batchFeeds: readonly Tensors[] = [];
   #originalBatchInvariant: boolean | undefined;
-  #steps = { done: 0, total: 0 };
 
   constructor(options: GateOptions, reference: Session, originalBytes: number) {
     this.#options = options;
@@ -152,6 +144,7 @@ class Gate {
     this.#references = keepInMemory({ count: feeds.count, read: run }, KEPT_BYTES);
     this.#sessions = [reference];
     this.#originalBytes = options.originalBytes ?? originalBytes;
+    this.#progress = options.progress ?? new ProgressCounter();
   }
 
   async release(): Promise<void> {
@@ -159,8 +152,8 @@ class Gate {
   }
 
   async judge(candidates: readonly Candidate[]): Promise<Verdict> {
-    const { feeds, rounds = ROUNDS } = this.#options;
-    this.#steps.total = feeds.count * (candidates.length + 1) + rounds;
+    // The runs of all models, and the rounds of the clock as if they were a run.
+    this.#progress.expect(this.#options.feeds.count * (candidates.length + 1) + 1);
     await this.#runOriginal();
     const measured: Measured[] = [];
     for (const candidate of candidates) {
@@ -174,15 +167,10 @@ class Gate {
     return { chosen, trials, failures: this.#failures, originalBatchInvariant: this.#originalBatchInvariant };
   }
 
-  #report(step: string): void {
-    this.#options.onProgress?.({ ...this.#steps, step });
-    this.#steps.done = Math.min(this.#steps.done + 1, this.#steps.total);
-  }
-
   async #runOriginal(): Promise<void> {
     const { feeds, metric } = this.#options;
     for (let index = 0; index < feeds.count; index++) {
-      this.#report('original');
+      this.#progress.begin('original');
       for (const [name, output] of Object.entries(await this.#runOriginalOn(index))) {
         if (output.datatype === 'BYTES') continue;
         this.#magnitudes.set(name, Math.max(this.#magnitudes.get(name) ?? 0, metric.magnitude(output)));
@@ -260,7 +248,7 @@ class Gate {
   async #errorsOf(session: Session, feeds: Feeds, step: string): Promise<number[]> {
     const errors: number[] = [];
     for (let index = 0; index < feeds.count; index++) {
-      this.#report(`${step}: accuracy`);
+      this.#progress.begin(`${step}: accuracy`);
       const answer = await session.run(await feeds.read(index));
       errors.push(this.#options.metric.error(await this.#references.read(index), answer, this.#magnitudes));
     }
@@ -272,7 +260,7 @@ class Gate {
     const distinct = measured.filter(({ sameAs }) => sameAs === undefined);
     const feeds = await this.#timedFeeds();
     const sessions = [this.#reference, ...distinct.map(({ session }) => session)];
-    this.#report('speed');
+    this.#progress.begin('speed');
     const [reference = [], ...times] = await timeInTurns(sessions, feeds, rounds);
     const speeds = new Map(distinct.map(({ digest }, index) => [digest, speedupOf(reference, times[index] ?? [])]));
     return measured.map(({ session: _, errors: __, digest, ...trial }) => ({
@@ -341,6 +329,7 @@ class Gate {
       const excluded = ranked.slice(0, count);
       const quantized = await candidate.build(new Set(excluded));
       if (quantized.layers.length === 0) return undefined;
+      this.#progress.expect(this.#options.feeds.count);
       const measured = await this.#measure(candidate.scheme, quantized, excluded);
       if (measured.passes) return measured;
       await measured.session.release();
@@ -354,9 +343,10 @@ class Gate {
     const worst = errors.map((error, index) => ({ error, index })).sort((a, b) => b.error - a.error);
     const probes = worst.slice(0, PROBES).map(({ index }) => index);
     const { layers } = await candidate.build(new Set());
+    this.#progress.expect(layers.length);
     const ranked: { readonly node: string; readonly harm: number }[] = [];
     for (const { node, weightElements } of layers) {
-      this.#report(`${candidate.scheme}: layer ${ranked.length + 1} of ${layers.length}`);
+      this.#progress.begin(`${candidate.scheme}: layer ${ranked.length + 1} of ${layers.length}`);
       const others = layers.filter((layer) => layer.node !== node).map((layer) => layer.node);
       ranked.push({
         node,

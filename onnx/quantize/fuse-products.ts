@@ -1,5 +1,19 @@
-import { changed, graphOf, initializersOf, ORT_DOMAIN, rewriteModel, withOrtDomain } from '../format/graph.ts';
-import { type ModelProto, type NodeProto, NodeProtoSchema } from '../format/onnx-messages.ts';
+import {
+  changed,
+  findAttribute,
+  graphOf,
+  initializersOf,
+  ORT_DOMAIN,
+  rewriteModel,
+  withOrtDomain,
+} from '../format/graph.ts';
+import {
+  type ModelProto,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProto_DataType,
+} from '../format/onnx-messages.ts';
 import { shapeOf } from '../format/tensor-proto.ts';
 import { Wiring } from '../format/wiring.ts';
 
@@ -33,7 +47,7 @@ export function fuseProducts(model: ModelProto): ModelProto {
   for (const node of graph.node) {
     if (node.opType !== 'MatMul' || node.domain !== '') continue;
     const [a, b] = [wiring.maker(node.input[0]), wiring.maker(node.input[1])];
-    if (a?.opType !== 'DequantizeLinear' || b?.opType !== 'DequantizeLinear') continue;
+    if (!isByteWise(a, constants) || !isByteWise(b, constants)) continue;
     const weight = shapeOfConstant(b.input[0]);
     // Its scales must be one for each column of a matrix, or one for all.
     if (weight.length !== 2 && shapeOfConstant(b.input[1]).length > 0) continue;
@@ -45,6 +59,13 @@ export function fuseProducts(model: ModelProto): ModelProto {
   if (fused.size === 0) return model;
   const joined = graph.node.flatMap((node) => (fused.has(node) ? (fused.get(node) ?? []) : [node]));
   return rewriteModel(withOrtDomain(model), { nodes: withoutUnread(joined, model), initializers: [] });
+}
+
+/** Whether a node dequantizes bytes: a model may also hold tensors of 4 or 16 bits, or with scales for blocks. */
+function isByteWise(node: NodeProto | undefined, constants: ReadonlyMap<string, TensorProto>): node is NodeProto {
+  if (node?.opType !== 'DequantizeLinear' || findAttribute(node, 'block_size') !== undefined) return false;
+  const zeroPoint = constants.get(node.input[2] ?? '');
+  return zeroPoint?.dataType === TensorProto_DataType.INT8 || zeroPoint?.dataType === TensorProto_DataType.UINT8;
 }
 
 function additionTo(node: NodeProto, wiring: Wiring, isBias: (name: string) => boolean): Addition | undefined {

@@ -82,7 +82,8 @@ export async function quantizeModel(model: ModelProto, options: QuantizeOptions 
   const treatment = { exclusion: prepared.selected, reduceRange };
   if (samples === undefined) return quantizeUnmeasured(prepared.model, scheme, treatment);
   const schemes = scheme === 'auto' ? SCHEMES : [scheme];
-  const ranges = rangesOnce(prepared.model, samples, treatment);
+  const isStatic = schemes.some((name) => name.startsWith('static'));
+  const ranges = isStatic ? rangesOnce(prepared.model, samples, treatment) : async () => new Map();
   const candidates = schemes.map((name): Candidate & { readonly scheme: SchemeName } => ({
     scheme: name,
     build: async (excluded) => {
@@ -111,11 +112,21 @@ function quantizeUnmeasured(model: ModelProto, scheme: SchemeName | 'auto', trea
 type Ranges = Awaited<ReturnType<typeof calibrate>>;
 
 /** Calibrates when the first scheme asks for ranges. The others get the same ranges, or the same error. */
-function rangesOnce(model: ModelProto, { calibration }: Samples, { exclusion }: Treatment): () => Promise<Ranges> {
+function rangesOnce(model: ModelProto, samples: Samples, { exclusion }: Treatment): () => Promise<Ranges> {
+  const { calibration, progress } = samples;
+  const activations = activationsToCalibrate(model, exclusion);
+  if (activations.length === 0) return async () => new Map();
+  progress?.expect(calibration.count);
+  const observed: Feeds = {
+    count: calibration.count,
+    read: async (index) => {
+      progress?.begin('calibration');
+      return calibration.read(index);
+    },
+  };
   let ranges: Promise<Ranges> | undefined;
   return () => {
-    const activations = activationsToCalibrate(model, exclusion);
-    ranges ??= activations.length === 0 ? Promise.resolve(new Map()) : calibrate(model, activations, calibration);
+    ranges ??= calibrate(model, activations, observed);
     return ranges;
   };
 }

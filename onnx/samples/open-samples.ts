@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import { type Feeds, keepInMemory, pickFeeds, spreadFeeds } from '../runtime/feeds.ts';
+import type { ProgressCounter } from '../runtime/progress.ts';
 import { arrayFeeds } from './array-samples.ts';
 import { type ImageOptions, imageFeeds } from './image-feeds.ts';
 import { JsonSamples } from './json-samples.ts';
@@ -20,6 +21,8 @@ export interface SampleOptions {
   readonly maxTokens?: number | undefined;
   /** Samples that are used, evenly spread over all. Defaults to all. */
   readonly maxSamples?: number | undefined;
+  /** Counts the samples that are read at the start. Defaults to a counter that nobody reads. */
+  readonly progress?: ProgressCounter | undefined;
   /** How pictures become inputs. Defaults to what the model declares. */
   readonly image?: ImageOptions | undefined;
 }
@@ -58,7 +61,11 @@ export async function openSamples(path: string, options: SampleOptions): Promise
       KEPT_BYTES,
     );
     // All are read once, so that a mistake in the last one is found before the work begins.
-    for (let index = 0; index < used.count; index++) await used.read(index);
+    options.progress?.expect(used.count);
+    for (let index = 0; index < used.count; index++) {
+      options.progress?.begin('inputs');
+      await used.read(index);
+    }
     return { feeds: used, areTexts, available: feeds.count, close };
   } catch (error) {
     close();

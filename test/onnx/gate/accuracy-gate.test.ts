@@ -3,12 +3,13 @@ import { AppError } from '../../../core/errors.ts';
 import { changed, graphOf } from '../../../onnx/format/graph.ts';
 import { GraphProtoSchema, ModelProtoSchema } from '../../../onnx/format/onnx-messages.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
-import { type Candidate, type GateOptions, type Progress, runGate } from '../../../onnx/gate/accuracy-gate.ts';
+import { type Candidate, type GateOptions, runGate } from '../../../onnx/gate/accuracy-gate.ts';
 import { COSINE } from '../../../onnx/gate/metrics.ts';
 import type { QuantizedModel } from '../../../onnx/gate/quantized-model.ts';
 import { quantizeDynamic } from '../../../onnx/quantize/dynamic.ts';
 import { quantizeWeightOnly } from '../../../onnx/quantize/weight-only.ts';
 import { feedsOf } from '../../../onnx/runtime/feeds.ts';
+import { type Progress, ProgressCounter } from '../../../onnx/runtime/progress.ts';
 import { encoderFeeds, smallEncoder } from '../small-models.ts';
 
 const ENCODER = smallEncoder();
@@ -133,11 +134,16 @@ describe('runGate', () => {
 
   it('reports each step, and never more than it announced', async () => {
     const steps: Progress[] = [];
-    await runGate(ENCODER, [WEIGHT_ONLY], { ...OPTIONS, onProgress: (progress) => steps.push(progress) });
+    await runGate(ENCODER, [WEIGHT_ONLY], {
+      ...OPTIONS,
+      progress: new ProgressCounter((progress) => steps.push(progress)),
+    });
     expect(steps.map(({ step }) => step)).toEqual(
       expect.arrayContaining(['original', 'weight-only: accuracy', 'speed']),
     );
-    expect(steps.every(({ done, total }) => done <= total)).toBe(true);
+    expect(steps.map(({ done }) => done)).toEqual(steps.map((_, index) => index));
+    expect(steps.every(({ done, total }) => done < total)).toBe(true);
+    expect(steps.at(-1)?.total).toBe(steps.length);
   });
 
   it('fails with ACCURACY_GATE when no exclusion helps, and says how far each was off', async () => {

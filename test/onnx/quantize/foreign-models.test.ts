@@ -10,6 +10,7 @@ import {
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
   TensorProto_DataType,
+  TensorProtoSchema,
 } from '../../../onnx/format/onnx-messages.ts';
 import { decodeModel, encodeModel } from '../../../onnx/format/proto.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
@@ -79,6 +80,31 @@ function spelledOut(): ModelProto {
   return changed(ModelProtoSchema, model, {
     graph: changed(GraphProtoSchema, graphOf(model), { node }),
     opsetImport: [create(OperatorSetIdProtoSchema, { domain: 'ai.onnx', version: 17n })],
+  });
+}
+
+/** A product of bytes and half bytes, as other quantizers write it, before one of floats. */
+function halfBytes(): ModelProto {
+  const bytes = Uint8Array.from({ length: 128 }, (_, index) => (index * 37) % 256);
+  const half = (name: string, dims: bigint[], rawData: Uint8Array<ArrayBuffer>) =>
+    create(TensorProtoSchema, { name, dims, dataType: TensorProto_DataType.INT4, rawData });
+  return product({
+    nodes: [
+      makeNode('QuantizeLinear', '', ['x', 's', 'z'], ['q']),
+      makeNode('DequantizeLinear', '', ['q', 's', 'z'], ['d']),
+      makeNode('DequantizeLinear', '', ['H', 'hs', 'hz'], ['h'], [intAttribute('axis', 1)]),
+      makeNode('MatMul', '', ['d', 'h'], ['p']),
+      makeNode('MatMul', '', ['p', 'W'], ['y']),
+    ],
+    constants: [
+      tensorProto('s', [], Float32Array.of(0.01)),
+      tensorProto('z', [], Uint8Array.of(128)),
+      half('H', [16n, 16n], bytes),
+      tensorProto('hs', [16], new Float32Array(16).fill(0.1)),
+      half('hz', [16n], new Uint8Array(8)),
+      matrix('W', 16, 8),
+    ],
+    opset: 21,
   });
 }
 
@@ -181,6 +207,7 @@ const MODELS: Readonly<Record<string, readonly [ModelProto, Tensors[]?]>> = {
   ],
   'the default domain spelled out': [spelledOut()],
   'the third version of the file format': [oldFileFormat()],
+  'a product of bytes and half bytes beside one of floats': [halfBytes()],
   'a product with an empty weight beside a full one': [
     product({
       nodes: [makeNode('MatMul', '', ['x', 'N'], ['none']), makeNode('MatMul', '', ['x', 'W'], ['y'])],
