@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { graphOf, makeNode, nodeName } from '../../../onnx/format/graph.ts';
+import { graphOf, intAttribute, makeNode, nodeName } from '../../../onnx/format/graph.ts';
 import type { ModelProto } from '../../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
@@ -111,6 +111,54 @@ describe('quantizeStatic', () => {
     expect(opTypes(smooth).filter((opType) => opType === 'Mul')).not.toHaveLength(1);
     expect(await worstError(uneven, smooth.model)).toBeLessThan(plain / 2);
     expect(await keepsBits(smooth.model)).toBe(true);
+  });
+});
+
+describe('quantizeStatic, with weights that are shared', () => {
+  const feeds = [1, 2, 3].map((seed) => ({
+    x: floats(
+      [2, 16],
+      noise(32, seed).map((each, index) => (index % 16 === 3 ? 40 * each : each)),
+    ),
+  }));
+
+  /** Two readers of one activation and one weight. */
+  const readers = (second: ReturnType<typeof makeNode>): ModelProto =>
+    smallModel({
+      nodes: [makeNode('MatMul', 'first', ['x', 'w'], ['a']), second, makeNode('Add', 'sum', ['a', 'b'], ['y'])],
+      inputs: [value('x', ['n', 16])],
+      outputs: [value('y', ['n', 16])],
+      constants: [matrix('w', 16, 16)],
+    });
+
+  it.each([
+    ['evens out the activation when both read the weight alike', makeNode('MatMul', 'second', ['x', 'w'], ['b']), 1],
+    [
+      'leaves it as it is when they read the weight along different axes',
+      makeNode('Gemm', 'second', ['x', 'w'], ['b'], [intAttribute('transB', 1)]),
+      0,
+    ],
+    ['leaves it as it is when the other only looks rows up', makeNode('Gather', 'second', ['w', 'i'], ['b']), 0],
+  ])('%s', async (_, second, smoothed) => {
+    const plain = readers(second);
+    const model =
+      second.opType === 'Gather'
+        ? smallModel({
+            nodes: [
+              makeNode('Shape', 'shape', ['x'], ['s']),
+              makeNode('Mod', 'rest', ['s', 'rows'], ['i']),
+              ...graphOf(plain).node,
+            ],
+            inputs: [value('x', [2, 16])],
+            outputs: [value('y', [2, 16])],
+            constants: [matrix('w', 16, 16), tensorProto('rows', [], BigInt64Array.of(16n))],
+          })
+        : plain;
+    const ranges = await calibrate(model, activationsToCalibrate(model), feedsOf(feeds));
+    const quantized = quantizeStatic(model, ranges, { smooth: true });
+    expect(opTypes(quantized).filter((opType) => opType === 'Mul')).toHaveLength(smoothed);
+    expect(quantized.layers).toHaveLength(2);
+    expect(await worstError(model, quantized.model, feeds)).toBeLessThan(0.03);
   });
 });
 
