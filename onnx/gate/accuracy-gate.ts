@@ -327,7 +327,7 @@ class Gate {
     const ranked = await this.#rankLayers(candidate, errors);
     for (let count = 1; count < ranked.length; count++) {
       const excluded = ranked.slice(0, count);
-      const quantized = await candidate.build(new Set(excluded));
+      const quantized = withReason(await candidate.build(new Set(excluded)), excluded);
       if (quantized.layers.length === 0) return undefined;
       this.#progress.expect(this.#options.feeds.count);
       const measured = await this.#measure(candidate.scheme, quantized, excluded);
@@ -385,16 +385,27 @@ class Gate {
       ([reason, group]) => `${group.map(({ scheme }) => scheme).join(', ')}: ${reason}`,
     );
     if (trials.length === 0) return new AppError('NOT_QUANTIZED', `no scheme can be used: ${failures.join('; ')}`);
-    return new AppError('ACCURACY_GATE', describeFailure(trials, this.#options));
+    return new AppError('ACCURACY_GATE', [describeFailure(trials, this.#options), ...failures].join('; '));
   }
 }
 
 function describeFailure(trials: readonly Trial[], { metric, limits }: GateOptions): string {
-  const errors = trials.map(
-    ({ scheme, meanError, worstError }) => `${scheme} ${meanError.toPrecision(3)} (worst ${worstError.toPrecision(3)})`,
-  );
+  const errors = trials.map(({ scheme, meanError, worstError, quantized }) => {
+    const counts = coverageOf(quantized).flatMap((each) =>
+      each.quantized === 0 ? [] : `${each.quantized} ${each.opType}`,
+    );
+    return `${scheme} ${meanError.toPrecision(3)} (worst ${worstError.toPrecision(3)}) with ${counts.join(' and ')}`;
+  });
   const allowed = `${limits.meanError.toPrecision(3)} (worst ${limits.worstError.toPrecision(3)})`;
   return `no scheme keeps ${metric.name} within ${allowed}, got ${errors.join(', ')}`;
+}
+
+/** Tells nodes that the gate left in floating point from those that were excluded from the start. */
+function withReason(quantized: QuantizedModel, excluded: readonly string[]): QuantizedModel {
+  const left = quantized.left.map((layer) =>
+    excluded.includes(layer.node) ? { ...layer, reason: 'too inaccurate' } : layer,
+  );
+  return { ...quantized, left };
 }
 
 /** Reason why nothing of a model was quantized, such as `0 of 64 Conv quantized: not supported`. */

@@ -77,6 +77,7 @@ describe('runGate', () => {
     const { chosen, trials } = await runGate(ENCODER, [broken('down')], OPTIONS);
     expect(trials.map(({ passes }) => passes)).toEqual([false, true]);
     expect(chosen.excluded).toEqual(['down']);
+    expect(chosen.quantized.left).toMatchObject([{ node: 'down', reason: 'too inaccurate' }]);
     expect(chosen.quantized.layers.map(({ node }) => node)).toEqual(['lookup', 'up']);
   });
 
@@ -150,7 +151,9 @@ describe('runGate', () => {
     const impossible = { ...OPTIONS, limits: { meanError: -1, worstError: -1 } };
     await expect(runGate(ENCODER, [WEIGHT_ONLY], impossible)).rejects.toMatchObject({
       code: 'ACCURACY_GATE',
-      message: expect.stringMatching(/^no scheme keeps 1 - cosine within .*, got weight-only \S+ \(worst \S+\)$/),
+      message: expect.stringMatching(
+        /^no scheme keeps 1 - cosine within .*, got weight-only \S+ \(worst \S+\) with 1 Gather and 2 MatMul$/,
+      ),
     });
   });
 
