@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { statSync, writeFileSync } from 'node:fs';
 import { AppError } from '../core/errors.ts';
 import { prepareToServe } from '../onnx/convert/prepare-to-serve.ts';
 import type { ModelProto } from '../onnx/format/onnx-messages.ts';
@@ -55,7 +54,7 @@ export async function quantizeFile(
   options: QuantizeArguments,
   onProgress?: (progress: Progress) => void,
 ): Promise<QuantizationReport> {
-  if (existsSync(options.out) && resolve(options.out) === resolve(path)) {
+  if (areSameFile(options.out, path)) {
     throw new AppError('INVALID_PARAMETER', 'the output must not be the input file', { param: 'out' });
   }
   createFolderOf(options.out);
@@ -78,6 +77,12 @@ export async function quantizeFile(
   } finally {
     samples?.close();
   }
+}
+
+/** Whether two paths lead to one file, by links too. */
+function areSameFile(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }));
+  return one !== undefined && other !== undefined && one.dev === other.dev && one.ino === other.ino;
 }
 
 async function quantize(model: ModelProto, options: QuantizeArguments, samples: GateSamples | undefined) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -224,6 +224,13 @@ describe('tensorgate model quantize', () => {
 
   it('fails with INVALID_PARAMETER when the output would overwrite the input', async () => {
     const { stderr } = await tensorgate('model', 'quantize', model, '--out', model, '--scheme', 'dynamic');
+    expect(stderr).toBe('INVALID_PARAMETER: the output must not be the input file\n');
+  });
+
+  it('fails with INVALID_PARAMETER when the output is a link to the input', async () => {
+    const link = join(folder, 'link.onnx');
+    symlinkSync(model, link);
+    const { stderr } = await tensorgate('model', 'quantize', model, '--out', link, '--scheme', 'dynamic');
     expect(stderr).toBe('INVALID_PARAMETER: the output must not be the input file\n');
   });
 

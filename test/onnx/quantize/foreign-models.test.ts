@@ -242,6 +242,21 @@ describe('quantizeModel, on models as others make them', () => {
     expect(constantBytes(quantization.model)).toBeLessThan(constantBytes(model));
   });
 
+  it('goes on without the scheme that onnxruntime cannot run, such as for a bias that widens the product', async () => {
+    const model = biased([5], 1);
+    const { chosen, failures } = await quantizeModel(model, { samples: samplesOf(ROWS) });
+    expect(failures).toMatchObject([{ scheme: 'dynamic', reason: expect.stringMatching(/^onnxruntime cannot run/) }]);
+    expect(chosen && (await errorOf(model, chosen.quantized.model, ROWS))).toBeLessThan(0.05);
+  });
+
+  it('does not ask whether a model with a fixed batch size gives the same bits in a batch', async () => {
+    const model = product({ inputs: [value('x', [1, 16])], outputs: [value('y', [1, 8])] });
+    const { trials, originalBatchInvariant } = await quantizeModel(model, { samples: samplesOf(ROWS) });
+    expect([originalBatchInvariant, ...trials.map(({ batchInvariant }) => batchInvariant)]).toEqual(
+      new Array(5).fill(undefined),
+    );
+  });
+
   it('writes the same bytes for the same file', async () => {
     const quantize = async () =>
       encodeModel((await quantizeModel(product({}), { scheme: 'static', samples: samplesOf(ROWS) })).model);
