@@ -30,6 +30,8 @@ export interface GateOptions {
   readonly batchInvarianceWorth: number;
   /** What decides among the candidates that pass. Defaults to `speed`. */
   readonly prefer?: Preference;
+  /** Whether a candidate has to make the model smaller or faster, besides being accurate. Defaults to true. */
+  readonly mustGain?: boolean;
   /** Timed passes of each model. Defaults to 9. */
   readonly rounds?: number;
   /** Bytes of the constants that a candidate has to save. Defaults to those of the model. */
@@ -106,7 +108,7 @@ interface Measured extends Omit<Trial, 'speedup'> {
  * @param model - The original, constants folded.
  * @param candidates - At least one; on equal terms the first wins.
  * @throws AppError `ACCURACY_GATE` when nothing passes, `NOT_QUANTIZED` when nothing could be quantized or nothing
- * that passes is smaller or faster than the original.
+ * that passes is worth its error.
  */
 export async function runGate(
   model: ModelProto,
@@ -281,11 +283,10 @@ class Gate {
   }
 
   #choose(trials: readonly Trial[]): Trial | undefined {
-    const { prefer = 'speed', batchInvarianceWorth } = this.#options;
+    const { prefer = 'speed', batchInvarianceWorth, mustGain = true } = this.#options;
     return choose(
       trials.filter(({ passes }) => passes),
-      prefer,
-      batchInvarianceWorth,
+      { prefer, batchInvarianceWorth, mustGain },
     );
   }
 
@@ -379,7 +380,9 @@ class Gate {
         ({ scheme, weightShare, speedup }) =>
           `${scheme} has ${(weightShare * 100).toFixed(1)} % of the weights' bytes and ${speedup.ratio.toFixed(2)}x the speed`,
       );
-      return new AppError('NOT_QUANTIZED', `no scheme makes the model smaller or faster: ${shares.join(', ')}`);
+      const smaller = choose(passing, { prefer: 'size', batchInvarianceWorth: 1, mustGain: true });
+      const advice = smaller === undefined ? '' : `; --prefer size takes ${smaller.scheme}`;
+      return new AppError('NOT_QUANTIZED', `no scheme is worth its error: ${shares.join(', ')}${advice}`);
     }
     const failures = [...Map.groupBy(this.#failures, ({ reason }) => reason)].map(
       ([reason, group]) => `${group.map(({ scheme }) => scheme).join(', ')}: ${reason}`,

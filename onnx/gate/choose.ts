@@ -13,8 +13,21 @@ const ORDER: Readonly<Record<Preference, readonly Preference[]>> = {
 /** Share of the weights' bytes of the original at which a candidate counts as smaller. */
 const SMALLER = 0.95;
 
+/** Speed below which a smaller candidate is no gain to those who prefer speed. */
+const TOO_SLOW = 0.5;
+
 /** Sizes that differ by less than this share count as equal. */
 const SAME_SIZE = 0.01;
+
+/** What matters in a choice. */
+export interface Criteria {
+  /** What decides first. */
+  readonly prefer: Preference;
+  /** Factor by which a batch-invariant candidate may be slower than the fastest. */
+  readonly batchInvarianceWorth: number;
+  /** Whether candidates drop out that gain nothing. */
+  readonly mustGain: boolean;
+}
 
 /** What a choice needs to know of a candidate. */
 export interface Choosable {
@@ -31,21 +44,17 @@ export interface Choosable {
 /**
  * Picks one of several candidates that are accurate enough.
  *
- * Candidates that are neither smaller nor surely faster than the original are not worth their error and drop out.
- * Differences of speed that noise may explain count as none; then the size decides.
+ * Candidates that are neither smaller nor surely faster than the original are not worth their error and drop out, as do
+ * those that surely take twice its time where speed is preferred. Differences of speed that noise may explain count as none; then the size decides.
  *
  * @param trials - On equal terms the first wins.
- * @param batchInvarianceWorth - Factor by which a batch-invariant candidate may be slower than the fastest.
  * @returns Undefined when none gains anything.
  */
 export function choose<T extends Choosable>(
   trials: readonly T[],
-  prefer: Preference,
-  batchInvarianceWorth: number,
+  { prefer, batchInvarianceWorth, mustGain }: Criteria,
 ): T | undefined {
-  const gaining = trials.filter(
-    ({ weightShare, speedup }) => weightShare <= SMALLER || isSurelyFaster(speedup, SAME_SPEED),
-  );
+  const gaining = mustGain ? trials.filter((trial) => gains(trial, prefer)) : trials;
   const filters = {
     speed: (pool: readonly T[]) => fastest(pool, batchInvarianceWorth),
     size: smallest<T>,
@@ -54,6 +63,12 @@ export function choose<T extends Choosable>(
   let pool: readonly T[] = gaining;
   for (const preference of ORDER[prefer]) pool = filters[preference](pool);
   return pool[0];
+}
+
+/** Whether a candidate is worth its error. */
+function gains({ weightShare, speedup }: Choosable, prefer: Preference): boolean {
+  const isTooSlow = prefer === 'speed' && speedup.high < TOO_SLOW;
+  return isSurelyFaster(speedup, SAME_SPEED) || (weightShare <= SMALLER && !isTooSlow);
 }
 
 /** Candidates that are not surely slower than the fastest, batch-invariant ones if they are not too slow. */

@@ -92,7 +92,8 @@ export async function quantizeModel(model: ModelProto, options: QuantizeOptions 
       return applyByName(prepared.model, name, seen, { ...treatment, exclusion });
     },
   }));
-  const gate = { originalBytes: constantBytes(model), ...samples };
+  // A scheme that was asked for by its name is only judged by its accuracy.
+  const gate = { originalBytes: constantBytes(model), mustGain: scheme === 'auto', ...samples };
   const verdict: Verdict = await runGate(prepared.model, candidates, gate);
   const name = SCHEMES.find((known) => known === verdict.chosen.scheme) ?? 'static';
   return { ...verdict.chosen.quantized, ...verdict, scheme: name };
