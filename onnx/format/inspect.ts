@@ -1,9 +1,11 @@
 import { elementCount } from '../../core/tensors/tensor.ts';
+import { type Constant, constantsOf } from './constants.ts';
 import { dataTypeName } from './data-type-name.ts';
 import { externalTensors } from './external-data.ts';
 import { allGraphs, graphOf, nodeName } from './graph.ts';
 import type { ModelProto, NodeProto, ValueInfoProto } from './onnx-messages.ts';
 import { encodeModel } from './proto.ts';
+import { type QuantizationState, quantizationState } from './quantization-state.ts';
 import { shapeOf, storedBytes } from './tensor-proto.ts';
 
 /** An input or output of a model. */
@@ -11,7 +13,7 @@ export interface TensorSignature {
   readonly name: string;
   /** Element type as ONNX calls it, in lower case. */
   readonly type: string;
-  /** Length of each dimension, or its name if it varies. */
+  /** Length of each dimension, or its name if it varies: `?` without a name, one `...` if the rank is open. */
   readonly shape: readonly (number | string)[];
 }
 
@@ -55,6 +57,17 @@ export interface Inspection {
   readonly constants: readonly ConstantShare[];
   /** In descending order of size. */
   readonly largest: readonly LargeConstant[];
+  readonly quantization: QuantizationState;
+  /** `metadata_props`: what the exporter or the author wrote about the model. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Nodes of the graph and of those nested in it, by the names that options take. */
+  readonly nodes: readonly NamedNode[];
+}
+
+/** A node by its name in options and reports. */
+export interface NamedNode {
+  readonly name: string;
+  readonly opType: string;
 }
 
 /**
@@ -63,6 +76,7 @@ export interface Inspection {
  * @param largest - How many of the largest constants to name. Defaults to 10.
  */
 export function inspectModel(model: ModelProto, largest = 10): Inspection {
+  const constants = constantsOf(model);
   return {
     producer: [model.producerName, model.producerVersion].filter((part) => part !== '').join(' '),
     operatorSets: model.opsetImport.map(({ domain, version }) => `${domain || 'operator set'} ${version}`),
@@ -70,8 +84,13 @@ export function inspectModel(model: ModelProto, largest = 10): Inspection {
     inputs: callerInputs(model).map(signatureOf),
     outputs: graphOf(model).output.map(signatureOf),
     operators: countOperators(model),
-    constants: shareByType(model),
-    largest: largestConstants(model, largest),
+    constants: shareByType(constants),
+    largest: largestConstants(constants, largest),
+    quantization: quantizationState(model),
+    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
+    nodes: allGraphs(graphOf(model)).flatMap(({ node }) =>
+      node.map((each) => ({ name: nodeName(each), opType: operatorName(each) })),
+    ),
   };
 }
 
@@ -82,13 +101,25 @@ export function callerInputs(model: ModelProto): ValueInfoProto[] {
   return graph.input.filter(({ name }) => !constants.has(name));
 }
 
+/** Stands for a dimension without a length and a name. */
+const UNNAMED = '?';
+
+/** Stands for the dimensions of a tensor whose rank the file leaves open. */
+const ANY_RANK = '...';
+
+/** Whether a dimension of a {@link TensorSignature} has a name. */
+export function isDimensionName(dimension: number | string): boolean {
+  return typeof dimension === 'string' && dimension !== UNNAMED && dimension !== ANY_RANK;
+}
+
 /** Describes an input or output as the file declares it. */
 export function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
   if (type?.value.case !== 'tensorType') return { name, type: type?.value.case ?? 'unknown', shape: [] };
   const { elemType, shape } = type.value.value;
-  const dimensions = (shape?.dim ?? []).map(({ value }) => {
+  if (shape === undefined) return { name, type: dataTypeName(elemType).toLowerCase(), shape: [ANY_RANK] };
+  const dimensions = shape.dim.map(({ value }) => {
     if (value.case === 'dimValue') return Number(value.value);
-    return value.case === 'dimParam' && value.value !== '' ? value.value : '?';
+    return value.case === 'dimParam' && value.value !== '' ? value.value : UNNAMED;
   });
   return { name, type: dataTypeName(elemType).toLowerCase(), shape: dimensions };
 }
@@ -109,17 +140,16 @@ export function countOperators(model: ModelProto): OperatorCount[] {
     .sort((a, b) => b.count - a.count || a.opType.localeCompare(b.opType));
 }
 
-/** Bytes of all constants of a model: initializers and `Constant` nodes, nested graphs included. */
+/** Bytes of all constants of a model, wherever the file holds them. */
 export function constantBytes(model: ModelProto): number {
-  const tensors = allGraphs(graphOf(model)).flatMap(({ initializer, node }) => [
-    ...initializer,
-    ...node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => t ?? [])),
-  ]);
-  return tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0);
+  return constantsOf(model).reduce((sum, { tensor }) => sum + storedBytes(tensor), 0);
 }
 
-function shareByType(model: ModelProto): ConstantShare[] {
-  const groups = Map.groupBy(graphOf(model).initializer, ({ dataType }) => dataType);
+function shareByType(constants: readonly Constant[]): ConstantShare[] {
+  const groups = Map.groupBy(
+    constants.map(({ tensor }) => tensor),
+    ({ dataType }) => dataType,
+  );
   return [...groups]
     .map(([type, tensors]) => ({
       type: dataTypeName(type).toLowerCase(),
@@ -130,14 +160,13 @@ function shareByType(model: ModelProto): ConstantShare[] {
     .sort((a, b) => b.bytes - a.bytes);
 }
 
-function largestConstants(model: ModelProto, count: number): LargeConstant[] {
-  const graph = graphOf(model);
-  const sorted = [...graph.initializer].sort((a, b) => storedBytes(b) - storedBytes(a)).slice(0, count);
-  return sorted.map((tensor) => ({
-    name: tensor.name,
+function largestConstants(constants: readonly Constant[], count: number): LargeConstant[] {
+  const sorted = constants.toSorted((a, b) => storedBytes(b.tensor) - storedBytes(a.tensor)).slice(0, count);
+  return sorted.map(({ name, tensor, readBy }) => ({
+    name,
     type: dataTypeName(tensor.dataType).toLowerCase(),
     shape: shapeOf(tensor),
     bytes: storedBytes(tensor),
-    readBy: graph.node.filter(({ input }) => input.includes(tensor.name)).map(nodeName),
+    readBy,
   }));
 }

@@ -18,7 +18,8 @@ export function liftConstants(model: ModelProto): ModelProto {
   return rewriteModel(model, { nodes, initializers: [...lifted.values()] });
 }
 
-function constantOf(node: NodeProto): TensorProto | undefined {
+/** The value of a `Constant` node under the name of its output; undefined for strings and sparse tensors. */
+export function constantOf(node: NodeProto): TensorProto | undefined {
   const name = node.output[0] ?? '';
   const tensor = findAttribute(node, 'value')?.t;
   if (tensor !== undefined) return changed(TensorProtoSchema, tensor, { name });

@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import type { Tensor } from '../../core/tensors/tensor.ts';
-import { inspectModel } from '../format/inspect.ts';
+import { callerInputs, signatureOf } from '../format/inspect.ts';
 import { decodeModel } from '../format/proto.ts';
 import { openSession, type Tensors } from '../runtime/session.ts';
 
@@ -16,7 +16,7 @@ const RUNS = 9;
  * @throws AppError `ONNX_INVALID` when the model takes anything but token ids and masks.
  */
 export async function measureTokens(weights: Uint8Array, tokens: number): Promise<number> {
-  const { inputs } = inspectModel(decodeModel(weights));
+  const inputs = callerInputs(decodeModel(weights)).map(signatureOf);
   const feed: Tensors = Object.fromEntries(inputs.map(({ name, type }) => [name, ones(name, type, Math.ceil(tokens))]));
   const session = await openSession(weights);
   try {

@@ -1,7 +1,7 @@
 import type { PackedMetadata } from '../../core/models/packed-model.ts';
 import { labelsOf } from '../convert/drop-zip-map.ts';
 import { graphOf } from '../format/graph.ts';
-import { callerInputs, signatureOf } from '../format/inspect.ts';
+import { callerInputs, isDimensionName, signatureOf } from '../format/inspect.ts';
 import type { ModelProto } from '../format/onnx-messages.ts';
 
 /**
@@ -22,7 +22,7 @@ export function describeMetadata(model: ModelProto): PackedMetadata | undefined 
   const budget = new Budget();
   const values = [...callerInputs(model), ...graphOf(model).output];
   const dimensions = values.map(signatureOf).flatMap(({ name, shape }): TensorMetadata[] => {
-    const isNamed = shape.some((dimension) => typeof dimension === 'string' && dimension !== '?');
+    const isNamed = shape.some(isDimensionName);
     return isNamed && budget.takes(name, shape) ? [{ name, dimensions: [...shape] }] : [];
   });
   const labels = graphOf(model).output.flatMap(({ name }): TensorMetadata[] => {
