@@ -29,7 +29,7 @@ export function constantsOf(model: ModelProto): readonly Constant[] {
   ];
 }
 
-function constantsIn(node: NodeProto): readonly Pick<Constant, 'name' | 'tensor'>[] {
+function constantsIn(node: NodeProto): readonly Omit<Constant, 'readBy'>[] {
   if (node.opType === 'Constant' && node.domain === '') {
     const tensor = constantOf(node);
     return tensor === undefined ? [] : [{ name: tensor.name, tensor }];
