@@ -83,8 +83,11 @@ export interface ChunkOutcome extends BatchCounts {
 /** Maximum lines of a chunk: a worker runs them in seconds. */
 export const MAX_CHUNK_LINES = 200;
 
-/** Maximum bytes of a chunk. A longer line is a chunk of its own. */
-export const MAX_CHUNK_BYTES = 256 * 1024;
+/**
+ * Maximum bytes of a chunk. A longer line is a chunk of its own. A worker holds the results of a chunk in memory, and an
+ * input may take four bytes of it.
+ */
+export const MAX_CHUNK_BYTES = 64 * 1024;
 
 /** Maximum bytes of one line. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;

@@ -11,8 +11,11 @@ import { type NotStarted, type StartedJob, startJob } from './start-job.ts';
 import { pollLater } from './waiting-messages.ts';
 import type { Received } from './work.ts';
 
-/** Maximum bytes of inputs that run together: merging more gains nothing and takes memory. */
-const MAX_GROUP_BYTES = 256 * 1024;
+/**
+ * Maximum bytes of inputs that run together: merging more gains nothing, and takes memory for the results of as many as
+ * sixteen thousand inputs.
+ */
+const MAX_GROUP_BYTES = 64 * 1024;
 
 type Work = Received<JobMessage>;
 

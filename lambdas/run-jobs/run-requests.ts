@@ -6,7 +6,8 @@ import type { Codec } from '../../core/tasks/contract/task.ts';
 import { chooseVersion } from '../shared/inference/choose-version.ts';
 import { codecOf } from '../shared/inference/codec-of.ts';
 import { type Call, contextOf, type InferenceDeps } from '../shared/inference/inference.ts';
-import { prepareItems, runItems } from '../shared/inference/run-items.ts';
+import { runInSlices } from '../shared/inference/run-in-slices.ts';
+import { prepareItems } from '../shared/inference/run-items.ts';
 import { type RequestMeasures, startMeasures } from '../shared/telemetry/request-measures.ts';
 
 /** A request to the model, of a job or of a line of a batch. */
@@ -44,12 +45,6 @@ export interface RunMeasures {
 export function noMeasures(): RunMeasures {
   return { items: 0, tokens: 0, modelMs: 0, cacheHits: 0, cacheMisses: 0 };
 }
-
-/**
- * Full runs of the model that go through the results cache together. Results are kept after each such slice, so that work
- * which runs out of time resumes from there.
- */
-const RUNS_IN_SLICE = 64;
 
 /** Errors of an endpoint, or of the time: requests that meet them together would meet them alone as well. */
 const SHARED_ERRORS: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE', 'BAD_GATEWAY']);
@@ -134,7 +129,7 @@ async function runTogether(group: readonly Ready[], deps: InferenceDeps): Promis
   const answers = new Map<number, Answer>();
   try {
     const items = group.flatMap(({ features }) => features);
-    const results = await runSlices(items, at(group, 0).call, deps);
+    const results = await runInSlices(items, at(group, 0).call, deps);
     let from = 0;
     for (const one of group) {
       const own = results.slice(from, from + one.features.length);
@@ -150,34 +145,8 @@ async function runTogether(group: readonly Ready[], deps: InferenceDeps): Promis
   return answers;
 }
 
-/** Runs any number of items: the cheapest first, some at a time. */
-async function runSlices(items: readonly unknown[], call: Call, deps: InferenceDeps): Promise<readonly unknown[]> {
-  const { task, packed } = deps;
-  const sliceCost = RUNS_IN_SLICE * task.budget(packed.manifest).maxCost;
-  const costs = items.map((item) => task.cost(item));
-  const order = items.map((_, index) => index).sort((a, b) => at(costs, a) - at(costs, b));
-  const results: unknown[] = new Array(items.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start;
-    let cost = 0;
-    while (end < order.length && (end === start || cost + at(costs, at(order, end)) <= sliceCost)) {
-      cost += at(costs, at(order, end));
-      end += 1;
-    }
-    const slice = order.slice(start, end);
-    const found = await runItems(
-      slice.map((index) => items[index]),
-      call,
-      deps,
-    );
-    for (const [place, index] of slice.entries()) results[index] = at(found, place);
-    start = end;
-  }
-  return results;
-}
-
 function runAlone(one: Ready, deps: InferenceDeps): Promise<Answer> {
-  return answerOf(one, () => runSlices(one.features, one.call, deps), deps);
+  return answerOf(one, () => runInSlices(one.features, one.call, deps), deps);
 }
 
 async function answerOf(one: Ready, compute: () => Promise<readonly unknown[]>, deps: InferenceDeps): Promise<Answer> {

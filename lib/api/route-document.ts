@@ -6,8 +6,9 @@ import {
   serverMetadata,
   serverReady,
 } from '../../core/protocols/open-inference/metadata.ts';
-import { openAiModel, openAiModelList } from '../../core/protocols/openai-models.ts';
+import { type OpenAiModel, openAiModel, openAiModelList } from '../../core/protocols/openai-models.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
+import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
 
 /**
@@ -20,7 +21,7 @@ import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
 export function routeDocument(operation: string, models: readonly PackedModel[], model?: PackedModel): unknown {
   switch (operation) {
     case 'openai-models':
-      return openAiModelList(models.map(({ manifest }) => manifest.id));
+      return openAiModelList(models.map(modelOf));
     case 'server-metadata':
       return serverMetadata(PACKAGE_VERSION);
     case 'server-live':
@@ -28,12 +29,18 @@ export function routeDocument(operation: string, models: readonly PackedModel[],
     case 'server-ready':
       return serverReady();
     case 'openai-model':
-      return openAiModel(required(model).manifest.id);
+      return modelOf(required(model));
     case 'model-metadata':
       return metadataOf(required(model));
     default:
       throw new TypeError(`${operation} is served by a function`);
   }
+}
+
+/** A model with the limits of its main version. */
+function modelOf({ manifest, versions }: PackedModel): OpenAiModel {
+  const main = versions[manifestTraffic(manifest).main];
+  return openAiModel(manifest.id, main === undefined ? {} : taskOf(manifest).describeLimits(manifest, main));
 }
 
 function metadataOf(model: PackedModel): ModelMetadata {

@@ -11,3 +11,30 @@ export function checkItemCount(count: number, maxItems: number, param: string): 
     throw new AppError('TOO_MANY_ITEMS', `${param} holds ${count} items, at most ${maxItems} are allowed`, { param });
   }
 }
+
+/**
+ * Checks that the results of a request fit into one response.
+ *
+ * @param count - Number of items.
+ * @param itemBytes - Bytes that each takes, no more than it surely needs.
+ * @param advice - A form of the response that takes less, and its bytes for each item.
+ * @throws AppError `TOO_MANY_ITEMS` that says how many fit.
+ */
+export function checkResultCount(
+  count: number,
+  itemBytes: number,
+  {
+    maxBytes,
+    param,
+    advice,
+  }: {
+    readonly maxBytes: number;
+    readonly param: string;
+    readonly advice?: { readonly text: string; readonly itemBytes: number } | undefined;
+  },
+): void {
+  if (count * itemBytes <= maxBytes) return;
+  const fitting = `at most ${Math.floor(maxBytes / itemBytes)} inputs fit into one response of ${maxBytes} bytes`;
+  const other = advice === undefined ? '' : `, or ${Math.floor(maxBytes / advice.itemBytes)} with ${advice.text}`;
+  throw new AppError('TOO_MANY_ITEMS', `${param} holds ${count} items, ${fitting}${other}`, { param });
+}

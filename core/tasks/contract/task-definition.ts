@@ -26,6 +26,8 @@ export interface TaskDefinition {
   };
   /** Whether the task needs the meaning of the first dimension of the tensors, which packing then determines. */
   readonly usesRows: boolean;
+  /** Limits of requests, as members of the model in OpenAI's list of models. */
+  describeLimits(model: TaskModel, signature: Signature): Readonly<Record<string, unknown>>;
   /**
    * Checks that a packed version can be used for the task.
    *

@@ -76,6 +76,13 @@ export interface Codec<Request = unknown, Features = unknown, Result = unknown, 
    */
   decode(body: Body, context: Context): Request | Promise<Request>;
   /**
+   * Checks before the model runs that the response will not be too large. Absent if its size is not known by then.
+   *
+   * @param maxBytes - Maximum size of the response, as a string in JSON.
+   * @throws AppError `TOO_MANY_ITEMS` that says how many items fit.
+   */
+  checkSize?(request: Request, context: Context, maxBytes: number): void;
+  /**
    * Writes a response.
    *
    * @param results - One for each item of the request.

@@ -58,6 +58,16 @@ export const EMBEDDING: TaskDefinition = {
       ),
     },
     limits: {
+      maxItems: key(
+        v.optional(wholeNumber(1, 2048), 2048),
+        'Maximum number of texts in one request. They run in micro-batches, whose size `batching` sets.',
+        128,
+      ),
+      maxRequestTokens: key(
+        v.optional(wholeNumber(1, 1_000_000), 300_000),
+        'Maximum number of tokens of all inputs of a request together, special tokens included.',
+        100_000,
+      ),
       maxTokens: key(
         v.optional(wholeNumber(1, 32_768), 512),
         'Maximum number of tokens of an input, special tokens included. No more than the model was trained for.',
@@ -91,6 +101,16 @@ export const EMBEDDING: TaskDefinition = {
     }),
   },
   usesRows: false,
+  describeLimits: ({ limits, embedding }: EmbeddingModel, signature) => ({
+    max_model_len: limits.maxTokens,
+    max_input_tokens: limits.maxTokens,
+    max_client_batch_size: limits.maxItems,
+    max_request_tokens: limits.maxRequestTokens,
+    overflow: limits.overflow,
+    dimensions: embeddingDimensions(signature),
+    matryoshka_dimensions: embedding.matryoshkaDimensions ?? [],
+    accepts_token_ids: embedding.acceptTokenIds,
+  }),
   checkSignature: checkEncoder,
   resultBytes: (signature) => embeddingDimensions(signature) * Float32Array.BYTES_PER_ELEMENT,
 };

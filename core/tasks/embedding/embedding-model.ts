@@ -11,6 +11,8 @@ export interface EmbeddingModel extends TaskModel {
   readonly limits: {
     readonly maxItems: number;
     readonly maxTokens: number;
+    /** Maximum number of tokens of all inputs together. */
+    readonly maxRequestTokens: number;
     /** What happens to an input of more tokens, unless the request says so. */
     readonly overflow: 'error' | 'truncate';
   };

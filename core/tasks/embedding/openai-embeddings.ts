@@ -3,7 +3,7 @@ import { describeNumber, describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
 import { readObject } from '../../json/json-object.ts';
 import { encodeFloat32Base64, writeFloat32 } from '../../tensors/float-text.ts';
-import { checkItemCount } from '../contract/item-count.ts';
+import { checkItemCount, checkResultCount } from '../contract/item-count.ts';
 import type { Codec } from '../contract/task.ts';
 import { type EmbeddingContext, limitsOf } from './embedding-model.ts';
 import {
@@ -15,6 +15,7 @@ import {
   textItem,
 } from './embedding-request.ts';
 import { requestedDimensions } from './pooling.ts';
+import { vectorBytes } from './vector-bytes.ts';
 
 /** How vectors are written: a list of numbers, or base64 of little-endian float32. */
 export type EncodingFormat = 'float' | 'base64';
@@ -35,9 +36,19 @@ export interface OpenAiEmbeddingResponse {
   readonly promptTokens: number;
 }
 
+/** Bytes around each vector of a response, in which every quotation mark is escaped. */
+const ITEM_BYTES = JSON.stringify('{"object":"embedding","index":0,"embedding":[]},').length - 2;
+
 /** The codec of `POST /v1/embeddings`. */
 export const OPENAI_EMBEDDINGS: Codec<OpenAiEmbeddingRequest, readonly number[], Float32Array, EmbeddingContext> = {
   decode: (body: Body, context) => decodeOpenAiEmbeddings(readJsonBody(body), limitsOf(context)),
+  checkSize: (request, context, maxBytes) => {
+    const { items, encodingFormat, param } = request;
+    const bytesAs = (form: EncodingFormat) => ITEM_BYTES + vectorBytes(form, request, context);
+    const base64 = { text: 'encoding_format base64', itemBytes: bytesAs('base64') };
+    const advice = encodingFormat === 'base64' ? undefined : base64;
+    checkResultCount(items.length, bytesAs(encodingFormat), { maxBytes, param, advice });
+  },
   encode: (vectors, { request, features }, { model }): Encoded => {
     const { encodingFormat } = request;
     const promptTokens = features.reduce((sum, ids) => sum + ids.length, 0);

@@ -8,7 +8,7 @@ import {
 } from '../../protocols/open-inference/model.ts';
 import { checkFinite } from '../../tensors/finite.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
-import { checkItemCount } from '../contract/item-count.ts';
+import { checkItemCount, checkResultCount } from '../contract/item-count.ts';
 import type { Codec } from '../contract/task.ts';
 import { EMBEDDING_OUTPUT, type EmbeddingContext, limitsOf, TEXT_INPUT } from './embedding-model.ts';
 import {
@@ -19,6 +19,7 @@ import {
   textItem,
 } from './embedding-request.ts';
 import { requestedDimensions } from './pooling.ts';
+import { vectorBytes } from './vector-bytes.ts';
 
 /** An infer request to an embedding model. */
 export interface TextInferRequest extends EmbeddingRequest, InferForm {
@@ -37,6 +38,13 @@ export const TEXT_INFER: Codec<TextInferRequest, readonly number[], Float32Array
     return request instanceof Promise
       ? request.then((loaded) => decodeTextInfer(loaded, limits))
       : decodeTextInfer(request, limits);
+  },
+  checkSize: (request, context, maxBytes) => {
+    const { items, param, outputs, form, isBinary } = request;
+    if (outputs.some(({ classes }) => classes !== undefined)) return;
+    const isJson = form === 'json' || (form === 'binary' && !outputs.some((output) => output.isBinary ?? isBinary));
+    const bytes = vectorBytes(isJson ? 'float' : 'base64', request, context);
+    checkResultCount(items.length, bytes, { maxBytes, param });
   },
   encode: (vectors, { request }, { model, version }) => {
     const parts = vectors.map((vector) => requestedDimensions(vector, request));

@@ -3,7 +3,7 @@ import { describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
 import { readArray, readObject, refuseUnknownMembers } from '../../json/json-object.ts';
 import { writeFloat32 } from '../../tensors/float-text.ts';
-import { checkItemCount } from '../contract/item-count.ts';
+import { checkItemCount, checkResultCount } from '../contract/item-count.ts';
 import { readPredictBody } from '../contract/predict-body.ts';
 import type { Codec } from '../contract/task.ts';
 import { type EmbeddingContext, limitsOf } from './embedding-model.ts';
@@ -16,10 +16,15 @@ import {
   textItem,
 } from './embedding-request.ts';
 import { requestedDimensions } from './pooling.ts';
+import { vectorBytes } from './vector-bytes.ts';
 
 /** The codec of `POST /v1/models/{id}:predict` for embedding models. */
 export const TEXT_INSTANCES: Codec<EmbeddingRequest, readonly number[], Float32Array, EmbeddingContext> = {
   decode: (body, context) => decodeTextInstances(readJsonBody(body), limitsOf(context)),
+  checkSize: (request, context, maxBytes) => {
+    const { items, param } = request;
+    checkResultCount(items.length, vectorBytes('float', request, context), { maxBytes, param });
+  },
   encode: (vectors, { request }): Encoded =>
     jsonEncoded(encodeVectorPredictions(vectors.map((vector) => requestedDimensions(vector, request)))),
 };

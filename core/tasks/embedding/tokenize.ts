@@ -7,23 +7,35 @@ import type { EmbeddingRequest, TextItem } from './embedding-request.ts';
  * Turns the inputs of a request into tokens.
  *
  * @returns Token ids of each input, special tokens included.
- * @throws AppError `TOO_MANY_TOKENS` when an input is too long and may not be cut.
+ * @throws AppError `TOO_MANY_TOKENS` when an input is too long and may not be cut, or all inputs together are too long.
  */
 export function tokenize(request: EmbeddingRequest, { model, ports }: EmbeddingContext): (readonly number[])[] {
   const { items, param, truncation } = request;
-  const { maxTokens } = model.limits;
+  const { maxTokens, maxRequestTokens } = model.limits;
+  let total = 0;
   return items.map((item, index) => {
-    const ids = idsOf(item, ports.tokenizer);
-    if (ids.length <= maxTokens) return ids;
-    if (truncation !== 'none') return ports.tokenizer.truncate(ids, maxTokens, truncation);
-    throw new AppError(
-      'TOO_MANY_TOKENS',
-      `item ${index} has ${ids.length} tokens, at most ${maxTokens} are allowed; set truncate to true to cut its end`,
-      { param },
-    );
+    let ids = idsOf(item, ports.tokenizer);
+    if (ids.length > maxTokens) {
+      if (truncation === 'none') throw tooLong(index, ids.length, maxTokens, param);
+      ids = ports.tokenizer.truncate(ids, maxTokens, truncation);
+    }
+    total += ids.length;
+    // The packed model of an earlier version of this product has no such limit.
+    if (total > maxRequestTokens) throw tooLongTogether(index, items.length, maxRequestTokens, param);
+    return ids;
   });
 }
 
 function idsOf(item: TextItem, tokenizer: TextTokenizer): readonly number[] {
   return item.kind === 'text' ? tokenizer.encode(item.text) : tokenizer.wrap(item.ids);
+}
+
+function tooLong(index: number, tokens: number, maxTokens: number, param: string): AppError {
+  const message = `item ${index} has ${tokens} tokens, at most ${maxTokens} are allowed; set truncate to true to cut its end`;
+  return new AppError('TOO_MANY_TOKENS', message, { param });
+}
+
+function tooLongTogether(fitting: number, items: number, maxRequestTokens: number, param: string): AppError {
+  const message = `the inputs hold more than ${maxRequestTokens} tokens together, which is the maximum of one request; the first ${fitting} of the ${items} inputs fit`;
+  return new AppError('TOO_MANY_TOKENS', message, { param });
 }

@@ -24,6 +24,7 @@ export const TENSOR: TaskDefinition = {
     sagemaker: {},
   },
   usesRows: true,
+  describeLimits: ({ limits }, { rows }) => (rows === undefined ? {} : { max_client_batch_size: limits.maxItems }),
   // Every file with tensors of known datatypes can be served.
   checkSignature: () => undefined,
   resultBytes,

@@ -8,6 +8,9 @@ const MAX_RESPONSE_BYTES = 6_291_556;
 /** Room within it for the status, the headers and the JSON around the body. */
 const ENVELOPE_BYTES = 8192;
 
+/** Maximum size of a body, as a string in the JSON of the response. */
+export const MAX_BODY_BYTES = MAX_RESPONSE_BYTES - ENVELOPE_BYTES;
+
 /** Maximum number of bytes of a character in a JSON string: a control character or a lone surrogate is `\u` and 4 digits. */
 const MAX_ESCAPE_BYTES = 6;
 
@@ -29,8 +32,19 @@ export function jsonResult(text: string, options: Pick<HttpResult, 'status' | 'h
 }
 
 /** Whether AWS Lambda can return a body. */
-export function fitsResponse({ body }: Encoded): boolean {
-  return sizeInResponse(body) <= MAX_RESPONSE_BYTES;
+export function fitsResponse(content: Encoded): boolean {
+  return bytesInResponse(content) <= MAX_BODY_BYTES;
+}
+
+/**
+ * Bytes of a body in a response: the runtime sends the response as JSON, and the body is a string in it.
+ *
+ * @returns The exact size, or a bound that is small enough.
+ */
+export function bytesInResponse({ body }: Encoded): number {
+  if (typeof body !== 'string') return 4 * Math.ceil(body.length / 3);
+  const bound = body.length * MAX_ESCAPE_BYTES;
+  return bound <= MAX_BODY_BYTES ? bound : Buffer.byteLength(JSON.stringify(body));
 }
 
 /**
@@ -51,26 +65,15 @@ export function proxyResponse(result: HttpResult, common: HttpHeaders): APIGatew
 function renderBody(content: Encoded | undefined): Pick<APIGatewayProxyResult, 'body' | 'isBase64Encoded'> {
   if (content === undefined) return { body: '' };
   const { body } = content;
-  const bytes = sizeInResponse(body);
-  if (bytes > MAX_RESPONSE_BYTES) {
+  const bytes = bytesInResponse(content);
+  if (bytes > MAX_BODY_BYTES) {
     throw new AppError(
       'ANSWER_TOO_LARGE',
-      `the response takes ${bytes} bytes, at most ${MAX_RESPONSE_BYTES} can be returned; send fewer inputs, ask for fewer outputs or for bytes (encoding_format base64 on /v1/embeddings, binary_data on /v2), ask for a smaller page, or submit a job, whose result may have any size`,
+      `the response takes ${bytes} bytes, at most ${MAX_BODY_BYTES} can be returned; send fewer inputs, ask for fewer outputs or for bytes (encoding_format base64 on /v1/embeddings, binary_data on /v2), ask for a smaller page, or submit a job, whose result may have any size`,
     );
   }
   if (typeof body === 'string') return { body };
   return { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64'), isBase64Encoded: true };
-}
-
-/**
- * Size of a response with a body: the runtime sends the response as JSON, and the body is a string in it.
- *
- * @returns The exact size, or a bound that is small enough.
- */
-function sizeInResponse(body: string | Uint8Array): number {
-  if (typeof body !== 'string') return 4 * Math.ceil(body.length / 3) + ENVELOPE_BYTES;
-  const bound = body.length * MAX_ESCAPE_BYTES + ENVELOPE_BYTES;
-  return bound <= MAX_RESPONSE_BYTES ? bound : Buffer.byteLength(JSON.stringify(body)) + ENVELOPE_BYTES;
 }
 
 function present(headers: HttpHeaders): Record<string, string> {

@@ -37,7 +37,7 @@ describe('parseManifest', () => {
       batching: { maxTokens: 256, maxItems: 64 },
       cache: { store: 'table', ttlSeconds: 604_800, memoryMiB: 32 },
       jobs: { batchSize: 10, windowSeconds: 0, maxConcurrency: 10, timeoutSeconds: 60, maxReceiveCount: 5 },
-      limits: { maxItems: 64, maxTokens: 512, overflow: 'error' },
+      limits: { maxItems: 2048, maxRequestTokens: 300_000, maxTokens: 512, overflow: 'error' },
     });
   });
 
@@ -59,7 +59,7 @@ describe('parseManifest', () => {
       batching: { maxTokens: 128, maxItems: 8 },
       cache: { store: 'memory', ttlSeconds: 60, memoryMiB: 8 },
       jobs: { batchSize: 100, windowSeconds: 5, maxConcurrency: 2, timeoutSeconds: 900, maxReceiveCount: 3 },
-      limits: { maxItems: 8, maxTokens: 128, overflow: 'truncate' },
+      limits: { maxItems: 8, maxRequestTokens: 1000, maxTokens: 128, overflow: 'truncate' },
     };
     expect(parseManifest(full, 'model.yaml')).toEqual(full);
   });

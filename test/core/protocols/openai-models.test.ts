@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
-import { openAiModelList } from '../../../core/protocols/openai-models.ts';
+import { openAiModel, openAiModelList } from '../../../core/protocols/openai-models.ts';
 
 it('lists models in the order given', () => {
-  expect(openAiModelList(['b', 'a'])).toEqual({
+  expect(openAiModelList([openAiModel('b', {}), openAiModel('a', {})])).toEqual({
     object: 'list',
     data: [
       { id: 'b', object: 'model', created: 0, owned_by: 'tensorgate' },

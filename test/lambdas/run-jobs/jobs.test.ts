@@ -122,7 +122,7 @@ describe('a job', () => {
 
   it.each([
     ['INPUT_EMPTY', { model: 'words', input: '' }, {}],
-    ['INVALID_BODY', { input: 'x' }, {}],
+    ['INVALID_BODY', { model: 'words', input: [1, 2] }, {}],
     ['TOO_MANY_TOKENS', { model: 'words', input: 'x '.repeat(30).trim() }, {}],
     ['INPUT_NOT_FOUND', undefined, { input: { kind: 'payload', payload: { bucket: 'payloads', key: 'gone' } } }],
     ['INVALID_JSON', undefined, { input: { kind: 'inline', json: '{' } }],
@@ -164,9 +164,9 @@ describe('a job', () => {
 });
 
 describe('jobs of one invocation', () => {
-  it('run together up to 256 KiB of input, counted in bytes and not in characters', async () => {
-    // 180 KB each: 60,000 characters of three bytes.
-    const user = '漢'.repeat(60_000);
+  it('run together up to 64 KiB of input, counted in bytes and not in characters', async () => {
+    // 45 KB each: 15,000 characters of three bytes.
+    const user = '漢'.repeat(15_000);
     for (const id of ['one', 'three']) await worker.send('jobs', worker.job(id, { model: 'words', input: id, user }));
     const before = worker.shapes().length;
     await worker.work();

@@ -1,12 +1,31 @@
 import { describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
+import type { PackedVersion } from '../../../core/models/packed-model.ts';
+import type { Tensor } from '../../../core/tensors/tensor.ts';
 import { postEvent } from '../events.ts';
-import { bodyOf, serveInMemory, textModel, WIDTH } from './memory-deps.ts';
+import { bodyOf, serveInMemory, textModel, WIDTH, WordEncoder } from './memory-deps.ts';
 
 const ROUTE = '/v1/embeddings';
 
 function vectorsOf(body: Record<string, unknown>): number[][] {
   return (body['data'] as { readonly embedding: number[] }[]).map(({ embedding }) => embedding);
+}
+
+/** A model whose vectors have many dimensions. */
+function wideModel(width: number) {
+  const packed = textModel({ limits: { maxItems: 2048, maxTokens: 16 } });
+  const outputs = [{ name: 'last_hidden_state', datatype: 'FP32' as const, shape: [-1, -1, width] }];
+  const versions = Object.entries(packed.versions).map(([name, version]) => [name, { ...version, outputs }]);
+  const load = async ({ inputs }: PackedVersion) => ({
+    inputs,
+    outputs,
+    run: async ({ input_ids: ids }: Readonly<Record<string, Tensor>>) => {
+      const [rows = 1, tokens = 1] = ids?.shape ?? [];
+      const data = Float32Array.from({ length: rows * tokens * width }, (_, at) => Math.sin(at));
+      return { last_hidden_state: { datatype: 'FP32' as const, shape: [rows, tokens, width], data } };
+    },
+  });
+  return { packed: { ...packed, versions: Object.fromEntries(versions) }, load };
 }
 
 describe('POST /v1/embeddings', () => {
@@ -158,6 +177,90 @@ describe('POST /v1/embeddings', () => {
     });
   });
 
+  describe('with many inputs', () => {
+    const MANY = { limits: { maxItems: 2048, maxTokens: 16, maxRequestTokens: 8192 } };
+    const word = (length: number) => 'w'.repeat(1 + length);
+    const texts = Array.from({ length: 1000 }, (_, index) => `${word(index % 50)} ${word(Math.floor(index / 50))}`);
+
+    it('computes all of them, and each result is the one of its text', async () => {
+      const { send, lines } = serveInMemory({ packed: textModel(MANY) });
+      const vectors = vectorsOf(bodyOf(await send(postEvent(ROUTE, { model: 'words', input: texts }))));
+      expect(vectors).toHaveLength(texts.length);
+      for (const index of [0, 99, 100, 999]) {
+        const alone = bodyOf(await send(postEvent(ROUTE, { model: 'words', input: texts[index] })));
+        expect(vectors[index]).toEqual(vectorsOf(alone)[0]);
+      }
+      expect(lines[0]).toMatchObject({ cache: 'MISS', BatchSize: 1000, CacheMisses: 1000 });
+    });
+
+    it('runs the model no more often than requests with parts of them', async () => {
+      const runs = async (size: number) => {
+        const { send, encoders } = serveInMemory({ packed: textModel(MANY), table: null });
+        for (let start = 0; start < texts.length; start += size) {
+          await send(postEvent(ROUTE, { model: 'words', input: texts.slice(start, start + size) }));
+        }
+        return encoders[0]?.shapes.length ?? 0;
+      };
+      expect(await runs(1000)).toBeLessThanOrEqual(await runs(64));
+    });
+
+    it('states how many fit when all of them together have too many tokens', async () => {
+      const { send } = serveInMemory({ packed: textModel({ limits: { ...MANY.limits, maxRequestTokens: 300 } }) });
+      const refused = await send(postEvent(ROUTE, { model: 'words', input: texts }));
+      expect([refused.statusCode, bodyOf(refused)['code']]).toEqual([400, 'TOO_MANY_TOKENS']);
+      expect(bodyOf(refused)['detail']).toMatch(/more than 300 tokens together.*the first 75 of the 1000 inputs fit$/);
+    });
+
+    it('states before the model runs how many fit into a response, and how many as base64', async () => {
+      const { packed, load } = wideModel(4096);
+      let runs = 0;
+      const { send } = serveInMemory({
+        packed,
+        table: null,
+        load: async (version) => {
+          const predictor = await load(version);
+          return { ...predictor, run: (tensors) => predictor.run(tensors).finally(() => runs++) };
+        },
+      });
+      const refused = await send(postEvent(ROUTE, { model: 'words', input: texts.slice(0, 200) }));
+      expect([refused.statusCode, bodyOf(refused)['code']]).toEqual([400, 'TOO_MANY_ITEMS']);
+      const [, numbers = '', base64 = ''] =
+        /at most (\d+) inputs fit .*, or (\d+) with encoding_format base64$/.exec(String(bodyOf(refused)['detail'])) ??
+        [];
+      expect(runs).toBe(0);
+      expect(Number(numbers)).toBeGreaterThan(100);
+      const input = texts.slice(0, 200);
+      expect(Number(base64)).toBeGreaterThan(200);
+      const coded = await send(postEvent(ROUTE, { model: 'words', input, encoding_format: 'base64' }));
+      expect(coded.statusCode).toBe(200);
+    });
+
+    it('states how many fit into the time, and keeps the results so far', async () => {
+      const { send, clock, encoders } = serveInMemory({
+        packed: textModel({ ...MANY, batching: { maxItems: 16 } }),
+        load: async (version) => {
+          const encoder = new WordEncoder(version);
+          encoders.push(encoder);
+          return {
+            ...version,
+            run: (tensors) => {
+              clock.nowMs += 1000;
+              return encoder.run(tensors);
+            },
+          };
+        },
+      });
+      const event = () => postEvent(ROUTE, { model: 'words', input: texts });
+      const late = await send(event());
+      expect([late.statusCode, bodyOf(late)['code']]).toEqual([504, 'TIMEOUT']);
+      expect(bodyOf(late)['detail']).toMatch(
+        /^the model computed \d+ of 1000 inputs .* send about \d+ inputs at a time/,
+      );
+      await send(event());
+      expect((await send(event())).statusCode).toBe(200);
+    });
+  });
+
   describe('with another model', () => {
     it('hands the event on as it came, and answers what the other function answered', async () => {
       const handed: [string, APIGatewayProxyEvent][] = [];
@@ -186,36 +289,11 @@ describe('POST /v1/embeddings', () => {
   });
 
   it('fails with ANSWER_TOO_LARGE when the platform would not return the answer', async () => {
-    const width = 500_000;
-    const packed = textModel();
-    const wide = {
-      ...packed,
-      versions: Object.fromEntries(
-        Object.entries(packed.versions).map(([name, version]) => [
-          name,
-          { ...version, outputs: [{ name: 'last_hidden_state', datatype: 'FP32' as const, shape: [-1, -1, width] }] },
-        ]),
-      ),
-    };
-    const { send } = serveInMemory({
-      packed: wide,
-      table: null,
-      load: async ({ inputs, outputs }) => ({
-        inputs,
-        outputs,
-        run: async () => ({
-          last_hidden_state: {
-            datatype: 'FP32',
-            shape: [1, 3, width],
-            data: Float32Array.from({ length: 3 * width }, (_, at) => Math.sin(at)),
-          },
-        }),
-      }),
-    });
+    const { send } = serveInMemory({ ...wideModel(500_000), table: null });
     const answer = await send(postEvent(ROUTE, { model: 'words', input: 'x' }));
     expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([500, 'ANSWER_TOO_LARGE']);
     expect(bodyOf(answer)['detail']).toMatch(
-      /^the response takes \d+ bytes, at most 6291556 can be returned; send fewer/,
+      /^the response takes \d+ bytes, at most 6283364 can be returned; send fewer/,
     );
     const coded = await send(postEvent(ROUTE, { model: 'words', input: 'x', encoding_format: 'base64' }));
     expect(coded.statusCode).toBe(200);

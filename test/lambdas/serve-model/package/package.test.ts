@@ -117,7 +117,7 @@ describe('the package of minilm', () => {
   it.each([
     ['INVALID_JSON', 400, gatewayEvent(ROUTE, { body: '{"input":' })],
     ['INPUT_EMPTY', 400, embeddingEvent('')],
-    ['TOO_MANY_ITEMS', 400, embeddingEvent(new Array(65).fill('x'))],
+    ['TOO_MANY_ITEMS', 400, embeddingEvent(new Array(2049).fill('x'))],
     ['TOO_MANY_TOKENS', 400, embeddingEvent('word '.repeat(600))],
     ['MODEL_NOT_FOUND', 404, postEvent(ROUTE, { model: 'other', input: 'x' })],
     ['VERSION_NOT_FOUND', 404, getEvent('/v2/models/minilm/versions/{version}', { version: '9' })],
