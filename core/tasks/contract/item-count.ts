@@ -33,7 +33,8 @@ export function checkResultCount(
     readonly advice?: { readonly text: string; readonly itemBytes: number } | undefined;
   },
 ): void {
-  if (count * itemBytes <= maxBytes) return;
+  // A single result that is too large has nothing to do with the number of items: writing it fails.
+  if (count * itemBytes <= maxBytes || itemBytes > maxBytes) return;
   const fitting = `at most ${Math.floor(maxBytes / itemBytes)} inputs fit into one response of ${maxBytes} bytes`;
   const other = advice === undefined ? '' : `, or ${Math.floor(maxBytes / advice.itemBytes)} with ${advice.text}`;
   throw new AppError('TOO_MANY_ITEMS', `${param} holds ${count} items, ${fitting}${other}`, { param });
