@@ -40,13 +40,13 @@ export const SHARED_ROUTES: readonly Route[] = [
   ...toHealth('/v2/health/ready', 'server-ready'),
 ];
 
-/** Routes of one model. */
-export function modelRoutes(modelId: string): readonly Route[] {
-  const v2 = `/v2/models/${modelId}`;
+/** Routes of one name of a model. */
+export function modelRoutes(name: string): readonly Route[] {
+  const v2 = `/v2/models/${name}`;
   const version = `${v2}/versions/{version}`;
   return [
-    toFunction('POST', `/v1/models/${modelId}:predict`, 'predict'),
-    toDocument(`/v1/models/${modelId}`, 'openai-model'),
+    toFunction('POST', `/v1/models/${name}:predict`, 'predict'),
+    toDocument(`/v1/models/${name}`, 'openai-model'),
     toDocument(v2, 'model-metadata'),
     toFunction('POST', `${v2}/infer`, 'infer'),
     toFunction('GET', `${v2}/ready`, 'model-ready'),

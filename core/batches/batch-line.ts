@@ -27,8 +27,8 @@ export interface BrokenLine extends LineKey {
 export interface LineRules {
   /** Endpoint of the batch: `/v1/embeddings`. */
   readonly endpoint: string;
-  /** Model of the batch: a body that names another is refused. */
-  readonly model: string;
+  /** Id of the batch's model, then its aliases: a body that names another model is refused. */
+  readonly models: readonly string[];
 }
 
 /** Maximum characters of a `custom_id`. */
@@ -139,14 +139,14 @@ function customIdOf({ custom_id: id }: Readonly<Record<string, unknown>>): strin
   throw invalid(`must have a custom_id of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`, 'custom_id');
 }
 
-function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, model }: LineRules): unknown {
+function bodyOf(value: Readonly<Record<string, unknown>>, { endpoint, models }: LineRules): unknown {
   const { method, url, body } = value;
   if (method !== 'POST') throw invalid('must have the method POST', 'method');
   if (url !== endpoint) throw invalid(`must have the url of the batch, ${endpoint}`, 'url');
   if (!isObject(body)) throw invalid('must have a body that is a JSON object', 'body');
   const named = body['model'];
-  if (taskRouteAt(endpoint) !== undefined && typeof named === 'string' && named !== model) {
-    throw new AppError('MODEL_NOT_FOUND', `the model must be that of the batch, ${model}`, { param: 'body.model' });
+  if (taskRouteAt(endpoint) !== undefined && typeof named === 'string' && !models.includes(named)) {
+    throw new AppError('MODEL_NOT_FOUND', `the model must be that of the batch, ${models[0]}`, { param: 'body.model' });
   }
   return body;
 }

@@ -3,7 +3,7 @@ import type { ChunkOutcome } from './batch.ts';
 import { errorLine, readLine } from './batch-line.ts';
 
 /** Rules that every line keeps: of a lost line only the `custom_id` is read. */
-const NO_RULES = { endpoint: '', model: '' };
+const NO_RULES = { endpoint: '', models: [] };
 
 /**
  * Writes the error lines of a chunk that no worker could run.

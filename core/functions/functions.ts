@@ -48,7 +48,7 @@ const QUEUE_TIMEOUT_SECONDS = 60;
 /** Settings of `serve-model`. They stand apart so that its cold start loads nothing else of the table. */
 export const SERVE_MODEL_SETTINGS = {
   required: ['stage', 'metricsNamespace', 'metrics'],
-  optional: ['resultsTable', 'endpoint', 'siblings'],
+  optional: ['resultsTable', 'endpoint', 'siblings', 'modelAliases'],
 } as const satisfies SettingsOfFunction;
 
 /** Settings of a function that submits its own requests as jobs. */
@@ -94,6 +94,7 @@ export const ACCEPT_JOBS = {
       'retentionDays',
       'maxReceiveCount',
     ],
+    optional: ['modelAliases'],
   },
   consumes: { queue: 'jobs', batchSize: 10, maxConcurrency: 10 },
   permissions: {
@@ -190,6 +191,7 @@ export const PROCESS_BATCHES = {
       'fileRetentionDays',
       'maxReceiveCount',
     ],
+    optional: ['modelAliases'],
   },
   consumes: { queue: 'batches', batchSize: 1, maxConcurrency: 10 },
   permissions: {
@@ -243,6 +245,7 @@ export const SERVE_JOBS = {
       'inputBuckets',
       'retentionDays',
     ],
+    optional: ['modelAliases'],
   },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
@@ -273,6 +276,7 @@ export const SERVE_BATCHES = {
       'fileRetentionDays',
       'maxFileBytes',
     ],
+    optional: ['modelAliases'],
   },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts';
 import { jsonOrUndefined } from '../json/json.ts';
+import type { ModelAliases } from '../models/model-names.ts';
 import type { MetricsLevel } from './metrics-level.ts';
 
 /** URLs of the queues of one model. */
@@ -33,6 +34,8 @@ export interface FunctionSettings {
   readonly payloadBucket: string;
   /** Queues by model id. */
   readonly modelQueues: Readonly<Record<string, ModelQueues>>;
+  /** Ids of the models by alias. */
+  readonly modelAliases: ModelAliases;
   /** Ids of the models by task, of tasks with routes that models share; the first serves requests that name none. */
   readonly taskModels: Readonly<Record<string, readonly string[]>>;
   /** URL of the queue of batch steps. */
@@ -81,6 +84,7 @@ export type SettingsOf<S extends SettingsOfFunction> = Pick<FunctionSettings, S[
 /** Settings that are JSON in the environment, with the shape of each; all others are text as it stands. */
 const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
   siblings: 'map',
+  modelAliases: 'map',
   modelQueues: 'map',
   taskModels: 'map',
   replyQueues: 'map',

@@ -10,6 +10,7 @@ import {
   MIN_COMPUTE_CAPABILITY,
 } from './gpu-instance-types.ts';
 import { isReservedModelId, MODEL_ID_PATTERN } from './model-id.ts';
+import { namesOf } from './model-names.ts';
 
 const modelId = v.pipe(
   text(MODEL_ID_PATTERN, 'letters, digits, and inner hyphens, underscores and dots, 63 at most'),
@@ -389,6 +390,11 @@ function schemaOf(names: readonly TaskName[]) {
       'What the model does, for people: the metadata routes show it.',
       'Sentence embeddings, 384 dimensions',
     ),
+    aliases: key(
+      v.optional(v.array(modelId, 'must be a list of names'), []),
+      'Other names of the model, for tools with a name that cannot be changed. They stand for the id in every path and body. Responses name the id.',
+      ['text-embedding-3-small'],
+    ),
     versions: key(
       v.pipe(
         v.record(versionName, versionSchema, 'must map version numbers to weights'),
@@ -472,6 +478,13 @@ function schemaOf(names: readonly TaskName[]) {
   const common: typeof members & typeof sections = { ...members, ...own.manifest, ...sections };
   return v.pipe(
     sectionOf(common, {}, all.manifest, name),
+    v.forward(
+      v.check(
+        (manifest) => new Set(namesOf(manifest)).size === namesOf(manifest).length,
+        ({ input }) => `must hold each name once, and not the id, got ${input.aliases.join(', ')}`,
+      ),
+      ['aliases'],
+    ),
     v.forward(
       v.check(
         ({ traffic }) => traffic === undefined || sumOf(traffic) === 100,

@@ -11,7 +11,8 @@ import type { Notifier } from '../../core/jobs/notifier.ts';
 
 /** Dependencies of batch steps. */
 export interface BatchDeps {
-  readonly settings: Pick<FunctionSettings, 'taskModels' | 'fileRetentionDays' | 'maxReceiveCount'>;
+  readonly settings: Pick<FunctionSettings, 'taskModels' | 'fileRetentionDays' | 'maxReceiveCount'> &
+    Partial<Pick<FunctionSettings, 'modelAliases'>>;
   readonly batches: BatchStore;
   readonly files: FileStore;
   readonly uploads: UploadStore;

@@ -6,6 +6,7 @@ import { openFile } from '../../core/files/file-readiness.ts';
 import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
 import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
 import { modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
+import { modelIdOf } from '../../core/models/model-names.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import { isComplete, type StepCall } from './call.ts';
 import { failBatch, notifyBatchOnce } from './complete-batch.ts';
@@ -147,7 +148,8 @@ async function startBatch(
   const first = await findFirstRequest(file.key, chunks, call.objects);
   if (first === undefined) return refused(unreadable(chunks));
   const models = modelsOf(parseEndpoint(batch.endpoint), call.settings.taskModels);
-  const model = batch.model ?? first.model ?? models[0] ?? '';
+  const named = first.model === undefined ? models[0] : modelIdOf(first.model, call.settings.modelAliases);
+  const model = batch.model ?? named ?? '';
   const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || models.includes(model));
   if (!isKnown) return refused(unknownModel(first.line, models));
   const started = await markStarted(batch, { model, inProgressAtMs: call.clock.now() }, call);

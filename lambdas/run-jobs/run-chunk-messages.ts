@@ -13,6 +13,7 @@ import { AppError, toAppError } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import { namesOf } from '../../core/models/model-names.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import { requeue, retryWithBackoff } from '../shared/queue/requeue.ts';
@@ -79,11 +80,11 @@ async function runChunk(work: Work, run: JobRun): Promise<'done' | 'waiting'> {
 }
 
 async function readChunk(
-  { file, start, end, firstLine, endpoint, model }: ChunkMessage,
+  { file, start, end, firstLine, endpoint }: ChunkMessage,
   { deps }: JobRun,
 ): Promise<(LineRequest | BrokenLine)[]> {
   const bytes = await deps.payloads.get(file, { maxBytes: end - start, range: [start, end] });
-  return readLines(bytes, firstLine, { endpoint, model });
+  return readLines(bytes, firstLine, { endpoint, models: namesOf(deps.inference.packed.manifest) });
 }
 
 /** Lines of the two files that a batch makes. */

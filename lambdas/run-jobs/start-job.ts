@@ -1,10 +1,12 @@
 import { type Body, isJsonMediaType, type RawBody, readJsonBody } from '../../core/api/body.ts';
+import { at } from '../../core/at.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { definitionOf, type JobMessage, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import type { Claim } from '../../core/jobs/job-store.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
+import { namesOf } from '../../core/models/model-names.ts';
 import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import { asRequestBody, fromInlineBody, fromPayload } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
@@ -44,7 +46,7 @@ export async function startJob(
       await notifyOnce(claim.job, run.deps);
       return { outcome: 'done' };
     }
-    return { request: requestOf(message, await readInput(message, payloads), inference.packed.manifest.id) };
+    return { request: requestOf(message, await readInput(message, payloads), namesOf(inference.packed.manifest)) };
   } catch (error) {
     return { outcome: { kind: 'failed', error: toAppError(error) } };
   }
@@ -68,13 +70,14 @@ async function readInput({ input }: JobMessage, payloads: PayloadStore): Promise
  * Creates the request to the model. An input from a file is read here for the first time, so the model that it names is
  * checked here.
  *
- * @param own - Id of the model of this worker.
+ * @param names - Id of the model of this worker, then its aliases.
  */
-function requestOf(message: JobMessage, input: RawBody, own: string): ModelRequest {
+function requestOf(message: JobMessage, input: RawBody, names: readonly string[]): ModelRequest {
+  const own = at(names, 0);
   const { operation, task, model = own, version } = parseEndpoint(message.endpoint);
   const body = parseOnce(input);
-  if (model !== own) throw otherModel(own, 'endpoint');
-  if (task !== undefined && !namesModel(body, own)) throw otherModel(own, 'model');
+  if (!names.includes(model)) throw otherModel(own, 'endpoint');
+  if (task !== undefined && !namesModel(body, names)) throw otherModel(own, 'model');
   const pinned = message.version ?? version;
   const request = { operation, body, owner: message.owner };
   return pinned === undefined ? request : { ...request, version: pinned };
@@ -86,11 +89,11 @@ function parseOnce(input: RawBody): Body {
   return isJsonMediaType(mediaType) ? { mediaType, value: readJsonBody(input) } : input;
 }
 
-/** Whether a body names the model. The protocol reports a `model` that is missing or invalid. */
-function namesModel(input: Body, model: string): boolean {
+/** Whether a body names the model, by its id or an alias. The protocol reports a `model` that is missing or invalid. */
+function namesModel(input: Body, names: readonly string[]): boolean {
   const body = 'value' in input ? input.value : undefined;
   if (typeof body !== 'object' || body === null || !('model' in body)) return true;
-  return typeof body.model !== 'string' || body.model === '' || body.model === model;
+  return typeof body.model !== 'string' || body.model === '' || names.includes(body.model);
 }
 
 function otherModel(own: string, param: string): AppError {

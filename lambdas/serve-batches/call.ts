@@ -17,7 +17,8 @@ export interface Storage {
 
 /** Dependencies of the routes. */
 export interface RouteDeps {
-  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelQueues'>;
+  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelQueues'> &
+    Partial<Pick<FunctionSettings, 'modelAliases'>>;
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly batches: BatchStore;

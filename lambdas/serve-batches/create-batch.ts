@@ -11,6 +11,7 @@ import { COMPLETION_WINDOW_MS } from '../../core/files/limits.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { type JobEndpoint, modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { derivedId } from '../../core/jobs/job-id.ts';
+import { modelIdOf } from '../../core/models/model-names.ts';
 import { baseUrlOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
@@ -29,7 +30,7 @@ const MAX_KEY_CHARACTERS = 255;
  */
 export async function createBatch(call: Call): Promise<HttpResult> {
   const request = parseBatchRequest(readJsonBody(call.body));
-  const endpoint = parseEndpoint(request.endpoint);
+  const endpoint = resolveModel(parseEndpoint(request.endpoint), call);
   checkModel(endpoint, call);
   const key = idempotencyKeyOf(call);
   const hash = hashOf(request);
@@ -43,6 +44,13 @@ export async function createBatch(call: Call): Promise<HttpResult> {
   const batch = theSame(await call.batches.create(describe(call, { id, hash, request, endpoint, file })), hash);
   await steps.send(step).catch((error: unknown) => call.note('the batch is split by its spare step', error));
   return resultOf(batch);
+}
+
+/** An endpoint may name its model by an alias. */
+function resolveModel(endpoint: JobEndpoint, { settings }: Call): JobEndpoint {
+  return endpoint.model === undefined
+    ? endpoint
+    : { ...endpoint, model: modelIdOf(endpoint.model, settings.modelAliases) };
 }
 
 /** @throws AppError `MODEL_NOT_FOUND` when the deployment has no model for the endpoint. */

@@ -11,6 +11,7 @@ import {
   retryAfterSeconds,
 } from '../../core/jobs/job-resource.ts';
 import { jsonMember } from '../../core/json/json-member.ts';
+import { modelIdOf } from '../../core/models/model-names.ts';
 import { baseUrlOf, traceparentOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { type HttpHeaders, type HttpResult, jsonResult } from '../shared/http/http-response.ts';
@@ -65,7 +66,7 @@ export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult
     owner,
     limit: readLimit(query['limit']),
     status: status === undefined ? undefined : readStatus(status),
-    model,
+    model: model === undefined ? undefined : modelIdOf(model, deps.resolve.settings.modelAliases),
     after,
   });
   return jsonResult(renderJobList(jobs, baseUrlOf(event), next));

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { namesOf } from '../../core/models/model-names.ts';
 import { modelMetadata, modelReady } from '../../core/protocols/open-inference/metadata.ts';
 import type { HttpRoute } from '../shared/http/http-handler.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
@@ -12,7 +13,7 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 /** The routes that one model's function serves. */
 export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
-  return [...SHARED_ROUTES, ...modelRoutes(deps.packed.manifest.id)]
+  return [...SHARED_ROUTES, ...namesOf(deps.packed.manifest).flatMap(modelRoutes)]
     .filter(({ answeredBy }) => answeredBy === 'function')
     .map((route) => ({
       method: route.method,

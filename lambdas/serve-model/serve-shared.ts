@@ -1,6 +1,7 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { JSON_MEDIA_TYPE, readJsonBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
+import { modelIdOf, namesOf } from '../../core/models/model-names.ts';
 import type { HttpResult } from '../shared/http/http-response.ts';
 import type { ServeDeps, ServeRequest } from './call.ts';
 import { serveInference } from './serve-inference.ts';
@@ -19,7 +20,7 @@ export function serveShared(
 ): Promise<HttpResult | APIGatewayProxyResult> {
   const value = readJsonBody(request.body);
   const named = modelOf(value);
-  if (named !== undefined && named !== deps.packed.manifest.id) return forward(named, request, deps);
+  if (named !== undefined && !namesOf(deps.packed.manifest).includes(named)) return forward(named, request, deps);
   return serveInference(operation, request, deps, { mediaType: JSON_MEDIA_TYPE, value });
 }
 
@@ -28,11 +29,14 @@ function modelOf(body: unknown): string | undefined {
   return typeof body.model === 'string' && body.model !== '' ? body.model : undefined;
 }
 
-function forward(model: string, { event, measures }: ServeRequest, deps: ServeDeps): Promise<APIGatewayProxyResult> {
-  const { siblings = {} } = deps.environment;
+function forward(name: string, { event, measures }: ServeRequest, deps: ServeDeps): Promise<APIGatewayProxyResult> {
+  const { siblings = {}, modelAliases = {} } = deps.environment;
+  const model = modelIdOf(name, modelAliases);
   const target = Object.hasOwn(siblings, model) ? siblings[model] : undefined;
   if (target === undefined) {
-    const known = [deps.packed.manifest.id, ...Object.keys(siblings)].sort().join(', ');
+    const known = [...namesOf(deps.packed.manifest), ...Object.keys(siblings), ...Object.keys(modelAliases)]
+      .sort()
+      .join(', ');
     throw new AppError('MODEL_NOT_FOUND', `model must be one of ${known}`, { param: 'model' });
   }
   measures.forwardedTo = model;

@@ -10,6 +10,7 @@ import {
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { allowedMethods, modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { namesOf } from '../../core/models/model-names.ts';
 import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import { countResources } from '../limits/stack-size.ts';
 import type { RouteModels } from '../packaging/route-models.ts';
@@ -58,14 +59,21 @@ export class ApiRoutes extends Construct {
       return props.functions.find(({ model }) => model === first);
     });
     const before = countResources(this.restApi);
-    for (const fn of props.functions) this.addRoutes(modelRoutes(fn.model.id), () => fn);
+    for (const fn of props.functions) {
+      for (const name of namesOf(fn.model.manifest)) this.addRoutes(modelRoutes(name), () => fn, name);
+    }
     this.resourcesPerModel = Math.ceil((countResources(this.restApi) - before) / props.functions.length);
     this.addUnknownModels();
     this.addUnknownPaths();
   }
 
-  private addRoutes(routes: readonly Route[], functionOf: (route: Route) => ModelFunction | undefined): void {
-    for (const route of routes) this.addRoute(route, functionOf(route));
+  /** @param name - Name of the model, for the routes of a model. */
+  private addRoutes(
+    routes: readonly Route[],
+    functionOf: (route: Route) => ModelFunction | undefined,
+    name?: string,
+  ): void {
+    for (const route of routes) this.addRoute(route, functionOf(route), name);
     for (const [path, ofPath] of Map.groupBy(routes, (route) => route.path)) {
       const methods = allowedMethods(routes, path).join(', ');
       addProblem(this.resource(path), {
@@ -77,11 +85,11 @@ export class ApiRoutes extends Construct {
     }
   }
 
-  private addRoute(route: Route, fn: ModelFunction | undefined): void {
+  private addRoute(route: Route, fn: ModelFunction | undefined, name?: string): void {
     const resource = this.resource(route.path);
     if (route.answeredBy === 'document') {
       const models = this.functions.map(({ model }) => model.packed);
-      addDocument(resource, routeDocument(route.operation, models, fn?.model.packed), route);
+      addDocument(resource, routeDocument(route.operation, models, fn && { packed: fn.model.packed, name }), route);
       return;
     }
     if (fn === undefined) {
@@ -100,7 +108,7 @@ export class ApiRoutes extends Construct {
 
   /** Lists the known models if a path names another one. */
   private addUnknownModels(): void {
-    const known = this.functions.map(({ model }) => model.id).join(', ');
+    const known = this.functions.flatMap(({ model }) => namesOf(model.manifest)).join(', ');
     const detail = `no model or route has this path, known models: ${known}`;
     addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail });
     for (const path of ['/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {

@@ -8,6 +8,7 @@ import { SERVE_MODEL } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { Compute } from '../../core/models/manifest.ts';
+import type { ModelAliases } from '../../core/models/model-names.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
@@ -16,6 +17,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { catalogueMetric, type MeasuredStage, type ModelMetricName } from '../monitoring/catalogue-metric.ts';
 import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
+import { aliasesOf } from '../packaging/model-aliases.ts';
 
 /** Name of the alias that callers invoke. */
 export const LIVE_ALIAS = 'live';
@@ -137,6 +139,7 @@ export class ModelFunction extends Construct {
           resultsTable: resultsTable?.table.tableName,
           endpoint: endpoint?.endpointName,
           siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
+          modelAliases: aliasesOfSiblings(siblings),
           stage,
           metricsNamespace,
           metrics,
@@ -214,6 +217,12 @@ export class ModelFunction extends Construct {
     }
     return alias;
   }
+}
+
+/** @returns Undefined if the siblings have no aliases. */
+function aliasesOfSiblings(siblings: readonly ModelFunction[]): ModelAliases | undefined {
+  const aliases = aliasesOf(siblings.map(({ model }) => model));
+  return Object.keys(aliases).length === 0 ? undefined : aliases;
 }
 
 function arnsOf(functions: readonly ModelFunction[]): Record<string, string> {

@@ -1,3 +1,4 @@
+import { namesOf } from '../../core/models/model-names.ts';
 import type { PackedModel } from '../../core/models/packed-model.ts';
 import {
   type ModelMetadata,
@@ -11,6 +12,12 @@ import { taskOf } from '../../core/tasks/tasks.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
 import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
 
+/** A model, and the name of it that a route has; by default its id. */
+export interface NamedModel {
+  readonly packed: PackedModel;
+  readonly name?: string | undefined;
+}
+
 /**
  * The document that a route returns, known before any request.
  *
@@ -18,10 +25,12 @@ import { PACKAGE_VERSION } from '../packaging/package-layout.ts';
  * @param model - The model that the route belongs to; absent for shared routes.
  * @throws TypeError when a function serves the route.
  */
-export function routeDocument(operation: string, models: readonly PackedModel[], model?: PackedModel): unknown {
+export function routeDocument(operation: string, models: readonly PackedModel[], model?: NamedModel): unknown {
   switch (operation) {
     case 'openai-models':
-      return openAiModelList(models.map(modelOf));
+      return openAiModelList(
+        models.flatMap((packed) => namesOf(packed.manifest).map((name) => modelOf({ packed, name }))),
+      );
     case 'server-metadata':
       return serverMetadata(PACKAGE_VERSION);
     case 'server-live':
@@ -31,23 +40,24 @@ export function routeDocument(operation: string, models: readonly PackedModel[],
     case 'openai-model':
       return modelOf(required(model));
     case 'model-metadata':
-      return metadataOf(required(model));
+      return metadataOf(required(model).packed);
     default:
       throw new TypeError(`${operation} is served by a function`);
   }
 }
 
-/** A model with the limits of its main version. */
-function modelOf({ manifest, versions }: PackedModel): OpenAiModel {
+/** A model by one of its names, with the limits of its main version. */
+function modelOf({ packed: { manifest, versions }, name = manifest.id }: NamedModel): OpenAiModel {
   const main = versions[manifestTraffic(manifest).main];
-  return openAiModel(manifest.id, main === undefined ? {} : taskOf(manifest).describeLimits(manifest, main));
+  const limits = main === undefined ? {} : taskOf(manifest).describeLimits(manifest, main);
+  return openAiModel(name, name === manifest.id ? limits : { root: manifest.id, ...limits });
 }
 
 function metadataOf(model: PackedModel): ModelMetadata {
   return modelMetadata(model, taskOf(model.manifest).task);
 }
 
-function required(model: PackedModel | undefined): PackedModel {
+function required(model: NamedModel | undefined): NamedModel {
   if (model === undefined) throw new TypeError('the route belongs to no model');
   return model;
 }

@@ -21,6 +21,8 @@ export interface JobParts {
   readonly config: JobsConfig;
   /** Ids of the models by task, of tasks with routes that models share; the first serves requests that name none. */
   readonly taskModels: FunctionSettings['taskModels'];
+  /** Ids of the models by alias; undefined if there are none. */
+  readonly modelAliases: FunctionSettings['modelAliases'] | undefined;
   readonly jobsTable: JobsTable;
   readonly webhooksTable: WebhooksTable;
   readonly payloadBucket: PayloadBucket;
@@ -73,6 +75,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     payloadBucket: parts.payloadBucket.bucket.bucketName,
     modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(permissions, one)])),
     taskModels: parts.taskModels,
+    modelAliases: parts.modelAliases,
     batchesQueue: queues.shared.batches.queueUrl,
     webhooksQueue: queues.shared.webhooks.queueUrl,
     deadLettersQueue: queues.shared['dead-letters'].queueUrl,

@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import type { PricedQueues } from '../../core/costs/cost.ts';
 import { AppError } from '../../core/errors.ts';
 import type { FunctionName } from '../../core/functions/functions.ts';
+import type { ModelAliases } from '../../core/models/model-names.ts';
 import { JobsTable } from '../data/jobs-table.ts';
 import { PayloadBucket } from '../data/payload-bucket.ts';
 import type { ResultsTable } from '../data/results-table.ts';
@@ -13,6 +14,7 @@ import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
 import { catalogueMetric, type JobMetricName } from '../monitoring/catalogue-metric.ts';
 import type { Model } from '../packaging/model.ts';
+import { aliasesOf } from '../packaging/model-aliases.ts';
 import { checkModelIds } from '../packaging/model-ids.ts';
 import { chooseRouteModels, type DefaultModels } from '../packaging/route-models.ts';
 import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
@@ -112,6 +114,7 @@ export class Jobs extends Construct {
       queues: this.queues,
       events: this.events,
       taskModels: taskModels(models, props),
+      modelAliases: optionalAliases(models),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
       webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
       payloadBucket:
@@ -205,6 +208,12 @@ function grantSend(grantee: IGrantable, queueArn: string): Grant {
     actions: ['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'],
     resourceArns: [queueArn],
   });
+}
+
+/** Models have aliases rarely, and the environment of a function is small. */
+function optionalAliases(models: readonly Model[]): ModelAliases | undefined {
+  const aliases = aliasesOf(models);
+  return Object.keys(aliases).length === 0 ? undefined : aliases;
 }
 
 /** Ids of the models by task; the one for requests that name none is the first. */

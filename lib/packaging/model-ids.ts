@@ -1,20 +1,23 @@
 import { AppError } from '../../core/errors.ts';
 import { isPlainModelId } from '../../core/models/model-id.ts';
 import type { Model } from './model.ts';
+import { aliasesOf } from './model-aliases.ts';
 
 /**
- * Checks that there are models, and that each has an id of its own.
+ * Checks that there are models, and that each has an id and aliases of its own.
  *
- * @throws AppError `CONFIG_INVALID` when there is none, or several have one id.
+ * @throws AppError `CONFIG_INVALID` when there is none, or several have one id or alias.
  */
 export function checkModelIds(models: readonly Model[]): void {
   if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
   const repeated = new Set(models.map(({ id }) => id).filter((id, index, ids) => ids.indexOf(id) !== index));
-  if (repeated.size === 0) return;
-  throw new AppError(
-    'CONFIG_INVALID',
-    `models must hold each id once, got more than one ${[...repeated].join(', ')}: give each model another id`,
-  );
+  if (repeated.size > 0) {
+    throw new AppError(
+      'CONFIG_INVALID',
+      `models must hold each id once, got more than one ${[...repeated].join(', ')}: give each model another id`,
+    );
+  }
+  aliasesOf(models);
 }
 
 /**

@@ -27,7 +27,7 @@ describe('docs/batches.md', () => {
 
   it('shows a line that is a request', () => {
     const [, line = ''] = /```json\n(.*)\n```/.exec(GUIDE) ?? [];
-    expect(isRequest(readLine(line, 1, { endpoint: '/v1/embeddings', model: 'minilm' }))).toBe(true);
+    expect(isRequest(readLine(line, 1, { endpoint: '/v1/embeddings', models: ['minilm'] }))).toBe(true);
   });
 
   it('names codes that there are', () => {

@@ -130,6 +130,16 @@ describe('InferenceApi', () => {
   it.each([
     ['no model', { models: [] }, 'at least one model'],
     ['a repeated id', { models: [packedEmbedding(), packedTensor('tiny')] }, 'got more than one tiny'],
+    [
+      'an alias that is the id of another model',
+      { models: [packedEmbedding('one', { aliases: ['adder'] }), packedTensor()] },
+      'aliases of the model one must name no other model, got adder, which is a name of adder',
+    ],
+    [
+      'an alias of two models',
+      { models: [packedEmbedding('one', { aliases: ['x'] }), packedEmbedding('two', { aliases: ['x'] })] },
+      'got x, which is a name of one',
+    ],
     ['an unknown default', { models: [packedEmbedding()], defaultEmbeddingModel: 'x' }, 'got x, known: tiny'],
     ['a tensor default', { models: [packedTensor()], defaultEmbeddingModel: 'adder' }, 'got adder, known: none'],
     ['a bad stage name', { models: [packedEmbedding()], stageName: 'Prod_1' }, 'got "Prod_1"'],
@@ -186,10 +196,31 @@ describe('InferenceApi', () => {
 });
 
 describe('routes', () => {
-  const models = [packedEmbedding('one'), packedEmbedding('two'), packedTensor()];
+  const models = [packedEmbedding('one'), packedEmbedding('two', { aliases: ['ada-002'] }), packedTensor()];
   const template = synthesizeApi({ models });
   const methods = methodsByRoute(template);
-  const routes = [...SHARED_ROUTES, ...models.flatMap(({ id }) => modelRoutes(id))];
+  const routes = [...SHARED_ROUTES, ...[...models.map(({ id }) => id), 'ada-002'].flatMap(modelRoutes)];
+
+  it('lists an alias as a model of its own that names the model behind it', () => {
+    const [answer] = methods.get('GET /v1/models')?.Properties.Integration.IntegrationResponses ?? [];
+    const { data } = renderTemplate(answer.ResponseTemplates['application/json']) as {
+      data: Record<string, unknown>[];
+    };
+    expect(data.map(({ id, root }) => [id, root])).toEqual([
+      ['one', undefined],
+      ['two', undefined],
+      ['ada-002', 'two'],
+      ['adder', undefined],
+    ]);
+    expect(data[2]).toMatchObject({ max_model_len: 512, max_client_batch_size: 2048, dimensions: 384 });
+  });
+
+  it('gives the first model the aliases of the others', () => {
+    const [environment] = resourcesOf(template, 'AWS::Lambda::Function')
+      .map(({ Properties }) => Properties.Environment.Variables)
+      .filter((variables) => 'TENSORGATE_SIBLINGS' in variables);
+    expect(environment.TENSORGATE_MODEL_ALIASES).toBe('{"ada-002":"two"}');
+  });
 
   it.each(routes)('has $method $path', ({ method, path, answeredBy, access }) => {
     const found = methods.get(`${method} ${path}`)?.Properties;
@@ -214,7 +245,7 @@ describe('routes', () => {
       const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
       const problem = renderTemplate(answer.ResponseTemplates['application/json']);
       expect(problem).toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND' });
-      expect(problem['detail']).toContain('one, two, adder');
+      expect(problem['detail']).toContain('one, two, ada-002, adder');
     },
   );
 

@@ -5,6 +5,7 @@ import type { Destinations, PayloadReference } from '../../../core/jobs/job.ts';
 import { type JobEndpoint, modelsOf, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobRequest } from '../../../core/jobs/job-request.ts';
+import { modelIdOf } from '../../../core/models/model-names.ts';
 import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
 import type { Submission } from './submit-job.ts';
 
@@ -13,7 +14,8 @@ export interface ResolveDeps {
   readonly settings: Pick<
     FunctionSettings,
     'modelQueues' | 'taskModels' | 'replyQueues' | 'inputBuckets' | 'payloadBucket'
-  >;
+  > &
+    Partial<Pick<FunctionSettings, 'modelAliases'>>;
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
   readonly files: Pick<FileStore, 'get'>;
@@ -85,7 +87,7 @@ export function resolveDestinations(
 /** The model of the path; for the shared route the one that the body names, else the deployment's first. */
 function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: ResolveDeps): string {
   if (endpoint.model !== undefined) {
-    return known(endpoint.model, Object.keys(settings.modelQueues), 'endpoint');
+    return known(endpoint.model, Object.keys(settings.modelQueues), settings, 'endpoint');
   }
   const models = modelsOf(endpoint, settings.taskModels);
   const [first, ...others] = models;
@@ -94,7 +96,7 @@ function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: 
     throw new AppError('MODEL_NOT_FOUND', message, { param: 'endpoint' });
   }
   const named = body?.['model'];
-  if (typeof named === 'string' && named !== '') return known(named, models, 'body.model');
+  if (typeof named === 'string' && named !== '') return known(named, models, settings, 'body.model');
   if (body !== undefined || others.length === 0) return first;
   throw new AppError(
     'INVALID_PARAMETER',
@@ -103,7 +105,13 @@ function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: 
   );
 }
 
-function known(model: string, models: readonly string[], param: string): string {
+function known(
+  name: string,
+  models: readonly string[],
+  { modelAliases }: ResolveDeps['settings'],
+  param: string,
+): string {
+  const model = modelIdOf(name, modelAliases);
   if (models.includes(model)) return model;
   throw new AppError('MODEL_NOT_FOUND', `the model must be one of ${[...models].sort().join(', ')}`, { param });
 }

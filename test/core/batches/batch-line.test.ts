@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { errorLine, isRequest, outputLine, readLine, readLines } from '../../../core/batches/batch-line.ts';
 import { AppError } from '../../../core/errors.ts';
 
-const RULES = { endpoint: '/v1/embeddings', model: 'minilm' };
+const RULES = { endpoint: '/v1/embeddings', models: ['minilm', 'text-embedding-3-small'] };
 
 /** The text of a line that is a request, but for what a test says. */
 function request(changes: Readonly<Record<string, unknown>> = {}): string {
@@ -24,14 +24,19 @@ describe('readLine', () => {
     expect(readLine(request(), 7, RULES)).toEqual({ line: 7, customId: 'one', body });
   });
 
+  it('reads a request that names the model by an alias', () => {
+    const body = { model: 'text-embedding-3-small', input: 'a text' };
+    expect(isRequest(readLine(request({ body }), 7, RULES))).toBe(true);
+  });
+
   it('keeps integers beyond 2^53 exact', () => {
-    const rules = { endpoint: '/v1/models/sums:predict', model: 'sums' };
+    const rules = { endpoint: '/v1/models/sums:predict', models: ['sums'] };
     const text = `{"custom_id":"a","method":"POST","url":"${rules.endpoint}","body":{"instances":[9007199254740993]}}`;
     expect(readLine(text, 1, rules)).toMatchObject({ body: { instances: [9_007_199_254_740_993n] } });
   });
 
   it('leaves the model to the protocol where the path names it', () => {
-    const rules = { endpoint: '/v1/models/sums:predict', model: 'sums' };
+    const rules = { endpoint: '/v1/models/sums:predict', models: ['sums'] };
     expect(isRequest(readLine(request({ url: rules.endpoint }), 1, rules))).toBe(true);
   });
 

@@ -24,6 +24,7 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   webhooksTable: text,
   payloadBucket: text,
   modelQueues: map(fc.record({ jobs: text, chunks: text }, { noNullPrototype: true })),
+  modelAliases: map(text),
   taskModels: fc.dictionary(text, fc.array(text)),
   batchesQueue: text,
   webhooksQueue: text,

@@ -30,6 +30,7 @@ describe('parseManifest', () => {
   it('fills in every default', () => {
     expect(parseManifest(MINIMAL, 'model.yaml')).toEqual({
       ...MINIMAL,
+      aliases: [],
       description: '',
       compute: { target: 'lambda', memoryMiB: 1769, architecture: 'x86_64', timeoutSeconds: 29 },
       tokenizer: 'tokenizer.json',
@@ -44,6 +45,7 @@ describe('parseManifest', () => {
   it('keeps what is given', () => {
     const full = {
       ...MINIMAL,
+      aliases: ['text-embedding-3-small'],
       description: 'Sentence embeddings',
       traffic: { '1': 100 },
       compute: {
@@ -87,7 +89,7 @@ describe('parseManifest', () => {
   compute.target: must be lambda or sagemaker, got "gpu"
   cache: must be a map with the keys store, ttlSeconds, memoryMiB, got null
   limits.maxItems: must be a whole number from 1 to 2048, got "8"
-  colour: is not a known key, known are id, task, description, versions, traffic, shadow, compute, tokenizer, embedding, rows, batching, cache, jobs, limits`,
+  colour: is not a known key, known are id, task, description, aliases, versions, traffic, shadow, compute, tokenizer, embedding, rows, batching, cache, jobs, limits`,
       }),
     );
   });
@@ -198,6 +200,15 @@ describe('parseManifest', () => {
     ],
   ])('fails with MANIFEST_INVALID when there is %s', (_, value, problem) => {
     expect(problemsOf(value)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  it.each([
+    ['its own id', ['minilm']],
+    ['a name twice', ['a', 'a']],
+  ])('fails when aliases hold %s', (_, aliases) => {
+    expect(problemsOf({ ...MINIMAL, aliases })).toEqual([
+      `aliases: must hold each name once, and not the id, got ${aliases.join(', ')}`,
+    ]);
   });
 
   it.each(['logreg_iris', 'ch_PP-OCRv4', 'v2.0_cls', 'A', 'a--b'])('accepts the id %s', (id) => {

@@ -109,6 +109,13 @@ describe('splitting', () => {
     expect(await processor.batch()).toMatchObject({ chunks: 1, requests: 3 });
   });
 
+  it('runs lines that name a model by an alias on that model', async () => {
+    await processor.createBatch(lineOf('a', 'ada'));
+    await processor.invoke(SPLIT);
+    expect((await processor.batch()).model).toBe('minilm');
+    expect(await processor.takeJson('chunks')).toMatchObject([{ model: 'minilm' }]);
+  });
+
   it.each([
     ['an empty file', '\n \n', 'EMPTY_FILE', undefined],
     ['a file of anything else', '\nhello\nworld\n', 'INVALID_LINE', 2],

@@ -51,7 +51,12 @@ export async function startProcessor(): Promise<Processor> {
     stage: 'dev',
     metricsNamespace: 'Tensorgate',
     metrics: 'basic' as const,
-    settings: { taskModels: { embedding: ['minilm'] }, fileRetentionDays: 30, maxReceiveCount: 5 },
+    settings: {
+      taskModels: { embedding: ['minilm'] },
+      modelAliases: { ada: 'minilm' },
+      fileRetentionDays: 30,
+      maxReceiveCount: 5,
+    },
     batches,
     files,
     notifier,

@@ -51,6 +51,7 @@ beforeAll(async () => {
       payloadBucket: PAYLOADS,
       modelQueues: { words: { jobs: words, chunks: words } },
       taskModels: { embedding: ['words'] },
+      modelAliases: { ada: 'words' },
       webhooksQueue: webhooks,
       eventBus: 'bus',
       replyQueues: { results: replies },
@@ -161,6 +162,16 @@ describe('PUT /v1/jobs/{id}', () => {
     expect(await messages(words)).toMatchObject([
       { destinations: { webhookUrl: 'https://hooks.shop.com/a', replyQueue: 'results', eventBus: true } },
     ]);
+  });
+
+  it.each([
+    ['/v1/embeddings', { model: 'ada', input: 'x' }],
+    ['/v1/models/ada:predict', { instances: ['x'] }],
+    ['/v2/models/ada/infer', { inputs: [] }],
+  ])('takes an alias of a model for %s', async (endpoint, body) => {
+    const { json } = await call('PUT', `/v1/jobs/alias-${Object.keys(body)[0]}`, { body: { endpoint, body } });
+    expect(json).toMatchObject({ model: 'words' });
+    expect(await messages(words)).toMatchObject([{ model: 'words', endpoint }]);
   });
 
   it.each([

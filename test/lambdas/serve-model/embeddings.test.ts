@@ -279,6 +279,32 @@ describe('POST /v1/embeddings', () => {
       expect(lines[0]).toMatchObject({ forwardedTo: 'other', status: 200 });
     });
 
+    it('serves its aliases on every route, and names itself in the response', async () => {
+      const { send } = serveInMemory({ packed: textModel({ aliases: ['text-embedding-3-small'] }) });
+      const embedded = await send(postEvent(ROUTE, { model: 'text-embedding-3-small', input: 'x' }));
+      expect([embedded.statusCode, bodyOf(embedded)['model']]).toEqual([200, 'words']);
+      const inputs = [{ name: 'text', datatype: 'BYTES', shape: [1], data: ['x'] }];
+      const inferred = await send(postEvent('/v2/models/text-embedding-3-small/infer', { inputs }));
+      expect(bodyOf(inferred)['model_name']).toBe('words');
+      const predicted = await send(postEvent('/v1/models/text-embedding-3-small:predict', { instances: ['x'] }));
+      expect(predicted.statusCode).toBe(200);
+    });
+
+    it('forwards a request that names another model by an alias', async () => {
+      const targets: string[] = [];
+      const { send, lines } = serveInMemory({
+        siblings: { other: 'arn:other' },
+        modelAliases: { ada: 'other' },
+        forward: async (target) => {
+          targets.push(target);
+          return { statusCode: 200, body: '{}' };
+        },
+      });
+      await send(postEvent(ROUTE, { model: 'ada', input: 'x' }));
+      expect(targets).toEqual(['arn:other']);
+      expect(lines[0]).toMatchObject({ forwardedTo: 'other' });
+    });
+
     it('fails with MODEL_NOT_FOUND when there is no such model', async () => {
       const { send } = serveInMemory({ siblings: { other: 'arn:other' } });
       for (const model of ['toString', 'gpt']) {

@@ -99,12 +99,13 @@ export interface MemoryDepsOptions {
   readonly table?: ResultCache | null;
   readonly failures?: CacheFailure[];
   readonly siblings?: Readonly<Record<string, string>>;
+  readonly modelAliases?: Readonly<Record<string, string>>;
   readonly forward?: (target: string, event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 }
 
 /** A served model without files, sockets and time. */
 export function serveInMemory(options: MemoryDepsOptions = {}) {
-  const { packed = textModel(), table, failures = [], siblings = {} } = options;
+  const { packed = textModel(), table, failures = [], siblings = {}, modelAliases = {} } = options;
   const clock = testClock();
   const encoders: WordEncoder[] = [];
   const lines: Record<string, unknown>[] = [];
@@ -118,7 +119,7 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
   const memory = new MemoryResultCache({ maxBytes: 1_000_000, ttlSeconds: 3600, clock });
   const deps: ServeModelDeps = {
     packed,
-    environment: { siblings, metricsNamespace: 'Tensorgate', metrics: 'basic' as const, stage: 'dev' },
+    environment: { siblings, modelAliases, metricsNamespace: 'Tensorgate', metrics: 'basic' as const, stage: 'dev' },
     versions: new ModelVersions(packed, load),
     traffic: fixedTraffic(manifestTraffic(packed.manifest)),
     task: taskOf(packed.manifest).task,
