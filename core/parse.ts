@@ -194,6 +194,12 @@ export function text(pattern: RegExp, what: string) {
   return v.pipe(v.string(message), v.regex(pattern, message), v.metadata({ patternErrorMessage: message }));
 }
 
+/** A string of whole characters: half of a surrogate pair has no UTF-8, and would be stored as another character. */
+export const wellFormed = v.check<string, string>(
+  (value) => value.isWellFormed(),
+  'must hold no half of a surrogate pair',
+);
+
 /** One of a few words. */
 export function oneOf<const T extends readonly string[]>(words: T) {
   return v.picklist(words, `must be one of ${words.join(', ')}`);

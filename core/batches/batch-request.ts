@@ -1,14 +1,18 @@
 import * as v from 'valibot';
 import { expiresAfter } from '../files/file-request.ts';
 import { METADATA_LIMITS } from '../files/limits.ts';
-import { parseInput, text, tolerantRequest } from '../parse.ts';
+import { parseInput, text, tolerantRequest, wellFormed } from '../parse.ts';
 
 const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 
 const metadata = v.pipe(
   v.record(
-    v.pipe(v.string(), v.maxLength(keyCharacters, `must have keys of ${keyCharacters} characters at most`)),
-    v.pipe(v.string('must be a string'), v.maxLength(valueCharacters, `must be ${valueCharacters} characters at most`)),
+    v.pipe(v.string(), v.maxLength(keyCharacters, `must have keys of ${keyCharacters} characters at most`), wellFormed),
+    v.pipe(
+      v.string('must be a string'),
+      v.maxLength(valueCharacters, `must be ${valueCharacters} characters at most`),
+      wellFormed,
+    ),
     'must be a map of strings',
   ),
   v.maxEntries(pairs, `must hold ${pairs} pairs at most`),

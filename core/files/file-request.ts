@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { oneOf, parseInput, text, tolerantRequest, wholeNumber } from '../parse.ts';
+import { oneOf, parseInput, text, tolerantRequest, wellFormed, wholeNumber } from '../parse.ts';
 import { FILE_PURPOSES } from './file.ts';
 import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } from './limits.ts';
 
@@ -17,6 +17,7 @@ const filename = v.pipe(
   v.minLength(1, 'must be the name of a file'),
   v.maxLength(MAX_FILE_NAME_CHARACTERS, `must be ${MAX_FILE_NAME_CHARACTERS} characters at most`),
   v.check((name) => !controls.test(name), 'must hold no control characters'),
+  wellFormed,
 );
 
 const purpose = oneOf(FILE_PURPOSES);

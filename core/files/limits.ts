@@ -7,13 +7,30 @@ const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 
 /**
- * Maximum size of a body that passes the gateway, in bytes. AWS Lambda accepts events of 6 MB, in which the body is
- * base64, four characters for three bytes. This leaves 4.5 MB for the body, headers and context.
+ * Maximum size of an event of AWS Lambda, in bytes. A body of bytes is base64 in it: four characters for three bytes.
  */
-export const MAX_FORM_BYTES = 4_400_000;
+const MAX_EVENT_BYTES = 6_291_456;
+
+/**
+ * Room in an event for everything but the body: API Gateway accepts 10,240 bytes of headers and path, the event holds them
+ * twice, and a quotation mark takes two characters in JSON.
+ */
+const EVENT_ENVELOPE_BYTES = 48 * 1024;
+
+/** Room in a form for its other fields and its boundaries. */
+const FORM_ENVELOPE_BYTES = 1728;
+
+/** Maximum size of a body of bytes that can reach a function. */
+export const MAX_FORM_BYTES = Math.floor(MAX_EVENT_BYTES / 4) * 3;
+
+/** Size of a file, or of a part of an upload, that a form can carry whatever its headers are: 4,680,000 bytes. */
+export const FORM_FILE_BYTES = ((MAX_EVENT_BYTES - EVENT_ENVELOPE_BYTES) / 4) * 3 - FORM_ENVELOPE_BYTES;
 
 /** Maximum size of one presigned PUT, in bytes (S3: 5 GiB for a single put). */
 export const MAX_PUT_BYTES = 5 * 1024 * MIB;
+
+/** Ways to send a file that is too large for a form, for error messages. */
+export const LARGER_FILES = `send it in parts of ${FORM_FILE_BYTES} bytes or less with /v1/uploads (OpenAI's Python client: upload_file_chunked with part_size=4_000_000), or POST {"filename", "purpose", "bytes"} as JSON to /v1/files for an upload_url that takes the whole file`;
 
 /** Maximum duration of an upload, as in OpenAI's API: enough for gigabytes on a slow connection. */
 export const UPLOAD_WINDOW_MS = HOUR_MS;

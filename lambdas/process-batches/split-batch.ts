@@ -182,7 +182,7 @@ function refused(error: Refusal): Outcome {
 }
 
 function tooMany(requests: number): Refusal {
-  const message = `the file holds ${requests} requests and more, at most ${MAX_BATCH_REQUESTS} are allowed in a batch`;
+  const message = `the file holds ${requests} requests and more, at most ${MAX_BATCH_REQUESTS} are allowed in a batch; split it into several batches`;
   return { code: 'FILE_TOO_LARGE', message };
 }
 

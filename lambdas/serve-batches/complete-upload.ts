@@ -12,7 +12,7 @@ import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { sha256 } from '../shared/sha256.ts';
 import { type Call, idOf } from './call.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
-import { checkOpen, findUpload } from './uploads.ts';
+import { checkOpen, completedAlready, findUpload } from './uploads.ts';
 
 /**
  * `POST /v1/uploads/{id}/complete`: makes a file of the parts, here as far as the time reaches, else in steps.
@@ -42,6 +42,7 @@ interface Completion {
 }
 
 async function begin(upload: Upload, { request, partsHash }: Completion, call: Call): Promise<StoredFile | undefined> {
+  if (upload.status === 'completed') throw await completedAlready(upload, call);
   checkOpen(upload, call);
   const parts = await checkParts(upload, request, call);
   await sendSpare(upload, call);

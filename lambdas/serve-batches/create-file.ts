@@ -14,6 +14,9 @@ import { type Form, type FormFile, isForm, readForm } from './form.ts';
 /** Media types by purpose; content is always handed out as an attachment. */
 const MEDIA_TYPES = { batch: 'application/jsonl', user_data: 'application/octet-stream' } as const;
 
+/** Name of a file whose form gives none, as OpenAI's client for Python calls it. */
+const UNNAMED = 'upload';
+
 /** `POST /v1/files`: a form with the file itself, or JSON that declares one whose bytes come to a presigned URL. */
 export async function createFile(call: Call): Promise<HttpResult> {
   return isForm(call.body) ? takeFile(call) : declareFile(call);
@@ -23,7 +26,7 @@ async function takeFile(call: Call): Promise<HttpResult> {
   const form = await readForm(call, 'file');
   if (form.file === undefined)
     throw new AppError('INVALID_BODY', 'the form must hold the field file', { param: 'file' });
-  const request = parseSentFile({ ...withSeconds(form), filename: form.file.filename });
+  const request = parseSentFile({ ...withSeconds(form), filename: form.file.filename ?? UNNAMED });
   const { objects } = await call.storage();
   const file = describe(call, objects.bucket, { ...request, bytes: sizeOf(form.file) });
   checkFileSize(file.bytes, call);
@@ -53,7 +56,7 @@ async function declareFile(call: Call): Promise<HttpResult> {
  */
 export function checkFileSize(bytes: number, { settings }: Pick<Call, 'settings'>): void {
   if (bytes <= settings.maxFileBytes) return;
-  const message = `the file has ${bytes} bytes, at most ${settings.maxFileBytes} are allowed`;
+  const message = `the file has ${bytes} bytes, at most ${settings.maxFileBytes} are allowed; send several smaller files`;
   throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
 }
 

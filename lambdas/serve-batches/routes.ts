@@ -1,4 +1,4 @@
-import { MAX_FORM_BYTES } from '../../core/files/limits.ts';
+import { LARGER_FILES, MAX_FORM_BYTES } from '../../core/files/limits.ts';
 import type { HttpRoute } from '../shared/http/http-handler.ts';
 import { cancelBatch, listBatches, showBatch } from './batches.ts';
 import type { Call } from './call.ts';
@@ -12,24 +12,17 @@ import { addPart, cancelUpload, createUpload } from './uploads.ts';
 const ID = /^[A-Za-z0-9_-]{1,100}$/;
 
 /** Limit of a JSON body: the ids of ten thousand parts take a third of it. */
-const JSON_BODY = { maxBytes: 1024 * 1024 } as const;
-
-const DECLARED =
-  'POST {"filename", "purpose", "bytes"} as JSON to /v1/files for an upload_url that takes the whole file';
-
-const FILE_BODY = {
-  maxBytes: MAX_FORM_BYTES,
-  advice: `send the file in parts with /v1/uploads, or ${DECLARED}`,
+const JSON_BODY = {
+  maxBytes: 1024 * 1024,
+  advice: 'send only the members that the route reads; the bytes of a file come in a form or to its upload_url',
 } as const;
 
-const PART_BODY = {
-  maxBytes: MAX_FORM_BYTES,
-  advice: `send parts of ${Math.floor(MAX_FORM_BYTES / 1_000_000)} MB or less, or ${DECLARED}`,
-} as const;
+/** Limit of a form with a file, or with a part of one. */
+const FORM_BODY = { maxBytes: MAX_FORM_BYTES, advice: `the file is too large for one form: ${LARGER_FILES}` } as const;
 
 const FILE_ROUTES: readonly HttpRoute<Call>[] = [
   { method: 'GET', path: '/v1/files', run: listFiles },
-  { method: 'POST', path: '/v1/files', body: FILE_BODY, run: createFile },
+  { method: 'POST', path: '/v1/files', body: FORM_BODY, run: createFile },
   { method: 'GET', path: '/v1/files/{id}', run: showFile },
   { method: 'DELETE', path: '/v1/files/{id}', run: deleteFile },
   { method: 'GET', path: '/v1/files/{id}/content', run: redirectToContent },
@@ -37,7 +30,7 @@ const FILE_ROUTES: readonly HttpRoute<Call>[] = [
 
 const UPLOAD_ROUTES: readonly HttpRoute<Call>[] = [
   { method: 'POST', path: '/v1/uploads', body: JSON_BODY, run: createUpload },
-  { method: 'POST', path: '/v1/uploads/{id}/parts', body: PART_BODY, run: addPart },
+  { method: 'POST', path: '/v1/uploads/{id}/parts', body: FORM_BODY, run: addPart },
   { method: 'POST', path: '/v1/uploads/{id}/complete', body: JSON_BODY, run: completeUpload },
   { method: 'POST', path: '/v1/uploads/{id}/cancel', run: cancelUpload },
 ];

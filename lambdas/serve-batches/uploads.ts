@@ -48,11 +48,8 @@ export async function addPart(call: Call): Promise<HttpResult> {
   const uploadId = idOf(call);
   const upload = await findUpload(call, uploadId);
   checkOpen(upload, call);
-  const { file, fields } = await readForm(call, 'data');
-  const [unknown] = Object.keys(fields);
-  if (file === undefined || unknown !== undefined) {
-    throw new AppError('INVALID_BODY', 'the form must hold the field data and no other', { param: 'data' });
-  }
+  const { file } = await readForm(call, 'data');
+  if (file === undefined) throw new AppError('INVALID_BODY', 'the form must hold the field data', { param: 'data' });
   if (file.bytes.length === 0) throw new AppError('INVALID_BODY', 'the part is empty', { param: 'data' });
   const createdAtMs = call.clock.now();
   const id = `part_${timeOrderedId(createdAtMs, call.entropy(ID_ENTROPY_BYTES))}`;
@@ -69,10 +66,20 @@ export async function cancelUpload(call: Call): Promise<HttpResult> {
   await findUpload(call, id);
   const { upload } = await call.uploads.change(call.owner, id, { set: { status: 'cancelled' }, statusIn: ['pending'] });
   if (upload === undefined) throw notFound();
-  if (upload.status !== 'cancelled') throw new AppError('UPLOAD_ENDED', 'the upload is completed, delete its file');
+  if (upload.status !== 'cancelled') throw await completedAlready(upload, call);
   const { objects } = await call.storage();
   await objects.removeAll(payloadKeys.piecesOf(call.owner, id));
   return resultOf(upload, call);
+}
+
+/** The error for an upload that was completed before: it states what became of its file. */
+export async function completedAlready({ owner, fileId = '' }: Upload, { files }: Call): Promise<AppError> {
+  const file = await files.get(owner, fileId);
+  if (file?.status !== 'error') {
+    return new AppError('UPLOAD_ENDED', `the upload is completed; delete its file ${fileId} to discard it`);
+  }
+  const reason = file.statusDetails ?? 'its parts are not what was declared';
+  return new AppError('UPLOAD_ENDED', `the upload has failed, because ${reason}; start another upload`);
 }
 
 /** @throws AppError `UPLOAD_NOT_FOUND`. */

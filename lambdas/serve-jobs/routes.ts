@@ -4,11 +4,14 @@ import type { Call } from './call.ts';
 import { cancelJob, listJobs, putJob, showJob } from './jobs.ts';
 import type { WebhookCall } from './webhooks.ts';
 
-/** Maximum size of a job's request: the maximum that API Gateway accepts. */
-const MAX_JOB_BYTES = 10 * 1024 * 1024;
+/** Limit of a job's request: the maximum that API Gateway accepts. */
+const JOB_BODY = {
+  maxBytes: 10 * 1024 * 1024,
+  advice: 'upload the body of the request as a file, and name it as input_file_id',
+} as const;
 
-/** Maximum size of a webhook's description. */
-const MAX_WEBHOOK_BYTES = 16 * 1024;
+/** Limit of a webhook's description. */
+const WEBHOOK_BODY = { maxBytes: 16 * 1024, advice: 'send only url and events' } as const;
 
 /** Pattern of the ids of webhooks and deliveries, and of jobs that have deliveries. */
 const ID = /^[\w-]+$/;
@@ -20,14 +23,14 @@ type Webhooks = typeof import('./webhooks.ts');
 export const ROUTES: readonly HttpRoute<Call>[] = [
   { method: 'GET', path: '/v1/jobs', run: listJobs },
   { method: 'GET', path: '/v1/jobs/{id}', run: showJob },
-  { method: 'PUT', path: '/v1/jobs/{id}', body: { maxBytes: MAX_JOB_BYTES }, run: putJob },
+  { method: 'PUT', path: '/v1/jobs/{id}', body: JOB_BODY, run: putJob },
   { method: 'POST', path: '/v1/jobs/{id}/cancel', run: cancelJob },
   webhook('GET', '/v1/jobs/{id}/deliveries', ({ listDeliveries }) => listDeliveries),
   webhook('POST', '/v1/jobs/{id}/deliveries/{delivery}/redeliver', ({ redeliver }) => redeliver),
   webhook('GET', '/v1/webhooks', ({ listWebhooks }) => listWebhooks),
   {
     ...webhook('POST', '/v1/webhooks', ({ createWebhook }) => createWebhook),
-    body: { maxBytes: MAX_WEBHOOK_BYTES },
+    body: WEBHOOK_BODY,
   },
   webhook('GET', '/v1/webhooks/secret', ({ showSecrets }) => showSecrets),
   webhook('POST', '/v1/webhooks/secret/rotate', ({ rotateSecret }) => rotateSecret),

@@ -11,6 +11,8 @@ import { serveShared } from './serve-shared.ts';
 /** Maximum size of a decoded request body: the maximum that API Gateway accepts. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
+const ADVICE = 'send fewer inputs in one request, or a job whose input is a file (input_file_id)';
+
 /** The routes that one model's function serves. */
 export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
   return [...SHARED_ROUTES, ...namesOf(deps.packed.manifest).flatMap(modelRoutes)]
@@ -18,7 +20,7 @@ export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
     .map((route) => ({
       method: route.method,
       path: route.path,
-      ...(route.method === 'POST' ? { body: { maxBytes: MAX_BODY_BYTES } } : {}),
+      ...(route.method === 'POST' ? { body: { maxBytes: MAX_BODY_BYTES, advice: ADVICE } } : {}),
       run: (request) => run(route, request, deps),
     }));
 }

@@ -2,6 +2,7 @@ import { GatewayResponse, type IRestApi, ResponseType } from 'aws-cdk-lib/aws-ap
 import { Construct } from 'constructs';
 import { ERROR_MEDIA_TYPES, type ErrorForm, retryHeaders } from '../../core/api/problem-body.ts';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import { FORM_FILE_BYTES, LARGER_FILES } from '../../core/files/limits.ts';
 import { renderProblem } from './static-json.ts';
 import { quoteAll } from './static-method.ts';
 
@@ -21,6 +22,9 @@ const FORM: ErrorForm = 'open-inference';
 
 const KEY_REJECTED = 'the header x-api-key must hold an API key that is valid for this API';
 const MISCONFIGURED = 'API Gateway is not configured correctly for this route';
+
+/** What else to do with a body that is too large, if the deployment has jobs and files. */
+const LARGER_BODIES = `, or a job whose input is a file (input_file_id); if the body is a file, ${LARGER_FILES}`;
 
 /** Every type that API Gateway has, so that none gets the status of a default. */
 const REJECTIONS: readonly Rejection[] = [
@@ -46,7 +50,8 @@ const REJECTIONS: readonly Rejection[] = [
   {
     type: ResponseType.BAD_REQUEST_BODY,
     code: 'INVALID_BODY',
-    detail: 'the body must be a JSON object, compressed only as content-encoding states',
+    detail:
+      'the body must be a JSON object in UTF-8 without a byte order mark; content-encoding may be gzip or deflate; send bytes as content-type application/octet-stream',
   },
   {
     type: ResponseType.BAD_REQUEST_PARAMETERS,
@@ -56,7 +61,7 @@ const REJECTIONS: readonly Rejection[] = [
   {
     type: ResponseType.REQUEST_TOO_LARGE,
     code: 'BODY_TOO_LARGE',
-    detail: 'the body is too large: API Gateway accepts 10485760 bytes, a model 6291556 including the headers',
+    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} that are no text; send fewer inputs in one request`,
   },
   {
     type: ResponseType.UNSUPPORTED_MEDIA_TYPE,
@@ -76,6 +81,8 @@ const REJECTIONS: readonly Rejection[] = [
 export interface GatewayResponsesProps {
   /** The API that returns the responses. */
   readonly restApi: IRestApi;
+  /** Whether the API has jobs and files. */
+  readonly hasJobs: boolean;
 }
 
 /** Turns every error that API Gateway itself returns into a problem document (RFC 9457) with a stable code. */
@@ -83,13 +90,20 @@ export class GatewayResponses extends Construct {
   constructor(scope: Construct, id: string, props: GatewayResponsesProps) {
     super(scope, id);
     for (const { type, code, detail } of REJECTIONS) {
+      const isTooLarge = type === ResponseType.REQUEST_TOO_LARGE;
       const headers = { 'Content-Type': ERROR_MEDIA_TYPES[FORM], ...retryHeaders(code) };
       new GatewayResponse(this, type.responseType, {
         restApi: props.restApi,
         type,
         statusCode: String(ERRORS[code].status),
         responseHeaders: { ...quoteAll(headers), 'x-request-id': 'context.requestId' },
-        templates: { 'application/json': renderProblem(code, detail, FORM) },
+        templates: {
+          'application/json': renderProblem(
+            code,
+            isTooLarge && props.hasJobs ? `${detail}${LARGER_BODIES}` : detail,
+            FORM,
+          ),
+        },
       });
     }
   }

@@ -99,7 +99,7 @@ export class InferenceApi extends Construct {
 
     this.functions = this.createFunctions({ ...props, endpoints }, routeModels);
     this.restApi = this.createRestApi(props);
-    new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi });
+    new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi, hasJobs: jobs !== undefined });
     const routes = new ApiRoutes(this, 'Routes', {
       restApi: this.restApi,
       functions: this.functions,

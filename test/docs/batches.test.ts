@@ -5,8 +5,8 @@ import { MAX_CHUNK_BYTES, MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../core/bat
 import { isRequest, readLine } from '../../core/batches/batch-line.ts';
 import { ERRORS } from '../../core/errors.ts';
 import {
+  FORM_FILE_BYTES,
   MAX_BATCH_REQUESTS,
-  MAX_FORM_BYTES,
   MAX_UPLOAD_PARTS,
   METADATA_LIMITS,
   PAGE,
@@ -39,7 +39,7 @@ describe('docs/batches.md', () => {
   it.each([
     [`${MAX_CHUNK_LINES} lines and ${MAX_CHUNK_BYTES / 1024} KiB`],
     [`| ${MAX_LINE_BYTES / 1024 ** 2} MiB |`],
-    [`| ${MAX_FORM_BYTES / 1_000_000} MB |`],
+    [`| file in a form, one part of an upload | ${FORM_FILE_BYTES.toLocaleString('en-US')} bytes`],
     [`| ${MAX_UPLOAD_PARTS.toLocaleString('en-US')}, within an hour |`],
     [`| ${MAX_BATCH_REQUESTS.toLocaleString('en-US')} |`],
     [`| records on a page | ${PAGE.most} |`],

@@ -7,7 +7,7 @@ import {
   validateInputs,
 } from '../../protocols/open-inference/model.ts';
 import type { Codec, TaskContext, Tensors } from '../contract/task.ts';
-import { badOutput, checkRows, checkTexts, type TensorRequest, tensorOf } from './tensor-request.ts';
+import { badOutput, checkRows, type TensorRequest, tensorOf } from './tensor-request.ts';
 
 /** An infer request to a tensor model. */
 export interface TensorInferRequest extends TensorRequest, InferForm {
@@ -36,7 +36,6 @@ function check(request: FormedRequest, { model, version: { packed } }: TaskConte
   const outputs = requestedOutputs(request.outputs, packed.outputs);
   const inputs = validateInputs(request.inputs, packed.inputs);
   if (packed.rows !== undefined) checkRows(inputs, model.limits.maxItems);
-  checkTexts(inputs);
   return { id: request.id, inputs, outputs, form: request.form, isBinary: request.isBinary };
 }
 

@@ -7,7 +7,7 @@ import { ENDPOINT_CONCURRENCY } from '../contract/micro-batches.ts';
 import type { Task, TaskContext, Tensors } from '../contract/task.ts';
 import { compareTensors } from './compare-tensors.ts';
 import { decodeTensors, encodeTensors } from './tensor-bytes.ts';
-import { badOutput, mostRows, type TensorRequest, tensorOf } from './tensor-request.ts';
+import { badOutput, checkTexts, mostRows, type TensorRequest, tensorOf } from './tensor-request.ts';
 
 /**
  * Tensors in, tensors out: any model whose callers speak its own inputs and outputs.
@@ -24,7 +24,10 @@ export const TENSOR_TASK: Task<TensorRequest, Tensors, Tensors> = {
     infer: async () => (await import('./tensor-infer.ts')).TENSOR_INFER,
   },
   describe: ({ inputs, outputs }) => ({ inputs, outputs }),
-  prepare: ({ inputs }, context) => (hasRows(context) && canSplit(inputs) ? rowsOf(inputs) : [inputs]),
+  prepare: ({ inputs }, context) => {
+    checkTexts(inputs);
+    return hasRows(context) && canSplit(inputs) ? rowsOf(inputs) : [inputs];
+  },
   tokens: () => 0,
   cost: () => 1,
   budget: ({ batching, compute }) => ({

@@ -8,12 +8,18 @@ import { headerOf, mediaTypeOf } from './header.ts';
 export interface BodyLimit {
   /** Maximum size once the body is decoded. */
   readonly maxBytes: number;
-  /** Advice for a larger body; the end of the error message. */
-  readonly advice?: string;
+  /** What to do with a larger body; the end of the error message. */
+  readonly advice: string;
 }
 
 /** Decoders of Node by content coding. */
 const DECODERS = { gzip: 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecompressSync' } as const;
+
+/** Codings of a body that API Gateway passes as text: it decompresses these, and no others. */
+const TEXT_CODINGS: readonly string[] = ['identity', 'gzip', 'deflate'];
+
+/** The character that some programs write before a text in UTF-8; it is no JSON. */
+const BYTE_ORDER_MARK = '\ufeff';
 
 type Coding = keyof typeof DECODERS;
 
@@ -35,21 +41,33 @@ export async function readBody(event: APIGatewayProxyEvent, limit: BodyLimit): P
 }
 
 /** A body that arrives as text is not compressed: API Gateway decompressed it, or the client never compressed it. */
-function readText({ body }: APIGatewayProxyEvent, limit: BodyLimit): string {
-  const text = body ?? '';
+function readText(event: APIGatewayProxyEvent, limit: BodyLimit): string {
+  const coding = codingOf(event);
+  if (!TEXT_CODINGS.includes(coding)) throw unknownCoding(coding, TEXT_CODINGS);
+  const text = event.body ?? '';
   if (text.length * 3 > limit.maxBytes) checkSize(Buffer.byteLength(text), limit);
-  return text;
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
+}
+
+/** The content coding of a body; the older name of gzip is the same (RFC 9110 §8.4.1.3). */
+function codingOf(event: APIGatewayProxyEvent): string {
+  const coding = headerOf(event, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  return coding === 'x-gzip' && event.isBase64Encoded ? 'gzip' : coding;
+}
+
+function unknownCoding(coding: string, allowed: readonly string[]): AppError {
+  return new AppError(
+    'INVALID_ENCODING',
+    `content-encoding must be one of ${allowed.join(', ')}, got ${shownToken(coding)}`,
+  );
 }
 
 async function readBytes(event: APIGatewayProxyEvent, isJson: boolean, limit: BodyLimit): Promise<Uint8Array> {
   const bytes = fromBase64(event.body ?? '');
   checkSize(bytes.length, limit);
-  const coding = headerOf(event, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  const coding = codingOf(event);
   if (coding === 'identity') return bytes;
-  if (!isCoding(coding)) {
-    const allowed = Object.keys(DECODERS).join(', ');
-    throw new AppError('INVALID_ENCODING', `content-encoding must be one of ${allowed}, got ${shownToken(coding)}`);
-  }
+  if (!isCoding(coding)) throw unknownCoding(coding, Object.keys(DECODERS));
   return isDecompressed(bytes, coding, isJson) ? bytes : decompress(bytes, coding, limit);
 }
 
@@ -105,6 +123,5 @@ function checkSize(bytes: number, limit: BodyLimit): void {
 }
 
 function tooLarge(got: string, { maxBytes, advice }: BodyLimit): AppError {
-  const message = `body holds ${got} bytes, at most ${maxBytes} are allowed`;
-  return new AppError('BODY_TOO_LARGE', advice === undefined ? message : `${message}; ${advice}`);
+  return new AppError('BODY_TOO_LARGE', `body holds ${got} bytes, at most ${maxBytes} are allowed; ${advice}`);
 }

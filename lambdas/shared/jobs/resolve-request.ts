@@ -143,7 +143,7 @@ async function fileOf(id: string, owner: string, { files }: ResolveDeps): Promis
     throw new AppError('FILE_NOT_READY', `the file must be processed, it is ${file.status}`, { param });
   }
   if (file.bytes > MAX_JOB_INPUT_BYTES) {
-    const message = `the file holds ${file.bytes} bytes, at most ${MAX_JOB_INPUT_BYTES} are allowed for one job`;
+    const message = `the file holds ${file.bytes} bytes, at most ${MAX_JOB_INPUT_BYTES} are allowed for one job; split it into several jobs, or run it as a batch`;
     throw new AppError('BODY_TOO_LARGE', message, { param });
   }
   return file.payload;

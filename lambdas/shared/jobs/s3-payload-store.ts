@@ -58,7 +58,10 @@ async function readObject(client: S3Client, reference: PayloadReference, options
   if (length > maxBytes) {
     // The rest of the response is not needed, and would keep its connection.
     if (body !== undefined && 'destroy' in body && typeof body.destroy === 'function') body.destroy();
-    throw new AppError('BODY_TOO_LARGE', `the object holds ${length} bytes, at most ${maxBytes} are allowed`);
+    throw new AppError(
+      'BODY_TOO_LARGE',
+      `the object holds ${length} bytes, at most ${maxBytes} are allowed; split it into several`,
+    );
   }
   const bytes = (await body?.transformToByteArray()) ?? new Uint8Array();
   const expected = range === undefined ? length : range[1] - range[0];

@@ -130,7 +130,7 @@ function checkSize({ body }: ContainerMessage): void {
   if (body.byteLength <= MAX_INVOCATION_BYTES) return;
   throw new AppError(
     'BODY_TOO_LARGE',
-    `the tensors have ${body.byteLength} bytes; the model's endpoint accepts at most ${MAX_INVOCATION_BYTES}`,
+    `the tensors have ${body.byteLength} bytes; the model's endpoint accepts at most ${MAX_INVOCATION_BYTES}; send fewer inputs in one request`,
   );
 }
 

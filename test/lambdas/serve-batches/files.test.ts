@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { toFile } from 'openai';
+import { MAX_FORM_BYTES } from '../../../core/files/limits.ts';
 import { linesOf, MAX_FILE_BYTES, type Service, startService } from './service.ts';
 
 let service: Service;
@@ -153,8 +154,10 @@ describe('POST /v1/files with a form', () => {
   });
 
   it('fails with BODY_TOO_LARGE, naming both ways for larger files', async () => {
-    const failure = upload('large.jsonl', 'x'.repeat(4_400_001)).catch((error: unknown) => error);
-    const message = expect.stringMatching(/in parts with \/v1\/uploads, or POST .* upload_url/);
+    const failure = upload('large.jsonl', 'x'.repeat(MAX_FORM_BYTES)).catch((error: unknown) => error);
+    const message = expect.stringMatching(
+      /in parts of 4680000 bytes or less with \/v1\/uploads .*part_size=4_000_000\), or POST .* upload_url/,
+    );
     expect(await failure).toMatchObject({ status: 413, code: 'BODY_TOO_LARGE', message });
   });
 
@@ -165,7 +168,7 @@ describe('POST /v1/files with a form', () => {
     expect(answer.status).toBe(413);
     expect(await answer.json()).toMatchObject({
       code: 'FILE_TOO_LARGE',
-      detail: 'the file has 11 bytes, at most 10 are allowed',
+      detail: 'the file has 11 bytes, at most 10 are allowed; send several smaller files',
     });
   });
 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { toFile } from 'openai';
 import { AppError } from '../../../core/errors.ts';
+import { MAX_FORM_BYTES } from '../../../core/files/limits.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { clientOf, MAX_FILE_BYTES, type Service, startService } from './service.ts';
 
@@ -116,13 +117,12 @@ describe('an upload', () => {
 describe('a part', () => {
   it('fails with BODY_TOO_LARGE beyond the gateway’s limit, naming what is allowed', async () => {
     const { id } = await begin();
-    const message = expect.stringMatching(/parts of 4 MB or less.*upload_url/);
-    await expect(part(id, 'x'.repeat(4_400_001))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE', message });
+    const message = expect.stringMatching(/parts of 4680000 bytes or less.*part_size=4_000_000.*upload_url/);
+    await expect(part(id, 'x'.repeat(MAX_FORM_BYTES))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE', message });
   });
 
   it.each([
     ['the part is empty', { data: new Blob([]) }],
-    ['must hold the field data', { data: new Blob(['x']), number: '1' }],
     ['must hold the field data', { number: '1' }],
   ])('fails with INVALID_BODY when %s', async (detail, fields) => {
     const { id } = await begin();
@@ -285,6 +285,16 @@ describe('canceling an upload', () => {
       name: 'NoSuchKey',
     });
     await expect(service.client().uploads.complete(id, { part_ids })).rejects.toMatchObject({ code: 'UPLOAD_ENDED' });
+  });
+
+  it('states that the upload has failed once its MD5 sum was wrong, when it is completed again or canceled', async () => {
+    const { id, part_ids } = await parted();
+    const wrong = service.client().uploads.complete(id, { part_ids, md5: '0'.repeat(32) });
+    await expect(wrong).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE' });
+    const message = expect.stringMatching(/the upload has failed, because the MD5 sum .* start another upload$/);
+    const again = { status: 409, code: 'UPLOAD_ENDED', message };
+    await expect(service.client().uploads.complete(id, { part_ids })).rejects.toMatchObject(again);
+    await expect(service.client().uploads.cancel(id)).rejects.toMatchObject(again);
   });
 
   it('fails with UPLOAD_ENDED once it is completed', async () => {

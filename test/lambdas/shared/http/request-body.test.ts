@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readBody } from '../../../../lambdas/shared/http/request-body.ts';
 import { binaryEvent, gatewayEvent } from '../../events.ts';
 
-const LIMIT = { maxBytes: 1000 } as const;
+const LIMIT = { maxBytes: 1000, advice: 'send less' } as const;
 
 /** Bytes that are no text in any encoding. */
 const PIXELS = Buffer.from([0xff, 0xd8, 0x00, 0x7b, 0x0a]);
@@ -58,6 +58,28 @@ describe('readBody', () => {
       code: 'INVALID_ENCODING',
       message: 'body does not decode as gzip',
     });
+  });
+
+  it.each(['br', 'zstd', 'x-gzip', 'gzip, gzip'])(
+    'fails with INVALID_ENCODING for text with content-encoding %s, which API Gateway does not decompress',
+    async (coding) => {
+      const event = gatewayEvent('/x', { body: '\ufffd', headers: { 'Content-Encoding': coding } });
+      await expect(readBody(event, LIMIT)).rejects.toMatchObject({
+        code: 'INVALID_ENCODING',
+        message: expect.stringMatching(/^content-encoding must be one of identity, gzip, deflate, got /),
+      });
+    },
+  );
+
+  it('decompresses bytes with x-gzip, the older name of gzip', async () => {
+    const body = await readBody(image(gzipSync(PIXELS), { 'Content-Encoding': 'x-gzip' }), LIMIT);
+    expect(body).toEqual({ mediaType: 'image/jpeg', bytes: PIXELS });
+  });
+
+  it('ignores a byte order mark before JSON, in text and in bytes', async () => {
+    const json = { mediaType: 'application/json', text: '{}' };
+    expect(await readBody(gatewayEvent('/x', { body: '\ufeff{}' }), LIMIT)).toEqual(json);
+    expect(await readBody({ ...binaryEvent('/x', Buffer.from('\ufeff{}')), headers: {} }, LIMIT)).toEqual(json);
   });
 
   it('takes a body of exactly the limit', async () => {

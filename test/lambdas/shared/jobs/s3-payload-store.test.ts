@@ -62,7 +62,7 @@ describe('openS3PayloadStore', () => {
     const large = store.get({ bucket: PAYLOADS, key: 'large' }, { maxBytes: 999 });
     await expect(large).rejects.toMatchObject({
       code: 'BODY_TOO_LARGE',
-      message: 'the object holds 1000 bytes, at most 999 are allowed',
+      message: 'the object holds 1000 bytes, at most 999 are allowed; split it into several',
     });
   });
 
