@@ -26,6 +26,7 @@ export const ERRORS = {
   UNSUPPORTED_VERSION: { status: 400, title: 'The schema version is not supported', retryable: false },
   INVALID_WEBHOOK_URL: { status: 400, title: 'The webhook URL may not be called', retryable: false },
   INVALID_LINE: { status: 400, title: 'A line of the file is not a request', retryable: false },
+  DUPLICATE_CUSTOM_ID: { status: 400, title: 'Two lines of the file have the same custom_id', retryable: false },
   EMPTY_FILE: { status: 400, title: 'The file holds no request', retryable: false },
   INPUT_NOT_FOUND: { status: 400, title: 'The input object does not exist', retryable: false },
   INPUT_FORBIDDEN: { status: 403, title: 'The input object may not be read', retryable: false },

@@ -1,5 +1,6 @@
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
+import type { DuplicateLine } from '../../core/batches/custom-ids.ts';
 import type { BatchStepMessage } from '../../core/batches/step-message.ts';
 import { AppError } from '../../core/errors.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
@@ -9,6 +10,7 @@ import { modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { modelIdOf } from '../../core/models/model-names.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import { isComplete, type StepCall } from './call.ts';
+import { checkCustomIds } from './check-custom-ids.ts';
 import { failBatch, notifyBatchOnce } from './complete-batch.ts';
 import { findFirstRequest } from './first-request.ts';
 import { sendChunks } from './send-chunks.ts';
@@ -47,6 +49,13 @@ export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, 
   if (!call.hasTime()) return continueBatch(batch, call);
   const file = await findInput(batch, call);
   if ('code' in file) return failBatch(batch, [file], call);
+  let hasChecked = false;
+  if (batch.inProgressAtMs === undefined) {
+    const { checked, duplicates } = await checkCustomIds(batch, file, call);
+    if (duplicates.length > 0) return failBatch(batch, duplicates.map(duplicate), call);
+    if (checked === 'partly') return continueBatch(batch, call);
+    hasChecked = checked === 'now';
+  }
   const firstSplitAt = batch.splitAt;
   while (!batch.splitDone) {
     const outcome = await splitFrom(batch, file, call);
@@ -54,7 +63,7 @@ export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, 
     if (outcome.batch === undefined || isComplete(outcome.batch)) return;
     batch = outcome.batch;
     if (!batch.splitDone && !call.hasTime()) {
-      if (batch.splitAt === firstSplitAt) return failBatch(batch, [endless(batch)], call);
+      if (batch.splitAt === firstSplitAt && !hasChecked) return failBatch(batch, [endless(batch)], call);
       return continueBatch(batch, call);
     }
   }
@@ -195,6 +204,11 @@ function unreadable(chunks: readonly PlannedChunk[]): Refusal {
 function unknownModel(line: number, models: readonly string[]): Refusal {
   const known = [...models].sort().join(', ');
   return { code: 'MODEL_NOT_FOUND', message: `body.model must be one of ${known}`, param: 'body.model', line };
+}
+
+function duplicate({ line }: DuplicateLine): Refusal {
+  const message = 'the custom_id of the line is that of an earlier line, each must be used once in a batch';
+  return { code: 'DUPLICATE_CUSTOM_ID', message, param: 'custom_id', line };
 }
 
 function endless({ lines }: BatchRecord): Refusal {

@@ -76,8 +76,8 @@ describe('splitting', () => {
 
   it('continues in another step if time runs out, with the same chunks', async () => {
     await processor.createBatch(linesOf(90_000));
-    // Time to begin, and for one window of 4 MiB out of two and a half.
-    processor.remaining = [600_000, 600_000, 0];
+    // Time to begin, to check the three windows of the file, and to split the first of them.
+    processor.remaining = [...Array<number>(5).fill(600_000), 0];
     await processor.invoke(SPLIT);
     const between = await processor.batch();
     expect(between.splitDone).toBe(false);
@@ -107,6 +107,31 @@ describe('splitting', () => {
     await processor.invoke({ ...SPLIT, isSpare: true });
     expect(await processor.takeJson('chunks')).toHaveLength(1);
     expect(await processor.batch()).toMatchObject({ chunks: 1, requests: 3 });
+  });
+
+  it('refuses a file with a custom_id that is used twice, before any line runs', async () => {
+    await processor.createBatch(lineOf('a') + lineOf('b') + lineOf('a') + lineOf('b'));
+    await processor.invoke(SPLIT);
+    const { status, errors } = await processor.batch();
+    expect(status).toBe('failed');
+    expect(errors).toMatchObject([
+      { code: 'DUPLICATE_CUSTOM_ID', line: 3, param: 'custom_id' },
+      { code: 'DUPLICATE_CUSTOM_ID', line: 4, param: 'custom_id' },
+    ]);
+    expect(await processor.takeJson('chunks')).toEqual([]);
+  });
+
+  it('finds a custom_id that is used twice in a file of several windows, over as many steps as that takes', async () => {
+    const padding = `${' '.repeat(4_000_000)}\n`;
+    await processor.createBatch(lineOf('a') + padding + lineOf('b') + padding + lineOf('a'));
+    // The time of each step is over after its first window.
+    processor.remaining = [600_000, 600_000, 0];
+    await processor.invoke(SPLIT);
+    expect((await processor.batch()).status).toBe('validating');
+    processor.remaining = [600_000];
+    await processor.runSteps();
+    expect(await processor.batch()).toMatchObject({ status: 'failed', errors: [{ line: 5 }] });
+    expect(await processor.takeJson('chunks')).toEqual([]);
   });
 
   it('runs lines that name a model by an alias on that model', async () => {
