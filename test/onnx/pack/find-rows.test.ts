@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { makeNode } from '../../../onnx/format/graph.ts';
+import { intsAttribute, makeNode } from '../../../onnx/format/graph.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { chooseRows, findRows } from '../../../onnx/pack/find-rows.ts';
@@ -69,6 +69,22 @@ test('dimensions of different names are a batch if the model computes a row for 
   };
   expect(await rowsOf(model, ['unk_1', 'unk_2'], { x: [-1, 8], y: [-1, 8] })).toBe('independent');
 });
+
+test.each([
+  ['a transposed matrix, even if it is square', ['n', 'm'], [1, 0], ['m', 'n'], { x: [-1, -1], y: [-1, -1] }],
+  ['time before the batch', ['n', 4, 'w'], [2, 0, 1], ['w', 'n', 4], { x: [-1, 4, -1], y: [-1, -1, 4] }],
+  ['channels before the batch', ['n', 3, 2], [1, 0, 2], [3, 'n', 2], { x: [-1, 3, 2], y: [3, -1, 2] }],
+])(
+  'an output that begins with %s has no row for each row of the input',
+  async (_, input, permutation, output, shapes) => {
+    const model = {
+      nodes: [makeNode('Transpose', 'turn', ['x'], ['y'], [intsAttribute('perm', permutation)])],
+      inputs: [value('x', input)],
+      outputs: [value('y', output)],
+    };
+    expect(await rowsOf(model, ['n'], shapes)).toBeUndefined();
+  },
+);
 
 test('a first dimension that the model reduces is not a batch', async () => {
   const model = {
