@@ -30,7 +30,8 @@ versions:
 \`\`\`
 
 The first line is optional. With it, editors that have a YAML language server (in VS Code, the extension YAML by Red Hat)
-complete the keys, show their descriptions and mark mistakes. Unknown keys are errors, and all problems are reported together.
+complete the keys, show their descriptions and mark mistakes. In your own CDK app, the schema is
+\`node_modules/tensorgate/docs/schemas/model.schema.json\`. Unknown keys are errors, and all problems are reported together.
 `;
 
 const CONFIG_INTRODUCTION = `

@@ -40,16 +40,12 @@ afterAll(async () => {
 function obstacleOf({ language, code }: Example): string | undefined {
   if (language === 'ts') return undefined;
   const tools = language === 'sh' ? ['curl', 'jq'].filter((tool) => code.includes(`${tool} `)) : [];
-  const packages =
-    language === 'py'
-      ? ['openai', 'standardwebhooks', 'langchain_openai'].filter((name) => code.includes(`from ${name} `))
-      : [];
   const missing = tools.find((tool) => spawnSync(tool, ['--version']).status !== 0);
   if (missing !== undefined) return `${missing} is not installed`;
   if (language === 'sh') return undefined;
-  if (spawnSync(PYTHON, ['-c', ['import sys', ...packages.map((name) => `import ${name}`)].join('\n')]).status === 0)
-    return undefined;
-  return `${PYTHON} is not there or lacks ${packages.join(', ')}; TENSORGATE_PYTHON names another interpreter`;
+  const imports = code.match(/^(?:from|import) .*$/gm) ?? [];
+  if (spawnSync(PYTHON, ['-c', imports.join('\n')]).status === 0) return undefined;
+  return `${PYTHON} cannot do "${imports.join('; ')}"; TENSORGATE_PYTHON names another interpreter`;
 }
 
 function environmentOf(language: Language): NodeJS.ProcessEnv {
@@ -90,7 +86,7 @@ function isRunnable(example: Example): boolean {
   return example.name !== undefined && !SERVERS.includes(example.name) && !example.code.startsWith('export ');
 }
 
-const EXAMPLES = DOCUMENTS.flatMap(examplesOf).filter(isRunnable);
+const EXAMPLES = [...DOCUMENTS, 'docs/python.md'].flatMap(examplesOf).filter(isRunnable);
 
 describe('the examples of the documents', () => {
   test.each(EXAMPLES)('$document: $name in $language prints what the document says', async (example) => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { DOCUMENTS, differences, examplesOf, LANGUAGES, promisedLines } from './document-examples.ts';
 
-/** A receiver sends no request, and LangChain's Python client needs an option that others do not have. */
-const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = { receive: ['py', 'ts'], langchain: ['py'] };
+/** A receiver sends no request. */
+const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = { receive: ['py', 'ts'] };
 
 describe.each(DOCUMENTS)('the examples of %s', (document) => {
   const examples = examplesOf(document);
