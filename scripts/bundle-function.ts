@@ -1,11 +1,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build, type Metafile, type OutputFile } from 'esbuild';
+import { builtinModulesPlugin } from './builtin-modules-plugin.ts';
 import { onnxruntimePlugin } from './onnxruntime-plugin.ts';
 
-/** Bundled CommonJS calls `require` for Node's own modules and for native code; an ES module must make its own. */
-const BANNER =
-  "import{createRequire as tensorgateRequire}from'node:module';const require=tensorgateRequire(import.meta.url);";
+/** Bundled CommonJS calls `require` for native code; an ES module must make its own. */
+const BANNER = "const require=process.getBuiltinModule('node:module').createRequire(import.meta.url);";
 
 /** Size of one file of a bundle. */
 export interface BundleFile {
@@ -46,7 +46,7 @@ export async function bundleFunction(entry: string, folder: string): Promise<Bun
     mainFields: ['module', 'main'],
     banner: { js: BANNER },
     legalComments: 'external',
-    plugins: [onnxruntimePlugin],
+    plugins: [builtinModulesPlugin, onnxruntimePlugin],
     metafile: true,
     write: false,
     logLevel: 'warning',
@@ -92,7 +92,10 @@ async function writeFolder(folder: string, files: ReadonlyMap<string, Buffer>): 
   for (const [name, contents] of files) {
     const path = join(folder, name);
     const present = await readFile(path).catch(() => undefined);
-    if (present === undefined || !present.equals(contents)) await writeFile(path, contents);
+    if (present?.equals(contents)) continue;
+    // A new file: packages of functions hold hard links to the old one, and must keep what their names promise.
+    await rm(path, { force: true });
+    await writeFile(path, contents);
   }
   for (const name of await readdir(folder)) {
     if (!files.has(name)) await rm(join(folder, name), { recursive: true });

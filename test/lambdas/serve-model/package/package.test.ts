@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { gatewayEvent, getEvent, postEvent } from '../../events.ts';
@@ -48,6 +49,16 @@ describe('the package of minilm', () => {
       for (const { file } of pack.report.coldPath) {
         expect(readFileSync(join(pack.folder, file), 'utf8')).not.toMatch(/aws-sdk|smithy/i);
       }
+    });
+
+    it("takes Node's own modules without `import`, which reads every export and so loads more than a cold start needs", () => {
+      const imported = /\b(?:from|import)\s*\(?\s*["']([\w:/]+)["']/g;
+      const scripts = readdirSync(pack.folder).filter((name) => name.endsWith('.mjs'));
+      const names = scripts.flatMap((name) => {
+        const source = readFileSync(join(pack.folder, name), 'utf8');
+        return Array.from(source.matchAll(imported), ([, specifier = '']) => specifier);
+      });
+      expect(names.filter(isBuiltin)).toEqual([]);
     });
 
     it('holds one copy of onnxruntime-common, and no source maps', () => {
