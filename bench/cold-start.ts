@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { NO_ACTIVITY } from '../local/activity/activity.ts';
 import { ExecutionEnvironment } from '../local/services/lambda/execution-environment.ts';
 import { FunctionLog } from '../local/services/lambda/function-log.ts';
+import { CustomAttributes } from '../local/template/custom-attributes.ts';
 import type { FunctionPlan } from '../local/template/plan-functions.ts';
 import { postEvent } from './gateway-event.ts';
 import { findModelFiles } from './model-files.ts';
@@ -90,6 +91,7 @@ async function startOnce(plan: FunctionPlan, log: FunctionLog): Promise<ColdStar
     initializationType: 'on-demand',
     aheadMs: () => 0,
     endpointUrl: NO_ENDPOINT,
+    attributes: new CustomAttributes(),
     log,
     activity: NO_ACTIVITY,
     freezer: undefined,

@@ -4,7 +4,7 @@ export { AppError, type ErrorCode } from '../core/errors.ts';
 export type { FunctionName } from '../core/functions/functions.ts';
 export type { Manifest } from '../core/models/manifest.ts';
 export type { PackedModel } from '../core/models/packed-model.ts';
-export type { ApiSettings, TenantSettings, UsagePlanSettings } from './api/api-settings.ts';
+export type { ApiSettings, AuthSettings, TenantSettings, UsagePlanSettings } from './api/api-settings.ts';
 export { InferenceApi, type InferenceApiProps } from './api/inference-api.ts';
 export { ModelFunction, type ModelFunctionProps, type ModelMetricOptions } from './api/model-function.ts';
 export type { PlanKey } from './api/usage-plans.ts';

@@ -4,6 +4,7 @@ import type { ActivityStream } from './activity/activity-stream.ts';
 import { EndpointServer } from './aws/endpoint-server.ts';
 import type { LocalFaults } from './aws/faults.ts';
 import { type Principal, principals } from './iam/principals.ts';
+import { ApiGatewayService } from './services/api-gateway/api-gateway-service.ts';
 import { DynamoDbEngine } from './services/dynamodb/dynamodb-engine.ts';
 import { DynamoDbService } from './services/dynamodb/dynamodb-service.ts';
 import { EventBridgeService } from './services/event-bridge/event-bridge-service.ts';
@@ -20,6 +21,7 @@ import { SageMakerHost } from './services/sagemaker/sagemaker-host.ts';
 import { SageMakerService } from './services/sagemaker/sagemaker-service.ts';
 import { QueueEngine } from './services/sqs/queue-engine.ts';
 import { SqsService } from './services/sqs/sqs-service.ts';
+import type { CustomAttributes } from './template/custom-attributes.ts';
 import { functionArn } from './template/physical-names.ts';
 import type { LocalPlan } from './template/plan.ts';
 import type { FunctionPlan } from './template/plan-functions.ts';
@@ -52,6 +54,10 @@ export interface ServiceContext {
   readonly activity: ActivityStream;
   /** Folder of the log files. */
   readonly logsDirectory: string;
+  /** Value of each API key by its id. */
+  readonly keyValues: ReadonlyMap<string, string>;
+  /** Attributes of custom resources, once those are created. */
+  readonly attributes: CustomAttributes;
   /** Owns each service as soon as it is open, and closes them in reverse order. */
   readonly resources: AsyncDisposableStack;
 }
@@ -89,6 +95,10 @@ export async function openServices(context: ServiceContext): Promise<LocalServic
   const asyncInference = resources.use(openAsyncInference(context, { sagemaker, objects, queues }));
   const callers = principals(plan.functions, plan.roles, accessKeyOf);
   const services = [
+    new ApiGatewayService(
+      plan.apis.flatMap(({ apiKeys }) => apiKeys),
+      context.keyValues,
+    ),
     new DynamoDbService(dynamodb),
     new LambdaService(lambda),
     new SqsService(queues, endpoint.url),
@@ -143,6 +153,7 @@ function openFunctions(context: ServiceContext, endpointUrl: string): LambdaHost
     maxEnvironments: options.maxEnvironments,
     initLimitMs: options.initLimitMs,
     freezes: options.freezesEnvironments,
+    attributes: context.attributes,
     aheadMs: () => clock.aheadMs,
     activity,
   });

@@ -9,11 +9,13 @@ import { type LocalServices, openServices, type ServiceContext, type ServiceOpti
 import { findServedModels, type ServedModel } from './served-models.ts';
 import { readKeyValues } from './services/api-gateway/api-key-store.ts';
 import { GatewayServer } from './services/api-gateway/gateway-server.ts';
+import { createCustomResources } from './services/cloudformation/custom-resources.ts';
 import type { DynamoDbEngine } from './services/dynamodb/dynamodb-engine.ts';
 import type { LambdaHost } from './services/lambda/lambda-host.ts';
 import type { ObjectEngine } from './services/s3/object-engine.ts';
 import type { SageMakerHost } from './services/sagemaker/sagemaker-host.ts';
 import type { QueueEngine } from './services/sqs/queue-engine.ts';
+import { CustomAttributes } from './template/custom-attributes.ts';
 import { type LocalPlan, planAssembly } from './template/plan.ts';
 import type { ApiPlan } from './template/plan-apis.ts';
 import { readAssembly } from './template/read-assembly.ts';
@@ -83,7 +85,10 @@ export async function startLocal(options: LocalOptions): Promise<LocalStack> {
   const logsDirectory = join(options.directory, isFirst ? 'logs' : `logs-${process.pid}`);
   const resources = new AsyncDisposableStack();
   try {
-    return await run({ plan, options, clock, activity, logsDirectory, resources }, api, options.port);
+    const keyValues = await readKeyValues(api.apiKeys, join(options.directory, 'api-keys.json'));
+    const attributes = new CustomAttributes();
+    const context = { plan, options, clock, activity, logsDirectory, keyValues, attributes, resources };
+    return await run(context, api, options.port);
   } catch (error) {
     await resources.disposeAsync().catch((failure: unknown) => process.emitWarning(`local mode: ${String(failure)}`));
     throw error;
@@ -91,10 +96,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalStack> {
 }
 
 async function run(context: ServiceContext, api: ApiPlan, port: number): Promise<LocalStack> {
-  const { plan, options, activity, logsDirectory, resources } = context;
+  const { plan, options, activity, logsDirectory, keyValues, attributes, resources } = context;
   const services = await openServices(context);
-  const keyValues = await readKeyValues(api.apiKeys, join(options.directory, 'api-keys.json'));
-  const gateway = await openGateway(context, { api, keyValues, host: services.lambda, port });
+  const notCreated = await createCustomResources(plan.customResources, services.lambda, attributes);
+  // Nothing will invoke their functions again.
+  await services.lambda.reapIdle(0);
+  const stageVariables = api.stageVariables && attributes.fill(api.stageVariables);
+  const gateway = await openGateway(context, { ...api, stageVariables }, services.lambda, port);
   await services.sagemaker.ready();
   await services.lambda.warmUp();
   for (const source of services.eventSources) source.start();
@@ -113,7 +121,7 @@ async function run(context: ServiceContext, api: ApiPlan, port: number): Promise
     url: gateway.url,
     file,
     endpointUrl: services.endpoint.url,
-    plan: { ...plan, notRun: [...plan.notRun, ...services.sagemaker.unmet()] },
+    plan: { ...plan, notRun: [...plan.notRun, ...notCreated, ...services.sagemaker.unmet()] },
     description,
     models,
     activity,
@@ -129,18 +137,13 @@ function onlyApi({ apis }: LocalPlan, assembly: string): ApiPlan {
 }
 
 async function openGateway(
-  { plan, clock, activity, resources }: ServiceContext,
-  {
-    port,
-    ...parts
-  }: {
-    readonly api: ApiPlan;
-    readonly keyValues: ReadonlyMap<string, string>;
-    readonly host: LambdaHost;
-    readonly port: number;
-  },
+  { plan, clock, activity, keyValues, resources }: ServiceContext,
+  api: ApiPlan,
+  host: LambdaHost,
+  port: number,
 ): Promise<GatewayServer> {
-  const gateway = resources.use(new GatewayServer({ ...parts, permissions: plan.permissions, clock, activity }));
+  const { permissions } = plan;
+  const gateway = resources.use(new GatewayServer({ api, keyValues, host, permissions, clock, activity }));
   await gateway.listen(port);
   return gateway;
 }

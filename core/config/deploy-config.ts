@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { METRICS_LEVELS } from '../functions/metrics-level.ts';
+import { KEY_HEADERS, type KeyHeader } from '../identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
 import { PRODUCERS } from '../jobs/job.ts';
 import { key, numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
@@ -65,6 +66,24 @@ const tenantsSchema = v.pipe(
   v.record(v.pipe(planName, tenantId), tenantSchema, 'must map tenant names to plans and keys'),
   v.maxEntries(MAX_STAGE_VARIABLES, `must hold ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
 );
+
+const keyHeader = oneOf(KEY_HEADERS);
+
+const acceptedHeaders = v.pipe(
+  v.union(
+    [keyHeader, v.pipe(v.array(keyHeader), v.minLength(1))],
+    `must be ${KEY_HEADERS.join(', ')} or a list of both`,
+  ),
+  v.transform((accept): readonly KeyHeader[] => KEY_HEADERS.filter((header) => [accept].flat().includes(header))),
+);
+
+const authSchema = objectOf({
+  accept: key(
+    v.optional(acceptedHeaders, [...KEY_HEADERS]),
+    'How callers present their keys: `bearer` (`Authorization: Bearer <key>`, as every OpenAI client sends it), `x-api-key`, or both. `bearer` needs an authorizer: with both, each request calls it; with `bearer` alone, API Gateway keeps its results for 5 minutes; with `x-api-key` alone there is none. See [keys](deploy.md#how-callers-present-their-keys).',
+    'bearer',
+  ),
+});
 
 const throttleSchema = objectOf(RATES);
 
@@ -177,6 +196,7 @@ export const deployConfigSchema = v.pipe(
       'Callers by name whose jobs, files, batches and webhooks outlive their keys: see [tenants](deploy.md#tenants-and-their-keys). A key of `usagePlans` is a tenant of its own.',
       { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } },
     ),
+    auth: key(v.optional(authSchema, {}), 'How callers are identified.'),
     throttle: key(
       v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
       'Maximum rate of each method over all callers, which limits the damage that a leaked key can do.',

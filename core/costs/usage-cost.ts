@@ -1,5 +1,5 @@
 import type { MetricsLevel } from '../functions/metrics-level.ts';
-import { PRICES } from './prices.ts';
+import { type Architecture, PRICES } from './prices.ts';
 
 /**
  * Bytes that one request to a model writes to its log, without failures and with the results cache: the function's own
@@ -24,4 +24,13 @@ export function metricsMonthlyUsd(series: number): number {
 export function logsUsdPerMillionRequests(level: MetricsLevel): number {
   const { own, platform } = LOG_BYTES_PER_REQUEST;
   return (((own[level] + platform) * 1e6) / 1e9) * PRICES.cloudWatchLogsGb;
+}
+
+/** Billed time of one call of the authorizer in milliseconds, which is rounded up: measured, with hundreds of keys. */
+const AUTHORIZER_MS = 2;
+
+/** Computes the cost of a million calls of the authorizer in US dollars. It writes no lines, so logs cost nothing. */
+export function authorizerUsdPerMillionCalls(memoryMiB: number, architecture: Architecture): number {
+  const gibSeconds = (memoryMiB / 1024) * (AUTHORIZER_MS / 1000) * 1e6;
+  return PRICES.lambdaMillionRequests + gibSeconds * PRICES.lambdaGibSecond[architecture];
 }

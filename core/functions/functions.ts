@@ -290,6 +290,26 @@ export const SERVE_BATCHES = {
   },
 } as const satisfies FunctionDefinition;
 
+/** Identifies the callers of the API. */
+export const AUTHORIZE = {
+  description: 'Identifies the caller of a request by its API key',
+  // It computes next to nothing; memory brings the share of a processor that starts it quickly.
+  memoryMiB: SMALL_MEMORY_MIB,
+  timeoutSeconds: 5,
+  settings: { required: ['acceptedHeaders'] },
+  permissions: { records: [], objects: {}, sends: [] },
+} as const satisfies FunctionDefinition;
+
+/** Hashes the API keys of a deployment. CloudFormation calls it, and no request waits for it. */
+export const HASH_KEYS = {
+  description: 'Hashes the API keys of the deployment for the authorizer',
+  memoryMiB: SMALL_MEMORY_MIB,
+  // API Gateway answers ten calls a second for the whole account, so calls may have to wait.
+  timeoutSeconds: 120,
+  settings: { required: [] },
+  permissions: { records: [], objects: {}, sends: [] },
+} as const satisfies FunctionDefinition;
+
 /** Every function of the product by name. The name is its folder in `lambdas/` and that of its bundle. */
 export const FUNCTIONS = {
   'serve-model': SERVE_MODEL,
@@ -300,6 +320,8 @@ export const FUNCTIONS = {
   'deliver-webhooks': DELIVER_WEBHOOKS,
   'serve-jobs': SERVE_JOBS,
   'serve-batches': SERVE_BATCHES,
+  authorize: AUTHORIZE,
+  'hash-keys': HASH_KEYS,
 } as const satisfies Record<string, FunctionDefinition>;
 
 /** Name of a function. */

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import type { KeyHeader } from '../identity/credentials.ts';
 import { jsonOrUndefined } from '../json/json.ts';
 import type { ModelAliases } from '../models/model-names.ts';
 import type { MetricsLevel } from './metrics-level.ts';
@@ -60,6 +61,8 @@ export interface FunctionSettings {
   readonly maxReceiveCount: number;
   /** Maximum size of a file, in bytes. */
   readonly maxFileBytes: number;
+  /** Headers by which callers may present their keys. */
+  readonly acceptedHeaders: readonly KeyHeader[];
 }
 
 /** Name of a setting. */
@@ -89,6 +92,7 @@ const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
   taskModels: 'map',
   replyQueues: 'map',
   inputBuckets: 'list',
+  acceptedHeaders: 'list',
   retentionDays: 'number',
   fileRetentionDays: 'number',
   maxReceiveCount: 'number',

@@ -14,6 +14,7 @@ import { namesOf } from '../../core/models/model-names.ts';
 import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import { countResources } from '../limits/stack-size.ts';
 import type { RouteModels } from '../packaging/route-models.ts';
+import type { CallerAuthorizer } from './caller-authorizer.ts';
 import type { ModelFunction } from './model-function.ts';
 import { routeDocument } from './route-document.ts';
 import { addDocument, addProblem } from './static-method.ts';
@@ -22,6 +23,8 @@ import { addDocument, addProblem } from './static-method.ts';
 export interface ApiRoutesProps {
   /** The API to add the routes to. */
   readonly restApi: RestApi;
+  /** Admits the callers of its methods. */
+  readonly authorizer: CallerAuthorizer;
   /** One function for each model, in the order in which models are listed. */
   readonly functions: readonly ModelFunction[];
   /** The models behind routes that several models share; a route without any responds with MODEL_NOT_FOUND. */
@@ -40,6 +43,7 @@ export class ApiRoutes extends Construct {
   /** Resources that the routes of one model add to the stack. */
   readonly resourcesPerModel: number;
   private readonly restApi: RestApi;
+  private readonly authorizer: CallerAuthorizer;
   private readonly functions: readonly ModelFunction[];
   private readonly validator: RequestValidator;
   private readonly requestModels = new Map<string, RequestModel>();
@@ -48,6 +52,7 @@ export class ApiRoutes extends Construct {
   constructor(scope: Construct, id: string, props: ApiRoutesProps) {
     super(scope, id);
     this.restApi = props.restApi;
+    this.authorizer = props.authorizer;
     this.functions = props.functions;
     this.validator = new RequestValidator(this, 'Validator', {
       restApi: props.restApi,
@@ -76,10 +81,11 @@ export class ApiRoutes extends Construct {
     for (const route of routes) this.addRoute(route, functionOf(route), name);
     for (const [path, ofPath] of Map.groupBy(routes, (route) => route.path)) {
       const methods = allowedMethods(routes, path).join(', ');
+      const isOpen = ofPath.every(({ access }) => access === 'open');
       addProblem(this.resource(path), {
         code: 'METHOD_NOT_ALLOWED',
         detail: `the route accepts ${methods} only`,
-        access: ofPath.every(({ access }) => access === 'open') ? 'open' : 'caller',
+        admission: this.authorizer.methodOptions(isOpen ? 'open' : 'caller'),
         headers: { Allow: methods },
       });
     }
@@ -87,19 +93,26 @@ export class ApiRoutes extends Construct {
 
   private addRoute(route: Route, fn: ModelFunction | undefined, name?: string): void {
     const resource = this.resource(route.path);
+    const { method } = route;
+    const admission = this.authorizer.methodOptions(route.access);
     if (route.answeredBy === 'document') {
       const models = this.functions.map(({ model }) => model.packed);
-      addDocument(resource, routeDocument(route.operation, models, fn && { packed: fn.model.packed, name }), route);
+      const described = fn && { packed: fn.model.packed, name };
+      addDocument(resource, routeDocument(route.operation, models, described), { method, admission });
       return;
     }
     if (fn === undefined) {
-      const { method } = route;
-      addProblem(resource, { code: 'MODEL_NOT_FOUND', detail: `no ${route.task} model is deployed`, method });
+      addProblem(resource, {
+        code: 'MODEL_NOT_FOUND',
+        detail: `no ${route.task} model is deployed`,
+        method,
+        admission,
+      });
       return;
     }
     const requestModel = this.requestModel(route.operation);
-    resource.addMethod(route.method, this.integration(fn), {
-      apiKeyRequired: route.access === 'caller',
+    resource.addMethod(method, this.integration(fn), {
+      ...admission,
       requestParameters: Object.fromEntries(pathParameters(route.path).map((name) => [name, true])),
       requestValidator: this.validator,
       requestModels: requestModel && { 'application/json': requestModel },
@@ -110,9 +123,9 @@ export class ApiRoutes extends Construct {
   private addUnknownModels(): void {
     const known = this.functions.flatMap(({ model }) => namesOf(model.manifest)).join(', ');
     const detail = `no model or route has this path, known models: ${known}`;
-    addProblem(this.resource('/v1/models/{model}'), { code: 'MODEL_NOT_FOUND', detail });
-    for (const path of ['/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
-      addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail });
+    const admission = this.authorizer.methodOptions('caller');
+    for (const path of ['/v1/models/{model}', '/v2/models/{model}', '/v2/models/{model}/{proxy+}']) {
+      addProblem(this.resource(path), { code: 'MODEL_NOT_FOUND', detail, admission });
     }
   }
 
@@ -121,8 +134,9 @@ export class ApiRoutes extends Construct {
    * respond with 403 instead of 404. Paths below `/v2` have a method of their own for the form of their errors.
    */
   private addUnknownPaths(): void {
+    const admission = this.authorizer.methodOptions('open');
     for (const path of ['/', '/{proxy+}', '/v2/{proxy+}']) {
-      addProblem(this.resource(path), { code: 'ROUTE_NOT_FOUND', detail: 'no route has this path', access: 'open' });
+      addProblem(this.resource(path), { code: 'ROUTE_NOT_FOUND', detail: 'no route has this path', admission });
     }
   }
 

@@ -5,6 +5,7 @@ import {
   type UsagePlanConfig,
 } from '../../core/config/deploy-config.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { KeyHeader } from '../../core/identity/credentials.ts';
 import { checkStageName } from '../jobs/jobs-settings.ts';
 
 /** Settings of the API; the same as in `config/<stage>.yaml`. */
@@ -27,6 +28,12 @@ export interface ApiSettings {
    * @default - free (5 per second, 10,000 a day), pro (50 per second, 5,000,000 a month), internal (1000 per second)
    */
   readonly usagePlans?: Readonly<Record<string, UsagePlanSettings>>;
+  /**
+   * How callers are identified.
+   *
+   * @default - the key in `Authorization: Bearer <key>` or in `x-api-key`, which needs an authorizer
+   */
+  readonly auth?: AuthSettings;
   /**
    * Callers whose jobs, files, batches and webhooks outlive their keys, by name.
    *
@@ -112,6 +119,18 @@ export interface UsagePlanSettings {
   readonly keys?: readonly string[];
 }
 
+/** How callers are identified. */
+export interface AuthSettings {
+  /**
+   * Headers by which callers may present their keys. `bearer` is `Authorization: Bearer <key>`, which every OpenAI client
+   * sends; it needs an authorizer. With both, each request calls it; with `bearer` alone, API Gateway keeps its results for
+   * 5 minutes; with `x-api-key` alone, there is none.
+   *
+   * @default ['bearer', 'x-api-key']
+   */
+  readonly accept?: KeyHeader | readonly KeyHeader[];
+}
+
 /** A caller with up to two keys at a time, so that a key can be replaced without losing anything. */
 export interface TenantSettings {
   /** Name of the usage plan whose limits apply to each key of the tenant. */
@@ -142,11 +161,12 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
-  const { usagePlans, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
+  const { usagePlans, auth, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
   const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace } = settings;
   const { jobs: _, ...config } = parseDeployConfig(
     {
       usagePlans,
+      auth,
       tenants,
       throttle,
       logRetentionDays,

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { ERROR_MEDIA_TYPES, type ErrorForm, retryHeaders } from '../../core/api/problem-body.ts';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { FORM_FILE_BYTES, LARGER_FILES } from '../../core/files/limits.ts';
+import { describeKeyHeaders, type KeyHeader } from '../../core/identity/credentials.ts';
 import { renderProblem } from './static-json.ts';
 import { quoteAll } from './static-method.ts';
 
@@ -11,7 +12,17 @@ interface Rejection {
   readonly type: ResponseType;
   readonly code: ErrorCode;
   readonly detail: string;
+  /**
+   * Headers of the response, in addition to those of every response.
+   *
+   * @default - none
+   */
+  readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Every 401 names a scheme (RFC 9110 §15.5.2): that of RFC 6750, or one of our own where the key has a header of its own. */
+const BEARER_CHALLENGE = 'Bearer realm="tensorgate"';
+const API_KEY_CHALLENGE = 'ApiKey realm="tensorgate"';
 
 /**
  * The form of every response. A gateway response cannot depend on the path, because its template is not processed by
@@ -20,17 +31,14 @@ interface Rejection {
  */
 const FORM: ErrorForm = 'open-inference';
 
-const KEY_REJECTED = 'the header x-api-key must hold an API key that is valid for this API';
 const MISCONFIGURED = 'API Gateway is not configured correctly for this route';
 
 /** What else to do with a body that is too large, if the deployment has jobs and files. */
 const LARGER_BODIES = `, or a job whose input is a file (input_file_id); if the body is a file, ${LARGER_FILES}`;
 
-/** Every type that API Gateway has, so that none gets the status of a default. */
+/** Every other type that API Gateway has, so that none gets the status of a default. */
 const REJECTIONS: readonly Rejection[] = [
-  { type: ResponseType.INVALID_API_KEY, code: 'FORBIDDEN', detail: KEY_REJECTED },
   { type: ResponseType.ACCESS_DENIED, code: 'FORBIDDEN', detail: 'the caller may not use this route' },
-  { type: ResponseType.UNAUTHORIZED, code: 'FORBIDDEN', detail: 'the request carries no valid credential' },
   { type: ResponseType.EXPIRED_TOKEN, code: 'FORBIDDEN', detail: 'the security token has expired' },
   { type: ResponseType.WAF_FILTERED, code: 'FORBIDDEN', detail: 'the firewall blocked the request' },
   { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, code: 'ROUTE_NOT_FOUND', detail: 'no route has this path' },
@@ -83,15 +91,29 @@ export interface GatewayResponsesProps {
   readonly restApi: IRestApi;
   /** Whether the API has jobs and files. */
   readonly hasJobs: boolean;
+  /** Headers by which callers may present their keys. */
+  readonly acceptedHeaders: readonly KeyHeader[];
+}
+
+/**
+ * The responses to a request without a valid key: with 401, OpenAI's clients raise their `AuthenticationError`. Which of the
+ * types it is depends on whether API Gateway reads the key or an authorizer does.
+ */
+function keyRejections(acceptedHeaders: readonly KeyHeader[]): readonly Rejection[] {
+  const detail = `the request must present an API key that is valid for this API: ${describeKeyHeaders(acceptedHeaders)}`;
+  const headers = { 'WWW-Authenticate': acceptedHeaders.includes('bearer') ? BEARER_CHALLENGE : API_KEY_CHALLENGE };
+  return [ResponseType.INVALID_API_KEY, ResponseType.UNAUTHORIZED].map((type) => {
+    return { type, code: 'UNAUTHORIZED', detail, headers };
+  });
 }
 
 /** Turns every error that API Gateway itself returns into a problem document (RFC 9457) with a stable code. */
 export class GatewayResponses extends Construct {
   constructor(scope: Construct, id: string, props: GatewayResponsesProps) {
     super(scope, id);
-    for (const { type, code, detail } of REJECTIONS) {
+    for (const { type, code, detail, headers: own } of [...keyRejections(props.acceptedHeaders), ...REJECTIONS]) {
       const isTooLarge = type === ResponseType.REQUEST_TOO_LARGE;
-      const headers = { 'Content-Type': ERROR_MEDIA_TYPES[FORM], ...retryHeaders(code) };
+      const headers = { 'Content-Type': ERROR_MEDIA_TYPES[FORM], ...retryHeaders(code), ...own };
       new GatewayResponse(this, type.responseType, {
         restApi: props.restApi,
         type,

@@ -1,6 +1,8 @@
 import { RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
+  ApiKeySourceType,
+  type CfnStage,
   EndpointType,
   LogGroupLogDestination,
   MethodLoggingLevel,
@@ -10,6 +12,9 @@ import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
+import { AppError } from '../../core/errors.ts';
+import type { KeyHeader } from '../../core/identity/credentials.ts';
+import { MAX_STAGE_VARIABLES } from '../../core/identity/key-tenants.ts';
 import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
@@ -22,8 +27,10 @@ import { chooseRouteModels, type RouteModels } from '../packaging/route-models.t
 import { ACCESS_LOG_FIELDS } from './access-log.ts';
 import { ApiRoutes } from './api-routes.ts';
 import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
+import { CallerAuthorizer, needsAuthorizer } from './caller-authorizer.ts';
 import { GatewayResponses } from './gateway-responses.ts';
 import { JobRoutes } from './job-routes.ts';
+import { KeyHashes } from './key-hashes.ts';
 import { ModelFunction } from './model-function.ts';
 import { type PlanKey, UsagePlans } from './usage-plans.ts';
 
@@ -73,6 +80,10 @@ export class InferenceApi extends Construct {
   readonly functions: readonly ModelFunction[];
   /** Functions around jobs: those of the API's routes, and those behind the queues. */
   readonly jobFunctions: readonly ServiceFunction[];
+  /** Headers by which callers may present their keys. */
+  readonly acceptedHeaders: readonly KeyHeader[];
+  /** Functions of the authorizer: the one that API Gateway calls, and the one that hashes keys. */
+  readonly authorizerFunctions: readonly ServiceFunction[];
   /** Every key of every usage plan and tenant. */
   readonly keys: readonly PlanKey[];
   /** Resources of the deployment that cost money while idle. */
@@ -99,16 +110,28 @@ export class InferenceApi extends Construct {
 
     this.functions = this.createFunctions({ ...props, endpoints }, routeModels);
     this.restApi = this.createRestApi(props);
-    new GatewayResponses(this, 'GatewayResponses', { restApi: this.restApi, hasJobs: jobs !== undefined });
+    const { usagePlans, tenants, logRetentionDays: logRetention, tracing } = this.settings;
+    const acceptedHeaders = this.settings.auth.accept;
+    this.acceptedHeaders = acceptedHeaders;
+    new GatewayResponses(this, 'GatewayResponses', {
+      restApi: this.restApi,
+      acceptedHeaders,
+      hasJobs: jobs !== undefined,
+    });
+    const authorizer = new CallerAuthorizer(this, 'Authorizer', { acceptedHeaders, logRetention, tracing });
     const routes = new ApiRoutes(this, 'Routes', {
       restApi: this.restApi,
+      authorizer,
       functions: this.functions,
       routeModels,
     });
-    this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs);
-    const { usagePlans, tenants } = this.settings;
+    this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs, authorizer);
     const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: usagePlans, tenants });
     this.keys = plans.keys;
+    const hashes = authorizer.function === undefined ? undefined : this.hashKeys();
+    this.authorizerFunctions = [authorizer.function, hashes?.function].filter((fn) => fn !== undefined);
+    this.setStageVariables({ ...plans.variables, ...hashes?.variables });
+    authorizer.deployWith(this.restApi);
     const functionResources = Math.max(...this.functions.map(countResources));
     const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;
     const perModel = routes.resourcesPerModel + functionResources + jobResources;
@@ -185,9 +208,28 @@ export class InferenceApi extends Construct {
     return new ResultsTable(this, 'Results', { retainData: this.settings.retainData });
   }
 
-  private addJobRoutes(jobs: Jobs): readonly ServiceFunction[] {
+  private hashKeys(): KeyHashes {
     const { logRetentionDays: logRetention, tracing } = this.settings;
-    const routes = new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, jobs, logRetention, tracing });
+    return new KeyHashes(this, 'KeyHashes', { keys: this.keys.map(({ key }) => key), logRetention, tracing });
+  }
+
+  private setStageVariables(variables: Readonly<Record<string, string>>): void {
+    const count = Object.keys(variables).length;
+    if (count === 0) return;
+    if (count > MAX_STAGE_VARIABLES) {
+      throw new AppError(
+        'CONFIG_INVALID',
+        `tenants and the hashes of keys need ${count} stage variables, API Gateway has ${MAX_STAGE_VARIABLES}: ` +
+          'use fewer tenants, or auth: { accept: x-api-key }, which needs no hashes',
+      );
+    }
+    const stage = this.restApi.deploymentStage.node.defaultChild as CfnStage;
+    stage.variables = { ...variables };
+  }
+
+  private addJobRoutes(jobs: Jobs, authorizer: CallerAuthorizer): readonly ServiceFunction[] {
+    const { logRetentionDays: logRetention, tracing } = this.settings;
+    const routes = new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, authorizer, jobs, logRetention, tracing });
     const { consumers, workers } = jobs.functions;
     return [...routes.functions.values(), ...consumers.values(), ...workers.values()];
   }
@@ -201,6 +243,7 @@ export class InferenceApi extends Construct {
     const restApi = new RestApi(this, 'RestApi', {
       restApiName: Stack.of(this).stackName,
       endpointTypes: [EndpointType.REGIONAL],
+      apiKeySourceType: needsAuthorizer(settings.auth.accept) ? ApiKeySourceType.AUTHORIZER : undefined,
       cloudWatchRole,
       binaryMediaTypes: [...BINARY_MEDIA_TYPES, ...(jobs === undefined ? [] : [FORM_MEDIA_TYPE])],
       minCompressionSize: Size.bytes(settings.minimumCompressionBytes),

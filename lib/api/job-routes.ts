@@ -7,11 +7,14 @@ import { ServiceFunction, type ServiceFunctionOptions } from '../functions/servi
 import type { Jobs } from '../jobs/jobs.ts';
 import { bundlePackage } from '../packaging/function-package.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
+import type { CallerAuthorizer } from './caller-authorizer.ts';
 
 /** Settings of {@link JobRoutes}. */
 export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
   /** The API to add the routes to. */
   readonly restApi: RestApi;
+  /** Admits the callers of its methods. */
+  readonly authorizer: CallerAuthorizer;
   /** The jobs behind them. */
   readonly jobs: Jobs;
 }
@@ -29,7 +32,7 @@ export class JobRoutes extends Construct {
     for (const { path, answeredBy, access } of JOB_ROUTES) {
       const integration = integrations.get(answeredBy);
       for (const one of [path, `${path}/{proxy+}`]) {
-        props.restApi.root.resourceForPath(one).addMethod('ANY', integration, { apiKeyRequired: access === 'caller' });
+        props.restApi.root.resourceForPath(one).addMethod('ANY', integration, props.authorizer.methodOptions(access));
       }
     }
   }

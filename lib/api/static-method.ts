@@ -1,6 +1,6 @@
-import { type IResource, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
+import { type IResource, type MethodOptions, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
 import { ERROR_MEDIA_TYPES, errorFormOf, retryHeaders } from '../../core/api/problem-body.ts';
-import type { Access, Route } from '../../core/api/routes.ts';
+import type { Route } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { renderProblem, renderStaticJson } from './static-json.ts';
 
@@ -30,9 +30,9 @@ const REQUEST_TYPES = [
 export function addDocument(
   resource: IResource,
   document: unknown,
-  { method, access }: Pick<Route, 'method' | 'access'>,
+  { method, admission }: Pick<Route, 'method'> & Pick<StaticProblem, 'admission'>,
 ): void {
-  addResponse(resource, method, access, {
+  addResponse(resource, method, admission, {
     status: 200,
     body: method === 'HEAD' ? '' : renderStaticJson(document),
     headers: { 'Content-Type': 'application/json' },
@@ -51,12 +51,8 @@ export interface StaticProblem {
    * @default 'ANY' - every method without an integration of its own
    */
   readonly method?: string;
-  /**
-   * The callers that get the response; others get that of API Gateway to a request without a valid key.
-   *
-   * @default 'caller'
-   */
-  readonly access?: Access;
+  /** How callers are admitted; others get the response of API Gateway to a request without a valid key. */
+  readonly admission: MethodOptions;
   /**
    * Headers of the response, in addition to those of every response.
    *
@@ -66,9 +62,9 @@ export interface StaticProblem {
 }
 
 /** Adds a method that returns a problem document, in the form of the resource's path. */
-export function addProblem(resource: IResource, { code, detail, method, access, headers }: StaticProblem): void {
+export function addProblem(resource: IResource, { code, detail, method, admission, headers }: StaticProblem): void {
   const form = errorFormOf(resource.path);
-  addResponse(resource, method ?? 'ANY', access ?? 'caller', {
+  addResponse(resource, method ?? 'ANY', admission, {
     status: ERRORS[code].status,
     body: renderProblem(code, detail, form),
     headers: { 'Content-Type': ERROR_MEDIA_TYPES[form], ...retryHeaders(code), ...headers },
@@ -80,7 +76,7 @@ export function quoteAll(headers: Readonly<Record<string, string>>): Record<stri
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`]));
 }
 
-function addResponse(resource: IResource, method: string, access: Access, response: StaticResponse): void {
+function addResponse(resource: IResource, method: string, admission: MethodOptions, response: StaticResponse): void {
   const statusCode = String(response.status);
   const headers = { ...quoteAll(response.headers), 'x-request-id': 'context.requestId' };
   const parameters = Object.entries(headers).map(([name, value]) => [`method.response.header.${name}`, value] as const);
@@ -96,7 +92,7 @@ function addResponse(resource: IResource, method: string, access: Access, respon
     ],
   });
   resource.addMethod(method, integration, {
-    apiKeyRequired: access === 'caller',
+    ...admission,
     methodResponses: [{ statusCode, responseParameters: Object.fromEntries(parameters.map(([name]) => [name, true])) }],
   });
 }

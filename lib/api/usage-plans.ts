@@ -1,4 +1,4 @@
-import { ApiKey, type CfnStage, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
+import { ApiKey, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
 import type { TenantConfig, UsagePlanConfig } from '../../core/config/deploy-config.ts';
 import { renderTenantVariable } from '../../core/identity/key-tenants.ts';
@@ -33,6 +33,8 @@ export interface PlanKey {
 export class UsagePlans extends Construct {
   /** Every key of every plan and tenant. */
   readonly keys: readonly PlanKey[];
+  /** Stage variables that map the keys of tenants, by name. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly #plans: ReadonlyMap<string, UsagePlan>;
 
   constructor(scope: Construct, id: string, props: UsagePlansProps) {
@@ -42,10 +44,7 @@ export class UsagePlans extends Construct {
     const ofPlans = plans.flatMap(([name, plan]) => this.#addPlanKeys(name, plan));
     const tenants = Object.entries(props.tenants).map(([name, tenant]) => this.#addTenant(name, tenant));
     this.keys = [...ofPlans, ...tenants.flatMap(({ keys }) => keys)];
-    if (tenants.length > 0) {
-      const stage = props.restApi.deploymentStage.node.defaultChild as CfnStage;
-      stage.variables = Object.fromEntries(tenants.map(({ variable }) => variable));
-    }
+    this.variables = Object.fromEntries(tenants.map(({ variable }) => variable));
   }
 
   #addPlan(restApi: RestApi, name: string, config: UsagePlanConfig): UsagePlan {

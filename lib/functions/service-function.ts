@@ -1,6 +1,14 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  Code,
+  Function as Fn,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
@@ -45,6 +53,12 @@ export interface ServiceFunctionProps extends ServiceFunctionOptions {
    * @default 'arm64'
    */
   readonly architecture?: LambdaCompute['architecture'];
+  /**
+   * Whether AWS Lambda writes its own lines about each invocation, which cost as much as they are long.
+   *
+   * @default true
+   */
+  readonly logsInvocations?: boolean;
 }
 
 /** An architecture in the words of the AWS CDK. */
@@ -52,6 +66,9 @@ export const ARCHITECTURES = { x86_64: Architecture.X86_64, arm64: Architecture.
   LambdaCompute['architecture'],
   Architecture
 >;
+
+/** Processor of functions without native code. */
+export const SERVICE_ARCHITECTURE = 'arm64' as const satisfies LambdaCompute['architecture'];
 
 /** An AWS Lambda function. Its role may write to its own log group, and has the permissions that its creator grants. */
 export class ServiceFunction extends Construct implements IGrantable {
@@ -70,7 +87,7 @@ export class ServiceFunction extends Construct implements IGrantable {
     super(scope, id);
     checkEnvironmentSize(this, props.environment);
     this.memoryMiB = props.memoryMiB ?? 512;
-    this.architecture = props.architecture ?? 'arm64';
+    this.architecture = props.architecture ?? SERVICE_ARCHITECTURE;
     this.packageSizes = props.package.sizes;
     const tracing = props.tracing ?? false;
     const logGroup = createLogGroup(this, props.logRetention);
@@ -86,6 +103,7 @@ export class ServiceFunction extends Construct implements IGrantable {
       role: this.role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      systemLogLevelV2: props.logsInvocations === false ? SystemLogLevel.WARN : undefined,
       tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: { ...props.environment },
     });

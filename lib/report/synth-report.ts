@@ -1,11 +1,17 @@
 import { breakEvenHitRate, type CostLine } from '../../core/costs/cost.ts';
-import { logsUsdPerMillionRequests, metricsMonthlyUsd } from '../../core/costs/usage-cost.ts';
+import {
+  authorizerUsdPerMillionCalls,
+  logsUsdPerMillionRequests,
+  metricsMonthlyUsd,
+} from '../../core/costs/usage-cost.ts';
+import { FUNCTIONS } from '../../core/functions/functions.ts';
 import { countSeries } from '../../core/metrics/series.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
 import { taskOf } from '../../core/tasks/tasks.ts';
+import { KEPT_RESULT_SECONDS } from '../api/caller-authorizer.ts';
 import type { InferenceApi } from '../api/inference-api.ts';
 import { type Deployed, formatUsd, idleCost } from '../costs/idle-cost.ts';
-import type { ServiceFunction } from '../functions/service-function.ts';
+import { SERVICE_ARCHITECTURE, type ServiceFunction } from '../functions/service-function.ts';
 import type { PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 
@@ -27,13 +33,14 @@ export function renderSynthReport(api: InferenceApi): string {
   const rows = [
     ['function', 'memory', 'code', 'onnxruntime', 'model', 'total'],
     ...api.functions.map(({ model, packageSizes }) => functionRow(model.id, model.manifest.compute, packageSizes)),
-    ...api.jobFunctions.map((fn) => functionRow(fn.node.id, fn, fn.packageSizes)),
+    ...[...api.authorizerFunctions, ...api.jobFunctions].map((fn) => functionRow(fn.node.id, fn, fn.packageSizes)),
   ];
   return [
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
     ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
     ...usageLines(api.deployed),
+    ...callerLines(api),
     ...tenantLines(api),
     ...models.flatMap(foldedLines),
     ...models.flatMap(tableHint),
@@ -58,6 +65,22 @@ function usageLines({ models, queues, metrics: level = 'basic' }: Deployed): rea
   return [
     `metrics (${level}): ${series === 0 ? 'none' : `${series} custom metrics, ${price}`}`,
     `logs of requests to models: ${formatUsd(logsUsdPerMillionRequests(level))} per million requests`,
+  ];
+}
+
+/** Shows how callers present their keys, and what each way costs under load. */
+function callerLines({ acceptedHeaders }: InferenceApi): readonly string[] {
+  const perCall = formatUsd(authorizerUsdPerMillionCalls(FUNCTIONS.authorize.memoryMiB, SERVICE_ARCHITECTURE));
+  const costs = {
+    'bearer, x-api-key': `${perCall} per million requests, because each one calls the authorizer`,
+    bearer: `up to ${perCall} per million requests; a key calls the authorizer once in ${KEPT_RESULT_SECONDS / 60} minutes`,
+    'x-api-key': `${formatUsd(0)} per million requests, because there is no authorizer`,
+  };
+  const accepted = acceptedHeaders.join(', ');
+  const lines = Object.entries(costs).map(([way, cost]) => ({ way, line: `${way}: ${cost}` }));
+  return [
+    ...lines.filter(({ way }) => way === accepted).map(({ line }) => `keys by ${line}`),
+    ...lines.filter(({ way }) => way !== accepted).map(({ line }) => `  by ${line}`),
   ];
 }
 

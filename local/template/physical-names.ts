@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
 import { globalArn, LOCAL_ACCOUNT, localArn } from './account.ts';
+import { isCustomResource, placeholderOf } from './custom-attributes.ts';
 import type { Json, JsonObject } from './json.ts';
 
 /** Names of a created resource: the value of `Ref`, and of each `Fn::GetAtt`. */
@@ -137,6 +138,7 @@ export function attributeOf(resource: NamedResource, name: PhysicalName, attribu
       `${resource.logicalId} (${resource.type}) has no attribute ${attribute} in local mode`,
     );
   }
+  if (isCustomResource(resource.type)) return placeholderOf(resource.stack, resource.logicalId, attribute);
   const service = (resource.type.split('::')[1] ?? 'local').toLowerCase();
   return attribute.endsWith('Arn') ? localArn(service, name.ref) : `${name.ref}-${attribute}`;
 }

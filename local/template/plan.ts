@@ -1,5 +1,6 @@
 import { type ApiPlan, planApis } from './plan-apis.ts';
 import { type BucketPlan, planBuckets } from './plan-buckets.ts';
+import { type CustomResourcePlan, planCustomResources } from './plan-custom-resources.ts';
 import { type EndpointPlan, planEndpoints } from './plan-endpoints.ts';
 import { type EventBusPlan, planEventBuses } from './plan-event-buses.ts';
 import { type EventSourcePlan, planEventSources } from './plan-event-sources.ts';
@@ -31,6 +32,7 @@ export interface LocalPlan {
   readonly topics: readonly TopicPlan[];
   /** Which queues feed which functions. */
   readonly eventSources: readonly EventSourcePlan[];
+  readonly customResources: readonly CustomResourcePlan[];
   readonly roles: readonly RolePlan[];
   readonly outputs: readonly Output[];
   /** Resources that have no counterpart here, with the reason why that does no harm. */
@@ -75,6 +77,7 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     endpoints: endpoints.endpoints,
     topics: topics.topics,
     eventSources: eventSources.eventSources,
+    customResources: planCustomResources(resources),
     roles: roles.roles,
     outputs,
     ignored,

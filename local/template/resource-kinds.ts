@@ -1,3 +1,5 @@
+import { isCustomResource } from './custom-attributes.ts';
+
 /** How local mode handles a type of resource. */
 export type ResourceKind =
   | { readonly kind: 'run' }
@@ -65,7 +67,7 @@ const IGNORED: Readonly<Record<string, string>> = {
 
 /** Says whether local mode runs a type of resource, leaves it out for a reason, or does not know it. */
 export function resourceKind(type: string): ResourceKind {
-  if (RUN.has(type)) return { kind: 'run' };
+  if (RUN.has(type) || isCustomResource(type)) return { kind: 'run' };
   const reason = IGNORED[type];
   return reason === undefined ? { kind: 'unknown' } : { kind: 'ignored', reason };
 }

@@ -244,8 +244,8 @@ describe('bad input to the app', () => {
       413,
       'BODY_TOO_LARGE',
     ],
-    ['no key', () => call('GET', '/v1/models', { key: '' }), 403, 'FORBIDDEN'],
-    ['a wrong key', () => call('GET', '/v1/models', { key: 'wrong' }), 403, 'FORBIDDEN'],
+    ['no key', () => call('GET', '/v1/models', { key: '' }), 401, 'UNAUTHORIZED'],
+    ['a wrong key', () => call('GET', '/v1/models', { key: 'wrong' }), 401, 'UNAUTHORIZED'],
     ['a method that is not allowed', () => call('GET', url), 405, 'METHOD_NOT_ALLOWED'],
     ['a wrong path', () => call('GET', '/v1/nope'), 404, 'ROUTE_NOT_FOUND'],
     ['a wrong path without a key', () => call('GET', '/nope', { key: '' }), 404, 'ROUTE_NOT_FOUND'],
@@ -275,7 +275,7 @@ describe('bad input to the app', () => {
   it.each([
     ['a function', () => call('POST', '/v2/models/minilm/infer', { body: '{"inputs":1}' }), 400],
     ['a static response', () => call('DELETE', '/v2/models/minilm/infer'), 405],
-    ['API Gateway, before a function', () => call('POST', '/v2/models/minilm/infer', { key: 'wrong' }), 403],
+    ['API Gateway, before a function', () => call('POST', '/v2/models/minilm/infer', { key: 'wrong' }), 401],
     ['API Gateway, without a route', () => call('GET', '/v2/nope'), 404],
   ])('has errors below /v2 in the form of the Open Inference Protocol, from %s', async (_source, send, status) => {
     const response = await send();

@@ -11,6 +11,8 @@ const ROOT = join(import.meta.dirname, '../..');
 /** The whole product as `npm start` runs it, in a process of its own with its own folders. */
 export interface RunningApp {
   readonly description: LocalDescription;
+  /** Its working folder. */
+  readonly directory: string;
   /** What it printed so far. */
   readonly output: () => string;
   /** Value of the key of a usage plan. */
@@ -57,6 +59,7 @@ export async function startApp(assembly: string, options: readonly string[] = []
   const description = JSON.parse(await readFile(join(directory, '.tensorgate/local.json'), 'utf8')) as LocalDescription;
   return {
     description,
+    directory,
     output,
     key: (plan) => description.apiKeys.find((key) => key.plan === plan)?.value ?? '',
     environments: () => childrenOf(child.pid ?? 0),

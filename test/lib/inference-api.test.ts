@@ -18,7 +18,7 @@ const NO_TABLE = { cache: { store: 'memory' } };
 describe('InferenceApi', () => {
   it('makes function, API, table, plans and keys from models alone', () => {
     const template = synthesizeApi({ models: [packedEmbedding()] });
-    template.resourceCountIs('AWS::Lambda::Function', 1);
+    template.resourceCountIs('AWS::Lambda::Function', 3);
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
     template.hasResourceProperties('AWS::ApiGateway::Stage', { StageName: 'prod', TracingEnabled: false });
     template.hasResourceProperties('AWS::ApiGateway::RestApi', {
@@ -84,7 +84,7 @@ describe('InferenceApi', () => {
     );
     expect(tenantKeys.map(({ Properties }) => Properties.Name)).toEqual(['pro-acme-k2025', 'pro-acme-k2026']);
     const [first, second] = tenantKeys.map(({ logicalId }) => ({ Ref: logicalId }));
-    expect(propertiesOf(template, 'AWS::ApiGateway::Stage').Variables).toEqual({
+    expect(propertiesOf(template, 'AWS::ApiGateway::Stage').Variables).toMatchObject({
       tenant_acme: { 'Fn::Join': ['', ['acme:', first, ',', second]] },
     });
   });
@@ -102,9 +102,9 @@ describe('InferenceApi', () => {
     expect(keyOf({ plan: 'free', keys: ['k2026'] })).toBe(both);
   });
 
-  it('sets no stage variables where no tenant is configured', () => {
-    const [stage] = resourcesOf(synthesizeApi({ models: [packedEmbedding('tiny')] }), 'AWS::ApiGateway::Stage');
-    expect(stage?.Properties).not.toHaveProperty('Variables');
+  it('sets no stage variables where there is neither a tenant nor an authorizer', () => {
+    const template = synthesizeApi({ models: [packedEmbedding('tiny')], auth: { accept: 'x-api-key' } });
+    expect(propertiesOf(template, 'AWS::ApiGateway::Stage')).not.toHaveProperty('Variables');
   });
 
   it('makes no table when no model keeps results in one', () => {
@@ -356,7 +356,8 @@ describe('gateway responses', () => {
   );
 
   it.each([
-    ['INVALID_API_KEY', 'FORBIDDEN'],
+    ['INVALID_API_KEY', 'UNAUTHORIZED'],
+    ['UNAUTHORIZED', 'UNAUTHORIZED'],
     ['ACCESS_DENIED', 'FORBIDDEN'],
     ['MISSING_AUTHENTICATION_TOKEN', 'ROUTE_NOT_FOUND'],
     ['INVALID_SIGNATURE', 'ROUTE_NOT_FOUND'],

@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import aws4 from 'aws4';
 import { jsonOrUndefined } from '../../../core/json/json.ts';
 import { lazily } from '../resilience/lazily.ts';
+import { type SignedSettings, signedSettings } from './signed-settings.ts';
 
 /** Version of DynamoDB's JSON protocol, in the header that names the operation. */
 const API_VERSION = 'DynamoDB_20120810';
@@ -27,18 +28,6 @@ export interface WireAttribute {
 /** An item as DynamoDB's JSON protocol writes it. */
 export type WireItem = Readonly<Record<string, WireAttribute>>;
 
-/** Where DynamoDB is, and whose credentials sign the requests. */
-export interface DynamoDbSettings {
-  /** URL without a path. */
-  readonly endpoint: string;
-  readonly region: string;
-  readonly credentials: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
-}
-
 /** DynamoDB by its JSON protocol: what a cold start can afford of a client (docs/adr/009-lean-dynamodb-client.md). */
 export interface DynamoDb {
   /**
@@ -60,29 +49,9 @@ export class DynamoDbError extends Error {
   }
 }
 
-/**
- * Reads the settings that Lambda gives every function. Its credentials stay the same as long as the environment lives.
- *
- * @throws Error when a variable is missing.
- */
-export function dynamoDbSettings(variables: Readonly<Record<string, string | undefined>>): DynamoDbSettings {
-  const read = (name: string): string => {
-    const value = variables[name];
-    if (value === undefined || value === '') throw new Error(`environment variable ${name} is not set`);
-    return value;
-  };
-  const region = read('AWS_REGION');
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const { AWS_ENDPOINT_URL_DYNAMODB: own, AWS_ENDPOINT_URL: all, AWS_SESSION_TOKEN: sessionToken } = variables;
-  return {
-    endpoint: own ?? all ?? `https://dynamodb.${region}.${domain}`,
-    region,
-    credentials: {
-      accessKeyId: read('AWS_ACCESS_KEY_ID'),
-      secretAccessKey: read('AWS_SECRET_ACCESS_KEY'),
-      sessionToken,
-    },
-  };
+/** Reads where DynamoDB is, and the credentials of the function. */
+export function dynamoDbSettings(variables: Readonly<Record<string, string | undefined>>): SignedSettings {
+  return signedSettings(variables, 'dynamodb');
 }
 
 /**
@@ -90,7 +59,7 @@ export function dynamoDbSettings(variables: Readonly<Record<string, string | und
  *
  * @param settings - Reads the settings; if it throws, the call rejects and the next one reads them again.
  */
-export function openDynamoDb(settings: () => DynamoDbSettings): DynamoDb {
+export function openDynamoDb(settings: () => SignedSettings): DynamoDb {
   const connection = lazily(async () => openConnection(settings()));
   return {
     call: async (operation, input) => {
@@ -107,7 +76,7 @@ interface Connection {
   readonly post: (operation: string, body: string) => Promise<HttpResponse | undefined>;
 }
 
-function openConnection({ endpoint, region, credentials }: DynamoDbSettings): Connection {
+function openConnection({ endpoint, region, credentials }: SignedSettings): Connection {
   const { protocol, hostname, port, host } = new URL(endpoint);
   // Only one of Node's two modules is needed, and loading TLS takes milliseconds. `import` would read every export, and one
   // of them loads Node's client of fetch and WebSocket: 20 ms.

@@ -18,11 +18,11 @@ type IdentityEvent = Pick<APIGatewayProxyEvent, 'requestContext' | 'stageVariabl
 /**
  * The caller of a request.
  *
- * @throws AppError `FORBIDDEN` if the request carries no credential; API Gateway rejects such requests earlier.
+ * @throws AppError `UNAUTHORIZED` if the request carries no credential; API Gateway rejects such requests earlier.
  */
 export function callerOf(event: IdentityEvent): Caller {
   const caller = findCaller(event);
-  if (caller === undefined) throw new AppError('FORBIDDEN', 'the request carries no API key and no token');
+  if (caller === undefined) throw new AppError('UNAUTHORIZED', 'the request carries no API key and no token');
   return caller;
 }
 

@@ -27,7 +27,7 @@ export interface HttpHandlerOptions<M extends Timed, Extra> extends AccessLogOpt
    * Creates the other inputs of operations, before the body is read: the caller, the dependencies.
    *
    * @param deadlineMs - Latest time of the response, on the same timer as the measures.
-   * @throws AppError `FORBIDDEN` when the route needs a caller and there is none.
+   * @throws AppError `UNAUTHORIZED` when the route needs a caller and there is none.
    */
   readonly open: (event: APIGatewayProxyEvent, measures: M, deadlineMs: number) => Extra;
   /** Headers of every response, in addition to `x-request-id`. Defaults to none. */

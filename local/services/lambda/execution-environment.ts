@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../../core/errors.ts';
 import type { ActivitySink, EnvironmentChanged } from '../../activity/activity.ts';
+import type { CustomAttributes } from '../../template/custom-attributes.ts';
 import type { FunctionPlan } from '../../template/plan-functions.ts';
 import { environmentVariables, type InitializationType } from './environment-variables.ts';
 import type { Freezer } from './freezer.ts';
@@ -29,6 +30,8 @@ export interface EnvironmentSettings {
   readonly version: string;
   readonly initializationType: InitializationType;
   readonly endpointUrl: string;
+  /** Attributes of custom resources, for environment variables that refer to them. */
+  readonly attributes: CustomAttributes;
   readonly log: FunctionLog;
   readonly activity: ActivitySink;
   /** Freezes the process while it waits for an invocation; without it the process keeps running. */
@@ -141,7 +144,7 @@ export class ExecutionEnvironment {
   }
 
   async #spawn(): Promise<void> {
-    const { plan, log, version, initializationType, endpointUrl } = this.#settings;
+    const { plan, log, version, initializationType, endpointUrl, attributes } = this.#settings;
     this.#api = await RuntimeApi.listen({
       onNext: () => {
         this.#becomeReady();
@@ -156,13 +159,16 @@ export class ExecutionEnvironment {
     const child = spawn(process.execPath, [...nodeArguments(plan.memoryMiB), runtimeClient()], {
       cwd: plan.taskRoot,
       stdio: ['ignore', log.descriptor, log.descriptor],
-      env: environmentVariables(plan, {
-        version,
-        initializationType,
-        endpointUrl,
-        logStream: logStream(version),
-        runtimeApi: this.#api.address,
-      }),
+      env: environmentVariables(
+        { ...plan, environment: attributes.fill(plan.environment) },
+        {
+          version,
+          initializationType,
+          endpointUrl,
+          logStream: logStream(version),
+          runtimeApi: this.#api.address,
+        },
+      ),
     });
     this.#process = child;
     child.once('error', () => this.#end(null, null));

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type ActivitySink, type InvocationCompleted, NO_ACTIVITY } from '../../activity/activity.ts';
+import { CustomAttributes } from '../../template/custom-attributes.ts';
 import { functionArn } from '../../template/physical-names.ts';
 import type { FunctionPlan } from '../../template/plan-functions.ts';
 import { EnvironmentPool } from './environment-pool.ts';
@@ -34,6 +35,8 @@ export interface LambdaHostOptions {
   readonly logsDirectory: string;
   /** URL that stands for every AWS endpoint. */
   readonly endpointUrl: string;
+  /** Attributes of custom resources, for environment variables that refer to them. Defaults to none. */
+  readonly attributes?: CustomAttributes;
   /** Maximum number of environments that work concurrently, over all functions. Defaults to the number of processors. */
   readonly maxEnvironments?: number | undefined;
   /** Limit of the init phase in milliseconds. Defaults to Lambda's 10 seconds. */
@@ -149,8 +152,8 @@ export class LambdaHost implements AsyncDisposable {
 
   #host(plan: FunctionPlan, maxEnvironments: number, options: LambdaHostOptions): HostedFunction {
     const log = new FunctionLog(options.logsDirectory, plan.logName);
-    const { aheadMs = () => 0, endpointUrl } = options;
-    const settings = { plan, log, aheadMs, endpointUrl, activity: this.#activity, freezer: this.#freezer };
+    const { aheadMs = () => 0, endpointUrl, attributes = new CustomAttributes() } = options;
+    const settings = { plan, log, aheadMs, endpointUrl, attributes, activity: this.#activity, freezer: this.#freezer };
     const pools = [...new Set(Object.values(plan.qualifiers))].map((version): [string, EnvironmentPool] => {
       const provisioned = Math.min(plan.provisioned[version] ?? 0, maxEnvironments);
       return [version, new EnvironmentPool({ ...settings, version }, provisioned)];

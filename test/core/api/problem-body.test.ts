@@ -53,6 +53,7 @@ describe('retryHeaders', () => {
 describe('openAiError', () => {
   it.each([
     ['INVALID_BODY', 'invalid_request_error'],
+    ['UNAUTHORIZED', 'invalid_request_error'],
     ['FORBIDDEN', 'invalid_request_error'],
     ['RATE_LIMITED', 'rate_limit_error'],
     ['QUOTA_EXCEEDED', 'insufficient_quota'],

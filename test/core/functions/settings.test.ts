@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { SERVE_MODEL_SETTINGS } from '../../../core/functions/functions.ts';
 import { METRICS_LEVELS } from '../../../core/functions/metrics-level.ts';
 import { type FunctionSettings, readSettings, renderSettings, variableOf } from '../../../core/functions/settings.ts';
+import { KEY_HEADERS } from '../../../core/identity/credentials.ts';
 
 const text = fc.string({ minLength: 1 });
 const map = <T>(value: fc.Arbitrary<T>) =>
@@ -37,6 +38,7 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   fileRetentionDays: fc.nat(),
   maxReceiveCount: fc.nat(),
   maxFileBytes: fc.nat(),
+  acceptedHeaders: fc.subarray([...KEY_HEADERS]),
 };
 
 describe('settings of functions', () => {

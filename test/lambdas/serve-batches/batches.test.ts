@@ -275,9 +275,9 @@ describe('the function', () => {
     },
   );
 
-  it('fails with FORBIDDEN when the gateway tells no key', async () => {
+  it('fails with UNAUTHORIZED when the gateway tells no key', async () => {
     const answer = await service.send('GET', '/v1/files', { headers: { 'x-api-key': '' } });
-    expect(answer.status).toBe(403);
+    expect(answer.status).toBe(401);
   });
 
   it('logs one line for a request, without its input', async () => {

@@ -343,8 +343,8 @@ describe('every other path and method', () => {
     expect((await call('GET', path)).json).toMatchObject({ code: 'ROUTE_NOT_FOUND' });
   });
 
-  it('is FORBIDDEN without a key', async () => {
-    expect((await call('GET', '/v1/jobs', { apiKeyId: '' })).json).toMatchObject({ code: 'FORBIDDEN' });
+  it('is UNAUTHORIZED without a key', async () => {
+    expect((await call('GET', '/v1/jobs', { apiKeyId: '' })).json).toMatchObject({ code: 'UNAUTHORIZED' });
   });
 });
 

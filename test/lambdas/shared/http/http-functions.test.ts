@@ -91,7 +91,7 @@ describe('serve-jobs and serve-batches', () => {
   it('reject a request without a credential', async () => {
     const { send } = jobs({});
     const event = gatewayEvent('/v1/jobs', { httpMethod: 'GET', apiKeyId: '' });
-    expect((await send(event)).statusCode).toBe(403);
+    expect((await send(event)).statusCode).toBe(401);
   });
 });
 

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { RESULTS_TABLE } from '../../../../core/results/results-table.ts';
-import type { DynamoDbSettings } from '../../../../lambdas/shared/aws/dynamodb.ts';
+import type { SignedSettings } from '../../../../lambdas/shared/aws/signed-settings.ts';
 import { isApiError, type Wire } from '../../../../local/services/dynamodb/dynalite.ts';
 import { DynamoDbEngine } from '../../../../local/services/dynamodb/dynamodb-engine.ts';
 
@@ -15,7 +15,7 @@ export interface TestServer {
   /** What a client of the AWS SDK needs to reach it. */
   readonly client: DynamoDBClientConfig & { readonly endpoint: string };
   /** The same for this product's own client. */
-  readonly settings: DynamoDbSettings;
+  readonly settings: SignedSettings;
   /** Operations requested so far. */
   readonly operations: string[];
   /** Operations completed so far. */
