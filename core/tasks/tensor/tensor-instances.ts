@@ -6,7 +6,7 @@ import { checkNesting, checkTensor, newElements, writeRow } from '../../tensors/
 import { checkItemCount } from '../contract/item-count.ts';
 import { readPredictBody } from '../contract/predict-body.ts';
 import type { Codec, TaskContext, Tensors } from '../contract/task.ts';
-import { badOutput, type TensorRequest } from './tensor-request.ts';
+import { badOutput, checkTexts, type TensorRequest } from './tensor-request.ts';
 
 /** A predict request to a tensor model. */
 export interface InstancesRequest extends TensorRequest {
@@ -21,7 +21,9 @@ export const TENSOR_INSTANCES: Codec<InstancesRequest, Tensors, Tensors> = {
     const { inputs } = version.packed;
     const rows = readInstances(readJsonBody(body), inputs, model.limits.maxItems);
     checkInstances(context);
-    return stackInstances(rows, inputs);
+    const request = stackInstances(rows, inputs);
+    checkTexts(request.inputs);
+    return request;
   },
   encode: (results, { request }) => jsonEncoded(encodeTensorPredictions(results, request.instances)),
 };
@@ -96,7 +98,7 @@ function readRow(instance: unknown, descriptions: readonly TensorDescription[], 
 function stackRows(values: readonly unknown[], description: TensorDescription): Tensor {
   const { name, datatype } = description;
   const together = `input ${name} of all instances together`;
-  const rowShape = nestingOf(values[0]);
+  const rowShape = rowShapeOf(values[0], description.shape.slice(1));
   const shape = [values.length, ...rowShape];
   // Instances of a model for one item at a time run one by one.
   const rest = description.shape.slice(1);
@@ -107,6 +109,13 @@ function stackRows(values: readonly unknown[], description: TensorDescription): 
   const elements = newElements(datatype, values.length * size, together);
   for (const [index, value] of values.entries()) elements.fill(value, rowShape, index * size);
   return { datatype, shape, data: elements.data };
+}
+
+/** The nesting of a value. An array without elements does not show its inner dimensions, so that these are the declared ones. */
+function rowShapeOf(value: unknown, declared: readonly number[]): readonly number[] {
+  const nesting = nestingOf(value);
+  if (nesting.at(-1) !== 0) return nesting;
+  return [...nesting, ...declared.slice(nesting.length).map((length) => Math.max(length, 0))];
 }
 
 function nestingOf(value: unknown): number[] {

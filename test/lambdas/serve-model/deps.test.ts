@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -9,12 +8,12 @@ import { createHandler } from '../../../lambdas/serve-model/handler.ts';
 import { intAttribute, makeNode } from '../../../onnx/format/graph.ts';
 import { TensorProto_DataType as DataType } from '../../../onnx/format/onnx-messages.ts';
 import { encodeModel } from '../../../onnx/format/proto.ts';
-import { packModel } from '../../../onnx/pack/pack-model.ts';
 import { smallModel, value } from '../../onnx/small-models.ts';
 import { getEvent, lambdaContext, postEvent } from '../events.ts';
 import { bodyOf } from './memory-deps.ts';
+import { openPacked } from './packed-model.ts';
 
-/** A tensor of each datatype that JSON carries; onnxruntime-node 1.30 takes no half floats from Node 24, it only gives them. */
+/** A tensor of each datatype. */
 const TENSORS: Record<string, Tensor> = {
   bool: { datatype: 'BOOL', shape: [2], data: Uint8Array.of(1, 0) },
   uint8: { datatype: 'UINT8', shape: [2], data: Uint8Array.of(0, 255) },
@@ -25,6 +24,7 @@ const TENSORS: Record<string, Tensor> = {
   int16: { datatype: 'INT16', shape: [2], data: Int16Array.of(-1, 1) },
   int32: { datatype: 'INT32', shape: [2], data: Int32Array.of(-1, 1) },
   int64: { datatype: 'INT64', shape: [2], data: BigInt64Array.of(-1n, 2n ** 62n) },
+  float16: { datatype: 'FP16', shape: [2], data: Uint16Array.of(0x3c00, 0xfc00) },
   float: { datatype: 'FP32', shape: [2], data: Float32Array.of(1.5, -2.5) },
   double: { datatype: 'FP64', shape: [2], data: Float64Array.of(Math.PI, -1) },
   text: { datatype: 'BYTES', shape: [2], data: ['', 'zwölf'] },
@@ -40,6 +40,7 @@ const TYPES: Readonly<Record<string, DataType>> = {
   int16: DataType.INT16,
   int32: DataType.INT32,
   int64: DataType.INT64,
+  float16: DataType.FLOAT16,
   float: DataType.FLOAT,
   double: DataType.DOUBLE,
   text: DataType.STRING,
@@ -76,29 +77,8 @@ describe('openDeps', () => {
   const root = mkdtempSync(join(tmpdir(), 'tensorgate-deps-'));
   afterAll(() => rmSync(root, { recursive: true }));
 
-  const packed = async (id: string, weights: Uint8Array, variables: Record<string, string> = {}) => {
-    const folder = join(root, id);
-    mkdirSync(join(folder, '1'), { recursive: true });
-    writeFileSync(join(folder, '1', 'model.onnx'), weights);
-    const sha256 = createHash('sha256').update(weights).digest('hex');
-    writeFileSync(
-      join(folder, 'model.yaml'),
-      `id: ${id}\ntask: tensor\nversions: { "1": { weights: 1/model.onnx, sha256: ${sha256} } }\ncache: { store: memory }\n`,
-    );
-    await packModel(folder, join(root, `${id}-packed`));
-    return openDeps({
-      modelFolder: join(root, `${id}-packed`),
-      environment: {
-        siblings: {},
-        metricsNamespace: 'Tensorgate',
-        metrics: 'basic' as const,
-        stage: 'test',
-        resultsTable: 'unused',
-      },
-      variables,
-      memoryMiB: 1769,
-    });
-  };
+  const packed = (id: string, weights: Uint8Array, variables: Record<string, string> = {}) =>
+    openPacked(root, id, weights, variables);
   let deps: Awaited<ReturnType<typeof openDeps>>;
   beforeAll(async () => {
     deps = await packed('echo', echo());
