@@ -1,7 +1,7 @@
 import { timeOrderedId } from '../ids/time-ordered-id.ts';
 import type { Hash } from '../results/canonical-bytes.ts';
 import type { InlineBody } from './inline-body.ts';
-import type { Destinations, PayloadReference } from './job.ts';
+import type { Destinations, StoredBody } from './job.ts';
 
 /** Digits of RFC 4648's base32, in lower case. */
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -13,7 +13,7 @@ const ID_LENGTH = 26;
 export interface JobIdentity {
   readonly endpoint: string;
   /** The body, or the object in S3 that holds it. */
-  readonly input: InlineBody | PayloadReference;
+  readonly input: InlineBody | StoredBody;
   readonly destinations: Destinations;
 }
 
@@ -45,7 +45,9 @@ export function jobHash(hash: Hash, { endpoint, input, destinations }: JobIdenti
 
 function fieldsOf(input: JobIdentity['input']): readonly string[] {
   if ('json' in input) return ['inline', input.json];
-  return 'base64' in input ? ['inline', input.mediaType, input.base64] : ['payload', input.bucket, input.key];
+  if ('base64' in input) return ['inline', input.mediaType, input.base64];
+  const { bucket, key, mediaType } = input;
+  return ['payload', bucket, key, ...(mediaType === undefined ? [] : [mediaType])];
 }
 
 /**

@@ -23,6 +23,7 @@ export const jobRequestSchema = v.pipe(
     body: v.optional(v.record(v.string(), v.unknown(), 'must be the JSON object that the route takes')),
     input_file_id: v.optional(fileId),
     input_s3: v.optional(text(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/, 'an object as s3://bucket/key')),
+    input_media_type: v.optional(text(/^[\w.+-]+\/[\w.+-]+(?:; *[\w-]+=[\w-]+)*$/, 'a media type')),
     webhook_url: v.optional(
       v.pipe(v.string('must be a URL'), v.url('must be a URL'), v.maxLength(2048, 'must be 2048 characters at most')),
     ),
@@ -33,6 +34,10 @@ export const jobRequestSchema = v.pipe(
     ({ body, input_file_id, input_s3 }) =>
       [body, input_file_id, input_s3].filter((value) => value !== undefined).length === 1,
     'must hold exactly one of body, input_file_id and input_s3',
+  ),
+  v.check(
+    ({ body, input_media_type }) => body === undefined || input_media_type === undefined,
+    'must hold no input_media_type beside body, which is JSON',
   ),
 );
 

@@ -32,6 +32,11 @@ export interface PayloadReference {
   readonly key: string;
 }
 
+/** An object that holds the body of a request. Without a media type it is JSON. */
+export interface StoredBody extends PayloadReference {
+  readonly mediaType?: string;
+}
+
 /** The destinations of the notification that a job is complete. */
 export interface Destinations {
   /** Webhook for this job only. Webhooks that the owner registered are notified in any case. */

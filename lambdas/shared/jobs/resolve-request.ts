@@ -1,7 +1,8 @@
+import { isJsonMediaType, JSON_MEDIA_TYPE } from '../../../core/api/body.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { FileStore } from '../../../core/files/file.ts';
 import type { FunctionSettings } from '../../../core/functions/settings.ts';
-import type { Destinations, PayloadReference } from '../../../core/jobs/job.ts';
+import type { Destinations, PayloadReference, StoredBody } from '../../../core/jobs/job.ts';
 import { type JobEndpoint, modelsOf, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobRequest } from '../../../core/jobs/job-request.ts';
@@ -116,13 +117,11 @@ function known(
   throw new AppError('MODEL_NOT_FOUND', `the model must be one of ${[...models].sort().join(', ')}`, { param });
 }
 
-function payloadOf(
-  request: JobRequest,
-  owner: string,
-  deps: ResolveDeps,
-): Promise<PayloadReference> | PayloadReference {
-  const { input_file_id: fileId, input_s3: s3 = '' } = request;
-  return fileId === undefined ? objectOf(s3, deps) : fileOf(fileId, owner, deps);
+async function payloadOf(request: JobRequest, owner: string, deps: ResolveDeps): Promise<StoredBody> {
+  const { input_file_id: fileId, input_s3: s3 = '', input_media_type: type = JSON_MEDIA_TYPE } = request;
+  const payload = fileId === undefined ? objectOf(s3, deps) : await fileOf(fileId, owner, deps);
+  const mediaType = type.toLowerCase().replaceAll(' ', '');
+  return isJsonMediaType(mediaType) ? payload : { ...payload, mediaType };
 }
 
 function objectOf(address: string, { settings }: ResolveDeps): PayloadReference {

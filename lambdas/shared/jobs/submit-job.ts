@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { InlineBody } from '../../../core/jobs/inline-body.ts';
-import type { Destinations, Job, JobDefinition, JobKey, PayloadReference } from '../../../core/jobs/job.ts';
+import type { Destinations, Job, JobDefinition, JobKey, StoredBody } from '../../../core/jobs/job.ts';
 import { jobHash } from '../../../core/jobs/job-id.ts';
 import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
@@ -32,7 +32,7 @@ export interface Submission extends JobKey {
   readonly model: string;
   readonly version?: string;
   /** The body of the request, or the object in S3 that holds it. */
-  readonly input: InlineBody | PayloadReference;
+  readonly input: InlineBody | StoredBody;
   readonly destinations: Destinations;
   readonly baseUrl?: string;
   readonly traceparent?: string;
@@ -91,7 +91,10 @@ function sameJob(job: Job, { hash }: JobDefinition): Job {
 
 /** Stores a body that is too large for a message in S3, before the message is sent. */
 async function place({ input }: Submission, { hash, ...key }: JobDefinition, deps: SubmitDeps): Promise<JobInput> {
-  if ('bucket' in input) return { kind: 'payload', payload: input };
+  if ('bucket' in input) {
+    const { mediaType, ...payload } = input;
+    return { kind: 'payload', payload, ...(mediaType === undefined ? {} : { mediaType }) };
+  }
   if (inlineBytes(input) <= MAX_INLINE_INPUT_BYTES) return { ...input, kind: 'inline' };
   const payloads = await deps.payloads();
   const payload = { bucket: payloads.bucket, key: payloadKeys.jobInput(key, hash) };
