@@ -13,6 +13,7 @@ import { REPOSITORY } from './repository.ts';
 import { resultTables } from './result-tables.ts';
 import { type BenchResults, writeResults } from './results.ts';
 import { renderTable } from './table.ts';
+import { measureTensors } from './tensors.ts';
 import { measureThroughput } from './throughput.ts';
 
 /** Of each variant: eleven give a median that one slow start does not move. */
@@ -74,6 +75,7 @@ const MEASURE: Readonly<Record<Part, (assembly: Assembly, options: BenchOptions)
   batching: async ({ plan }, { rounds, quick }) => ({
     batching: await measureBatching({ modelFolder: `${plan.taskRoot}/model`, rounds, quick }),
   }),
+  tensors: async (_, options) => ({ tensors: await measureTensors(options) }),
   jobs: async (assembly, options) => ({ jobs: await measureJobs(assembly, options) }),
 };
 

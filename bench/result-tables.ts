@@ -6,16 +6,26 @@ import type { OverheadResult } from './overhead.ts';
 import type { PackageSizes } from './package-sizes.ts';
 import type { BenchResults } from './results.ts';
 import { type FigureTable, formatBytes, formatFigure, formatRatio, formatSummary } from './table.ts';
+import type { TensorResult } from './tensors.ts';
 import type { ThroughputResult } from './throughput.ts';
 
 /** The tables of a run, in the order of its parts. */
-export function resultTables({ sizes, overhead, cold, load, batching, jobs }: BenchResults): readonly FigureTable[] {
+export function resultTables({
+  sizes,
+  overhead,
+  cold,
+  load,
+  batching,
+  tensors,
+  jobs,
+}: BenchResults): readonly FigureTable[] {
   return [
     ...(sizes === undefined ? [] : [sizesTable(sizes)]),
     ...(overhead === undefined ? [] : [overheadTable(overhead), stepsTable(overhead)]),
     ...(cold === undefined ? [] : [coldTable(cold), phasesTable(cold)]),
     ...(load === undefined ? [] : [...loadTables(load), serversTable(load)]),
     ...(batching === undefined ? [] : [batchingTable(batching)]),
+    ...(tensors === undefined ? [] : [tensorsTable(tensors)]),
     ...(jobs === undefined ? [] : [jobsTable(jobs)]),
   ];
 }
@@ -118,6 +128,23 @@ function batchingTable(results: readonly BatchingResult[]): FigureTable {
       formatSummary(gain),
     ]),
     notes: ['Both decode, tokenize, run the model and write the answer; the results cache is off.'],
+  };
+}
+
+function tensorsTable(results: readonly TensorResult[]): FigureTable {
+  const json = results.find(({ form }) => form === 'json');
+  return {
+    title: 'One image of 3x224x224 floats, by the form of the request (median, range of the rounds)',
+    columns: ['form', 'on the wire', 'of JSON', 'event', 'handler ms', 'of JSON'],
+    rows: results.map(({ form, wireBytes, eventBytes, handlerMs }) => [
+      form,
+      formatBytes(wireBytes),
+      formatRatio(wireBytes, json?.wireBytes),
+      formatBytes(eventBytes),
+      formatSummary(handlerMs),
+      formatRatio(handlerMs.median, json?.handlerMs.median),
+    ]),
+    notes: ['handler: from the text of the event to the response, with a model of one operator.'],
   };
 }
 

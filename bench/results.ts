@@ -8,6 +8,7 @@ import type { Machine } from './machine.ts';
 import type { OverheadResult } from './overhead.ts';
 import type { PackageSizes } from './package-sizes.ts';
 import { RESULTS_DIRECTORY } from './repository.ts';
+import type { TensorResult } from './tensors.ts';
 import type { ThroughputResult } from './throughput.ts';
 
 /** All that one run of the bench measured; parts that did not run are absent. */
@@ -25,6 +26,7 @@ export interface BenchResults {
   readonly cold?: ColdStartReport;
   readonly load?: readonly ThroughputResult[];
   readonly batching?: readonly BatchingResult[];
+  readonly tensors?: readonly TensorResult[];
   readonly jobs?: readonly JobsLevel[];
   /** Peers that could not run, and why. */
   readonly skipped?: readonly Skipped[];

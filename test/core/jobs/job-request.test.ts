@@ -6,6 +6,7 @@ describe('parseJobRequest', () => {
   it.each([
     { endpoint: '/v1/embeddings', body: { input: 'x' } },
     { endpoint: '/v1/embeddings', input_file_id: 'file-abc' },
+    { endpoint: '/v2/models/m/infer', input_file_id: 'file-abc', input_media_type: 'application/x-protobuf; a=1' },
     { endpoint: '/v1/embeddings', input_s3: 's3://my-bucket/a/b.json', reply_queue: 'results', event_bus: true },
     { endpoint: '/v1/embeddings', body: {}, webhook_url: 'https://a.example.com/' },
   ])('takes %j', (request) => {
@@ -16,6 +17,8 @@ describe('parseJobRequest', () => {
     [{ body: {} }, 'endpoint: is missing'],
     [{ endpoint: 'v1', body: {} }, 'must be the path'],
     [{ endpoint: '/v1/embeddings' }, 'exactly one of body, input_file_id and input_s3'],
+    [{ endpoint: '/v1/embeddings', body: {}, input_media_type: 'a/b' }, 'no input_media_type beside body'],
+    [{ endpoint: '/v1/embeddings', input_file_id: 'file-a', input_media_type: 'json' }, 'a media type'],
     [{ endpoint: '/v1/embeddings', body: {}, input_file_id: 'file-a' }, 'exactly one of'],
     [{ endpoint: '/v1/embeddings', body: [] }, 'must be the JSON object that the route takes'],
     [{ endpoint: '/v1/embeddings', input_s3: 'https://bucket/key' }, 's3://bucket/key'],

@@ -215,6 +215,30 @@ describe('a job on an asynchronous endpoint', () => {
     expect(await waiting('jobs')).toEqual(before);
   });
 
+  it('fails with the reason of the model when it refuses the inputs twice, and the job beside it succeeds', async () => {
+    const refuse = async (index: number) => {
+      const text = `onnx runtime error 2: Non-zero status code returned while running Add node. Name:'sum' Status Message: 2 by 3`;
+      const body = JSON.stringify({ error: text });
+      await worker.deps.payloads.put(placesOf(index).failure.key, body, 'application/json');
+      await notify(index);
+    };
+    await worker.send('jobs', worker.job('bad', embeddings('x')));
+    await worker.work();
+    await refuse(0);
+    await worker.work(); // The notification is read.
+    await worker.work(); // The request is submitted once more: it may have run together with another.
+    expect(submitted).toHaveLength(2);
+    await refuse(1);
+    await worker.work();
+    await worker.work();
+    expect(await worker.read('bad')).toMatchObject({
+      status: 'failed',
+      attempts: 1,
+      error: { code: 'INVALID_TENSOR', message: 'the model refused the inputs: its node Add (sum) failed: 2 by 3' },
+    });
+    expect(submitted).toHaveLength(2);
+  });
+
   it('fails with ANSWER_TOO_LARGE if the response is larger than the declared outputs can be', async () => {
     const outputs = [{ name: 'last_hidden_state', datatype: 'FP32', shape: [1, 3, 4] }];
     Object.assign(worker.deps.inference.packed.versions['1'] ?? {}, { outputs });

@@ -105,6 +105,47 @@ describe('openSageMakerEndpoints', () => {
     expect(requests).toHaveLength(1);
   });
 
+  describe('when the model refuses the inputs while it runs, which Triton reports with 500', () => {
+    const failed = (values: string) =>
+      `onnx runtime error 2: Non-zero status code returned while running Concat node. Name:'/c' Status Message: ${values}`;
+    const refusing = (text: string) =>
+      failing(424, 'ModelError', { OriginalStatusCode: 500, OriginalMessage: JSON.stringify({ error: text }) });
+    const mismatch = refusing(failed('Axis 0 has mismatched dimensions of 2 and 1, got 77 in "my secret"'));
+
+    it('passes the reason on without values, after a second attempt alone', async () => {
+      answers = [mismatch];
+      await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
+        code: 'INVALID_TENSOR',
+        message:
+          "the model refused the inputs: its node Concat (/c) failed: Axis 0 has mismatched dimensions of 2 and 1, got … in '…'",
+      });
+      expect(requests).toHaveLength(2);
+    });
+
+    it('takes the second result, because the first may have been about another request in the same run', async () => {
+      answers.unshift(mismatch);
+      await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
+    });
+
+    it('does not hold it against the endpoint', async () => {
+      const echo = answers[0] as (typeof answers)[number];
+      answers = [mismatch];
+      for (let calls = 0; calls < 6; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
+      answers = [echo];
+      await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toHaveProperty('contentType');
+    });
+
+    it('keeps the reason of a model that takes strings to itself', async () => {
+      answers = [refusing(failed('no number: my secret'))];
+      const clock = { now: () => nowMs };
+      const textual = openSageMakerEndpoints({ name: 'tiny', clock, client, random: () => 0, readsText: true });
+      await expect(textual.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
+        code: 'INVALID_TENSOR',
+        message: 'the model refused the inputs: its node Concat (/c) failed',
+      });
+    });
+  });
+
   it.each(['ValidationError', 'ValidationException'])(
     'says that the endpoint is not in service for %s',
     async (type) => {
