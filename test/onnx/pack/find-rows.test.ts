@@ -61,6 +61,17 @@ test('rows that meet only beyond a threshold run together', async () => {
   expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 8] })).toBe('together');
 });
 
+test('rows that a model takes only beside others run together', async () => {
+  // y = x + the third row
+  const model = {
+    nodes: [makeNode('Gather', 'third', ['x', 'two'], ['row']), makeNode('Add', 'add', ['x', 'row'], ['y'])],
+    inputs: [value('x', ['batch', 8])],
+    outputs: [value('y', ['batch', 8])],
+    constants: [tensorProto('two', [1], BigInt64Array.of(2n))],
+  };
+  expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 8] })).toBe('together');
+});
+
 test('dimensions of different names are a batch if the model computes a row for each row', async () => {
   const model = {
     nodes: [makeNode('Relu', 'relu', ['x'], ['y'])],
