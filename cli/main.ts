@@ -4,6 +4,7 @@ import { toCommandError } from './command-error.ts';
 import { EXIT_CODES, exitCodeOf, renderExitCodes } from './exit-code.ts';
 import { jobsRedriveCommand } from './jobs-redrive.ts';
 import { modelGpuWeightsCommand } from './model-gpu-weights.ts';
+import { modelInitCommand } from './model-init.ts';
 import { modelInspectCommand } from './model-inspect.ts';
 import { modelPackCommand } from './model-pack.ts';
 import { modelQuantizeCommand } from './model-quantize.ts';
@@ -44,6 +45,7 @@ export function program(asJson = false): Command {
   root.addCommand(startCommand());
   root.addCommand(planCommand());
   const model = root.command('model').description('Prepare and inspect models.');
+  model.addCommand(modelInitCommand());
   model.addCommand(modelGpuWeightsCommand());
   model.addCommand(modelInspectCommand());
   model.addCommand(modelPackCommand());

@@ -68,7 +68,7 @@ function holdsOnnx(folder: string): boolean {
 }
 
 function describeUnserved(folder: string): string {
-  return `${folder} holds an ONNX file but no ${MANIFEST_FILE}, so it is not served: write one, see "Add your own model" in README.md`;
+  return `${folder} holds an ONNX file but no ${MANIFEST_FILE}, so it is not served: npx tensorgate model init ${folder} writes one`;
 }
 
 /** Continues after a problem, so that one run reports them all. */

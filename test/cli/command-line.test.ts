@@ -29,7 +29,8 @@ beforeAll(() => {
   writeFileSync(inScratch('empty'), '');
   writeFileSync(inScratch('garbage'), Buffer.from([0, 255, 1, 254, 200, 13, 10, 0]));
   writeFileSync(inScratch('text'), 'some words');
-  mkdirSync(inScratch('folder'));
+  for (const name of ['folder', 'two', 'no good name']) mkdirSync(inScratch(name));
+  for (const name of ['a.onnx', 'b.onnx']) writeFileSync(join(inScratch('two'), name), 'not a model');
   mkdirSync(inScratch('broken'));
   for (const name of ['model.yaml', 'manifest.json', 'tokenizer.json'])
     writeFileSync(join(inScratch('broken'), name), '{"');
@@ -67,6 +68,13 @@ const MISTAKES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     [FOLDER, '--version', '__proto__'],
     [FOLDER, '--out', BELOW_A_FILE],
     [FOLDER, '--out', inScratch('folder')],
+  ],
+  'model init': [
+    ...WRONG_PATHS.map((path) => [path]),
+    [FOLDER],
+    [inScratch('two'), '--weights', 'c.onnx'],
+    [inScratch('two')],
+    [inScratch('no good name')],
   ],
   'model inspect': WRONG_PATHS.map((path) => [path]),
   'model pack': [

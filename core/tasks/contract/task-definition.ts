@@ -13,6 +13,12 @@ export interface TaskKeys {
   readonly sagemaker: ObjectEntries;
 }
 
+/** Reads a JSON file of a model folder; undefined if it does not exist. */
+export type ReadJsonFile = (name: string) => unknown;
+
+/** Keys for a new manifest. Members that are undefined are left out. */
+export type SuggestedKeys = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** A task with what only packing and synthesis need. Its schemas are never loaded by a function that serves models. */
 export interface TaskDefinition {
   readonly task: Task;
@@ -35,6 +41,8 @@ export interface TaskDefinition {
    * @throws AppError `ONNX_INVALID` when it cannot.
    */
   checkSignature(what: string, signature: Signature): void;
+  /** Suggests keys for a new manifest from the files that exporters write beside a model. Absent if there are none. */
+  suggestKeys?(readJson: ReadJsonFile): SuggestedKeys;
   /** Bytes of one result in the results cache; undefined if that varies. */
   resultBytes(signature: Signature): number | undefined;
 }

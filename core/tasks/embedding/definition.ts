@@ -3,6 +3,7 @@ import { key, objectOf, oneOf, relativePath, wholeNumber } from '../../parse.ts'
 import type { TaskDefinition } from '../contract/task-definition.ts';
 import { checkEncoder, type EmbeddingModel, embeddingDimensions } from './embedding-model.ts';
 import { DEFAULT_ENDPOINT_TOKENS, EMBEDDING_TASK } from './embedding-task.ts';
+import { suggestEmbeddingKeys } from './suggest-keys.ts';
 
 /** Lengths of vectors that a model was trained for besides its own (Matryoshka representations, arXiv 2205.13147). */
 const matryoshkaDimensions = v.union(
@@ -112,5 +113,6 @@ export const EMBEDDING: TaskDefinition = {
     accepts_token_ids: embedding.acceptTokenIds,
   }),
   checkSignature: checkEncoder,
+  suggestKeys: suggestEmbeddingKeys,
   resultBytes: (signature) => embeddingDimensions(signature) * Float32Array.BYTES_PER_ELEMENT,
 };
