@@ -92,6 +92,8 @@ function awsVariables(endpointUrl: string): readonly string[] {
     `AWS_ENDPOINT_URL=${endpointUrl}`,
     'AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local',
     'AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1',
+    // Versions from 2025 on add checksums by CRC-64/NVME otherwise, which local S3 does not compute.
+    'AWS_REQUEST_CHECKSUM_CALCULATION=when_required',
   ];
 }
 

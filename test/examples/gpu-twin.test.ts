@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
+import { startLocal } from '../../local/start.ts';
+import { cosine } from '../app/embed-by-function.ts';
 import type { SynthesizedResource } from '../lib/synthesized-api.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorgate-twin-'));
@@ -25,4 +27,31 @@ it('the example deploys a model twice, in functions and on an endpoint', () => {
   expect(descriptions.sort()).toEqual(['Serves the model minilm', 'Serves the model minilm-gpu']);
   const [config] = ofType('AWS::SageMaker::EndpointConfig');
   expect(config?.Properties.ProductionVariants).toMatchObject([{ InstanceType: 'ml.g5.xlarge' }]);
+});
+
+it('the twins of the example answer alike', async () => {
+  const app = await startLocal({
+    assembly: join(folder, 'cdk.out'),
+    directory: join(folder, 'local'),
+    port: 0,
+    initLimitMs: 120_000,
+  });
+  try {
+    const vectors = await Promise.all(
+      ['minilm', 'minilm-gpu'].map(async (model) => {
+        const response = await fetch(`${app.url}/v1/embeddings`, {
+          method: 'POST',
+          headers: { 'x-api-key': app.description.apiKeys[0]?.value ?? '', 'content-type': 'application/json' },
+          body: JSON.stringify({ model, input: ['how alike are twins?'] }),
+        });
+        const { data } = (await response.json()) as { data: { embedding: number[] }[] };
+        return data[0]?.embedding ?? [];
+      }),
+    );
+    const [twin = [], gpuTwin = []] = vectors;
+    expect([twin.length, gpuTwin.length]).toEqual([384, 384]);
+    expect(cosine(twin, Float32Array.from(gpuTwin))).toBeGreaterThan(0.98);
+  } finally {
+    await app.stop();
+  }
 });

@@ -97,7 +97,7 @@ describe('startLocal', () => {
     const headers = { 'x-api-key': stack.description.apiKeys[0]?.value ?? '' };
     for (let count = 0; count < 3; count += 1) await fetch(`${stack.url}/`, { headers });
     const requests = () => seen.filter((activity) => activity.type === 'request.completed');
-    while (requests().length < 3) await setImmediate();
+    while (requests().length < 3 || !seen.some(({ type }) => type === 'record.logged')) await setImmediate();
     expect(requests()[0]).toMatchObject({ model: 'm', version: '2', code: 'INPUT_EMPTY', keyName: 'slow-default' });
     expect(requests()[2]).toMatchObject({ status: 429, keyName: 'slow-default', model: undefined });
     expect(seen).toContainEqual(

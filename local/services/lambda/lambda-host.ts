@@ -25,6 +25,9 @@ const INIT_LIMIT_MS = 10_000;
 /** Provisioned environments may take longer, up to 15 minutes. */
 const PROVISIONED_INIT_LIMIT_MS = 900_000;
 
+/** Time after an invocation at which its function's log is read. */
+const LOG_DELAY_MS = 20;
+
 /** An idle environment lives on for some minutes on AWS. */
 const IDLE_LIMIT_MS = 600_000;
 
@@ -79,6 +82,8 @@ export class LambdaHost implements AsyncDisposable {
   readonly #reaper: NodeJS.Timeout;
   readonly #activity: ActivitySink;
   readonly #freezer: Freezer | undefined;
+  /** Logs that are read after {@link LOG_DELAY_MS}. */
+  readonly #followed = new Set<FunctionLog>();
   #stopped = false;
 
   constructor(options: LambdaHostOptions) {
@@ -143,7 +148,10 @@ export class LambdaHost implements AsyncDisposable {
     clearInterval(this.#reaper);
     await Promise.all(this.#pools().map((pool) => pool.stop()));
     await this.#freezer?.[Symbol.asyncDispose]();
-    for (const { log } of this.#functions.values()) log.close();
+    for (const { plan, log } of this.#functions.values()) {
+      this.#reportRecords(plan.name, log);
+      log.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -236,7 +244,18 @@ export class LambdaHost implements AsyncDisposable {
       durationMs,
       outcome: resultOf(outcome),
     });
-    if (!this.#activity.isFollowed) return;
+    this.#followLog(plan, log);
+  }
+
+  /** Reports what the function logged: soon, and for several invocations together, so that it costs them little time. */
+  #followLog({ name }: FunctionPlan, log: FunctionLog): void {
+    if (!this.#activity.isFollowed || this.#followed.has(log)) return;
+    this.#followed.add(log);
+    setTimeout(() => this.#reportRecords(name, log), LOG_DELAY_MS).unref();
+  }
+
+  #reportRecords(functionName: string, log: FunctionLog): void {
+    if (!this.#followed.delete(log)) return;
     for (const record of log.takeRecords()) this.#activity.publish({ type: 'record.logged', functionName, record });
   }
 

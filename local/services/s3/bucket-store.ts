@@ -43,12 +43,14 @@ export type NewObject = Omit<StoredObject, 'lastModifiedMs'>;
 /** One bucket: its objects and uploads, those left out whose time is over. */
 export class Bucket {
   readonly plan: BucketPlan;
+  readonly createdAtMs: number;
   readonly #clock: Clock;
   readonly #objects = new Map<string, StoredObject>();
   readonly #uploads = new Map<string, StoredUpload>();
 
   constructor(plan: BucketPlan, clock: Clock) {
     this.plan = plan;
+    this.createdAtMs = clock.now();
     this.#clock = clock;
   }
 

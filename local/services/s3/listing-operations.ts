@@ -18,7 +18,7 @@ type Entry = { readonly key: string } | { readonly commonPrefix: string };
 
 /** Performs `ListBuckets`. */
 export function listBuckets(buckets: Iterable<Bucket>): AwsStreamResponse {
-  const all = [...buckets].map(({ plan }) => ({ Name: plan.name, CreationDate: isoTime(0) }));
+  const all = [...buckets].map(({ plan, createdAtMs }) => ({ Name: plan.name, CreationDate: isoTime(createdAtMs) }));
   return xmlResponse('ListAllMyBucketsResult', { Buckets: { Bucket: all } });
 }
 
