@@ -22,6 +22,7 @@ import {
 } from './aws-service.ts';
 import type { LocalFaults } from './faults.ts';
 import { isPresigned, refusePresigned } from './presigned-url.ts';
+import { type Refusal, renderRefusal } from './refusal.ts';
 
 /** DynamoDB's limit of a request is 16 MiB, Lambda's is below it. */
 const MAX_BODY_BYTES = 16_777_216;
@@ -128,8 +129,11 @@ export class EndpointServer implements AsyncDisposable {
     const head = headOf(request);
     const [, accessKeyId = '', signingName = ''] = CREDENTIAL.exec(credentialOf(head)) ?? [];
     const service = this.#services.get(signingName);
-    if (signingName === '') return plain(403, 'MissingAuthenticationToken: the request is not signed');
-    if (service === undefined) return plain(501, `local mode runs no service ${signingName}`);
+    if (signingName === '') return renderRefusal(head, unsigned(head));
+    if (service === undefined) {
+      const message = `local mode runs no service ${signingName}, it runs ${[...this.#services.keys()].join(', ')}`;
+      return renderRefusal(head, { status: 501, type: 'NotImplemented', message });
+    }
     const principal = this.#principals.get(accessKeyId);
     if (principal === undefined) {
       return service.error(
@@ -172,7 +176,8 @@ export class EndpointServer implements AsyncDisposable {
     closed: AbortSignal,
   ): Promise<AwsStreamResponse> {
     const body = await readBody(stream);
-    if (body === undefined) return plain(413, 'RequestEntityTooLarge');
+    if (body === undefined)
+      return service.error(413, 'RequestEntityTooLarge', `a body holds ${MAX_BODY_BYTES} bytes at most`);
     const call: AwsRequest = { ...head, body, closed };
     const permissions = service.permissions(call);
     const refusal = this.#refuse(service, permissions, caller);
@@ -244,6 +249,13 @@ async function readBody(request: Readable): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-function plain(status: number, message: string): AwsResponse {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message }) };
+function unsigned({ query }: AwsRequestHead): Refusal {
+  const isVersion2 = query.has('AWSAccessKeyId') && query.has('Signature');
+  return {
+    status: 403,
+    type: isVersion2 ? 'InvalidRequest' : 'MissingAuthenticationToken',
+    message: isVersion2
+      ? "the URL is signed with Signature Version 2, version 4 is needed: in boto3, Config(signature_version='s3v4')"
+      : 'the request is not signed',
+  };
 }
