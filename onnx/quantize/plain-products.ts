@@ -5,14 +5,23 @@ import {
   findAttribute,
   graphOf,
   initializersOf,
+  intAttribute,
   intsAttribute,
   makeNode,
+  namesReadBy,
+  nodeName,
   rewriteModel,
 } from '../format/graph.ts';
-import { type ModelProto, type NodeProto, NodeProtoSchema, type TensorProto } from '../format/onnx-messages.ts';
+import {
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+} from '../format/onnx-messages.ts';
 import { isFloat, readFloats, shapeOf, tensorProto } from '../format/tensor-proto.ts';
 import { Wiring } from '../format/wiring.ts';
-import { isTransposed, weightOf } from './selection.ts';
+import { type Exclusion, isTransposed, weightOf } from './selection.ts';
 
 /** Parts of a graph that the rewrite of a node needs. */
 interface Context {
@@ -22,14 +31,29 @@ interface Context {
   readonly added: TensorProto[];
 }
 
+/** Operator that a `Gemm` is rewritten to. */
+export type ProductForm = 'MatMul' | 'Gemm';
+
+/** Options of {@link plainProducts}. */
+export interface ProductOptions {
+  /**
+   * `MatMul` for schemes that multiply bytes: onnxruntime 1.30 does so in a `Gemm` only if its result is quantized as well.
+   * `Gemm`, with the outputs as rows of the weight, for those that turn the weight back into floats in each run: along
+   * columns that takes several times as long.
+   */
+  readonly form: ProductForm;
+  /** Nodes that are not quantized, which stay as they are. */
+  readonly exclusion: Exclusion;
+}
+
 /**
- * Rewrites products with a constant weight to the form that all schemes and onnxruntime's fused operators work on.
+ * Rewrites products with a constant weight to a form that the schemes and onnxruntime's fused operators work on.
  *
- * A `Gemm` becomes `x W + b`, with the weight scaled by `alpha`, the bias by `beta`, and one number of the bias for each
- * column. A bias of another shape is added by a node of its own. A single number that is added to a `MatMul` becomes one
- * for each column: onnxruntime 1.30 joins both and then refuses the short bias.
+ * `alpha` of a `Gemm` goes into the weight and `beta` into the bias, which becomes one number for each column or is added by
+ * a node of its own. A `Gemm` whose weight other nodes read keeps its operator and its weight. A single number that is added
+ * to a product becomes one for each column: onnxruntime joins both and then refuses the short bias.
  */
-export function plainProducts(model: ModelProto): ModelProto {
+export function plainProducts(model: ModelProto, { form, exclusion }: ProductOptions): ModelProto {
   const graph = graphOf(model);
   const constants = initializersOf(graph);
   const wiring = new Wiring(
@@ -40,12 +64,83 @@ export function plainProducts(model: ModelProto): ModelProto {
   const nodes = graph.node.flatMap((node) => {
     if (node.opType === 'Add') return [plainAddition(node, wiring, context)];
     const weight = node.opType === 'Gemm' ? weightOf(node, constants) : undefined;
-    const isWeight = isFloat(weight) && node.input[1] === weight.name;
-    return isWeight && !isPlain(node, weight, constants) ? plainGemm(node, weight, context) : [node];
+    if (!isFloat(weight) || node.input[1] !== weight.name || exclusion.has(nodeName(node))) return [node];
+    const isOwn = isReadOnce(weight.name, graph);
+    if (form === 'MatMul' && (isOwn || !isTransposed(node))) return matMulAndAdd(node, weight, context);
+    const mustTurn = isOwn && !isTransposed(node);
+    return mustTurn || !isPlain(node, weight, constants) ? plainGemm(node, weight, context, mustTurn) : [node];
   });
   return nodes.every((node, index) => node === graph.node[index])
     ? model
     : rewriteModel(model, { nodes, initializers: context.added });
+}
+
+/** Whether one node alone reads a constant, once. */
+function isReadOnce(name: string, graph: GraphProto): boolean {
+  const reads = graph.node.flatMap((node) => namesReadBy(node).filter((read) => read === name));
+  return reads.length === 1 && graph.output.every((output) => output.name !== name);
+}
+
+/** A `Gemm` as a product and a sum. */
+function matMulAndAdd(node: NodeProto, weight: TensorProto, context: Context): NodeProto[] {
+  const { names } = context;
+  const [, , bias = ''] = node.input;
+  const [output = ''] = node.output;
+  const { name, nodes } = straightInput(node, names);
+  const matrix = plainMatrix(node, weight, isTransposed(node), context);
+  const product = bias === '' ? output : names.tensor(`${output}_product`);
+  const multiplied = changed(NodeProtoSchema, node, {
+    opType: 'MatMul',
+    input: [name, matrix.name],
+    output: [product],
+    attribute: [],
+  });
+  if (bias === '') return [...nodes, multiplied];
+  const beta = floatOf(node, 'beta');
+  const row =
+    beta === 1 && isRow(bias, columnsOf(node, weight), context)
+      ? undefined
+      : biasRow(bias, beta, columnsOf(node, weight), context);
+  if (row !== undefined) context.added.push(row);
+  const isSettled = row !== undefined || beta === 1;
+  const sum = isSettled
+    ? [makeNode('Add', names.node(`${product}_Add`), [product, row?.name ?? bias], [...node.output])]
+    : addBias(node, product, bias, names, context.added);
+  return [...nodes, multiplied, ...sum];
+}
+
+/** Whether a constant already is one number for each column. */
+function isRow(name: string, columns: number, context: Context): boolean {
+  return shapeOfConstant(name, context)?.join() === String(columns);
+}
+
+/** The weight of a `Gemm` scaled by `alpha`, with its rows as columns if it `mustTurn`. */
+function plainMatrix(node: NodeProto, weight: TensorProto, mustTurn: boolean, { names, added }: Context): TensorProto {
+  const alpha = floatOf(node, 'alpha');
+  if (alpha === 1 && !mustTurn) return weight;
+  const [rows = 1, columns = 1] = shapeOf(weight);
+  const values = readFloats(weight);
+  const scaled = new Float32Array(values.length);
+  for (let index = 0; index < values.length; index++) {
+    const place = mustTurn ? (index % columns) * rows + Math.floor(index / columns) : index;
+    scaled[place] = (values[index] ?? 0) * alpha;
+  }
+  const matrix = tensorProto(
+    names.tensor(`${weight.name}_matrix`),
+    mustTurn ? [columns, rows] : [rows, columns],
+    scaled,
+  );
+  added.push(matrix);
+  return matrix;
+}
+
+/** The input of a `Gemm`, not transposed, and the node that turns it. */
+function straightInput(node: NodeProto, names: FreshNames): { readonly name: string; readonly nodes: NodeProto[] } {
+  const [input = ''] = node.input;
+  if (!isInputTransposed(node)) return { name: input, nodes: [] };
+  const name = names.tensor(`${input}_transposed`);
+  const perm = intsAttribute('perm', [1, 0]);
+  return { name, nodes: [makeNode('Transpose', names.node(`${input}_Transpose`), [input], [name], [perm])] };
 }
 
 /** An addition of one number to a product, with as many copies of the number as the product has columns. */
@@ -78,18 +173,15 @@ function isPlain(node: NodeProto, weight: TensorProto, constants: Context['const
   return isBiasPlain && floatOf(node, 'alpha') === 1 && !isInputTransposed(node);
 }
 
-function plainGemm(node: NodeProto, weight: TensorProto, context: Context): NodeProto[] {
+function plainGemm(node: NodeProto, weight: TensorProto, context: Context, mustTurn: boolean): NodeProto[] {
   const { names, added } = context;
-  const alpha = floatOf(node, 'alpha');
-  const [input = '', , bias = ''] = node.input;
-  const attribute = node.attribute.filter(({ name }) => !['alpha', 'beta', 'transA'].includes(name));
-  const scaled = alpha === 1 ? weight : scaledWeight(weight, alpha, names);
-  if (scaled !== weight) added.push(scaled);
-  const straight = isInputTransposed(node) ? names.tensor(`${input}_transposed`) : input;
-  const transposition =
-    straight === input
-      ? []
-      : [makeNode('Transpose', names.node(`${input}_Transpose`), [input], [straight], [intsAttribute('perm', [1, 0])])];
+  const [, , bias = ''] = node.input;
+  const attribute = [
+    ...node.attribute.filter(({ name }) => !['alpha', 'beta', 'transA', 'transB'].includes(name)),
+    ...(mustTurn || isTransposed(node) ? [intAttribute('transB', 1)] : []),
+  ];
+  const scaled = plainMatrix(node, weight, mustTurn, context);
+  const { name: straight, nodes: transposition } = straightInput(node, names);
   const row = biasRow(bias, floatOf(node, 'beta'), columnsOf(node, weight), context);
   if (row !== undefined || bias === '') {
     const inputs = [straight, scaled.name, ...(row === undefined ? [] : [row.name])];
@@ -100,11 +192,6 @@ function plainGemm(node: NodeProto, weight: TensorProto, context: Context): Node
   const product = names.tensor(`${output}_product`);
   const multiplied = changed(NodeProtoSchema, node, { input: [straight, scaled.name], output: [product], attribute });
   return [...transposition, multiplied, ...addBias(node, product, bias, names, added)];
-}
-
-function scaledWeight(weight: TensorProto, alpha: number, names: FreshNames): TensorProto {
-  const values = readFloats(weight).map((value) => value * alpha);
-  return tensorProto(names.tensor(`${weight.name}_scaled`), shapeOf(weight), values);
 }
 
 /** A constant bias as one number for each column, if it has that many numbers or a single one. */

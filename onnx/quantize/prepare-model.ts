@@ -28,8 +28,12 @@ export const NOTHING_SELECTED: NodeSelection = { nodes: new Set(), opTypes: new 
 /** A model that the schemes can work on. */
 export interface PreparedModel {
   readonly model: ModelProto;
+  /** The same for schemes that multiply bytes: each `Gemm` is a `MatMul` and an `Add`. */
+  readonly products: ModelProto;
   /** Names of its nodes that compute a selected node of the original. */
   readonly selected: ReadonlySet<string>;
+  /** Operators, as the original calls them, of its nodes with weights by their names. */
+  readonly operators: ReadonlyMap<string, string>;
 }
 
 /** First version of the file format in which constants need not be listed as inputs. */
@@ -55,15 +59,23 @@ export async function prepareModel(original: ModelProto, selection: NodeSelectio
   const constants = initializersOf(graphOf(folded));
   const taken = new Set(graphOf(folded).node.map(({ name }) => name));
   const selected = new Set<string>();
+  const operators = new Map<string, string>();
   const node = graphOf(folded).node.map((each) => {
     if (weightOf(each, constants) === undefined) return each;
     const from = origins.get(each) ?? [];
     const name = uniqueName(nodeName(principal(from) ?? each), each.name, taken);
     if (from.some((origin) => isSelected(origin, selection))) selected.add(name);
+    operators.set(name, (principal(from) ?? each).opType);
     return changed(NodeProtoSchema, each, { name });
   });
   const graph = changed(GraphProtoSchema, graphOf(folded), { node });
-  return { model: plainProducts(changed(ModelProtoSchema, folded, { graph })), selected };
+  const model = changed(ModelProtoSchema, folded, { graph });
+  return {
+    model: plainProducts(model, { form: 'Gemm', exclusion: selected }),
+    products: plainProducts(model, { form: 'MatMul', exclusion: selected }),
+    selected,
+    operators,
+  };
 }
 
 /** A copy in the first file format that lets constants be added; until then each had to be an input as well. */

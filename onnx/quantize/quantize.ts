@@ -11,12 +11,12 @@ import {
   type Trial,
   type Verdict,
 } from '../gate/accuracy-gate.ts';
-import type { QuantizedModel } from '../gate/quantized-model.ts';
+import type { QuantizedLayer, QuantizedModel } from '../gate/quantized-model.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import { calibrate } from './calibrate.ts';
 import { quantizeDynamic } from './dynamic.ts';
 import { fuseProducts } from './fuse-products.ts';
-import { NOTHING_SELECTED, type NodeSelection, prepareModel } from './prepare-model.ts';
+import { NOTHING_SELECTED, type NodeSelection, type PreparedModel, prepareModel } from './prepare-model.ts';
 import type { Exclusion } from './selection.ts';
 import { activationsToCalibrate, quantizeStatic } from './static-qdq.ts';
 import { quantizeWeightOnly } from './weight-only.ts';
@@ -80,16 +80,17 @@ export async function quantizeModel(model: ModelProto, options: QuantizeOptions 
   const { scheme = 'auto', samples, reduceRange = false } = options;
   const prepared = await prepareModel(upgradeOpset(model), options.exclude ?? NOTHING_SELECTED);
   const treatment = { exclusion: prepared.selected, reduceRange };
-  if (samples === undefined) return quantizeUnmeasured(prepared.model, scheme, treatment);
+  const named = (quantized: QuantizedModel): QuantizedModel => withOriginalOperators(quantized, prepared.operators);
+  if (samples === undefined) return quantizeUnmeasured(prepared, scheme, treatment, named);
   const schemes = scheme === 'auto' ? SCHEMES : [scheme];
   const isStatic = schemes.some((name) => name.startsWith('static'));
-  const ranges = isStatic ? rangesOnce(prepared.model, samples, treatment) : async () => new Map();
+  const ranges = isStatic ? rangesOnce(prepared.products, samples, treatment) : async () => new Map();
   const candidates = schemes.map((name): Candidate & { readonly scheme: SchemeName } => ({
     scheme: name,
     build: async (excluded) => {
       const exclusion = new Set([...prepared.selected, ...excluded]);
       const seen = name.startsWith('static') ? await ranges() : new Map<string, never>();
-      return applyByName(prepared.model, name, seen, { ...treatment, exclusion });
+      return named(applyByName(prepared, name, seen, { ...treatment, exclusion }));
     },
   }));
   // A scheme that was asked for by its name is only judged by its accuracy.
@@ -99,13 +100,28 @@ export async function quantizeModel(model: ModelProto, options: QuantizeOptions 
   return { ...verdict.chosen.quantized, ...verdict, scheme: name };
 }
 
-function quantizeUnmeasured(model: ModelProto, scheme: SchemeName | 'auto', treatment: Treatment): Quantization {
+/** Calls layers what they are in the file that was given: preparation joins operators and takes them apart. */
+function withOriginalOperators(quantized: QuantizedModel, operators: PreparedModel['operators']): QuantizedModel {
+  const opTypeOf = ({ node, opType }: QuantizedLayer): string => operators.get(node) ?? opType;
+  return {
+    ...quantized,
+    layers: quantized.layers.map((layer) => ({ ...layer, opType: opTypeOf(layer) })),
+    left: quantized.left.map((layer) => ({ ...layer, opType: opTypeOf(layer) })),
+  };
+}
+
+function quantizeUnmeasured(
+  prepared: PreparedModel,
+  scheme: SchemeName | 'auto',
+  treatment: Treatment,
+  named: (quantized: QuantizedModel) => QuantizedModel,
+): Quantization {
   if (scheme !== 'dynamic' && scheme !== 'weight-only') {
     throw new AppError('INVALID_PARAMETER', `scheme ${scheme} needs sample inputs to calibrate with, got none`, {
       param: 'scheme',
     });
   }
-  const quantized = applyByName(model, scheme, new Map(), treatment);
+  const quantized = named(applyByName(prepared, scheme, new Map(), treatment));
   if (quantized.layers.length === 0) throw new AppError('NOT_QUANTIZED', reasonForNothing(quantized));
   return { ...quantized, scheme, chosen: undefined, trials: [], failures: [], originalBatchInvariant: undefined };
 }
@@ -133,16 +149,16 @@ function rangesOnce(model: ModelProto, samples: Samples, { exclusion }: Treatmen
 }
 
 function applyByName(
-  model: ModelProto,
+  { model, products }: PreparedModel,
   scheme: SchemeName,
   ranges: Ranges,
   { exclusion, reduceRange }: Treatment,
 ): QuantizedModel {
   if (scheme === 'static' || scheme === 'static-smooth') {
     const smooth = scheme === 'static-smooth';
-    const quantized = quantizeStatic(model, ranges, { reduceRange, exclusion, smooth });
+    const quantized = quantizeStatic(products, ranges, { reduceRange, exclusion, smooth });
     return { ...quantized, model: fuseProducts(quantized.model) };
   }
-  if (scheme === 'dynamic') return quantizeDynamic(model, { reduceRange, exclusion });
+  if (scheme === 'dynamic') return quantizeDynamic(products, { reduceRange, exclusion });
   return quantizeWeightOnly(model, exclusion);
 }

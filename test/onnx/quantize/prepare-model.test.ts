@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { graphOf, makeNode } from '../../../onnx/format/graph.ts';
+import { makeNode } from '../../../onnx/format/graph.ts';
+import type { ModelProto } from '../../../onnx/format/onnx-messages.ts';
 import { tensorProto } from '../../../onnx/format/tensor-proto.ts';
 import { closestTo } from '../../../onnx/quantize/closest-names.ts';
 import { type NodeSelection, prepareModel } from '../../../onnx/quantize/prepare-model.ts';
@@ -35,9 +36,22 @@ const quantizedLayers = async (exclude: NodeSelection) =>
 
 describe('prepareModel', () => {
   it('calls joined nodes as the product was called in the file', async () => {
-    const { model } = await prepareModel(LAYERS, select([]));
-    const named = graphOf(model).node.map(({ opType, name }) => [opType, name]);
-    expect(named).toEqual([
+    const { model, products, operators } = await prepareModel(LAYERS, select([]));
+    const named = ({ graph }: ModelProto) => graph?.node.map(({ opType, name }) => [opType, name]);
+    expect(operators).toEqual(
+      new Map([
+        ['fc1/MatMul', 'MatMul'],
+        ['m2', 'MatMul'],
+      ]),
+    );
+    expect(named(products)).toEqual([
+      ['MatMul', 'fc1/MatMul'],
+      ['Add', 'a1_product_Add'],
+      ['Relu', 'relu'],
+      ['MatMul', 'm2'],
+      ['Add', 'y_product_Add'],
+    ]);
+    expect(named(model)).toEqual([
       ['Gemm', 'fc1/MatMul'],
       ['Relu', 'relu'],
       ['Gemm', 'm2'],
@@ -96,7 +110,7 @@ describe('prepareModel', () => {
   it('excludes what an operator was joined into, even if that is everything', async () => {
     await expect(quantizedLayers(select([], ['Add']))).rejects.toMatchObject({
       code: 'NOT_QUANTIZED',
-      message: '0 of 2 Gemm quantized: excluded',
+      message: '0 of 2 MatMul quantized: excluded',
     });
   });
 });
