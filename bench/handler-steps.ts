@@ -82,8 +82,7 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
   const batches = runs.map((run) => readBatch(run, output.name));
   const pool = () => batches.flatMap(({ states, lengths }) => poolBatch(states, lengths, manifest.embedding));
   const vectors = pool();
-  const event = postEvent('/v1/embeddings', body);
-  const measures = measuresOf(rows, runs);
+  const event = { ...postEvent('/v1/embeddings', body), measures: measuresOf(rows, runs) };
   const headers = { modelId: manifest.id, now: () => Date.now(), timer: () => performance.now() };
   const target = logTarget({ ...environment, write }, { now: () => Date.now() });
   return {
@@ -103,13 +102,16 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
     },
     pool,
     encode: () => {
-      const answer = { model: manifest.id, embeddings: vectors, encodingFormat, promptTokens: measures.tokens };
-      return proxyResponse({ content: jsonEncoded(encodeOpenAiEmbeddings(answer)) }, modelHeaders(measures, headers));
+      const answer = { model: manifest.id, embeddings: vectors, encodingFormat, promptTokens: event.measures.tokens };
+      return proxyResponse(
+        { content: jsonEncoded(encodeOpenAiEmbeddings(answer)) },
+        modelHeaders(event.measures, headers),
+      );
     },
     log: () =>
       writeRequestLine(target, {
         event,
-        measures,
+        measures: event.measures,
         awsRequestId: event.requestContext.requestId,
         status: 200,
         error: undefined,

@@ -1,8 +1,9 @@
+import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { JSON_MEDIA_TYPE, type RawBody } from '../../../core/api/body.ts';
 import { type Routable, Router } from '../../../core/api/router.ts';
-import { type AppError, toAppError } from '../../../core/errors.ts';
-import type { AccessLogOptions } from './access-log.ts';
+import { toAppError } from '../../../core/errors.ts';
+import { type AccessLogOptions, accessLog, type Measured } from './access-log.ts';
 import type { HttpRequest, Timed } from './http-request.ts';
 import { type HttpHeaders, type HttpResult, proxyResponse } from './http-response.ts';
 import { problemResponse } from './problem-response.ts';
@@ -42,40 +43,34 @@ const NO_BODY: RawBody = { mediaType: JSON_MEDIA_TYPE, text: '' };
 /**
  * Creates the handler of a function behind the API: it finds the route, reads the body, runs the operation and builds
  * the response. A request that fails gets a problem document. Every request writes one log line.
- *
- * Written out, without middleware: its code runs right after a model has swept the processor's caches.
  */
 export function createHttpHandler<M extends Timed, Extra>(options: HttpHandlerOptions<M, Extra>): HttpHandler {
-  const { routes, open, headers = () => ({}), timer, startMeasures, log } = options;
+  const { routes, open, headers = () => ({}) } = options;
   const router = new Router(routes);
-  const commonHeaders = ({ requestContext }: APIGatewayProxyEvent, measures: M): HttpHeaders => ({
+  const commonHeaders = ({ requestContext }: Pick<APIGatewayProxyEvent, 'requestContext'>, measures: M) => ({
     ...headers(measures),
     'x-request-id': requestContext?.requestId,
   });
-  const respond = async (event: APIGatewayProxyEvent, context: Context, measures: M) => {
-    const deadlineMs = measures.startedMs + context.getRemainingTimeInMillis() - MARGIN_MS;
-    const { route, params } = router.find(event.httpMethod, pathOf(event));
-    const extra = open(event, measures, deadlineMs);
-    const body = route.body === undefined ? NO_BODY : await readBody(event, route.body);
-    const result = await route.run({ event, params, body, deadlineMs, measures, ...extra });
-    return 'statusCode' in result ? result : proxyResponse(result, commonHeaders(event, measures));
-  };
-  const refuse = (error: AppError, event: APIGatewayProxyEvent, measures: M) => {
-    const allow = error.code === 'METHOD_NOT_ALLOWED' ? router.allowedMethods(pathOf(event)) : undefined;
-    return problemResponse(error, event, { ...commonHeaders(event, measures), allow });
-  };
-  return async (event, context) => {
-    const measures = startMeasures(timer());
-    const { awsRequestId } = context;
-    const latency = () => timer() - measures.startedMs;
-    try {
-      const response = await respond(event, context, measures);
-      log({ event, measures, awsRequestId, status: response.statusCode, error: undefined, latencyMs: latency() });
-      return response;
-    } catch (error) {
-      const known = toAppError(error);
-      log({ event, measures, awsRequestId, status: known.status, error, latencyMs: latency() });
-      return refuse(known, event, measures);
-    }
-  };
+  return middy<Measured<M>, APIGatewayProxyResult>({
+    // Operations check the deadline between two runs of the model: a timer could not fire during one, and costs more.
+    timeoutEarlyInMillis: 0,
+  })
+    .use({
+      // Attached first, so that it runs last: the log line is written before.
+      onError: (request) => {
+        const { event } = request;
+        const error = toAppError(request.error);
+        const allow = error.code === 'METHOD_NOT_ALLOWED' ? router.allowedMethods(pathOf(event)) : undefined;
+        request.response = problemResponse(error, event, { ...commonHeaders(event, event.measures), allow });
+      },
+    })
+    .use(accessLog(options))
+    .handler(async ({ measures, ...event }, context) => {
+      const deadlineMs = options.timer() + context.getRemainingTimeInMillis() - MARGIN_MS;
+      const { route, params } = router.find(event.httpMethod, pathOf(event));
+      const extra = open(event, measures, deadlineMs);
+      const body = route.body === undefined ? NO_BODY : await readBody(event, route.body);
+      const result = await route.run({ event, params, body, deadlineMs, measures, ...extra });
+      return 'statusCode' in result ? result : proxyResponse(result, commonHeaders(event, measures));
+    });
 }
