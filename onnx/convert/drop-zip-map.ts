@@ -7,7 +7,6 @@ import {
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
-  OperatorSetIdProtoSchema,
   type TensorShapeProto_Dimension,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
@@ -16,12 +15,10 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from '../format/onnx-messages.ts';
+import { importDefaultSet } from './import-default-set.ts';
 
 /** Domain of the operators of classical machine learning. */
 const ML_DOMAIN = 'ai.onnx.ml';
-
-/** Version of the default operator set for the nodes that replace others, in a model that imports none. */
-const IDENTITY_OPSET = 13;
 
 /** Names of classes, in the order of the columns of a tensor. */
 export type Labels = readonly (string | number)[];
@@ -49,12 +46,8 @@ export function dropZipMaps(model: ModelProto): ModelProto {
     return columns === undefined ? value : matrixValue(value.name, [rowsOf(graph), columns]);
   });
   const valueInfo = graph.valueInfo.filter(({ name }) => !matrices.has(name));
-  return changed(ModelProtoSchema, model, {
-    graph: changed(GraphProtoSchema, graph, { node: nodes, output, valueInfo }),
-    opsetImport: model.opsetImport.some(({ domain }) => domain === '')
-      ? model.opsetImport
-      : [...model.opsetImport, create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(IDENTITY_OPSET) })],
-  });
+  const changes = { node: nodes, output, valueInfo };
+  return importDefaultSet(changed(ModelProtoSchema, model, { graph: changed(GraphProtoSchema, graph, changes) }));
 }
 
 function isZipMap({ domain, opType }: NodeProto): boolean {

@@ -4,6 +4,7 @@ import { callerInputs } from '../format/inspect.ts';
 import type { ModelProto, TypeProto, ValueInfoProto } from '../format/onnx-messages.ts';
 import { dropZipMaps } from './drop-zip-map.ts';
 import { usePortableLocale } from './portable-locale.ts';
+import { spreadSequences } from './spread-sequences.ts';
 
 /** A model that can be served. */
 export interface ServableModel {
@@ -13,8 +14,8 @@ export interface ServableModel {
 }
 
 /**
- * Changes what exporters write by default and what cannot be served: outputs that are maps become tensors, and locales that
- * functions lack become one that they have.
+ * Changes what exporters write by default and what cannot be served: outputs that are maps or sequences become tensors, and
+ * locales that functions lack become one that they have.
  *
  * @param exported - May be changed in place.
  * @param source - Name of the file in messages.
@@ -22,7 +23,7 @@ export interface ServableModel {
  */
 export function prepareToServe(exported: ModelProto, source: string): ServableModel {
   const hasOtherLocale = usePortableLocale(exported);
-  const model = dropZipMaps(exported);
+  const model = spreadSequences(dropZipMaps(exported));
   for (const value of callerInputs(model)) requireTensor(value, `${source}: input`);
   for (const value of graphOf(model).output) requireTensor(value, `${source}: output`);
   return { model, isChanged: hasOtherLocale || model !== exported };

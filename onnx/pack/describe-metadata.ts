@@ -16,9 +16,11 @@ type TensorMetadata = PackedMetadata['tensors'][number];
  * Collects what an ONNX file says about a model besides its graph: names of dimensions and classes, and `metadata_props`.
  * What does not fit into {@link MAX_METADATA_BYTES} is left out and named.
  *
+ * @param model - The model as it is served.
+ * @param exported - The model as it was exported, if it was changed to be served.
  * @returns Undefined if the file says nothing.
  */
-export function describeMetadata(model: ModelProto): PackedMetadata | undefined {
+export function describeMetadata(model: ModelProto, exported = model): PackedMetadata | undefined {
   const budget = new Budget();
   const values = [...callerInputs(model), ...graphOf(model).output];
   const dimensions = values.map(signatureOf).flatMap(({ name, shape }): TensorMetadata[] => {
@@ -26,7 +28,7 @@ export function describeMetadata(model: ModelProto): PackedMetadata | undefined 
     return isNamed && budget.takes(name, shape) ? [{ name, dimensions: [...shape] }] : [];
   });
   const labels = graphOf(model).output.flatMap(({ name }): TensorMetadata[] => {
-    const found = labelsOf(model, name);
+    const found = labelsOf(exported, name) ?? labelsOf(model, name);
     return found !== undefined && budget.takes(name, found) ? [{ name, labels: [...found] }] : [];
   });
   const properties = model.metadataProps.filter(({ key, value }) => budget.takes(key, value));

@@ -46,8 +46,8 @@ export interface ServedWeights extends VersionWeights {
  */
 export function readServedWeights(folder: string, named: NamedWeights): ServedWeights {
   const weights = readVersionWeights(folder, named);
-  const metadata = describeMetadata(weights.model);
   const { model, isChanged } = prepareToServe(weights.model, join(folder, named.weights));
+  const metadata = describeMetadata(model, weights.model);
   if (!isChanged) return { ...weights, metadata };
   return { ...weights, model, bytes: encodeModel(model), isNamedFile: false, metadata };
 }

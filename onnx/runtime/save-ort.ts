@@ -53,7 +53,7 @@ async function openForSignature(
 ): Promise<Signature> {
   const { InferenceSession: sessions } = await loadRuntime();
   const session = await explained(
-    source,
+    { path, source },
     sessions.create(path, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, ...options }),
   );
   try {
@@ -69,11 +69,15 @@ async function openForSignature(
   }
 }
 
-async function explained<T>(source: string, work: Promise<T>): Promise<T> {
+/** Names the file as the user knows it, also where onnxruntime names the one that was made from it. */
+async function explained<T>(
+  { path, source }: { readonly path: string; readonly source: string },
+  work: Promise<T>,
+): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(path, source);
     throw new AppError('ONNX_INVALID', `onnxruntime refuses ${source}: ${reason}`, { cause });
   }
 }

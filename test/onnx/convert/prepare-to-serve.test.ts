@@ -17,6 +17,7 @@ import {
   TypeProto_OptionalSchema,
   TypeProto_SequenceSchema,
   TypeProto_SparseTensorSchema,
+  TypeProto_TensorSchema,
   TypeProtoSchema,
   ValueInfoProtoSchema,
 } from '../../../onnx/format/onnx-messages.ts';
@@ -36,7 +37,9 @@ function mlNode(
   return Object.assign(makeNode(opType, opType, [input], output, attributes), { domain: 'ai.onnx.ml' });
 }
 
-const tensorType = create(TypeProtoSchema, value('t', []).type);
+const tensorType = create(TypeProtoSchema, {
+  value: { case: 'tensorType', value: create(TypeProto_TensorSchema, { elemType: DataType.FLOAT }) },
+});
 const mapType = create(TypeProtoSchema, {
   value: { case: 'mapType', value: create(TypeProto_MapSchema, { keyType: DataType.INT64, valueType: tensorType }) },
 });
@@ -115,6 +118,23 @@ describe('prepareToServe', () => {
         .output.map(signatureOf)
         .map(({ type }) => type),
     ).toEqual(['int64', 'float', 'float']);
+  });
+
+  it('gives out the tensors of a sequence one by one, with the classes of each', async () => {
+    const model = flowers(NAMES);
+    const graph = graphOf(model);
+    graph.node[1] = makeNode('SequenceConstruct', 'both', ['probabilities', 'probabilities'], ['p']);
+    graph.output[1] = create(ValueInfoProtoSchema, { name: 'p', type: sequenceOf(tensorType) });
+    model.opsetImport.push(create(OperatorSetIdProtoSchema, { domain: '', version: 17n }));
+    const prepared = prepareToServe(model, 'm.onnx');
+    expect(prepared.isChanged).toBe(true);
+    expect(graphOf(prepared.model).output.map(({ name }) => name)).toEqual(['label', 'p_0', 'p_1']);
+    expect(labelsOf(prepared.model, 'p_1')).toEqual([0, 1, 2]);
+    const session = await openSession(encodeModel(prepared.model));
+    const { p_0, p_1 } = await session.run({ X: floats([1, 2], [9, 0]) });
+    expect(p_0?.shape).toEqual([1, 3]);
+    expect(p_1).toEqual(p_0);
+    await session.release();
   });
 
   it('leaves a model alone that needs no change', () => {

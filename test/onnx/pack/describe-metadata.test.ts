@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
+import { prepareToServe } from '../../../onnx/convert/prepare-to-serve.ts';
 import { makeNode } from '../../../onnx/format/graph.ts';
-import { StringStringEntryProtoSchema } from '../../../onnx/format/onnx-messages.ts';
+import { AttributeProtoSchema, StringStringEntryProtoSchema } from '../../../onnx/format/onnx-messages.ts';
 import { describeMetadata } from '../../../onnx/pack/describe-metadata.ts';
 import { smallEncoder, smallModel, value } from '../small-models.ts';
 
@@ -22,6 +23,21 @@ describe('describeMetadata', () => {
     expect(describeMetadata(smallEncoder())?.tensors).toContainEqual({
       name: 'last_hidden_state',
       dimensions: ['batch', 'length', 16],
+    });
+  });
+
+  it('names the classes of a map that became a matrix, and the dimensions of the matrix', () => {
+    const labels = create(AttributeProtoSchema, {
+      name: 'classlabels_strings',
+      strings: ['cat', 'dog'].map((text) => new TextEncoder().encode(text)),
+    });
+    const zipMap = Object.assign(makeNode('ZipMap', 'zip', ['x'], ['p'], [labels]), { domain: 'ai.onnx.ml' });
+    const exported = smallModel({ nodes: [zipMap], inputs: [value('x', ['rows', 2])], outputs: [value('p', [])] });
+    const { model } = prepareToServe(exported, 'm.onnx');
+    expect(describeMetadata(model, exported)?.tensors).toContainEqual({
+      name: 'p',
+      dimensions: ['rows', 2],
+      labels: ['cat', 'dog'],
     });
   });
 
