@@ -170,9 +170,9 @@ describe('the app of this repository, started by the command', () => {
     const long = Array.from({ length: 64 }, (_, index) => `${index} ${'a fairly long text '.repeat(40)}`);
     const noStore = { 'cache-control': 'no-store' };
     await embed(TEXT);
-    const [victim = 0] = await app.environments();
+    const [victim = 0] = await app.environments('minilm');
     const requests = [embed(long, noStore), embed(long, noStore)];
-    while ((await app.environments()).length < 2) await call('GET', '/v2/health/live');
+    while ((await app.environments('minilm')).length < 2) await call('GET', '/v2/health/live');
     process.kill(victim, 'SIGKILL');
 
     const statuses = (await Promise.all(requests)).map(({ status }) => status).sort();

@@ -17,8 +17,12 @@ export interface RunningApp {
   readonly output: () => string;
   /** Value of the key of a usage plan. */
   readonly key: (plan: string) => string;
-  /** Process ids of the execution environments that run now. */
-  readonly environments: () => Promise<number[]>;
+  /**
+   * Process ids of the execution environments that run now.
+   *
+   * @param part - Part of the name of their function. Defaults to every function.
+   */
+  readonly environments: (part?: string) => Promise<number[]>;
   /** Stops it as Ctrl-C does; answers its exit code. */
   readonly stop: () => Promise<number | null>;
 }
@@ -62,7 +66,7 @@ export async function startApp(assembly: string, options: readonly string[] = []
     directory,
     output,
     key: (plan) => description.apiKeys.find((key) => key.plan === plan)?.value ?? '',
-    environments: () => childrenOf(child.pid ?? 0),
+    environments: (part) => childrenOf(child.pid ?? 0, part),
     stop: async () => {
       child.kill('SIGINT');
       const code = await exited;
@@ -90,8 +94,10 @@ function printed(child: Child, output: () => string, words: string): Promise<voi
 }
 
 /** Execution environments among the children; there is also a shell, which guards those that are frozen. */
-async function childrenOf(pid: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', String(pid)]);
-  const processes = stdout.split('\n').filter((line) => line.includes('aws-lambda-ric'));
+async function childrenOf(pid: number, part = ''): Promise<number[]> {
+  // With `e`, the environment of each process follows its arguments.
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', String(pid), 'eww']);
+  const named = new RegExp(` AWS_LAMBDA_FUNCTION_NAME=\\S*${part}`);
+  const processes = stdout.split('\n').filter((line) => line.includes('aws-lambda-ric') && named.test(line));
   return processes.map((line) => Number.parseInt(line, 10));
 }
