@@ -132,11 +132,14 @@ function withinTimeout(
 }
 
 /** @throws AppError `INVALID_PARAMETER` when no request to the model can hold so many tokens. */
-function checkTokens(tokens: number, { id, limits: { maxItems, maxTokens } }: Manifest): void {
-  if (maxTokens === undefined || tokens <= maxItems * maxTokens) return;
+function checkTokens(tokens: number, { id, limits }: Manifest): void {
+  const { maxItems, maxTokens, maxRequestTokens = Number.POSITIVE_INFINITY } = limits;
+  if (maxTokens === undefined) return;
+  const most = Math.min(maxItems * maxTokens, maxRequestTokens);
+  if (tokens <= most) return;
   throw new AppError(
     'INVALID_PARAMETER',
-    `--tokens must be at most ${maxItems * maxTokens} for ${id}, whose requests hold ${maxItems} inputs of ${maxTokens} tokens (limits in ${MANIFEST_FILE}); got ${tokens}`,
+    `--tokens must be at most ${most} for ${id}, whose requests hold up to ${maxItems} inputs of ${maxTokens} tokens each (limits in ${MANIFEST_FILE}); got ${tokens}`,
   );
 }
 

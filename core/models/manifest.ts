@@ -556,7 +556,7 @@ export const manifestSchema = v.lazy((value) => {
 export type Manifest = v.InferOutput<typeof anyManifestSchema> & {
   readonly tokenizer?: string;
   readonly rows?: Rows | undefined;
-  readonly limits: { readonly maxTokens?: number };
+  readonly limits: { readonly maxTokens?: number; readonly maxRequestTokens?: number };
 };
 
 /** The target of a model. The function's members apply to both targets, because requests reach a function first. */

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { variableOf } from '../../core/functions/settings.ts';
 import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import type { LocalDescription } from '../local-description.ts';
 import type { ServedModel } from '../served-models.ts';
@@ -28,7 +29,7 @@ export function renderReady({ description, models, plan }: Omit<BannerFacts, 'en
     ...shownKeys.map(({ name, value }, index) => [index === 0 ? 'keys' : '', `${value}  ${styleText('dim', name)}`]),
     ...(apiKeys.length > shownKeys.length ? [['', `${apiKeys.length - shownKeys.length} more`]] : []),
   ];
-  const curl = renderCurl(description, models);
+  const curl = renderCurl(description, models, plan);
   return [
     '',
     `  ${styleText('green', 'ready')}   ${styleText(['bold', 'cyan'], url)}  ${styleText('dim', `stage ${stage}`)}`,
@@ -72,12 +73,12 @@ export function renderDetails({ description, plan, models, endpointUrl }: Banner
     heading('API keys'),
     indented(description.apiKeys.map(({ name, value, limits }) => [name, value, styleText('dim', limits)])),
     ...renderQueues(description),
+    heading(`Lambda functions, with logs in ${description.logs}/<function>.log`),
+    indented(functionRows(plan)),
     heading('Runs'),
     indented(runningRows(plan)),
     ...renderNotRun(plan.notRun),
     ...renderIgnored(plan.ignored),
-    heading('Logs of the functions'),
-    indented([[`${description.logs}/<function>.log`]]),
     heading('For the AWS CLI from version 2.13.34, boto3 from version 1.28.80, and the SDKs'),
     '',
     ...awsVariables(endpointUrl).map((variable) => `export ${variable}`),
@@ -102,15 +103,20 @@ function heading(text: string): string {
 }
 
 /** A command that works when pasted: a request to a task's own route, or the list of models. */
-function renderCurl({ url, apiKeys }: LocalDescription, models: readonly ServedModel[]): string | undefined {
+function renderCurl(
+  { url, apiKeys }: LocalDescription,
+  models: readonly ServedModel[],
+  plan: LocalPlan,
+): string | undefined {
   const key = apiKeys[0]?.value;
   if (key === undefined) return undefined;
+  const header = acceptsBearer(plan) ? `Authorization: Bearer ${key}` : `x-api-key: ${key}`;
   const route = TASK_ROUTES.find(({ task }) => models.some((model) => model.task === task));
   const model = models.find(({ task }) => task === route?.task);
-  if (route === undefined || model === undefined) return `curl ${url}/v1/models -H 'x-api-key: ${key}'`;
+  if (route === undefined || model === undefined) return `curl ${url}/v1/models -H '${header}'`;
   return [
     `curl ${url}${route.path} \\`,
-    `  -H 'x-api-key: ${key}' \\`,
+    `  -H '${header}' \\`,
     "  -H 'content-type: application/json' \\",
     `  -d '${JSON.stringify(route.example(model.id))}'`,
   ].join('\n');
@@ -121,14 +127,22 @@ function renderQueues({ queues }: LocalDescription): string[] {
   return rows.length === 0 ? [] : [heading('Queues'), indented(rows)];
 }
 
+/** Whether the app's authorizer takes keys from the header that every client can send. */
+function acceptsBearer({ functions }: LocalPlan): boolean {
+  const variable = variableOf('acceptedHeaders');
+  return functions.some(({ environment }) => environment[variable]?.includes('bearer') === true);
+}
+
+function functionRows({ functions }: LocalPlan): string[][] {
+  return functions.map(({ logName, memoryMiB, timeoutMs, provisioned }) => {
+    const warm = Object.values(provisioned).reduce((sum, count) => sum + count, 0);
+    return [logName, styleText('dim', `${memoryMiB} MiB, ${timeoutMs / 1000} s${warm > 0 ? `, ${warm} warm` : ''}`)];
+  });
+}
+
 function runningRows(plan: LocalPlan): string[][] {
   return [
     ...plan.apis.map(({ name, methods }) => ['REST API', name, styleText('dim', `${methods.length} methods`)]),
-    ...plan.functions.map(({ logName, memoryMiB, timeoutMs, provisioned }) => {
-      const warm = Object.values(provisioned).reduce((sum, count) => sum + count, 0);
-      const size = `${memoryMiB} MiB, ${timeoutMs / 1000} s${warm > 0 ? `, ${warm} warm` : ''}`;
-      return ['Lambda function', logName, styleText('dim', size)];
-    }),
     ...plan.tables.map(({ name }) => ['DynamoDB table', name]),
     ...plan.queues.map(({ name }) => ['SQS queue', name]),
     ...plan.endpoints.filter(hasVariants).map(({ name, variants, shadow }) => {

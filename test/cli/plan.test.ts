@@ -64,7 +64,7 @@ describe('tensorgate plan', () => {
     [['--rps', '0'], 'must be a number above 0'],
     [['--rps', '1', '--p95-ms', 'soon'], 'must be a number above 0'],
     [['--rps', '1', '--instance-type', 'ml.m5.xlarge'], '--instance-type must be one of ml.g4dn.xlarge'],
-    [['--rps', '1', '--tokens', '100000'], '--tokens must be at most 16384 for minilm'],
+    [['--rps', '1', '--tokens', '300001'], '--tokens must be at most 300000 for minilm'],
     [['--rps', '1', '--memory-mib', '100'], '--memory-mib must be a whole number from 512 to 10240, got 100'],
     [['--rps', '1', '--memory-mib', '20000'], '--memory-mib must be a whole number from 512 to 10240, got 20000'],
     [['--rps', '1', '--cpu-ms', '30000', '--gpu-ms', '30000'], 'no target responds within the timeout of 29 s'],

@@ -141,7 +141,7 @@ describe('startLocal', () => {
     const key = stack.description.apiKeys[0]?.value;
     expect(ready).toContain(`curl ${stack.url}/v1/models -H 'x-api-key: ${key}'`);
     expect(ready).toContain('1 resource does not run here, and what needs it fails');
-    expect(details).toMatch(/Lambda function +fn/);
+    expect(details).toMatch(/Lambda functions, with logs in .*logs\/<function>\.log\n +fn +\d+ MiB/);
     expect(details).toMatch(/Does not run here.*Topic.*AWS::Kinesis::Stream.*does not know/s);
     expect(details).toMatch(/Left out.*1 AWS::CloudWatch::Alarm.*look at the logs/s);
     expect(details).toContain(`export AWS_ENDPOINT_URL=${stack.endpointUrl}`);
