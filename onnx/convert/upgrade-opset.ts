@@ -2,7 +2,15 @@ import { create } from '@bufbuild/protobuf';
 import { AppError } from '../../core/errors.ts';
 import { ElementTypes } from '../format/element-types.ts';
 import { FreshNames } from '../format/fresh-names.ts';
-import { changed, findAttribute, graphOf, initializersOf, namesReadBy, opsetOf } from '../format/graph.ts';
+import {
+  changed,
+  findAttribute,
+  graphOf,
+  initializersOf,
+  namesReadBy,
+  opsetOf,
+  withFreeConstants,
+} from '../format/graph.ts';
 import {
   AttributeProtoSchema,
   type GraphProto,
@@ -21,9 +29,6 @@ export const UPGRADED_OPSET = 13;
 
 /** The oldest operator set that onnxruntime still has operators of. */
 const OLDEST_OPSET = 6;
-
-/** First version of the file format in which constants are not inputs. */
-const IR_VERSION_OF_CONSTANTS = 4n;
 
 /** Version of the file format that belongs to operator set 13. */
 const UPGRADED_IR_VERSION = 7n;
@@ -54,14 +59,8 @@ export function upgradeOpset(model: ModelProto): ModelProto {
   return changed(ModelProtoSchema, model, {
     irVersion: model.irVersion > UPGRADED_IR_VERSION ? model.irVersion : UPGRADED_IR_VERSION,
     opsetImport,
-    graph: model.irVersion < IR_VERSION_OF_CONSTANTS ? withFreeConstants(graph) : graph,
+    graph: graphOf(withFreeConstants(changed(ModelProtoSchema, model, { graph }))),
   });
-}
-
-/** Before version 4 of the file format every constant was listed as an input as well; later that makes it a default. */
-function withFreeConstants(graph: GraphProto): GraphProto {
-  const constants = initializersOf(graph);
-  return changed(GraphProtoSchema, graph, { input: graph.input.filter(({ name }) => !constants.has(name)) });
 }
 
 /** Upgrades a graph and those nested in it. */

@@ -138,3 +138,19 @@ export function withOrtDomain(model: ModelProto): ModelProto {
   const own = create(OperatorSetIdProtoSchema, { domain: ORT_DOMAIN, version: 1n });
   return changed(ModelProtoSchema, model, { opsetImport: [...model.opsetImport, own] });
 }
+
+/** First version of the file format in which constants need not be listed as inputs. */
+const IR_VERSION_OF_CONSTANTS = 4n;
+
+/**
+ * A model to which constants can be added. Until version 4 of the file format each had to be an input as well; later that
+ * makes it a default, which callers may replace.
+ */
+export function withFreeConstants(model: ModelProto): ModelProto {
+  if (model.irVersion >= IR_VERSION_OF_CONSTANTS) return model;
+  const graph = graphOf(model);
+  const constants = initializersOf(graph);
+  const input = graph.input.filter(({ name }) => !constants.has(name));
+  const free = changed(GraphProtoSchema, graph, { input });
+  return changed(ModelProtoSchema, model, { irVersion: IR_VERSION_OF_CONSTANTS, graph: free });
+}

@@ -33,19 +33,11 @@ function makersOf(nodes: readonly NodeProto[]): ReadonlyMap<string, NodeProto> {
 }
 
 function readersOf(nodes: readonly NodeProto[]): ReadonlyMap<string, readonly NodeProto[]> {
-  return Map.groupBy(
-    nodes.flatMap((node) => namesReadBy(node).map((name) => ({ name, node }))),
-    ({ name }) => name,
-  )
-    .entries()
-    .reduce(
-      (map, [name, reads]) =>
-        map.set(
-          name,
-          reads.map(({ node }) => node),
-        ),
-      new Map<string, readonly NodeProto[]>(),
-    );
+  const readers = new Map<string, NodeProto[]>();
+  for (const node of nodes) {
+    for (const name of namesReadBy(node)) readers.set(name, [...(readers.get(name) ?? []), node]);
+  }
+  return readers;
 }
 
 /** Tensors that depend on an input of the model. */

@@ -1,5 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import { allGraphs, changed, graphOf, initializersOf, nodeName } from '../format/graph.ts';
+import { allGraphs, changed, graphOf, initializersOf, nodeName, withFreeConstants } from '../format/graph.ts';
 import { operatorName } from '../format/inspect.ts';
 import {
   GraphProtoSchema,
@@ -35,9 +35,6 @@ export interface PreparedModel {
   /** Operators, as the original calls them, of its nodes with weights by their names. */
   readonly operators: ReadonlyMap<string, string>;
 }
-
-/** First version of the file format in which constants need not be listed as inputs. */
-const IR_VERSION_OF_CONSTANTS = 4n;
 
 /** Merges equal nodes into one, after which a selected node cannot be told from others. */
 const MERGING_OPTIMIZER = 'CommonSubexpressionElimination';
@@ -76,16 +73,6 @@ export async function prepareModel(original: ModelProto, selection: NodeSelectio
     selected,
     operators,
   };
-}
-
-/** A copy in the first file format that lets constants be added; until then each had to be an input as well. */
-function withFreeConstants(model: ModelProto): ModelProto {
-  if (model.irVersion >= IR_VERSION_OF_CONSTANTS) return model;
-  const graph = graphOf(model);
-  const constants = initializersOf(graph);
-  const input = graph.input.filter(({ name }) => !constants.has(name));
-  const free = changed(GraphProtoSchema, graph, { input });
-  return changed(ModelProtoSchema, model, { irVersion: IR_VERSION_OF_CONSTANTS, graph: free });
 }
 
 /** The origin that a node with a weight is best known as: the one that has a weight itself, else the last. */
