@@ -69,7 +69,7 @@ const REJECTIONS: readonly Rejection[] = [
   {
     type: ResponseType.REQUEST_TOO_LARGE,
     code: 'BODY_TOO_LARGE',
-    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} that are no text; send fewer inputs in one request, or submit a job whose input is an uploaded file`,
+    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} that are no text; send fewer inputs in one request`,
   },
   {
     type: ResponseType.UNSUPPORTED_MEDIA_TYPE,
