@@ -95,7 +95,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   const file = `${name}.ort`;
   const signature = markOpenRanks(await convert(weights, path, join(out, file)), weights.model);
   const { checkSignature, usesRows } = taskOf(manifest);
-  checkSignature(manifest.id, signature);
+  checkSignature(manifest, signature);
   const found = usesRows ? await measuredRows(signature, join(out, file)) : undefined;
   return {
     file,
@@ -123,7 +123,7 @@ async function packForTriton(packing: Packing): Promise<PackedVersion> {
   const { signature: declared, ...packed } = await packEndpointVersion(packing);
   const { manifest, name } = packing;
   const { checkSignature, usesRows } = taskOf(manifest);
-  checkSignature(manifest.id, declared);
+  checkSignature(manifest, declared);
   const found = usesRows ? (declaredRows(declared) ?? MERGED) : undefined;
   return {
     ...packed,

@@ -37,10 +37,9 @@ export interface TaskDefinition {
   /**
    * Checks that a packed version can be used for the task.
    *
-   * @param what - The model, for the message.
-   * @throws AppError `ONNX_INVALID` when it cannot.
+   * @throws AppError `ONNX_INVALID` when it cannot, `MANIFEST_INVALID` when the manifest does not fit it.
    */
-  checkSignature(what: string, signature: Signature): void;
+  checkSignature(model: TaskModel, signature: Signature): void;
   /** Suggests keys for a new manifest from the files that exporters write beside a model. Absent if there are none. */
   suggestKeys?(readJson: ReadJsonFile): SuggestedKeys;
   /** Bytes of one result in the results cache; undefined if that varies. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { key, objectOf, oneOf, relativePath, wholeNumber } from '../../parse.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
-import { checkEncoder, type EmbeddingModel, embeddingDimensions } from './embedding-model.ts';
+import { checkEncoder, checkMatryoshka, type EmbeddingModel, embeddingDimensions } from './embedding-model.ts';
 import { DEFAULT_ENDPOINT_TOKENS, EMBEDDING_TASK } from './embedding-task.ts';
 import { suggestEmbeddingKeys } from './suggest-keys.ts';
 
@@ -112,7 +112,10 @@ export const EMBEDDING: TaskDefinition = {
     matryoshka_dimensions: embedding.matryoshkaDimensions ?? [],
     accepts_token_ids: embedding.acceptTokenIds,
   }),
-  checkSignature: checkEncoder,
+  checkSignature: (model: EmbeddingModel, signature) => {
+    checkEncoder(model.id, signature);
+    checkMatryoshka(model, signature);
+  },
   suggestKeys: suggestEmbeddingKeys,
   resultBytes: (signature) => embeddingDimensions(signature) * Float32Array.BYTES_PER_ELEMENT,
 };

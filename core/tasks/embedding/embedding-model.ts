@@ -96,6 +96,22 @@ export function limitsOf({ model, version, ports }: EmbeddingContext): Embedding
 }
 
 /**
+ * Checks that the shorter lengths of the manifest are shorter than the vectors of a file.
+ *
+ * @throws AppError `MANIFEST_INVALID` when one is not.
+ */
+export function checkMatryoshka({ id, embedding }: EmbeddingModel, signature: Outputs): void {
+  const { matryoshkaDimensions: sizes } = embedding;
+  const dimensions = embeddingDimensions(signature);
+  const wrong = Array.isArray(sizes) ? sizes.filter((size) => size > dimensions) : [];
+  if (wrong.length === 0) return;
+  throw new AppError(
+    'MANIFEST_INVALID',
+    `${id}: embedding.matryoshkaDimensions must be ${dimensions} at most, which is the length of the model's vectors, got ${wrong.join(', ')}`,
+  );
+}
+
+/**
  * Checks that a file is a text encoder.
  *
  * @param what - The model, for the message.

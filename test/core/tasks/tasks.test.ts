@@ -23,7 +23,7 @@ test.each(NAMES)('a manifest of the task %s needs nothing but its id, its task a
 test.each(NAMES)('the definition of the task %s accepts and describes the model of its contract test', (name) => {
   const { checkSignature, describeLimits, resultBytes, task } = taskOf({ task: name });
   const { packed } = SUBJECTS[name].context.version;
-  expect(() => checkSignature('m', packed)).not.toThrow();
+  expect(() => checkSignature(manifestOf(name), packed)).not.toThrow();
   expect(resultBytes(packed)).toBeGreaterThan(0);
   expect(describeLimits(manifestOf(name), packed)).toMatchObject({ max_client_batch_size: expect.any(Number) });
   const { inputs, outputs } = task.describe(packed);
