@@ -2,10 +2,11 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
 import { deployConfigSchema } from '../core/config/deploy-config.ts';
 import { jobEventSchema } from '../core/jobs/cloud-event.ts';
-import { anyManifestSchema } from '../core/models/manifest.ts';
-import type { TaskKeys } from '../core/tasks/contract/task-definition.ts';
+import { anyManifestSchema, manifestSchemaOf } from '../core/models/manifest.ts';
 import { TASKS } from '../core/tasks/tasks.ts';
-import type { JsonSchema } from './reference-page.ts';
+import { isSection, type JsonSchema, keysOf } from './reference-page.ts';
+
+const OPTIONS = { typeMode: 'input', errorMode: 'ignore' } as const;
 
 /** A kind of file or message that people write. */
 export interface DescribedFile {
@@ -78,35 +79,43 @@ export const DESCRIBED_FILES: readonly DescribedFile[] = [
  * Schema. Descriptions are Markdown; keys of only some tasks say so in theirs.
  */
 export function jsonSchemaOf({ schema, page }: DescribedFile): JsonSchema {
-  const document = toJsonSchema(schema, { typeMode: 'input', errorMode: 'ignore' });
-  const isTaskKey = schema === anyManifestSchema ? taskNotes() : new Map<string, string>();
+  const document = toJsonSchema(schema, OPTIONS);
   const text = JSON.stringify(document, (name, value: unknown) => {
     // Only editors know this keyword, and strict validators refuse what they do not know.
     if (name === 'patternErrorMessage' && page === undefined) return undefined;
     return name === 'examples' && Array.isArray(value) && value.length === 0 ? undefined : value;
   });
-  return withNotes(JSON.parse(text), '', isTaskKey);
+  const read: JsonSchema = JSON.parse(text);
+  return schema === anyManifestSchema ? withNotes(read, '', taskNotes(read)) : read;
 }
 
-/** The notes about keys that only some tasks have, by the path of the key. */
-function taskNotes(): ReadonlyMap<string, string> {
-  const sections: Record<keyof TaskKeys, string> = {
-    manifest: '',
-    limits: 'limits.',
-    batching: 'batching.',
-    sagemaker: 'compute.',
-  };
-  const tasks = Object.entries(TASKS);
-  const paths = tasks.flatMap(([task, { keys }]) =>
-    Object.entries(sections).flatMap(([section, path]) =>
-      Object.keys(keys[section as keyof TaskKeys]).map((name) => ({ path: `${path}${name}`, task })),
-    ),
-  );
-  const byPath = Map.groupBy(paths, ({ path }) => path);
-  const partial = [...byPath].filter(([, of]) => of.length < tasks.length);
-  return new Map(
-    partial.map(([path, of]) => [path, `Only for the task ${of.map(({ task }) => `\`${task}\``).join(', ')}.`]),
-  );
+/** The notes about keys that only some tasks have, or that have another meaning for some, by the path of the key. */
+function taskNotes(union: JsonSchema): ReadonlyMap<string, string> {
+  const tasks = Object.keys(TASKS).map((task) => {
+    const document: JsonSchema = JSON.parse(JSON.stringify(toJsonSchema(manifestSchemaOf(task), OPTIONS)));
+    return { task: `\`${task}\``, keys: new Map(keysOf(document).map(({ path, schema }) => [path, schema])) };
+  });
+  const notes = new Map<string, string>();
+  for (const { path, schema } of keysOf(union)) {
+    const having = tasks.filter(({ keys }) => keys.has(path));
+    if ([...notes.keys()].some((noted) => path.startsWith(`${noted}.`)) || path === 'task') continue;
+    if (having.length < tasks.length) {
+      notes.set(path, `Only for the task ${having.map(({ task }) => task).join(', ')}.`);
+      continue;
+    }
+    const others = having.flatMap(({ task, keys }) => otherMeaning(task, keys.get(path) ?? {}, schema));
+    if (others.length > 0) notes.set(path, others.join(' '));
+  }
+  return notes;
+}
+
+function otherMeaning(task: string, own: JsonSchema, shown: JsonSchema): string[] {
+  if (
+    isSection(own) ||
+    (own.description === shown.description && JSON.stringify(own.default) === JSON.stringify(shown.default))
+  )
+    return [];
+  return [`For the task ${task}: ${own.description} Default: \`${JSON.stringify(own.default)}\`.`];
 }
 
 function withNotes(schema: JsonSchema, path: string, notes: ReadonlyMap<string, string>): JsonSchema {

@@ -540,13 +540,18 @@ export const anyManifestSchema = schemaOf(TASK_NAMES);
 
 const SCHEMAS = new Map<unknown, typeof anyManifestSchema>(TASK_NAMES.map((name) => [name, schemaOf([name])]));
 
+/** Schema of the manifests of a task; of every task if none has the name. */
+export function manifestSchemaOf(task: unknown): typeof anyManifestSchema {
+  return SCHEMAS.get(task) ?? anyManifestSchema;
+}
+
 /**
  * Schema of `models/<id>/model.yaml`, which depends on its task. Inputs, outputs, shapes and datatypes are read from
  * the ONNX file.
  */
 export const manifestSchema = v.lazy((value) => {
   const task = typeof value === 'object' && value !== null && 'task' in value ? value.task : undefined;
-  return SCHEMAS.get(task) ?? anyManifestSchema;
+  return manifestSchemaOf(task);
 });
 
 /**
