@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { type RunningApp, startApp, synthesizeApp } from './running-app.ts';
@@ -95,6 +96,30 @@ describe('the app of this repository, started by the command', () => {
     expect(infer.outputs[0]?.shape).toEqual([1, 384]);
     expect(Float32Array.from(infer.outputs[0]?.data ?? [])).toEqual(vector);
     expect(Float32Array.from(predictions[0] ?? [])).toEqual(vector);
+  });
+
+  it('gives the same vector as bytes, for a request of bytes that is compressed', async () => {
+    const text = Buffer.from(TEXT);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(text.byteLength);
+    const parameters = { binary_data_size: 4 + text.byteLength };
+    const inputs = [{ name: 'text', shape: [1, 1], datatype: 'BYTES', parameters }];
+    const head = Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: true } }));
+    const response = await fetch(`${app.description.url}/v2/models/minilm/infer`, {
+      method: 'POST',
+      headers: {
+        'x-api-key': app.key('internal'),
+        'content-type': 'application/octet-stream',
+        accept: 'application/octet-stream',
+        'content-encoding': 'gzip',
+        'inference-header-content-length': String(head.byteLength),
+      },
+      body: gzipSync(Buffer.concat([head, length, text])),
+    });
+    const bytes = await response.arrayBuffer();
+    const jsonLength = Number(response.headers.get('inference-header-content-length'));
+    const { data } = await client().embeddings.create({ model: 'minilm', input: TEXT });
+    expect(new Float32Array(bytes.slice(jsonLength))).toEqual(Float32Array.from(data[0]?.embedding ?? []));
   });
 
   it('answers what the fp32 reference answers', async () => {
