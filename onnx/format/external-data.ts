@@ -61,7 +61,11 @@ function resolveInside(folder: string, tensor: TensorProto, file: string): strin
   try {
     real = realpathSync(path);
   } catch (cause) {
-    throw new AppError('ONNX_INVALID', `external data file ${file} of tensor ${tensor.name} is missing`, { cause });
+    throw new AppError(
+      'ONNX_INVALID',
+      `external data file ${file} of tensor ${tensor.name} is missing: keep the files that the exporter wrote together`,
+      { cause },
+    );
   }
   if (!isInside(realpathSync(folder), real)) {
     throw new AppError(

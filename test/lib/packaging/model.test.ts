@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
@@ -137,6 +137,15 @@ describe('Model.fromDirectory', () => {
         message: expect.stringMatching(/id must be the name of its folder, adder, got other$/),
       }),
     );
+  });
+
+  it('fails with MANIFEST_INVALID when a folder that was packed before is renamed', () => {
+    const workDirectory = temporaryDirectory();
+    const directory = writeAdder(temporaryDirectory());
+    read(directory, workDirectory);
+    const renamed = directory.replace(/adder$/, 'renamed');
+    renameSync(directory, renamed);
+    expect(() => read(renamed, workDirectory)).toThrow(/id must be the name of its folder, renamed, got adder/);
   });
 
   it('fails with the code and the message of the packing command', () => {
