@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { EXIT_CODES } from './exit-code.ts';
 import type { StopSignal } from './local-session.ts';
@@ -17,7 +17,7 @@ const OLDEST_NODE = 24;
 export function startCommand(): Command {
   return new Command('start')
     .description('Synthesize the CDK app in the current directory and run it on this machine.')
-    .option('--port <number>', 'port of the API, 0 for a free one (environment variable PORT)')
+    .option('--port <number>', 'port of the API, 0 for a free one (environment variable PORT)', portOption)
     .option('--stage <name>', 'stage whose configuration to use', 'dev')
     .option('--allow-loopback-webhooks', 'let webhooks go to this machine, over plain HTTP too')
     .option('--no-freeze', 'keep functions running between invocations, which AWS Lambda does not do')
@@ -100,6 +100,15 @@ function checkBundle(): void {
     'LOCAL_START',
     'the bundle of the functions is not built; run npm run build:functions, or npm start',
   );
+}
+
+function portOption(text: string): string {
+  try {
+    readPort(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+  return text;
 }
 
 function readPort(text: string): number {

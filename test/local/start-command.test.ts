@@ -231,18 +231,19 @@ describe('tensorgate start', () => {
   });
 
   it.each([
-    ['the port is no port', ['--port', 'many'], {}, /the port must be a whole number from 0 to 65535, got "many"/],
-    [
-      'the number of environments is none',
-      [],
-      { TENSORGATE_MAX_ENVIRONMENTS: '0' },
-      /TENSORGATE_MAX_ENVIRONMENTS must be/,
-    ],
-  ])('fails with LOCAL_START when %s', async (_, args, variables, message) => {
-    const { ended, output } = run(args, variables);
+    ['the port is no port', { PORT: 'many' }, /the port must be a whole number from 0 to 65535, got "many"/],
+    ['the number of environments is none', { TENSORGATE_MAX_ENVIRONMENTS: '0' }, /TENSORGATE_MAX_ENVIRONMENTS must be/],
+  ])('fails with LOCAL_START when %s', async (_, variables, message) => {
+    const { ended, output } = run([], variables);
     expect(await ended).toBe(1);
     expect(output()).toMatch(/^LOCAL_START: /);
     expect(output()).toMatch(message);
+  });
+
+  it('refuses an option that is no port as wrong usage', async () => {
+    const { ended, output } = run(['--port', 'many']);
+    expect(await ended).toBe(2);
+    expect(output()).toContain('the port must be a whole number from 0 to 65535, got "many"');
   });
 
   it('fails with TEMPLATE_INVALID when there is nothing to run', async () => {
