@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { type Assembly, synthesize } from './assembly.ts';
+import { measureAuthorizer } from './authorizer.ts';
 import { measureBatching } from './batching.ts';
 import { measureColdStarts } from './cold-start.ts';
 import { measureJobs } from './jobs.ts';
@@ -63,6 +64,7 @@ const MEASURE: Readonly<Record<Part, (assembly: Assembly, options: BenchOptions)
   cold: async ({ plan }, { quick }) => ({
     cold: await measureColdStarts(plan, quick ? QUICK_COLD_STARTS : COLD_STARTS),
   }),
+  authorizer: async ({ plan }, { quick }) => ({ authorizer: await measureAuthorizer(plan, quick) }),
   load: async (assembly, { rounds, quick }) => {
     const { contenders, skipped } = preparePeers();
     const ours = [

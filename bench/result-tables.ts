@@ -1,3 +1,4 @@
+import type { AuthorizerResult } from './authorizer.ts';
 import type { BatchingResult } from './batching.ts';
 import { COLD_PHASES, type ColdStartReport } from './cold-start.ts';
 import { HANDLER_STEPS } from './handler-steps.ts';
@@ -14,6 +15,7 @@ export function resultTables({
   sizes,
   overhead,
   cold,
+  authorizer,
   load,
   batching,
   tensors,
@@ -23,6 +25,7 @@ export function resultTables({
     ...(sizes === undefined ? [] : [sizesTable(sizes)]),
     ...(overhead === undefined ? [] : [overheadTable(overhead), stepsTable(overhead)]),
     ...(cold === undefined ? [] : [coldTable(cold), phasesTable(cold)]),
+    ...(authorizer === undefined ? [] : [authorizerTable(authorizer)]),
     ...(load === undefined ? [] : [...loadTables(load), serversTable(load)]),
     ...(batching === undefined ? [] : [batchingTable(batching)]),
     ...(tensors === undefined ? [] : [tensorsTable(tensors)]),
@@ -96,6 +99,18 @@ function phasesTable({ phasesMs }: ColdStartReport): FigureTable {
     title: 'Phases of the package’s cold start (ms, median of traced starts)',
     columns: ['phase', 'ms'],
     rows: COLD_PHASES.map((phase) => [phase, formatFigure(phasesMs[phase])]),
+  };
+}
+
+function authorizerTable(results: readonly AuthorizerResult[]): FigureTable {
+  return {
+    title: 'The authorizer, under aws-lambda-ric (ms: median, range)',
+    columns: ['keys', 'cold start', 'init', 'warm invocation'],
+    rows: results.map(({ keys, coldMs, initMs, warmMs }) => [
+      String(keys),
+      ...[coldMs, initMs, warmMs].map(formatSummary),
+    ]),
+    notes: ['Cold start: process to first result. A warm invocation includes the Runtime API of local mode.'],
   };
 }
 

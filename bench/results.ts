@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AuthorizerResult } from './authorizer.ts';
 import type { BatchingResult } from './batching.ts';
 import type { ColdStartReport } from './cold-start.ts';
 import type { Skipped } from './contender.ts';
@@ -24,6 +25,7 @@ export interface BenchResults {
   readonly sizes?: PackageSizes;
   readonly overhead?: readonly OverheadResult[];
   readonly cold?: ColdStartReport;
+  readonly authorizer?: readonly AuthorizerResult[];
   readonly load?: readonly ThroughputResult[];
   readonly batching?: readonly BatchingResult[];
   readonly tensors?: readonly TensorResult[];

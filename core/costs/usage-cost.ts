@@ -26,7 +26,7 @@ export function logsUsdPerMillionRequests(level: MetricsLevel): number {
   return (((own[level] + platform) * 1e6) / 1e9) * PRICES.cloudWatchLogsGb;
 }
 
-/** Billed time of one call of the authorizer in milliseconds, which is rounded up: measured, with hundreds of keys. */
+/** Billed time of one warm call of the authorizer in milliseconds, rounded up (docs/bench.md, "authorizer"). */
 const AUTHORIZER_MS = 2;
 
 /** Computes the cost of a million calls of the authorizer in US dollars. It writes no lines, so logs cost nothing. */
