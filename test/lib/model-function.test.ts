@@ -140,7 +140,9 @@ describe('functions of one API', () => {
   const template = synthesizeApi({ models, stageName: 'beta' });
 
   it('may be invoked by the gateway through the alias only, for one stage, by one permission each', () => {
-    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').map(({ Properties }) => Properties);
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission')
+      .map(({ Properties }) => Properties)
+      .filter(({ SourceArn }) => !JSON.stringify(SourceArn).includes('/authorizers/'));
     expect(permissions).toHaveLength(models.length);
     for (const permission of permissions) {
       expect(permission).toMatchObject({
@@ -153,10 +155,9 @@ describe('functions of one API', () => {
   });
 
   it('hand requests from the default embedding model to its siblings', () => {
-    const variables = resourcesOf(template, 'AWS::Lambda::Function').map(
-      ({ Properties }) => Properties.Environment.Variables,
-    );
-    const siblings = variables.filter(({ TENSORGATE_SIBLINGS }) => TENSORGATE_SIBLINGS !== undefined);
+    const siblings = resourcesOf(template, 'AWS::Lambda::Function')
+      .map(({ Properties }) => Properties.Environment?.Variables ?? {})
+      .filter(({ TENSORGATE_SIBLINGS }) => TENSORGATE_SIBLINGS !== undefined);
     expect(siblings).toHaveLength(1);
     expect(siblings[0].TENSORGATE_SIBLINGS).toEqual({
       'Fn::Join': ['', ['{"two":"', { Ref: expect.stringMatching(/^ApitwoLive/) }, '"}']],
