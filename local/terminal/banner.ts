@@ -79,7 +79,7 @@ export function renderDetails({ description, plan, models, endpointUrl }: Banner
     indented(runningRows(plan)),
     ...renderNotRun(plan.notRun),
     ...renderIgnored(plan.ignored),
-    heading('For the AWS CLI from version 2.13.34, boto3 from version 1.28.80, and the SDKs'),
+    heading('For the AWS CLI from version 2.13.0, boto3 from version 1.28.0, and the SDKs'),
     '',
     ...awsVariables(endpointUrl).map((variable) => `export ${variable}`),
     '',
