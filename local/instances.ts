@@ -1,6 +1,7 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { processExists, removeFoldersOfEndedProcesses } from './aws/ended-processes.ts';
 import { errorCode } from './aws/error-code.ts';
 import type { LocalDescription } from './local-description.ts';
 import { findPortProblem, portError } from './services/api-gateway/port.ts';
@@ -32,12 +33,8 @@ export interface Instances {
 const FOLDER_OF_PROCESS = /^(?:logs|assembly)-(\d+)(?:-\d+)?$/;
 
 /** Removes the folders of processes that were killed. */
-export async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory).catch(() => [])) {
-    const [, pid] = FOLDER_OF_PROCESS.exec(name) ?? [];
-    if (pid !== undefined && !processExists(Number(pid)))
-      await rm(join(directory, name), { recursive: true, force: true });
-  }
+export function removeLeftovers(directory: string): Promise<void> {
+  return removeFoldersOfEndedProcesses(directory, FOLDER_OF_PROCESS);
 }
 
 /**
@@ -124,16 +121,6 @@ async function readInstance(file: string): Promise<Instance | undefined> {
 /** The number of an ended process may belong to another one by now, so its port must be open too. */
 async function isRunning({ description }: Instance): Promise<boolean> {
   return processExists(description.pid) && (await accepts(portOf(description)));
-}
-
-/** Whether a process exists. */
-export function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
 }
 
 function accepts(port: number): Promise<boolean> {

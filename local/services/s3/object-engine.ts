@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
-import { errorCode } from '../../aws/error-code.ts';
+import { removeFoldersOfEndedProcesses } from '../../aws/ended-processes.ts';
 import type { BucketPlan } from '../../template/plan-buckets.ts';
 import { Bucket } from './bucket-store.ts';
 import { ObjectFiles } from './object-files.ts';
@@ -30,11 +30,7 @@ export class ObjectEngine implements AsyncDisposable {
    */
   static async open(directory: string, buckets: readonly BucketPlan[], clock: Clock): Promise<ObjectEngine> {
     await mkdir(directory, { recursive: true });
-    for (const name of await readdir(directory)) {
-      const [, pid] = /^objects-(\d+)-/.exec(name) ?? [];
-      if (pid !== undefined && !isRunning(Number(pid)))
-        await rm(join(directory, name), { recursive: true, force: true });
-    }
+    await removeFoldersOfEndedProcesses(directory, /^objects-(\d+)-/);
     return new ObjectEngine(await mkdtemp(join(directory, `${FOLDER}${process.pid}-`)), buckets, clock);
   }
 
@@ -62,14 +58,5 @@ export class ObjectEngine implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: the process exists and belongs to another user.
-    return errorCode(error) !== 'ESRCH';
   }
 }
