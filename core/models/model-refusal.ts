@@ -48,7 +48,7 @@ const FAILED_NODE = /running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s;
  *
  * @returns One line that contains no value of an input; undefined if the message is none about inputs.
  */
-export function refusalReason(text: string, { readsText }: RefusedInputs): string | undefined {
+function refusalReason(text: string, { readsText }: RefusedInputs): string | undefined {
   const message = text.replace(/^.*?onnx runtime error \d+: /s, '');
   if (CHECKED_BEFORE.test(message)) return oneLine(message.replace(/\s*Please fix either.*$/s, ''));
   const [, operator, name, status] = FAILED_NODE.exec(message) ?? [];

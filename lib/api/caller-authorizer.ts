@@ -30,7 +30,7 @@ export function needsAuthorizer(acceptedHeaders: readonly KeyHeader[]): boolean 
 }
 
 /** Whether API Gateway can keep results: only if every request has the one header that identifies its caller. */
-export function keepsResults(acceptedHeaders: readonly KeyHeader[]): boolean {
+function keepsResults(acceptedHeaders: readonly KeyHeader[]): boolean {
   return acceptedHeaders.length === 1 && acceptedHeaders.includes('bearer');
 }
 

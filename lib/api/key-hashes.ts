@@ -2,6 +2,7 @@ import { CustomResource } from 'aws-cdk-lib';
 import type { ApiKey } from 'aws-cdk-lib/aws-apigateway';
 import { Grant } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { chunksOf } from '../../core/chunks-of.ts';
 import { FUNCTIONS } from '../../core/functions/functions.ts';
 import { KEYS_PER_VARIABLE, keyHashesVariable } from '../../core/identity/key-hashes.ts';
 import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
@@ -61,9 +62,4 @@ export class KeyHashes extends Construct {
       return [keyHashesVariable(index), hashes.getAttString('Hashes')];
     });
   }
-}
-
-function chunksOf<T>(values: readonly T[], size: number): readonly (readonly T[])[] {
-  const count = Math.ceil(values.length / size);
-  return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size));
 }

@@ -1,3 +1,4 @@
+import { chunksOf } from '../../../core/chunks-of.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { CachedResult } from '../../../core/results/result-cache.ts';
 import { RESULTS_TABLE } from '../../../core/results/results-table.ts';
@@ -42,7 +43,7 @@ export function openDynamoDbResultCache(options: DynamoDbResultCacheOptions): Co
   const { clock } = options;
   const read = async (budgetMs: number, fingerprints: readonly string[]) => {
     const found = new Map<string, CachedResult>();
-    const outcomes = await inChunks(budgetMs, chunks(fingerprints, KEYS_PER_READ), (keys, signal) =>
+    const outcomes = await inChunks(budgetMs, chunksOf(fingerprints, KEYS_PER_READ), (keys, signal) =>
       readChunk(options, keys, signal, (item) => keepFresh(found, item, clock)),
     );
     throwIfNothingCame(outcomes, found.size);
@@ -57,7 +58,7 @@ export function openDynamoDbResultCache(options: DynamoDbResultCacheOptions): Co
       const writes = [...results]
         .filter(([, { value }]) => value.byteLength <= MAX_VALUE_BYTES)
         .map((entry) => writeRequest(entry, options.ttlSeconds));
-      const outcomes = await inChunks(options.writeBudgetMs, chunks(writes, ITEMS_PER_WRITE), (chunk, signal) =>
+      const outcomes = await inChunks(options.writeBudgetMs, chunksOf(writes, ITEMS_PER_WRITE), (chunk, signal) =>
         writeChunk(options, chunk, signal),
       );
       throwIfNothingCame(outcomes, 0);
@@ -149,10 +150,4 @@ function writeRequest([fingerprint, { value, createdAtMs }]: [string, CachedResu
 
 function base64Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
-}
-
-function chunks<T>(values: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(values.length / size) }, (_, index) =>
-    values.slice(index * size, (index + 1) * size),
-  );
 }
