@@ -1,14 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { chunksOf } from '../core/chunks-of.ts';
 import { FUNCTIONS } from '../core/functions/functions.ts';
 import { renderSettings } from '../core/functions/settings.ts';
 import { KEY_HEADERS } from '../core/identity/credentials.ts';
 import { KEYS_PER_VARIABLE, keyHashesVariable, renderKeyHashes } from '../core/identity/key-hashes.ts';
-import { NO_ACTIVITY } from '../local/activity/activity.ts';
-import { ExecutionEnvironment } from '../local/services/lambda/execution-environment.ts';
 import { FunctionLog } from '../local/services/lambda/function-log.ts';
-import { CustomAttributes } from '../local/template/custom-attributes.ts';
 import type { FunctionPlan } from '../local/template/plan-functions.ts';
+import { startEnvironment } from './environment.ts';
 import { postEvent } from './gateway-event.ts';
 import { REPOSITORY, WORK_DIRECTORY } from './repository.ts';
 import { type Summary, summarize } from './statistics.ts';
@@ -31,9 +30,6 @@ const STARTS = 11;
 const QUICK_STARTS = 3;
 const CALLS = 300;
 const QUICK_CALLS = 30;
-
-/** The authorizer calls no service. */
-const NO_ENDPOINT = 'http://127.0.0.1:9';
 
 /** Measures cold starts and warm invocations of the authorizer, under AWS's own runtime client. */
 export async function measureAuthorizer(plan: FunctionPlan, quick: boolean): Promise<readonly AuthorizerResult[]> {
@@ -65,17 +61,7 @@ async function measureWith(keys: number, plan: FunctionPlan, log: FunctionLog, q
 
 async function startOnce(plan: FunctionPlan, log: FunctionLog, payload: string, calls: number) {
   const startedMs = performance.now();
-  const environment = await ExecutionEnvironment.start({
-    plan,
-    version: '1',
-    initializationType: 'on-demand',
-    aheadMs: () => 0,
-    endpointUrl: NO_ENDPOINT,
-    attributes: new CustomAttributes(),
-    log,
-    activity: NO_ACTIVITY,
-    freezer: undefined,
-  });
+  const environment = await startEnvironment(plan, log);
   const invoke = async (): Promise<void> => {
     const request = { requestId: randomUUID(), payload, functionArn: plan.arn };
     const { kind } = await environment.invoke(request, plan.timeoutMs);
@@ -117,11 +103,10 @@ function eventOf(keys: number): string {
     id: `${index}`.padStart(10, '0'),
     hash: createHash('sha256').update(value).digest('base64url'),
   }));
-  const count = Math.ceil(keys / KEYS_PER_VARIABLE);
-  const variables = Array.from({ length: count }, (_, index) => {
-    const chunk = hashes.slice(index * KEYS_PER_VARIABLE, (index + 1) * KEYS_PER_VARIABLE);
-    return [keyHashesVariable(index), renderKeyHashes(chunk)];
-  });
+  const variables = chunksOf(hashes, KEYS_PER_VARIABLE).map((chunk, index) => [
+    keyHashesVariable(index),
+    renderKeyHashes(chunk),
+  ]);
   const { body: _, isBase64Encoded: __, ...event } = postEvent('/v1/embeddings', '{}');
   return JSON.stringify({
     ...event,

@@ -2,11 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { NO_ACTIVITY } from '../local/activity/activity.ts';
-import { ExecutionEnvironment } from '../local/services/lambda/execution-environment.ts';
 import { FunctionLog } from '../local/services/lambda/function-log.ts';
-import { CustomAttributes } from '../local/template/custom-attributes.ts';
 import type { FunctionPlan } from '../local/template/plan-functions.ts';
+import { startEnvironment } from './environment.ts';
 import { postEvent } from './gateway-event.ts';
 import { findModelFiles } from './model-files.ts';
 import { measureMemory } from './process-memory.ts';
@@ -48,9 +46,6 @@ export interface ColdStartReport {
 const INIT_LIMIT_MS = 10_000;
 const TRACED_STARTS = 5;
 
-/** Nothing listens there: a function that connects to AWS is refused immediately. */
-const NO_ENDPOINT = 'http://127.0.0.1:9';
-
 /**
  * Starts the function's package and a naive function in turns, each time in a new process under AWS's own runtime
  * client.
@@ -85,17 +80,7 @@ interface ColdStart {
 
 async function startOnce(plan: FunctionPlan, log: FunctionLog): Promise<ColdStart> {
   const startedMs = performance.now();
-  const environment = await ExecutionEnvironment.start({
-    plan,
-    version: '1',
-    initializationType: 'on-demand',
-    aheadMs: () => 0,
-    endpointUrl: NO_ENDPOINT,
-    attributes: new CustomAttributes(),
-    log,
-    activity: NO_ACTIVITY,
-    freezer: undefined,
-  });
+  const environment = await startEnvironment(plan, log);
   try {
     const { kind } = await environment.initialize(INIT_LIMIT_MS);
     const outcome = kind === 'ready' ? await environment.invoke(firstRequest(plan), plan.timeoutMs) : { kind };
