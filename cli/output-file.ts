@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { AppError } from '../core/errors.ts';
 
 /**
- * Creates the folder of a file that a command will write. Commands call it before they compute anything, so that nobody
- * waits for a result that cannot be written.
+ * Creates the folder of a file that a command will write. Commands call it first, so that a path that cannot be
+ * written is reported before the computation.
  *
  * @throws AppError `INVALID_PARAMETER` if the file cannot be written there.
  */

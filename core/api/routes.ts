@@ -14,7 +14,7 @@ export type Operation =
   | 'server-live'
   | 'server-ready';
 
-/** The callers that a route admits: everyone, or every caller with a valid credential. */
+/** The callers that a route admits: all callers, or those with a valid credential. */
 export type Access = 'open' | 'caller';
 
 /** One method of one path. */

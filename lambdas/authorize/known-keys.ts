@@ -15,7 +15,7 @@ export class KnownKeys {
   /**
    * Takes the keys from the stage variables of a request. They are read again only if they have changed.
    *
-   * @throws Error when the stage has no hashes: nobody could be admitted, which is no fault of the caller.
+   * @throws Error when the stage has no hashes: no caller could be admitted, whatever its key.
    */
   update(variables: Readonly<Record<string, string | undefined>>): void {
     const text = joinKeyHashes(variables);

@@ -36,7 +36,7 @@ export interface GateOptions {
   readonly rounds?: number;
   /** Bytes of the constants that a candidate has to save. Defaults to those of the model. */
   readonly originalBytes?: number;
-  /** Counts the runs of models. Defaults to a counter that nobody reads. */
+  /** Counts the runs of models. Defaults to a counter without a reader. */
   readonly progress?: ProgressCounter | undefined;
 }
 

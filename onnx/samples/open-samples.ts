@@ -21,7 +21,7 @@ export interface SampleOptions {
   readonly maxTokens?: number | undefined;
   /** Samples that are used, evenly spread over all. Defaults to all. */
   readonly maxSamples?: number | undefined;
-  /** Counts the samples that are read at the start. Defaults to a counter that nobody reads. */
+  /** Counts the samples that are read at the start. Defaults to a counter without a reader. */
   readonly progress?: ProgressCounter | undefined;
   /** How pictures become inputs. Defaults to what the model declares. */
   readonly image?: ImageOptions | undefined;

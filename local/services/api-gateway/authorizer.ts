@@ -73,8 +73,9 @@ export class Authorizer {
   /**
    * Admits a request to a method.
    *
-   * @throws GatewayError `UNAUTHORIZED` when the request identifies nobody or the function says so; `ACCESS_DENIED` when the
-   * policy does not allow the method; `AUTHORIZER_FAILURE` or `AUTHORIZER_CONFIGURATION_ERROR` when there is no decision.
+   * @throws GatewayError `UNAUTHORIZED` when the request lacks an identity source or the function throws `Unauthorized`;
+   * `ACCESS_DENIED` when the policy does not allow the method; `AUTHORIZER_FAILURE` or `AUTHORIZER_CONFIGURATION_ERROR`
+   * when there is no decision.
    */
   async authorize(method: MethodPlan, exchange: Exchange): Promise<Authorization> {
     const identity = this.#identify(exchange);
