@@ -8,9 +8,21 @@ export interface StoredTable {
 /** A JSON object of DynamoDB's wire protocol. */
 export type Wire = Record<string, unknown>;
 
-/** Dynalite's store: LevelDB, in memory. */
+/** An iterator of LevelDB. It keeps the table as it was when the iterator was opened, until it is closed. */
+interface LevelIterator {
+  close(): Promise<void>;
+}
+
+/** LevelDB, in memory. */
+interface LevelDb {
+  close(callback: (error?: Error | null) => void): void;
+  keys(options?: unknown): LevelIterator;
+  values(options?: unknown): LevelIterator;
+}
+
+/** Dynalite's store. */
 export interface Store {
-  readonly db: { close(callback: (error?: Error | null) => void): void };
+  readonly db: LevelDb;
   getTable(name: string, callback: (error: Error | null, table: StoredTable) => void): void;
 }
 
@@ -79,7 +91,23 @@ const ACTIONS = new Map(
 
 /** Opens an empty store whose tables are usable immediately. */
 export function openStore(): Store {
-  return database.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  const store = database.create({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  closeIterators(store.db);
+  return store;
+}
+
+/**
+ * Makes dynalite close its iterators. Version 4.0.0 ends them by the method `return`, which iterators of LevelDB do not
+ * have: every Query and every Scan left one open, with all items of that moment.
+ */
+function closeIterators(db: LevelDb): void {
+  const [keys, values] = [db.keys.bind(db), db.values.bind(db)];
+  db.keys = (options) => withReturn(keys(options));
+  db.values = (options) => withReturn(values(options));
+}
+
+function withReturn(iterator: LevelIterator): LevelIterator {
+  return Object.assign(iterator, { return: () => iterator.close() });
 }
 
 /** Whether the engine knows an operation. */

@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import {
   apiError,
@@ -75,3 +77,41 @@ test('an error of dynalite is distinguished from every other', async () => {
 test('only the operations of its engine are known to dynalite', () => {
   expect([isEngineOperation('Query'), isEngineOperation('TransactWriteItems')]).toEqual([true, false]);
 });
+
+/** Bytes that the items of stores hold; they are buffers outside of the heap. */
+async function heldBytes(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 4; round++) {
+    await setImmediate();
+    collectGarbage();
+  }
+  return process.memoryUsage().arrayBuffers;
+}
+
+/** Puts a megabyte of items, reads them in some way, and deletes them. */
+async function readOnce(operation: 'Query' | 'Scan', input: object): Promise<void> {
+  const run = (name: 'PutItem' | 'DeleteItem' | 'Query' | 'Scan', own: object) =>
+    perform(store, name, validate(store, name, { TableName: 'jobs', ...own }));
+  const keys = Array.from({ length: 100 }, (_, index) => ({ S: `item-${index}` }));
+  for (const pk of keys) await run('PutItem', { Item: { pk, text: { S: 'x'.repeat(10_000) } } });
+  await run(operation, input);
+  for (const pk of keys) await run('DeleteItem', { Key: { pk } });
+}
+
+const KEY_CONDITION = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'item-1' } } };
+
+test.each([
+  ['Query', KEY_CONDITION],
+  ['Scan', {}],
+  ['Scan', { Limit: 1 }],
+] as const)(
+  'a %s with %j keeps no deleted item in memory',
+  async (operation, input) => {
+    await readOnce(operation, input);
+    const before = await heldBytes();
+    for (let round = 0; round < 5; round++) await readOnce(operation, input);
+    expect((await heldBytes()) - before).toBeLessThan(1_000_000);
+  },
+  30_000,
+);
