@@ -4,22 +4,29 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwners
 import { Construct } from 'constructs';
 import type { ObjectAction, PayloadKind } from '../../core/functions/permissions.ts';
 import { PAYLOAD_PREFIXES } from '../../core/jobs/payload-keys.ts';
+import { payloadDays } from '../../core/retention/retention.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
 
 /** Settings of a {@link PayloadBucket}. */
 export interface PayloadBucketProps {
   /**
-   * Days that inputs and results of jobs are kept. S3 deletes objects on the day after.
+   * Days that records, inputs and results of jobs are kept.
    *
    * @default 7
    */
   readonly retentionDays?: number;
   /**
-   * Days that files are kept. S3 deletes objects on the day after.
+   * Days that files are kept.
    *
    * @default 30
    */
   readonly fileRetentionDays?: number;
+  /**
+   * Days that dead letters are kept. A redriven dead letter needs the input of its job.
+   *
+   * @default 14
+   */
+  readonly deadLetterRetentionDays?: number;
   /**
    * Whether the bucket outlives its stack; if not, it must be empty when the stack is removed.
    *
@@ -28,16 +35,14 @@ export interface PayloadBucketProps {
   readonly retainData?: boolean;
 }
 
-/** Longer than any batch takes, including retries, so no batch still needs an older object. */
-const CHUNK_DAYS = 7;
-
 /** Longer than an upload through the gateway or a merge can take. */
 const UNFINISHED_UPLOAD_DAYS = 2;
 
 /**
  * Large inputs and results, files of callers and parts of batches.
  *
- * The bucket is private and encrypted, and accepts TLS connections only. Each kind of object has its own retention.
+ * The bucket is private and encrypted, and accepts TLS connections only. The functions delete objects together with their
+ * records. Lifecycle rules delete what no record names any more (see `payloadDays`).
  */
 export class PayloadBucket extends Construct {
   /** The bucket itself. */
@@ -45,6 +50,8 @@ export class PayloadBucket extends Construct {
 
   constructor(scope: Construct, id: string, props: PayloadBucketProps = {}) {
     super(scope, id);
+    const { retentionDays = 7, fileRetentionDays = 30, deadLetterRetentionDays = 14 } = props;
+    const days = payloadDays({ retentionDays, fileRetentionDays, deadLetterRetentionDays });
     const bucket = new Bucket(this, 'Bucket', {
       encryption: BucketEncryption.S3_MANAGED,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -52,10 +59,10 @@ export class PayloadBucket extends Construct {
       enforceSSL: true,
       removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       lifecycleRules: [
-        expiry('jobs', (props.retentionDays ?? 7) + 1),
-        expiry('files', (props.fileRetentionDays ?? 30) + 1),
-        expiry('chunks', CHUNK_DAYS),
-        expiry('invocations', CHUNK_DAYS),
+        expiry('jobs', days.jobs),
+        expiry('files', days.files),
+        expiry('chunks', days.chunks),
+        expiry('invocations', days.invocations),
         { id: 'unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(UNFINISHED_UPLOAD_DAYS) },
       ],
     });

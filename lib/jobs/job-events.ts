@@ -1,5 +1,5 @@
 import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { EventBus, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
+import { EventBus, EventField, type IRuleTarget, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, ResourcePolicy, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -15,11 +15,14 @@ export interface JobEventsProps {
   readonly logRetention: RetentionDays;
 }
 
-/** The event bus that receives completed jobs, and a log of all of its events. */
+/**
+ * The event bus that receives completed jobs, and a log that says which jobs have completed. The log has its own retention,
+ * so it holds no result and no address of one.
+ */
 export class JobEvents extends Construct {
   /** The bus, for custom rules. */
   readonly bus: EventBus;
-  /** Log group with every event of jobs. */
+  /** Log group with one line for each event of jobs: id, time, status and model. */
   readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, { stageName, logRetention }: JobEventsProps) {
@@ -47,7 +50,7 @@ export class JobEvents extends Construct {
       ],
     });
     const rule = new Rule(this, 'Rule', {
-      description: 'Writes every event of jobs to the log',
+      description: 'Writes which jobs have ended to the log, without their results',
       eventBus: this.bus,
       eventPattern: { source: [JOB_EVENT_SOURCE] },
       targets: [logTarget(this.logGroup)],
@@ -55,6 +58,22 @@ export class JobEvents extends Construct {
     rule.node.addDependency(policy);
   }
 }
+
+/**
+ * The part of an event that is logged. CloudWatch Logs takes an object of these two members, both texts. The fields are those
+ * that every event has.
+ */
+const LOGGED = RuleTargetInput.fromObject({
+  timestamp: EventField.time,
+  message: [
+    EventField.fromPath('$.detail-type'),
+    `event=${EventField.fromPath('$.detail.id')}`,
+    `job=${EventField.fromPath('$.detail.subject')}`,
+    `model=${EventField.fromPath('$.detail.data.model')}`,
+    `endpoint=${EventField.fromPath('$.detail.data.endpoint')}`,
+    `ended=${EventField.fromPath('$.detail.time')}`,
+  ].join(' '),
+});
 
 /** The CDK's own target for log groups sets the policy with a custom resource, although CloudFormation can set it. */
 function logTarget(logGroup: LogGroup): IRuleTarget {
@@ -64,5 +83,5 @@ function logTarget(logGroup: LogGroup): IRuleTarget {
     resourceName: logGroup.logGroupName,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
-  return { bind: () => ({ arn }) };
+  return { bind: () => ({ arn, input: LOGGED }) };
 }

@@ -3,6 +3,7 @@ import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { FUNCTIONS, type FunctionDefinition } from '../../core/functions/functions.ts';
 import type { ModelQueueName, SharedQueueName } from '../../core/functions/permissions.ts';
+import { MESSAGE_DAYS } from '../../core/retention/retention.ts';
 import type { Model } from '../packaging/model.ts';
 
 /** Number of times that a message of a shared queue is received before it moves to the dead-letter queue. */
@@ -17,7 +18,7 @@ export const SHARED_MAX_RECEIVES = 5;
 const VISIBILITY_TIMEOUTS = 6;
 
 /** Maximum retention of Amazon SQS, so that no waiting message is lost earlier than necessary. */
-const LONGEST_RETENTION = Duration.days(14);
+const LONGEST_RETENTION = Duration.days(MESSAGE_DAYS);
 
 /** Settings of {@link JobQueues}. */
 export interface JobQueuesProps {

@@ -102,7 +102,6 @@ export class Jobs extends Construct {
     const settings = resolveJobsSettings(props, this.node.path);
     const { config, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
     const logRetention: RetentionDays = settings.logRetentionDays;
-    const { retentionDays, fileRetentionDays } = config;
     this.models = models;
     this.queues = new JobQueues(this, 'Queues', { models, ...config });
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
@@ -117,8 +116,7 @@ export class Jobs extends Construct {
       modelAliases: optionalAliases(models),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
       webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
-      payloadBucket:
-        props.payloadBucket ?? new PayloadBucket(this, 'Payloads', { retentionDays, fileRetentionDays, retainData }),
+      payloadBucket: props.payloadBucket ?? new PayloadBucket(this, 'Payloads', { ...config, retainData }),
     };
     this.functions = new JobFunctions(this, 'Functions', {
       models,

@@ -13,6 +13,14 @@ export interface EventTargetPlan {
   readonly input: string | undefined;
   /** Place in the event of what is sent: `$.detail`. */
   readonly inputPath: string | undefined;
+  /** Text that is made of parts of the event and sent instead of it. */
+  readonly transformer: InputTransformer | undefined;
+}
+
+/** An `InputTransformer`: a text with placeholders, and their places in the event. */
+interface InputTransformer {
+  readonly paths: Readonly<Record<string, string>>;
+  readonly template: string;
 }
 
 /** A rule of an event bus. */
@@ -34,11 +42,18 @@ export interface EventBusPlan {
 /** Services that a rule can send to here. */
 const TARGETS = ['lambda', 'logs', 'sqs'];
 
+const pathSchema = v.pipe(v.string(), v.regex(/^\$(?:\.[\w-]+)*$/, 'must be a path such as $.detail'));
+
+const transformerSchema = v.object({
+  InputPathsMap: v.optional(v.record(v.string(), pathSchema), {}),
+  InputTemplate: v.pipe(v.string(), v.regex(/^(?![\s\S]*<aws\.)/, 'must not hold variables of EventBridge')),
+});
+
 const targetSchema = v.object({
   Arn: v.string(),
   Input: v.optional(v.string()),
-  InputPath: v.optional(v.pipe(v.string(), v.regex(/^\$(?:\.[\w-]+)*$/, 'must be a path such as $.detail'))),
-  InputTransformer: v.optional(v.unknown()),
+  InputPath: v.optional(pathSchema),
+  InputTransformer: v.optional(transformerSchema),
 });
 
 const ruleSchema = v.object({
@@ -88,7 +103,12 @@ function planRule({ logicalId, attributes }: Resource, properties: RulePropertie
       arn: attributes['Arn'] ?? '',
       logicalId,
       pattern,
-      targets: run.map(({ Arn: arn, Input: input, InputPath: inputPath }) => ({ arn, input, inputPath })),
+      targets: run.map(({ Arn: arn, Input: input, InputPath: inputPath, InputTransformer: transformer }) => ({
+        arn,
+        input,
+        inputPath,
+        transformer: transformer && { paths: transformer.InputPathsMap, template: transformer.InputTemplate },
+      })),
     },
   ];
 }
@@ -97,12 +117,10 @@ function leftOut({ ScheduleExpression: schedule, Targets: targets }: RulePropert
   const others = targets.filter((target) => !isRun(target));
   return [
     ...(schedule === undefined ? [] : ['its schedule is not followed here']),
-    ...others.map(({ Arn: arn, InputTransformer: transformer }) =>
-      transformer === undefined ? `its target ${arn} gets no events here` : 'its events are not transformed here',
-    ),
+    ...others.map(({ Arn: arn }) => `its target ${arn} gets no events here`),
   ];
 }
 
-function isRun({ Arn: arn, InputTransformer: transformer }: v.InferOutput<typeof targetSchema>): boolean {
-  return transformer === undefined && TARGETS.includes(arn.split(':')[2] ?? '');
+function isRun({ Arn: arn }: v.InferOutput<typeof targetSchema>): boolean {
+  return TARGETS.includes(arn.split(':')[2] ?? '');
 }

@@ -83,16 +83,16 @@ describe('PayloadBucket', () => {
     ]);
   });
 
-  it('forgets each kind of objects a day after its time, and uploads that nobody finished', () => {
+  it('deletes objects that no record can name any more, and multipart uploads that were not completed', () => {
     const { Rules } = propertiesOf(
-      bucketOf({ retentionDays: 3, fileRetentionDays: 20 }),
+      bucketOf({ retentionDays: 3, fileRetentionDays: 20, deadLetterRetentionDays: 10 }),
       'AWS::S3::Bucket',
     ).LifecycleConfiguration;
     expect(Rules).toEqual([
-      { Id: 'jobs', Prefix: 'jobs/', ExpirationInDays: 4, Status: 'Enabled' },
-      { Id: 'files', Prefix: 'files/', ExpirationInDays: 21, Status: 'Enabled' },
-      { Id: 'chunks', Prefix: 'chunks/', ExpirationInDays: 7, Status: 'Enabled' },
-      { Id: 'invocations', Prefix: 'invocations/', ExpirationInDays: 7, Status: 'Enabled' },
+      { Id: 'jobs', Prefix: 'jobs/', ExpirationInDays: 28, Status: 'Enabled' },
+      { Id: 'files', Prefix: 'files/', ExpirationInDays: 23, Status: 'Enabled' },
+      { Id: 'chunks', Prefix: 'chunks/', ExpirationInDays: 27, Status: 'Enabled' },
+      { Id: 'invocations', Prefix: 'invocations/', ExpirationInDays: 3, Status: 'Enabled' },
       {
         Id: 'unfinished-uploads',
         AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
@@ -132,7 +132,7 @@ describe('DataStack', () => {
     }
     const [bucket] = resourcesOf(template, 'AWS::S3::Bucket');
     expect(bucket?.DeletionPolicy).toBe('Delete');
-    expect(bucket?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(2);
+    expect(bucket?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(30);
   });
 
   it('holds the results only where there are no jobs', () => {

@@ -197,6 +197,23 @@ describe('events', () => {
     expect(JSON.stringify(rule?.Properties.Targets[0].Arn)).toMatch(/:logs:.*:log-group:.*JobsEventsLog/);
     beta.resourceCountIs('AWS::Logs::ResourcePolicy', 1);
   });
+
+  it('are logged without the result and without any address of it', () => {
+    const [rule] = resourcesOf(synthesizeJobs({ models }), 'AWS::Events::Rule');
+    const [target] = rule?.Properties.Targets ?? [];
+    const { Arn, Id, InputTransformer, ...others } = target;
+    expect(others).toEqual({});
+    expect(Object.values(InputTransformer.InputPathsMap).sort()).toEqual([
+      '$.detail-type',
+      '$.detail.data.endpoint',
+      '$.detail.data.model',
+      '$.detail.id',
+      '$.detail.subject',
+      '$.detail.time',
+      '$.time',
+    ]);
+    expect(InputTransformer.InputTemplate).toMatch(/^\{"timestamp":<[\w-]+>,"message":"<[^"]*>"\}$/);
+  });
 });
 
 describe('alarms', () => {

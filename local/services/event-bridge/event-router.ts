@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../core/clock.ts';
 import { type ActivitySink, type EventDelivered, NO_ACTIVITY } from '../../activity/activity.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../template/json.ts';
+import type { JsonObject } from '../../template/json.ts';
 import type { EventBusPlan, EventTargetPlan } from '../../template/plan-event-buses.ts';
 import { compilePattern, type EventMatcher } from './event-pattern.ts';
+import { placeIn, transformEvent } from './transform-event.ts';
 
 /** Delivers to the targets of rules. */
 export interface EventTargets {
@@ -131,9 +132,10 @@ export class EventRouter implements AsyncDisposable {
     (this.#options.activity ?? NO_ACTIVITY).publish({ type, bus, eventId: id, detailType, targetArn, reason });
   }
 
-  async #deliver(event: JsonObject, ruleArn: string, { arn, input, inputPath }: EventTargetPlan): Promise<void> {
+  async #deliver(event: JsonObject, ruleArn: string, target: EventTargetPlan): Promise<void> {
     const { targets } = this.#options;
-    const body = input ?? JSON.stringify(inputPath === undefined ? event : (placeIn(event, inputPath) ?? null));
+    const { arn } = target;
+    const body = bodyFor(target, event);
     const service = arn.split(':')[2];
     if (service === 'sqs') await targets.sendMessage(arn, body);
     else if (service === 'lambda') await targets.invoke(arn, body, ruleArn);
@@ -141,10 +143,7 @@ export class EventRouter implements AsyncDisposable {
   }
 }
 
-function placeIn(event: JsonObject, path: string): Json | undefined {
-  const names = path.split('.').slice(1);
-  return names.reduce<Json | undefined>(
-    (value, name) => (value !== undefined && isJsonObject(value) ? value[name] : undefined),
-    event,
-  );
+function bodyFor({ input, inputPath, transformer }: EventTargetPlan, event: JsonObject): string {
+  if (transformer !== undefined) return transformEvent(event, transformer);
+  return input ?? JSON.stringify(inputPath === undefined ? event : (placeIn(event, inputPath) ?? null));
 }

@@ -63,6 +63,13 @@ beforeAll(async () => {
       ]),
       Selected: rule({ source: ['selected'] }, [{ Id: 'a', Arn: arnOf('Queue'), InputPath: '$.detail.inner' }]),
       Constant: rule({ source: ['constant'] }, [{ Id: 'a', Arn: arnOf('Queue'), Input: '{"fixed":1}' }]),
+      Transformed: rule({ source: ['transformed'] }, [
+        {
+          Id: 'a',
+          Arn: arnOf('Queue'),
+          InputTransformer: { InputPathsMap: { id: '$.detail.id' }, InputTemplate: '{"message":"job <id>"}' },
+        },
+      ]),
       ToFunctions: rule({ source: ['functions'] }, [
         { Id: 'a', Arn: arnOf('Heard') },
         { Id: 'b', Arn: arnOf('Deaf') },
@@ -162,6 +169,8 @@ describe('an event', () => {
     expect(await heard()).toEqual([{ a: 1 }]);
     await put({ Source: 'constant' });
     expect(await heard()).toEqual([{ fixed: 1 }]);
+    await put({ Source: 'transformed', Detail: '{"id":"job_1","result":"hidden"}' });
+    expect(await heard()).toEqual([{ message: 'job job_1' }]);
   });
 
   it('reaches functions that the rule may invoke, and is noted as lost for those it may not', async () => {
