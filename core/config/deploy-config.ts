@@ -12,6 +12,66 @@ const RATES = {
   burstLimit: key(wholeNumber(1, 5000), 'Requests that may arrive at the same moment.', 10),
 };
 
+/** Names of reply queues, as jobs name them. */
+const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
+
+const bucketName = text(/^(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket');
+
+/** Names of a kind, each once; `keyOf` says which ones count as the same. */
+function namesOf(name: typeof queueName, what: string, keyOf = (one: string) => one) {
+  return v.pipe(
+    v.array(name, `must be a list of ${what}`),
+    v.check(
+      (names) => new Set(names.map(keyOf)).size === names.length,
+      ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+    ),
+    v.maxLength(20, 'must hold 20 at most'),
+  );
+}
+
+/** Names of queues become names of outputs, which have no hyphens. */
+function withoutHyphens(name: string): string {
+  return name.replaceAll('-', '');
+}
+
+const bucketPrefix = text(
+  /^[\w.\-/=:~]{0,200}$/,
+  'the beginning of keys: letters, digits and . - _ / = : ~, 200 at most',
+);
+
+const inputPlaces = v.pipe(
+  v.array(
+    objectOf({
+      bucket: key(bucketName, 'Name of a bucket of `jobs.inputBuckets`.', 'my-inputs'),
+      prefix: key(
+        v.optional(bucketPrefix, ''),
+        'Beginning of the keys of the objects. Without it, every object of the bucket.',
+        'team-a/',
+      ),
+    }),
+    'must be a list of buckets with prefixes',
+  ),
+  v.maxLength(20, 'must hold 20 at most'),
+);
+
+const GRANTS = {
+  replyQueues: key(
+    v.optional(namesOf(queueName, 'queue names'), []),
+    'Reply queues that callers may name in jobs, of those of `jobs.replyQueues`.',
+    ['results'],
+  ),
+  eventBus: key(
+    v.optional(v.boolean('must be true or false'), false),
+    'Whether callers may have results of jobs sent to the event bus.',
+    true,
+  ),
+  inputBuckets: key(
+    v.optional(inputPlaces, []),
+    'Objects in your buckets that callers may name as `input_s3`. See [what a plan grants](security.md#what-a-plan-grants).',
+    [{ bucket: 'my-inputs', prefix: 'team-a/' }],
+  ),
+};
+
 const usagePlanSchema = objectOf({
   ...RATES,
   quota: key(
@@ -28,6 +88,7 @@ const usagePlanSchema = objectOf({
     'Names of the keys of the plan. AWS generates a value for each. The keys have the rates and the quota of the plan each for itself.',
     ['batch', 'site'],
   ),
+  ...GRANTS,
 });
 
 /** Maximum number of keys that a tenant has at a time: the current key, and its successor during a rotation. */
@@ -102,30 +163,22 @@ const metricsNamespace = text(
   'letters, digits, spaces and . - _ / # :, 255 at most, not beginning with AWS/',
 );
 
-/** Names of reply queues, as jobs name them. */
-const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
-
-const bucketName = text(/^(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket');
-
-/** Names of a kind, each once; `keyOf` says which ones count as the same. */
-function namesOf(name: typeof queueName, what: string, keyOf = (one: string) => one) {
-  return v.pipe(
-    v.array(name, `must be a list of ${what}`),
-    v.check(
-      (names) => new Set(names.map(keyOf)).size === names.length,
-      ({ input }) => `must hold each name once, got ${input.join(', ')}`,
-    ),
-    v.maxLength(20, 'must hold 20 at most'),
-  );
-}
-
-/** Names of queues become names of outputs, which have no hyphens. */
-function withoutHyphens(name: string): string {
-  return name.replaceAll('-', '');
-}
-
 /** Largest object that one PUT takes (Amazon S3), and so the largest file. */
 const LARGEST_FILE_BYTES = 5 * 1024 ** 3;
+
+const producersSchema = objectOf({
+  replyQueues: key(
+    v.optional(namesOf(queueName, 'queue names')),
+    'Reply queues that they may name. Without it, all of them.',
+    ['results'],
+  ),
+  eventBus: key(v.optional(v.boolean('must be true or false'), true), 'Whether they may use the event bus.', false),
+  inputBuckets: key(
+    v.optional(inputPlaces),
+    'Objects that they may name as `input_s3`. Without it, all of every bucket.',
+    [{ bucket: 'my-inputs', prefix: 'shop/' }],
+  ),
+});
 
 /** Settings of jobs: asynchronous requests, batches, webhooks and the producer queue. */
 export const jobsConfigSchema = objectOf({
@@ -144,6 +197,11 @@ export const jobsConfigSchema = objectOf({
     v.optional(namesOf(bucketName, 'bucket names'), []),
     'Your buckets from which jobs may read their inputs. Workers may read every object in them.',
     ['my-inputs'],
+  ),
+  producers: key(
+    v.optional(producersSchema, {}),
+    'What jobs on the producer queue may use. Whoever may send to the queue may use it.',
+    { inputBuckets: [{ bucket: 'my-inputs', prefix: 'shop/' }] },
   ),
   alarms: key(
     v.optional(v.boolean('must be true or false'), false),

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts';
 import type { KeyHeader } from '../identity/credentials.ts';
+import type { Grants } from '../identity/grants.ts';
 import { jsonOrUndefined } from '../json/json.ts';
 import type { ModelAliases } from '../models/model-names.ts';
 import type { MetricsLevel } from './metrics-level.ts';
@@ -51,8 +52,8 @@ export interface FunctionSettings {
   readonly eventBus: string;
   /** URLs of reply queues by name. */
   readonly replyQueues: Readonly<Record<string, string>>;
-  /** Buckets besides the payload bucket that may hold inputs. */
-  readonly inputBuckets: readonly string[];
+  /** What the jobs of producers may use. */
+  readonly producerGrants: Grants;
   /** How many days records and payloads of jobs are kept. */
   readonly retentionDays: number;
   /** How many days files are kept. */
@@ -91,7 +92,7 @@ const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
   modelQueues: 'map',
   taskModels: 'map',
   replyQueues: 'map',
-  inputBuckets: 'list',
+  producerGrants: 'map',
   acceptedHeaders: 'list',
   retentionDays: 'number',
   fileRetentionDays: 'number',

@@ -1,4 +1,5 @@
 import { tenantOfKey } from './key-tenants.ts';
+import { planOfKey } from './plan-variables.ts';
 
 /** The principal behind a request. */
 export interface Caller {
@@ -7,7 +8,7 @@ export interface Caller {
    * so a key can be replaced and nothing is lost.
    */
   readonly tenant: string;
-  /** Name of the usage plan, if the credential says so. */
+  /** Name of the usage plan; absent if no plan of the configuration has the credential, which then is granted nothing. */
   readonly plan?: string;
   /** Roles that the credential grants; API keys grant none. */
   readonly roles: readonly string[];
@@ -21,7 +22,7 @@ export interface CallerSource {
   readonly authorizer?: Readonly<Record<string, unknown>> | null | undefined;
   /** Id of the API key that API Gateway accepted. */
   readonly apiKeyId?: string | null | undefined;
-  /** Stage variables, which map the keys of configured tenants; see {@link tenantOfKey}. */
+  /** Stage variables, which map keys to tenants and plans; see {@link tenantOfKey} and {@link planOfKey}. */
   readonly stageVariables?: Readonly<Record<string, string | undefined>> | null | undefined;
 }
 
@@ -30,7 +31,7 @@ const ROLE_SEPARATOR = ' ';
 
 /**
  * Identifies the caller of a request: an authorizer's `tenant`, `plan`, `roles` (separated by spaces) and `credential`,
- * or the tenant of the API key.
+ * or the tenant and the plan of the API key.
  *
  * @returns Undefined if the request carries no credential.
  */
@@ -46,7 +47,8 @@ export function identifyCaller({ authorizer, apiKeyId, stageVariables }: CallerS
   }
   const keyId = textOf(apiKeyId);
   if (keyId === undefined) return undefined;
-  return { tenant: tenantOfKey(keyId, stageVariables ?? {}), roles: [], credential: 'key' };
+  const variables = stageVariables ?? {};
+  return { tenant: tenantOfKey(keyId, variables), plan: planOfKey(keyId, variables), roles: [], credential: 'key' };
 }
 
 function textOf(value: unknown): string | undefined {

@@ -14,18 +14,27 @@ export interface TenantKeys {
   readonly name: string;
   /** Id of the tenant: the owner in its records. */
   readonly tenant: string;
+  /** Name of its usage plan. */
+  readonly plan: string;
   /** Ids of its API keys. */
   readonly keyIds: readonly string[];
 }
 
 /**
- * Renders the stage variable of a tenant: its id, a colon, and the ids of its keys, separated by commas. API Gateway
- * accepts these characters in values, and underscores but no hyphens in names.
+ * Renders the stage variable of a tenant: its id, the ids of its keys, separated by commas, and its plan, with colons
+ * between them. API Gateway accepts these characters in values, and underscores but no hyphens in names.
  *
  * @returns Name and value.
  */
-export function renderTenantVariable({ name, tenant, keyIds }: TenantKeys): readonly [string, string] {
-  return [`${VARIABLE_PREFIX}${name.replaceAll('-', '_')}`, `${tenant}:${keyIds.join(',')}`];
+export function renderTenantVariable({ name, tenant, plan, keyIds }: TenantKeys): readonly [string, string] {
+  return [`${VARIABLE_PREFIX}${name.replaceAll('-', '_')}`, `${tenant}:${keyIds.join(',')}:${plan}`];
+}
+
+/** What a stage variable says of an API key. */
+interface ConfiguredTenant {
+  readonly tenant: string;
+  /** Empty in stages that an earlier version deployed. */
+  readonly plan: string;
 }
 
 /**
@@ -35,10 +44,18 @@ export function renderTenantVariable({ name, tenant, keyIds }: TenantKeys): read
  * @returns The id of the configured tenant that has the key; the id of the key itself if no tenant is configured for it.
  */
 export function tenantOfKey(keyId: string, variables: Readonly<Record<string, string | undefined>>): string {
+  return configuredTenantOf(keyId, variables)?.tenant ?? keyId;
+}
+
+/** The configured tenant that has an API key; undefined if none is configured for it. */
+export function configuredTenantOf(
+  keyId: string,
+  variables: Readonly<Record<string, string | undefined>>,
+): ConfiguredTenant | undefined {
   for (const [name, value = ''] of Object.entries(variables)) {
     if (!name.startsWith(VARIABLE_PREFIX)) continue;
-    const [tenant = '', keyIds = ''] = value.split(':');
-    if (tenant !== '' && keyIds.split(',').includes(keyId)) return tenant;
+    const [tenant = '', keyIds = '', plan = ''] = value.split(':');
+    if (tenant !== '' && keyIds.split(',').includes(keyId)) return { tenant, plan };
   }
-  return keyId;
+  return undefined;
 }

@@ -23,7 +23,7 @@ export interface JobEventOptions {
  * @returns JSON text. A JSON result in it is the text that the model returned.
  */
 export function jobCloudEvent(job: Job, options: JobEventOptions): string {
-  const { owner, id, status, traceparent, endedAtMs = job.createdAtMs } = job;
+  const { owner, id, status, via, traceparent, endedAtMs = job.createdAtMs } = job;
   const envelope = JSON.stringify({
     specversion: '1.0',
     id: `${id}-${status}-${endedAtMs}`,
@@ -32,6 +32,7 @@ export function jobCloudEvent(job: Job, options: JobEventOptions): string {
     subject: id,
     time: new Date(endedAtMs).toISOString(),
     datacontenttype: 'application/json',
+    via,
     ...(owner === PRODUCERS ? {} : { tenant: owner, apikeyid: owner }),
     traceparent,
   });

@@ -5,6 +5,30 @@ import { parseInput, strictRequest, text } from '../parse.ts';
 /** Ids of jobs as callers may choose them. */
 export const JOB_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
+/**
+ * Beginnings of the ids that this product makes. Anybody can compute the id of a producer's job, so a caller must not be
+ * able to take one first.
+ */
+const OWN_ID = /^(?:batch|chunk|evt|file|job|part|upload|wh)[_-]/i;
+
+/**
+ * Reads the id of a job that its caller chose.
+ *
+ * @throws AppError `INVALID_PARAMETER` when it is no id, or begins as the ids do that this product makes.
+ */
+export function readChosenId(id: string): string {
+  const param = 'id';
+  if (!JOB_ID_PATTERN.test(id)) {
+    throw new AppError('INVALID_PARAMETER', 'the id must be 1 to 64 letters, digits, - and _', { param });
+  }
+  if (!OWN_ID.test(id)) return id;
+  throw new AppError(
+    'INVALID_PARAMETER',
+    'the id must not begin with evt_, job_ or another beginning of the ids that this service makes',
+    { param },
+  );
+}
+
 /** Names of reply queues. */
 export const REPLY_QUEUE_PATTERN = /^[a-z][a-z0-9-]{0,39}$/;
 

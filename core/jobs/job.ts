@@ -47,6 +47,9 @@ export interface Destinations {
   readonly eventBus?: boolean;
 }
 
+/** The ways in which a job can come: over the HTTP API, or by an event of a producer on the queue. */
+export type Via = 'http' | 'producer';
+
 /** A job as it was submitted. It is sufficient to run the job without its record. */
 export interface JobDefinition extends JobKey {
   /** SHA-256 (base64url) over endpoint, input and destinations: the same job submitted twice has the same. */
@@ -62,6 +65,8 @@ export interface JobDefinition extends JobKey {
   /** When the record and its payloads may be deleted, milliseconds since the Unix epoch. */
   readonly expiresAtMs: number;
   readonly destinations: Destinations;
+  /** By which way it came; absent in jobs of earlier versions. */
+  readonly via?: Via;
   /** Address of the API as the caller used it, without a slash at the end; absent for producers. */
   readonly baseUrl?: string;
   /** W3C trace context of the submission. */

@@ -4,6 +4,8 @@ import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk
 interface JobEnded {
   readonly id: string;
   readonly type: string;
+  /** The way in which the job came: of a producer like send-job.ts, or over the HTTP API. */
+  readonly via?: 'producer' | 'http';
   readonly data: {
     readonly id: string;
     readonly status: 'succeeded' | 'failed' | 'canceled';
@@ -33,8 +35,11 @@ while (seen.size < wanted) {
   );
   for (const { Body: body = '', ReceiptHandle: handle } of messages) {
     const event = JSON.parse(body) as JobEnded;
-    if (!seen.has(event.id)) console.log(JSON.stringify(await outcomeOf(event)));
-    seen.add(event.id);
+    // A plan can let callers of the HTTP API use this queue as well, and they choose the ids of their jobs.
+    if (event.via === 'producer') {
+      if (!seen.has(event.id)) console.log(JSON.stringify(await outcomeOf(event)));
+      seen.add(event.id);
+    }
     // Only now: had anything failed before, the message would come again.
     await client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: handle }));
   }

@@ -26,6 +26,7 @@ export function openDeps(settings: SettingsOf<typeof ACCEPT_JOBS.settings>): Acc
       allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1',
       files: openDynamoDbFileStore(table),
     },
+    grants: settings.producerGrants,
     submit: createSubmit({
       jobs: openDynamoDbJobStore(table),
       payloads: lazyPayloads(settings.payloadBucket),

@@ -1,5 +1,6 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { AppError, ERRORS } from '../../core/errors.ts';
+import type { Grants } from '../../core/identity/grants.ts';
 import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
@@ -16,6 +17,8 @@ import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 /** Dependencies of the function. */
 export interface AcceptJobsDeps {
   readonly resolve: ResolveDeps;
+  /** What the jobs of producers may use. */
+  readonly grants: Grants;
   readonly submit: Submit;
   readonly deadLetters: DeadLetters;
   /** URL of the queue that the messages come from. */
@@ -54,15 +57,25 @@ function readBody(body: string): unknown {
   }
 }
 
-async function accept(event: JobEvent, record: SQSRecord, { resolve, submit, log }: AcceptJobsDeps): Promise<Verdict> {
+async function accept(
+  event: JobEvent,
+  record: SQSRecord,
+  { resolve, grants, submit, log }: AcceptJobsDeps,
+): Promise<Verdict> {
   const owner = event.tenant ?? PRODUCERS;
   // The body of the request is kept as it was written: parsing it would round 64-bit integers.
-  const resolved = await resolveRequest(event.request, owner, jsonMember(record.body, 'data', 'body'), resolve);
+  const resolved = await resolveRequest(
+    event.request,
+    { owner, grants },
+    jsonMember(record.body, 'data', 'body'),
+    resolve,
+  );
   const { job, isDuplicate } = await submit({
     ...resolved,
     owner,
     id: jobIdOfEvent(sha256, event.source, event.id),
     hasNewId: false,
+    via: 'producer',
     traceparent: event.traceparent,
   });
   const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';

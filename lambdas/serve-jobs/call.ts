@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { Plan } from '../../core/identity/plan-variables.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
@@ -24,5 +25,7 @@ export interface JobRouteDeps {
 export interface Call extends HttpRequest<NotedRequest> {
   /** Tenant of the caller. */
   readonly owner: string;
+  /** What the plan of the caller says. */
+  readonly plan: () => Plan;
   readonly deps: JobRouteDeps;
 }

@@ -1,4 +1,4 @@
-import { callerOf } from '../shared/http/caller.ts';
+import { callerOf, planOf } from '../shared/http/caller.ts';
 import { createHttpHandler, type HttpHandler } from '../shared/http/http-handler.ts';
 import { startNotes } from '../shared/http/http-request.ts';
 import { writeAccessLine } from '../shared/telemetry/access-line.ts';
@@ -18,7 +18,7 @@ export function createHandler(deps: ServeJobsDeps): HttpHandler {
   const target = logTarget(deps, deps.clock);
   return createHttpHandler({
     routes: ROUTES,
-    open: (event) => ({ owner: callerOf(event).tenant, deps }),
+    open: (event) => ({ owner: callerOf(event).tenant, plan: () => planOf(event), deps }),
     timer,
     startMeasures: startNotes,
     log: (facts) => writeAccessLine(target, facts, facts.measures.notes),

@@ -2,7 +2,7 @@ import { readJsonBody, textOf } from '../../core/api/body.ts';
 import { shownToken } from '../../core/api/shown-token.ts';
 import { AppError } from '../../core/errors.ts';
 import { isFinal, JOB_STATUSES, type Job, type JobStatus } from '../../core/jobs/job.ts';
-import { JOB_ID_PATTERN, parseJobRequest } from '../../core/jobs/job-request.ts';
+import { JOB_ID_PATTERN, parseJobRequest, readChosenId } from '../../core/jobs/job-request.ts';
 import {
   jobUrl,
   RESULT_URL_SECONDS,
@@ -31,19 +31,18 @@ const LIST_PARAMETERS: readonly string[] = ['status', 'model', 'limit', 'after']
  * @throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to a job with another request.
  */
 export async function putJob(call: Call): Promise<HttpResult> {
-  const { event, params, body, owner, deps } = call;
-  const { id = '' } = params;
-  if (!JOB_ID_PATTERN.test(id)) {
-    throw new AppError('INVALID_PARAMETER', 'the id must be 1 to 64 letters, digits, - and _', { param: 'id' });
-  }
+  const { event, params, body, owner, plan, deps } = call;
+  const id = readChosenId(params['id'] ?? '');
   const request = parseJobRequest(withWebhookHeader(readJsonBody(body), headerOf(event, 'x-webhook-url')));
-  const resolved = await resolveRequest(request, owner, jsonMember(textOf(body), 'body'), deps.resolve);
+  const submitter = { owner, grants: plan().grants };
+  const resolved = await resolveRequest(request, submitter, jsonMember(textOf(body), 'body'), deps.resolve);
   const traceparent = traceparentOf(event);
   const { job, isDuplicate } = await (await deps.submit())({
     ...resolved,
     owner,
     id,
     hasNewId: false,
+    via: 'http',
     baseUrl: baseUrlOf(event),
     traceparent,
   });

@@ -4,6 +4,7 @@ import { acceptsBytes } from '../../core/api/accepted-media-type.ts';
 import type { Encoded } from '../../core/api/body.ts';
 import { type Preferences, parsePrefer } from '../../core/api/prefer.ts';
 import { AppError } from '../../core/errors.ts';
+import { NO_GRANTS } from '../../core/identity/grants.ts';
 import { isFinal, type Job, type JobResult } from '../../core/jobs/job.ts';
 import { jobIdOfKey, newJobId } from '../../core/jobs/job-id.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
@@ -75,11 +76,8 @@ function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobS
     version: params['version'],
     id: key === undefined ? newJobId(deps.clock.now(), randomBytes(ENTROPY_BYTES)) : jobIdOfKey(sha256, owner, key),
     input: toInlineBody(encodedOf(body)),
-    destinations: resolveDestinations(destinations, {
-      settings: { replyQueues: {} },
-      allowLoopback,
-      webhookParam: 'X-Webhook-Url',
-    }),
+    destinations: resolveDestinations(destinations, NO_GRANTS, { allowLoopback, webhookParam: 'X-Webhook-Url' }),
+    via: 'http' as const,
     baseUrl: baseUrlOf(event),
     traceparent: traceparentOf(event),
   };

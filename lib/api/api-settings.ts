@@ -6,7 +6,7 @@ import {
 } from '../../core/config/deploy-config.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
-import { checkStageName } from '../jobs/jobs-settings.ts';
+import { checkStageName, type GrantSettings } from '../jobs/jobs-settings.ts';
 
 /** Settings of the API; the same as in `config/<stage>.yaml`. */
 export interface ApiSettings {
@@ -99,8 +99,8 @@ export interface ApiSettings {
   readonly cloudWatchRole?: boolean;
 }
 
-/** Limits of a usage plan. */
-export interface UsagePlanSettings {
+/** Limits of a usage plan, and what it grants to the jobs of its callers. */
+export interface UsagePlanSettings extends GrantSettings {
   /** Requests per second in the long run, from 0.1 to 10,000. */
   readonly rateLimit: number;
   /** Maximum number of requests in a burst, from 1 to 5000. */

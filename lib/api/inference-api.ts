@@ -12,6 +12,7 @@ import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
+import { checkGranted } from '../../core/config/granted.ts';
 import { AppError } from '../../core/errors.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../../core/identity/key-tenants.ts';
@@ -103,10 +104,9 @@ export class InferenceApi extends Construct {
       metrics: this.settings.metrics,
       queues: jobs?.priced,
     };
-    checkIdleCost(this, this.deployed, {
-      maxUsd: this.settings.maxIdleMonthlyUsd,
-      source: props.settingsFile ?? this.node.path,
-    });
+    const source = props.settingsFile ?? this.node.path;
+    checkIdleCost(this, this.deployed, { maxUsd: this.settings.maxIdleMonthlyUsd, source });
+    if (jobs !== undefined) checkGranted(grantsByPath(this.settings), jobs.grantable, source);
 
     this.functions = this.createFunctions({ ...props, endpoints }, routeModels);
     this.restApi = this.createRestApi(props);
@@ -219,7 +219,7 @@ export class InferenceApi extends Construct {
     if (count > MAX_STAGE_VARIABLES) {
       throw new AppError(
         'CONFIG_INVALID',
-        `tenants and the hashes of keys need ${count} stage variables, API Gateway has ${MAX_STAGE_VARIABLES}: ` +
+        `tenants, plans and the hashes of keys need ${count} stage variables, API Gateway has ${MAX_STAGE_VARIABLES}: ` +
           'use fewer tenants, or auth: { accept: x-api-key }, which needs no hashes',
       );
     }
@@ -261,6 +261,10 @@ export class InferenceApi extends Construct {
     acknowledgeFindings(restApi);
     return restApi;
   }
+}
+
+function grantsByPath({ usagePlans }: ResolvedApiSettings) {
+  return Object.fromEntries(Object.entries(usagePlans).map(([name, plan]) => [`usagePlans.${name}`, plan]));
 }
 
 /** Findings of the AWS Solutions rules, each with the reason to accept it. */

@@ -2,6 +2,7 @@ import { ApiKey, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigate
 import { Construct } from 'constructs';
 import type { TenantConfig, UsagePlanConfig } from '../../core/config/deploy-config.ts';
 import { renderTenantVariable } from '../../core/identity/key-tenants.ts';
+import { type PlanOfKeys, renderPlanVariables } from '../../core/identity/plan-variables.ts';
 
 /** Settings of {@link UsagePlans}. */
 export interface UsagePlansProps {
@@ -33,7 +34,7 @@ export interface PlanKey {
 export class UsagePlans extends Construct {
   /** Every key of every plan and tenant. */
   readonly keys: readonly PlanKey[];
-  /** Stage variables that map the keys of tenants, by name. */
+  /** Stage variables that map keys to tenants and plans, and say what plans grant, by name. */
   readonly variables: Readonly<Record<string, string>>;
   readonly #plans: ReadonlyMap<string, UsagePlan>;
 
@@ -44,7 +45,16 @@ export class UsagePlans extends Construct {
     const ofPlans = plans.flatMap(([name, plan]) => this.#addPlanKeys(name, plan));
     const tenants = Object.entries(props.tenants).map(([name, tenant]) => this.#addTenant(name, tenant));
     this.keys = [...ofPlans, ...tenants.flatMap(({ keys }) => keys)];
-    this.variables = Object.fromEntries(tenants.map(({ variable }) => variable));
+    this.variables = {
+      ...Object.fromEntries(tenants.map(({ variable }) => variable)),
+      ...renderPlanVariables(plans.map(([name, plan]) => this.#planOfKeys(name, plan))),
+    };
+  }
+
+  #planOfKeys(name: string, { replyQueues, eventBus, inputBuckets }: UsagePlanConfig): PlanOfKeys {
+    const own = this.keys.filter(({ plan, tenant }) => plan === name && tenant === undefined);
+    const keyIds = own.map(({ key }) => key.keyId);
+    return { name, keyIds, grants: { replyQueues, eventBus, inputBuckets } };
   }
 
   #addPlan(restApi: RestApi, name: string, config: UsagePlanConfig): UsagePlan {
@@ -76,7 +86,7 @@ export class UsagePlans extends Construct {
       return { plan, tenant: name, name: keyName, key };
     });
     const keyIds = created.map(({ key }) => key.keyId);
-    return { keys: created, variable: renderTenantVariable({ name, tenant: id, keyIds }) };
+    return { keys: created, variable: renderTenantVariable({ name, tenant: id, plan, keyIds }) };
   }
 
   #planOf(name: string): UsagePlan {

@@ -5,6 +5,7 @@ import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../cor
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { PayloadKind, Permissions } from '../../core/functions/permissions.ts';
 import { type FunctionSettings, type ModelQueues, renderSettings } from '../../core/functions/settings.ts';
+import type { Grants } from '../../core/identity/grants.ts';
 import type { JobsTable } from '../data/jobs-table.ts';
 import type { PayloadBucket } from '../data/payload-bucket.ts';
 import type { WebhooksTable } from '../data/webhooks-table.ts';
@@ -82,11 +83,20 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     jobsQueue: queues.shared.jobs.queueUrl,
     eventBus: parts.events.bus.eventBusName,
     replyQueues: Object.fromEntries([...queues.replies].map(([reply, { queueUrl }]) => [reply, queueUrl])),
-    inputBuckets: config.inputBuckets,
+    producerGrants: producerGrantsOf(config),
     retentionDays: config.retentionDays,
     fileRetentionDays: config.fileRetentionDays,
     maxReceiveCount: own?.manifest.jobs.maxReceiveCount ?? SHARED_MAX_RECEIVES,
     maxFileBytes: config.maxFileBytes,
+  };
+}
+
+/** Producers may use everything that jobs can use, unless the configuration says less. */
+function producerGrantsOf({ replyQueues, inputBuckets, producers }: JobsConfig): Grants {
+  return {
+    replyQueues: producers.replyQueues ?? replyQueues,
+    eventBus: producers.eventBus,
+    inputBuckets: producers.inputBuckets ?? inputBuckets.map((bucket) => ({ bucket, prefix: '' })),
   };
 }
 

@@ -7,6 +7,40 @@ import {
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 
+/** Objects of a bucket from which jobs may read their inputs. */
+export interface InputBucketSettings {
+  /** Name of the bucket; one of `inputBuckets`. */
+  readonly bucket: string;
+  /**
+   * Beginning of the keys: `team-a/`.
+   *
+   * @default - every object of the bucket
+   */
+  readonly prefix?: string;
+}
+
+/** Resources of the account that jobs may use. */
+export interface GrantSettings {
+  /**
+   * Names of the reply queues that jobs may name.
+   *
+   * @default - none for a usage plan, all for producers
+   */
+  readonly replyQueues?: readonly string[];
+  /**
+   * Whether jobs may send events to the event bus.
+   *
+   * @default - false for a usage plan, true for producers
+   */
+  readonly eventBus?: boolean;
+  /**
+   * Objects that jobs may name as `input_s3`.
+   *
+   * @default - none for a usage plan, all for producers
+   */
+  readonly inputBuckets?: readonly InputBucketSettings[];
+}
+
 /** Settings of jobs; the same as below `jobs` in `config/<stage>.yaml`. */
 export interface JobsSettings {
   /**
@@ -39,6 +73,12 @@ export interface JobsSettings {
    * @default - none
    */
   readonly inputBuckets?: readonly string[];
+  /**
+   * What the jobs of producers may use: anyone who may send to the producer queue.
+   *
+   * @default - every reply queue, the event bus, and every input bucket
+   */
+  readonly producers?: GrantSettings;
   /**
    * Whether to create alarms on dead letters and on the age of waiting messages. Each alarm costs money while idle.
    *
@@ -112,12 +152,13 @@ export interface ResolvedJobs
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
   const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, stageName = 'prod' } = settings;
-  const { retentionDays, replyQueues, inputBuckets, alarms } = settings;
+  const { retentionDays, replyQueues, inputBuckets, producers, alarms } = settings;
   const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
   const jobs = {
     retentionDays,
     replyQueues,
     inputBuckets,
+    producers,
     alarms,
     maxFileBytes,
     fileRetentionDays,

@@ -2,6 +2,7 @@ import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { checkGranted, type Grantable } from '../../core/config/granted.ts';
 import type { PricedQueues } from '../../core/costs/cost.ts';
 import { AppError } from '../../core/errors.ts';
 import type { FunctionName } from '../../core/functions/functions.ts';
@@ -89,6 +90,8 @@ export class Jobs extends Construct {
   readonly alarms: readonly Alarm[];
   /** Models that jobs may name. */
   readonly models: readonly Model[];
+  /** Resources that usage plans can grant. */
+  readonly grantable: Grantable;
   /** Resources of the queues that cost money while idle. */
   readonly priced: PricedQueues;
   /** Resources that each model adds to the stack. */
@@ -103,6 +106,8 @@ export class Jobs extends Construct {
     const { config, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
     const logRetention: RetentionDays = settings.logRetentionDays;
     this.models = models;
+    this.grantable = config;
+    checkGranted({ 'jobs.producers': config.producers }, config, this.node.path);
     this.queues = new JobQueues(this, 'Queues', { models, ...config });
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
     this.#parts = {

@@ -47,6 +47,7 @@ beforeAll(() => {
     endedAtMs,
     expiresAtMs: endedAtMs - 1150 + 7 * DAY_MS,
     destinations: { replyQueue: 'results' },
+    via: 'producer',
     result: { kind: 'inline', json: '{"object":"list","data":[]}' },
   };
 });

@@ -48,6 +48,7 @@ const JOB: Job = {
   items: 1,
   ranVersion: '1',
   destinations: { replyQueue: 'results' },
+  via: 'producer',
   result: { kind: 'inline', json: '{"object":"list"}' },
 };
 
@@ -64,11 +65,15 @@ describe('the examples of producers', () => {
     });
   });
 
-  it('read results and failures, each once however often it comes', async () => {
+  it('read results and failures of producers only, each once however often it comes', async () => {
     const failed: Job = { ...JOB, id: 'evt_2', status: 'failed', error: { code: 'TIMEOUT', message: 'too long' } };
     const options = { stage: 'dev', maxResultBytes: 1000 };
     const { result, ...withoutResult } = failed;
-    const events = [jobCloudEvent(JOB, options), jobCloudEvent(JOB, options), jobCloudEvent(withoutResult, options)];
+    const forged = jobCloudEvent({ ...JOB, id: 'evt_3', via: 'http' }, options);
+    const { via, ...old } = JOB;
+    const unknown = jobCloudEvent({ ...old, id: 'evt_4' }, options);
+    const own = [jobCloudEvent(JOB, options), jobCloudEvent(JOB, options), jobCloudEvent(withoutResult, options)];
+    const events = [forged, unknown, ...own];
     for (const event of events) {
       await servers.sqs.send(new SendMessageCommand({ QueueUrl: resultsUrl, MessageBody: event }));
     }

@@ -56,6 +56,9 @@ describe('an API that accepts both headers', () => {
     const [{ logicalId } = { logicalId: '' }] = resourcesOf(both, 'Custom::TensorgateKeyHashes');
     expect(propertiesOf(both, 'AWS::ApiGateway::Stage').Variables).toEqual({
       keys_0: { 'Fn::GetAtt': [logicalId, 'Hashes'] },
+      plan_0: { 'Fn::Join': ['', ['free:keys=', { Ref: keyIds(both)[0]?.Ref }]] },
+      plan_1: { 'Fn::Join': ['', ['pro:keys=', { Ref: keyIds(both)[1]?.Ref }]] },
+      plan_2: { 'Fn::Join': ['', ['internal:keys=', { Ref: keyIds(both)[2]?.Ref }]] },
     });
   });
 
@@ -127,11 +130,11 @@ describe('keys', () => {
       true,
     ]);
     const variables = propertiesOf(template, 'AWS::ApiGateway::Stage').Variables;
-    expect(Object.keys(variables)).toEqual(['keys_0', 'keys_1', 'keys_2']);
+    expect(Object.keys(variables)).toEqual(['plan_0', 'keys_0', 'keys_1', 'keys_2']);
   });
 
   it('of more tenants than a stage has variables for are refused, with what to write instead', () => {
-    const tenants = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`t${index}`, { plan: 'pro' }]));
+    const tenants = Object.fromEntries(Array.from({ length: 95 }, (_, index) => [`t${index}`, { plan: 'pro' }]));
     expect(() => new InferenceApi(otherStack(), 'Api', { models, tenants })).toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',

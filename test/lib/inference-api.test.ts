@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
-import { InferenceApi } from '../../lib/index.ts';
+import { InferenceApi, Jobs } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import {
   methodsByRoute,
@@ -85,7 +85,7 @@ describe('InferenceApi', () => {
     expect(tenantKeys.map(({ Properties }) => Properties.Name)).toEqual(['pro-acme-k2025', 'pro-acme-k2026']);
     const [first, second] = tenantKeys.map(({ logicalId }) => ({ Ref: logicalId }));
     expect(propertiesOf(template, 'AWS::ApiGateway::Stage').Variables).toMatchObject({
-      tenant_acme: { 'Fn::Join': ['', ['acme:', first, ',', second]] },
+      tenant_acme: { 'Fn::Join': ['', ['acme:', first, ',', second, ':pro']] },
     });
   });
 
@@ -102,9 +102,24 @@ describe('InferenceApi', () => {
     expect(keyOf({ plan: 'free', keys: ['k2026'] })).toBe(both);
   });
 
-  it('sets no stage variables where there is neither a tenant nor an authorizer', () => {
-    const template = synthesizeApi({ models: [packedEmbedding('tiny')], auth: { accept: 'x-api-key' } });
-    expect(propertiesOf(template, 'AWS::ApiGateway::Stage')).not.toHaveProperty('Variables');
+  it('sets stage variables for what plans grant, also without an authorizer', () => {
+    const grants = { replyQueues: ['results'], eventBus: true, inputBuckets: [{ bucket: 'lake', prefix: 'a/' }] };
+    const usagePlans = { free: { rateLimit: 1, burstLimit: 1, ...grants } };
+    const template = synthesizeApi({ models: [packedEmbedding('tiny')], auth: { accept: 'x-api-key' }, usagePlans });
+    expect(propertiesOf(template, 'AWS::ApiGateway::Stage').Variables).toEqual({
+      plan_0: 'free:queue=results&bus=1&input=lake/a/',
+      plan_1: { 'Fn::Join': ['', ['free:keys=', { Ref: expect.any(String) }]] },
+    });
+  });
+
+  it('refuses plans that grant what the jobs do not have', () => {
+    const stack = otherStack();
+    const models = [packedEmbedding('tiny')];
+    const jobs = new Jobs(stack, 'Jobs', { models, replyQueues: ['results'] });
+    const usagePlans = { free: { rateLimit: 1, burstLimit: 1, replyQueues: ['result'] } };
+    expect(() => new InferenceApi(stack, 'Api', { models, jobs, usagePlans, settingsFile: 'config/dev.yaml' })).toThrow(
+      'usagePlans.free.replyQueues: must name one of jobs.replyQueues (results), got result',
+    );
   });
 
   it('makes no table when no model keeps results in one', () => {

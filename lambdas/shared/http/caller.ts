@@ -1,6 +1,7 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
 import { type Caller, identifyCaller } from '../../../core/identity/caller.ts';
+import { type Plan, readPlan } from '../../../core/identity/plan-variables.ts';
 import { headerOf } from './header.ts';
 import { pathOf } from './request-path.ts';
 
@@ -33,6 +34,11 @@ export function findCaller({ requestContext, stageVariables }: IdentityEvent): C
     apiKeyId: requestContext?.identity?.apiKeyId,
     stageVariables,
   });
+}
+
+/** What the plan of a caller says: which resources of the account its jobs may use. */
+export function planOf(event: IdentityEvent): Plan {
+  return readPlan(callerOf(event).plan, event.stageVariables ?? {});
 }
 
 /** The address of the API as the caller used it, without a slash at the end: its own domain or the gateway's, and stage. */

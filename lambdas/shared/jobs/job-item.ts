@@ -22,7 +22,7 @@ export function jobItemKey(key: JobKey): Item {
 /** All attributes of a job except its progress. */
 export function definitionItem(definition: JobDefinition): Item {
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
-  const { destinations, baseUrl, traceparent } = definition;
+  const { destinations, via, baseUrl, traceparent } = definition;
   return {
     ...jobItemKey(definition),
     ...toItem({
@@ -38,6 +38,7 @@ export function definitionItem(definition: JobDefinition): Item {
       createdAtMs,
       expiresAtMs,
       destinations,
+      via,
       baseUrl,
       traceparent,
     }),

@@ -2,6 +2,7 @@ import { isJsonMediaType, JSON_MEDIA_TYPE } from '../../../core/api/body.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { FileStore } from '../../../core/files/file.ts';
 import type { FunctionSettings } from '../../../core/functions/settings.ts';
+import { checkDestinations, checkInput, type Grants } from '../../../core/identity/grants.ts';
 import type { Destinations, PayloadReference, StoredBody } from '../../../core/jobs/job.ts';
 import { type JobEndpoint, modelsOf, parseEndpoint } from '../../../core/jobs/job-endpoint.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
@@ -12,30 +13,34 @@ import type { Submission } from './submit-job.ts';
 
 /** Properties of the deployment that requests are checked against. */
 export interface ResolveDeps {
-  readonly settings: Pick<
-    FunctionSettings,
-    'modelQueues' | 'taskModels' | 'replyQueues' | 'inputBuckets' | 'payloadBucket'
-  > &
+  readonly settings: Pick<FunctionSettings, 'modelQueues' | 'taskModels' | 'payloadBucket'> &
     Partial<Pick<FunctionSettings, 'modelAliases'>>;
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
   readonly files: Pick<FileStore, 'get'>;
 }
 
+/** Who submits a job. */
+export interface Submitter {
+  /** Whose files the job may use. */
+  readonly owner: string;
+  /** What it may use of the deployment's account. */
+  readonly grants: Grants;
+}
+
 /** The members of a {@link Submission} that the request determines. */
 export type Resolved = Pick<Submission, 'endpoint' | 'model' | 'version' | 'input' | 'destinations'>;
 
 /**
- * Finds the model, the input and the destinations that a job request names.
+ * Finds the model, the input and the destinations that a job request names. Every way in which a job can come passes here.
  *
- * @param owner - Whose files it may use.
  * @param bodyText - The text of the request's `body`, as it was written.
- * @throws AppError `MODEL_NOT_FOUND`, `INVALID_PARAMETER`, `INVALID_WEBHOOK_URL`, `INPUT_FORBIDDEN`, `FILE_NOT_FOUND`,
- * `FILE_NOT_READY` or `BODY_TOO_LARGE`.
+ * @throws AppError `MODEL_NOT_FOUND`, `INVALID_PARAMETER`, `INVALID_WEBHOOK_URL`, `DESTINATION_FORBIDDEN`,
+ * `INPUT_FORBIDDEN`, `FILE_NOT_FOUND`, `FILE_NOT_READY` or `BODY_TOO_LARGE`.
  */
 export async function resolveRequest(
   request: JobRequest,
-  owner: string,
+  submitter: Submitter,
   bodyText: string | undefined,
   deps: ResolveDeps,
 ): Promise<Resolved> {
@@ -43,6 +48,7 @@ export async function resolveRequest(
   const model = modelOf(endpoint, request.body, deps);
   const destinations = resolveDestinations(
     { webhookUrl: request.webhook_url, replyQueue: request.reply_queue, eventBus: request.event_bus },
+    submitter.grants,
     deps,
   );
   return {
@@ -50,7 +56,9 @@ export async function resolveRequest(
     model,
     version: endpoint.version,
     input:
-      request.body === undefined || bodyText === undefined ? await payloadOf(request, owner, deps) : { json: bodyText },
+      request.body === undefined || bodyText === undefined
+        ? await payloadOf(request, submitter, deps)
+        : { json: bodyText },
     destinations,
   };
 }
@@ -58,26 +66,21 @@ export async function resolveRequest(
 /**
  * Checks the destinations of a notification.
  *
- * @throws AppError `INVALID_WEBHOOK_URL`, or `INVALID_PARAMETER` when the reply queue does not exist.
+ * @throws AppError `INVALID_WEBHOOK_URL` or `DESTINATION_FORBIDDEN`.
  */
 export function resolveDestinations(
   { webhookUrl, replyQueue, eventBus }: { [K in keyof Destinations]: Destinations[K] | undefined },
+  grants: Grants,
   {
-    settings,
     allowLoopback,
     webhookParam = 'webhook_url',
   }: Pick<ResolveDeps, 'allowLoopback'> & {
-    readonly settings: Pick<FunctionSettings, 'replyQueues'>;
     /** Name of the member or header that holds the webhook's URL. */
     readonly webhookParam?: string;
   },
 ): Destinations {
   if (webhookUrl !== undefined) checkWebhookUrl(webhookUrl, { allowLoopback, param: webhookParam });
-  if (replyQueue !== undefined && !Object.hasOwn(settings.replyQueues, replyQueue)) {
-    const names = Object.keys(settings.replyQueues).sort().join(', ');
-    const allowed = names === '' ? 'this deployment has no reply queues' : `reply_queue must be one of ${names}`;
-    throw new AppError('INVALID_PARAMETER', allowed, { param: 'reply_queue' });
-  }
+  checkDestinations({ replyQueue, eventBus }, grants);
   return {
     webhookUrl,
     replyQueue,
@@ -117,21 +120,19 @@ function known(
   throw new AppError('MODEL_NOT_FOUND', `the model must be one of ${[...models].sort().join(', ')}`, { param });
 }
 
-async function payloadOf(request: JobRequest, owner: string, deps: ResolveDeps): Promise<StoredBody> {
+async function payloadOf(request: JobRequest, { owner, grants }: Submitter, deps: ResolveDeps): Promise<StoredBody> {
   const { input_file_id: fileId, input_s3: s3 = '', input_media_type: type = JSON_MEDIA_TYPE } = request;
-  const payload = fileId === undefined ? objectOf(s3, deps) : await fileOf(fileId, owner, deps);
+  const payload = fileId === undefined ? objectOf(s3, grants, deps) : await fileOf(fileId, owner, deps);
   const mediaType = type.toLowerCase().replaceAll(' ', '');
   return isJsonMediaType(mediaType) ? payload : { ...payload, mediaType };
 }
 
-function objectOf(address: string, { settings }: ResolveDeps): PayloadReference {
+function objectOf(address: string, grants: Grants, { settings }: ResolveDeps): PayloadReference {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/s.exec(address) ?? [];
   // The payload bucket holds data of every caller, so it is never an input bucket.
-  const allowed = settings.inputBuckets.filter((name) => name !== settings.payloadBucket);
-  if (allowed.includes(bucket)) return { bucket, key };
-  const allowedBuckets =
-    allowed.length === 0 ? 'this deployment reads no buckets' : `its bucket must be one of ${allowed.join(', ')}`;
-  throw new AppError('INPUT_FORBIDDEN', `input_s3 may not be read, ${allowedBuckets}`, { param: 'input_s3' });
+  const inputBuckets = grants.inputBuckets.filter((place) => place.bucket !== settings.payloadBucket);
+  checkInput({ bucket, key }, { ...grants, inputBuckets });
+  return { bucket, key };
 }
 
 async function fileOf(id: string, owner: string, { files }: ResolveDeps): Promise<PayloadReference> {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { InlineBody } from '../../../core/jobs/inline-body.ts';
-import type { Destinations, Job, JobDefinition, JobKey, StoredBody } from '../../../core/jobs/job.ts';
+import type { Destinations, Job, JobDefinition, JobKey, StoredBody, Via } from '../../../core/jobs/job.ts';
 import { jobHash } from '../../../core/jobs/job-id.ts';
 import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
@@ -34,6 +34,8 @@ export interface Submission extends JobKey {
   /** The body of the request, or the object in S3 that holds it. */
   readonly input: InlineBody | StoredBody;
   readonly destinations: Destinations;
+  /** By which way it came. */
+  readonly via: Via;
   readonly baseUrl?: string;
   readonly traceparent?: string;
 }
@@ -67,7 +69,7 @@ export function createSubmit(deps: SubmitDeps): Submit {
 }
 
 function define(submission: Submission, { clock, retentionDays }: SubmitDeps): JobDefinition {
-  const { owner, id, endpoint, model, version, destinations, baseUrl, traceparent } = submission;
+  const { owner, id, endpoint, model, version, destinations, via, baseUrl, traceparent } = submission;
   const createdAtMs = clock.now();
   return {
     owner,
@@ -75,6 +77,7 @@ function define(submission: Submission, { clock, retentionDays }: SubmitDeps): J
     endpoint,
     model,
     destinations,
+    via,
     createdAtMs,
     hash: jobHash(sha256, submission),
     expiresAtMs: createdAtMs + retentionDays * DAY_MS,

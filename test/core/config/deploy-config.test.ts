@@ -12,6 +12,9 @@ describe('parseDeployConfig', () => {
       burstLimit: 10,
       quota: { limit: 10_000, period: 'DAY' },
       keys: ['default'],
+      replyQueues: [],
+      eventBus: false,
+      inputBuckets: [],
     });
     expect(config).toMatchObject({ retainData: true, tracing: false, logRetentionDays: 30 });
     expect(config.jobs).toEqual({
@@ -19,6 +22,7 @@ describe('parseDeployConfig', () => {
       retentionDays: 7,
       replyQueues: [],
       inputBuckets: [],
+      producers: { eventBus: true },
       alarms: false,
       maxFileBytes: 5 * 1024 ** 3,
       fileRetentionDays: 30,
@@ -138,6 +142,16 @@ describe('parseDeployConfig', () => {
       'more tenants than a stage has variables',
       { tenants: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`t${at}`, { plan: 'pro' }])) },
       'tenants: must hold 100 at most: each is a stage variable',
+    ],
+    [
+      'a prefix in the place of a bucket',
+      { usagePlans: { free: { rateLimit: 1, burstLimit: 1, inputBuckets: ['lake/a'] } } },
+      'usagePlans.free.inputBuckets.0: must be a map with the keys bucket, prefix',
+    ],
+    [
+      'a prefix that a stage variable cannot hold',
+      { jobs: { producers: { inputBuckets: [{ bucket: 'lake', prefix: 'a&b' }] } } },
+      'jobs.producers.inputBuckets.0.prefix: must be the beginning of keys',
     ],
     ['text', 'stage: dev', '(root): must be a map with the keys usagePlans, '],
   ])('fails with CONFIG_INVALID when there is %s', (_, value, problem) => {

@@ -33,7 +33,11 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   jobsQueue: text,
   eventBus: text,
   replyQueues: map(text),
-  inputBuckets: fc.array(text),
+  producerGrants: fc.record({
+    replyQueues: fc.array(text),
+    eventBus: fc.boolean(),
+    inputBuckets: fc.array(fc.record({ bucket: text, prefix: text })),
+  }),
   retentionDays: fc.nat(),
   fileRetentionDays: fc.nat(),
   maxReceiveCount: fc.nat(),
@@ -82,7 +86,7 @@ describe('settings of functions', () => {
     ['siblings', '{', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
     ['siblings', '[]', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
     ['siblings', 'null', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
-    ['inputBuckets', '{}', 'environment variable TENSORGATE_INPUT_BUCKETS must be a list in JSON'],
+    ['acceptedHeaders', '{}', 'environment variable TENSORGATE_ACCEPTED_HEADERS must be a list in JSON'],
   ] as const)('reading %s from %j fails with CONFIG_INVALID', (name, value, message) => {
     expect(() => readSettings({ [variableOf(name)]: value }, { required: [name] })).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message }),

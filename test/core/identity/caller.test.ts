@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { identifyCaller } from '../../../core/identity/caller.ts';
+import { NO_GRANTS } from '../../../core/identity/grants.ts';
 import { renderTenantVariable, tenantOfKey } from '../../../core/identity/key-tenants.ts';
+import { renderPlanVariables } from '../../../core/identity/plan-variables.ts';
 
 const VARIABLES = Object.fromEntries([
-  renderTenantVariable({ name: 'acme-eu', tenant: 'acme-eu', keyIds: ['old1', 'new1'] }),
-  renderTenantVariable({ name: 'moved', tenant: 'k0', keyIds: ['k9'] }),
+  renderTenantVariable({ name: 'acme-eu', tenant: 'acme-eu', plan: 'pro', keyIds: ['old1', 'new1'] }),
+  renderTenantVariable({ name: 'moved', tenant: 'k0', plan: 'free', keyIds: ['k9'] }),
 ]);
 
 describe('the tenant of an API key', () => {
@@ -45,8 +47,18 @@ describe('the caller of a request', () => {
   it('is the tenant of the API key, without roles', () => {
     expect(identifyCaller({ apiKeyId: 'new1', stageVariables: VARIABLES })).toEqual({
       tenant: 'acme-eu',
+      plan: 'pro',
       roles: [],
       credential: 'key',
+    });
+  });
+
+  it('has the plan of the API key', () => {
+    const stageVariables = renderPlanVariables([{ name: 'pro', keyIds: ['k1'], grants: NO_GRANTS }]);
+    expect(identifyCaller({ apiKeyId: 'k1', stageVariables })).toMatchObject({ tenant: 'k1', plan: 'pro' });
+    expect(identifyCaller({ apiKeyId: 'k2', stageVariables })?.plan).toBeUndefined();
+    expect(identifyCaller({ apiKeyId: 'k2', stageVariables: { tenant_old: 'old:k2' } })).toMatchObject({
+      tenant: 'old',
     });
   });
 

@@ -35,12 +35,18 @@ export async function startAcceptJobs() {
       settings: {
         modelQueues,
         taskModels: { embedding: ['words'] },
-        replyQueues: { answers: `${urls.words}-answers` },
-        inputBuckets: ['inputs'],
         payloadBucket: PAYLOADS,
       },
       allowLoopback: false,
       files,
+    },
+    grants: {
+      replyQueues: ['answers'],
+      eventBus: true,
+      inputBuckets: [
+        { bucket: 'inputs', prefix: '' },
+        { bucket: PAYLOADS, prefix: '' },
+      ],
     },
     submit: createSubmit({
       jobs,

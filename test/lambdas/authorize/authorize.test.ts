@@ -80,6 +80,12 @@ describe('a request with a known key', () => {
     expect([context?.['tenant'], usageIdentifierKey]).toEqual(['acme', SUCCESSOR]);
   });
 
+  it('belongs to the plan of the key', async () => {
+    const attempt = createHandler({ acceptedHeaders: KEY_HEADERS });
+    const { context } = await attempt(event({ 'x-api-key': KEY }, { ...VARIABLES, plan_0: 'free:keys=idfirstkey' }));
+    expect(context).toEqual({ tenant: 'idfirstkey', plan: 'free', credential: 'key' });
+  });
+
   it('is admitted from the moment the stage has the hash, and refused once it has not', async () => {
     const handler = createHandler({ acceptedHeaders: KEY_HEADERS });
     const headers = { 'x-api-key': SUCCESSOR };

@@ -55,7 +55,6 @@ beforeAll(async () => {
       webhooksQueue: webhooks,
       eventBus: 'bus',
       replyQueues: { results: replies },
-      inputBuckets: ['theirs'],
       retentionDays: 7,
     }),
     write: () => undefined,
@@ -69,19 +68,29 @@ afterAll(async () => {
   await Promise.all([tables.close(), servers.close()]);
 });
 
+/** The plan `trusted` of `key-1`, and the plan `free` of `key-2`. */
+const PLANS = {
+  plan_0: 'trusted:queue=results&bus=1&input=theirs/team-a/',
+  plan_1: 'trusted:keys=key-1',
+  plan_2: 'free:keys=key-2',
+};
+
 interface CallOptions {
   readonly body?: unknown;
   readonly text?: string;
   readonly query?: Record<string, string>;
   readonly apiKeyId?: string;
+  /** Stage variables; by default the plan of `key-1` may use the reply queue, the event bus and a part of a bucket. */
+  readonly stageVariables?: Record<string, string>;
   readonly headers?: Record<string, string>;
 }
 
 async function call(method: string, path: string, options: CallOptions = {}) {
-  const { body, text, query, apiKeyId, headers } = options;
+  const { body, text, query, apiKeyId, headers, stageVariables = PLANS } = options;
   const [, family = '', proxy = ''] = /^\/v1\/(\w+)\/?(.*)$/.exec(path) ?? [];
   const eventOptions: EventOptions = {
     httpMethod: method,
+    stageVariables,
     headers: { Host: 'api.example.com', ...headers },
     ...(apiKeyId === undefined ? {} : { apiKeyId }),
     ...(body === undefined && text === undefined ? {} : { body: text ?? JSON.stringify(body) }),
@@ -180,10 +189,12 @@ describe('PUT /v1/jobs/{id}', () => {
     ['INVALID_PARAMETER', 'b', { ...REQUEST, endpoint: '/v1/chat' }],
     ['MODEL_NOT_FOUND', 'b', { ...REQUEST, body: { model: 'other', input: 'x' } }],
     ['MODEL_NOT_FOUND', 'b', { ...REQUEST, endpoint: '/v2/models/other/infer' }],
-    ['INVALID_PARAMETER', 'b', { ...REQUEST, reply_queue: 'nobody' }],
+    ['DESTINATION_FORBIDDEN', 'b', { ...REQUEST, reply_queue: 'nobody' }],
     ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'https://169.254.169.254/' }],
     ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'http://hooks.shop.com/' }],
     ['INPUT_FORBIDDEN', 'b', { endpoint: '/v1/embeddings', input_s3: 's3://others/x' }],
+    ['INPUT_FORBIDDEN', 'b', { endpoint: '/v1/embeddings', input_s3: 's3://theirs/team-b/x' }],
+    ['INPUT_FORBIDDEN', 'b', { endpoint: '/v1/embeddings', input_s3: `s3://${PAYLOADS}/files/key-2/x` }],
     ['FILE_NOT_FOUND', 'b', { endpoint: '/v1/embeddings', input_file_id: 'file-unknown' }],
     ['FILE_NOT_FOUND', 'b', { endpoint: '/v1/embeddings', body: null, input_file_id: 'file-unknown' }],
   ])('fails with %s and submits nothing', async (code, id, body) => {
@@ -191,6 +202,50 @@ describe('PUT /v1/jobs/{id}', () => {
     expect(json).toMatchObject({ code });
     expect(headers?.['content-type']).toBe('application/problem+json');
     expect(await messages(words)).toEqual([]);
+  });
+});
+
+describe('what the plan of a caller grants', () => {
+  it('is an input below a prefix', async () => {
+    const body = { endpoint: '/v1/embeddings', input_s3: 's3://theirs/team-a/x.json' };
+    expect((await call('PUT', '/v1/jobs/granted', { body })).statusCode).toBe(202);
+    expect(await messages(words)).toMatchObject([{ input: { payload: { bucket: 'theirs', key: 'team-a/x.json' } } }]);
+  });
+
+  it.each([
+    ['of another plan', { apiKeyId: 'key-2' }],
+    ['of no plan', { apiKeyId: 'key-3' }],
+    ['whose stage says nothing of plans', { stageVariables: {} }],
+  ])('is nothing for a key %s', async (_, options) => {
+    for (const [code, member] of [
+      ['DESTINATION_FORBIDDEN', { reply_queue: 'results' }],
+      ['DESTINATION_FORBIDDEN', { event_bus: true }],
+      ['INPUT_FORBIDDEN', { input_s3: 's3://theirs/team-a/x', body: undefined }],
+    ] as const) {
+      const { statusCode, json } = await call('PUT', '/v1/jobs/refused', {
+        ...options,
+        body: { ...REQUEST, ...member },
+      });
+      expect({ statusCode, code: json['code'] }).toEqual({ statusCode: 403, code });
+      expect(json['detail']).not.toMatch(/results|theirs/);
+    }
+    expect(await messages(words)).toEqual([]);
+  });
+});
+
+describe('an id that a caller chooses', () => {
+  it.each(['evt_4es3iwoy24n4wn4tyjasesbymt', 'EVT_x', 'job_1', 'batch_1', 'file-1', 'upload_1', 'part_1', 'chunk-1'])(
+    'may not be %s, which could be one that the service makes',
+    async (id) => {
+      const { statusCode, json } = await call('PUT', `/v1/jobs/${id}`, { body: REQUEST });
+      expect({ statusCode, param: json['param'] }).toEqual({ statusCode: 400, param: 'id' });
+      expect(await messages(words)).toEqual([]);
+    },
+  );
+
+  it('says in the job that it came over HTTP', async () => {
+    await call('PUT', '/v1/jobs/jobs-1', { body: REQUEST });
+    expect(await messages(words)).toMatchObject([{ id: 'jobs-1', via: 'http' }]);
   });
 });
 

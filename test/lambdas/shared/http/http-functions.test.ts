@@ -108,8 +108,6 @@ function jobs(changes: Partial<ServeJobsDeps>): HttpFunction {
       settings: {
         modelQueues: { words: { jobs: 'jobs', chunks: 'chunks' } },
         taskModels: { embedding: ['words'] },
-        replyQueues: {},
-        inputBuckets: [],
         payloadBucket: 'payloads',
       },
       allowLoopback: false,
