@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { ERRORS } from '../core/errors.ts';
+import { portOption } from './local-instance.ts';
 import { examples, jsonOption, printResult } from './output.ts';
 import type { RedriveCommandOptions } from './run-redrive.ts';
 
@@ -8,7 +9,7 @@ export function jobsRedriveCommand(): Command {
   return new Command('redrive')
     .description('Put dead letters back to the queues that they came from, once the cause is gone.')
     .option('--queue-url <url>', 'dead-letter queue, as the deployment prints it (default: the one of local mode)')
-    .option('--port <number>', 'port of the API in local mode, if several run in this folder', portNumber)
+    .addOption(portOption())
     .option('--code <code>', 'only those with this error code, as WORKER_LOST', errorCode)
     .option('--limit <number>', 'maximum number of messages to redrive', wholeNumber)
     .option('--dry-run', 'list the messages and change nothing', false)
@@ -35,10 +36,4 @@ function wholeNumber(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
   throw new InvalidArgumentError('It must be a whole number from 1.');
-}
-
-function portNumber(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0 && number <= 65_535) return number;
-  throw new InvalidArgumentError('It must be a whole number from 1 to 65535.');
 }

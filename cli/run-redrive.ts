@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { AppError } from '../core/errors.ts';
-import { findInstances, type Instance, type Instances, portOf } from '../local/instances.ts';
+import { findInstance, LOCAL_CREDENTIALS } from './local-instance.ts';
 import { type DeadLetterCount, redriveDeadLetters } from './redrive-dead-letters.ts';
 import { renderTable } from './table.ts';
 
@@ -15,9 +15,6 @@ export interface RedriveCommandOptions {
   readonly dryRun: boolean;
   readonly json?: boolean;
 }
-
-/** Folder of local mode's files, in the folder of the CDK app. */
-const DIRECTORY = '.tensorgate';
 
 /** Where the dead letters are. */
 interface Place {
@@ -66,31 +63,13 @@ function placeOf(queueUrl: string): Place {
 }
 
 async function localPlace(port: number | undefined): Promise<Place> {
-  const instance = chooseInstance(await findInstances(DIRECTORY), port);
+  const instance = await findInstance(port, 'name a queue with --queue-url');
   const { queues, url } = instance.description;
   const queueUrl = queues['dead-letters'];
   if (queueUrl === undefined) {
     throw new AppError('INVALID_PARAMETER', `--queue-url is needed: the app at ${url} names no dead-letter queue`);
   }
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  return { queueUrl, config: { endpoint: new URL(queueUrl).origin, region: 'us-east-1', credentials } };
-}
-
-function chooseInstance({ running, stale }: Instances, port: number | undefined): Instance {
-  const chosen = port === undefined ? running : running.filter(({ description }) => portOf(description) === port);
-  const [first, ...others] = chosen;
-  if (first !== undefined && others.length === 0) return first;
-  const ports = running.map(({ description }) => portOf(description)).join(', ');
-  if (first !== undefined) {
-    throw new AppError('INVALID_PARAMETER', `--port is needed: local mode runs on the ports ${ports}`);
-  }
-  const where =
-    running.length > 0 ? `it runs on ${ports}` : 'start it with npm start, or name a queue with --queue-url';
-  const left = stale.map(
-    ({ file, description }) => `; ${file} is left over from process ${description.pid}, which ended`,
-  );
-  const wanted = port === undefined ? '' : ` on port ${port}`;
-  throw new AppError('UNAVAILABLE', `local mode does not run in this folder${wanted}: ${where}${left.join('')}`);
+  return { queueUrl, config: { endpoint: new URL(queueUrl).origin, ...LOCAL_CREDENTIALS } };
 }
 
 /** Renders the counts as a table. */

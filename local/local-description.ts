@@ -25,6 +25,8 @@ export interface LocalDescription {
   readonly endpoints: Readonly<Record<string, string>>;
   /** URL of each queue that the app names in an output, by the name that the output's description has. */
   readonly queues: Readonly<Record<string, string>>;
+  /** Name of each table and bucket that the app names in an output, by the description of the output. */
+  readonly stores: Readonly<Record<string, string>>;
   /** Ids of the models. */
   readonly models: readonly string[];
   /** Folder of the log files. */
@@ -63,6 +65,7 @@ export function describeApp(plan: LocalPlan, api: ApiPlan, facts: RunningFacts):
     apiKeys: describeKeys(api, keyValues),
     endpoints: Object.fromEntries(used),
     queues: describeQueues(plan.outputs, endpointUrl),
+    stores: describeStores(plan),
     models,
     logs,
   };
@@ -93,6 +96,15 @@ function describeQueues(outputs: readonly Output[], endpointUrl: string): Record
     return description !== undefined && url !== value ? [[description, url] as const] : [];
   });
   return Object.fromEntries(urls);
+}
+
+/** Lists the tables and buckets that an app names in its outputs, except the exports of the AWS CDK. */
+function describeStores({ outputs, tables, buckets }: LocalPlan): Record<string, string> {
+  const names = new Set([...tables, ...buckets].map(({ name }) => name));
+  const stores = outputs.flatMap(({ description, value }) =>
+    description !== undefined && typeof value === 'string' && names.has(value) ? [[description, value] as const] : [],
+  );
+  return Object.fromEntries(stores);
 }
 
 function limitsOf({ throttle, quota }: UsagePlanPlan): string {

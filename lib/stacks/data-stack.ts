@@ -1,4 +1,4 @@
-import { Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import { JobsTable } from '../data/jobs-table.ts';
@@ -40,5 +40,15 @@ export class DataStack extends Stack {
           payloadBucket: new PayloadBucket(this, 'Payloads', { ...jobs, retainData }),
         }
       : undefined;
+    this.#addOutput('ResultsTable', 'results', this.results.table.tableName);
+    if (this.jobData === undefined) return;
+    this.#addOutput('JobsTable', 'jobs', this.jobData.jobsTable.table.tableName);
+    this.#addOutput('WebhooksTable', 'webhooks', this.jobData.webhooksTable.table.tableName);
+    this.#addOutput('PayloadBucket', 'payloads', this.jobData.payloadBucket.bucket.bucketName);
+  }
+
+  /** Programs find a table or bucket by the description, which is its short name. */
+  #addOutput(id: string, name: string, value: string): void {
+    new CfnOutput(this, id, { value, description: name });
   }
 }

@@ -114,6 +114,16 @@ describe('DataStack', () => {
     return Template.fromStack(stack);
   };
 
+  it('names its tables and its bucket in outputs, for commands of operators', () => {
+    const named = Object.values(synthesizeData({}).findOutputs('*')).map(({ Description }) => Description);
+    expect(named.filter((description) => description !== undefined)).toEqual([
+      'results',
+      'jobs',
+      'webhooks',
+      'payloads',
+    ]);
+  });
+
   it('keeps the logical ids of what has something to lose', () => {
     const template = synthesizeData({});
     const idsOf = (type: string) => resourcesOf(template, type).map(({ logicalId }) => logicalId);

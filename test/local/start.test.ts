@@ -71,6 +71,7 @@ describe('startLocal', () => {
       apiKeys: [{ plan: 'tight', name: 'tight-default' }, { plan: 'wide' }],
       endpoints: { lambda: stack.endpointUrl },
       queues: {},
+      stores: {},
       models: [],
     });
     expect(described.apiKeys[0].limits).toBe('5 requests a second, bursts of 10, 10,000 a day');

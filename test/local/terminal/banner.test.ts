@@ -23,6 +23,7 @@ function descriptionOf(keys: number): LocalDescription {
     apiKeys,
     endpoints: {},
     queues: {},
+    stores: {},
     models: [],
     logs: '.tensorgate/logs',
   };
