@@ -106,7 +106,7 @@ export async function openServices(context: ServiceContext): Promise<LocalServic
     new EventBridgeService(events),
     new SageMakerService(sagemaker, asyncInference),
   ];
-  endpoint.connect(services, callers, options.faults);
+  endpoint.connect(services, callers, options.faults, (environmentId) => lambda.kill(environmentId));
   const eventSources = openEventSources(context, { queues, host, callers }).map((source) => resources.use(source));
   return { endpoint, dynamodb, queues, objects, events, lambda, sagemaker, asyncInference, eventSources };
 }

@@ -20,7 +20,8 @@ import {
   type AwsStreamService,
   deniedMessage,
 } from './aws-service.ts';
-import type { LocalFaults } from './faults.ts';
+import type { CallFault, LocalFaults } from './faults.ts';
+import { halveRequest, withOtherHalf } from './partial-failure.ts';
 import { isPresigned, refusePresigned } from './presigned-url.ts';
 import { type Refusal, renderRefusal } from './refusal.ts';
 
@@ -32,6 +33,13 @@ const CREDENTIAL = /^([^/]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request$/;
 
 /** Statuses whose responses have neither a body nor a length. */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+
+/** Status and code with which a service throttles; others use the one of AWS's JSON protocols. */
+const THROTTLED: Readonly<Record<string, readonly [status: number, code: string]>> = {
+  dynamodb: [400, 'ProvisionedThroughputExceededException'],
+  s3: [503, 'SlowDown'],
+  sqs: [403, 'RequestThrottled'],
+};
 
 /** Keys that conditions of policies may ask for, as they would be on AWS. */
 const CONTEXT = {
@@ -53,6 +61,7 @@ export class EndpointServer implements AsyncDisposable {
   readonly #activity: ActivitySink;
   #principals: ReadonlyMap<string, Principal> = new Map();
   #faults: LocalFaults = {};
+  #kill: (environmentId: string) => void = () => undefined;
 
   private constructor(clock: Clock, activity: ActivitySink) {
     this.#clock = clock;
@@ -83,13 +92,19 @@ export class EndpointServer implements AsyncDisposable {
     return `http://127.0.0.1:${port}`;
   }
 
-  /** Connects the services and those who may call them; calls of functions suffer the faults. */
+  /**
+   * Connects the services and those who may call them; calls of functions suffer the faults.
+   *
+   * @param kill - Kills an execution environment by its id, which is the session token of its calls.
+   */
   connect(
     services: readonly (AwsService | AwsStreamService)[],
     principals: ReadonlyMap<string, Principal>,
     faults: LocalFaults = {},
+    kill: (environmentId: string) => void = () => undefined,
   ): void {
     this.#faults = faults;
+    this.#kill = kill;
     for (const service of services) this.#services.set(service.signingName, service);
     this.#principals = principals;
   }
@@ -165,7 +180,8 @@ export class EndpointServer implements AsyncDisposable {
     const permissions = service.permissions(head);
     const refusal = this.#refuse(service, permissions, caller);
     if (refusal !== undefined) return refusal;
-    return this.#withFault(service, permissions, caller, closed, () => service.respondStream(head, body, caller));
+    const fault = this.#faultOf(permissions, caller);
+    return this.#withFault(service, fault, head, closed, () => service.respondStream(head, body, caller));
   }
 
   async #respondWhole(
@@ -182,7 +198,14 @@ export class EndpointServer implements AsyncDisposable {
     const permissions = service.permissions(call);
     const refusal = this.#refuse(service, permissions, caller);
     if (refusal !== undefined) return refusal;
-    return this.#withFault(service, permissions, caller, closed, () => service.respond(call, caller.principal));
+    const fault = this.#faultOf(permissions, caller);
+    const halved = fault === 'partial' ? halveRequest(call) : undefined;
+    if (halved === undefined) {
+      return this.#withFault(service, fault, head, closed, () => service.respond(call, caller.principal));
+    }
+    const { body: half } = halved;
+    const response = half && (await service.respond({ ...call, body: half }, caller.principal));
+    return response === undefined || response.status === 200 ? withOtherHalf(halved, response) : response;
   }
 
   #refuse(
@@ -202,21 +225,31 @@ export class EndpointServer implements AsyncDisposable {
     return undefined;
   }
 
-  async #withFault(
-    service: AnyAwsService,
+  #faultOf(
     [permission]: readonly IamRequest[] = [],
     { principal: { functionName } }: AwsCaller,
+  ): CallFault | undefined {
+    if (functionName === undefined || permission === undefined) return undefined;
+    return this.#faults.onCall?.({ action: permission.action, functionName });
+  }
+
+  async #withFault(
+    service: AnyAwsService,
+    fault: CallFault | undefined,
+    head: AwsRequestHead,
     closed: AbortSignal,
     respond: () => Promise<AwsStreamResponse>,
   ): Promise<AwsStreamResponse> {
-    const fault =
-      functionName === undefined || permission === undefined
-        ? undefined
-        : this.#faults.onCall?.({ action: permission.action, functionName });
-    if (fault === 'hang' && !closed.aborted) await once(closed, 'abort');
+    if (fault === 'kill') this.#kill(environmentOf(head));
+    if ((fault === 'hang' || fault === 'kill') && !closed.aborted) await once(closed, 'abort');
     if (fault === 'fail') return service.error(500, 'InternalError', 'an injected fault');
+    if (fault === 'throttle') {
+      const [status, code] = THROTTLED[service.signingName] ?? [400, 'ThrottlingException'];
+      return service.error(status, code, 'an injected fault');
+    }
     const response = await respond();
-    if (fault !== 'fail-after') return response;
+    if (fault === 'kill-after') this.#kill(environmentOf(head));
+    if (fault !== 'fail-after' && fault !== 'kill-after') return response;
     if (response.body instanceof Readable) response.body.destroy();
     return service.error(500, 'InternalError', 'an injected fault');
   }
@@ -231,6 +264,11 @@ function headOf(request: IncomingMessage): AwsRequestHead {
     query: new URLSearchParams(query.join('?')),
     headers: request.headers,
   };
+}
+
+/** Each execution environment has a session token of its own. */
+function environmentOf({ query, headers }: AwsRequestHead): string {
+  return query.get('X-Amz-Security-Token') ?? String(headers['x-amz-security-token']);
 }
 
 function credentialOf({ headers, query }: AwsRequestHead): string {

@@ -7,10 +7,16 @@ export interface ObservedCall {
 }
 
 /**
- * A fault of a call: `fail` is an error before the service does anything, `fail-after` an error after it has done everything,
- * `hang` is silence until the caller gives up.
+ * A fault of a call:
+ *
+ * - `fail`: an error before the service does anything.
+ * - `fail-after`: an error after it has done everything.
+ * - `throttle`: the service's own error for too many requests.
+ * - `partial`: the service does half of a batch, and returns the rest as unprocessed. Other calls succeed.
+ * - `hang`: silence until the caller gives up.
+ * - `kill`, `kill-after`: the caller's execution environment is killed, before or after the service has done everything.
  */
-export type CallFault = 'fail' | 'fail-after' | 'hang';
+export type CallFault = 'fail' | 'fail-after' | 'throttle' | 'partial' | 'hang' | 'kill' | 'kill-after';
 
 /** A batch of messages on its way to a function. */
 export interface ObservedDelivery {
@@ -25,6 +31,8 @@ export interface DeliveryFault {
   readonly delayMs?: number;
   /** Whether the same messages are delivered a second time, concurrently. */
   readonly isRepeated?: boolean;
+  /** The messages wait for this before they are delivered. */
+  readonly heldUntil?: Promise<void> | undefined;
 }
 
 /** Injects the faults of a distributed system, for tests. It is called for each call and each delivery. */

@@ -52,8 +52,8 @@ export class DynamoDbService implements AwsService {
   }
 
   /** DynamoDB returns every error of the caller with status 400. */
-  error(_status: number, type: string, message: string): AwsResponse {
-    return json(400, { __type: `com.amazon.coral.service#${type}`, Message: message });
+  error(status: number, type: string, message: string): AwsResponse {
+    return json(status < 500 ? 400 : status, { __type: `com.amazon.coral.service#${type}`, Message: message });
   }
 }
 

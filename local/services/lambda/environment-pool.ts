@@ -74,6 +74,11 @@ export class EnvironmentPool {
     await Promise.all(stale.map((environment) => this.discard(environment)));
   }
 
+  /** Kills an environment, whatever it does. */
+  async kill(id: string): Promise<void> {
+    await [...this.#all].find((environment) => environment.id === id)?.stop();
+  }
+
   /** Ends every environment; none is started after. */
   async stop(): Promise<void> {
     this.#stopping = true;

@@ -12,6 +12,8 @@ export interface EnvironmentIdentity {
   readonly version: string;
   readonly initializationType: InitializationType;
   readonly logStream: string;
+  /** Session token, by which the endpoint server tells the environments of a function apart. */
+  readonly sessionToken: string;
   /** Host and port of the Runtime API. */
   readonly runtimeApi: string;
   /** URL that stands for every AWS endpoint. */
@@ -47,7 +49,7 @@ export function environmentVariables(plan: FunctionPlan, identity: EnvironmentId
     AWS_DEFAULT_REGION: LOCAL_ACCOUNT.region,
     AWS_ACCESS_KEY_ID: accessKeyOf(plan.name),
     AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_SESSION_TOKEN: 'local',
+    AWS_SESSION_TOKEN: identity.sessionToken,
     AWS_LAMBDA_FUNCTION_NAME: plan.name,
     AWS_LAMBDA_FUNCTION_VERSION: identity.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(plan.memoryMiB),

@@ -112,6 +112,7 @@ export class EventSource implements AsyncDisposable {
       functionArn: plan.functionArn,
       count: messages.length,
     });
+    if (fault?.heldUntil !== undefined) await Promise.race([fault.heldUntil, aborted(this.#stopping.signal)]);
     if (fault?.delayMs !== undefined) await pause(fault.delayMs, undefined, { ref: false });
     // Released messages are delivered to another invocation while this one works on them.
     if (fault?.isRepeated === true) {
@@ -130,6 +131,10 @@ export class EventSource implements AsyncDisposable {
       if (!failed.has(id)) await queues.remove(plan.queueArn, handle);
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -47,6 +47,8 @@ export type InitOutcome = { readonly kind: 'ready' } | { readonly kind: 'timeout
 export class ExecutionEnvironment {
   /** Whether the environment was started on demand or by provisioned concurrency. */
   readonly initializationType: InitializationType;
+  /** Distinguishes it from all other environments. */
+  readonly id = randomUUID();
   /** When it last finished an invocation, in milliseconds on the monotonic clock. */
   idleSinceMs = performance.now();
   readonly #settings: EnvironmentSettings;
@@ -166,6 +168,7 @@ export class ExecutionEnvironment {
           initializationType,
           endpointUrl,
           logStream: logStream(version),
+          sessionToken: this.id,
           runtimeApi: this.#api.address,
         },
       ),

@@ -115,6 +115,11 @@ export class LambdaHost implements AsyncDisposable {
     await Promise.all(this.#pools().map((pool) => pool.reapIdle(idleMs)));
   }
 
+  /** Kills the execution environment with an id, if it runs. */
+  kill(environmentId: string): void {
+    for (const pool of this.#pools()) void pool.kill(environmentId);
+  }
+
   /** Invokes a function and waits for its result. */
   async invoke(request: InvokeRequest): Promise<InvocationResult> {
     const requestId = randomUUID();
