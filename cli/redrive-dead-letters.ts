@@ -8,6 +8,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../core/jobs/dead-letter.ts';
+import { groupOfCopy } from '../core/jobs/message-group.ts';
 
 /** Selection of the messages to redrive. */
 export interface RedriveOptions {
@@ -119,6 +120,7 @@ async function sendBack(client: SQSClient, message: Message, sourceUrl: string, 
     new SendMessageCommand({
       QueueUrl: sourceUrl,
       MessageBody: message.Body ?? '',
+      MessageGroupId: groupOfCopy({ group: message.Attributes?.['MessageGroupId'], body: message.Body ?? '' }),
       MessageAttributes: {
         ...Object.fromEntries(own),
         [REDRIVE_ATTRIBUTE]: { DataType: 'String', StringValue: options.redriveId },

@@ -72,7 +72,8 @@ async function reply(job: Job, name: string, options: NotifierOptions): Promise<
   const url = Object.hasOwn(options.settings.replyQueues, name) ? options.settings.replyQueues[name] : undefined;
   // The queue may have been removed from the deployment since. The result is still in the record.
   if (url === undefined) return;
-  await sendText(options.sqs, url, jobCloudEvent(job, await eventOptions(job, MAX_REPLY_RESULT_BYTES, options)));
+  const event = jobCloudEvent(job, await eventOptions(job, MAX_REPLY_RESULT_BYTES, options));
+  await sendText(options.sqs, url, event, job.owner);
 }
 
 async function putEvent(job: Job, options: NotifierOptions): Promise<void> {

@@ -2,6 +2,7 @@ import { type MessageAttributeValue, SendMessageCommand, type SQSClient } from '
 import type { SQSRecord } from 'aws-lambda';
 import { type AppError, type ErrorCode, toAppError } from '../../../core/errors.ts';
 import { DEAD_LETTER_ATTRIBUTES } from '../../../core/jobs/dead-letter.ts';
+import { groupOfCopy } from '../../../core/jobs/message-group.ts';
 import { callAws } from '../aws/client-settings.ts';
 import type { Verdict } from './handle-each.ts';
 import { sendableText } from './sqs-text.ts';
@@ -23,8 +24,8 @@ export interface Reason {
 
 /** The dead-letter queue of the operators. */
 export interface DeadLetters {
-  /** Adds a message with the reason. The message keeps its own attributes. */
-  add(record: Pick<SQSRecord, 'body' | 'messageAttributes'>, reason: Reason): Promise<void>;
+  /** Adds a message with the reason. The message keeps its own attributes and its message group. */
+  add(record: CopiedRecord, reason: Reason): Promise<void>;
 }
 
 /**
@@ -34,10 +35,12 @@ export interface DeadLetters {
  */
 export function openDeadLetters(client: SQSClient, url: string): DeadLetters {
   return {
-    add: async ({ body, messageAttributes }, reason) => {
+    add: async (record, reason) => {
+      const { body, messageAttributes } = record;
       const command = new SendMessageCommand({
         QueueUrl: url,
         MessageBody: body,
+        MessageGroupId: copiedGroup(record),
         MessageAttributes: { ...originals(messageAttributes), ...attributesOf(reason) },
       });
       await callAws('the dead-letter queue', () => client.send(command));
@@ -93,6 +96,14 @@ function originals(attributes: SQSRecord['messageAttributes']): Record<string, M
   const own: readonly string[] = Object.values(DEAD_LETTER_ATTRIBUTES);
   const kept = Object.entries(attributes).filter(([name]) => !own.includes(name));
   return sendableAttributes(Object.fromEntries(kept.slice(0, MAX_ATTRIBUTES - OWN_ATTRIBUTES)));
+}
+
+/** A message to copy; one that was not received has no attributes of SQS. */
+export type CopiedRecord = Pick<SQSRecord, 'body' | 'messageAttributes'> & Partial<Pick<SQSRecord, 'attributes'>>;
+
+/** Returns the message group of a copy. */
+export function copiedGroup({ body, attributes }: CopiedRecord): string | undefined {
+  return groupOfCopy({ group: attributes?.MessageGroupId, body });
 }
 
 /** Turns the attributes of a received message into those of one to send. */

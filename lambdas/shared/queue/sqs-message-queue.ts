@@ -5,7 +5,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { AppError } from '../../../core/errors.ts';
-import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
+import { groupOfTenant } from '../../../core/jobs/message-group.ts';
+import type { MessageQueue, OwnedMessage } from '../../../core/jobs/message-queue.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { retryUnprocessed } from '../resilience/back-off.ts';
 import { sendableJson } from './sqs-text.ts';
@@ -31,21 +32,30 @@ export function openSqsMessageQueue({ client, url }: SqsMessageQueueOptions): Me
       const command = new SendMessageCommand({
         QueueUrl: url,
         MessageBody: messageBody(message),
+        MessageGroupId: groupOfTenant(message.owner),
         DelaySeconds: delaySeconds,
       });
       await callAws('the queue', () => client.send(command));
     },
     sendAll: async (messages) => {
-      for (const batch of batches(messages.map(messageBody))) {
+      for (const batch of batches(messages)) {
         await callAws('the queue', () => sendBatch(client, url, batch));
       }
     },
   };
 }
 
-/** Sends JSON text. */
-export async function sendText(client: SQSClient, url: string, json: string): Promise<void> {
-  const command = new SendMessageCommand({ QueueUrl: url, MessageBody: sendableJson(json) });
+/**
+ * Sends JSON text.
+ *
+ * @param tenant - Tenant that it is about.
+ */
+export async function sendText(client: SQSClient, url: string, json: string, tenant: string): Promise<void> {
+  const command = new SendMessageCommand({
+    QueueUrl: url,
+    MessageBody: sendableJson(json),
+    MessageGroupId: groupOfTenant(tenant),
+  });
   await callAws('the queue', () => client.send(command));
 }
 
@@ -54,10 +64,11 @@ export function messageBody(message: object): string {
   return sendableJson(JSON.stringify(message));
 }
 
-function batches(bodies: readonly string[]): SendMessageBatchRequestEntry[][] {
+function batches(messages: readonly OwnedMessage[]): SendMessageBatchRequestEntry[][] {
   const found: SendMessageBatchRequestEntry[][] = [];
   let room = 0;
-  for (const [index, body] of bodies.entries()) {
+  for (const [index, message] of messages.entries()) {
+    const body = messageBody(message);
     const bytes = Buffer.byteLength(body);
     let last = found.at(-1);
     if (last === undefined || last.length === MESSAGES_PER_BATCH || bytes > room) {
@@ -65,7 +76,7 @@ function batches(bodies: readonly string[]): SendMessageBatchRequestEntry[][] {
       found.push(last);
       room = BYTES_PER_BATCH;
     }
-    last.push({ Id: String(index), MessageBody: body });
+    last.push({ Id: String(index), MessageBody: body, MessageGroupId: groupOfTenant(message.owner) });
     room -= bytes;
   }
   return found;

@@ -4,10 +4,9 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { SQSRecord } from 'aws-lambda';
 import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { callAws } from '../aws/client-settings.ts';
-import { sendableAttributes } from './dead-letters.ts';
+import { type CopiedRecord, copiedGroup, sendableAttributes } from './dead-letters.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
 
 /** A queue, for the function that consumes it. */
@@ -19,16 +18,12 @@ export interface WorkQueue extends MessageQueue {
   /** Acknowledges a received message. */
   remove(receiptHandle: string): Promise<void>;
   /**
-   * Sends a copy of a received message.
+   * Sends a copy of a received message, in the same message group.
    *
    * @param attributes - Texts that replace the attributes with these names.
    * @param delaySeconds - Seconds until it can be received, at most 900. Defaults to none.
    */
-  sendCopy(
-    record: Pick<SQSRecord, 'body' | 'messageAttributes'>,
-    attributes: Readonly<Record<string, string>>,
-    delaySeconds?: number,
-  ): Promise<void>;
+  sendCopy(record: CopiedRecord, attributes: Readonly<Record<string, string>>, delaySeconds?: number): Promise<void>;
 }
 
 /**
@@ -52,7 +47,8 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
       const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
       await callAws('the queue', () => client.send(command));
     },
-    sendCopy: async ({ body, messageAttributes }, attributes, delaySeconds = 0) => {
+    sendCopy: async (record, attributes, delaySeconds = 0) => {
+      const { body, messageAttributes } = record;
       const texts = Object.entries(attributes).map(([name, value]) => [
         name,
         { DataType: 'String', StringValue: value },
@@ -60,6 +56,7 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
       const command = new SendMessageCommand({
         QueueUrl: url,
         MessageBody: body,
+        MessageGroupId: copiedGroup(record),
         MessageAttributes: { ...sendableAttributes(messageAttributes), ...Object.fromEntries(texts) },
         ...(delaySeconds === 0 ? {} : { DelaySeconds: delaySeconds }),
       });

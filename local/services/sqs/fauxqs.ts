@@ -7,6 +7,9 @@ export type Wire = Record<string, unknown>;
 /** A message as fauxqs keeps it. */
 export interface StoredMessage {
   readonly messageId: string;
+  readonly body: string;
+  /** Fauxqs keeps it for FIFO queues only. */
+  messageGroupId?: string | undefined;
   readonly sentTimestamp: number;
   readonly delayUntil?: number;
   /** Queue that gave the message up: fauxqs does not keep it. */
@@ -76,6 +79,10 @@ async function load(file: string): Promise<Record<string, unknown>> {
   return (await import(pathToFileURL(join(folder, file)).href)) as Record<string, unknown>;
 }
 
+const { SqsError } = (await load('../common/errors.js')) as {
+  readonly SqsError: new (code: string, message: string) => SqsApiError;
+};
+
 const { SqsStore } = (await load('sqsStore.js')) as { readonly SqsStore: new () => QueueStore };
 
 const ACTIONS = new Map<string, Action>(
@@ -86,6 +93,11 @@ const ACTIONS = new Map<string, Action>(
     }),
   ),
 );
+
+/** Creates the error of a request whose parameter is invalid. */
+export function invalidParameter(message: string): SqsApiError {
+  return new SqsError('InvalidParameterValue', message);
+}
 
 /** Opens a store without queues. */
 export function openStore(): QueueStore {

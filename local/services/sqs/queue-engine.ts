@@ -2,7 +2,9 @@ import type { Clock } from '../../../core/clock.ts';
 import { type ActivitySink, type MessageMoved, NO_ACTIVITY } from '../../activity/activity.ts';
 import { queueUrl } from '../../template/physical-names.ts';
 import type { QueuePlan } from '../../template/plan-queues.ts';
+import { FairOrder } from './fair-order.ts';
 import {
+  invalidParameter,
   isQueueOperation,
   openStore,
   perform,
@@ -36,8 +38,8 @@ export interface QueueDepth {
 const MAX_TIMER_MS = 60_000;
 
 /**
- * SQS in memory: fauxqs's queues, with long polling without load, the local time, retention, and the attribute that names the
- * source of a dead letter.
+ * SQS in memory: fauxqs's queues, with long polling without load, the local time, retention, fair queues, and the attribute
+ * that names the source of a dead letter.
  */
 export class QueueEngine {
   readonly #store = openStore();
@@ -57,7 +59,7 @@ export class QueueEngine {
   /** Creates a queue of the template. */
   createQueue({ name, arn, attributes }: QueuePlan): void {
     const stored = this.#atOurTime(() => this.#store.createQueue(name, queueUrl(name), arn, attributes));
-    this.#queues.set(name, new WatchedQueue(stored, this.#activity));
+    this.#queues.set(name, new WatchedQueue(stored, this.#activity, () => this.#clock.now()));
   }
 
   /** Whether SQS has such an operation here. */
@@ -77,8 +79,11 @@ export class QueueEngine {
    * @returns Its output. A rejection that `isSqsError` recognizes is SQS's own error.
    */
   async call(operation: string, input: Wire, signal?: AbortSignal): Promise<Wire> {
-    if (operation !== 'ReceiveMessage') return this.#perform(operation, input, this.#store);
     const queue = this.#watched(input);
+    if (operation !== 'ReceiveMessage') {
+      queue?.expectGroups(groupsOf(operation, input));
+      return this.#perform(operation, input, this.#store);
+    }
     const seconds = input['WaitTimeSeconds'] ?? queue?.stored.attributes['ReceiveMessageWaitTimeSeconds'] ?? 0;
     const deadlineMs = performance.now() + Number(seconds) * 1000;
     for (;;) {
@@ -165,10 +170,13 @@ export class QueueEngine {
   async #receive(queue: WatchedQueue | undefined, input: Wire): Promise<Wire> {
     if (queue === undefined) return this.#perform('ReceiveMessage', input, this.#store);
     this.#dropExpired(queue.stored);
+    this.#atOurTime(() => queue.arrange(Number(input['MaxNumberOfMessages'] ?? 1)));
     const lookup = withSource(this.#store, queue.stored);
     const output = await this.#perform('ReceiveMessage', withoutWaiting(input), lookup);
     const { Messages: messages } = output as { readonly Messages?: readonly Wire[] };
-    for (const { MessageId: id } of messages ?? []) queue.report('message.received', String(id));
+    for (const { MessageId: id, ReceiptHandle: handle } of messages ?? []) {
+      queue.received(String(id), String(handle));
+    }
     if (wantsSource(input)) for (const message of messages ?? []) addSource(message, queue.stored);
     return output;
   }
@@ -209,37 +217,83 @@ export class QueueEngine {
   }
 }
 
-/** A queue, and the consumers that wait for something to happen to it. */
+/** A message of a request to send, with its message group. */
+interface GroupedBody {
+  readonly body: unknown;
+  readonly group: string | undefined;
+}
+
+/** A queue, its order, and the consumers that wait for something to happen to it. */
 class WatchedQueue {
   readonly stored: StoredQueue;
   readonly #activity: ActivitySink;
+  readonly #now: () => number;
+  /** Undefined for FIFO queues, which have an order of their own. */
+  readonly #order: FairOrder | undefined;
   readonly #waiting = new Set<() => void>();
+  /** Messages that are being sent, in the order of the request. */
+  #expected: GroupedBody[] = [];
 
-  constructor(stored: StoredQueue, activity: ActivitySink) {
+  constructor(stored: StoredQueue, activity: ActivitySink, now: () => number) {
     this.stored = stored;
     this.#activity = activity;
+    this.#now = now;
+    this.#order = stored.attributes['FifoQueue'] === 'true' ? undefined : new FairOrder();
     const enqueue = stored.enqueue.bind(stored);
     const changeVisibility = stored.changeVisibility.bind(stored);
     const deleteMessage = stored.deleteMessage.bind(stored);
     stored.enqueue = (message) => {
+      this.#group(message);
       enqueue(message);
       this.#reportEnqueued(message);
       this.wake();
     };
     stored.changeVisibility = (receiptHandle, seconds) => {
       changeVisibility(receiptHandle, seconds);
+      if (!stored.inflightMessages.has(receiptHandle)) this.#order?.ended(receiptHandle, this.#now());
       this.wake();
     };
     stored.deleteMessage = (receiptHandle) => {
       const messageId = stored.inflightMessages.get(receiptHandle)?.message.messageId;
       const isDeleted = deleteMessage(receiptHandle);
+      this.#order?.ended(receiptHandle, this.#now());
       if (isDeleted && messageId !== undefined) this.report('message.deleted', messageId);
       return isDeleted;
     };
   }
 
+  /** @param bodies - The messages of the request that is about to be performed. */
+  expectGroups(bodies: GroupedBody[]): void {
+    this.#expected = bodies;
+  }
+
+  /** Moves the messages to the front that are to be received next. */
+  arrange(count: number): void {
+    if (this.#order === undefined) return;
+    const { stored } = this;
+    stored.processTimers();
+    stored.messages = this.#order.arrange(stored.messages, count, {
+      nowMs: this.#now(),
+      isInFlight: (receiptHandle) => stored.inflightMessages.has(receiptHandle),
+    });
+  }
+
+  received(messageId: string, receiptHandle: string): void {
+    const group = this.stored.inflightMessages.get(receiptHandle)?.message.messageGroupId;
+    this.#order?.received(receiptHandle, group, this.#now());
+    this.report('message.received', messageId);
+  }
+
   report(type: MessageMoved['type'], messageId: string): void {
     this.#activity.publish({ type, queue: this.stored.name, messageId });
+  }
+
+  /** Fauxqs drops the message groups of standard queues. It enqueues in the order of the request, without those it refuses. */
+  #group(message: StoredMessage): void {
+    const index = this.#expected.findIndex(({ body }) => body === message.body);
+    if (index >= 0) message.messageGroupId ??= this.#expected[index]?.group;
+    this.#expected = this.#expected.slice(index + 1);
+    if (message.messageGroupId !== undefined) this.#order?.sent(message.messageGroupId, this.#now());
   }
 
   #reportEnqueued({ messageId, deadLetterSourceArn }: StoredMessage): void {
@@ -269,6 +323,25 @@ class WatchedQueue {
     clearTimeout(timer);
     signal?.removeEventListener('abort', done);
   }
+}
+
+/** Message groups that SQS accepts (API reference of `SendMessage`). */
+const GROUP_ID = /^[!-~]{1,128}$/;
+
+/** @throws SqsApiError if a message group is invalid. */
+function groupsOf(operation: string, input: Wire): GroupedBody[] {
+  if (operation !== 'SendMessage' && operation !== 'SendMessageBatch') return [];
+  const entries = operation === 'SendMessage' ? [input] : input['Entries'];
+  return (Array.isArray(entries) ? (entries as readonly Wire[]) : []).map(
+    ({ MessageBody: body, MessageGroupId: group }) => {
+      if (group !== undefined && group !== null && !(typeof group === 'string' && GROUP_ID.test(group))) {
+        throw invalidParameter(
+          'MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length',
+        );
+      }
+      return { body, group: typeof group === 'string' ? group : undefined };
+    },
+  );
 }
 
 /** Records the source of messages that move to a dead-letter queue. */

@@ -47,8 +47,8 @@ describe('openDeps', () => {
     const put = await objects.presignPut('files/key-1/file-2', { bytes: 2, expiresSeconds: 60 });
     // A checksum in the address would be that of no bytes.
     expect(put).not.toMatch(/checksum|sdk-checksum/i);
-    await (await deps.steps()).send({ v: 1 });
-    expect(await servers.receive(queue)).toMatchObject([{ Body: '{"v":1}' }]);
+    await (await deps.steps()).send({ owner: 'acme' });
+    expect(await servers.receive(queue)).toMatchObject([{ Body: '{"owner":"acme"}' }]);
     expect(deps.entropy(16)).toHaveLength(16);
     expect(deps.timer()).toBeGreaterThan(0);
   });

@@ -4,6 +4,8 @@ import { openSqsMessageQueue } from '../../../../lambdas/shared/queue/sqs-messag
 import { type QueuesAndBuckets, startQueuesAndBuckets } from '../jobs/job-servers.ts';
 import { reply, startServer } from '../results/dynamodb-server.ts';
 
+const MESSAGE = { owner: 'acme' };
+
 let servers: QueuesAndBuckets;
 
 beforeAll(async () => {
@@ -48,13 +50,13 @@ async function startRefusing(refuses: (attempt: number, id: string) => object | 
 describe('openSqsMessageQueue', () => {
   it('sends a message as JSON', async () => {
     const { url, queue } = await openQueue('one');
-    await queue.send({ v: 1, text: 'ü 漢 🙂' });
-    expect(await drain(url)).toEqual([{ v: 1, text: 'ü 漢 🙂' }]);
+    await queue.send({ owner: 'acme', text: 'ü 漢 🙂' });
+    expect(await drain(url)).toEqual([{ owner: 'acme', text: 'ü 漢 🙂' }]);
   });
 
   it('sends code points that SQS refuses unescaped', async () => {
     const { url, queue } = await openQueue('code-points');
-    const message = { text: 'a\uFFFEb\uFFFFc\u0000d\uD800e' };
+    const message = { owner: 'acme', text: 'a\uFFFEb\uFFFFc\u0000d\uD800e' };
     await queue.send(message);
     await queue.sendAll([message]);
     const bodies = (await servers.receive(url)).map(({ Body: body }) => body ?? '');
@@ -67,13 +69,13 @@ describe('openSqsMessageQueue', () => {
 
   it('delays a message', async () => {
     const { url, queue } = await openQueue('delayed');
-    await queue.send({ v: 1 }, { delaySeconds: 900 });
+    await queue.send({ owner: 'acme' }, { delaySeconds: 900 });
     expect(await drain(url)).toEqual([]);
   });
 
   it('sends many messages, each once', async () => {
     const { url, queue } = await openQueue('many');
-    const messages = Array.from({ length: 43 }, (_, index) => ({ index }));
+    const messages = Array.from({ length: 43 }, (_, index) => ({ owner: 'acme', index }));
     await queue.sendAll(messages);
     const numbers = (await drain(url)).map((message) => (message as { index: number }).index);
     expect(numbers.sort((a, b) => a - b)).toEqual(messages.map(({ index }) => index));
@@ -82,7 +84,7 @@ describe('openSqsMessageQueue', () => {
 
   it('keeps batches within the maximum bytes of SQS', async () => {
     const { url, queue } = await openQueue('large');
-    await queue.sendAll(Array.from({ length: 12 }, () => ({ text: 'x'.repeat(190 * 1024) })));
+    await queue.sendAll(Array.from({ length: 12 }, () => ({ owner: 'acme', text: 'x'.repeat(190 * 1024) })));
     expect(await drain(url)).toHaveLength(12);
   });
 
@@ -91,7 +93,7 @@ describe('openSqsMessageQueue', () => {
     const { attempts, queue, close } = await startRefusing((attempt, id) =>
       attempt <= 2 && Number(id) >= attempt ? refusal : undefined,
     );
-    await queue.sendAll([{}, {}, {}]);
+    await queue.sendAll([MESSAGE, MESSAGE, MESSAGE]);
     expect(attempts).toEqual([['0', '1', '2'], ['1', '2'], ['2']]);
     await close();
   });
@@ -101,13 +103,13 @@ describe('openSqsMessageQueue', () => {
     ['refuses a message because of its content', { Code: 'InvalidMessageContents', SenderFault: true }, 1],
   ])('fails with UNAVAILABLE when SQS %s', async (_, refusal, expected) => {
     const { attempts, queue, close } = await startRefusing((_attempt, id) => (id === '1' ? refusal : undefined));
-    await expect(queue.sendAll([{}, {}])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(queue.sendAll([MESSAGE, MESSAGE])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(attempts).toHaveLength(expected);
     await close();
   });
 
   it('fails with UNAVAILABLE if the queue does not exist', async () => {
     const queue = openSqsMessageQueue({ client: servers.sqs, url: `${servers.url}/000000000000/none` });
-    await expect(queue.send({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(queue.send(MESSAGE)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 });

@@ -133,6 +133,39 @@ describe('SQS of local mode', () => {
     expect(await polling).toHaveLength(1);
   });
 
+  it('puts quiet tenants before a noisy one, and keeps the group of each message', async () => {
+    await start({ ...API, functions: NOTHING, resources: { Queue: queue() } });
+    const url = await urlOf('Queue');
+    const sendAll = (group: string, count: number) =>
+      client.send(
+        new SendMessageBatchCommand({
+          QueueUrl: url,
+          Entries: Array.from({ length: count }, (_, at) => ({
+            Id: `${at}`,
+            MessageBody: `${group} ${at}`,
+            MessageGroupId: group,
+          })),
+        }),
+      );
+    for (let at = 0; at < 5; at += 1) await sendAll('noisy', 10);
+    for (let at = 0; at < 3; at += 1) await receive(url, { max: 10 });
+    await sendAll('quiet', 1);
+    const messages = await receive(url, { max: 2 });
+    expect(messages.map(({ Attributes }) => Attributes?.['MessageGroupId'])).toEqual(['quiet', 'noisy']);
+    expect(messages[0]?.Body).toBe('quiet 0');
+  });
+
+  it('refuses message groups that SQS refuses', async () => {
+    await start({ ...API, functions: NOTHING, resources: { Queue: queue() } });
+    const url = await urlOf('Queue');
+    for (const group of ['a b', 'ä', 'a'.repeat(129)]) {
+      const command = new SendMessageCommand({ QueueUrl: url, MessageBody: 'x', MessageGroupId: group });
+      await expect(client.send(command)).rejects.toMatchObject({
+        name: expect.stringMatching(/InvalidParameterValue$/),
+      });
+    }
+  });
+
   it('holds delayed messages back until their time', async () => {
     const local = await start({ ...API, functions: NOTHING, resources: { Queue: queue() } });
     const url = await urlOf('Queue');
