@@ -91,10 +91,15 @@ export const ERRORS = {
 /** A stable error code, a key of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Maximum characters of a message, and of the name of a member: every response, record and log line holds them. */
+const MAX_MESSAGE_CHARACTERS = 4000;
+const MAX_PARAM_CHARACTERS = 200;
+
 /**
  * The error class of this product: a stable code, and a message that says what was wrong, what the value was, and what is
  * allowed.
- * Messages never hold input text or secrets, because they are sent to callers and logged.
+ * Messages never hold input text or secrets, because they are sent to callers and logged: `core/describe-value.ts` describes
+ * the data of callers. A message or name that is too long is cut.
  */
 export class AppError extends Error {
   /** Stable code, a key of {@link ERRORS}. */
@@ -103,16 +108,20 @@ export class AppError extends Error {
   readonly param: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { readonly param?: string; readonly cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+    super(cut(message, MAX_MESSAGE_CHARACTERS), { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
-    this.param = options.param;
+    this.param = options.param === undefined ? undefined : cut(options.param, MAX_PARAM_CHARACTERS);
   }
 
   /** HTTP status of the response to this error. */
   get status(): number {
     return ERRORS[this.code].status;
   }
+}
+
+function cut(text: string, maxCharacters: number): string {
+  return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters - 1).toWellFormed()}…`;
 }
 
 /**

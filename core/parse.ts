@@ -1,70 +1,33 @@
 import * as v from 'valibot';
-import { describeValue } from './describe-value.ts';
-import { AppError, type ErrorCode } from './errors.ts';
+import type { ErrorCode } from './errors.ts';
+import { parseWith, type Reporting } from './parse-with.ts';
 
 /** Maximum length of a string in a message. */
-const MOST_SHOWN = 80;
-
-/** One defect of a value. */
-interface Defect {
-  /** Where: `compute.memoryMiB`, empty at the root. */
-  readonly path: string;
-  /** What: the rule that is broken and the value got. */
-  readonly message: string;
-}
-
-/** How a value that breaks a rule is shown. */
-interface Reporting {
-  readonly describeGot: (issue: v.BaseIssue<unknown>) => string;
-  readonly describeKey: (key: string) => string;
-}
-
-/** Types of the schemas of objects. */
-const OBJECT_TYPES: readonly string[] = ['object', 'loose_object', 'strict_object'];
-
-/** A message of the schema library itself, which quotes the value. */
-const QUOTING = /^Invalid [^:]+: .*[Rr]eceived /s;
-
-function describeIssue(issue: v.BaseIssue<unknown>, reporting: Reporting): Defect {
-  const path = (issue.path ?? []).map(({ key }) => reporting.describeKey(String(key))).join('.');
-  // A missing or unknown key has no value to show, and a check says itself what it got.
-  const isComplete =
-    issue.type === 'check' ||
-    issue.type === 'min_entries' ||
-    issue.type === 'max_entries' ||
-    (OBJECT_TYPES.includes(issue.type) && issue.expected !== 'Object');
-  const rule = QUOTING.test(issue.message) ? `must be ${issue.expected ?? 'something else'}` : issue.message;
-  return { path, message: isComplete ? rule : `${rule}, got ${reporting.describeGot(issue)}` };
-}
+const MAX_SHOWN_CHARACTERS = 80;
 
 /** For files of the deployment: their author needs to see the value. */
-const SHOWN: Reporting = { describeGot: ({ input }) => showGot(input), describeKey: (key) => key };
-
-/**
- * For data of callers: messages are logged, so values are shown only if they are numbers out of a range, and keys only if
- * they look like names.
- */
-const HIDDEN: Reporting = {
-  describeGot: ({ kind, input }) =>
-    kind === 'validation' && typeof input === 'number' ? String(input) : describeValue(input),
-  describeKey: (key) => (/^[\w-]{1,40}$/.test(key) ? key : '(unreadable name)'),
+const SHOWN: Reporting = {
+  describeGot: ({ input }) => showGot(input),
+  pathOf: ({ path = [] }) => path.map(({ key }) => String(key)).join('.'),
+  maxProblems: 100,
 };
 
 function showGot(value: unknown): string {
   if (typeof value === 'string')
-    return JSON.stringify(value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN)}…` : value);
+    return JSON.stringify(value.length > MAX_SHOWN_CHARACTERS ? `${value.slice(0, MAX_SHOWN_CHARACTERS)}…` : value);
   if (Array.isArray(value)) return 'a list';
   return typeof value === 'object' && value !== null ? 'a map' : String(value);
 }
 
 /**
- * Turns a file of the deployment into a typed value, or reports all of its problems together.
+ * Turns a file of the deployment into a typed value, or reports all of its problems together. The message shows values of
+ * the file: data of callers is read by `parseInput`, whose message shows none.
  *
  * @param schema - What is allowed; objects should be strict, so that unknown keys are errors.
  * @param value - The parsed file.
  * @param source - Name of the file in the message, usually its path.
  * @param code - Error code to throw with.
- * @throws {@link AppError} with `code`, one line for each defect.
+ * @throws AppError with `code`, one line for each defect.
  */
 export function parse<S extends v.GenericSchema>(
   schema: S,
@@ -72,41 +35,7 @@ export function parse<S extends v.GenericSchema>(
   source: string,
   code: ErrorCode,
 ): v.InferOutput<S> {
-  return parseWith(SHOWN, schema, value, source, code);
-}
-
-/**
- * Turns data of a caller into a typed value as {@link parse} does, with a message that holds no text of the caller.
- *
- * @throws {@link AppError} with `code`, one line for each defect.
- */
-export function parseInput<S extends v.GenericSchema>(
-  schema: S,
-  value: unknown,
-  source: string,
-  code: ErrorCode,
-): v.InferOutput<S> {
-  return parseWith(HIDDEN, schema, value, source, code);
-}
-
-function parseWith<S extends v.GenericSchema>(
-  reporting: Reporting,
-  schema: S,
-  value: unknown,
-  source: string,
-  code: ErrorCode,
-): v.InferOutput<S> {
-  const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  const defects = result.issues
-    .map((issue) => describeIssue(issue, reporting))
-    .map(({ path, message }) => `  ${path || '(root)'}: ${message}`);
-  // A value can break several rules of one kind, as 0.5 does with "a whole number from 1".
-  const lines = [...new Set(defects)];
-  throw new AppError(
-    code,
-    `${source} has ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`,
-  );
+  return parseWith(SHOWN, schema, value, { source, code });
 }
 
 /**

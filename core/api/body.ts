@@ -1,6 +1,6 @@
+import { describeToken } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
 import { parseJson } from '../json/json.ts';
-import { shownToken } from './shown-token.ts';
 
 /** The media type of JSON. */
 export const JSON_MEDIA_TYPE = 'application/json';
@@ -48,7 +48,7 @@ export function readJsonBody(body: Body): unknown {
   if (!isJsonMediaType(body.mediaType)) {
     throw new AppError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `content-type must be ${JSON_MEDIA_TYPE}, got ${shownToken(body.mediaType)}`,
+      `content-type must be ${JSON_MEDIA_TYPE}, got ${describeToken(body.mediaType)}`,
     );
   }
   return 'value' in body ? body.value : parseJson(textOf(body));

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { expiresAfter } from '../files/file-request.ts';
 import { METADATA_LIMITS } from '../files/limits.ts';
-import { parseInput, text, tolerantRequest, wellFormed } from '../parse.ts';
+import { text, tolerantRequest, wellFormed } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 
 const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 

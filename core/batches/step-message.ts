@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { UploadStepMessage } from '../files/upload.ts';
-import { objectOf, parseInput, wholeNumber } from '../parse.ts';
+import { objectOf, wholeNumber } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 
 /** One step of a batch. A step can be repeated, and continues where the last one stopped. */
 export interface BatchStepMessage {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { oneOf, parseInput, text, tolerantRequest, wellFormed, wholeNumber } from '../parse.ts';
+import { oneOf, text, tolerantRequest, wellFormed, wholeNumber } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 import { FILE_PURPOSES } from './file.ts';
 import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } from './limits.ts';
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { openRequest, parseInput, text } from '../parse.ts';
+import { openRequest, text } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 import { type JobRequest, jobRequestSchema, parseJobRequest } from './job-request.ts';
 
 /** Type of the events that submit a job; a layout that old readers misread gets the next number. */
@@ -78,7 +79,7 @@ function checkKind(value: unknown): void {
   }
   if (typeof value !== 'object' || value === null || !('type' in value)) return;
   if (typeof value.type === 'string' && OTHER_VERSION.test(value.type) && value.type !== JOB_EVENT_TYPE) {
-    throw new AppError('UNSUPPORTED_VERSION', `type must be ${JOB_EVENT_TYPE}, got ${value.type.slice(0, 40)}`, {
+    throw new AppError('UNSUPPORTED_VERSION', `type must be ${JOB_EVENT_TYPE}, got that of another version`, {
       param: 'type',
     });
   }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { parseInput, strictRequest, text } from '../parse.ts';
+import { strictRequest, text } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 
 /** Ids of jobs as callers may choose them. */
 export const JOB_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;

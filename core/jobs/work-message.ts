@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parseInput } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 import type { WorkMessage } from './job-message.ts';
 import { JOB_ID_PATTERN } from './job-request.ts';
 

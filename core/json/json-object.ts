@@ -1,4 +1,4 @@
-import { describeValue } from '../describe-value.ts';
+import { describeName, describeValue } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
 
 /** A JSON object whose members are not known yet. */
@@ -36,16 +36,14 @@ export function readArray(value: unknown, what: string): readonly unknown[] {
 /**
  * Refuses members that are not known.
  *
- * @throws AppError `INVALID_BODY` that names the first of them.
+ * @throws AppError `INVALID_BODY` that describes the first of them.
  */
 export function refuseUnknownMembers(object: JsonObject, known: readonly string[], what: string): void {
   const unknown = Object.keys(object).find((key) => !known.includes(key));
   if (unknown === undefined) return;
-  // A caller who mistakes values for members would get the input back, so only what looks like a name is shown.
-  const shown = /^\w{1,40}$/.test(unknown) ? ` ${unknown}` : '';
   throw new AppError(
     'INVALID_BODY',
-    `${what} holds an unknown member${shown}, known are ${known.join(', ')}`,
+    `${what} holds an unknown member, ${describeName(unknown)}, known are ${known.join(', ')}`,
     paramOf(what),
   );
 }

@@ -37,8 +37,9 @@ function isShortOfMemory(text: string): boolean {
   return /Failed to allocate memory|bad_alloc|bad allocation|out of memory/i.test(text);
 }
 
-/** What onnxruntime says about inputs before it runs the graph: names, types and shapes only. */
-const CHECKED_BEFORE = /^(?:Got invalid dimensions|Invalid rank|Unexpected input data type)/;
+/** What onnxruntime says about inputs before it runs the graph: names, types and shapes only. Anything else is left out. */
+const CHECKED_BEFORE =
+  /^(?:Got invalid dimensions for input: \S{1,80} for the following indices(?:\s+index: \d{1,9} Got: \d{1,9} Expected: \d{1,9}){1,9}|Invalid rank for input: \S{1,80} Got: \d{1,3} Expected: \d{1,3}|Unexpected input data type\. Actual: \([\w()]{1,40}\) ?, expected: \([\w()]{1,40}\))/;
 
 /** What it says when a node fails. A container of Triton puts the code of the error before it. */
 const FAILED_NODE = /running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s;
@@ -50,7 +51,8 @@ const FAILED_NODE = /running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s;
  */
 function refusalReason(text: string, { readsText }: RefusedInputs): string | undefined {
   const message = text.replace(/^.*?onnx runtime error \d+: /s, '');
-  if (CHECKED_BEFORE.test(message)) return oneLine(message.replace(/\s*Please fix either.*$/s, ''));
+  const [checked] = CHECKED_BEFORE.exec(message) ?? [];
+  if (checked !== undefined) return oneLine(checked);
   const [, operator, name, status] = FAILED_NODE.exec(message) ?? [];
   if (operator === undefined || name === undefined || status === undefined) return undefined;
   const node = name === '' ? operator : `${operator} (${oneLine(name)})`;

@@ -1,3 +1,4 @@
+import { describeLength, describeShape } from '../describe-value.ts';
 import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, type TensorData } from './tensor.ts';
 
 /** Bytes of the length that stands before each string. */
@@ -36,7 +37,9 @@ export function readTensorBytes(
   if (datatype === 'BYTES') return readStrings(bytes, count, fail);
   const needed = count * DATATYPE_BYTES[datatype];
   if (bytes.byteLength !== needed) {
-    throw fail(`has ${bytes.byteLength} bytes, ${datatype} of the shape [${shape.join(', ')}] needs ${needed}`);
+    throw fail(
+      `has ${bytes.byteLength} bytes, ${datatype} of the shape ${describeShape(shape)} needs ${describeLength(needed)}`,
+    );
   }
   if (datatype === 'BOOL' && bytes.some((byte) => byte > 1)) throw fail('must hold bytes of 0 and 1, as BOOL needs');
   // A copy, because elements must be aligned and a tensor may start anywhere in a body.
@@ -55,7 +58,7 @@ function readStrings(bytes: Uint8Array, count: number, fail: BadTensor): string[
     if (at > bytes.byteLength) throw fail(`ends within element ${texts.length}`);
     texts.push(readText(decoder, bytes.subarray(start, at), texts.length, fail));
   }
-  if (texts.length !== count) throw fail(`holds ${texts.length} strings, its shape needs ${count}`);
+  if (texts.length !== count) throw fail(`holds ${texts.length} strings, its shape needs ${describeLength(count)}`);
   return texts;
 }
 

@@ -1,4 +1,4 @@
-import { describeNumber, describeValue } from '../describe-value.ts';
+import { describeLength, describeNumber, describeShape, describeValue } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
 import { NON_FINITE, nonFiniteText } from './finite.ts';
 import { writeFloat32 } from './float-text.ts';
@@ -31,7 +31,10 @@ export function readTensor(datatype: Datatype, shape: readonly number[], data: u
   const count = elementCount(shape);
   const isFlat = Array.isArray(data) && !Array.isArray(data[0]);
   if (isFlat && data.length !== count) {
-    throw invalid(`${param} holds ${data.length} elements, the shape [${shape.join(', ')}] needs ${count}`, param);
+    throw invalid(
+      `${param} holds ${data.length} elements, the shape ${describeShape(shape)} needs ${describeLength(count)}`,
+      param,
+    );
   }
   const written = isFlat ? [count] : shape;
   checkNesting(data, written, param);
@@ -52,9 +55,12 @@ export function checkNesting(data: unknown, shape: readonly number[], param: str
   const { indices, got, length } = misfit;
   const place = `${param}${indices.map((index) => `[${index}]`).join('')}`;
   if (Array.isArray(got)) {
-    throw invalid(`${place} must be an array of ${length} by its shape, got an array of ${got.length}`, place);
+    throw invalid(
+      `${place} must be an array of ${describeLength(length)} by its shape, got an array of ${got.length}`,
+      place,
+    );
   }
-  throw invalid(`${place} must be an array of ${length}, got ${describeValue(got)}`, place);
+  throw invalid(`${place} must be an array of ${describeLength(length)}, got ${describeValue(got)}`, place);
 }
 
 /** A value that is not an array of the right length. */
@@ -304,7 +310,7 @@ export function checkTensor(
   if (!fits) {
     const rule = wanted.shape.includes(-1) ? ', where -1 is any length' : '';
     throw invalid(
-      `${param} must be of shape [${wanted.shape.join(', ')}]${rule}, got [${tensor.shape.join(', ')}]`,
+      `${param} must be of shape [${wanted.shape.join(', ')}]${rule}, got ${describeShape(tensor.shape)}`,
       param,
     );
   }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { parseInput } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 
 /** One delivery of one event to one webhook; the next attempt is the same message with `attempt` one higher. */
 export interface DeliveryMessage {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { oneOf, parseInput, strictRequest } from '../parse.ts';
+import { oneOf, strictRequest } from '../parse.ts';
+import { parseInput } from '../parse-input.ts';
 import { WEBHOOK_EVENTS, type WebhookEventType } from './webhook-event.ts';
 
 /** Maximum webhooks of one caller. */

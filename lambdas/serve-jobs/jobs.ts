@@ -1,5 +1,5 @@
 import { readJsonBody, textOf } from '../../core/api/body.ts';
-import { shownToken } from '../../core/api/shown-token.ts';
+import { describeName } from '../../core/describe-value.ts';
 import { AppError } from '../../core/errors.ts';
 import { isFinal, JOB_STATUSES, type Job, type JobStatus } from '../../core/jobs/job.ts';
 import { JOB_ID_PATTERN, parseJobRequest, readChosenId } from '../../core/jobs/job-request.ts';
@@ -132,7 +132,7 @@ function checkNames(names: readonly string[]): void {
   if (unknown === undefined) return;
   throw new AppError(
     'INVALID_PARAMETER',
-    `query parameters are ${LIST_PARAMETERS.join(', ')}, got ${shownToken(unknown)}`,
+    `query parameters are ${LIST_PARAMETERS.join(', ')}, got ${describeName(unknown)}`,
   );
 }
 

@@ -1,6 +1,7 @@
 /**
  * Members of the access log line of each request, which is one JSON object.
- * They include the key's id, but never its value and nothing of a body.
+ * They include the key's id, but never its value and nothing of a body. The route is logged instead of the path, because a
+ * path that is no route can hold anything.
  */
 export const ACCESS_LOG_FIELDS = {
   requestId: '$context.requestId',
@@ -10,7 +11,6 @@ export const ACCESS_LOG_FIELDS = {
   apiKeyId: '$context.identity.apiKeyId',
   method: '$context.httpMethod',
   route: '$context.resourcePath',
-  path: '$context.path',
   protocol: '$context.protocol',
   status: '$context.status',
   refusedAs: '$context.error.responseType',

@@ -53,6 +53,13 @@ describe('AppError', () => {
     expect(error).toBeInstanceOf(Error);
   });
 
+  it('cuts a message and the name of a member that are too long, between two characters', () => {
+    const error = new AppError('INVALID_BODY', `${'a'.repeat(3998)}${'😀'.repeat(9)}`, { param: 'b'.repeat(5000) });
+    expect(error.message).toHaveLength(4000);
+    expect(error.message.isWellFormed()).toBe(true);
+    expect(error.param).toHaveLength(200);
+  });
+
   it('needs neither member nor cause', () => {
     expect(new AppError('INTERNAL', 'unexpected failure')).toMatchObject({ param: undefined, cause: undefined });
   });

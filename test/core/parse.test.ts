@@ -1,6 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, test } from '@jest/globals';
 import fc from 'fast-check';
-import { numberIn, objectOf, oneOf, parse, parseInput, text, wholeNumber } from '../../core/parse.ts';
+import * as v from 'valibot';
+import { numberIn, objectOf, oneOf, parse, strictRequest, text, wholeNumber } from '../../core/parse.ts';
+import { parseInput } from '../../core/parse-input.ts';
 
 const schema = objectOf({
   count: wholeNumber(1, 10),
@@ -58,12 +60,37 @@ describe('parseInput', () => {
         message: [
           'the body has 5 problems:',
           '  count: must be a whole number from 1 to 10, got a string',
-          '  share: must be a number from 0 to 1, got 2',
+          '  share: must be a number from 0 to 1, got a whole number out of range',
           '  colour: must be one of red, green, got an array',
           '  name: must be lower-case letters, got a string',
-          '  (unreadable name): is not a known key, known are count, share, colour, name',
+          '  (name): is not a known key, known are count, share, colour, name',
         ].join('\n'),
       }),
+    );
+  });
+  test('shows the names of a schema at any depth, and no other', () => {
+    const nested = strictRequest({
+      rows: v.optional(v.array(objectOf({ size: wholeNumber(1, 2) }))),
+      labels: v.optional(v.record(v.string(), v.string('must be a string'))),
+    });
+    const value = { rows: [{ size: 1 }, { size: 9, secret: 1 }], labels: { secret: 1 }, secret: 1 };
+    expect(() => parseInput(nested, value, 'the body', 'INVALID_BODY')).toThrow(
+      expect.objectContaining({
+        message: [
+          'the body has 4 problems:',
+          '  rows.1.size: must be a whole number from 1 to 2, got a whole number out of range',
+          '  rows.1.(name): is not a known key, known are size',
+          '  labels.(name): must be a string, got a whole number',
+          '  (name): is not a known key, known are rows, labels',
+        ].join('\n'),
+      }),
+    );
+  });
+
+  test('lists the first problems of many, and how many more there are', () => {
+    const value = Array.from({ length: 100_000 }, (_, index) => index);
+    expect(() => parseInput(v.array(v.string('must be text')), value, 'the body', 'INVALID_BODY')).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^the body has 100000 problems:.*and 99990 more$/s) }),
     );
   });
 });

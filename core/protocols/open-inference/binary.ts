@@ -1,5 +1,5 @@
 import { decodeUtf8, type Encoded } from '../../api/body.ts';
-import { describeOption } from '../../describe-value.ts';
+import { describeNumber } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
 import { parseJson } from '../../json/json.ts';
 import { joined, readTensorBytes, tensorBytes } from '../../tensors/binary-tensor.ts';
@@ -27,7 +27,7 @@ export function decodeBinaryInfer(
   if (!(jsonLength <= bytes.byteLength)) {
     const rule = Number.isNaN(jsonLength)
       ? 'must be a whole number'
-      : `is ${jsonLength}, the body has ${bytes.byteLength} bytes`;
+      : `is more than the ${bytes.byteLength} bytes of the body`;
     throw new AppError('INVALID_BODY', `${LENGTH_HEADER} ${rule}`, { param: LENGTH_HEADER });
   }
   if (jsonLength === 0) return rawRequest(bytes, descriptions);
@@ -51,10 +51,10 @@ class Tail {
   read({ datatype, shape }: Pick<Tensor, 'datatype' | 'shape'>, size: unknown, param: string): Tensor {
     const member = `${param}.parameters.binary_data_size`;
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-      throw invalidTensor(`must be a whole number from 0, got ${describeOption(size)}`, member);
+      throw invalidTensor(`must be a whole number from 0, got ${describeNumber(size)}`, member);
     }
     const left = this.#bytes.byteLength - this.#at;
-    if (size > left) throw invalidTensor(`is ${size}, but only ${left} bytes are left in the body`, member);
+    if (size > left) throw invalidTensor(`is more than the ${left} bytes that are left in the body`, member);
     const part = this.#bytes.subarray(this.#at, this.#at + size);
     this.#at += size;
     return { datatype, shape, data: readTensorBytes(datatype, shape, part, (rule) => invalidTensor(rule, param)) };

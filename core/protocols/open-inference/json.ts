@@ -1,4 +1,4 @@
-import { describeOption, describeValue } from '../../describe-value.ts';
+import { describeNumber, describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
 import { type JsonObject, readArray, readObject } from '../../json/json-object.ts';
 import { DATATYPE_BYTES, type Datatype, type Tensor } from '../../tensors/tensor.ts';
@@ -112,7 +112,7 @@ export function outputOptions(parameters: InferParameters, param: string): Omit<
   const isBinary = readFlag(parameters['binary_data'], `${param}.binary_data`);
   const classes = parameters['classification'];
   if (classes !== undefined && (typeof classes !== 'number' || !Number.isInteger(classes) || classes < 1)) {
-    throw invalidParameter(`${param}.classification`, `a whole number from 1, got ${describeOption(classes)}`);
+    throw invalidParameter(`${param}.classification`, `a whole number from 1, got ${describeNumber(classes)}`);
   }
   return { ...(isBinary === undefined ? {} : { isBinary }), ...(classes === undefined ? {} : { classes }) };
 }
@@ -124,7 +124,7 @@ export function outputOptions(parameters: InferParameters, param: string): Omit<
  */
 export function readFlag(value: unknown, param: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
-  throw invalidParameter(param, `true or false, got ${describeOption(value)}`);
+  throw invalidParameter(param, `true or false, got ${describeValue(value)}`);
 }
 
 function invalidParameter(param: string, rule: string): AppError {
@@ -157,7 +157,7 @@ export function readShape(value: unknown, param: string): readonly number[] {
   const shape = readArray(value, param);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || (length as number) < 0) {
-      throw invalidTensor(`must hold whole numbers from 0, got ${describeOption(length)}`, param);
+      throw invalidTensor(`must hold whole numbers from 0, got ${describeNumber(length)}`, param);
     }
   }
   if (shape.length > MAX_RANK)

@@ -1,4 +1,4 @@
-import { describeOption, describeValue } from '../../describe-value.ts';
+import { describeNumber, describeValue } from '../../describe-value.ts';
 import { AppError } from '../../errors.ts';
 
 /** One input of an embedding model: a text, or the token ids of one. */
@@ -50,7 +50,7 @@ export function readDimensions(value: unknown, limits: EmbeddingLimits, param = 
   if (isTrained && Number.isInteger(value) && value >= 1 && value <= dimensions) return value;
   throw new AppError(
     'INVALID_PARAMETER',
-    `${param} must be ${allowedDimensions(dimensions, matryoshka)}, got ${describeOption(value)}`,
+    `${param} must be ${allowedDimensions(dimensions, matryoshka)}, got ${describeNumber(value)}`,
     { param },
   );
 }

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { decodeUtf8, isJsonMediaType, JSON_MEDIA_TYPE, type RawBody } from '../../../core/api/body.ts';
-import { shownToken } from '../../../core/api/shown-token.ts';
+import { describeToken } from '../../../core/describe-value.ts';
 import { AppError } from '../../../core/errors.ts';
 import { headerOf, mediaTypeOf } from './header.ts';
 
@@ -58,7 +58,7 @@ function codingOf(event: APIGatewayProxyEvent): string {
 function unknownCoding(coding: string, allowed: readonly string[]): AppError {
   return new AppError(
     'INVALID_ENCODING',
-    `content-encoding must be one of ${allowed.join(', ')}, got ${shownToken(coding)}`,
+    `content-encoding must be one of ${allowed.join(', ')}, got ${describeToken(coding)}`,
   );
 }
 

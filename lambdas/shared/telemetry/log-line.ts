@@ -39,6 +39,12 @@ export interface LogLine {
   readonly metrics?: readonly MetricGroup[];
 }
 
+/** Maximum characters of a line. CloudWatch Logs charges by size, and no caller may decide how much a line costs. */
+const MAX_LINE_CHARACTERS = 16_000;
+
+/** Maximum characters of the members of a line that would be too long. */
+const MAX_MEMBERS_CHARACTERS = 12_000;
+
 /** Joins the log settings of a function and its clock. */
 export function logTarget({ stage, metricsNamespace, metrics, write }: LogSettings, clock: Clock): LogTarget {
   return { stage, metricsNamespace, metrics, write, now: () => clock.now() };
@@ -53,7 +59,7 @@ export function logTarget({ stage, metricsNamespace, metrics, write }: LogSettin
 export function writeLogLine(target: LogTarget, { level, message, members, metrics = [] }: LogLine): void {
   const nowMs = target.now();
   const values: Record<string, number> = {};
-  const directives = [];
+  const directives: MetricDirectives[] = [];
   for (const { dimensions, counts, milliseconds } of metrics) {
     const definitions: MetricDirective[] = [];
     addValues(counts, 'Count', values, definitions);
@@ -65,7 +71,7 @@ export function writeLogLine(target: LogTarget, { level, message, members, metri
     if (sets.length === 0 || definitions.length === 0) continue;
     directives.push({ Namespace: target.metricsNamespace, Dimensions: sets, Metrics: definitions });
   }
-  target.write(
+  const lineWith = (members: LogLine['members']) =>
     JSON.stringify({
       _aws: directives.length === 0 ? undefined : { Timestamp: nowMs, CloudWatchMetrics: directives },
       level,
@@ -74,8 +80,28 @@ export function writeLogLine(target: LogTarget, { level, message, members, metri
       stage: target.stage,
       ...members,
       ...values,
-    }),
-  );
+    });
+  const line = lineWith(members);
+  target.write(line.length <= MAX_LINE_CHARACTERS ? line : lineWith(shortened(members)));
+}
+
+/** Leaves out the members that are too long. */
+function shortened(members: LogLine['members']): LogLine['members'] {
+  let left = MAX_MEMBERS_CHARACTERS;
+  const kept = Object.entries(members).filter(([name, value]) => {
+    const characters = JSON.stringify({ [name]: value }).length;
+    if (characters > left) return false;
+    left -= characters;
+    return true;
+  });
+  return { ...Object.fromEntries(kept), isShortened: true };
+}
+
+/** Metrics of the same sets of dimensions in a metrics document. */
+interface MetricDirectives {
+  readonly Namespace: string;
+  readonly Dimensions: readonly (readonly string[])[];
+  readonly Metrics: readonly MetricDirective[];
 }
 
 /** How a metrics document defines a metric. */

@@ -46,7 +46,7 @@ describe('parseWorkMessage', () => {
     [undefined, 'must be a job or a chunk'],
     [{ ...JOB, v: 2 }, 'must be 1'],
     [{ ...JOB, id: 'a b' }, 'must be the id of a job'],
-    [{ ...JOB, input: { kind: 'air' } }, 'input'],
+    [{ ...JOB, input: { kind: 'air' } }, 'input.kind: '],
     [{ ...CHUNK, start: -1 }, 'must not be negative'],
     [{ ...CHUNK, owner: '' }, 'must not be empty'],
   ])('fails with INVALID_BODY for %j', (message, words) => {

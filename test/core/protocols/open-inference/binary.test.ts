@@ -67,8 +67,8 @@ describe('a binary request', () => {
   });
 
   it.each([
-    [sized(4), '00', 'INVALID_TENSOR', 'is 4, but only 1 bytes are left in the body'],
-    [sized(-1), '00', 'INVALID_TENSOR', 'must be a whole number from 0, got -1'],
+    [sized(4), '00', 'INVALID_TENSOR', 'is more than the 1 bytes that are left in the body'],
+    [sized(-1), '00', 'INVALID_TENSOR', 'must be a whole number from 0, got a whole number out of range'],
     [sized(1.5), '00', 'INVALID_TENSOR', 'must be a whole number from 0'],
     [sized('4'), '00000000', 'INVALID_TENSOR', 'must be a whole number from 0, got a string'],
     [sized(true), '00', 'INVALID_TENSOR', 'must be a whole number from 0'],
@@ -96,7 +96,7 @@ describe('a binary request', () => {
   });
 
   it.each([
-    [5, 'is 5, the body has 4 bytes'],
+    [5, 'is more than the 4 bytes of the body'],
     [Number.NaN, 'must be a whole number'],
     [-1, 'body is not valid JSON'],
   ])('is refused when the length of its JSON part is %d', (length, message) => {

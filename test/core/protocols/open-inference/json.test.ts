@@ -99,7 +99,7 @@ describe('decodeInferRequest', () => {
     [
       { inputs: [], outputs: [{ name: 'y', parameters: { binary_data: 1 } }] },
       'INVALID_PARAMETER',
-      'outputs[0].parameters.binary_data must be true or false, got 1',
+      'outputs[0].parameters.binary_data must be true or false, got a whole number',
     ],
     [
       { inputs: [], outputs: [{ name: 'y', parameters: { classification: '3' } }] },
@@ -114,8 +114,11 @@ describe('decodeInferRequest', () => {
     [{ datatype: 'BF16', shape: [1], data: [1] }, 'inputs[0].datatype must be one of BOOL, UINT8'],
     [{ datatype: 'toString', shape: [1], data: [1] }, 'inputs[0].datatype must be one of'],
     [{ shape: [1], data: [1] }, 'inputs[0].datatype must be one of'],
-    [{ datatype: 'FP32', shape: [-1], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got -1'],
-    [{ datatype: 'FP32', shape: [1.5], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got 1.5'],
+    [
+      { datatype: 'FP32', shape: [-1], data: [1] },
+      'inputs[0].shape must hold whole numbers from 0, got a whole number out of range',
+    ],
+    [{ datatype: 'FP32', shape: [1.5], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got a fraction'],
     [{ datatype: 'FP32', shape: ['1'], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got a string'],
     [{ datatype: 'FP32', shape: [1] }, 'inputs[0].data is missing, and so is the parameter binary_data_size'],
     [

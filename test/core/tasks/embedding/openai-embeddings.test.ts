@@ -103,9 +103,11 @@ describe('decodeOpenAiEmbeddings', () => {
     expect(decode(128, [64, 128])).toBe(128);
     expect(decode(384, [64, 128])).toBe(384);
     expect(() => decode(128)).toThrow(
-      'dimensions must be absent or 384, because the model was not trained for shorter vectors, got 128',
+      'dimensions must be absent or 384, because the model was not trained for shorter vectors, got a whole number out of range',
     );
-    expect(() => decode(65, [64, 128])).toThrow('dimensions must be one of 64, 128, 384, got 65');
+    expect(() => decode(65, [64, 128])).toThrow(
+      'dimensions must be one of 64, 128, 384, got a whole number out of range',
+    );
   });
 
   it.each([
@@ -203,19 +205,19 @@ describe('decodeOpenAiEmbeddings', () => {
       { model: 'm', input: 'a', dimensions: 0 },
       'INVALID_PARAMETER',
       'dimensions',
-      'dimensions must be a whole number from 1 to 384, got 0',
+      'dimensions must be a whole number from 1 to 384, got a whole number out of range',
     ],
     [
       { model: 'm', input: 'a', dimensions: 385 },
       'INVALID_PARAMETER',
       'dimensions',
-      'dimensions must be a whole number from 1 to 384, got 385',
+      'dimensions must be a whole number from 1 to 384, got a whole number out of range',
     ],
     [
       { model: 'm', input: 'a', dimensions: 1.5 },
       'INVALID_PARAMETER',
       'dimensions',
-      'dimensions must be a whole number from 1 to 384, got 1.5',
+      'dimensions must be a whole number from 1 to 384, got a fraction',
     ],
     [
       { model: 'm', input: 'a', dimensions: 10n ** 20n },

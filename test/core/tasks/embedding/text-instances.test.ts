@@ -47,19 +47,19 @@ describe('decodeTextInstances', () => {
       { instances: [{ text: 'a', lang: 'b' }] },
       'INVALID_BODY',
       'instances[0]',
-      'instances[0] holds an unknown member lang, known are text',
+      'instances[0] holds an unknown member, a name of 4 characters, known are text',
     ],
     [
       { instances: ['a'], model: 'm' },
       'INVALID_BODY',
       undefined,
-      'body holds an unknown member model, known are instances, parameters, signature_name',
+      'body holds an unknown member, a name of 5 characters, known are instances, parameters, signature_name',
     ],
     [
       { instances: ['a'], 'a long secret': 1 },
       'INVALID_BODY',
       undefined,
-      'body holds an unknown member, known are instances, parameters, signature_name',
+      'body holds an unknown member, a name of 13 characters, known are instances, parameters, signature_name',
     ],
     [
       { instances: ['a'], parameters: 1 },
@@ -71,13 +71,13 @@ describe('decodeTextInstances', () => {
       { instances: ['a'], parameters: { dimension: 1 } },
       'INVALID_BODY',
       'parameters',
-      'parameters holds an unknown member dimension, known are truncate, dimensions',
+      'parameters holds an unknown member, a name of 9 characters, known are truncate, dimensions',
     ],
     [
       { instances: ['a'], parameters: { dimensions: 5 } },
       'INVALID_PARAMETER',
       'parameters.dimensions',
-      'parameters.dimensions must be a whole number from 1 to 4, got 5',
+      'parameters.dimensions must be a whole number from 1 to 4, got a whole number out of range',
     ],
     [
       { instances: ['a'], signature_name: 'other' },

@@ -56,7 +56,7 @@ describe('instances of a predict request', () => {
     [
       { instances: [[1, 2]], parameters: {} },
       'INVALID_BODY',
-      'body holds an unknown member parameters, known are instances, signature_name',
+      'body holds an unknown member, a name of 10 characters, known are instances, signature_name',
     ],
     [
       { instances: [[1, 2, 3]] },
@@ -79,7 +79,11 @@ describe('instances of a predict request', () => {
       'INVALID_TENSOR',
       'element 1 of input x of all instances together must be a number or one of NaN, Infinity, -Infinity, got a string',
     ],
-    [{ instances: [{ y: 1 }] }, 'INVALID_BODY', 'instances[0] holds an unknown member y, known are x'],
+    [
+      { instances: [{ y: 1 }] },
+      'INVALID_BODY',
+      'instances[0] holds an unknown member, a name of 1 characters, known are x',
+    ],
     [{ instances: [{}] }, 'INVALID_TENSOR', 'instances[0] lacks the input x'],
   ])('fails when the body is %j with %s: %s', (body, code, message) => {
     expect(() => decode(body, [X], MAX)).toThrow(expect.objectContaining({ code, message }));

@@ -21,6 +21,26 @@ const ONE_VERSION: Partial<LogLine> = {
 };
 
 describe('writeLogLine', () => {
+  test.each([
+    ['a long text', { error: { message: 'x'.repeat(3_000_000) } }],
+    ['a long list', { notes: Array.from({ length: 100_000 }, () => ({ message: 'x'.repeat(900) })) }],
+    ['many members', Object.fromEntries(Array.from({ length: 9000 }, (_, index) => [`m${index}`, 'text']))],
+  ])('keeps a line with %s short, and its metrics', (_, members) => {
+    const line = lineOf({
+      members: { model: 'words', ...members },
+      metrics: [{ dimensions: PER_VERSION, counts: { Tokens: 7 } }],
+    });
+    expect(JSON.stringify(line).length).toBeLessThanOrEqual(16_000);
+    expect(line).toMatchObject({
+      isShortened: true,
+      level: 'INFO',
+      message: 'request',
+      stage: 'dev',
+      model: 'words',
+      Tokens: 7,
+    });
+  });
+
   test('writes a log record that is also a metrics document in the namespace of the deployment', () => {
     expect(lineOf(ONE_VERSION)).toEqual({
       _aws: {
