@@ -187,7 +187,11 @@ export const jobsConfigSchema = objectOf({
     'Whether the deployment has jobs, files, batches, webhooks and the producer queue. Without them an idle deployment costs nothing but storage.',
     false,
   ),
-  retentionDays: key(v.optional(wholeNumber(1, 365), 7), 'Days that records, inputs and results of jobs are kept.', 30),
+  retentionDays: key(
+    v.optional(wholeNumber(1, 365), 7),
+    'Days that records and results of jobs are kept, counted from the end of the job.',
+    30,
+  ),
   replyQueues: key(
     v.optional(namesOf(queueName, 'queue names', withoutHyphens), []),
     'Names of the queues that jobs may name for their results. The deployment creates them.',

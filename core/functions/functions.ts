@@ -67,7 +67,7 @@ export const SERVE_MODEL = {
   settingsWithJobs: SUBMISSION_SETTINGS,
   permissions: {
     records: ['GetItem', 'PutItem'],
-    objects: { jobs: ['GetObject', 'PutObject'] },
+    objects: { jobs: ['GetObject', 'PutObject'], results: ['GetObject'] },
     sends: [],
     sendsToModels: ['jobs'],
   },
@@ -128,7 +128,12 @@ export const RUN_JOBS = {
   },
   permissions: {
     records: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
-    objects: { jobs: ['GetObject', 'PutObject'], files: ['GetObject'], chunks: ['PutObject'] },
+    objects: {
+      jobs: ['GetObject'],
+      results: ['GetObject', 'PutObject'],
+      files: ['GetObject'],
+      chunks: ['PutObject'],
+    },
     listsObjects: true,
     readsInputBuckets: true,
     sends: ['batches', 'dead-letters'],
@@ -160,7 +165,7 @@ export const FAIL_LOST_JOBS = {
   consumes: { queue: 'lost-jobs', batchSize: 10, maxConcurrency: 5 },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
-    objects: { jobs: ['GetObject'] },
+    objects: { jobs: ['GetObject'], results: ['GetObject'] },
     sends: ['batches', 'dead-letters'],
     namesModels: ['jobs', 'chunks'],
     notifies: true,
@@ -249,7 +254,7 @@ export const SERVE_JOBS = {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
     listsRecords: true,
     webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
-    objects: { jobs: ['GetObject', 'PutObject'] },
+    objects: { jobs: ['GetObject', 'PutObject'], results: ['GetObject'] },
     sends: ['webhooks'],
     sendsToModels: ['jobs'],
     notifies: true,

@@ -14,3 +14,10 @@ export const DEAD_LETTER_ATTRIBUTES = {
  * The worker that receives it queues a failed job again (`JobStore.reopen`), once for each id.
  */
 export const REDRIVE_ATTRIBUTE = 'redrive';
+
+/** The redrive that a message belongs to. */
+export interface Redrive {
+  readonly id: string;
+  /** When the message was sent, milliseconds since the Unix epoch. It may create the record of its job while it is new. */
+  readonly sentAtMs: number;
+}

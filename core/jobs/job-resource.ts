@@ -67,7 +67,7 @@ function headOf(job: Job) {
     created_at: timeOf(job.createdAtMs),
     started_at: timeOf(job.startedAtMs),
     ended_at: timeOf(job.endedAtMs),
-    expires_at: timeOf(job.expiresAtMs),
+    expires_at: timeOf(isFinal(job.status) ? job.expiresAtMs : undefined),
     attempts: job.attempts,
     progress: { completed: job.status === 'succeeded' ? (job.items ?? null) : 0, total: job.items ?? null },
   };

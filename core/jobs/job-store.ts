@@ -1,4 +1,14 @@
-import type { Job, JobDefinition, JobError, JobKey, JobOutcome, JobStatus } from './job.ts';
+import type { Redrive } from './dead-letter.ts';
+import type {
+  DestinationKind,
+  Job,
+  JobDefinition,
+  JobError,
+  JobKey,
+  JobOutcome,
+  JobReference,
+  JobStatus,
+} from './job.ts';
 
 /** The outcome of an attempt to start a job. */
 export type Claim =
@@ -6,8 +16,10 @@ export type Claim =
   | { readonly kind: 'claimed'; readonly job: Job }
   /** The job is complete. */
   | { readonly kind: 'ended'; readonly job: Job }
-  /** Its id belongs to another job: the message was refused when it was submitted. */
-  | { readonly kind: 'foreign' };
+  /** Its id belongs to another job: the message was refused when it was submitted, or is older than that job. */
+  | { readonly kind: 'foreign' }
+  /** The job has ended and its record was deleted: the message is too old to create it again. */
+  | { readonly kind: 'gone' };
 
 /** One page of jobs. */
 export interface JobPage {
@@ -28,7 +40,19 @@ export interface JobQuery {
   readonly after?: string;
 }
 
-/** Stores the records of jobs. Every change is conditional, so that a repeated or late change has no effect. */
+/** The notifications that {@link JobStore.markNotified} records. */
+export interface Notified {
+  readonly kinds: readonly DestinationKind[];
+  /** Whether no destination is left. */
+  readonly isComplete: boolean;
+}
+
+/**
+ * Stores the records of jobs.
+ *
+ * Every change is conditional, so that a repeated or late change has no effect. It names the hash of its job: the record
+ * of another job with the same id is never changed. A record counts as absent once it has expired.
+ */
 export interface JobStore {
   /** Reads a record, strongly consistent. */
   get(key: JobKey): Promise<Job | undefined>;
@@ -41,32 +65,38 @@ export interface JobStore {
   /**
    * Creates the record, unless it exists.
    *
-   * @returns The record as it is now: `hash` shows whether it is the same job.
+   * @returns The record as it is now: `hash` shows whether it is the same job. Undefined if there is none and the
+   * definition is too old to create it.
    */
-  create(definition: JobDefinition): Promise<Job>;
-  /** Starts a job: status `running`, one attempt more. Creates the record if the submitter has not done so yet. */
-  claim(definition: JobDefinition): Promise<Claim>;
+  create(definition: JobDefinition, redrive?: Redrive): Promise<Job | undefined>;
   /**
-   * Completes a job, unless it is complete.
+   * Starts a job: status `running`, one attempt more. Creates the record if the submitter has not done so yet.
    *
-   * @returns The record as it is now; its `status` may differ from the outcome's.
+   * @param redrive - The redrive that the message belongs to. It may create the record of a job that was deleted.
    */
-  finish(key: JobKey, outcome: JobOutcome): Promise<Job>;
+  claim(definition: JobDefinition, redrive?: Redrive): Promise<Claim>;
+  /**
+   * Completes a job, unless it is complete. Its record is kept for the retention of the job from now on.
+   *
+   * @returns The record as it is now; its `status` may differ from the outcome's, and it may be incomplete if the outcome
+   * is the failure of an attempt that a later one has replaced. Undefined if the job has no record.
+   */
+  finish(job: JobReference, outcome: JobOutcome): Promise<Job | undefined>;
   /** Records why an attempt failed that will be retried. Does nothing if the job is complete. */
-  noteError(key: JobKey, error: JobError): Promise<void>;
+  noteError(job: JobReference, error: JobError): Promise<void>;
   /**
    * Cancels a job, unless it is complete.
    *
-   * @returns The record as it is now; undefined if it does not exist.
+   * @returns The record as it is now; undefined if the job has none.
    */
-  cancel(key: JobKey): Promise<Job | undefined>;
-  /** Records that every destination was notified. */
-  markNotified(key: JobKey): Promise<void>;
+  cancel(job: JobReference): Promise<Job | undefined>;
+  /** Records destinations that were notified of this end of the job. Does nothing if it was reopened since. */
+  markNotified(job: Job, notified: Notified): Promise<void>;
   /**
    * Queues a failed job again, because an operator redrove its message (`REDRIVE_ATTRIBUTE`). Does nothing in any other
    * status, or a second time for the same redrive.
    */
-  reopen(key: JobKey, redriveId: string): Promise<void>;
+  reopen(definition: JobDefinition, redrive: Redrive): Promise<void>;
   /** @throws AppError `INVALID_PARAMETER` when `after` is not the `next` of an earlier page. */
   list(query: JobQuery): Promise<JobPage>;
 }

@@ -62,7 +62,11 @@ export interface JobDefinition extends JobKey {
   readonly version?: string;
   /** When it was submitted, milliseconds since the Unix epoch. */
   readonly createdAtMs: number;
-  /** When the record and its payloads may be deleted, milliseconds since the Unix epoch. */
+  /**
+   * Until when a message without a record may create the record, milliseconds since the Unix epoch. The difference to
+   * `createdAtMs` is the retention of the job, which starts at its end: a message that is older, and has no record,
+   * belongs to a job that ended and was deleted.
+   */
   readonly expiresAtMs: number;
   readonly destinations: Destinations;
   /** By which way it came; absent in jobs of earlier versions. */
@@ -95,9 +99,23 @@ export interface PayloadResult {
   readonly mediaType?: string;
 }
 
+/** Names one job. A record with the same id and another hash belongs to another job. */
+export type JobReference = Pick<JobDefinition, 'owner' | 'id' | 'hash' | 'createdAtMs' | 'expiresAtMs'>;
+
+/** The kinds of destinations of a notification. Webhooks are those of the job and those that its owner registered. */
+export const DESTINATION_KINDS = ['reply', 'event', 'webhooks'] as const;
+
+/** One of {@link DESTINATION_KINDS}. */
+export type DestinationKind = (typeof DESTINATION_KINDS)[number];
+
 /** The record of a job. */
 export interface Job extends JobDefinition {
   readonly status: JobStatus;
+  /**
+   * When the record may be deleted, milliseconds since the Unix epoch. It counts for jobs that are complete: other jobs
+   * do not expire, see {@link isExpired}.
+   */
+  readonly expiresAtMs: number;
   /** How often a worker started it. */
   readonly attempts: number;
   readonly startedAtMs?: number;
@@ -112,11 +130,38 @@ export interface Job extends JobDefinition {
   readonly error?: JobError;
   /** Why the last attempt failed, if the job is retried. */
   readonly lastError?: JobError;
+  /** The destinations that were notified of the completion. */
+  readonly notified?: readonly DestinationKind[];
   /** When every destination was notified; absent until then. */
   readonly notifiedAtMs?: number;
+}
+
+/** Whether a record counts as deleted, although DynamoDB may delete it later. A job that is not complete never does. */
+export function isExpired({ status, expiresAtMs }: Pick<Job, 'status' | 'expiresAtMs'>, nowMs: number): boolean {
+  return isFinal(status) && expiresAtMs <= nowMs;
+}
+
+/** How long the record of a job is kept after its end, in milliseconds. */
+export function retentionMsOf({
+  createdAtMs,
+  expiresAtMs,
+}: Pick<JobDefinition, 'createdAtMs' | 'expiresAtMs'>): number {
+  return expiresAtMs - createdAtMs;
+}
+
+/** The record of a job that no worker has started. */
+export function queuedJob(definition: JobDefinition): Job {
+  return { ...definition, status: 'queued', attempts: 0 };
 }
 
 /** The outcome of a job. */
 export type JobOutcome =
   | { readonly status: 'succeeded'; readonly result: JobResult; readonly version: string; readonly items: number }
-  | { readonly status: 'failed'; readonly error: JobError; readonly version?: string; readonly items?: number };
+  | {
+      readonly status: 'failed';
+      readonly error: JobError;
+      readonly version?: string;
+      readonly items?: number;
+      /** Number of the attempt that failed. The failure then counts only if no later attempt was started. */
+      readonly attempt?: number;
+    };

@@ -1,13 +1,13 @@
-import type { Job } from './job.ts';
+import type { DestinationKind, Job } from './job.ts';
 
 /** Notifies the destinations of a job or batch that it has completed. */
 export interface Notifier {
   /**
-   * Notifies every destination of every job. Notifying twice is harmless.
+   * Notifies the destinations of one kind. Notifying twice is harmless: the ids of the notification stay the same.
    *
-   * @throws Error when a destination could not be notified. The next attempt notifies every destination again.
+   * @throws Error when a destination could not be notified.
    */
-  notifyJobs(jobs: readonly Job[]): Promise<void>;
+  notifyJob(job: Job, kind: DestinationKind): Promise<void>;
   /** Notifies the webhooks of the owner that a batch has completed. */
   notifyBatch(batch: {
     readonly owner: string;

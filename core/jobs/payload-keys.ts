@@ -2,8 +2,10 @@ import type { JobKey } from './job.ts';
 
 /** Prefixes of the payload bucket; each has an expiration of its own. */
 export const PAYLOAD_PREFIXES = {
-  /** Inputs and results of jobs. */
+  /** Inputs of jobs, and results that earlier releases stored. */
   jobs: 'jobs/',
+  /** Results of jobs. */
+  results: 'results/',
   /** Files of callers: inputs of batches and jobs, outputs of batches. */
   files: 'files/',
   /** Parts of outputs until they are merged. */
@@ -17,7 +19,8 @@ export const payloadKeys = {
   /** @param hash - Hash of the job: two submissions of one id with different bodies must not meet in one object. */
   jobInput: ({ owner, id }: JobKey, hash: string): string =>
     `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/${hash}/input.json`,
-  jobResult: ({ owner, id }: JobKey): string => `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/result.json`,
+  /** @param attempt - Id of the attempt: no attempt writes over the result of another. The record names the one that counts. */
+  jobResult: ({ owner, id }: JobKey, attempt: string): string => `${PAYLOAD_PREFIXES.results}${owner}/${id}/${attempt}`,
   file: (owner: string, fileId: string): string => `${PAYLOAD_PREFIXES.files}${owner}/${fileId}`,
   chunkOutput: (part: ChunkPart): string => chunkPart('output', part),
   chunkErrors: (part: ChunkPart): string => chunkPart('errors', part),

@@ -6,6 +6,19 @@ import type { PAYLOAD_PREFIXES } from '../jobs/payload-keys.ts';
  */
 export const MESSAGE_DAYS = 14;
 
+/** Days that the copies of a message that waits for an unavailable service add at most. */
+const WAITING_DAYS = 1;
+
+/**
+ * Days for which a message of a job can exist after the job was submitted, queued again or started: in its queue, as a
+ * dead letter, and in its queue again after a redrive.
+ *
+ * @param deadLetterRetentionDays - Days for which dead letters are kept. Defaults to the maximum.
+ */
+export function messageLifeDays(deadLetterRetentionDays = MESSAGE_DAYS): number {
+  return 2 * MESSAGE_DAYS + deadLetterRetentionDays + WAITING_DAYS;
+}
+
 /** Days after which a batch has ended: its completion window, and the time in which a failing batch is retried. */
 const BATCH_DAYS = 2;
 
@@ -28,7 +41,8 @@ export interface RetentionDays {
  * The sweep deletes objects when their record expires. The rules are the second net: they delete objects that no record
  * names. Therefore they must never delete an object earlier than the sweep does:
  *
- * - A job waits in its queue, becomes a dead letter, is redriven, and its record is kept after its end.
+ * - A job waits in its queue, becomes a dead letter, is redriven, waits again, and its record is kept after its end.
+ * - A result is written right before the end of its job.
  * - A file may expire while a batch reads it. The batch may then use it until it ends.
  * - Parts of a batch are needed as long as a message of the batch exists.
  */
@@ -39,7 +53,8 @@ export function payloadDays({
 }: RetentionDays): Readonly<Record<keyof typeof PAYLOAD_PREFIXES, number>> {
   const messageDays = MESSAGE_DAYS + deadLetterRetentionDays;
   return {
-    jobs: messageDays + retentionDays + 1,
+    jobs: messageLifeDays(deadLetterRetentionDays) + retentionDays + 1,
+    results: retentionDays + 2,
     files: fileRetentionDays + BATCH_DAYS + 1,
     chunks: messageDays + BATCH_DAYS + 1,
     invocations: INVOCATION_DAYS,

@@ -12,6 +12,7 @@ import { requestMerge } from '../shared/batches/request-merge.ts';
 import { completeJob } from '../shared/jobs/complete-job.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { type FailedMessage, handleEach, type Verdict } from '../shared/queue/handle-each.ts';
+import { redriveOf } from '../shared/queue/redrive-of.ts';
 import { describeError } from '../shared/telemetry/describe-error.ts';
 import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 
@@ -81,13 +82,13 @@ function logRetry({ messageId }: SQSRecord, error: AppError, { log }: FailLostJo
 }
 
 async function failJob(record: SQSRecord, message: JobMessage, deps: FailLostJobsDeps): Promise<Verdict> {
-  const before = await deps.jobs.create(definitionOf(message));
-  // The id belongs to another job: this message was refused when it was submitted.
-  if (before.hash !== message.hash) return 'done';
+  const before = await deps.jobs.create(definitionOf(message), redriveOf(record));
+  // The job was deleted, or the id belongs to another job: this message was refused when it was submitted.
+  if (before?.hash !== message.hash) return 'done';
   const reason = before.error ?? before.lastError ?? LOST;
   const job = await completeJob(message, { status: 'failed', error: reason }, deps);
   // A worker completed the job first, or the caller canceled it: there is nothing to redrive.
-  if (job.status === 'failed') await moveLost({ record, message, reason: job.error ?? reason }, deps);
+  if (job?.status === 'failed') await moveLost({ record, message, reason: job.error ?? reason }, deps);
   return 'done';
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type Encoded, isJsonMediaType } from '../../core/api/body.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { JobResult } from '../../core/jobs/job.ts';
@@ -13,6 +14,9 @@ import type { Answer } from './run-requests.ts';
 import { isRetryable, jobError, type Received } from './work.ts';
 
 type Work = Received<JobMessage>;
+
+/** Random bytes of the id of an attempt: eleven characters. */
+const ATTEMPT_ID_BYTES = 8;
 
 /**
  * Stores the result of a job and notifies its destinations. A job that failed with a retryable error is retried, until
@@ -45,9 +49,9 @@ async function failJob(work: Work, error: AppError, answer: Answer | undefined, 
     }
     const { version, items } = answer ?? {};
     const ran = { version, items };
-    await completeJob(message, { status: 'failed', error: jobError(error), ...ran }, completion(run));
+    const job = await completeJob(message, { status: 'failed', error: jobError(error), ...ran }, completion(run));
     // An operator can redrive what may succeed later. A permanent error is the caller's to fix.
-    if (isRetryable(error)) {
+    if (isRetryable(error) && job?.status === 'failed') {
       const { code, message: words } = error;
       await deps.deadLetters.add(record, { code, message: words, sourceQueue: deps.queues.jobs.url });
     }
@@ -62,11 +66,16 @@ function completion({ deps: { jobs, notifier }, onCompleted }: JobRun) {
   return { jobs, notifier, onCompleted };
 }
 
+/**
+ * Writes a large result under an id of this attempt: a worker that was overtaken never writes over the result that the
+ * record names. The bucket deletes the results of other attempts.
+ */
 async function placeResult(key: JobMessage, encoded: Encoded, { payloads }: RunJobsDeps): Promise<JobResult> {
   const { body, mediaType } = encoded;
   const bytes = Buffer.byteLength(body);
   if (bytes <= MAX_INLINE_RESULT_BYTES) return { ...toInlineBody(encoded), kind: 'inline' };
-  const payload = { bucket: payloads.bucket, key: payloadKeys.jobResult(key) };
+  const attempt = randomBytes(ATTEMPT_ID_BYTES).toString('base64url');
+  const payload = { bucket: payloads.bucket, key: payloadKeys.jobResult(key, attempt) };
   await payloads.put(payload.key, body, mediaType);
   return { kind: 'payload', payload, bytes, ...(isJsonMediaType(mediaType) ? {} : { mediaType }) };
 }

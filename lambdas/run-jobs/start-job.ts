@@ -1,7 +1,6 @@
 import { type Body, isJsonMediaType, type RawBody, readJsonBody } from '../../core/api/body.ts';
 import { at } from '../../core/at.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
-import { REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { definitionOf, type JobMessage, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import type { Claim } from '../../core/jobs/job-store.ts';
@@ -10,6 +9,7 @@ import { namesOf } from '../../core/models/model-names.ts';
 import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import { asRequestBody, fromInlineBody, fromPayload } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
+import { redriveOf } from '../shared/queue/redrive-of.ts';
 import type { JobRun } from './job-run.ts';
 import type { Answer, ModelRequest } from './run-requests.ts';
 import type { Received } from './work.ts';
@@ -35,13 +35,14 @@ export async function startJob(
   run: JobRun,
   isWaiting = false,
 ): Promise<StartedJob | NotStarted> {
-  const { message, record } = work;
+  const { message } = work;
   const { jobs, payloads, inference } = run.deps;
   try {
-    const redriveId = record.messageAttributes[REDRIVE_ATTRIBUTE]?.stringValue;
-    if (redriveId !== undefined) await jobs.reopen(message, redriveId);
-    const claim = await claimOf(message, run, isWaiting);
-    if (claim.kind === 'foreign') return { outcome: 'done' };
+    const redrive = redriveOf(work.record);
+    if (redrive !== undefined) await jobs.reopen(definitionOf(message), redrive);
+    const claim = await claimOf(work, run, isWaiting);
+    // Nothing of another job with this id, and nothing of a job that was deleted, is changed.
+    if (claim.kind === 'foreign' || claim.kind === 'gone') return { outcome: 'done' };
     if (claim.kind === 'ended') {
       await notifyOnce(claim.job, run.deps);
       return { outcome: 'done' };
@@ -53,9 +54,11 @@ export async function startJob(
 }
 
 /** A job that waited for its endpoint continues the attempt that was started. */
-async function claimOf(message: JobMessage, { deps }: JobRun, isWaiting: boolean): Promise<Claim> {
+async function claimOf(work: Received<JobMessage>, { deps }: JobRun, isWaiting: boolean): Promise<Claim> {
+  const { message } = work;
   const job = isWaiting ? await deps.jobs.get(message) : undefined;
-  if (job === undefined || job.status === 'queued') return deps.jobs.claim(definitionOf(message));
+  if (job === undefined || job.status === 'queued')
+    return deps.jobs.claim(definitionOf(message), redriveOf(work.record));
   if (job.hash !== message.hash) return { kind: 'foreign' };
   return { kind: job.status === 'running' ? 'claimed' : 'ended', job };
 }

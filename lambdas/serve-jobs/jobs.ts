@@ -77,11 +77,11 @@ export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult
  * @throws AppError `JOB_ENDED` when the job has succeeded or failed; canceling twice is no error.
  */
 export async function cancelJob(call: Call): Promise<HttpResult> {
-  const { owner, deps } = call;
+  const { deps } = call;
   const before = await findJob(call);
   const { id } = before;
   if (isFinal(before.status) && before.status !== 'canceled') throw ended(before);
-  const job = await deps.jobs.cancel({ owner, id });
+  const job = await deps.jobs.cancel(before);
   if (job === undefined) throw notFound();
   if (job.status !== 'canceled') throw ended(job);
   // An earlier request may have canceled the job and then failed to notify.

@@ -60,6 +60,7 @@ export class PayloadBucket extends Construct {
       removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       lifecycleRules: [
         expiry('jobs', days.jobs),
+        expiry('results', days.results),
         expiry('files', days.files),
         expiry('chunks', days.chunks),
         expiry('invocations', days.invocations),

@@ -89,7 +89,8 @@ describe('PayloadBucket', () => {
       'AWS::S3::Bucket',
     ).LifecycleConfiguration;
     expect(Rules).toEqual([
-      { Id: 'jobs', Prefix: 'jobs/', ExpirationInDays: 28, Status: 'Enabled' },
+      { Id: 'jobs', Prefix: 'jobs/', ExpirationInDays: 43, Status: 'Enabled' },
+      { Id: 'results', Prefix: 'results/', ExpirationInDays: 5, Status: 'Enabled' },
       { Id: 'files', Prefix: 'files/', ExpirationInDays: 23, Status: 'Enabled' },
       { Id: 'chunks', Prefix: 'chunks/', ExpirationInDays: 27, Status: 'Enabled' },
       { Id: 'invocations', Prefix: 'invocations/', ExpirationInDays: 3, Status: 'Enabled' },
@@ -142,7 +143,7 @@ describe('DataStack', () => {
     }
     const [bucket] = resourcesOf(template, 'AWS::S3::Bucket');
     expect(bucket?.DeletionPolicy).toBe('Delete');
-    expect(bucket?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(30);
+    expect(bucket?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(45);
   });
 
   it('holds the results only where there are no jobs', () => {

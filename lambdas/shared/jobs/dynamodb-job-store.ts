@@ -7,14 +7,35 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { Job, JobDefinition, JobError, JobKey, JobOutcome } from '../../../core/jobs/job.ts';
-import type { Claim, JobPage, JobQuery, JobStore } from '../../../core/jobs/job-store.ts';
+import type { Redrive } from '../../../core/jobs/dead-letter.ts';
+import {
+  isExpired,
+  type Job,
+  type JobDefinition,
+  type JobError,
+  type JobKey,
+  type JobOutcome,
+  type JobReference,
+  retentionMsOf,
+} from '../../../core/jobs/job.ts';
+import type { Claim, JobPage, JobQuery, JobStore, Notified } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
-import { type Item, toItem } from '../aws/attribute-value.ts';
+import type { Item } from '../aws/attribute-value.ts';
 import { batchGet } from '../aws/batch-get.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { type ConditionalWrite, writeIf } from '../aws/conditional-write.ts';
-import { type Change, canceled, claimed, failedOnce, finished, namesIn, notified, reopened } from './job-changes.ts';
+import {
+  absent,
+  type Change,
+  canceled,
+  claimed,
+  expired,
+  failedOnce,
+  finished,
+  namesIn,
+  notified,
+  reopened,
+} from './job-changes.ts';
 import { jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
 
@@ -73,15 +94,16 @@ class DynamoDbJobStore implements JobStore {
     return keys.map((key) => found.get(jobsTableKeys.job(key)) ?? 0);
   }
 
-  async create(definition: JobDefinition): Promise<Job> {
-    const created = queuedItem(definition);
-    const condition = 'attribute_not_exists(#hash) OR #expiresAtMs <= :now';
+  async create(definition: JobDefinition, redrive?: Redrive): Promise<Job | undefined> {
+    if (!this.#mayCreate(definition, redrive)) return this.get(definition);
+    const created = queuedItem(definition, this.#clock.now());
+    const { condition, values } = absent(this.#clock.now());
     const command = new PutItemCommand({
       TableName: this.#table,
       Item: created,
       ConditionExpression: condition,
       ExpressionAttributeNames: namesIn(condition),
-      ExpressionAttributeValues: toItem({ ':now': this.#clock.now() }),
+      ExpressionAttributeValues: values,
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
     const { item } = await writeIf(TABLE, async () => {
@@ -91,38 +113,39 @@ class DynamoDbJobStore implements JobStore {
     return readJob(item ?? created);
   }
 
-  async claim(definition: JobDefinition): Promise<Claim> {
+  async claim(definition: JobDefinition, redrive?: Redrive): Promise<Claim> {
     for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
-      const { isDone, item } = await this.#change(definition, claimed(definition, this.#clock.now()));
+      const mayCreate = this.#mayCreate(definition, redrive);
+      const { isDone, item } = await this.#change(definition, claimed(definition, this.#clock.now(), mayCreate));
       if (isDone && item !== undefined) return { kind: 'claimed', job: readJob(item) };
       const job = this.#present(item);
       if (job !== undefined) return job.hash === definition.hash ? { kind: 'ended', job } : { kind: 'foreign' };
+      if (!mayCreate) return { kind: 'gone' };
       await this.#deleteExpired(definition);
     }
     throw new AppError('UNAVAILABLE', 'the record of the job cannot be claimed right now');
   }
 
-  async finish(key: JobKey, outcome: JobOutcome): Promise<Job> {
-    const { item } = await this.#change(key, finished(outcome, this.#clock.now()));
-    if (item === undefined) throw new AppError('JOB_NOT_FOUND', 'the job that is to end has no record');
-    return readJob(item);
+  async finish(job: JobReference, outcome: JobOutcome): Promise<Job | undefined> {
+    const { item } = await this.#change(job, finished(job, outcome, this.#clock.now()));
+    return this.#ofJob(job, item);
   }
 
-  async noteError(key: JobKey, error: JobError): Promise<void> {
-    await this.#change(key, failedOnce(error));
+  async noteError(job: JobReference, error: JobError): Promise<void> {
+    await this.#change(job, failedOnce(job, error));
   }
 
-  async cancel(key: JobKey): Promise<Job | undefined> {
-    const { item } = await this.#change(key, canceled(this.#clock.now()));
-    return this.#present(item);
+  async cancel(job: JobReference): Promise<Job | undefined> {
+    const { item } = await this.#change(job, canceled(job, this.#clock.now()));
+    return this.#ofJob(job, item);
   }
 
-  async markNotified(key: JobKey): Promise<void> {
-    await this.#change(key, notified(this.#clock.now()));
+  async markNotified(job: Job, how: Notified): Promise<void> {
+    await this.#change(job, notified(job, how, this.#clock.now()));
   }
 
-  async reopen(key: JobKey, redriveId: string): Promise<void> {
-    await this.#change(key, reopened(redriveId));
+  async reopen(definition: JobDefinition, redrive: Redrive): Promise<void> {
+    await this.#change(definition, reopened(definition, redrive, this.#clock.now()));
   }
 
   list(query: JobQuery): Promise<JobPage> {
@@ -133,7 +156,23 @@ class DynamoDbJobStore implements JobStore {
   /** An expired record counts as deleted. */
   #present(item: Item | undefined): Job | undefined {
     const job = item === undefined ? undefined : readJob(item);
-    return job !== undefined && job.expiresAtMs > this.#clock.now() ? job : undefined;
+    return job === undefined || isExpired(job, this.#clock.now()) ? undefined : job;
+  }
+
+  /** The record of another job with the same id counts as absent. */
+  #ofJob({ hash }: JobReference, item: Item | undefined): Job | undefined {
+    const job = this.#present(item);
+    return job?.hash === hash ? job : undefined;
+  }
+
+  /**
+   * Whether a message may create the record of its job. The record of a complete job is kept at least until its own
+   * messages may not any more, so that no message runs a job again that was deleted. A redrive starts a new time.
+   */
+  #mayCreate(definition: JobDefinition, redrive?: Redrive): boolean {
+    const { createdAtMs } = definition;
+    const startMs = Math.max(createdAtMs, redrive?.sentAtMs ?? createdAtMs);
+    return this.#clock.now() < startMs + retentionMsOf(definition);
   }
 
   #change(key: JobKey, { update, condition, values }: Change): Promise<ConditionalWrite> {
@@ -151,13 +190,13 @@ class DynamoDbJobStore implements JobStore {
   }
 
   async #deleteExpired(key: JobKey): Promise<void> {
-    const condition = '#expiresAtMs <= :now';
+    const { condition, values } = expired(this.#clock.now());
     const command = new DeleteItemCommand({
       TableName: this.#table,
       Key: jobItemKey(key),
       ConditionExpression: condition,
       ExpressionAttributeNames: namesIn(condition),
-      ExpressionAttributeValues: toItem({ ':now': this.#clock.now() }),
+      ExpressionAttributeValues: values,
     });
     await writeIf(TABLE, async () => {
       await this.#client.send(command);

@@ -1,87 +1,163 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { JobDefinition, JobError, JobOutcome } from '../../../core/jobs/job.ts';
+import type { Redrive } from '../../../core/jobs/dead-letter.ts';
+import {
+  type Job,
+  type JobDefinition,
+  type JobError,
+  type JobOutcome,
+  type JobReference,
+  retentionMsOf,
+} from '../../../core/jobs/job.ts';
+import type { Notified } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE } from '../../../core/jobs/jobs-table.ts';
 import { toAttribute, toItem } from '../aws/attribute-value.ts';
-import { definitionItem, REDRIVES } from './job-item.ts';
+import { definitionItem, expirySeconds, NOTIFIED, openJobExpiry, REDRIVES } from './job-item.ts';
 
-/** A conditional change to one item: expressions of DynamoDB, in which every attribute is `#` and its own name. */
+/**
+ * A conditional change to one item: expressions of DynamoDB, in which every attribute is `#` and its own name.
+ *
+ * Every condition compares the hash, so that no change affects another job with the same id. A job that is not complete
+ * does not expire, so only conditions for complete jobs compare the time.
+ */
 export interface Change {
   readonly update: string;
   readonly condition: string;
   readonly values: Readonly<Record<string, AttributeValue>>;
 }
 
+const { expiresAt } = JOBS_TABLE;
+
 const NOT_COMPLETE = '#status IN (:queued, :running)';
 const INCOMPLETE = { ':queued': { S: 'queued' }, ':running': { S: 'running' } };
 
-/** Starts a job. Writes the attributes that the submitter has not written yet. */
-export function claimed(definition: JobDefinition, nowMs: number): Change {
-  const entries = Object.entries(definitionItem(definition)).filter(([name]) => name !== JOBS_TABLE.partitionKey);
-  const kept = entries.map(([name]) => `#${name} = if_not_exists(#${name}, :${name})`);
-  const started = ['#status = :running', '#startedAtMs = if_not_exists(#startedAtMs, :now)'];
-  return {
-    update: `SET ${[...kept, ...started].join(', ')} ADD #attempts :one`,
-    condition: `attribute_not_exists(#hash) OR (#hash = :hash AND ${NOT_COMPLETE} AND #expiresAtMs > :now)`,
-    values: {
-      ...Object.fromEntries(entries.map(([name, value]) => [`:${name}`, value])),
-      ...INCOMPLETE,
-      ...toItem({ ':now': nowMs, ':one': 1 }),
-    },
-  };
+/** This very job, not complete. */
+const OPEN = `#hash = :hash AND ${NOT_COMPLETE}`;
+
+function openValues({ hash }: JobReference) {
+  return { ...INCOMPLETE, ':hash': { S: hash } };
 }
 
-/** Completes a job, unless it is complete. */
-export function finished(outcome: JobOutcome, nowMs: number): Change {
-  const { status, items, version: ranVersion } = outcome;
-  const members = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
-  const values = toItem({ status, endedAtMs: nowMs, ranVersion, items, ...members });
+/** The condition of a new record: there is none, or only an expired one. */
+export function absent(nowMs: number): Pick<Change, 'condition' | 'values'> {
   return {
-    update: `SET ${Object.keys(values)
-      .map((name) => `#${name} = :${name}`)
-      .join(', ')} REMOVE #lastError`,
-    condition: NOT_COMPLETE,
-    values: {
-      ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
-      ...INCOMPLETE,
-    },
-  };
-}
-
-/** Cancels a job, unless it is complete or expired. */
-export function canceled(nowMs: number): Change {
-  return {
-    update: 'SET #status = :canceled, #endedAtMs = :now REMOVE #lastError',
-    condition: `${NOT_COMPLETE} AND #expiresAtMs > :now`,
-    values: { ...INCOMPLETE, ...toItem({ ':canceled': 'canceled', ':now': nowMs }) },
-  };
-}
-
-/** Records why an attempt failed, unless the job is complete. */
-export function failedOnce(error: JobError): Change {
-  return {
-    update: 'SET #lastError = :error',
-    condition: NOT_COMPLETE,
-    values: { ...INCOMPLETE, ':error': toAttribute(error) },
-  };
-}
-
-/** Records that every destination was notified of the completion. */
-export function notified(nowMs: number): Change {
-  return {
-    update: 'SET #notifiedAtMs = :now',
-    condition: `attribute_exists(#status) AND NOT (${NOT_COMPLETE})`,
+    condition: `attribute_not_exists(#hash) OR (${EXPIRED})`,
     values: { ...INCOMPLETE, ...toItem({ ':now': nowMs }) },
   };
 }
 
-/** Queues a failed job again, once for each redrive. */
-export function reopened(redriveId: string): Change {
+/** The condition of a record that may be deleted: its job is complete, and its retention is over. */
+export function expired(nowMs: number): Pick<Change, 'condition' | 'values'> {
+  return { condition: EXPIRED, values: { ...INCOMPLETE, ...toItem({ ':now': nowMs }) } };
+}
+
+const EXPIRED = `NOT ${NOT_COMPLETE} AND #expiresAtMs <= :now`;
+
+/**
+ * Starts a job. Writes the attributes that the submitter has not written yet.
+ *
+ * @param mayCreate - Whether the record may be created if there is none.
+ */
+export function claimed(definition: JobDefinition, nowMs: number, mayCreate: boolean): Change {
+  const entries = Object.entries(definitionItem(definition)).filter(([name]) => name !== JOBS_TABLE.partitionKey);
+  const kept = entries.map(([name]) => `#${name} = if_not_exists(#${name}, :${name})`);
+  const started = ['#status = :running', '#startedAtMs = if_not_exists(#startedAtMs, :now)', `#${expiresAt} = :ttl`];
   return {
-    update: `SET #status = :queued REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs ADD #${REDRIVES} :redrives`,
-    condition: `#status = :failed AND NOT contains(#${REDRIVES}, :redrive)`,
+    update: `SET ${[...kept, ...started].join(', ')} ADD #attempts :one`,
+    condition: mayCreate ? `attribute_not_exists(#hash) OR (${OPEN})` : OPEN,
     values: {
-      ...toItem({ ':queued': 'queued', ':failed': 'failed', ':redrive': redriveId }),
-      ':redrives': { SS: [redriveId] },
+      ...Object.fromEntries(entries.map(([name, value]) => [`:${name}`, value])),
+      ...INCOMPLETE,
+      ...toItem({ ':now': nowMs, ':one': 1, ':ttl': openJobExpiry(nowMs) }),
+    },
+  };
+}
+
+/** Completes a job, unless it is complete. Its retention starts now. */
+export function finished(job: JobReference, outcome: JobOutcome, nowMs: number): Change {
+  const { status, items, version: ranVersion } = outcome;
+  const members = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
+  const attempt = outcome.status === 'failed' ? outcome.attempt : undefined;
+  const values = toItem({ status, ranVersion, items, ...members, ...endOf(job, nowMs) });
+  return {
+    update: `SET ${Object.keys(values)
+      .map((name) => `#${name} = :${name}`)
+      .join(', ')} REMOVE #lastError`,
+    condition: attempt === undefined ? OPEN : `${OPEN} AND #status = :running AND #attempts = :attempt`,
+    values: {
+      ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
+      ...openValues(job),
+      ...(attempt === undefined ? {} : toItem({ ':attempt': attempt })),
+    },
+  };
+}
+
+/** Cancels a job, unless it is complete. Its retention starts now. */
+export function canceled(job: JobReference, nowMs: number): Change {
+  const end = endOf(job, nowMs);
+  const ends = Object.keys(end).map((name) => `#${name} = :${name}`);
+  return {
+    update: `SET #status = :canceled, ${ends.join(', ')} REMOVE #lastError`,
+    condition: OPEN,
+    values: {
+      ...openValues(job),
+      ...toItem({
+        ':canceled': 'canceled',
+        ...Object.fromEntries(Object.entries(end).map(([name, at]) => [`:${name}`, at])),
+      }),
+    },
+  };
+}
+
+/** The attributes of the end of a job. */
+function endOf(job: JobReference, nowMs: number) {
+  const expiresAtMs = nowMs + retentionMsOf(job);
+  return { endedAtMs: nowMs, expiresAtMs, [expiresAt]: expirySeconds(expiresAtMs) };
+}
+
+/** Records why an attempt failed, unless the job is complete. */
+export function failedOnce(job: JobReference, error: JobError): Change {
+  return {
+    update: 'SET #lastError = :error',
+    condition: OPEN,
+    values: { ...openValues(job), ':error': toAttribute(error) },
+  };
+}
+
+/** Records destinations that were notified of one end of a job: a job that was redriven since ends again. */
+export function notified({ hash, status, endedAtMs }: Job, { kinds, isComplete }: Notified, nowMs: number): Change {
+  const complete = isComplete ? 'SET #notifiedAtMs = :now ' : '';
+  return {
+    update: `${complete}ADD #${NOTIFIED} :kinds`,
+    condition: '#hash = :hash AND #status = :status AND #endedAtMs = :endedAtMs',
+    values: {
+      ...toItem({
+        ':hash': hash,
+        ':status': status,
+        // A job that is not complete has no such time, and matches nothing.
+        ':endedAtMs': endedAtMs ?? 0,
+        ...(isComplete ? { ':now': nowMs } : {}),
+      }),
+      ':kinds': { SS: [...kinds] },
+    },
+  };
+}
+
+/** Queues a failed job again, once for each redrive. */
+export function reopened(definition: JobDefinition, { id }: Redrive, nowMs: number): Change {
+  return {
+    update: `SET #status = :queued, #expiresAtMs = :expiresAtMs, #${expiresAt} = :ttl REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs, #${NOTIFIED} ADD #${REDRIVES} :redrives`,
+    condition: `#hash = :hash AND #status = :failed AND #expiresAtMs > :now AND NOT contains(#${REDRIVES}, :redrive)`,
+    values: {
+      ...toItem({
+        ':hash': definition.hash,
+        ':queued': 'queued',
+        ':failed': 'failed',
+        ':redrive': id,
+        ':expiresAtMs': definition.expiresAtMs,
+        ':ttl': openJobExpiry(nowMs),
+        ':now': nowMs,
+      }),
+      ':redrives': { SS: [id] },
     },
   };
 }

@@ -1,9 +1,15 @@
-import type { Job, JobDefinition, JobKey } from '../../../core/jobs/job.ts';
+import { DESTINATION_KINDS, type Job, type JobDefinition, type JobKey, queuedJob } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { messageLifeDays } from '../../../core/retention/retention.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 
 /** Set of the redrives that queued the job again: each does so once. */
 export const REDRIVES = 'redrives';
+
+/** Set of the kinds of destinations that were notified. */
+export const NOTIFIED = 'notified';
+
+const DAY_MS = 86_400_000;
 
 /** Attributes of an item that are not members of the job. */
 const BESIDE: ReadonlySet<string> = new Set([
@@ -12,6 +18,7 @@ const BESIDE: ReadonlySet<string> = new Set([
   JOBS_TABLE.listKey,
   JOBS_TABLE.listSort,
   REDRIVES,
+  NOTIFIED,
 ]);
 
 /** The primary key of a job. */
@@ -19,14 +26,26 @@ export function jobItemKey(key: JobKey): Item {
   return { [JOBS_TABLE.partitionKey]: { S: jobsTableKeys.job(key) } };
 }
 
-/** All attributes of a job except its progress. */
+/**
+ * The TTL attribute of a job that is not complete. Such a job does not expire: it is completed by a message, or found
+ * without one. This is the time after which it can have no message.
+ */
+export function openJobExpiry(nowMs: number): number {
+  return expirySeconds(nowMs + messageLifeDays() * DAY_MS);
+}
+
+/** The TTL attribute of a record that may be deleted at a time in milliseconds. */
+export function expirySeconds(expiresAtMs: number): number {
+  return Math.ceil(expiresAtMs / 1000);
+}
+
+/** All attributes of a job except its progress and its TTL. */
 export function definitionItem(definition: JobDefinition): Item {
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
   const { destinations, via, baseUrl, traceparent } = definition;
   return {
     ...jobItemKey(definition),
     ...toItem({
-      [JOBS_TABLE.expiresAt]: Math.ceil(expiresAtMs / 1000),
       [JOBS_TABLE.listKey]: jobsTableKeys.listKey('job', owner),
       [JOBS_TABLE.listSort]: jobsTableKeys.listSort(createdAtMs, id),
       owner,
@@ -46,12 +65,18 @@ export function definitionItem(definition: JobDefinition): Item {
 }
 
 /** The item of a job that no worker has started. */
-export function queuedItem(definition: JobDefinition): Item {
-  return { ...definitionItem(definition), ...toItem({ status: 'queued', attempts: 0 }) };
+export function queuedItem(definition: JobDefinition, nowMs: number): Item {
+  const { status, attempts } = queuedJob(definition);
+  return {
+    ...definitionItem(definition),
+    ...toItem({ status, attempts, [JOBS_TABLE.expiresAt]: openJobExpiry(nowMs) }),
+  };
 }
 
 /** Reads an item that this module wrote. Its members have the names of the job's. */
 export function readJob(item: Item): Job {
   const members = Object.entries(fromItem(item)).filter(([name]) => !BESIDE.has(name));
-  return Object.fromEntries(members) as Partial<Job> as Job;
+  const kinds = item[NOTIFIED]?.SS;
+  const notified = kinds && { notified: DESTINATION_KINDS.filter((kind) => kinds.includes(kind)) };
+  return { ...Object.fromEntries(members), ...notified } as Partial<Job> as Job;
 }

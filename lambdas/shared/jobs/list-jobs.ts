@@ -1,5 +1,5 @@
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
-import type { Job } from '../../../core/jobs/job.ts';
+import { isExpired, type Job } from '../../../core/jobs/job.ts';
 import type { JobPage, JobQuery } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { decodeCursor, encodeCursor } from '../../../core/jobs/list-cursor.ts';
@@ -24,6 +24,7 @@ const { partitionKey, listKey, listSort, byOwnerIndex } = JOBS_TABLE;
 const PROJECTION = [
   ...['owner', 'id', 'hash', 'endpoint', 'model', 'version', 'createdAtMs', 'expiresAtMs', 'destinations', 'baseUrl'],
   ...['traceparent', 'status', 'attempts', 'startedAtMs', 'endedAtMs', 'ranVersion', 'items', 'error', 'lastError'],
+  'notified',
   'notifiedAtMs',
 ]
   .map((name) => `#${name}`)
@@ -48,7 +49,7 @@ export async function listJobs(query: JobQuery, place: ListPlace): Promise<JobPa
 /** The index is eventually consistent: the job may have changed since. */
 function isListed(job: Job, { status, model }: JobQuery, { nowMs }: ListPlace): boolean {
   return (
-    job.expiresAtMs > nowMs &&
+    !isExpired(job, nowMs) &&
     (status === undefined || job.status === status) &&
     (model === undefined || job.model === model)
   );

@@ -1,7 +1,15 @@
 import type { Clock } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { InlineBody } from '../../../core/jobs/inline-body.ts';
-import type { Destinations, Job, JobDefinition, JobKey, StoredBody, Via } from '../../../core/jobs/job.ts';
+import {
+  type Destinations,
+  type Job,
+  type JobDefinition,
+  type JobKey,
+  queuedJob,
+  type StoredBody,
+  type Via,
+} from '../../../core/jobs/job.ts';
 import { jobHash } from '../../../core/jobs/job-id.ts';
 import { type JobInput, type JobMessage, MAX_INLINE_INPUT_BYTES } from '../../../core/jobs/job-message.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
@@ -64,7 +72,8 @@ export function createSubmit(deps: SubmitDeps): Submit {
     if (present !== undefined) return { job: sameJob(present, definition), isDuplicate: true };
     const message: JobMessage = { ...definition, v: 1, kind: 'job', input: await place(submission, definition, deps) };
     await deps.queueOf(definition.model).send(message);
-    return { job: sameJob(await deps.jobs.create(definition), definition), isDuplicate: false };
+    const job = (await deps.jobs.create(definition)) ?? queuedJob(definition);
+    return { job: sameJob(job, definition), isDuplicate: false };
   };
 }
 

@@ -54,15 +54,11 @@ export function openNotifier(options: NotifierOptions): Notifier {
     await webhooks.sendAll([...all].map((url) => deliveryOf(event, url, sha256, clock.now())));
   };
   return {
-    notifyJobs: async (jobs) => {
-      for (const job of jobs) {
-        const { webhookUrl, replyQueue, eventBus } = job.destinations;
-        await Promise.all([
-          notifyWebhooks(jobEvent(job), webhookUrl),
-          ...(replyQueue === undefined ? [] : [reply(job, replyQueue, options)]),
-          ...(eventBus === true ? [putEvent(job, options)] : []),
-        ]);
-      }
+    notifyJob: async (job, kind) => {
+      const { webhookUrl, replyQueue } = job.destinations;
+      if (kind === 'webhooks') await notifyWebhooks(jobEvent(job), webhookUrl);
+      else if (kind === 'event') await putEvent(job, options);
+      else if (replyQueue !== undefined) await reply(job, replyQueue, options);
     },
     notifyBatch: (batch) => notifyWebhooks(batchEvent(batch), undefined),
   };

@@ -48,7 +48,7 @@ describe('renderJob', () => {
       started_at: null,
       ended_at: null,
       attempts: 0,
-      expires_at: '1970-01-02T00:00:00.000Z',
+      expires_at: null,
       progress: { completed: 0, total: null },
       links: {
         self: `${BASE}/v1/jobs/job_1`,
@@ -56,6 +56,10 @@ describe('renderJob', () => {
         deliveries: `${BASE}/v1/jobs/job_1/deliveries`,
       },
     });
+  });
+
+  it('shows until when a completed job is kept', () => {
+    expect(render(SUCCEEDED)['expires_at']).toBe('1970-01-02T00:00:00.000Z');
   });
 
   it('keeps every digit of a result', () => {

@@ -28,7 +28,7 @@ describe('keys', () => {
 
   it('of objects lie below the prefix whose lifecycle is theirs', () => {
     expect(payloadKeys.jobInput({ owner: 'a', id: 'x' }, 'h')).toMatch(`${PAYLOAD_PREFIXES.jobs}a/x/h/`);
-    expect(payloadKeys.jobResult({ owner: 'a', id: 'x' })).toMatch(PAYLOAD_PREFIXES.jobs);
+    expect(payloadKeys.jobResult({ owner: 'a', id: 'x' }, 'one')).toBe(`${PAYLOAD_PREFIXES.results}a/x/one`);
     expect(payloadKeys.file('a', 'f')).toBe(`${PAYLOAD_PREFIXES.files}a/f`);
     for (const key of [
       payloadKeys.chunkOutput({ owner: 'a', batchId: 'b', index: 1 }),

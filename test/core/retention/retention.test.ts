@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { fileExpiry } from '../../../core/files/file-expiry.ts';
 import { COMPLETION_WINDOW_MS, GRACE_MS } from '../../../core/files/limits.ts';
-import { MESSAGE_DAYS, payloadDays } from '../../../core/retention/retention.ts';
+import { MESSAGE_DAYS, messageLifeDays, payloadDays } from '../../../core/retention/retention.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -16,10 +16,16 @@ describe('the lifecycle rules of the bucket', () => {
   it('delete the input of a job only after its last message is gone and its record has expired', () => {
     fc.assert(
       fc.property(settings, (days) => {
-        const endsLatest = MESSAGE_DAYS + days.deadLetterRetentionDays;
+        const endsLatest = messageLifeDays(days.deadLetterRetentionDays);
+        expect(endsLatest).toBeGreaterThan(MESSAGE_DAYS + days.deadLetterRetentionDays + MESSAGE_DAYS);
         expect(payloadDays(days).jobs).toBeGreaterThan(endsLatest + days.retentionDays);
       }),
     );
+  });
+
+  it('delete the result of a job only after its record has expired', () => {
+    // A worker writes the result at most 15 minutes before the end of the job, from which the retention counts.
+    fc.assert(fc.property(settings, (days) => expect(payloadDays(days).results).toBeGreaterThan(days.retentionDays)));
   });
 
   it('delete a file only after its record, and after a batch that started to read it before', () => {

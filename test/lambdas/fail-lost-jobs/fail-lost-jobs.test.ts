@@ -94,7 +94,7 @@ describe('a job that no worker completed', () => {
     expect(await harness.read('one')).toMatchObject({ status: 'failed' });
     expect(await harness.read('one')).not.toHaveProperty('notifiedAtMs');
     expect(await harness.dead()).toEqual([]);
-    expect(harness.lines).toMatchObject([{ code: 'INTERNAL', outcome: 'will be retried' }]);
+    expect(harness.lines).toMatchObject([{ code: 'UNAVAILABLE', outcome: 'will be retried' }]);
 
     await harness.lose(await beginJob('two'));
     expect(await harness.work()).toEqual(DONE);
@@ -118,7 +118,7 @@ describe('a job that no worker completed', () => {
     const message = await beginJob('one');
     await harness.lose(message);
     await harness.work();
-    await harness.jobs.reopen(message, 'r1');
+    await harness.jobs.reopen(definitionOf(message), { id: 'r1', sentAtMs: 0 });
     await harness.jobs.claim(definitionOf(message));
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
@@ -133,8 +133,8 @@ describe('a lost message of a completed job', () => {
 
   it('is dropped if the job succeeded and its destinations were notified', async () => {
     const message = await beginJob('one');
-    await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
-    await harness.jobs.markNotified(message);
+    const job = await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
+    if (job !== undefined) await harness.jobs.markNotified(job, { kinds: ['webhooks'], isComplete: true });
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'succeeded', result });
@@ -175,6 +175,16 @@ describe('a lost message of a completed job', () => {
     await harness.lose({ ...message, hash: 'another' });
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'running', hash: message.hash });
+    expect([told(), await harness.dead()]).toEqual([[], []]);
+  });
+
+  it('is dropped if the job ended and was deleted, and does not create it again', async () => {
+    const message = await beginJob('one');
+    await harness.jobs.finish(message, { status: 'succeeded', result, version: '1', items: 1 });
+    harness.clock.nowMs = message.expiresAtMs;
+    await harness.lose(message);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.read('one')).toBeUndefined();
     expect([told(), await harness.dead()]).toEqual([[], []]);
   });
 });

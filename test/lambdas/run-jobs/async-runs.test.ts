@@ -5,7 +5,6 @@ import { SENTENCE_EMBEDDING } from '../../../core/protocols/tei-embed.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { decodeInferRequest, encodeInferResponse } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
-import { OWNER } from '../shared/jobs/jobs-harness.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 /** A request that the endpoint took. */
@@ -143,9 +142,10 @@ describe('a job on an asynchronous endpoint', () => {
   });
 
   it('stays canceled if the endpoint responds afterwards', async () => {
-    await worker.send('jobs', worker.job('a', embeddings('x')));
+    const job = worker.job('a', embeddings('x'));
+    await worker.send('jobs', job);
     await worker.work();
-    await worker.deps.jobs.cancel({ owner: OWNER, id: 'a' });
+    await worker.deps.jobs.cancel(job);
     await answer(0);
     await worker.work();
     expect(await worker.work()).toEqual({ batchItemFailures: [] });

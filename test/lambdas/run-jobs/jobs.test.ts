@@ -2,10 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '../../../core/errors.ts';
+import type { Job, PayloadResult } from '../../../core/jobs/job.ts';
 import { definitionOf } from '../../../core/jobs/job-message.ts';
 import { postEvent } from '../events.ts';
 import { serveInMemory, textModel, WordEncoder } from '../serve-model/memory-deps.ts';
 import { startWorker, type Worker } from './worker.ts';
+
+const DAY_MS = 86_400_000;
 
 let worker: Worker;
 
@@ -16,6 +19,17 @@ beforeEach(async () => {
 afterEach(() => worker.close());
 
 const BODY = { model: 'words', input: ['a bb', 'ccc'], encoding_format: 'float' };
+
+/** A request whose result is too large for a record. */
+const LARGE = {
+  model: 'words',
+  input: Array.from({ length: 500 }, (_, index) => `a${'w'.repeat(index % 40)}`),
+};
+
+function payloadOf(job: Job | undefined): PayloadResult {
+  if (job?.result?.kind !== 'payload') throw new Error('the result is not in the bucket');
+  return job.result;
+}
 
 async function synchronous(body: unknown): Promise<string> {
   const answer = await serveInMemory({ packed: textModel() }).send(postEvent('/v1/embeddings', body));
@@ -95,20 +109,39 @@ describe('a job', () => {
   });
 
   it('stores a large result in the bucket', async () => {
-    const body = {
-      model: 'words',
-      input: Array.from({ length: 500 }, (_, index) => 'w'.repeat(index % 40)).map((w) => `a${w}`),
-    };
-    await worker.send('jobs', worker.job('one', body));
+    await worker.send('jobs', worker.job('one', LARGE));
     await worker.work();
     const job = await worker.read('one');
-    expect(job).toMatchObject({
-      status: 'succeeded',
-      result: { kind: 'payload', payload: { key: 'jobs/key1/one/result.json' } },
-    });
-    const text = (await worker.servers.textOf('jobs/key1/one/result.json')) ?? '';
+    const { payload } = payloadOf(job);
+    expect(payload.key).toMatch(/^results\/key1\/one\/[\w-]{11}$/);
+    const text = (await worker.servers.textOf(payload.key)) ?? '';
     expect(JSON.parse(text)).toMatchObject({ object: 'list' });
     expect(job?.result).toMatchObject({ bytes: Buffer.byteLength(text) });
+  });
+
+  it('keeps the large result of the worker that completed it, whatever an overtaken worker writes afterwards', async () => {
+    await worker.send('jobs', worker.job('one', LARGE));
+    const { payloads } = worker.deps;
+    const put = payloads.put.bind(payloads);
+    const { promise: isOvertaken, resolve: overtake } = Promise.withResolvers<void>();
+    const written: string[] = [];
+    payloads.put = async (key, body, contentType) => {
+      const isFirst = written.push(key) === 1;
+      if (isFirst) await isOvertaken;
+      await put(key, isFirst ? '"of the overtaken worker"' : body, contentType);
+    };
+    const overtaken = worker.work();
+    while (written.length === 0) await pause(5);
+    await workAgain();
+    const { result } = (await worker.read('one')) ?? {};
+    const text = await worker.servers.textOf(payloadOf(await worker.read('one')).payload.key);
+    overtake();
+    expect(await overtaken).toEqual({ batchItemFailures: [] });
+    expect(new Set(written).size).toBe(2);
+    const job = await worker.read('one');
+    expect(job).toMatchObject({ status: 'succeeded', attempts: 2, result });
+    expect(await worker.servers.textOf(payloadOf(job).payload.key)).toBe(text);
+    expect(worker.notifier.jobs).toHaveLength(1);
   });
 
   it('reads its input from the bucket', async () => {
@@ -234,6 +267,76 @@ describe('a message', () => {
     await workAgain();
     expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['one']);
     expect((await worker.read('one'))?.attempts).toBe(1);
+  });
+
+  it.each([
+    ['reply', ['event', 'webhooks']],
+    ['event', ['reply', 'webhooks']],
+    ['webhooks', ['reply', 'event']],
+  ] as const)('whose job completed while %s was unavailable notifies that alone later', async (kind, others) => {
+    const { notifier } = worker;
+    notifier.unavailable.add(kind);
+    await worker.send('jobs', worker.job('one', BODY, { destinations: { replyQueue: 'results', eventBus: true } }));
+    expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    expect(notifier.notifications.map((one) => one.kind)).toEqual(others);
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', notified: others });
+    expect(await worker.read('one')).not.toHaveProperty('notifiedAtMs');
+    notifier.unavailable.clear();
+    const { endedAtMs } = (await worker.read('one')) ?? {};
+    worker.clock.nowMs += 3_600_000;
+    await workAgain();
+    expect(notifier.notifications.map((one) => one.kind)).toEqual([...others, kind]);
+    // The ids of events follow from the end of the job.
+    expect(notifier.notifications.map(({ job }) => job.endedAtMs)).toEqual([endedAtMs, endedAtMs, endedAtMs]);
+    expect(await worker.read('one')).toMatchObject({ attempts: 1, notifiedAtMs: worker.clock.nowMs });
+  });
+
+  it('of a job that waited longer than its retention runs it, and its result is kept for the retention', async () => {
+    const message = worker.job('one', BODY);
+    await worker.deps.jobs.create(definitionOf(message));
+    await worker.send('jobs', message);
+    worker.clock.nowMs = message.expiresAtMs + DAY_MS;
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({
+      status: 'succeeded',
+      expiresAtMs: worker.clock.nowMs + 7 * DAY_MS,
+    });
+  });
+
+  it('that is repeated after its job was deleted neither runs it again nor creates its record', async () => {
+    const message = worker.job('one', BODY);
+    await worker.send('jobs', message);
+    await worker.work();
+    worker.clock.nowMs += 7 * DAY_MS;
+    await worker.send('jobs', message);
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toBeUndefined();
+    expect(worker.notifier.jobs).toHaveLength(1);
+  });
+
+  it('that is redriven after its job was deleted runs it, and its result can be read', async () => {
+    const message = worker.job('one', BODY);
+    await worker.deps.jobs.create(definitionOf(message));
+    await worker.deps.jobs.finish(message, { status: 'failed', error: { code: 'WORKER_LOST', message: 'lost' } });
+    worker.clock.nowMs += 8 * DAY_MS;
+    expect(await worker.read('one')).toBeUndefined();
+    const redrive = { redrive: { DataType: 'String', StringValue: 'r1' } };
+    await worker.send('jobs', message, redrive);
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
+    expect(worker.notifier.jobs).toHaveLength(1);
+  });
+
+  it('that is redriven leaves another job alone that has the same id, and fails nothing of it', async () => {
+    await worker.send('jobs', worker.job('one', { model: 'words', input: '' }));
+    await worker.work();
+    const before = await worker.read('one');
+    expect(before).toMatchObject({ status: 'failed', error: { code: 'INPUT_EMPTY' } });
+    const redrive = { redrive: { DataType: 'String', StringValue: 'r1' } };
+    await worker.send('jobs', worker.job('one', BODY, { hash: 'of an earlier job' }), redrive);
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toEqual(before);
+    expect(worker.notifier.jobs).toHaveLength(1);
   });
 
   it('is requeued as a new message if there is no time for it', async () => {

@@ -79,9 +79,9 @@ describe('a worker that crashes', () => {
   it('between the completion and its notification leaves the notification to the next worker', async () => {
     worker = await startWorker();
     const { notifier } = worker;
-    const notifyJobs = notifier.notifyJobs.bind(notifier);
+    const notifyJob = notifier.notifyJob.bind(notifier);
     let reached = false;
-    notifier.notifyJobs = () => {
+    notifier.notifyJob = () => {
       reached = true;
       return NEVER;
     };
@@ -90,7 +90,7 @@ describe('a worker that crashes', () => {
     await until(() => reached);
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect((await worker.read('one'))?.notifiedAtMs).toBeUndefined();
-    notifier.notifyJobs = notifyJobs;
+    notifier.notifyJob = notifyJob;
     await workOnNext();
     expect(notifier.jobs.map(({ id, status }) => [id, status])).toEqual([['one', 'succeeded']]);
     expect(await worker.read('one')).toMatchObject({ attempts: 1, notifiedAtMs: worker.clock.nowMs });

@@ -292,7 +292,7 @@ describe('GET /v1/jobs', () => {
     for (let index = 0; index < 5; index++) {
       await jobs.create({ ...definition(`l${index}`, 'lister'), createdAtMs: 1_900_000_000_000 + index });
     }
-    await jobs.cancel({ owner: 'lister', id: 'l3' });
+    await jobs.cancel(definition('l3', 'lister'));
     const first = await call('GET', '/v1/jobs', { query: { limit: '2' }, apiKeyId: 'lister' });
     expect(first.json).toMatchObject({ has_more: true, data: [{ id: 'l4' }, { id: 'l3' }] });
     const after = String(first.json['next_after']);

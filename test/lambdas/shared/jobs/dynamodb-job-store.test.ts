@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Job, JobDefinition, JobOutcome } from '../../../../core/jobs/job.ts';
-import type { JobStore } from '../../../../core/jobs/job-store.ts';
+import { JOB_STATUSES, type Job, type JobDefinition, type JobKey, type JobOutcome } from '../../../../core/jobs/job.ts';
+import type { JobStore, Notified } from '../../../../core/jobs/job-store.ts';
 import { openDynamoDbJobStore } from '../../../../lambdas/shared/jobs/dynamodb-job-store.ts';
 import { reply, startServer } from '../results/dynamodb-server.ts';
 import { JOBS, type MovableClock, movableClock, startTables, type Tables } from './job-servers.ts';
@@ -47,7 +47,10 @@ const SUCCESS: JobOutcome = {
   items: 3,
 };
 
-const FAILURE: JobOutcome = { status: 'failed', error: { code: 'INVALID_BODY', message: 'no input', param: 'input' } };
+const FAILURE: JobOutcome & { readonly status: 'failed' } = {
+  status: 'failed',
+  error: { code: 'INVALID_BODY', message: 'no input', param: 'input' },
+};
 
 /** Puts the record into any state there is. */
 async function jobIn(status: Job['status']): Promise<JobDefinition> {
@@ -58,6 +61,23 @@ async function jobIn(status: Job['status']): Promise<JobDefinition> {
   if (status === 'failed') await store.finish(job, FAILURE);
   if (status === 'canceled') await store.cancel(job);
   return job;
+}
+
+async function recordOf(job: JobKey): Promise<Job> {
+  const record = await store.get(job);
+  if (record === undefined) throw new Error('the job has no record');
+  return record;
+}
+
+async function recordIn(status: Job['status']): Promise<Job> {
+  return recordOf(await jobIn(status));
+}
+
+/** The attribute by which DynamoDB deletes the record, in seconds. */
+async function ttlOf({ owner, id }: JobKey): Promise<number> {
+  const key = { TableName: JOBS, Key: { pk: { S: `job/${owner}/${id}` } } };
+  const { Item: item } = (await tables.call('GetItem', key)) as { Item?: { expiresAt?: { N?: string } } };
+  return Number(item?.expiresAt?.N);
 }
 
 describe('openDynamoDbJobStore', () => {
@@ -78,27 +98,49 @@ describe('openDynamoDbJobStore', () => {
 
     it('once, however many come at the same time', async () => {
       const hashes = Array.from({ length: 100 }, (_, index) => `hash-${index}`);
-      const seen = await Promise.all(hashes.map(async (hash) => (await store.create(definition({ hash }))).hash));
+      const seen = await Promise.all(hashes.map(async (hash) => (await store.create(definition({ hash })))?.hash));
       expect(new Set(seen).size).toBe(1);
     });
 
-    it('in the place of one whose time is over', async () => {
-      const job = definition();
-      await store.create(job);
+    it('in the place of one that has expired, which only a complete job does', async () => {
+      const job = await jobIn('succeeded');
+      const other = () => definition({ hash: 'hash-2' });
+      clock.nowMs = job.expiresAtMs - 1;
+      expect(await store.create(other())).toMatchObject({ hash: 'hash-1' });
       clock.nowMs = job.expiresAtMs;
       expect(await store.get(job)).toBeUndefined();
-      expect(await store.create(definition({ hash: 'hash-2' }))).toMatchObject({ hash: 'hash-2' });
+      expect(await store.create(other())).toMatchObject({ hash: 'hash-2' });
       expect(await store.get(job)).toMatchObject({ hash: 'hash-2' });
     });
 
-    it('with a time to live in whole seconds', async () => {
-      const job = definition({ expiresAtMs: 1_750_000_000_001 });
-      await store.create(job);
-      const { Item: item } = await tables.call('GetItem', {
-        TableName: JOBS,
-        Key: { pk: { S: `job/${job.owner}/job_1` } },
-      });
-      expect(item).toMatchObject({ expiresAt: { N: '1750000001' } });
+    it.each(['queued', 'running'] as const)(
+      'and keeps one that is %s for as long as it may have a message',
+      async (status) => {
+        const job = await jobIn(status);
+        clock.nowMs = job.expiresAtMs + 365 * DAY_MS;
+        expect(await store.get(job)).toMatchObject({ status });
+        expect(await store.create(definition({ hash: 'hash-2' }))).toMatchObject({ hash: 'hash-1' });
+        expect((await store.list({ owner: job.owner, limit: 1 })).jobs).toHaveLength(1);
+      },
+    );
+
+    it('never for a message that is older than the retention of its job', async () => {
+      const job = definition();
+      clock.nowMs = job.expiresAtMs;
+      expect(await store.create(job)).toBeUndefined();
+      expect(await store.get(job)).toBeUndefined();
+      expect(await store.create(job, { id: 'r1', sentAtMs: clock.nowMs - 1 })).toMatchObject({ status: 'queued' });
+    });
+
+    it('with a time to live in whole seconds, from the end of the job', async () => {
+      const job = await jobIn('queued');
+      expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 43 * DAY_MS) / 1000));
+      clock.nowMs += 1;
+      await store.claim(job);
+      expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 43 * DAY_MS) / 1000));
+      clock.nowMs += DAY_MS;
+      await store.finish(job, SUCCESS);
+      expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 7 * DAY_MS) / 1000));
     });
 
     it('apart for each owner', async () => {
@@ -142,7 +184,38 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.claim(definition({ hash: 'hash-2' }))).toEqual({ kind: 'foreign' });
     });
 
-    it.each(['queued', 'succeeded'] as const)('over a %s record whose time is over', async (status) => {
+    it('a job that waited longer than its retention, which then counts from its end', async () => {
+      const job = await jobIn('queued');
+      clock.nowMs = job.expiresAtMs + DAY_MS;
+      expect(await store.claim(job)).toMatchObject({ kind: 'claimed' });
+      const ended = await store.finish(job, SUCCESS);
+      expect(ended?.expiresAtMs).toBe(clock.nowMs + 7 * DAY_MS);
+      expect(await store.get(job)).toEqual(ended);
+    });
+
+    it.each(['succeeded', 'failed', 'canceled'] as const)(
+      'nothing for a repeat of a job that has %s and expired',
+      async (status) => {
+        const job = await jobIn(status);
+        clock.nowMs += 7 * DAY_MS;
+        expect(await store.claim(job)).toEqual({ kind: 'gone' });
+        expect(await store.get(job)).toBeUndefined();
+      },
+    );
+
+    it('nothing for a message that comes after the record was deleted, unless an operator redrove it', async () => {
+      const job = definition();
+      clock.nowMs = job.expiresAtMs;
+      expect(await store.claim(job)).toEqual({ kind: 'gone' });
+      const redrive = { id: 'r1', sentAtMs: clock.nowMs };
+      clock.nowMs += 7 * DAY_MS - 1;
+      expect(await store.claim(job, redrive)).toMatchObject({ kind: 'claimed' });
+      await store.finish(job, SUCCESS);
+      clock.nowMs += 7 * DAY_MS;
+      expect(await store.claim(job, redrive)).toEqual({ kind: 'gone' });
+    });
+
+    it.each(['failed', 'succeeded'] as const)('over a %s record that has expired', async (status) => {
       const old = await jobIn(status);
       clock.nowMs = old.expiresAtMs;
       const job = definition({ hash: 'hash-2' });
@@ -169,7 +242,7 @@ describe('openDynamoDbJobStore', () => {
       clock.nowMs += 10;
       const ended = await store.finish(job, SUCCESS);
       expect(ended).toMatchObject({ status: 'succeeded', ranVersion: '2', items: 3, endedAtMs: clock.nowMs });
-      expect(ended.result).toEqual({ kind: 'inline', json: '{"data":[9007199254740993]}' });
+      expect(ended?.result).toEqual({ kind: 'inline', json: '{"data":[9007199254740993]}' });
       expect(await store.get(job)).toEqual(ended);
     });
 
@@ -179,7 +252,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
       const ended = await store.finish(job, FAILURE);
       expect(ended).toMatchObject({ status: 'failed', error: { code: 'INVALID_BODY', param: 'input' } });
-      expect(ended.lastError).toBeUndefined();
+      expect(ended?.lastError).toBeUndefined();
     });
 
     it('once: the first end stays', async () => {
@@ -199,13 +272,23 @@ describe('openDynamoDbJobStore', () => {
         await store.claim(job);
         const [finished, canceled] = await Promise.all([store.finish(job, SUCCESS), store.cancel(job)]);
         const record = await store.get(job);
-        expect([finished.status, canceled?.status]).toEqual([record?.status, record?.status]);
+        expect([finished?.status, canceled?.status]).toEqual([record?.status, record?.status]);
         expect(record?.result === undefined).toBe(record?.status === 'canceled');
       }
     });
 
-    it('fails with JOB_NOT_FOUND when there is no record', async () => {
-      await expect(store.finish(definition(), SUCCESS)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    it('in no way that a later attempt has overtaken, if the attempt failed', async () => {
+      const job = await jobIn('running');
+      await store.claim(job);
+      expect(await store.finish(job, { ...FAILURE, attempt: 1 })).toMatchObject({ status: 'running', attempts: 2 });
+      expect(await store.finish(job, { ...FAILURE, attempt: 2 })).toMatchObject({ status: 'failed' });
+      await store.reopen(job, { id: 'r1', sentAtMs: clock.nowMs });
+      expect(await store.finish(job, { ...FAILURE, attempt: 2 })).toMatchObject({ status: 'queued' });
+    });
+
+    it('that have a record, and creates none', async () => {
+      expect(await store.finish(definition(), SUCCESS)).toBeUndefined();
+      expect(await store.get(definition())).toBeUndefined();
     });
   });
 
@@ -225,49 +308,129 @@ describe('openDynamoDbJobStore', () => {
     it('nothing where there is no record, or none any more', async () => {
       expect(await store.cancel(definition())).toBeUndefined();
       expect(await store.get(definition())).toBeUndefined();
-      const job = await jobIn('queued');
+      const job = await jobIn('succeeded');
       clock.nowMs = job.expiresAtMs;
       expect(await store.cancel(job)).toBeUndefined();
     });
   });
 
-  describe('notes that everybody was told', () => {
-    it('of an end', async () => {
-      const job = await jobIn('failed');
-      await store.markNotified(job);
-      expect(await store.get(job)).toMatchObject({ notifiedAtMs: clock.nowMs });
+  describe('records notifications', () => {
+    const ALL: Notified = { kinds: ['webhooks'], isComplete: true };
+
+    it('of each kind of destination, and when none is left', async () => {
+      const job = await recordIn('failed');
+      await store.markNotified(job, { kinds: ['webhooks', 'reply'], isComplete: false });
+      expect(await store.get(job)).toMatchObject({ notified: ['reply', 'webhooks'] });
+      expect(await store.get(job)).not.toHaveProperty('notifiedAtMs');
+      await store.markNotified(job, { kinds: ['event'], isComplete: true });
+      expect(await store.get(job)).toMatchObject({
+        notified: ['reply', 'event', 'webhooks'],
+        notifiedAtMs: clock.nowMs,
+      });
     });
 
-    it('never of a job that runs or is not there', async () => {
-      const job = await jobIn('running');
-      await store.markNotified(job);
-      expect(await store.get(job)).not.toHaveProperty('notifiedAtMs');
-      await store.markNotified({ owner: job.owner, id: 'none' });
+    it('never of a job that runs or has no record', async () => {
+      const job = await recordIn('running');
+      await store.markNotified(job, ALL);
+      expect(await store.get(job)).toEqual(job);
+      await store.markNotified({ ...job, id: 'none' }, ALL);
       expect(await store.get({ owner: job.owner, id: 'none' })).toBeUndefined();
+    });
+
+    it('never of an earlier end of a job that was redriven and ended again', async () => {
+      const first = await recordIn('failed');
+      await store.reopen(first, { id: 'r1', sentAtMs: clock.nowMs });
+      await store.markNotified(first, ALL);
+      clock.nowMs += 1;
+      const second = await store.finish(first, FAILURE);
+      await store.markNotified(first, ALL);
+      expect(await store.get(first)).toEqual(second);
     });
   });
 
   describe('reopens', () => {
     it('a failed job, once for each redrive, and keeps its attempts', async () => {
       const job = await jobIn('failed');
-      await store.markNotified(job);
-      await store.reopen(job, 'redrive-1');
+      await store.markNotified(await recordOf(job), { kinds: ['webhooks'], isComplete: true });
+      await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 1, startedAtMs: clock.nowMs });
       await store.finish(job, FAILURE);
-      await store.reopen(job, 'redrive-1');
+      await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toMatchObject({ status: 'failed' });
-      await store.reopen(job, 'redrive-2');
+      await store.reopen(job, { id: 'redrive-2', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toMatchObject({ status: 'queued' });
       await store.finish(job, FAILURE);
-      await store.reopen(job, 'redrive-1');
+      await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toMatchObject({ status: 'failed' });
+    });
+
+    it('a job that does not expire before it ends again', async () => {
+      const job = await jobIn('failed');
+      clock.nowMs = job.expiresAtMs - 1;
+      await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
+      expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 43 * DAY_MS) / 1000));
+      clock.nowMs += 7 * DAY_MS;
+      expect(await store.finish(job, SUCCESS)).toMatchObject({ expiresAtMs: clock.nowMs + 7 * DAY_MS });
     });
 
     it.each(['queued', 'running', 'succeeded', 'canceled'] as const)('no job that is %s', async (status) => {
       const job = await jobIn(status);
-      await store.reopen(job, 'redrive-1');
+      await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toMatchObject({ status });
     });
+  });
+
+  // Every change of a record, against every record that it must not change.
+  describe.each<[name: string, statuses: readonly Job['status'][], change: (job: Job) => Promise<unknown>]>([
+    ['a claim', ['queued', 'running'], (job) => store.claim(job)],
+    ['a completion', ['queued', 'running'], (job) => store.finish(job, SUCCESS)],
+    ['a failure', ['queued', 'running'], (job) => store.finish(job, FAILURE)],
+    ['a failure of the newest attempt', ['running'], (job) => store.finish(job, { ...FAILURE, attempt: job.attempts })],
+    [
+      'the reason of an attempt',
+      ['queued', 'running'],
+      (job) => store.noteError(job, { code: 'TIMEOUT', message: 'slow' }),
+    ],
+    ['a cancel', ['queued', 'running'], (job) => store.cancel(job)],
+    [
+      'a notification',
+      ['succeeded', 'failed', 'canceled'],
+      (job) => store.markNotified(job, { kinds: ['reply'], isComplete: true }),
+    ],
+    ['a redrive', ['failed'], (job) => store.reopen(job, { id: 'redrive-1', sentAtMs: 0 })],
+    ['a submission', [], (job) => store.create(job)],
+  ])('%s', (_, statuses, change) => {
+    const others = JOB_STATUSES.filter((status) => !statuses.includes(status));
+
+    it.each(JOB_STATUSES)('changes nothing of another job with the same id that is %s', async (status) => {
+      const record = await recordIn(status);
+      await change({ ...record, hash: 'hash-2' });
+      expect(await store.get(record)).toEqual(record);
+    });
+
+    if (statuses.length > 0) {
+      it.each(statuses)('changes a job that is %s', async (status) => {
+        const record = await recordIn(status);
+        await change(record);
+        expect(await store.get(record)).not.toEqual(record);
+      });
+    }
+
+    it.each(others)('changes nothing of a job that is %s', async (status) => {
+      const record = await recordIn(status);
+      await change(record);
+      expect(await store.get(record)).toEqual(record);
+    });
+
+    it.each(['succeeded', 'failed', 'canceled'] as const)(
+      'changes nothing of an expired job that has %s',
+      async (status) => {
+        const record = await recordIn(status);
+        clock.nowMs = record.expiresAtMs;
+        await change({ ...record, expiresAtMs: record.createdAtMs + 7 * DAY_MS });
+        expect(await store.get(record)).toBeUndefined();
+      },
+    );
   });
 
   describe('lists', () => {
@@ -305,7 +468,7 @@ describe('openDynamoDbJobStore', () => {
 
     it('by status and by model', async () => {
       const owner = await createMany(12, (index) => ({ model: index % 2 === 0 ? 'a' : 'b' }));
-      for (const id of ids(6)) await store.cancel({ owner, id });
+      for (const id of ids(6)) await store.cancel(definition({ owner, id }));
       const { jobs, next } = await store.list({ owner, limit: 2, status: 'canceled', model: 'b' });
       expect(jobs.map(({ id }) => id)).toEqual(['j005', 'j003']);
       const rest = await store.list({ owner, limit: 2, status: 'canceled', model: 'b', after: next ?? '' });
@@ -326,8 +489,8 @@ describe('openDynamoDbJobStore', () => {
       expect((await store.list({ owner: 'nobody', limit: 10, after: next })).jobs).toEqual([]);
     });
 
-    it('no jobs whose time is over', async () => {
-      const job = await jobIn('queued');
+    it('no jobs that have expired', async () => {
+      const job = await jobIn('succeeded');
       clock.nowMs = job.expiresAtMs;
       expect((await store.list({ owner: job.owner, limit: 10 })).jobs).toEqual([]);
     });

@@ -2,7 +2,7 @@ import { type MessageAttributeValue, SendMessageCommand } from '@aws-sdk/client-
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Batch } from '../../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../../core/batches/batch-record.ts';
-import type { Job } from '../../../../core/jobs/job.ts';
+import type { DestinationKind, Job } from '../../../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage } from '../../../../core/jobs/job-message.ts';
 import type { Notifier } from '../../../../core/jobs/notifier.ts';
 import { openDynamoDbBatchStore } from '../../../../lambdas/shared/batches/dynamodb-batch-store.ts';
@@ -25,13 +25,21 @@ export type NotifiedBatch = Parameters<Notifier['notifyBatch']>[0];
 
 /** Records the jobs and batches that it was called with. It fails as often as `failures` says. */
 export class RecordingNotifier implements Notifier {
-  readonly jobs: Job[] = [];
   readonly batches: NotifiedBatch[] = [];
+  /** What was notified of each job, in order. */
+  readonly notifications: { readonly job: Job; readonly kind: DestinationKind }[] = [];
   failures = 0;
+  /** Kinds of destinations that do not respond. */
+  readonly unavailable = new Set<DestinationKind>();
 
-  async notifyJobs(jobs: readonly Job[]): Promise<void> {
-    if (this.failures-- > 0) throw new Error('the destination is unavailable');
-    this.jobs.push(...jobs);
+  /** The jobs whose webhooks were notified, which every job has. */
+  get jobs(): Job[] {
+    return this.notifications.filter(({ kind }) => kind === 'webhooks').map(({ job }) => job);
+  }
+
+  async notifyJob(job: Job, kind: DestinationKind): Promise<void> {
+    if (this.failures-- > 0 || this.unavailable.has(kind)) throw new Error('the destination is unavailable');
+    this.notifications.push({ job, kind });
   }
 
   async notifyBatch(batch: NotifiedBatch): Promise<void> {
