@@ -102,7 +102,7 @@ async function runAlone(bodies: readonly Body[], deps: InferenceDeps): Promise<v
   const context = contextOf(version, deps);
   const policy = { read: false, write: false };
   for (const body of bodies) {
-    const call = { version, policy, deadlineMs: NEVER, measures: startMeasures(deps.timer()) };
+    const call = { version, policy, cachePrefix: '', deadlineMs: NEVER, measures: startMeasures(deps.timer()) };
     const request = codec.decode(body, context);
     const features = await prepareItems(request, call, deps);
     codec.encode(await runItems(features, call, deps), { request, features }, context);

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { expiresAfter } from '../files/file-request.ts';
 import { METADATA_LIMITS } from '../files/limits.ts';
-import { text, tolerantRequest, wellFormed } from '../parse.ts';
+import { oneOf, text, tolerantRequest, wellFormed } from '../parse.ts';
 import { parseInput } from '../parse-input.ts';
+import { CACHE_CONTROLS } from '../results/cache-policy.ts';
 
 const { pairs, keyCharacters, valueCharacters } = METADATA_LIMITS;
 
@@ -26,6 +27,7 @@ export const batchRequest = tolerantRequest({
   completion_window: v.literal('24h', 'must be 24h'),
   metadata: v.optional(metadata),
   output_expires_after: expiresAfter,
+  cache_control: v.optional(oneOf(CACHE_CONTROLS)),
 });
 
 /** Body of `POST /v1/batches`. */

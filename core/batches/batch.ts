@@ -1,4 +1,5 @@
 import type { JobError } from '../jobs/job.ts';
+import type { CacheControl } from '../results/cache-policy.ts';
 
 /** The statuses of a batch, as in OpenAI's API. The last four are final. */
 export type BatchStatus =
@@ -53,6 +54,10 @@ export interface Batch {
   readonly errorFileId?: string;
   /** Address of the API as the caller used it. */
   readonly baseUrl?: string;
+  /** Usage plan of the caller, if it has one. */
+  readonly plan?: string | undefined;
+  /** What the caller said about the results cache. */
+  readonly cacheControl?: CacheControl | undefined;
 }
 
 /** Whether the outputs of a batch can be merged: all of its chunks are cut and complete. */

@@ -4,6 +4,7 @@ import { KEY_HEADERS, type KeyHeader } from '../identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
 import { PRODUCERS } from '../jobs/job.ts';
 import { key, numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
+import { CACHE_SCOPES, DEFAULT_CACHE_SCOPE } from '../results/cache-scope.ts';
 
 const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
 
@@ -146,6 +147,14 @@ const authSchema = objectOf({
   ),
 });
 
+const cacheSchema = objectOf({
+  scope: key(
+    v.optional(oneOf(CACHE_SCOPES), DEFAULT_CACHE_SCOPE),
+    'Callers who share cached results: those of one tenant, of one usage plan, or all. See [who shares results](caching.md#who-shares-results).',
+    'deployment',
+  ),
+});
+
 const throttleSchema = objectOf(RATES);
 
 /** CloudWatch Logs accepts these retentions only, in days. */
@@ -259,6 +268,7 @@ export const deployConfigSchema = v.pipe(
       { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } },
     ),
     auth: key(v.optional(authSchema, {}), 'How callers are identified.'),
+    cache: key(v.optional(cacheSchema, {}), 'The results cache.'),
     throttle: key(
       v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
       'Maximum rate of each method over all callers, which limits the damage that a leaked key can do.',

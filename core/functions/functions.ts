@@ -48,7 +48,7 @@ const QUEUE_TIMEOUT_SECONDS = 60;
 /** Settings of `serve-model`. They stand apart so that its cold start loads nothing else of the table. */
 export const SERVE_MODEL_SETTINGS = {
   required: ['stage', 'metricsNamespace', 'metrics'],
-  optional: ['resultsTable', 'endpoint', 'siblings', 'modelAliases'],
+  optional: ['resultsTable', 'cacheScope', 'endpoint', 'siblings', 'modelAliases'],
 } as const satisfies SettingsOfFunction;
 
 /** Settings of a function that submits its own requests as jobs. */
@@ -124,7 +124,7 @@ export const RUN_JOBS = {
       'replyQueues',
       'maxReceiveCount',
     ],
-    optional: ['resultsTable', 'endpoint'],
+    optional: ['resultsTable', 'cacheScope', 'endpoint'],
   },
   permissions: {
     records: ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],

@@ -3,6 +3,7 @@ import type { KeyHeader } from '../identity/credentials.ts';
 import type { Grants } from '../identity/grants.ts';
 import { jsonOrUndefined } from '../json/json.ts';
 import type { ModelAliases } from '../models/model-names.ts';
+import type { CacheScope } from '../results/cache-scope.ts';
 import type { MetricsLevel } from './metrics-level.ts';
 
 /** URLs of the queues of one model. */
@@ -21,6 +22,8 @@ export interface FunctionSettings {
   readonly metrics: MetricsLevel;
   /** Name of the DynamoDB results table. */
   readonly resultsTable: string;
+  /** Callers who share cached results; by default, those of one tenant. */
+  readonly cacheScope: CacheScope;
   /** Name of the SageMaker endpoint that runs the model. */
   readonly endpoint: string;
   /**

@@ -1,4 +1,5 @@
 import { timeOrderedId } from '../ids/time-ordered-id.ts';
+import type { CacheControl } from '../results/cache-policy.ts';
 import type { Hash } from '../results/canonical-bytes.ts';
 import type { InlineBody } from './inline-body.ts';
 import type { Destinations, StoredBody } from './job.ts';
@@ -15,6 +16,7 @@ export interface JobIdentity {
   /** The body, or the object in S3 that holds it. */
   readonly input: InlineBody | StoredBody;
   readonly destinations: Destinations;
+  readonly cacheControl?: CacheControl | undefined;
 }
 
 /**
@@ -37,10 +39,11 @@ export function jobIdOfEvent(hash: Hash, source: string, eventId: string): strin
   return `evt_${derivedId(hash, ['event-id/1', source, eventId])}`;
 }
 
-/** SHA-256 over all that makes a job what it is. */
-export function jobHash(hash: Hash, { endpoint, input, destinations }: JobIdentity): string {
+/** SHA-256 over all that makes a job what it is. What later versions added counts only if it is there, so that hashes stay. */
+export function jobHash(hash: Hash, { endpoint, input, destinations, cacheControl }: JobIdentity): string {
   const { webhookUrl = null, replyQueue = null, eventBus = false } = destinations;
-  return hashOf(hash, ['job/1', endpoint, fieldsOf(input), webhookUrl, replyQueue, eventBus]);
+  const added = cacheControl === undefined ? [] : [cacheControl];
+  return hashOf(hash, ['job/1', endpoint, fieldsOf(input), webhookUrl, replyQueue, eventBus, ...added]);
 }
 
 function fieldsOf(input: JobIdentity['input']): readonly string[] {

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { AppError } from '../errors.ts';
-import { strictRequest, text } from '../parse.ts';
+import { oneOf, strictRequest, text } from '../parse.ts';
 import { parseInput } from '../parse-input.ts';
+import { CACHE_CONTROLS } from '../results/cache-policy.ts';
 
 /** Ids of jobs as callers may choose them. */
 export const JOB_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -54,6 +55,7 @@ export const jobRequestSchema = v.pipe(
     ),
     reply_queue: v.optional(text(REPLY_QUEUE_PATTERN, 'the name of a reply queue')),
     event_bus: v.optional(v.boolean('must be true or false')),
+    cache_control: v.optional(oneOf(CACHE_CONTROLS)),
   }),
   v.check(
     ({ body, input_file_id, input_s3 }) =>

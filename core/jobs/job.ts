@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { CacheControl } from '../results/cache-policy.ts';
 import type { InlineBody } from './inline-body.ts';
 
 /** The statuses of a job. The last three are final: a job enters exactly one of them, once. */
@@ -69,6 +70,10 @@ export interface JobDefinition extends JobKey {
    */
   readonly expiresAtMs: number;
   readonly destinations: Destinations;
+  /** Usage plan of the caller, if it has one. */
+  readonly plan?: string | undefined;
+  /** What the caller said about the results cache. */
+  readonly cacheControl?: CacheControl | undefined;
   /** By which way it came; absent in jobs of earlier versions. */
   readonly via?: Via;
   /** Address of the API as the caller used it, without a slash at the end; absent for producers. */

@@ -6,15 +6,25 @@ export interface CachePolicy {
   readonly write: boolean;
 }
 
+/** What a caller may say about the cache, of a request, a job or a batch (RFC 9111 §5.2.1). */
+export const CACHE_CONTROLS = ['no-cache', 'no-store'] as const;
+
+/** One of {@link CACHE_CONTROLS}. */
+export type CacheControl = (typeof CACHE_CONTROLS)[number];
+
+/** The policy of work whose caller says this about the cache. */
+export function cachePolicyOf(control: CacheControl | undefined): CachePolicy {
+  return { read: control === undefined, write: control !== 'no-store' };
+}
+
 /**
  * Reads a request's `Cache-Control` (RFC 9111 §5.2.1): `no-store` neither reads nor writes, `no-cache` computes again
  * and caches the results. Other directives change nothing.
  *
  * @param header - The header's value; undefined when there is none.
  */
-export function readCacheControl(header: string | undefined): CachePolicy {
-  if (header === undefined) return { read: true, write: true };
-  const directives = header.split(',').map((directive) => directive.trim().toLowerCase());
-  const write = !directives.includes('no-store');
-  return { read: write && !directives.includes('no-cache'), write };
+export function readCacheControl(header: string | undefined): CacheControl | undefined {
+  const directives = header?.split(',').map((directive) => directive.trim().toLowerCase()) ?? [];
+  if (directives.includes('no-store')) return 'no-store';
+  return directives.includes('no-cache') ? 'no-cache' : undefined;
 }

@@ -15,13 +15,20 @@ import { codecOf } from '../../core/sagemaker/container-codec.ts';
 import { ASYNC_LIMITS } from '../../core/sagemaker/endpoint-contract.ts';
 import { maxResponseBytes } from '../../core/sagemaker/response-size.ts';
 import type { Tensor } from '../../core/tensors/tensor.ts';
-import { contextOf, type InferenceDeps } from '../shared/inference/inference.ts';
+import { contextOf } from '../shared/inference/inference.ts';
 import { ModelVersions } from '../shared/inference/model-versions.ts';
 import type { AsyncEndpoint } from '../shared/predictors/async-endpoint.ts';
 import { copyAttributes } from '../shared/queue/requeue.ts';
 import type { LeveledResultCache } from '../shared/results/results-cache.ts';
 import { sha256 } from '../shared/sha256.ts';
-import { type Answer, type ModelRequest, noMeasures, type RunMeasures, runRequests } from './run-requests.ts';
+import {
+  type Answer,
+  type ModelRequest,
+  noMeasures,
+  type RunMeasures,
+  type RunRequestsDeps,
+  runRequests,
+} from './run-requests.ts';
 import type { Received } from './work.ts';
 
 /** Maximum bytes of the record of a run: a message of SQS and the places of thousands of responses. */
@@ -56,7 +63,7 @@ export interface AsyncRunsOptions {
 
 /** The context of the requests of one message. */
 export interface AsyncRunContext {
-  readonly inference: InferenceDeps;
+  readonly inference: RunRequestsDeps;
   /** When the function must stop, on the timer of `inference`. */
   readonly deadlineMs: number;
   /** Filled in when the results are known. */

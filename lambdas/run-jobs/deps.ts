@@ -60,7 +60,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
   });
   const tableOptions = { client: dynamoDb, table: settings.jobsTable, clock };
   return {
-    inference,
+    inference: { ...inference, cacheScope: settings.cacheScope },
     ...(await openAsyncRuns(inference, { name: endpoint, payloads, memoryMiB, table: tableOptions })),
     jobs: openDynamoDbJobStore(tableOptions),
     chunks: openDynamoDbChunkStore(tableOptions),

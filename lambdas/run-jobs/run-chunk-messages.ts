@@ -106,7 +106,7 @@ async function answerLines(
     return { output: [], errors: lines.map((line) => errorLine(batchId, line, stopped)) };
   }
   const requests = lines.filter(isRequest);
-  const answers = await askModel(requests, work, run);
+  const answers = await askModel(requests, work, batch, run);
   if (answers === undefined) return undefined;
   const transient = answers.find((answer) => answer.kind === 'failed' && isRetryable(answer.error));
   // A retry computes little again: the results are in the results cache.
@@ -131,6 +131,7 @@ async function answerLines(
 async function askModel(
   requests: readonly LineRequest[],
   work: Work,
+  { plan, cacheControl }: Batch,
   run: JobRun,
 ): Promise<readonly Answer[] | undefined> {
   const { message } = work;
@@ -140,6 +141,8 @@ async function askModel(
     // Results are lines of a file of JSON.
     body: { mediaType: JSON_MEDIA_TYPE, accept: JSON_MEDIA_TYPE, value },
     owner: message.owner,
+    plan,
+    cacheControl,
     version,
   }));
   const { deps, measures } = run;

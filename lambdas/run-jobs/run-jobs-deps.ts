@@ -3,14 +3,14 @@ import type { JobStore } from '../../core/jobs/job-store.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
-import type { InferenceDeps } from '../shared/inference/inference.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { AsyncRuns } from './async-runs.ts';
+import type { RunRequestsDeps } from './run-requests.ts';
 
 /** Dependencies of the worker. */
 export interface RunJobsDeps {
-  readonly inference: InferenceDeps;
+  readonly inference: RunRequestsDeps;
   readonly jobs: JobStore;
   readonly chunks: ChunkStore;
   readonly payloads: PayloadStore;

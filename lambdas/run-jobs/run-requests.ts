@@ -1,7 +1,8 @@
 import type { Body, Encoded } from '../../core/api/body.ts';
 import { at } from '../../core/at.ts';
 import { type AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
-import type { CachePolicy } from '../../core/results/cache-policy.ts';
+import { type CacheControl, type CachePolicy, cachePolicyOf } from '../../core/results/cache-policy.ts';
+import { type CacheScope, cacheKeyPrefix } from '../../core/results/cache-scope.ts';
 import type { Codec } from '../../core/tasks/contract/task.ts';
 import { chooseVersion } from '../shared/inference/choose-version.ts';
 import { codecOf } from '../shared/inference/codec-of.ts';
@@ -19,6 +20,10 @@ export interface ModelRequest {
   readonly version?: string;
   /** Key of the sticky traffic split: the owner, as for synchronous requests. */
   readonly owner: string;
+  /** Usage plan of the caller. */
+  readonly plan?: string | undefined;
+  /** What the caller said about the results cache. */
+  readonly cacheControl?: CacheControl | undefined;
 }
 
 /** The outcome of a {@link ModelRequest}. */
@@ -55,8 +60,14 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** Filled in. */
   readonly measures: RunMeasures;
-  /** Policy of the results cache. By default it may read and write. */
+  /** Policy of the results cache, where the requests say no less. By default it may read and write. */
   readonly policy?: CachePolicy;
+}
+
+/** Dependencies of {@link runRequests}. */
+export interface RunRequestsDeps extends InferenceDeps {
+  /** Callers who share cached results; by default, those of one tenant. */
+  readonly cacheScope?: CacheScope | undefined;
 }
 
 /** A request that can run. */
@@ -81,7 +92,7 @@ interface Ready {
  */
 export async function runRequests(
   requests: readonly ModelRequest[],
-  deps: InferenceDeps,
+  deps: RunRequestsDeps,
   run: RunOptions,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
@@ -94,7 +105,7 @@ export async function runRequests(
     }
   }
   const [mergeable, others] = [ready.filter((one) => merges(one, deps)), ready.filter((one) => !merges(one, deps))];
-  for (const group of Map.groupBy(mergeable, ({ call }) => call.version.name).values()) {
+  for (const group of Map.groupBy(mergeable, ({ call }) => togetherKey(call)).values()) {
     for (const [index, answer] of await runTogether(group, deps)) answers[index] = answer;
   }
   for (const one of others) answers[one.index] = await runAlone(one, deps);
@@ -102,7 +113,12 @@ export async function runRequests(
   return answers;
 }
 
-async function prepare(index: number, request: ModelRequest, run: RunOptions, deps: InferenceDeps): Promise<Ready> {
+/** Requests that run together have one version, and one policy of the results cache; each keeps its own scope in it. */
+function togetherKey({ version, policy }: Call): string {
+  return `${version.name}/${policy.read}/${policy.write}`;
+}
+
+async function prepare(index: number, request: ModelRequest, run: RunOptions, deps: RunRequestsDeps): Promise<Ready> {
   const codec = await codecOf(request.operation, deps);
   const call = await openCall(request, run, deps);
   const decoded = await codec.decode(request.body, contextOf(call.version, deps));
@@ -112,11 +128,18 @@ async function prepare(index: number, request: ModelRequest, run: RunOptions, de
 async function openCall(
   request: ModelRequest,
   { deadlineMs, policy = { read: true, write: true } }: RunOptions,
-  deps: InferenceDeps,
+  deps: RunRequestsDeps,
 ): Promise<Call> {
-  const { versions, timer } = deps;
+  const { versions, timer, cacheScope } = deps;
   const name = chooseVersion(request.owner, request.version, deps);
-  return { version: await versions.open(name), policy, deadlineMs, measures: startMeasures(timer()) };
+  const own = cachePolicyOf(request.cacheControl);
+  return {
+    version: await versions.open(name),
+    policy: { read: policy.read && own.read, write: policy.write && own.write },
+    cachePrefix: cacheKeyPrefix(cacheScope, { tenant: request.owner, plan: request.plan }),
+    deadlineMs,
+    measures: startMeasures(timer()),
+  };
 }
 
 /** Items that may share no run gain nothing from running with others. */
@@ -129,7 +152,8 @@ async function runTogether(group: readonly Ready[], deps: InferenceDeps): Promis
   const answers = new Map<number, Answer>();
   try {
     const items = group.flatMap(({ features }) => features);
-    const results = await runInSlices(items, at(group, 0).call, deps);
+    const prefixes = group.flatMap(({ features, call }) => features.map(() => call.cachePrefix));
+    const results = await runInSlices(items, at(group, 0).call, deps, undefined, prefixes);
     let from = 0;
     for (const one of group) {
       const own = results.slice(from, from + one.features.length);

@@ -82,7 +82,8 @@ function requestOf(message: JobMessage, input: RawBody, names: readonly string[]
   if (!names.includes(model)) throw otherModel(own, 'endpoint');
   if (task !== undefined && !namesModel(body, names)) throw otherModel(own, 'model');
   const pinned = message.version ?? version;
-  const request = { operation, body, owner: message.owner };
+  const { owner, plan, cacheControl } = message;
+  const request = { operation, body, owner, plan, cacheControl };
   return pinned === undefined ? request : { ...request, version: pinned };
 }
 

@@ -36,6 +36,8 @@ export interface RouteDeps {
 export interface Call extends HttpRequest<NotedRequest>, RouteDeps {
   /** Tenant of the caller. */
   readonly owner: string;
+  /** Usage plan of the caller, if it has one. */
+  readonly plan: string | undefined;
   /** Whether there is time for more work before the response. */
   readonly hasTime: () => boolean;
   /** Logs what went wrong without failing the request. */

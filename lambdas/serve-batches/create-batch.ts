@@ -12,6 +12,7 @@ import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.
 import { type JobEndpoint, modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { derivedId } from '../../core/jobs/job-id.ts';
 import { modelIdOf } from '../../core/models/model-names.ts';
+import { readCacheControl } from '../../core/results/cache-policy.ts';
 import { baseUrlOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
@@ -29,7 +30,7 @@ const MAX_KEY_CHARACTERS = 255;
  * or a batch that is split. The step that splits it right away follows the record, and may fail.
  */
 export async function createBatch(call: Call): Promise<HttpResult> {
-  const request = parseBatchRequest(readJsonBody(call.body));
+  const request = withHeader(parseBatchRequest(readJsonBody(call.body)), call);
   const endpoint = resolveModel(parseEndpoint(request.endpoint), call);
   checkModel(endpoint, call);
   const key = idempotencyKeyOf(call);
@@ -44,6 +45,11 @@ export async function createBatch(call: Call): Promise<HttpResult> {
   const batch = theSame(await call.batches.create(describe(call, { id, hash, request, endpoint, file })), hash);
   await steps.send(step).catch((error: unknown) => call.note('the batch is split by its spare step', error));
   return resultOf(batch);
+}
+
+/** OpenAI's clients can send headers with every request, but no member that they do not know. */
+function withHeader(request: BatchRequest, { event }: Call): BatchRequest {
+  return { ...request, cache_control: request.cache_control ?? readCacheControl(headerOf(event, 'cache-control')) };
 }
 
 /** An endpoint may name its model by an alias. */
@@ -81,10 +87,12 @@ function idOf(key: string | undefined, { owner, clock, entropy }: Call): string 
     : `batch_${derivedId(sha256, ['batch-id/1', owner, key])}`;
 }
 
-/** The order of metadata says nothing. */
-function hashOf({ endpoint, input_file_id: file, metadata, output_expires_after: expiry }: BatchRequest): string {
+/** The order of metadata says nothing. What later versions added counts only if it is there, so that hashes stay. */
+function hashOf(request: BatchRequest): string {
+  const { endpoint, input_file_id: file, metadata, output_expires_after: expiry, cache_control: cache } = request;
   const pairs = Object.entries(metadata ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
-  return sha256(Buffer.from(JSON.stringify(['batch/1', endpoint, file, pairs, expiry?.seconds ?? null])));
+  const added = cache === undefined ? [] : [cache];
+  return sha256(Buffer.from(JSON.stringify(['batch/1', endpoint, file, pairs, expiry?.seconds ?? null, ...added])));
 }
 
 function theSame(batch: BatchRecord, hash: string): BatchRecord {
@@ -142,6 +150,8 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
     chunksDone: 0,
     counts: { completed: 0, failed: 0 },
     baseUrl: baseUrlOf(call.event),
+    plan: call.plan,
+    cacheControl: request.cache_control,
     model: endpoint.model,
     outputExpiresAfterSeconds: expiry?.seconds,
   };

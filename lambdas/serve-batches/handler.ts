@@ -1,3 +1,4 @@
+import type { Caller } from '../../core/identity/caller.ts';
 import { callerOf } from '../shared/http/caller.ts';
 import { createHttpHandler, type HttpHandler } from '../shared/http/http-handler.ts';
 import { startNotes } from '../shared/http/http-request.ts';
@@ -18,6 +19,10 @@ export interface ServeBatchesDeps extends RouteDeps, LogSettings {
   readonly timer: () => number;
 }
 
+function ownerAndPlan({ tenant, plan }: Caller) {
+  return { owner: tenant, plan };
+}
+
 /** Creates the handler of the routes of files, uploads and batches. */
 export function createHandler(deps: ServeBatchesDeps): HttpHandler {
   const { timer } = deps;
@@ -26,7 +31,7 @@ export function createHandler(deps: ServeBatchesDeps): HttpHandler {
     routes: ROUTES,
     open: (event, { startedMs, notes }, deadlineMs) => ({
       ...deps,
-      owner: callerOf(event).tenant,
+      ...ownerAndPlan(callerOf(event)),
       hasTime: () => timer() < Math.min(startedMs + WORK_MS, deadlineMs - MARGIN_MS),
       note: (message: string, cause: unknown) => notes.push({ message, cause }),
     }),

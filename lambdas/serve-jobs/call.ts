@@ -25,7 +25,9 @@ export interface JobRouteDeps {
 export interface Call extends HttpRequest<NotedRequest> {
   /** Tenant of the caller. */
   readonly owner: string;
-  /** What the plan of the caller says. */
-  readonly plan: () => Plan;
+  /** Usage plan of the caller, if it has one. */
+  readonly plan: string | undefined;
+  /** Reads what the plan of the caller says. */
+  readonly readPlan: () => Plan;
   readonly deps: JobRouteDeps;
 }

@@ -18,7 +18,10 @@ export function createHandler(deps: ServeJobsDeps): HttpHandler {
   const target = logTarget(deps, deps.clock);
   return createHttpHandler({
     routes: ROUTES,
-    open: (event) => ({ owner: callerOf(event).tenant, plan: () => planOf(event), deps }),
+    open: (event) => {
+      const { tenant: owner, plan } = callerOf(event);
+      return { owner, plan, readPlan: () => planOf(event), deps };
+    },
     timer,
     startMeasures: startNotes,
     log: (facts) => writeAccessLine(target, facts, facts.measures.notes),

@@ -12,6 +12,7 @@ import {
 } from '../../core/jobs/job-resource.ts';
 import { jsonMember } from '../../core/json/json-member.ts';
 import { modelIdOf } from '../../core/models/model-names.ts';
+import { readCacheControl } from '../../core/results/cache-policy.ts';
 import { baseUrlOf, traceparentOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { type HttpHeaders, type HttpResult, jsonResult } from '../shared/http/http-response.ts';
@@ -31,10 +32,10 @@ const LIST_PARAMETERS: readonly string[] = ['status', 'model', 'limit', 'after']
  * @throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to a job with another request.
  */
 export async function putJob(call: Call): Promise<HttpResult> {
-  const { event, params, body, owner, plan, deps } = call;
+  const { event, params, body, owner, plan, readPlan, deps } = call;
   const id = readChosenId(params['id'] ?? '');
-  const request = parseJobRequest(withWebhookHeader(readJsonBody(body), headerOf(event, 'x-webhook-url')));
-  const submitter = { owner, grants: plan().grants };
+  const request = parseJobRequest(withHeaders(readJsonBody(body), event));
+  const submitter = { owner, grants: readPlan().grants };
   const resolved = await resolveRequest(request, submitter, jsonMember(textOf(body), 'body'), deps.resolve);
   const traceparent = traceparentOf(event);
   const { job, isDuplicate } = await (await deps.submit())({
@@ -42,6 +43,7 @@ export async function putJob(call: Call): Promise<HttpResult> {
     owner,
     id,
     hasNewId: false,
+    plan,
     via: 'http',
     baseUrl: baseUrlOf(event),
     traceparent,
@@ -120,11 +122,18 @@ async function resultOf(
   });
 }
 
-/** The header is meant for routes whose body has no member for it, and is accepted here as well. */
-function withWebhookHeader(request: unknown, url: string | undefined): unknown {
-  if (url === undefined || typeof request !== 'object' || request === null) return request;
-  const own = 'webhook_url' in request ? request.webhook_url : undefined;
-  return { ...request, webhook_url: own ?? url };
+/** The headers are meant for routes whose body has no member for them, and are accepted here as well. */
+function withHeaders(request: unknown, event: Call['event']): unknown {
+  if (typeof request !== 'object' || request === null) return request;
+  const headers = {
+    webhook_url: headerOf(event, 'x-webhook-url'),
+    cache_control: readCacheControl(headerOf(event, 'cache-control')),
+  };
+  const own = new Map<string, unknown>(Object.entries(request));
+  const added = Object.entries(headers).filter(
+    ([name, value]) => value !== undefined && (own.get(name) ?? null) === null,
+  );
+  return added.length === 0 ? request : { ...request, ...Object.fromEntries(added) };
 }
 
 function checkNames(names: readonly string[]): void {

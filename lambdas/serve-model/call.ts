@@ -1,6 +1,8 @@
 import type { SERVE_MODEL_SETTINGS } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
-import { readCacheControl } from '../../core/results/cache-policy.ts';
+import type { Caller } from '../../core/identity/caller.ts';
+import { cachePolicyOf, readCacheControl } from '../../core/results/cache-policy.ts';
+import { cacheKeyPrefix } from '../../core/results/cache-scope.ts';
 import { findCaller } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import type { HttpRequest } from '../shared/http/http-request.ts';
@@ -31,14 +33,14 @@ export interface ServeDeps extends InferenceDeps {
  * @throws AppError `VERSION_NOT_FOUND` if the path names a version that the model does not have.
  */
 export async function openCall({ event, params, deadlineMs, measures }: ServeRequest, deps: ServeDeps): Promise<Call> {
-  const name = chooseVersion(stickyKeyOf(event), params['version'], deps);
+  const caller = findCaller(event);
+  const name = chooseVersion(stickyKeyOf(event, caller), params['version'], deps);
   measures.version = name;
-  const policy = readCacheControl(headerOf(event, 'cache-control'));
-  return { version: await deps.versions.open(name), policy, deadlineMs, measures };
+  const policy = cachePolicyOf(readCacheControl(headerOf(event, 'cache-control')));
+  const cachePrefix = cacheKeyPrefix(deps.environment.cacheScope, caller);
+  return { version: await deps.versions.open(name), policy, cachePrefix, deadlineMs, measures };
 }
 
-function stickyKeyOf(event: ServeRequest['event']): string {
-  return (
-    headerOf(event, 'x-experiment-key') ?? findCaller(event)?.tenant ?? event.requestContext?.identity?.sourceIp ?? ''
-  );
+function stickyKeyOf(event: ServeRequest['event'], caller: Caller | undefined): string {
+  return headerOf(event, 'x-experiment-key') ?? caller?.tenant ?? event.requestContext?.identity?.sourceIp ?? '';
 }

@@ -9,6 +9,7 @@ import { isFinal, type Job, type JobResult } from '../../core/jobs/job.ts';
 import { jobIdOfKey, newJobId } from '../../core/jobs/job-id.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import { jobUrl, renderJob, retryAfterSeconds } from '../../core/jobs/job-resource.ts';
+import { readCacheControl } from '../../core/results/cache-policy.ts';
 import { baseUrlOf, callerOf, traceparentOf } from '../shared/http/caller.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { fitsResponse, type HttpResult, jsonResult } from '../shared/http/http-response.ts';
@@ -59,7 +60,7 @@ export async function serveAsync(
 }
 
 function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobSubmitter, deps: ServeDeps) {
-  const owner = callerOf(event).tenant;
+  const { tenant: owner, plan } = callerOf(event);
   const key = headerOf(event, 'idempotency-key');
   if (key !== undefined && !KEY.test(key)) {
     throw new AppError('INVALID_PARAMETER', 'Idempotency-Key must be 1 to 255 printable ASCII characters', {
@@ -77,6 +78,8 @@ function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobS
     id: key === undefined ? newJobId(deps.clock.now(), randomBytes(ENTROPY_BYTES)) : jobIdOfKey(sha256, owner, key),
     input: toInlineBody(encodedOf(body)),
     destinations: resolveDestinations(destinations, NO_GRANTS, { allowLoopback, webhookParam: 'X-Webhook-Url' }),
+    plan,
+    cacheControl: readCacheControl(headerOf(event, 'cache-control')),
     via: 'http' as const,
     baseUrl: baseUrlOf(event),
     traceparent: traceparentOf(event),

@@ -6,7 +6,7 @@ import {
 } from '../../core/config/deploy-config.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
-import { checkStageName, type GrantSettings } from '../jobs/jobs-settings.ts';
+import { type CacheSettings, checkStageName, type GrantSettings } from '../jobs/jobs-settings.ts';
 
 /** Settings of the API; the same as in `config/<stage>.yaml`. */
 export interface ApiSettings {
@@ -40,6 +40,12 @@ export interface ApiSettings {
    * @default - none: each key of a usage plan is a tenant of its own
    */
   readonly tenants?: Readonly<Record<string, TenantSettings>>;
+  /**
+   * Which callers share cached results.
+   *
+   * @default - `scope: 'tenant'`: nobody sees in a response what another tenant has asked before
+   */
+  readonly cache?: CacheSettings;
   /**
    * Maximum request rate of each method of the stage, over all callers.
    *
@@ -161,13 +167,14 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
-  const { usagePlans, auth, tenants, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
+  const { usagePlans, auth, tenants, cache, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
   const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace } = settings;
   const { jobs: _, ...config } = parseDeployConfig(
     {
       usagePlans,
       auth,
       tenants,
+      cache,
       throttle,
       logRetentionDays,
       minimumCompressionBytes,

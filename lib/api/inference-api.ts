@@ -177,6 +177,7 @@ export class InferenceApi extends Construct {
         tracing: this.settings.tracing,
         metrics: this.settings.metrics,
         metricsNamespace: this.settings.metricsNamespace,
+        cacheScope: this.settings.cache.scope,
         resultsTable,
         jobs: props.jobs,
       });

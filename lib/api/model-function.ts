@@ -9,6 +9,7 @@ import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { Compute } from '../../core/models/manifest.ts';
 import type { ModelAliases } from '../../core/models/model-names.ts';
+import type { CacheScope } from '../../core/results/cache-scope.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
@@ -50,6 +51,12 @@ export interface ModelFunctionProps {
    * @default - none: a request that names another model fails with MODEL_NOT_FOUND
    */
   readonly siblings?: readonly ModelFunction[];
+  /**
+   * Callers who share cached results: those of a tenant, of a usage plan, or all.
+   *
+   * @default 'tenant'
+   */
+  readonly cacheScope?: CacheScope;
   /**
    * Name of the stage, a dimension of the metrics.
    *
@@ -137,6 +144,7 @@ export class ModelFunction extends Construct {
       environment: {
         ...modelEnvironment({
           resultsTable: resultsTable?.table.tableName,
+          cacheScope: props.cacheScope,
           endpoint: endpoint?.endpointName,
           siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
           modelAliases: aliasesOfSiblings(siblings),

@@ -6,6 +6,7 @@ import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { PayloadKind, Permissions } from '../../core/functions/permissions.ts';
 import { type FunctionSettings, type ModelQueues, renderSettings } from '../../core/functions/settings.ts';
 import type { Grants } from '../../core/identity/grants.ts';
+import type { CacheScope } from '../../core/results/cache-scope.ts';
 import type { JobsTable } from '../data/jobs-table.ts';
 import type { PayloadBucket } from '../data/payload-bucket.ts';
 import type { WebhooksTable } from '../data/webhooks-table.ts';
@@ -19,6 +20,7 @@ export interface JobParts {
   readonly stageName: string;
   readonly metrics: MetricsLevel;
   readonly metricsNamespace: string;
+  readonly cacheScope: CacheScope;
   readonly config: JobsConfig;
   /** Ids of the models by task, of tasks with routes that models share; the first serves requests that name none. */
   readonly taskModels: FunctionSettings['taskModels'];
@@ -71,6 +73,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     stage: parts.stageName,
     metricsNamespace: parts.metricsNamespace,
     metrics: parts.metrics,
+    cacheScope: parts.cacheScope,
     jobsTable: parts.jobsTable.table.tableName,
     webhooksTable: parts.webhooksTable.table.tableName,
     payloadBucket: parts.payloadBucket.bucket.bucketName,

@@ -6,6 +6,18 @@ import {
 } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { CacheScope } from '../../core/results/cache-scope.ts';
+
+/** Which callers share cached results. */
+export interface CacheSettings {
+  /**
+   * Callers of one tenant, of one usage plan, or all. The last two let a caller learn from `x-cache` and from the time of
+   * a response what others have asked.
+   *
+   * @default 'tenant'
+   */
+  readonly scope?: CacheScope;
+}
 
 /** Objects of a bucket from which jobs may read their inputs. */
 export interface InputBucketSettings {
@@ -80,6 +92,12 @@ export interface JobsSettings {
    */
   readonly producers?: GrantSettings;
   /**
+   * Which callers share cached results; the same as the API's.
+   *
+   * @default - `scope: 'tenant'`: nobody sees in a response what another tenant has asked before
+   */
+  readonly cache?: CacheSettings;
+  /**
    * Whether to create alarms on dead letters and on the age of waiting messages. Each alarm costs money while idle.
    *
    * @default false
@@ -139,7 +157,7 @@ export interface JobsSettings {
 
 /** Settings with every default filled in. */
 export interface ResolvedJobs
-  extends Pick<DeployConfig, 'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace'> {
+  extends Pick<DeployConfig, 'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace' | 'cache'> {
   readonly stageName: string;
   readonly config: JobsConfig;
 }
@@ -151,7 +169,7 @@ export interface ResolvedJobs
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
-  const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, stageName = 'prod' } = settings;
+  const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, stageName = 'prod' } = settings;
   const { retentionDays, replyQueues, inputBuckets, producers, alarms } = settings;
   const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
   const jobs = {
@@ -164,7 +182,10 @@ export function resolveJobsSettings(settings: JobsSettings, source: string): Res
     fileRetentionDays,
     deadLetterRetentionDays,
   };
-  const config = parseDeployConfig({ logRetentionDays, tracing, retainData, metrics, metricsNamespace, jobs }, source);
+  const config = parseDeployConfig(
+    { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, jobs },
+    source,
+  );
   checkStageName(stageName);
   return { ...config, config: config.jobs, stageName };
 }

@@ -103,7 +103,7 @@ export class Jobs extends Construct {
     const { models } = props;
     checkModelIds(models);
     const settings = resolveJobsSettings(props, this.node.path);
-    const { config, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
+    const { config, cache, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
     const logRetention: RetentionDays = settings.logRetentionDays;
     this.models = models;
     this.grantable = config;
@@ -114,6 +114,7 @@ export class Jobs extends Construct {
       stageName,
       metrics,
       metricsNamespace,
+      cacheScope: cache.scope,
       config,
       queues: this.queues,
       events: this.events,

@@ -39,7 +39,7 @@ export class JobsStack extends Stack {
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { config, stageName, models, resultsTable, jobData } = props;
     const { enabled: _, ...settings } = config.jobs;
-    const { logRetentionDays, tracing, retainData, metrics, metricsNamespace } = config;
+    const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache } = config;
     this.jobs = new Jobs(this, 'Jobs', {
       ...settings,
       logRetentionDays,
@@ -47,6 +47,7 @@ export class JobsStack extends Stack {
       retainData,
       metrics,
       metricsNamespace,
+      cache,
       stageName,
       models,
       resultsTable,

@@ -24,6 +24,7 @@ export async function embedByFunction(
   const call = {
     version: await deps.versions.open('1'),
     policy: { read: false, write: false },
+    cachePrefix: '',
     deadlineMs: Number.POSITIVE_INFINITY,
     measures: startMeasures(0),
   };

@@ -1,7 +1,10 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
+import { sha256 } from '../../lambdas/shared/sha256.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
 import { synthesizeApp } from './running-app.ts';
 
@@ -10,7 +13,9 @@ const ROOT = join(import.meta.dirname, '../..');
 /** The configuration during the rotation. */
 const CONFIG = `
 usagePlans:
-  internal: { rateLimit: 1000, burstLimit: 2000, keys: [other] }
+  internal: { rateLimit: 1000, burstLimit: 2000, keys: [other], replyQueues: [results], eventBus: true }
+  free: { rateLimit: 1000, burstLimit: 2000, keys: [outsider] }
+jobs: { replyQueues: [results] }
 tenants:
   acme: { plan: internal, keys: [old, new] }
 `;
@@ -53,11 +58,11 @@ async function call(value: string, method: string, path: string, body?: unknown,
     },
     ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
   });
-  return { status: response.status, json: JSON.parse(await response.text()) };
+  return { status: response.status, cache: response.headers.get('x-cache'), json: JSON.parse(await response.text()) };
 }
 
 /** Names of the keys of the tenant, and of the key of another one. */
-const [OLD, NEW, OTHER] = ['internal-acme-old', 'internal-acme-new', 'internal-other'];
+const [OLD, NEW, OTHER, OUTSIDER] = ['internal-acme-old', 'internal-acme-new', 'internal-other', 'free-outsider'];
 
 const TEXT = { model: 'minilm', input: 'The parcel arrived this morning.' };
 
@@ -66,9 +71,49 @@ function submit(value: string) {
   return call(value, 'POST', '/v1/embeddings', TEXT, { prefer: 'respond-async', 'idempotency-key': 'order-1' });
 }
 
+describe('a caller of a plan without grants', () => {
+  const event = { source: '/shop/search', id: 'order-4711' };
+  const request = { endpoint: '/v1/embeddings', body: { model: 'minilm', input: 'forged', dimensions: 2 } };
+
+  it('cannot forge the result that a consumer of a reply queue waits for', async () => {
+    const id = jobIdOfEvent(sha256, event.source, event.id);
+    for (const [path, member, expected] of [
+      [id, { reply_queue: 'results' }, { status: 400, code: 'INVALID_PARAMETER' }],
+      ['order-4711', { reply_queue: 'results' }, { status: 403, code: 'DESTINATION_FORBIDDEN' }],
+      ['order-4711', { event_bus: true }, { status: 403, code: 'DESTINATION_FORBIDDEN' }],
+    ] as const) {
+      const { json } = await call(keyOf(OUTSIDER), 'PUT', `/v1/jobs/${path}`, { ...request, ...member });
+      expect(json).toMatchObject(expected);
+    }
+    const granted = await call(keyOf(OTHER), 'PUT', '/v1/jobs/order-4711', { ...request, reply_queue: 'results' });
+    expect(granted.status).toBe(202);
+  });
+
+  it('does not see in a response what another tenant has asked', async () => {
+    const ask = async (name: string, text: string) =>
+      (await call(keyOf(name), 'POST', '/v1/embeddings', { model: 'minilm', input: text })).cache;
+    expect([await ask(OTHER, 'a secret'), await ask(OUTSIDER, 'a secret')]).toEqual(['MISS', 'MISS']);
+    expect(await ask(OUTSIDER, 'a secret')).toBe('HIT');
+  });
+});
+
+async function untilSucceeded(id: string): Promise<void> {
+  while ((await call(keyOf(OTHER), 'GET', `/v1/jobs/${id}`)).json.status !== 'succeeded') await pause(50);
+}
+
+describe('a job with Cache-Control: no-store', () => {
+  it.each(['respond-async', 'wait=20'])('leaves no result behind with Prefer: %s', async (prefer) => {
+    const body = { model: 'minilm', input: `confidential ${prefer}` };
+    const headers = { prefer, 'cache-control': 'no-store' };
+    const { json } = await call(keyOf(OTHER), 'POST', '/v1/embeddings', body, headers);
+    if (json.id !== undefined) await untilSucceeded(json.id);
+    expect((await call(keyOf(OTHER), 'POST', '/v1/embeddings', body)).cache).toBe('MISS');
+  });
+});
+
 describe('the rotation of the key of a tenant', () => {
   it('describes both keys of the tenant', () => {
-    expect(app.description.apiKeys.map(({ name }) => name).sort()).toEqual([NEW, OLD, OTHER].sort());
+    expect(app.description.apiKeys.map(({ name }) => name).sort()).toEqual([NEW, OLD, OTHER, OUTSIDER].sort());
     expect(keyOf(NEW)).not.toBe(keyOf(OLD));
   });
 

@@ -79,6 +79,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
       completion_window: '24h',
       metadata: { a: 'b' },
       output_expires_after: EXPIRY,
+      cache_control: 'no-store',
     },
     members: batchRequest.entries,
   },

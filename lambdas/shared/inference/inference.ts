@@ -33,6 +33,8 @@ export interface Call {
   readonly version: TaskVersion & Pick<LoadedVersion, 'predictor'>;
   /** Policy of the results cache. */
   readonly policy: CachePolicy;
+  /** Beginning of the keys in the results cache, which says with whom results are shared: see `cacheKeyPrefix`. */
+  readonly cachePrefix: string;
   /** When the results must be there, on the timer. */
   readonly deadlineMs: number;
   /** Filled in on the way. */

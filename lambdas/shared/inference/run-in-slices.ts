@@ -14,6 +14,7 @@ const RUNS_IN_SLICE = 64;
  * Runs any number of items in slices: the cheapest first, so that the items of a run are of similar size.
  *
  * @param maxItems - Maximum number of items of a slice. Defaults to any number of items that cost little enough.
+ * @param prefixes - As {@link runItems} takes them.
  * @returns One result for each item.
  * @throws AppError `TIMEOUT` that says how many items fit into the time, when the deadline passes between two slices.
  */
@@ -22,6 +23,7 @@ export async function runInSlices(
   call: Call,
   deps: RunItemsDeps,
   maxItems = Number.POSITIVE_INFINITY,
+  prefixes?: readonly string[],
 ): Promise<readonly unknown[]> {
   const { task, packed } = deps;
   const costs = items.map((item) => task.cost(item));
@@ -32,12 +34,14 @@ export async function runInSlices(
   for (let start = 0; start < order.length; ) {
     const end = endOfSlice(order, costs, { start, maxCost, maxItems });
     const slice = order.slice(start, end);
-    const found = await runSlice(
-      slice.map((index) => items[index]),
-      call,
-      deps,
-      () => tooSlow(order, costs, start),
-    );
+    const run = () =>
+      runItems(
+        slice.map((index) => items[index]),
+        call,
+        deps,
+        prefixes && slice.map((index) => at(prefixes, index)),
+      );
+    const found = await runSlice(run, () => tooSlow(order, costs, start));
     for (const [place, index] of slice.entries()) results[index] = at(found, place);
     if (call.measures.cache !== undefined) states.add(call.measures.cache);
     start = end;
@@ -62,13 +66,11 @@ function endOfSlice(
 }
 
 async function runSlice(
-  items: readonly unknown[],
-  call: Call,
-  deps: RunItemsDeps,
+  run: () => Promise<readonly unknown[]>,
   tooSlowError: () => AppError | undefined,
 ): Promise<readonly unknown[]> {
   try {
-    return await runItems(items, call, deps);
+    return await run();
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'TIMEOUT') throw error;
     throw tooSlowError() ?? error;

@@ -33,19 +33,27 @@ export async function prepareItems(request: unknown, call: Call, deps: RunItemsD
  * Computes the results of items: from the results cache, then by the model for those that it lacks.
  *
  * @param items - Features of the items, of one request or of many.
+ * @param prefixes - Beginning of each item's key in the results cache, if the items belong to several calls.
  * @returns One result for each item.
  * @throws AppError `TIMEOUT` when the deadline passes, and what the task throws for outputs that are not what its models
  * give.
  */
-export function runItems(items: readonly unknown[], call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
+export function runItems(
+  items: readonly unknown[],
+  call: Call,
+  deps: RunItemsDeps,
+  prefixes?: readonly string[],
+): Promise<readonly unknown[]> {
   const { task, cache, collapse, clock, timer } = deps;
-  const { policy, measures, deadlineMs } = call;
+  const { policy, cachePrefix, measures, deadlineMs } = call;
   if (cache === undefined || !(policy.read || policy.write)) {
     measures.cache = 'BYPASS';
     return computeItems(items, call, deps);
   }
   const context = contextOf(call.version, deps);
-  const fingerprints = items.map((item) => task.fingerprint(sha256, item, context));
+  const fingerprints = items.map(
+    (item, index) => (prefixes?.[index] ?? cachePrefix) + task.fingerprint(sha256, item, context),
+  );
   const compute = (missing: readonly number[]) =>
     computeItems(
       missing.map((index) => at(items, index)),

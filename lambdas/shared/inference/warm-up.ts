@@ -20,7 +20,13 @@ async function runOnce(version: LoadedVersion, deps: InferenceDeps): Promise<voi
   const { packed, task, timer } = deps;
   const isRemote = packed.manifest.compute.target === 'sagemaker';
   const deadlineMs = isRemote ? timer() + ENDPOINT_BUDGET_MS : Number.POSITIVE_INFINITY;
-  const call = { version, policy: { read: false, write: false }, deadlineMs, measures: startMeasures(0) };
+  const call = {
+    version,
+    policy: { read: false, write: false },
+    cachePrefix: '',
+    deadlineMs,
+    measures: startMeasures(0),
+  };
   const run = runItems([task.warmUp.features(contextOf(version, deps))], call, deps);
   // A model that cannot compute the item is warmed up by its first request.
   await (isRemote || !task.warmUp.isTypical ? run.catch(() => undefined) : run);

@@ -42,7 +42,7 @@ export function expirySeconds(expiresAtMs: number): number {
 /** All attributes of a job except its progress and its TTL. */
 export function definitionItem(definition: JobDefinition): Item {
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
-  const { destinations, via, baseUrl, traceparent } = definition;
+  const { destinations, plan, cacheControl, via, baseUrl, traceparent } = definition;
   return {
     ...jobItemKey(definition),
     ...toItem({
@@ -57,6 +57,8 @@ export function definitionItem(definition: JobDefinition): Item {
       createdAtMs,
       expiresAtMs,
       destinations,
+      plan,
+      cacheControl,
       via,
       baseUrl,
       traceparent,

@@ -29,7 +29,7 @@ export interface Submitter {
 }
 
 /** The members of a {@link Submission} that the request determines. */
-export type Resolved = Pick<Submission, 'endpoint' | 'model' | 'version' | 'input' | 'destinations'>;
+export type Resolved = Pick<Submission, 'endpoint' | 'model' | 'version' | 'input' | 'destinations' | 'cacheControl'>;
 
 /**
  * Finds the model, the input and the destinations that a job request names. Every way in which a job can come passes here.
@@ -60,6 +60,7 @@ export async function resolveRequest(
         ? await payloadOf(request, submitter, deps)
         : { json: bodyText },
     destinations,
+    cacheControl: request.cache_control,
   };
 }
 

@@ -16,6 +16,7 @@ import type { JobStore } from '../../../core/jobs/job-store.ts';
 import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
+import type { CacheControl } from '../../../core/results/cache-policy.ts';
 import { sha256 } from '../sha256.ts';
 import { fromInlineBody, inlineBytes } from './inline-body.ts';
 
@@ -42,6 +43,10 @@ export interface Submission extends JobKey {
   /** The body of the request, or the object in S3 that holds it. */
   readonly input: InlineBody | StoredBody;
   readonly destinations: Destinations;
+  /** Usage plan of the caller, if it has one. */
+  readonly plan?: string | undefined;
+  /** What the caller said about the results cache. */
+  readonly cacheControl?: CacheControl | undefined;
   /** By which way it came. */
   readonly via: Via;
   readonly baseUrl?: string;
@@ -78,7 +83,8 @@ export function createSubmit(deps: SubmitDeps): Submit {
 }
 
 function define(submission: Submission, { clock, retentionDays }: SubmitDeps): JobDefinition {
-  const { owner, id, endpoint, model, version, destinations, via, baseUrl, traceparent } = submission;
+  const { owner, id, endpoint, model, version, destinations, plan, cacheControl, via, baseUrl, traceparent } =
+    submission;
   const createdAtMs = clock.now();
   return {
     owner,
@@ -86,6 +92,8 @@ function define(submission: Submission, { clock, retentionDays }: SubmitDeps): J
     endpoint,
     model,
     destinations,
+    plan,
+    cacheControl,
     via,
     createdAtMs,
     hash: jobHash(sha256, submission),

@@ -19,6 +19,7 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   metricsNamespace: text,
   metrics: fc.constantFrom(...METRICS_LEVELS),
   resultsTable: text,
+  cacheScope: fc.constantFrom('tenant' as const, 'plan' as const, 'deployment' as const),
   endpoint: text,
   siblings: map(text),
   jobsTable: text,

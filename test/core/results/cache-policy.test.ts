@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readCacheControl } from '../../../core/results/cache-policy.ts';
+import { cachePolicyOf, readCacheControl } from '../../../core/results/cache-policy.ts';
 
 describe('readCacheControl', () => {
   it.each([
@@ -13,6 +13,6 @@ describe('readCacheControl', () => {
     ['max-age=60,NO-STORE', false, false],
     ['no-cached', true, true],
   ])('reads %j as read %s and write %s', (header, read, write) => {
-    expect(readCacheControl(header)).toEqual({ read, write });
+    expect(cachePolicyOf(readCacheControl(header))).toEqual({ read, write });
   });
 });

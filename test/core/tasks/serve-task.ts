@@ -49,7 +49,7 @@ export function serveTask({ task, context, model }: TaskToServe) {
   return {
     runs: () => runs,
     ask: async (operation: string, value: unknown, how = PASS) => {
-      const call = { version, measures: startMeasures(0), ...how };
+      const call = { version, cachePrefix: '', measures: startMeasures(0), ...how };
       const codec = await codecOf(operation, deps);
       const request = await codec.decode({ mediaType: JSON_MEDIA_TYPE, value }, context);
       const features = await prepareItems(request, call, deps);

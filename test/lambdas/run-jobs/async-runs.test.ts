@@ -179,6 +179,22 @@ describe('a job on an asynchronous endpoint', () => {
     },
   );
 
+  it('asks the endpoint although the cache holds the results, if its caller said no-store', async () => {
+    for (const id of ['a', 'b']) {
+      const before = submitted.length;
+      await worker.send('jobs', worker.job(id, embeddings(['x', 'y z']), { cacheControl: 'no-store' }));
+      await worker.work();
+      expect(submitted.length).toBeGreaterThan(before);
+      for (let index = before; index < submitted.length; index++) await answer(index);
+      for (let left = submitted.length - before; left > 0; left--) await worker.work();
+      await worker.work();
+      expect(await worker.read(id)).toMatchObject({ status: 'succeeded' });
+    }
+    await worker.send('jobs', worker.job('c', embeddings(['x', 'y z'])));
+    await worker.work();
+    expect(await worker.read('c')).toMatchObject({ status: 'running' });
+  });
+
   it('succeeds immediately if the endpoint responds and notifies before the submission returns', async () => {
     onSubmitted = async (index) => {
       await answer(index);

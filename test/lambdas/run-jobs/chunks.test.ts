@@ -53,6 +53,16 @@ describe('a chunk', () => {
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 3, failed: 0 } });
   });
 
+  it('of a batch that says no-store neither uses nor leaves cached results', async () => {
+    await worker.createBatch({ cacheControl: 'no-store' });
+    for (const index of [0, 1]) {
+      await worker.send('chunks', await worker.chunkOf([request('a', 'a')], { index }));
+      const runs = worker.shapes().length;
+      await worker.work('chunks');
+      expect(worker.shapes()).toHaveLength(runs + 1);
+    }
+  });
+
   it('requests the merge if it is the last one', async () => {
     await worker.createBatch();
     await worker.send('chunks', await worker.chunkOf([request('r', 'a')]));

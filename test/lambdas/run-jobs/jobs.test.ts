@@ -108,6 +108,40 @@ describe('a job', () => {
     expect(worker.lines.at(-1)).toMatchObject({ JobCacheHits: 2, JobsSucceeded: 1 });
   });
 
+  it.each([
+    ['no-store', { JobCacheMisses: 2 }],
+    ['no-cache', { JobCacheHits: 2 }],
+  ] as const)('that says %s uses no cached result, and leaves one only if it may', async (cacheControl, after) => {
+    await worker.send('jobs', worker.job('warm', { ...BODY, input: ['a bb', 'x'] }));
+    await worker.work();
+    await worker.send('jobs', worker.job('one', BODY, { cacheControl }));
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', cacheControl });
+    expect(worker.lines.at(-1)).not.toHaveProperty('JobCacheHits');
+    const fresh = { ...BODY, input: ['only here', 'and here'] };
+    await worker.send('jobs', worker.job('two', fresh, { cacheControl }));
+    await worker.work();
+    await worker.send('jobs', worker.job('three', fresh));
+    await worker.work();
+    expect(worker.lines.at(-1)).toMatchObject({ ...after, JobsSucceeded: 1 });
+  });
+
+  it('shares runs of the model with jobs of other tenants, but no cached result', async () => {
+    const before = worker.shapes().length;
+    for (const owner of ['tenant-a', 'tenant-b', 'tenant-c']) {
+      await worker.send('jobs', worker.job('one', { ...BODY, input: 'the same' }, { owner }));
+    }
+    await worker.work();
+    expect(worker.shapes().slice(before)).toEqual([[3, 4]]);
+    expect(worker.lines.at(-1)).toMatchObject({ JobCacheMisses: 3, JobsSucceeded: 3 });
+    await worker.send('jobs', worker.job('two', { ...BODY, input: 'the same' }, { owner: 'tenant-d' }));
+    await worker.work();
+    expect(worker.lines.at(-1)).toMatchObject({ JobCacheMisses: 1 });
+    await worker.send('jobs', worker.job('two', { ...BODY, input: 'the same' }, { owner: 'tenant-a' }));
+    await worker.work();
+    expect(worker.lines.at(-1)).toMatchObject({ JobCacheHits: 1 });
+  });
+
   it('stores a large result in the bucket', async () => {
     await worker.send('jobs', worker.job('one', LARGE));
     await worker.work();

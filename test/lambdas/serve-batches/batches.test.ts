@@ -63,6 +63,15 @@ describe('POST /v1/batches', () => {
     expect(await service.client().post('/batches', { body: rest })).toMatchObject({ model: 'minilm' });
   });
 
+  it('keeps what its caller says about the results cache, as a header or a member', async () => {
+    const headers = { 'Cache-Control': 'no-store' };
+    const byHeader = await service.client().batches.create(request(await upload()), { headers });
+    expect(await service.deps.batches.getBatch('key-1', byHeader.id)).toMatchObject({ cacheControl: 'no-store' });
+    const body = { ...request(await upload()), cache_control: 'no-cache' };
+    const { id } = await service.client().post<{ id: string }>('/batches', { body });
+    expect(await service.deps.batches.getBatch('key-1', id)).toMatchObject({ cacheControl: 'no-cache' });
+  });
+
   it('keeps for how long the output files are wanted', async () => {
     const expiry = { anchor: 'created_at', seconds: 7200 } as const;
     const { id } = await service.client().batches.create({ ...request(await upload()), output_expires_after: expiry });

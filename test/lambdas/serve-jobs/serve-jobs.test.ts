@@ -243,9 +243,24 @@ describe('an id that a caller chooses', () => {
     },
   );
 
+  it.each([
+    ['a member', { cache_control: 'no-store' }, undefined, 'no-store'],
+    ['a header', {}, 'max-age=0, no-store', 'no-store'],
+    ['a member that takes precedence', { cache_control: 'no-cache' }, 'no-store', 'no-cache'],
+    ['neither', {}, undefined, undefined],
+  ])('carries what %s says about the cache', async (_, member, header, expected) => {
+    const headers: Record<string, string> = header === undefined ? {} : { 'cache-control': header };
+    const id = `cache-${expected}-${header}`.replaceAll(/[^\w-]/g, '');
+    await call('PUT', `/v1/jobs/${id}`, { body: { ...REQUEST, ...member }, headers });
+    const [message] = await messages(words);
+    expect(message?.cacheControl).toBe(expected);
+    const same = await call('PUT', `/v1/jobs/${id}`, { body: { ...REQUEST, cache_control: null } });
+    expect(same.statusCode).toBe(expected === undefined ? 200 : 409);
+  });
+
   it('says in the job that it came over HTTP', async () => {
     await call('PUT', '/v1/jobs/jobs-1', { body: REQUEST });
-    expect(await messages(words)).toMatchObject([{ id: 'jobs-1', via: 'http' }]);
+    expect(await messages(words)).toMatchObject([{ id: 'jobs-1', via: 'http', plan: 'trusted' }]);
   });
 });
 
@@ -440,6 +455,12 @@ describe('Prefer on an inference route', () => {
       location: `https://api.example.com/dev/v1/jobs/${job.id}`,
     });
     expect(await messages(words)).toMatchObject([{ id: job.id, input: { json: '{"model":"words","input":"a bb"}' } }]);
+  });
+
+  it.each(['respond-async', 'wait=1'])('with %s carries what its caller says about the cache', async (prefer) => {
+    await messages(words);
+    await ask(prefer, { 'Cache-Control': 'no-store' });
+    expect(await messages(words)).toMatchObject([{ cacheControl: 'no-store', via: 'http' }]);
   });
 
   it('answers what the job answers, if it does so in time', async () => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
-import { postEvent } from '../events.ts';
+import { createHandler } from '../../../lambdas/serve-model/handler.ts';
+import { lambdaContext, postEvent } from '../events.ts';
 import { bodyOf, serveInMemory, textModel, WIDTH, WordEncoder } from './memory-deps.ts';
 
 const ROUTE = '/v1/embeddings';
@@ -144,6 +145,31 @@ describe('POST /v1/embeddings', () => {
       expect(answer.headers?.['x-cache']).toBe(first);
       expect((await send(postEvent(ROUTE, body))).headers?.['x-cache']).toBe(afterwards);
     });
+
+    it.each([
+      [undefined, 'MISS', 'MISS', 'HIT'],
+      ['tenant', 'MISS', 'MISS', 'HIT'],
+      ['plan', 'HIT', 'MISS', 'HIT'],
+      ['deployment', 'HIT', 'HIT', 'HIT'],
+    ] as const)(
+      'of the scope %s tells nothing about callers outside of it',
+      async (cacheScope, samePlan, other, own) => {
+        const { deps } = serveInMemory();
+        const handler = createHandler({ ...deps, environment: { ...deps.environment, cacheScope } });
+        const stageVariables = { plan_0: 'pro:keys=alice,bob', plan_1: 'free:keys=mallory' };
+        const stateFor = async (apiKeyId: string) => {
+          const event = postEvent(ROUTE, { model: 'words', input: 'a secret' }, { apiKeyId, stageVariables });
+          const { headers } = await handler(event, lambdaContext());
+          return headers?.['x-cache'];
+        };
+        expect(await stateFor('alice')).toBe('MISS');
+        expect([await stateFor('bob'), await stateFor('mallory'), await stateFor('alice')]).toEqual([
+          samePlan,
+          other,
+          own,
+        ]);
+      },
+    );
 
     it('is passed by where the model keeps no results', async () => {
       const { send } = serveInMemory({ table: null });

@@ -29,7 +29,7 @@ let distort: (vectors: number[][]) => number[][];
 async function embed({ deps }: Inference, rows: readonly (readonly number[])[]) {
   const version = await deps.versions.open('1');
   const policy = { read: false, write: false };
-  const call = { version, policy, deadlineMs: Number.POSITIVE_INFINITY, measures: startMeasures(0) };
+  const call = { version, policy, cachePrefix: '', deadlineMs: Number.POSITIVE_INFINITY, measures: startMeasures(0) };
   return (await runItems(rows, call, deps)) as Float32Array[];
 }
 
