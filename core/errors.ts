@@ -67,6 +67,7 @@ export const ERRORS = {
   ANSWER_NOT_FINITE: { status: 500, title: 'The model returned NaN or infinity', retryable: false },
   ANSWER_TOO_LARGE: { status: 500, title: 'The response is larger than AWS Lambda can return', retryable: false },
   WORKER_LOST: { status: 500, title: 'Every worker that ran the job crashed', retryable: true },
+  MESSAGE_LOST: { status: 500, title: 'The message of the job no longer exists', retryable: true },
   BATCH_EXPIRED: { status: 500, title: 'The completion window of the batch has ended', retryable: true },
   BATCH_CANCELED: { status: 500, title: 'The batch was canceled before this line ran', retryable: false },
   BAD_GATEWAY: { status: 502, title: 'The model returned no valid response', retryable: true },

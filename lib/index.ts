@@ -1,5 +1,5 @@
 export type { DeployConfig } from '../core/config/deploy-config.ts';
-export type { PricedQueues } from '../core/costs/cost.ts';
+export type { PricedQueues, PricedSchedule } from '../core/costs/cost.ts';
 export { AppError, type ErrorCode } from '../core/errors.ts';
 export type { FunctionName } from '../core/functions/functions.ts';
 export type { Manifest } from '../core/models/manifest.ts';

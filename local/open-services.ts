@@ -10,6 +10,7 @@ import { DynamoDbService } from './services/dynamodb/dynamodb-service.ts';
 import { EventBridgeService } from './services/event-bridge/event-bridge-service.ts';
 import type { EventRouter } from './services/event-bridge/event-router.ts';
 import { openEventRouter } from './services/event-bridge/open-event-router.ts';
+import { Schedules } from './services/event-bridge/schedules.ts';
 import { accessKeyOf } from './services/lambda/environment-variables.ts';
 import { checkEventSource, EventSource } from './services/lambda/event-source.ts';
 import { LambdaHost } from './services/lambda/lambda-host.ts';
@@ -72,6 +73,8 @@ export interface LocalServices {
   readonly lambda: LambdaHost;
   readonly sagemaker: SageMakerHost;
   readonly asyncInference: AsyncInference;
+  /** Not started yet: they send events once the functions are warm. */
+  readonly schedules: Schedules;
   /** Not started yet: they poll once the functions are warm. */
   readonly eventSources: readonly EventSource[];
 }
@@ -107,8 +110,10 @@ export async function openServices(context: ServiceContext): Promise<LocalServic
     new SageMakerService(sagemaker, asyncInference),
   ];
   endpoint.connect(services, callers, options.faults, (environmentId) => lambda.kill(environmentId));
+  const schedules = resources.use(new Schedules({ rules: plan.schedules, router: events, clock }));
+  clock.onAdvance(() => schedules.wake());
   const eventSources = openEventSources(context, { queues, host, callers }).map((source) => resources.use(source));
-  return { endpoint, dynamodb, queues, objects, events, lambda, sagemaker, asyncInference, eventSources };
+  return { endpoint, dynamodb, queues, objects, events, lambda, sagemaker, asyncInference, schedules, eventSources };
 }
 
 async function openTables({ plan, clock, resources }: ServiceContext): Promise<DynamoDbEngine> {

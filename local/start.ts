@@ -106,6 +106,7 @@ async function run(context: ServiceContext, api: ApiPlan, port: number): Promise
   await services.sagemaker.ready();
   await services.lambda.warmUp();
   for (const source of services.eventSources) source.start();
+  services.schedules.start();
   const models = await findServedModels(plan.functions);
   const description = describeApp(plan, api, {
     url: gateway.url,

@@ -24,6 +24,20 @@ export interface PricedQueues {
   readonly mappings: number;
   /** Alarms on queues. */
   readonly alarms: number;
+  /**
+   * Functions that run by themselves.
+   *
+   * @default - none
+   */
+  readonly scheduled?: readonly PricedSchedule[];
+}
+
+/** The billable properties of a function that runs by itself. */
+export interface PricedSchedule {
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly architecture: Architecture;
+  readonly everyMinutes: number;
 }
 
 /** The billable properties of an endpoint. */
@@ -44,6 +58,12 @@ const NO_QUEUES: PricedQueues = { mappings: 0, alarms: 0 };
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
  */
 const IDLE_POLLING = { receivers: 5, waitSeconds: 20 };
+
+/**
+ * An invocation of a schedule that finds nothing to do: a second, which includes a cold start, and a read of each
+ * partition of the index of due records. EventBridge does not charge for schedules.
+ */
+const IDLE_RUN = { seconds: 1, readUnits: 2 };
 
 /** Target tracking creates one alarm to scale out and one to scale in (Application Auto Scaling user guide). */
 const ALARMS_OF_TARGET_TRACKING = 2;
@@ -72,6 +92,7 @@ export function idleMonthlyUsd(
     { what: 'results table, paid by request and by what it holds', usd: 0 },
     { what: 'logs and metrics, paid by what requests write', usd: 0 },
     ...(queues.mappings === 0 ? [] : [pollingLine(queues.mappings)]),
+    ...(queues.scheduled ?? []).map(scheduleLine),
     ...(queues.alarms === 0 ? [] : [queueAlarmLine(queues.alarms)]),
     ...endpoints.flatMap(endpointLines),
   ];
@@ -98,6 +119,17 @@ function pollingLine(mappings: number): CostLine {
     what: `polling of ${mappings} queues, ${requests.toLocaleString('en-US')} requests`,
     usd: usdOfSqs(requests),
     note: `up to $${usdOfSqs(free).toFixed(2)} less where nothing else uses the account's ${FREE_SQS_REQUESTS.toLocaleString('en-US')} free requests`,
+  };
+}
+
+function scheduleLine({ name, memoryMiB, architecture, everyMinutes }: PricedSchedule): CostLine {
+  const runs = MONTH_SECONDS / 60 / everyMinutes;
+  const gibSeconds = runs * IDLE_RUN.seconds * (memoryMiB / 1024);
+  const reads = (runs * IDLE_RUN.readUnits * PRICES.dynamoDbMillionReadUnits) / 1e6;
+  const requests = (runs * PRICES.lambdaMillionRequests) / 1e6;
+  return {
+    what: `function ${name} every ${everyMinutes} minutes, ${runs.toLocaleString('en-US')} runs`,
+    usd: gibSeconds * PRICES.lambdaGibSecond[architecture] + reads + requests,
   };
 }
 

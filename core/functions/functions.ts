@@ -1,6 +1,12 @@
 import type { Permissions, SharedQueueName } from './permissions.ts';
 import type { SettingsOfFunction } from './settings.ts';
 
+/** When a function runs by itself. */
+export interface FunctionSchedule {
+  /** Minutes between two invocations. */
+  readonly everyMinutes: number;
+}
+
 /** How a function consumes a queue. */
 export interface QueueConsumption {
   readonly queue: SharedQueueName;
@@ -32,6 +38,12 @@ export interface FunctionDefinition {
    * @default - none
    */
   readonly consumes?: QueueConsumption;
+  /**
+   * When it runs by itself.
+   *
+   * @default - only when something invokes it
+   */
+  readonly schedule?: FunctionSchedule;
   /** Permissions on the resources of jobs. */
   readonly permissions: Permissions;
 }
@@ -228,6 +240,39 @@ export const DELIVER_WEBHOOKS = {
   },
 } as const satisfies FunctionDefinition;
 
+/** Settles jobs and batches that nothing else will settle. */
+export const SWEEP_RECORDS = {
+  description: 'Settles jobs and batches whose messages are gone',
+  memoryMiB: SMALL_MEMORY_MIB,
+  // Shorter than the time between two sweeps.
+  timeoutSeconds: 240,
+  settings: {
+    required: [
+      'stage',
+      'metricsNamespace',
+      'metrics',
+      'jobsTable',
+      'payloadBucket',
+      'modelQueues',
+      'lostJobsQueue',
+      'webhooksQueue',
+      'eventBus',
+      'replyQueues',
+    ],
+  },
+  schedule: { everyMinutes: 5 },
+  permissions: {
+    records: ['GetItem', 'UpdateItem'],
+    listsDueRecords: true,
+    objects: { jobs: ['GetObject'], results: ['GetObject'] },
+    sends: [],
+    namesModels: ['jobs'],
+    inspects: ['lost-jobs'],
+    inspectsModels: ['jobs'],
+    notifies: true,
+  },
+} as const satisfies FunctionDefinition;
+
 /** Serves the API's routes of jobs and webhooks. */
 export const SERVE_JOBS = {
   description: 'Answers requests about jobs and webhooks',
@@ -321,6 +366,7 @@ export const FUNCTIONS = {
   'fail-lost-jobs': FAIL_LOST_JOBS,
   'process-batches': PROCESS_BATCHES,
   'deliver-webhooks': DELIVER_WEBHOOKS,
+  'sweep-records': SWEEP_RECORDS,
   'serve-jobs': SERVE_JOBS,
   'serve-batches': SERVE_BATCHES,
   authorize: AUTHORIZE,
@@ -333,4 +379,9 @@ export type FunctionName = keyof typeof FUNCTIONS;
 /** Names of the functions that consume a queue without a model. */
 export type ConsumerName = {
   [name in FunctionName]: (typeof FUNCTIONS)[name] extends { consumes: QueueConsumption } ? name : never;
+}[FunctionName];
+
+/** Names of the functions that run by themselves. */
+export type ScheduledName = {
+  [name in FunctionName]: (typeof FUNCTIONS)[name] extends { schedule: FunctionSchedule } ? name : never;
 }[FunctionName];

@@ -21,6 +21,8 @@ export interface Permissions {
   readonly records: readonly RecordAction[];
   /** Whether it lists the records of an owner. */
   readonly listsRecords?: true;
+  /** Whether it lists the records that are due. */
+  readonly listsDueRecords?: true;
   /** Actions on items of the webhooks table, which holds secrets. */
   readonly webhooks?: readonly RecordAction[];
   /** Actions on objects of the payload bucket. */
@@ -35,6 +37,10 @@ export interface Permissions {
   readonly sendsToModels?: readonly ModelQueueName[];
   /** Queues of models whose URLs it must know without sending to them. */
   readonly namesModels?: readonly ModelQueueName[];
+  /** Queues without a model whose depth it reads. */
+  readonly inspects?: readonly SharedQueueName[];
+  /** Queues of every model whose depth it reads. */
+  readonly inspectsModels?: readonly ModelQueueName[];
   /** Whether it notifies destinations that a job has ended: reply queues, event bus, queue of webhooks. */
   readonly notifies?: true;
 }

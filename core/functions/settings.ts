@@ -47,6 +47,8 @@ export interface FunctionSettings {
   readonly batchesQueue: string;
   /** URL of the queue of webhook deliveries. */
   readonly webhooksQueue: string;
+  /** URL of the queue of messages that no worker completed. */
+  readonly lostJobsQueue: string;
   /** URL of the operators' dead-letter queue. */
   readonly deadLettersQueue: string;
   /** URL of the producers' queue; dead letters name it as the queue to return them to. */

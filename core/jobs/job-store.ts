@@ -21,6 +21,9 @@ export type Claim =
   /** The job has ended and its record was deleted: the message is too old to create it again. */
   | { readonly kind: 'gone' };
 
+/** The progress of a job as it was read: no worker has started it since, and no redrive has queued it. */
+export type SeenJob = Pick<Job, 'status' | 'attempts'>;
+
 /** One page of jobs. */
 export interface JobPage {
   /** Newest first; results are left out. */
@@ -78,10 +81,11 @@ export interface JobStore {
   /**
    * Completes a job, unless it is complete. Its record is kept for the retention of the job from now on.
    *
+   * @param seen - The record must still have this progress. By default any progress.
    * @returns The record as it is now; its `status` may differ from the outcome's, and it may be incomplete if the outcome
    * is the failure of an attempt that a later one has replaced. Undefined if the job has no record.
    */
-  finish(job: JobReference, outcome: JobOutcome): Promise<Job | undefined>;
+  finish(job: JobReference, outcome: JobOutcome, seen?: SeenJob): Promise<Job | undefined>;
   /** Records why an attempt failed that will be retried. Does nothing if the job is complete. */
   noteError(job: JobReference, error: JobError): Promise<void>;
   /**

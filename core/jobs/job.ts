@@ -125,6 +125,8 @@ export interface Job extends JobDefinition {
   readonly attempts: number;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
+  /** When an operator last redrove its message. */
+  readonly reopenedAtMs?: number;
   /** Version that ran it. */
   readonly ranVersion?: string;
   /** Inputs of the request, once a worker has read it. */

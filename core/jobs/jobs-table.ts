@@ -17,7 +17,18 @@ export const JOBS_TABLE = {
   listSort: 'listSort',
   /** Attributes that the index holds in addition to the keys. */
   listed: ['status', 'model'],
+  /** Sparse index of the items that the function `sweep-records` must look at; holds keys only. */
+  byDueIndex: 'byDue',
+  /** Partition key of that index, one of {@link DUE_SHARDS}. Absent from items that need no further work. */
+  dueKey: 'dueKey',
+  /** Number, the sort key of that index: when the item is due, milliseconds since the Unix epoch. */
+  dueAtMs: 'dueAtMs',
+  /** What `sweep-records` saw at its last look; absent until then. */
+  observation: 'observation',
 } as const;
+
+/** Partitions of the index of due items, so that no single partition takes every write. */
+export const DUE_SHARDS = ['due/0', 'due/1', 'due/2', 'due/3'] as const;
 
 /** Kinds of items that owners list. */
 export type ListedKind = 'job' | 'file' | 'batch';

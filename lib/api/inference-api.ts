@@ -231,8 +231,8 @@ export class InferenceApi extends Construct {
   private addJobRoutes(jobs: Jobs, authorizer: CallerAuthorizer): readonly ServiceFunction[] {
     const { logRetentionDays: logRetention, tracing } = this.settings;
     const routes = new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, authorizer, jobs, logRetention, tracing });
-    const { consumers, workers } = jobs.functions;
-    return [...routes.functions.values(), ...consumers.values(), ...workers.values()];
+    const { consumers, scheduled, workers } = jobs.functions;
+    return [...routes.functions.values(), ...consumers.values(), ...scheduled.values(), ...workers.values()];
   }
 
   private createRestApi({ cloudWatchRole = true, jobs }: InferenceApiProps): RestApi {

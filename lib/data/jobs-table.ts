@@ -49,6 +49,12 @@ export class JobsTable extends Construct {
           projectionType: ProjectionType.INCLUDE,
           nonKeyAttributes: [...JOBS_TABLE.listed],
         },
+        {
+          indexName: JOBS_TABLE.byDueIndex,
+          partitionKey: { name: JOBS_TABLE.dueKey, type: AttributeType.STRING },
+          sortKey: { name: JOBS_TABLE.dueAtMs, type: AttributeType.NUMBER },
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
       ],
     });
   }
@@ -61,6 +67,11 @@ export class JobsTable extends Construct {
   /** Grants `grantee` permission to list the records of an owner. */
   grantList(grantee: IGrantable): Grant {
     return grantActions(grantee, `${this.table.tableArn}/index/${JOBS_TABLE.byOwnerIndex}`, ['Query']);
+  }
+
+  /** Grants `grantee` permission to list the records that are due. */
+  grantListDue(grantee: IGrantable): Grant {
+    return grantActions(grantee, `${this.table.tableArn}/index/${JOBS_TABLE.byDueIndex}`, ['Query']);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { JobsConfig } from '../../core/config/deploy-config.ts';
 import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
@@ -59,6 +60,7 @@ export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: J
   const { records, webhooks } = permissions;
   if (records.length > 0) parts.jobsTable.grantRecords(grantee, records);
   if (permissions.listsRecords === true) parts.jobsTable.grantList(grantee);
+  if (permissions.listsDueRecords === true) parts.jobsTable.grantListDue(grantee);
   if (webhooks !== undefined) parts.webhooksTable.grantItems(grantee, webhooks);
   grantObjects(permissions, grantee, parts);
   grantQueues(permissions, grantee, parts, own);
@@ -82,6 +84,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     modelAliases: parts.modelAliases,
     batchesQueue: queues.shared.batches.queueUrl,
     webhooksQueue: queues.shared.webhooks.queueUrl,
+    lostJobsQueue: queues.shared['lost-jobs'].queueUrl,
     deadLettersQueue: queues.shared['dead-letters'].queueUrl,
     jobsQueue: queues.shared.jobs.queueUrl,
     eventBus: parts.events.bus.eventBusName,
@@ -131,15 +134,19 @@ function grantReadInputs(grantee: IGrantable, payloadBucket: PayloadBucket, name
 }
 
 function grantQueues(permissions: Permissions, grantee: IGrantable, { queues }: JobParts, own: Scope): void {
+  const { inspects = [], inspectsModels = [] } = permissions;
+  const inspected = queuesOf(queues, own).flatMap(([, one]) => inspectsModels.map((kind) => one[kind]));
+  grantOn(grantee, 'sqs:GetQueueAttributes', [...inspects.map((name) => queues.shared[name]), ...inspected]);
   const ofModels = queuesOf(queues, own).flatMap(([, one]) =>
     (permissions.sendsToModels ?? []).map((kind) => one[kind]),
   );
   const ofNotifier = permissions.notifies === true ? [queues.shared.webhooks, ...queues.replies.values()] : [];
-  const targets = new Set([...permissions.sends.map((name) => queues.shared[name]), ...ofModels, ...ofNotifier]);
-  if (targets.size === 0) return;
-  Grant.addToPrincipal({
-    grantee,
-    actions: ['sqs:SendMessage'],
-    resourceArns: [...targets].map(({ queueArn }) => queueArn),
-  });
+  const sends = permissions.sends.map((name) => queues.shared[name]);
+  grantOn(grantee, 'sqs:SendMessage', [...sends, ...ofModels, ...ofNotifier]);
+}
+
+function grantOn(grantee: IGrantable, action: string, queues: readonly IQueue[]): void {
+  if (queues.length === 0) return;
+  const resourceArns = [...new Set(queues)].map(({ queueArn }) => queueArn);
+  Grant.addToPrincipal({ grantee, actions: [action], resourceArns });
 }

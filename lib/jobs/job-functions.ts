@@ -1,13 +1,21 @@
 import { Duration } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type ConsumerName, FUNCTIONS, type FunctionName } from '../../core/functions/functions.ts';
+import type { PricedSchedule } from '../../core/costs/cost.ts';
+import { type ConsumerName, FUNCTIONS, type FunctionName, type ScheduledName } from '../../core/functions/functions.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
-import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
+import {
+  SERVICE_ARCHITECTURE,
+  ServiceFunction,
+  type ServiceFunctionOptions,
+  type ServiceFunctionProps,
+} from '../functions/service-function.ts';
 import { bundlePackage, composeFunctionPackage } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
@@ -22,6 +30,10 @@ interface Consumption {
 
 const CONSUMERS = (Object.keys(FUNCTIONS) as FunctionName[]).filter(
   (name): name is ConsumerName => 'consumes' in FUNCTIONS[name],
+);
+
+const SCHEDULED = (Object.keys(FUNCTIONS) as FunctionName[]).filter(
+  (name): name is ScheduledName => 'schedule' in FUNCTIONS[name],
 );
 
 /** One chunk fills an invocation, and a chunk that crashes it affects no other. */
@@ -47,29 +59,61 @@ export interface JobFunctionsProps extends ServiceFunctionOptions {
   readonly endpoints?: readonly GpuEndpoint[];
 }
 
-/** The functions behind the queues: one worker for each model, and those that belong to no model. */
+/** The functions behind the queues: one worker for each model, those that belong to no model, and the scheduled ones. */
 export class JobFunctions extends Construct {
   /** Functions of shared queues by name. */
   readonly consumers: ReadonlyMap<FunctionName, ServiceFunction>;
+  /** Functions that run by themselves, by name. */
+  readonly scheduled: ReadonlyMap<FunctionName, ServiceFunction>;
   /** Workers by model id. */
   readonly workers: ReadonlyMap<string, ServiceFunction>;
   /** Number of event source mappings, each of which polls a queue. */
   readonly mappings: number;
+  /** The billable properties of the scheduled functions. */
+  readonly schedules: readonly PricedSchedule[];
   readonly #props: JobFunctionsProps;
 
   constructor(scope: Construct, id: string, props: JobFunctionsProps) {
     super(scope, id);
     this.#props = props;
     this.consumers = new Map(CONSUMERS.map((name) => [name, this.#createConsumer(name)]));
+    this.scheduled = new Map(SCHEDULED.map((name) => [name, this.#createScheduled(name)]));
     this.workers = new Map(props.models.map((model) => [model.id, this.#createWorker(model)]));
+    this.schedules = SCHEDULED.map((name) => ({
+      name,
+      memoryMiB: FUNCTIONS[name].memoryMiB,
+      architecture: SERVICE_ARCHITECTURE,
+      everyMinutes: FUNCTIONS[name].schedule.everyMinutes,
+    }));
     this.mappings = CONSUMERS.length + props.models.length * 2;
   }
 
   #createConsumer(name: ConsumerName): ServiceFunction {
+    const { consumes } = FUNCTIONS[name];
+    const created = this.#createService(name);
+    consume(created, this.#props.parts.queues.shared[consumes.queue], consumes);
+    return created;
+  }
+
+  /** EventBridge does not charge for the events of schedules. */
+  #createScheduled(name: ScheduledName): ServiceFunction {
+    const created = this.#createService(name, { logsInvocations: false });
+    const schedule = Schedule.rate(Duration.minutes(FUNCTIONS[name].schedule.everyMinutes));
+    // The next invocation does what a failed one did not.
+    const target = new LambdaFunction(created.fn, { retryAttempts: 0 });
+    new Rule(created, 'Schedule', { description: FUNCTIONS[name].description, schedule, targets: [target] });
+    return created;
+  }
+
+  #createService(
+    name: ConsumerName | ScheduledName,
+    options: Pick<ServiceFunctionProps, 'logsInvocations'> = {},
+  ): ServiceFunction {
     const { parts } = this.#props;
-    const { description, memoryMiB, timeoutSeconds, consumes } = FUNCTIONS[name];
+    const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
       ...this.#options(),
+      ...options,
       description,
       memoryMiB,
       timeoutSeconds,
@@ -77,7 +121,6 @@ export class JobFunctions extends Construct {
       environment: jobEnvironment(name, parts),
     });
     grantJobAccess(name, created, parts);
-    consume(created, parts.queues.shared[consumes.queue], consumes);
     return created;
   }
 

@@ -133,7 +133,8 @@ export class Jobs extends Construct {
       endpoints: props.endpoints,
     });
     this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues: this.queues }).alarms : [];
-    this.priced = { mappings: this.functions.mappings, alarms: this.alarms.length };
+    const { mappings, schedules: scheduled } = this.functions;
+    this.priced = { mappings, alarms: this.alarms.length, scheduled };
     this.resourcesPerModel = this.#countPerModel();
     checkStackSize(this, models.length, this.resourcesPerModel);
   }

@@ -32,6 +32,15 @@ export interface EventRulePlan {
   readonly targets: readonly EventTargetPlan[];
 }
 
+/** A rule that sends an event at a fixed rate. */
+export interface ScheduledRulePlan {
+  readonly arn: string;
+  readonly logicalId: string;
+  /** Time between two events. */
+  readonly everyMs: number;
+  readonly targets: readonly EventTargetPlan[];
+}
+
 /** An event bus with its rules. */
 export interface EventBusPlan {
   readonly name: string;
@@ -48,6 +57,13 @@ const transformerSchema = v.object({
   InputPathsMap: v.optional(v.record(v.string(), pathSchema), {}),
   InputTemplate: v.pipe(v.string(), v.regex(/^(?![\s\S]*<aws\.)/, 'must not hold variables of EventBridge')),
 });
+
+/** Units of a rate. */
+const RATE_UNITS_MS: ReadonlyMap<string | undefined, number> = new Map([
+  ['minute', 60_000],
+  ['hour', 3_600_000],
+  ['day', 86_400_000],
+]);
 
 const targetSchema = v.object({
   Arn: v.string(),
@@ -69,11 +85,12 @@ type RuleProperties = v.InferOutput<typeof ruleSchema>;
 /**
  * Describes the event buses of an app: the account's own and those of the template.
  *
- * @returns The buses with their rules, and what of the rules does not run here.
+ * @returns The buses with their rules, the rules that run at a fixed rate, and what of the rules does not run here.
  * @throws AppError `TEMPLATE_INVALID` when a rule is malformed.
  */
 export function planEventBuses(resources: readonly Resource[]): {
   readonly eventBuses: EventBusPlan[];
+  readonly schedules: ScheduledRulePlan[];
   readonly notRun: NotRun[];
 } {
   const rules = ofType(resources, 'AWS::Events::Rule').map((resource) => ({
@@ -91,32 +108,43 @@ export function planEventBuses(resources: readonly Resource[]): {
       eventBusName(properties.EventBusName) === name ? planRule(resource, properties) : [],
     ),
   }));
-  return { eventBuses, notRun };
+  const schedules = rules.flatMap(({ resource, properties }) => planSchedule(resource, properties));
+  return { eventBuses, schedules, notRun };
+}
+
+function planSchedule({ logicalId, attributes }: Resource, properties: RuleProperties): ScheduledRulePlan[] {
+  const everyMs = rateOf(properties.ScheduleExpression);
+  if (everyMs === undefined || properties.State === 'DISABLED') return [];
+  return [{ arn: attributes['Arn'] ?? '', logicalId, everyMs, targets: planTargets(properties) }];
+}
+
+/** @returns Undefined for a schedule that is no rate. */
+function rateOf(expression: string | undefined): number | undefined {
+  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression ?? '') ?? [];
+  const unitMs = RATE_UNITS_MS.get(unit);
+  return unitMs === undefined ? undefined : Number(count) * unitMs;
 }
 
 function planRule({ logicalId, attributes }: Resource, properties: RuleProperties): EventRulePlan[] {
-  const { EventPattern: pattern, State: state, Targets: targets } = properties;
+  const { EventPattern: pattern, State: state } = properties;
   if (pattern === undefined || state === 'DISABLED') return [];
+  return [{ arn: attributes['Arn'] ?? '', logicalId, pattern, targets: planTargets(properties) }];
+}
+
+function planTargets({ Targets: targets }: RuleProperties): EventTargetPlan[] {
   const run = targets.filter((target) => isRun(target));
-  return [
-    {
-      arn: attributes['Arn'] ?? '',
-      logicalId,
-      pattern,
-      targets: run.map(({ Arn: arn, Input: input, InputPath: inputPath, InputTransformer: transformer }) => ({
-        arn,
-        input,
-        inputPath,
-        transformer: transformer && { paths: transformer.InputPathsMap, template: transformer.InputTemplate },
-      })),
-    },
-  ];
+  return run.map(({ Arn: arn, Input: input, InputPath: inputPath, InputTransformer: transformer }) => ({
+    arn,
+    input,
+    inputPath,
+    transformer: transformer && { paths: transformer.InputPathsMap, template: transformer.InputTemplate },
+  }));
 }
 
 function leftOut({ ScheduleExpression: schedule, Targets: targets }: RuleProperties): string[] {
   const others = targets.filter((target) => !isRun(target));
   return [
-    ...(schedule === undefined ? [] : ['its schedule is not followed here']),
+    ...(schedule === undefined || rateOf(schedule) !== undefined ? [] : ['only a rate is followed as a schedule here']),
     ...others.map(({ Arn: arn }) => `its target ${arn} gets no events here`),
   ];
 }

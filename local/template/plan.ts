@@ -2,7 +2,7 @@ import { type ApiPlan, planApis } from './plan-apis.ts';
 import { type BucketPlan, planBuckets } from './plan-buckets.ts';
 import { type CustomResourcePlan, planCustomResources } from './plan-custom-resources.ts';
 import { type EndpointPlan, planEndpoints } from './plan-endpoints.ts';
-import { type EventBusPlan, planEventBuses } from './plan-event-buses.ts';
+import { type EventBusPlan, planEventBuses, type ScheduledRulePlan } from './plan-event-buses.ts';
 import { type EventSourcePlan, planEventSources } from './plan-event-sources.ts';
 import {
   type FunctionPlan,
@@ -28,6 +28,8 @@ export interface LocalPlan {
   readonly queues: readonly QueuePlan[];
   readonly buckets: readonly BucketPlan[];
   readonly eventBuses: readonly EventBusPlan[];
+  /** Rules that send an event at a fixed rate. */
+  readonly schedules: readonly ScheduledRulePlan[];
   readonly endpoints: readonly EndpointPlan[];
   readonly topics: readonly TopicPlan[];
   /** Which queues feed which functions. */
@@ -74,6 +76,7 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     queues: planQueues(resources),
     buckets: buckets.buckets,
     eventBuses: eventBuses.eventBuses,
+    schedules: eventBuses.schedules,
     endpoints: endpoints.endpoints,
     topics: topics.topics,
     eventSources: eventSources.eventSources,

@@ -31,7 +31,7 @@ describe('bin/app.ts', () => {
     const directory = writeProject();
     const { status, stdout, stderr } = runApp(directory);
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-    expect(stderr).toMatch(/adder +1769 MiB x86_64 .* MB\nwhile idle: \$1\.58 a month\n {2}polling of 6 queues, /);
+    expect(stderr).toMatch(/adder +1769 MiB x86_64 .* MB\nwhile idle: \$1\.64 a month\n {2}polling of 6 queues, /);
     const manifest = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
     expect(Object.keys(manifest.artifacts)).toEqual(
       expect.arrayContaining(['TensorgateData-dev', 'TensorgateJobs-dev', 'TensorgateApi-dev']),

@@ -39,7 +39,7 @@ describe.each([
 });
 
 describe('JobsTable', () => {
-  it('lists what an owner has by an index of keys, status and model', () => {
+  it('lists records of an owner and due records by an index each, and a deployed table gets one more index only', () => {
     const table = propertiesOf(
       synthesize((stack) => new JobsTable(stack, 'T')),
       'AWS::DynamoDB::GlobalTable',
@@ -52,6 +52,14 @@ describe('JobsTable', () => {
           { AttributeName: 'listSort', KeyType: 'RANGE' },
         ],
         Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['status', 'model'] },
+      },
+      {
+        IndexName: 'byDue',
+        KeySchema: [
+          { AttributeName: 'dueKey', KeyType: 'HASH' },
+          { AttributeName: 'dueAtMs', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
       },
     ]);
   });

@@ -25,6 +25,7 @@ const FUNCTIONS = [
   'JobsFunctionsfaillostjobs',
   'JobsFunctionsprocessbatches',
   'JobsFunctionsdeliverwebhooks',
+  'JobsFunctionssweeprecords',
   'JobsFunctionsrunjobsone',
   'JobsFunctionsrunjobstwo',
 ];
@@ -54,6 +55,14 @@ describe('permissions of functions around jobs', () => {
     expect(allowed(/^dynamodb:(Scan|\*)/, 'JobsRecordsTable')).toEqual([]);
   });
 
+  it('let only the sweep list due records and look at the depth of queues that it does not consume', () => {
+    expect(allowed(/^dynamodb:Query$/, 'JobsRecordsTable/index/byDue')).toEqual(['JobsFunctionssweeprecords']);
+    expect(permissionsOf(template, 'JobsFunctionssweeprecords')).toMatchObject({
+      'sqs:GetQueueAttributes': ['JobsQueuesjobsone', 'JobsQueuesjobstwo', 'JobsQueueslostjobs'],
+      'dynamodb:UpdateItem': ['JobsRecordsTable'],
+    });
+  });
+
   it.each([
     ['JobsQueuesjobs', ['JobsFunctionsacceptjobs']],
     ['JobsQueueslostjobs', ['JobsFunctionsfaillostjobs']],
@@ -81,6 +90,7 @@ describe('permissions of functions around jobs', () => {
     const notifiers = [
       'ApiJobRoutesservejobs',
       'JobsFunctionsfaillostjobs',
+      'JobsFunctionssweeprecords',
       'JobsFunctionsrunjobsone',
       'JobsFunctionsrunjobstwo',
     ];

@@ -94,14 +94,14 @@ describe('cost of jobs', () => {
   it('is in the report, with what of it may be free', () => {
     const report = renderSynthReport(deploy({}).api.api);
     expect(report).toContain(
-      'while idle: $2.10 a month\n  polling of 8 queues, 5,256,000 requests: $2.10, up to $0.40 less',
+      'while idle: $2.16 a month\n  polling of 8 queues, 5,256,000 requests: $2.10, up to $0.40 less',
     );
     expect(renderSynthReport(deploy({ jobs: { enabled: false } }).api.api)).toContain('while idle: $0.00 a month');
   });
 
   it('fails with CONFIG_INVALID when it is more than the deployment may cost', () => {
     expect(() => deploy({ maxIdleMonthlyUsd: 1, jobs: { alarms: true } })).toThrow(
-      /costs \$2\.70 a month while idle \(polling of 8 queues, 5,256,000 requests: \$2\.10; alarms of queues, 6: \$0\.60\)/,
+      /costs \$2\.76 a month while idle \(polling of 8 queues, 5,256,000 requests: \$2\.10; function sweep-records every 5 minutes, 8,760 runs: \$0\.06; alarms of queues, 6: \$0\.60\)/,
     );
   });
 });
@@ -110,7 +110,7 @@ describe('report of sizes', () => {
   it('names every function around jobs, and what is in its package', () => {
     const lines = renderSynthReport(deploy({}).api.api).split('\n');
     const api = ['one', 'two', 'authorize', 'hash-keys', 'serve-jobs', 'serve-batches'];
-    const consumers = ['accept-jobs', 'fail-lost-jobs', 'process-batches', 'deliver-webhooks'];
+    const consumers = ['accept-jobs', 'fail-lost-jobs', 'process-batches', 'deliver-webhooks', 'sweep-records'];
     const rows = [...api, ...consumers, 'run-jobs-one', 'run-jobs-two'];
     expect(lines.slice(1, 1 + rows.length).map((line) => line.split(' ')[0])).toEqual(rows);
     expect(lines[5]).toMatch(/^serve-jobs +512 MiB arm64 +\S+ \w+ +- +- +\S+ \w+$/);

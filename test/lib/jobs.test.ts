@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { idleMonthlyUsd } from '../../core/costs/cost.ts';
 import { InferenceApi, Jobs, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { otherStack, resourcesOf } from './synthesized-api.ts';
@@ -191,7 +192,9 @@ describe('events', () => {
     const beta = synthesizeJobs({ models, stageName: 'beta' });
     beta.hasResourceProperties('AWS::Events::EventBus', { Name: 'tensorgate-beta' });
     beta.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: '/aws/events/tensorgate-beta' });
-    const [rule, ...others] = resourcesOf(beta, 'AWS::Events::Rule');
+    const [rule, ...others] = resourcesOf(beta, 'AWS::Events::Rule').filter(
+      ({ Properties }) => Properties.EventPattern,
+    );
     expect(others).toEqual([]);
     expect(rule?.Properties).toMatchObject({ EventPattern: { source: ['tensorgate.jobs'] }, State: 'ENABLED' });
     expect(JSON.stringify(rule?.Properties.Targets[0].Arn)).toMatch(/:logs:.*:log-group:.*JobsEventsLog/);
@@ -213,6 +216,42 @@ describe('events', () => {
       '$.time',
     ]);
     expect(InputTransformer.InputTemplate).toMatch(/^\{"timestamp":<[\w-]+>,"message":"<[^"]*>"\}$/);
+  });
+});
+
+describe('the sweep', () => {
+  it('runs every five minutes and is never invoked twice for one event', () => {
+    const rules = resourcesOf(template, 'AWS::Events::Rule').filter(({ Properties }) => Properties.ScheduleExpression);
+    expect(rules.map(({ Properties }) => Properties)).toEqual([
+      expect.objectContaining({
+        ScheduleExpression: 'rate(5 minutes)',
+        State: 'ENABLED',
+        Targets: [expect.objectContaining({ RetryPolicy: { MaximumRetryAttempts: 0 } })],
+      }),
+    ]);
+    expect(JSON.stringify(rules[0]?.Properties.Targets)).toContain('JobsFunctionssweeprecordsFunction');
+    const { Timeout, LoggingConfig } = functionOf(template, 'sweep-records');
+    expect(Timeout).toBeLessThan(300);
+    expect(LoggingConfig).toMatchObject({ SystemLogLevel: 'WARN' });
+  });
+
+  it('adds six resources to a stack, however many models there are', () => {
+    const ids = Object.keys(template.toJSON()['Resources']).filter((id) => id.startsWith('JobsFunctionssweeprecords'));
+    expect(ids.map((id) => id.replace(/(TestJobs\w+)?[0-9A-F]{8}$/, '')).sort()).toEqual([
+      'JobsFunctionssweeprecordsFunction',
+      'JobsFunctionssweeprecordsLogs',
+      'JobsFunctionssweeprecordsRole',
+      'JobsFunctionssweeprecordsRoleDefaultPolicy',
+      'JobsFunctionssweeprecordsSchedule',
+      'JobsFunctionssweeprecordsScheduleAllowEventRule',
+    ]);
+  });
+
+  it('has a price, with which a deployment of one model stays below two dollars a month', () => {
+    const { priced } = new Jobs(otherStack(), 'Jobs', { models: [packedEmbedding('one')] });
+    const { total, lines } = idleMonthlyUsd([], priced);
+    expect(total).toBeLessThan(2);
+    expect(lines.map(({ what }) => what)).toContain('function sweep-records every 5 minutes, 8,760 runs');
   });
 });
 

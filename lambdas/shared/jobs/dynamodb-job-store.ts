@@ -18,7 +18,7 @@ import {
   type JobReference,
   retentionMsOf,
 } from '../../../core/jobs/job.ts';
-import type { Claim, JobPage, JobQuery, JobStore, Notified } from '../../../core/jobs/job-store.ts';
+import type { Claim, JobPage, JobQuery, JobStore, Notified, SeenJob } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Item } from '../aws/attribute-value.ts';
 import { batchGet } from '../aws/batch-get.ts';
@@ -126,8 +126,8 @@ class DynamoDbJobStore implements JobStore {
     throw new AppError('UNAVAILABLE', 'the record of the job cannot be claimed right now');
   }
 
-  async finish(job: JobReference, outcome: JobOutcome): Promise<Job | undefined> {
-    const { item } = await this.#change(job, finished(job, outcome, this.#clock.now()));
+  async finish(job: JobReference, outcome: JobOutcome, seen?: SeenJob): Promise<Job | undefined> {
+    const { item } = await this.#change(job, finished(job, outcome, this.#clock.now(), seen));
     return this.#ofJob(job, item);
   }
 

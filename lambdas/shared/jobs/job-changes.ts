@@ -8,8 +8,9 @@ import {
   type JobReference,
   retentionMsOf,
 } from '../../../core/jobs/job.ts';
-import type { Notified } from '../../../core/jobs/job-store.ts';
-import { JOBS_TABLE } from '../../../core/jobs/jobs-table.ts';
+import type { Notified, SeenJob } from '../../../core/jobs/job-store.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { DUE_ATTRIBUTES, dueAttributes, JOB_DUE_MS } from '../../../core/sweep/due.ts';
 import { toAttribute, toItem } from '../aws/attribute-value.ts';
 import { definitionItem, expirySeconds, NOTIFIED, openJobExpiry, REDRIVES } from './job-item.ts';
 
@@ -26,6 +27,9 @@ export interface Change {
 }
 
 const { expiresAt } = JOBS_TABLE;
+
+/** Attributes of a job that a sweep must look at. */
+const NOT_DUE = DUE_ATTRIBUTES.map((name) => `#${name}`).join(', ');
 
 const NOT_COMPLETE = '#status IN (:queued, :running)';
 const INCOMPLETE = { ':queued': { S: 'queued' }, ':running': { S: 'running' } };
@@ -73,20 +77,21 @@ export function claimed(definition: JobDefinition, nowMs: number, mayCreate: boo
 }
 
 /** Completes a job, unless it is complete. Its retention starts now. */
-export function finished(job: JobReference, outcome: JobOutcome, nowMs: number): Change {
+export function finished(job: JobReference, outcome: JobOutcome, nowMs: number, seen?: SeenJob): Change {
   const { status, items, version: ranVersion } = outcome;
   const members = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
   const attempt = outcome.status === 'failed' ? outcome.attempt : undefined;
+  const expected = seen ?? (attempt === undefined ? undefined : { status: 'running', attempts: attempt });
   const values = toItem({ status, ranVersion, items, ...members, ...endOf(job, nowMs) });
   return {
     update: `SET ${Object.keys(values)
       .map((name) => `#${name} = :${name}`)
       .join(', ')} REMOVE #lastError`,
-    condition: attempt === undefined ? OPEN : `${OPEN} AND #status = :running AND #attempts = :attempt`,
+    condition: expected === undefined ? OPEN : `${OPEN} AND #status = :seenStatus AND #attempts = :seenAttempts`,
     values: {
       ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
       ...openValues(job),
-      ...(attempt === undefined ? {} : toItem({ ':attempt': attempt })),
+      ...(expected === undefined ? {} : toItem({ ':seenStatus': expected.status, ':seenAttempts': expected.attempts })),
     },
   };
 }
@@ -123,9 +128,12 @@ export function failedOnce(job: JobReference, error: JobError): Change {
   };
 }
 
-/** Records destinations that were notified of one end of a job: a job that was redriven since ends again. */
+/**
+ * Records destinations that were notified of one end of a job: a job that was redriven since ends again. Once all are
+ * notified, no sweep has to look at the job.
+ */
 export function notified({ hash, status, endedAtMs }: Job, { kinds, isComplete }: Notified, nowMs: number): Change {
-  const complete = isComplete ? 'SET #notifiedAtMs = :now ' : '';
+  const complete = isComplete ? `SET #notifiedAtMs = :now REMOVE ${NOT_DUE} ` : '';
   return {
     update: `${complete}ADD #${NOTIFIED} :kinds`,
     condition: '#hash = :hash AND #status = :status AND #endedAtMs = :endedAtMs',
@@ -142,10 +150,12 @@ export function notified({ hash, status, endedAtMs }: Job, { kinds, isComplete }
   };
 }
 
-/** Queues a failed job again, once for each redrive. */
+/** Queues a failed job again, once for each redrive. A sweep looks at it as at a new job. */
 export function reopened(definition: JobDefinition, { id }: Redrive, nowMs: number): Change {
+  const due = Object.entries(dueAttributes(jobsTableKeys.job(definition), nowMs + JOB_DUE_MS));
+  const isDue = due.map(([name]) => `#${name} = :${name}`).join(', ');
   return {
-    update: `SET #status = :queued, #expiresAtMs = :expiresAtMs, #${expiresAt} = :ttl REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs, #${NOTIFIED} ADD #${REDRIVES} :redrives`,
+    update: `SET #status = :queued, #reopenedAtMs = :now, ${isDue}, #expiresAtMs = :expiresAtMs, #${expiresAt} = :ttl REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs, #${NOTIFIED} ADD #${REDRIVES} :redrives`,
     condition: `#hash = :hash AND #status = :failed AND #expiresAtMs > :now AND NOT contains(#${REDRIVES}, :redrive)`,
     values: {
       ...toItem({
@@ -156,6 +166,7 @@ export function reopened(definition: JobDefinition, { id }: Redrive, nowMs: numb
         ':expiresAtMs': definition.expiresAtMs,
         ':ttl': openJobExpiry(nowMs),
         ':now': nowMs,
+        ...Object.fromEntries(due.map(([name, value]) => [`:${name}`, value])),
       }),
       ':redrives': { SS: [id] },
     },

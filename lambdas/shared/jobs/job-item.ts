@@ -1,6 +1,7 @@
 import { DESTINATION_KINDS, type Job, type JobDefinition, type JobKey, queuedJob } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { messageLifeDays } from '../../../core/retention/retention.ts';
+import { DUE_ATTRIBUTES, dueAttributes, JOB_DUE_MS } from '../../../core/sweep/due.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 
 /** Set of the redrives that queued the job again: each does so once. */
@@ -17,6 +18,7 @@ const BESIDE: ReadonlySet<string> = new Set([
   JOBS_TABLE.expiresAt,
   JOBS_TABLE.listKey,
   JOBS_TABLE.listSort,
+  ...DUE_ATTRIBUTES,
   REDRIVES,
   NOTIFIED,
 ]);
@@ -41,6 +43,7 @@ export function expirySeconds(expiresAtMs: number): number {
 
 /** All attributes of a job except its progress and its TTL. */
 export function definitionItem(definition: JobDefinition): Item {
+  const due = dueAttributes(jobsTableKeys.job(definition), definition.createdAtMs + JOB_DUE_MS);
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
   const { destinations, plan, cacheControl, via, baseUrl, traceparent } = definition;
   return {
@@ -48,6 +51,7 @@ export function definitionItem(definition: JobDefinition): Item {
     ...toItem({
       [JOBS_TABLE.listKey]: jobsTableKeys.listKey('job', owner),
       [JOBS_TABLE.listSort]: jobsTableKeys.listSort(createdAtMs, id),
+      ...due,
       owner,
       id,
       hash,

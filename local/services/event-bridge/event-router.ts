@@ -3,7 +3,8 @@ import type { Clock } from '../../../core/clock.ts';
 import { type ActivitySink, type EventDelivered, NO_ACTIVITY } from '../../activity/activity.ts';
 import { LOCAL_ACCOUNT } from '../../template/account.ts';
 import type { JsonObject } from '../../template/json.ts';
-import type { EventBusPlan, EventTargetPlan } from '../../template/plan-event-buses.ts';
+import { DEFAULT_EVENT_BUS } from '../../template/physical-names.ts';
+import type { EventBusPlan, EventTargetPlan, ScheduledRulePlan } from '../../template/plan-event-buses.ts';
 import { compilePattern, type EventMatcher } from './event-pattern.ts';
 import { placeIn, transformEvent } from './transform-event.ts';
 
@@ -80,21 +81,22 @@ export class EventRouter implements AsyncDisposable {
    */
   put({ bus, source, detailType, detail, resources, timeMs }: PutEvent): string {
     const id = randomUUID();
-    const event: JsonObject = {
-      version: '0',
-      id,
-      'detail-type': detailType,
-      source,
-      account: LOCAL_ACCOUNT.accountId,
-      time: new Date(timeMs ?? this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
-      region: LOCAL_ACCOUNT.region,
-      resources,
-      detail,
-    };
+    const event = describe({ id, detailType, source, resources, detail }, timeMs ?? this.#options.clock.now());
     for (const rule of this.#rules.get(bus) ?? []) {
       if (rule.matches(event)) for (const target of rule.targets) this.#send({ bus, id, event }, rule.arn, target);
     }
     return id;
+  }
+
+  /** Sends the event of a schedule to the targets of its rule. */
+  sendScheduled({ arn, targets }: Pick<ScheduledRulePlan, 'arn' | 'targets'>): void {
+    const id = randomUUID();
+    const nowMs = this.#options.clock.now();
+    const event = describe(
+      { id, detailType: 'Scheduled Event', source: 'aws.events', resources: [arn], detail: {} },
+      nowMs,
+    );
+    for (const target of targets) this.#send({ bus: DEFAULT_EVENT_BUS, id, event }, arn, target);
   }
 
   /** Whether events are on their way to targets. */
@@ -141,6 +143,24 @@ export class EventRouter implements AsyncDisposable {
     else if (service === 'lambda') await targets.invoke(arn, body, ruleArn);
     else await targets.log(arn, body);
   }
+}
+
+/** The event as targets receive it. */
+function describe(
+  { id, detailType, source, resources, detail }: Omit<PutEvent, 'bus' | 'timeMs'> & { readonly id: string },
+  timeMs: number,
+): JsonObject {
+  return {
+    version: '0',
+    id,
+    'detail-type': detailType,
+    source,
+    account: LOCAL_ACCOUNT.accountId,
+    time: new Date(timeMs).toISOString().replace(/\.\d+Z$/, 'Z'),
+    region: LOCAL_ACCOUNT.region,
+    resources,
+    detail,
+  };
 }
 
 function bodyFor({ input, inputPath, transformer }: EventTargetPlan, event: JsonObject): string {

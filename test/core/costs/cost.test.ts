@@ -43,6 +43,14 @@ describe('idleMonthlyUsd', () => {
     expect(lines.at(-1)?.what).toBe('alarms of queues, 4');
   });
 
+  it('counts what a schedule costs that finds nothing to do', () => {
+    // 8,760 runs x 1 s x 0.5 GiB x 0.0000133334 USD, and requests and reads of less than a cent
+    const sweep = { name: 'sweep-records', memoryMiB: 512, architecture: 'arm64', everyMinutes: 5 } as const;
+    const { total, lines } = idleMonthlyUsd([], { mappings: 0, alarms: 0, scheduled: [sweep] });
+    expect(total).toBeCloseTo(0.0623, 4);
+    expect(lines.at(-1)?.what).toBe('function sweep-records every 5 minutes, 8,760 runs');
+  });
+
   it('sums its lines, none of them negative', () => {
     const priced = fc.record({
       memoryMiB: fc.integer({ min: 512, max: 10_240 }),

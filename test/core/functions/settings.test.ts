@@ -30,6 +30,7 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   taskModels: fc.dictionary(text, fc.array(text)),
   batchesQueue: text,
   webhooksQueue: text,
+  lostJobsQueue: text,
   deadLettersQueue: text,
   jobsQueue: text,
   eventBus: text,

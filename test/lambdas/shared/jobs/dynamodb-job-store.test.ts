@@ -353,7 +353,13 @@ describe('openDynamoDbJobStore', () => {
       const job = await jobIn('failed');
       await store.markNotified(await recordOf(job), { kinds: ['webhooks'], isComplete: true });
       await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
-      expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 1, startedAtMs: clock.nowMs });
+      expect(await store.get(job)).toEqual({
+        ...job,
+        status: 'queued',
+        attempts: 1,
+        startedAtMs: clock.nowMs,
+        reopenedAtMs: clock.nowMs,
+      });
       await store.finish(job, FAILURE);
       await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toMatchObject({ status: 'failed' });

@@ -70,14 +70,14 @@ export async function startTables(): Promise<Tables> {
 
 /** The jobs table as the deployment makes it. */
 export function jobsTable() {
-  const { partitionKey, listKey, listSort, byOwnerIndex, listed } = JOBS_TABLE;
+  const { partitionKey, listKey, listSort, byOwnerIndex, listed, dueKey, dueAtMs, byDueIndex } = JOBS_TABLE;
   return {
     TableName: JOBS,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [partitionKey, listKey, listSort].map((name) => ({
-      AttributeName: name,
-      AttributeType: 'S',
-    })),
+    AttributeDefinitions: [
+      ...[partitionKey, listKey, listSort, dueKey].map((name) => ({ AttributeName: name, AttributeType: 'S' })),
+      { AttributeName: dueAtMs, AttributeType: 'N' },
+    ],
     KeySchema: [{ AttributeName: partitionKey, KeyType: 'HASH' }],
     GlobalSecondaryIndexes: [
       {
@@ -87,6 +87,14 @@ export function jobsTable() {
           { AttributeName: listSort, KeyType: 'RANGE' },
         ],
         Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: [...listed] },
+      },
+      {
+        IndexName: byDueIndex,
+        KeySchema: [
+          { AttributeName: dueKey, KeyType: 'HASH' },
+          { AttributeName: dueAtMs, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
       },
     ],
   };

@@ -38,7 +38,7 @@ const arnOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] });
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  const rule = (pattern: object, targets: object[], more: object = {}) => ({
+  const rule = (pattern: object | undefined, targets: object[], more: object = {}) => ({
     Type: 'AWS::Events::Rule',
     Properties: { EventBusName: { Ref: 'Bus' }, EventPattern: pattern, Targets: targets, ...more },
   });
@@ -76,10 +76,15 @@ beforeAll(async () => {
       ]),
       Disabled: rule({ source: ['disabled'] }, [{ Id: 'a', Arn: arnOf('Queue') }], { State: 'DISABLED' }),
       Default: rule({ source: ['default'] }, [{ Id: 'a', Arn: arnOf('Queue') }], { EventBusName: undefined }),
+      Hourly: rule(undefined, [{ Id: 'a', Arn: arnOf('Queue'), InputPath: '$.detail-type' }], {
+        EventBusName: undefined,
+        EventPattern: undefined,
+        ScheduleExpression: 'rate(1 hour)',
+      }),
       Nightly: {
         Type: 'AWS::Events::Rule',
         Properties: {
-          ScheduleExpression: 'rate(1 day)',
+          ScheduleExpression: 'cron(0 3 * * ? *)',
           Targets: [{ Id: 'a', Arn: 'arn:aws:states:us-east-1:000000000000:stateMachine:x' }],
         },
       },
@@ -250,10 +255,21 @@ describe('putting events', () => {
   });
 });
 
+describe('a rule with a rate', () => {
+  it('sends an event after each interval of the local time, and one for all that time moved past', async () => {
+    await stack.advance(3_599_000);
+    expect(await heard()).toEqual([]);
+    await stack.advance(1000);
+    expect(await heard()).toEqual(['Scheduled Event']);
+    await stack.advance(10 * 3_600_000);
+    expect(await heard()).toEqual(['Scheduled Event']);
+  });
+});
+
 describe('the plan', () => {
   it('says what of the rules does not run', () => {
     expect(stack.plan.notRun).toEqual([
-      { resource: 'Nightly', type: 'AWS::Events::Rule', reason: 'its schedule is not followed here' },
+      { resource: 'Nightly', type: 'AWS::Events::Rule', reason: 'only a rate is followed as a schedule here' },
       {
         resource: 'Nightly',
         type: 'AWS::Events::Rule',

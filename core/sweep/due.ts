@@ -1,0 +1,64 @@
+import { DUE_SHARDS, JOBS_TABLE } from '../jobs/jobs-table.ts';
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * When a job is due for the first time, counted from its submission. Nearly every job is complete by then, and so never
+ * read by a sweep.
+ */
+export const JOB_DUE_MS = HOUR_MS;
+
+/** Kinds of items that a sweep looks at. They are the prefixes of the keys (see `jobsTableKeys`). */
+export const DUE_KINDS = ['job'] as const;
+
+/** One of {@link DUE_KINDS}. */
+export type DueKind = (typeof DUE_KINDS)[number];
+
+/** An item of the jobs table that is due. */
+export interface DueRecord {
+  readonly kind: DueKind;
+  readonly owner: string;
+  readonly id: string;
+  /** When it was due, milliseconds since the Unix epoch. */
+  readonly dueAtMs: number;
+}
+
+/** What a sweep saw at an item. A second look that sees the same confirms it. */
+export interface Observation {
+  /** Time of the first look that saw it, milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  /** The progress of the work. Any progress since makes the observation void. */
+  readonly progress: string;
+}
+
+/**
+ * Returns the attributes that put an item on the index of due items.
+ *
+ * @param key - Key of the item in the jobs table.
+ * @param dueAtMs - When a sweep must look at it, milliseconds since the Unix epoch.
+ */
+export function dueAttributes(key: string, dueAtMs: number): Readonly<Record<'dueKey' | 'dueAtMs', string | number>> {
+  return { [JOBS_TABLE.dueKey]: shardOf(key), [JOBS_TABLE.dueAtMs]: dueAtMs };
+}
+
+/** Attributes to remove from an item that needs no further look. */
+export const DUE_ATTRIBUTES = [JOBS_TABLE.dueKey, JOBS_TABLE.dueAtMs, JOBS_TABLE.observation] as const;
+
+/**
+ * Reads the key of a due item.
+ *
+ * @returns Undefined for a key of another kind.
+ */
+export function parseDueRecord(key: string, dueAtMs: number): DueRecord | undefined {
+  const [prefix, owner, id, ...rest] = key.split('/');
+  const kind = DUE_KINDS.find((name) => name === prefix);
+  if (kind === undefined || owner === undefined || id === undefined || rest.length > 0) return undefined;
+  return { kind, owner, id, dueAtMs };
+}
+
+/** Spreads keys over the shards by their characters. */
+function shardOf(key: string): string {
+  let sum = 0;
+  for (let at = 0; at < key.length; at++) sum = (sum * 31 + key.charCodeAt(at)) % 65_521;
+  return DUE_SHARDS[sum % DUE_SHARDS.length] ?? DUE_SHARDS[0];
+}

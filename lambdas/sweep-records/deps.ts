@@ -1,0 +1,45 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { SWEEP_RECORDS } from '../../core/functions/functions.ts';
+import type { SettingsOf } from '../../core/functions/settings.ts';
+import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
+import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
+import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
+import { openNotifier } from '../shared/notifications/notifier.ts';
+import { openQueueDepths } from '../shared/queue/queue-depths.ts';
+import { openDynamoDbDueStore } from '../shared/sweep/dynamodb-due-store.ts';
+import { systemClock } from '../shared/system-clock.ts';
+import { writeLine } from '../shared/telemetry/write-line.ts';
+import type { SweepDeps } from './handler.ts';
+import { sweepJob } from './sweep-job.ts';
+
+/** Opens the dependencies of the function. */
+export function openDeps(settings: SettingsOf<typeof SWEEP_RECORDS.settings>): SweepDeps {
+  const clock = systemClock;
+  const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
+  const sqs = new SQSClient(CLIENT_SETTINGS);
+  const table = { client: dynamoDb, table: settings.jobsTable, clock };
+  const payloads = openS3PayloadStore({
+    client: new S3Client(PAYLOAD_CLIENT_SETTINGS),
+    bucket: settings.payloadBucket,
+  });
+  const due = openDynamoDbDueStore(table);
+  const jobs = openDynamoDbJobStore(table);
+  const notifier = openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() });
+  return {
+    due,
+    openSweepers: () => {
+      const depths = openQueueDepths(sqs);
+      return {
+        job: (record) => sweepJob(record, { jobs, notifier, due, depths, settings, clock }),
+      };
+    },
+    clock,
+    stage: settings.stage,
+    metricsNamespace: settings.metricsNamespace,
+    metrics: settings.metrics,
+    write: writeLine,
+  };
+}
