@@ -34,6 +34,24 @@ export function jobIdOfKey(hash: Hash, owner: string, idempotencyKey: string): s
   return `job_${derivedId(hash, ['job-id/1', owner, idempotencyKey])}`;
 }
 
+/** For how long a request without an `Idempotency-Key` is the same job if it is repeated. */
+export const REPEAT_WINDOW_MS = 5 * 60_000;
+
+/**
+ * Derives the idempotency keys of a request whose caller gave none.
+ *
+ * Time is divided into intervals as long as {@link REPEAT_WINDOW_MS}, and the key depends on the interval. A request that
+ * is repeated within the window was submitted in this interval or in the one before.
+ *
+ * @param requestHash - {@link jobHash} of the request.
+ * @returns The key of this interval, and that of the one before.
+ */
+export function derivedKeys(hash: Hash, owner: string, requestHash: string, nowMs: number) {
+  const interval = Math.floor(nowMs / REPEAT_WINDOW_MS);
+  const keyOf = (number: number) => `auto-${derivedId(hash, ['auto-key/1', owner, requestHash, number])}`;
+  return [keyOf(interval), keyOf(interval - 1)] as const;
+}
+
 /** Returns the id of the job of a CloudEvent: source and id together name an event (CloudEvents 1.0, `id`). */
 export function jobIdOfEvent(hash: Hash, source: string, eventId: string): string {
   return `evt_${derivedId(hash, ['event-id/1', source, eventId])}`;
@@ -58,7 +76,7 @@ function fieldsOf(input: JobIdentity['input']): readonly string[] {
  *
  * @param fields - The first keeps ids of different purposes apart.
  */
-export function derivedId(hash: Hash, fields: readonly string[]): string {
+export function derivedId(hash: Hash, fields: readonly (string | number)[]): string {
   const bytes = Uint8Array.from(atob(toBase64(hashOf(hash, fields))), (char) => char.charCodeAt(0));
   return base32(bytes).slice(0, ID_LENGTH);
 }

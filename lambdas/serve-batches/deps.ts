@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SERVE_BATCHES } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
-import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { API_CLIENT_SETTINGS, API_PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.ts';
@@ -15,7 +15,7 @@ import type { ServeBatchesDeps } from './handler.ts';
 /** Opens the dependencies of the function. Every client but DynamoDB's is opened by the first request that needs it. */
 export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): ServeBatchesDeps {
   const clock = systemClock;
-  const options = { client: new DynamoDBClient(CLIENT_SETTINGS), table: settings.jobsTable, clock };
+  const options = { client: new DynamoDBClient(API_CLIENT_SETTINGS), table: settings.jobsTable, clock };
   return {
     settings,
     stage: settings.stage,
@@ -41,7 +41,7 @@ async function openStorage(bucket: string): Promise<Storage> {
     import('../shared/jobs/s3-payload-store.ts'),
   ]);
   // A presigned address with a checksum would hold that of no bytes.
-  const client = new S3Client({ ...PAYLOAD_CLIENT_SETTINGS, requestChecksumCalculation: 'WHEN_REQUIRED' });
+  const client = new S3Client({ ...API_PAYLOAD_CLIENT_SETTINGS, requestChecksumCalculation: 'WHEN_REQUIRED' });
   return { objects: openS3FileObjects({ client, bucket }), payloads: openS3PayloadStore({ client, bucket }) };
 }
 
@@ -55,5 +55,5 @@ async function openSteps(url: string) {
     import('@aws-sdk/client-sqs'),
     import('../shared/queue/sqs-message-queue.ts'),
   ]);
-  return openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url });
+  return openSqsMessageQueue({ client: new SQSClient(API_CLIENT_SETTINGS), url });
 }

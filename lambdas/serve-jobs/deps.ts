@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SERVE_JOBS } from '../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
-import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { API_CLIENT_SETTINGS, API_PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
@@ -17,11 +17,11 @@ import type { ServeJobsDeps } from './handler.ts';
 /** Opens the dependencies of the function. Every client but DynamoDB's is opened by the first request that needs it. */
 export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): ServeJobsDeps {
   const clock = systemClock;
-  const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
+  const dynamoDb = new DynamoDBClient(API_CLIENT_SETTINGS);
   const table = { client: dynamoDb, table: settings.jobsTable, clock };
   const jobs = openDynamoDbJobStore(table);
   const sqs = lazily(openSqs);
-  const payloads = lazyPayloads(settings.payloadBucket);
+  const payloads = lazyPayloads(settings.payloadBucket, API_PAYLOAD_CLIENT_SETTINGS);
   const allowLoopback = process.env[ALLOW_LOOPBACK_VARIABLE] === '1';
   const { stage, metricsNamespace, metrics } = settings;
   const log = { stage, metricsNamespace, metrics, write: writeLine };
@@ -39,7 +39,7 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
     }),
     notifier: lazily(async () => {
       const { openNotifier } = await import('../shared/notifications/notifier.ts');
-      const clients = { dynamoDb, sqs: await sqs(), eventBridge: lazyEventBridge() };
+      const clients = { dynamoDb, sqs: await sqs(), eventBridge: lazyEventBridge(API_CLIENT_SETTINGS) };
       return openNotifier({ settings, ...clients, payloads: await payloads(), clock });
     }),
     webhooks: lazily(async () => {
@@ -55,5 +55,5 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
 
 async function openSqs(): Promise<SQSClient> {
   const { SQSClient } = await import('@aws-sdk/client-sqs');
-  return new SQSClient(CLIENT_SETTINGS);
+  return new SQSClient(API_CLIENT_SETTINGS);
 }

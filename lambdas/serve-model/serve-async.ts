@@ -6,7 +6,7 @@ import { type Preferences, parsePrefer } from '../../core/api/prefer.ts';
 import { AppError } from '../../core/errors.ts';
 import { NO_GRANTS } from '../../core/identity/grants.ts';
 import { isFinal, type Job, type JobResult } from '../../core/jobs/job.ts';
-import { jobIdOfKey, newJobId } from '../../core/jobs/job-id.ts';
+import { jobIdOfKey } from '../../core/jobs/job-id.ts';
 import { MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import { jobUrl, renderJob, retryAfterSeconds } from '../../core/jobs/job-resource.ts';
 import { readCacheControl } from '../../core/results/cache-policy.ts';
@@ -17,6 +17,8 @@ import { pathOf } from '../shared/http/request-path.ts';
 import { encodedOf, fromInlineBody, fromPayload, toInlineBody } from '../shared/jobs/inline-body.ts';
 import type { JobSubmitter } from '../shared/jobs/open-submission.ts';
 import { resolveDestinations } from '../shared/jobs/resolve-request.ts';
+import type { Submitted } from '../shared/jobs/submit-job.ts';
+import { submitRepeatable } from '../shared/jobs/submit-repeatable.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { ServeDeps, ServeRequest } from './call.ts';
 
@@ -29,6 +31,9 @@ const LONGEST_PAUSE_MS = 400;
 
 /** Time reserved for reading the result and responding before Lambda stops the function. */
 const RESPONSE_MS = 1000;
+
+/** Time for a last read of a job, within the reserved time. */
+const LAST_READ_MS = 500;
 
 /** Number of random bytes in an id. */
 const ENTROPY_BYTES = 16;
@@ -52,30 +57,57 @@ export async function serveAsync(
   if (!respondAsync && waitSeconds === undefined) return undefined;
   const startedMs = deps.timer();
   const submission = await open();
-  const { job } = await submission.submit(describe(request, submission, deps));
+  const { job, isDuplicate, key } = await submitOnce(request, submission, deps);
+  const result = await respond(job, preferences, startedMs, request, submission, deps);
+  const replayed = isDuplicate ? 'true' : undefined;
+  return { ...result, headers: { ...result.headers, 'idempotency-key': key, 'idempotent-replayed': replayed } };
+}
+
+async function respond(
+  job: Job,
+  preferences: Preferences,
+  startedMs: number,
+  request: ServeRequest,
+  submission: JobSubmitter,
+  deps: ServeDeps,
+): Promise<HttpResult> {
+  const { waitSeconds } = preferences;
   if (waitSeconds === undefined) return accepted(job, preferences, request, deps);
   const untilMs = Math.min(startedMs + waitSeconds * 1000, request.deadlineMs - RESPONSE_MS);
   const ended = await waitFor(job, untilMs, submission, deps.timer);
   return (await resultOf(ended, waitSeconds, request, submission)) ?? accepted(ended, preferences, request, deps);
 }
 
-function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobSubmitter, deps: ServeDeps) {
-  const { tenant: owner, plan } = callerOf(event);
+/** Submits a request under the key of its caller, or under one that is derived from the request. */
+async function submitOnce(
+  request: ServeRequest,
+  submitter: JobSubmitter,
+  { clock, packed }: ServeDeps,
+): Promise<Submitted & { readonly key?: string }> {
+  const { event } = request;
   const key = headerOf(event, 'idempotency-key');
   if (key !== undefined && !KEY.test(key)) {
     throw new AppError('INVALID_PARAMETER', 'Idempotency-Key must be 1 to 255 printable ASCII characters', {
       param: 'Idempotency-Key',
     });
   }
+  const described = describe(request, submitter, packed.manifest.id);
+  if (key === undefined) {
+    return submitRepeatable(described, { ...submitter, nowMs: clock.now(), entropy: randomBytes(ENTROPY_BYTES) });
+  }
+  const id = jobIdOfKey(sha256, described.owner, key);
+  return { ...(await submitter.submit({ ...described, id, hasNewId: false })), key };
+}
+
+function describe({ event, params, body }: ServeRequest, { allowLoopback }: JobSubmitter, model: string) {
+  const { tenant: owner, plan } = callerOf(event);
   const webhookUrl = headerOf(event, 'x-webhook-url');
   const destinations = { webhookUrl, replyQueue: undefined, eventBus: undefined };
   return {
     owner,
-    hasNewId: key === undefined,
     endpoint: pathOf(event),
-    model: deps.packed.manifest.id,
+    model,
     version: params['version'],
-    id: key === undefined ? newJobId(deps.clock.now(), randomBytes(ENTROPY_BYTES)) : jobIdOfKey(sha256, owner, key),
     input: toInlineBody(encodedOf(body)),
     destinations: resolveDestinations(destinations, NO_GRANTS, { allowLoopback, webhookParam: 'X-Webhook-Url' }),
     plan,
@@ -90,8 +122,10 @@ async function waitFor(job: Job, untilMs: number, { jobs }: JobSubmitter, timer:
   let current = job;
   for (let pauseMs = FIRST_PAUSE_MS; !isFinal(current.status) && timer() < untilMs; pauseMs *= 1.5) {
     await pause(Math.min(pauseMs, LONGEST_PAUSE_MS, Math.max(0, untilMs - timer())));
-    // A read that fails does not fail the request, because the job is accepted.
-    current = (await jobs.get(job).catch(() => undefined)) ?? current;
+    // A read that fails or hangs does not fail the request, because the job is accepted.
+    const read = jobs.get(job).catch(() => undefined);
+    const leftMs = LAST_READ_MS + Math.max(0, untilMs - timer());
+    current = (await Promise.race([read, pause(leftMs, undefined, { ref: false })])) ?? current;
   }
   return current;
 }

@@ -14,6 +14,23 @@ export const CLIENT_SETTINGS = {
   },
 } as const;
 
+/**
+ * The same for functions behind the API, whose callers wait: a call fails within {@link API_CALL_MS}. A request that meets
+ * a service that hangs ends there, with 503.
+ */
+export const API_CLIENT_SETTINGS = {
+  maxAttempts: 2,
+  requestHandler: {
+    connectionTimeout: 1000,
+    requestTimeout: 2000,
+    socketTimeout: 2000,
+    throwOnRequestTimeout: true,
+  },
+} as const;
+
+/** Upper bound of a call with {@link API_CLIENT_SETTINGS}, in milliseconds: two attempts, and the pause between them. */
+export const API_CALL_MS = 4200;
+
 /** The same for S3, where one request may move tens of megabytes. */
 export const PAYLOAD_CLIENT_SETTINGS = {
   maxAttempts: 3,
@@ -24,6 +41,23 @@ export const PAYLOAD_CLIENT_SETTINGS = {
     throwOnRequestTimeout: true,
   },
 } as const;
+
+/** The same for functions behind the API, where one request moves at most 10 MB: a call fails within 17 seconds. */
+export const API_PAYLOAD_CLIENT_SETTINGS = {
+  maxAttempts: 2,
+  requestHandler: {
+    connectionTimeout: 1000,
+    requestTimeout: 8000,
+    socketTimeout: 4000,
+    throwOnRequestTimeout: true,
+  },
+} as const;
+
+/** Settings of a client, for those that open it. */
+export type ClientSettings = typeof CLIENT_SETTINGS | typeof API_CLIENT_SETTINGS;
+
+/** Settings of a client of S3, for those that open it. */
+export type PayloadClientSettings = typeof PAYLOAD_CLIENT_SETTINGS | typeof API_PAYLOAD_CLIENT_SETTINGS;
 
 /**
  * Calls an AWS service, and converts its failures to this product's own error.

@@ -1,11 +1,11 @@
 import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { lazily } from '../resilience/lazily.ts';
-import { CLIENT_SETTINGS } from './client-settings.ts';
+import { CLIENT_SETTINGS, type ClientSettings } from './client-settings.ts';
 
 /** Returns a function that loads one client of the event bus on first use, because few jobs publish events. */
-export function lazyEventBridge(): () => Promise<EventBridgeClient> {
+export function lazyEventBridge(settings: ClientSettings = CLIENT_SETTINGS): () => Promise<EventBridgeClient> {
   return lazily(async () => {
     const { EventBridgeClient } = await import('@aws-sdk/client-eventbridge');
-    return new EventBridgeClient(CLIENT_SETTINGS);
+    return new EventBridgeClient(settings);
   });
 }

@@ -5,7 +5,7 @@ import { SUBMISSION_SETTINGS } from '../../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, readSettings } from '../../../core/functions/settings.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
-import { CLIENT_SETTINGS } from '../aws/client-settings.ts';
+import { API_CLIENT_SETTINGS, API_PAYLOAD_CLIENT_SETTINGS } from '../aws/client-settings.ts';
 import { modelQueueOpener } from '../queue/model-queues.ts';
 import { openDynamoDbJobStore } from './dynamodb-job-store.ts';
 import { lazyPayloads } from './lazy-payloads.ts';
@@ -28,9 +28,9 @@ export interface JobSubmitter {
  */
 export function openSubmission(variables: Readonly<Record<string, string | undefined>>, clock: Clock): JobSubmitter {
   const { jobsTable, payloadBucket, modelQueues, retentionDays } = readSettings(variables, SUBMISSION_SETTINGS);
-  const jobs = openDynamoDbJobStore({ client: new DynamoDBClient(CLIENT_SETTINGS), table: jobsTable, clock });
-  const payloads = lazyPayloads(payloadBucket);
-  const queueOf = modelQueueOpener(new SQSClient(CLIENT_SETTINGS), modelQueues);
+  const jobs = openDynamoDbJobStore({ client: new DynamoDBClient(API_CLIENT_SETTINGS), table: jobsTable, clock });
+  const payloads = lazyPayloads(payloadBucket, API_PAYLOAD_CLIENT_SETTINGS);
+  const queueOf = modelQueueOpener(new SQSClient(API_CLIENT_SETTINGS), modelQueues);
   return {
     submit: createSubmit({ jobs, payloads, queueOf, retentionDays, clock }),
     jobs,

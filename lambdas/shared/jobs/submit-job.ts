@@ -35,7 +35,7 @@ export interface SubmitDeps {
 
 /** A valid job to submit; its model is known. */
 export interface Submission extends JobKey {
-  /** Whether the id was created for this submission, so that no other job can have it. */
+  /** Whether no other request can have the id, and no record was found under it. */
   readonly hasNewId: boolean;
   readonly endpoint: string;
   readonly model: string;
@@ -67,8 +67,11 @@ export type Submit = (submission: Submission) => Promise<Submitted>;
  * Creates the function that submits jobs. It sends the message, which holds the whole job, before it writes the record.
  * A worker that receives the message first creates the record. A crash at any point leaves no job, or a job that runs.
  *
+ * The message makes the job accepted. If the record cannot be written afterwards, the worker writes it. The submission
+ * still succeeds, unless the id may belong to another job, which only the record could tell.
+ *
  * @returns A function that throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to another job, and `UNAVAILABLE`
- * if a service does not respond. The job may then run, and can be submitted again under the same id.
+ * if a service does not respond. The job may then run; submitted again under the same id it is the same job.
  */
 export function createSubmit(deps: SubmitDeps): Submit {
   return async (submission) => {
@@ -77,9 +80,17 @@ export function createSubmit(deps: SubmitDeps): Submit {
     if (present !== undefined) return { job: sameJob(present, definition), isDuplicate: true };
     const message: JobMessage = { ...definition, v: 1, kind: 'job', input: await place(submission, definition, deps) };
     await deps.queueOf(definition.model).send(message);
-    const job = (await deps.jobs.create(definition)) ?? queuedJob(definition);
-    return { job: sameJob(job, definition), isDuplicate: false };
+    return { job: sameJob(await record(definition, submission, deps), definition), isDuplicate: false };
   };
+}
+
+async function record(definition: JobDefinition, { hasNewId }: Submission, { jobs }: SubmitDeps): Promise<Job> {
+  try {
+    return (await jobs.create(definition)) ?? queuedJob(definition);
+  } catch (error) {
+    if (hasNewId && error instanceof AppError && error.code === 'UNAVAILABLE') return queuedJob(definition);
+    throw error;
+  }
 }
 
 function define(submission: Submission, { clock, retentionDays }: SubmitDeps): JobDefinition {

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { derivedId, jobHash, jobIdOfEvent, jobIdOfKey, newJobId } from '../../../core/jobs/job-id.ts';
+import {
+  derivedId,
+  derivedKeys,
+  jobHash,
+  jobIdOfEvent,
+  jobIdOfKey,
+  newJobId,
+  REPEAT_WINDOW_MS,
+} from '../../../core/jobs/job-id.ts';
 import { JOB_ID_PATTERN } from '../../../core/jobs/job-request.ts';
 
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64url');
@@ -62,5 +70,29 @@ describe('jobHash', () => {
       ].map((one) => jobHash(hash, one)),
     );
     expect(hashes.size).toBe(9);
+  });
+});
+
+describe('derived keys', () => {
+  const NOW = 1_750_000_000_000;
+
+  it('meet wherever in an interval a request is repeated within the window', () => {
+    fc.assert(
+      fc.property(fc.nat(2 * REPEAT_WINDOW_MS), fc.nat(REPEAT_WINDOW_MS), (offset, afterMs) => {
+        const [first] = derivedKeys(hash, 'a', 'h', NOW + offset);
+        expect(derivedKeys(hash, 'a', 'h', NOW + offset + afterMs)).toContain(first);
+      }),
+    );
+  });
+
+  it('differ between tenants, requests and distant times', () => {
+    const keys = [
+      derivedKeys(hash, 'a', 'h', NOW),
+      derivedKeys(hash, 'b', 'h', NOW),
+      derivedKeys(hash, 'a', 'g', NOW),
+      derivedKeys(hash, 'a', 'h', NOW + 2 * REPEAT_WINDOW_MS),
+    ].flat();
+    expect(new Set(keys).size).toBe(keys.length);
+    for (const key of keys) expect(key).toMatch(/^auto-[a-z2-7]{26}$/);
   });
 });

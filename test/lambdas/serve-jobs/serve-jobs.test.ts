@@ -459,8 +459,23 @@ describe('Prefer on an inference route', () => {
 
   it.each(['respond-async', 'wait=1'])('with %s carries what its caller says about the cache', async (prefer) => {
     await messages(words);
-    await ask(prefer, { 'Cache-Control': 'no-store' });
+    await ask(prefer, { 'Cache-Control': 'no-store' }, { model: 'words', input: prefer });
     expect(await messages(words)).toMatchObject([{ cacheControl: 'no-store', via: 'http' }]);
+  });
+
+  it('says which key it derived, and finds the job by it or by a repetition', async () => {
+    const body = { model: 'words', input: 'a repeated request' };
+    const first = await ask('respond-async', {}, body);
+    const key = String(first.headers?.['idempotency-key']);
+    expect(key).toMatch(/^auto-/);
+    expect(first.headers).not.toHaveProperty('idempotent-replayed');
+    const job = { id: JSON.parse(first.body).id, status: 'queued' };
+    for (const headers of [{}, { 'Idempotency-Key': key }] as Record<string, string>[]) {
+      const again = await ask('respond-async', headers, body);
+      expect(JSON.parse(again.body)).toMatchObject(job);
+      expect(again.headers).toMatchObject({ 'idempotency-key': key, 'idempotent-replayed': 'true' });
+    }
+    expect(await messages(words)).toHaveLength(1);
   });
 
   it('answers what the job answers, if it does so in time', async () => {
@@ -501,7 +516,7 @@ describe('Prefer on an inference route', () => {
       return nowMs;
     };
     const context = { ...lambdaContext(), getRemainingTimeInMillis: () => 3000 };
-    const answer = await ask('wait=10', {}, undefined, { timer, context });
+    const answer = await ask('wait=10', {}, { model: 'words', input: 'slow' }, { timer, context });
     expect([answer.statusCode, answer.headers?.['preference-applied']]).toEqual([202, 'wait=10']);
     expect(nowMs).toBeLessThan(3000);
     await messages(words);
