@@ -38,7 +38,7 @@ async function declareFile(call: Call): Promise<HttpResult> {
   const request = parseDeclaredFile(readJsonBody(call.body));
   checkFileSize(request.bytes, call);
   if (request.bytes > MAX_PUT_BYTES) {
-    const message = `the file has ${request.bytes} bytes, at most ${MAX_PUT_BYTES} go to one address; send it in parts with /v1/uploads`;
+    const message = `the file has more than ${MAX_PUT_BYTES} bytes, which are the maximum of one address; send it in parts with /v1/uploads`;
     throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
   }
   const { objects } = await call.storage();
@@ -56,7 +56,7 @@ async function declareFile(call: Call): Promise<HttpResult> {
  */
 export function checkFileSize(bytes: number, { settings }: Pick<Call, 'settings'>): void {
   if (bytes <= settings.maxFileBytes) return;
-  const message = `the file has ${bytes} bytes, at most ${settings.maxFileBytes} are allowed; send several smaller files`;
+  const message = `the file has more than ${settings.maxFileBytes} bytes, which are the maximum; send several smaller files`;
   throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
 }
 

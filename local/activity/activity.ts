@@ -3,8 +3,8 @@ export interface RequestCompleted {
   readonly type: 'request.completed';
   readonly requestId: string;
   readonly method: string;
-  /** Path as the client sent it, without the query. */
-  readonly path: string;
+  /** Path of the resource, such as `/v1/jobs/{proxy+}`: the path itself can hold anything. Undefined if no route has it. */
+  readonly route: string | undefined;
   readonly status: number;
   readonly durationMs: number;
   /** Name of the API key that the request presented, also if it was throttled. */

@@ -39,14 +39,14 @@ export function renderActivity(activity: TimedActivity): string | undefined {
 }
 
 function renderRequest(request: RequestCompleted & { readonly atMs: number }): string {
-  const { method, path, status, durationMs, code, keyName, isColdStart, cache, functionError } = request;
+  const { method, route, status, durationMs, code, keyName, isColdStart, cache, functionError } = request;
   const notes = [modelOf(request), keyName, isColdStart ? 'cold' : undefined, cache?.toLowerCase()]
     .filter((note) => note !== undefined)
     .join('  ');
   const line = [
     renderTime(request),
     method.padEnd(4),
-    path,
+    route ?? '(no route)',
     styleText(colourOf(status), code === undefined ? String(status) : `${status} ${code}`),
     `${durationMs.toFixed(durationMs < 10 ? 1 : 0)} ms`,
     ...(notes === '' ? [] : [styleText('dim', notes)]),

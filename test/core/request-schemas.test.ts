@@ -21,6 +21,7 @@ import { decodeOpenAiEmbeddings } from '../../core/tasks/embedding/openai-embedd
 import { decodeTextInstances } from '../../core/tasks/embedding/text-instances.ts';
 import { readInstances } from '../../core/tasks/tensor/tensor-instances.ts';
 import { parseSubscriptionRequest, subscriptionRequest } from '../../core/webhooks/subscription.ts';
+import { changed, placesIn, withMember } from '../security/altered.ts';
 
 /** A request that callers send, and how it is read. */
 interface Subject {
@@ -142,27 +143,6 @@ const COVERED = [
   'core/webhooks/subscription.ts',
 ];
 
-type Path = readonly (string | number)[];
-
-/** Every place in an example, the root excepted. */
-function placesIn(value: unknown, path: Path = []): Path[] {
-  const entries: (readonly [string | number, unknown])[] = Array.isArray(value)
-    ? [...value.entries()]
-    : Object.entries(typeof value === 'object' && value !== null ? value : {});
-  return entries.flatMap(([key, inner]) => [[...path, key], ...placesIn(inner, [...path, key])]);
-}
-
-/** A copy of an example with another value at a place; undefined removes the member. */
-function changed(full: unknown, path: Path, value: unknown): unknown {
-  const copy = structuredClone(full) as Record<string | number, unknown>;
-  let owner = copy;
-  for (const key of path.slice(0, -1)) owner = owner[key] as typeof copy;
-  const last = path.at(-1) ?? '';
-  if (value === undefined) delete owner[last];
-  else owner[last] = value;
-  return copy;
-}
-
 function outcomeOf(parse: Subject['parse'], value: unknown): unknown {
   try {
     return { parsed: parse(value) };
@@ -170,12 +150,6 @@ function outcomeOf(parse: Subject['parse'], value: unknown): unknown {
     if (!(error instanceof AppError)) throw error;
     return 'refused';
   }
-}
-
-/** A copy of an example with one more member beside a place. */
-function withMember(full: unknown, path: Path, name: string): unknown {
-  const isInArray = typeof path.at(-1) === 'number';
-  return changed(full, isInArray ? path : [...path.slice(0, -1), name], isInArray ? { [name]: 1 } : 1);
 }
 
 /** Message and member of the error of a request; empty if it is accepted. */

@@ -132,7 +132,7 @@ describe('startLocal', () => {
     await fetch(`${stack.url}/fails`);
     await twoLines;
     const [first = '', second = ''] = lines;
-    expect(first).toMatch(/GET .*\/dev\/ .*200.* ms .*tight-default {2}cold {2}hit/);
+    expect(first).toMatch(/GET {2}.*\/ .*200.* ms .*tight-default {2}cold {2}hit/);
     expect(second).toMatch(/\/fails .*502.*\n.*Error: why/);
   });
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { ActivityListener } from '../../local/activity/activity-stream.ts';
 import type { LocalFaults } from '../../local/aws/faults.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
 
@@ -10,6 +11,8 @@ export interface ProductOptions {
   /** Folder for logs and keys. */
   readonly directory: string;
   readonly faults?: LocalFaults;
+  /** Receives everything that happens. */
+  readonly onActivity?: ActivityListener;
 }
 
 /** A response of the API. */

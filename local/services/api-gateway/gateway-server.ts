@@ -191,7 +191,7 @@ function completed(exchange: Exchange, response: HttpResponse, durationMs: numbe
     type: 'request.completed',
     requestId: exchange.requestId,
     method: exchange.httpMethod,
-    path: exchange.fullPath,
+    route: exchange.method?.resourcePath,
     status: response.status,
     durationMs,
     keyName: exchange.key?.name,

@@ -168,7 +168,7 @@ describe('POST /v1/files with a form', () => {
     expect(answer.status).toBe(413);
     expect(await answer.json()).toMatchObject({
       code: 'FILE_TOO_LARGE',
-      detail: 'the file has 11 bytes, at most 10 are allowed; send several smaller files',
+      detail: 'the file has more than 10 bytes, which are the maximum; send several smaller files',
     });
   });
 });

@@ -12,7 +12,7 @@ const request = (status: number): Activity => ({
   type: 'request.completed',
   requestId: 'r',
   method: 'GET',
-  path: '/',
+  route: '/',
   status,
   durationMs: 1,
   keyName: undefined,
