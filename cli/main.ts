@@ -11,6 +11,7 @@ import { modelQuantizeCommand } from './model-quantize.ts';
 import { examples } from './output.ts';
 import { planCommand } from './plan.ts';
 import { startCommand } from './start.ts';
+import { tenantEraseCommand } from './tenant-erase.ts';
 import { readVersion } from './version.ts';
 
 /**
@@ -52,7 +53,9 @@ export function program(asJson = false): Command {
   model.addCommand(modelQuantizeCommand());
   const jobs = root.command('jobs').description('Manage jobs.');
   jobs.addCommand(jobsRedriveCommand());
-  for (const command of [root, ...root.commands, ...model.commands, ...jobs.commands]) {
+  const tenant = root.command('tenant').description('Manage the data of tenants.');
+  tenant.addCommand(tenantEraseCommand());
+  for (const command of [root, ...root.commands, ...model.commands, ...jobs.commands, ...tenant.commands]) {
     command.exitOverride().showHelpAfterError('(--help shows options and examples)');
     if (asJson) command.configureOutput({ writeErr: () => undefined });
   }

@@ -104,6 +104,7 @@ const MISTAKES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['--limit', '-1'],
     ['--port', '3.5'],
   ],
+  'tenant erase': [[], ['a/b'], ['acme', '--jobs-table', 'jobs'], ['acme', '--port', '3.5'], ['acme', 'more']],
 };
 
 const CASES = LEAVES.flatMap(({ name }) => (MISTAKES[name] ?? []).map((args) => [name, args] as const));

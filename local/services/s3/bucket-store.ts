@@ -92,6 +92,13 @@ export class Bucket {
     return upload;
   }
 
+  /** Lists uploads whose keys start with a prefix, in the order of their keys and then of their ids. */
+  uploads(prefix: string): StoredUpload[] {
+    return [...this.#uploads.values()]
+      .filter((upload) => upload.key.startsWith(prefix) && !this.#isAbandoned(upload))
+      .toSorted((a, b) => compareUtf8(a.key, b.key) || compareUtf8(a.id, b.id));
+  }
+
   /** @throws S3Error `NoSuchUpload` when there is none with this key and id. */
   upload(key: string, id: string): StoredUpload {
     const upload = this.#uploads.get(id);

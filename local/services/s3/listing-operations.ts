@@ -53,6 +53,40 @@ export function listObjects({ query }: S3Call, bucket: Bucket): AwsStreamRespons
   });
 }
 
+/** Performs `ListMultipartUploads`, without delimiters. */
+export function listUploads({ query }: S3Call, bucket: Bucket): AwsStreamResponse {
+  if (query.has('delimiter')) throw new S3Error('NotImplemented', { Message: 'local mode groups no uploads' });
+  const prefix = query.get('prefix') ?? '';
+  const keyMarker = query.get('key-marker') ?? '';
+  const idMarker = query.get('upload-id-marker') ?? '';
+  const maxUploads = readMaxKeys(query.get('max-uploads'));
+  const encode = encoderFor(query.get('encoding-type'));
+  const left = bucket.uploads(prefix).filter(({ key, id }) => {
+    const order = compareUtf8(key, keyMarker);
+    return order > 0 || (order === 0 && idMarker !== '' && compareUtf8(id, idMarker) > 0);
+  });
+  const page = left.slice(0, maxUploads);
+  const last = page.at(-1);
+  const isTruncated = last !== undefined && left.length > page.length;
+  return xmlResponse('ListMultipartUploadsResult', {
+    Bucket: bucket.plan.name,
+    Prefix: encode(prefix),
+    KeyMarker: encode(keyMarker),
+    UploadIdMarker: idMarker,
+    NextKeyMarker: isTruncated ? encode(last.key) : undefined,
+    NextUploadIdMarker: isTruncated ? last.id : undefined,
+    MaxUploads: maxUploads,
+    EncodingType: query.get('encoding-type') ?? undefined,
+    IsTruncated: isTruncated,
+    Upload: page.map(({ key, id, initiatedMs }) => ({
+      Key: encode(key),
+      UploadId: id,
+      Initiated: isoTime(initiatedMs),
+      StorageClass: 'STANDARD',
+    })),
+  });
+}
+
 /** Performs `DeleteObjects`: deletes each object that the caller may delete. */
 export async function deleteObjects(
   call: S3Call,

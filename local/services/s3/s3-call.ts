@@ -14,6 +14,7 @@ export type S3Operation =
   | 'HeadBucket'
   | 'HeadObject'
   | 'ListBuckets'
+  | 'ListMultipartUploads'
   | 'ListObjectsV2'
   | 'ListParts'
   | 'PutObject'
@@ -112,6 +113,9 @@ export function permissionsOf({ operation, bucket, key, query, source }: S3Call)
   if (operation === 'ListBuckets') return [{ action: 's3:ListAllMyBuckets', resource: '*' }];
   if (operation === 'HeadBucket') return [{ action: 's3:ListBucket', resource: bucketArn(bucket) }];
   if (operation === 'ListObjectsV2') return [listPermission(bucket, query)];
+  if (operation === 'ListMultipartUploads') {
+    return [{ action: 's3:ListBucketMultipartUploads', resource: bucketArn(bucket) }];
+  }
   if (operation === 'DeleteObjects') return [];
   const own = { action: ACTIONS[operation] ?? 's3:PutObject', resource: objectArn({ bucket, key }) };
   return source === undefined ? [own] : [own, { action: 's3:GetObject', resource: objectArn(source) }];
@@ -144,7 +148,7 @@ function operationOf(
 }
 
 function bucketOperation(method: string, query: URLSearchParams): S3Operation | undefined {
-  if (query.has('uploads')) return undefined;
+  if (query.has('uploads')) return method === 'GET' ? 'ListMultipartUploads' : undefined;
   if (method === 'HEAD') return 'HeadBucket';
   if (method === 'GET' && query.get('list-type') === '2') return 'ListObjectsV2';
   return method === 'POST' && query.has('delete') ? 'DeleteObjects' : undefined;

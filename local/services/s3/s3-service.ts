@@ -8,7 +8,7 @@ import type {
 } from '../../aws/aws-service.ts';
 import type { IamRequest } from '../../iam/policy.ts';
 import type { StoredObject } from './bucket-store.ts';
-import { deleteObjects, listBuckets, listObjects } from './listing-operations.ts';
+import { deleteObjects, listBuckets, listObjects, listUploads } from './listing-operations.ts';
 import { abortUpload, completeUpload, copyPart, createUpload, listParts, uploadPart } from './multipart-operations.ts';
 import type { ObjectEngine } from './object-engine.ts';
 import { copyObject, existing, getObject, putObject } from './object-operations.ts';
@@ -68,6 +68,8 @@ export class S3Service implements AwsStreamService {
         return emptyResponse(200, { 'x-amz-bucket-region': 'us-east-1' });
       case 'ListObjectsV2':
         return listObjects(call, bucket);
+      case 'ListMultipartUploads':
+        return listUploads(call, bucket);
       case 'DeleteObjects':
         return deleteObjects(call, bucket, body, caller);
       case 'GetObject':

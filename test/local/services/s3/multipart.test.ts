@@ -6,6 +6,7 @@ import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
@@ -210,5 +211,24 @@ describe('a part', () => {
     await expect(writer.send(new AbortMultipartUploadCommand(upload))).rejects.toMatchObject({
       message: expect.stringContaining('s3:AbortMultipartUpload'),
     });
+  });
+});
+
+describe('a list of uploads in parts', () => {
+  it('names those under a prefix that have not ended, page by page', async () => {
+    const uploads = [await begin('listed/a'), await begin('listed/b'), await begin('listed/b')];
+    await begin('other');
+    const list = (more: object = {}) =>
+      s3.client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'listed/', MaxUploads: 2, ...more }));
+    const first = await list();
+    expect(first.IsTruncated).toBe(true);
+    const second = await list({ KeyMarker: first.NextKeyMarker, UploadIdMarker: first.NextUploadIdMarker });
+    expect(second.IsTruncated).toBe(false);
+    const found = [...(first.Uploads ?? []), ...(second.Uploads ?? [])];
+    expect(found.map(({ Key, UploadId }) => `${Key} ${UploadId}`).sort()).toEqual(
+      uploads.map(({ Key, UploadId }) => `${Key} ${UploadId}`).sort(),
+    );
+    for (const upload of uploads) await s3.client.send(new AbortMultipartUploadCommand(upload));
+    expect((await list()).Uploads ?? []).toEqual([]);
   });
 });
