@@ -18,6 +18,8 @@ import { chunksOf } from '../core/chunks-of.ts';
 import { AppError } from '../core/errors.ts';
 import { JOBS_TABLE } from '../core/jobs/jobs-table.ts';
 import { PAYLOAD_PREFIXES } from '../core/jobs/payload-keys.ts';
+import { cacheKeyPrefix } from '../core/results/cache-scope.ts';
+import { RESULTS_TABLE } from '../core/results/results-table.ts';
 import { isTombstoneKind, tombstoneOf } from '../core/retention/tombstone.ts';
 import { WEBHOOKS_TABLE } from '../core/webhooks/webhooks-table.ts';
 
@@ -25,6 +27,8 @@ import { WEBHOOKS_TABLE } from '../core/webhooks/webhooks-table.ts';
 export interface TenantStores {
   readonly jobs: string;
   readonly webhooks: string;
+  /** Table of cached results. */
+  readonly results: string;
   readonly payloads: string;
 }
 
@@ -77,7 +81,7 @@ const BY_ID: readonly string[] = [...PIECES, 'async-run'];
 type Item = Record<string, AttributeValue>;
 
 /**
- * Deletes everything that belongs to a tenant: records first, then objects, secrets and logs of deliveries. It can be
+ * Deletes everything that belongs to a tenant: records first, then objects, secrets, logs of deliveries and cached results. It can be
  * repeated, and a run that was interrupted is completed by the next one.
  *
  * Jobs, files, uploads and batches are replaced by tombstones, so that a message or a presigned URL of them does not create
@@ -94,7 +98,14 @@ export async function eraseTenant(clients: EraseClients, options: EraseOptions):
     partitionKey: WEBHOOKS_TABLE.partitionKey,
     isErased: (key) => belongsTo(key, options.tenant),
   });
-  return { erased: [...records, ...parts, ...objects, ...webhooks], tombstones };
+  // Results that several tenants share do not name any.
+  const scope = cacheKeyPrefix('tenant', { tenant: options.tenant });
+  const results = await eraseItems(clients.dynamoDb, options, {
+    store: 'results',
+    partitionKey: RESULTS_TABLE.partitionKey,
+    isErased: (key) => key.startsWith(scope),
+  });
+  return { erased: [...records, ...parts, ...objects, ...webhooks, ...results], tombstones };
 }
 
 /** @returns The counts, and the ids of the tenant's batches and uploads. */
@@ -153,7 +164,7 @@ async function eraseItems(
     partitionKey,
     isErased,
   }: {
-    readonly store: 'jobs' | 'webhooks';
+    readonly store: Exclude<keyof TenantStores, 'payloads'>;
     readonly partitionKey: string;
     readonly isErased: (key: string) => boolean;
   },

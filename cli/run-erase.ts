@@ -11,6 +11,7 @@ import { formatBytes, renderFacts, renderTable } from './table.ts';
 export interface EraseCommandOptions {
   readonly jobsTable?: string;
   readonly webhooksTable?: string;
+  readonly resultsTable?: string;
   readonly payloadBucket?: string;
   /** Port of the API in local mode. */
   readonly port?: number;
@@ -68,32 +69,37 @@ export async function runErase(tenant: string, options: EraseCommandOptions): Pr
 }
 
 /** A deployment on AWS is named by its stores, because a store that is left out would keep data of the tenant. */
-async function placeOf({ jobsTable, webhooksTable, payloadBucket, port }: EraseCommandOptions): Promise<Place> {
-  const named = { jobs: jobsTable, webhooks: webhooksTable, payloads: payloadBucket };
+async function placeOf({ port, ...options }: EraseCommandOptions): Promise<Place> {
+  const { jobsTable: jobs, webhooksTable: webhooks, resultsTable: results, payloadBucket: payloads } = options;
+  const named = { jobs, webhooks, results, payloads };
   if (Object.values(named).some((name) => name !== undefined)) return { stores: complete(named), config: {} };
   const { description } = await findInstance(
     port,
-    'name the stores with --jobs-table, --webhooks-table and --payload-bucket',
+    'name the stores with --jobs-table, --webhooks-table, --results-table and --payload-bucket',
   );
   const { stores, endpoints } = description;
-  const config = { ...LOCAL_CREDENTIALS, endpoint: endpoints['dynamodb'] };
-  return {
-    stores: complete({ jobs: stores['jobs'], webhooks: stores['webhooks'], payloads: stores['payloads'] }),
-    config,
-  };
+  return { stores: complete(stores), config: { ...LOCAL_CREDENTIALS, endpoint: endpoints['dynamodb'] } };
 }
 
-function complete({
-  jobs,
-  webhooks,
-  payloads,
-}: Readonly<Record<keyof TenantStores, string | undefined>>): TenantStores {
-  if (jobs !== undefined && webhooks !== undefined && payloads !== undefined) return { jobs, webhooks, payloads };
-  const options = { '--jobs-table': jobs, '--webhooks-table': webhooks, '--payload-bucket': payloads };
-  const missing = Object.entries(options).flatMap(([option, value]) => (value === undefined ? [option] : []));
+/** Options by the store that they name. */
+const OPTIONS = {
+  jobs: '--jobs-table',
+  webhooks: '--webhooks-table',
+  results: '--results-table',
+  payloads: '--payload-bucket',
+} as const satisfies Record<keyof TenantStores, string>;
+
+function complete(named: { readonly [K in keyof TenantStores]?: string | undefined }): TenantStores {
+  const { jobs, webhooks, results, payloads } = named;
+  if (jobs !== undefined && webhooks !== undefined && results !== undefined && payloads !== undefined) {
+    return { jobs, webhooks, results, payloads };
+  }
+  const missing = Object.entries(OPTIONS).flatMap(([store, option]) =>
+    named[store as keyof TenantStores] === undefined ? [option] : [],
+  );
   throw new AppError(
     'INVALID_PARAMETER',
-    `${missing.join(' and ')} must be given: cdk deploy prints the names as outputs of the data stack`,
+    `${missing.join(', ')} must be given: cdk deploy prints the names as outputs of the data stack`,
   );
 }
 
@@ -102,6 +108,7 @@ function remainingOf({ tombstones }: Erasure): Remaining[] {
     { what: `${tombstones} tombstones: id and time of deletion`, kept: `${TOMBSTONE_DAYS} days` },
     { what: 'messages in queues, with inputs of jobs; workers drop them', kept: `${MESSAGE_DAYS} days` },
     { what: 'dead letters (jobs.deadLetterRetentionDays)', kept: `up to ${MESSAGE_DAYS} days` },
+    { what: 'cached results that tenants share (cache.scope)', kept: 'cache.ttlSeconds' },
     { what: 'requests and responses of asynchronous endpoints', kept: '3 days' },
     { what: 'log lines, which hold ids and no inputs', kept: 'logRetentionDays' },
     { what: 'point-in-time backups of the tables', kept: '35 days' },

@@ -13,6 +13,7 @@ export function tenantEraseCommand(): Command {
       'table of records; output JobsTable of the data stack (default: the one of local mode)',
     )
     .option('--webhooks-table <name>', 'table of webhooks; output WebhooksTable')
+    .option('--results-table <name>', 'table of cached results; output ResultsTable')
     .option('--payload-bucket <name>', 'bucket of inputs, results and files; output PayloadBucket')
     .addOption(portOption())
     .option('--dry-run', 'count what belongs to the tenant and change nothing', false)
@@ -21,7 +22,7 @@ export function tenantEraseCommand(): Command {
       'after',
       examples([
         'tensorgate tenant erase acme --dry-run',
-        'tensorgate tenant erase acme --jobs-table "$JOBS_TABLE" --webhooks-table "$WEBHOOKS_TABLE" --payload-bucket "$PAYLOAD_BUCKET"',
+        'tensorgate tenant erase acme --jobs-table "$JOBS_TABLE" --webhooks-table "$WEBHOOKS_TABLE" --results-table "$RESULTS_TABLE" --payload-bucket "$PAYLOAD_BUCKET"',
       ]),
     )
     .action(async (tenant: string, options: EraseCommandOptions) => {

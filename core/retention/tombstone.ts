@@ -1,13 +1,17 @@
 import { JOBS_TABLE, jobsTableKeys } from '../jobs/jobs-table.ts';
-import { MESSAGE_DAYS } from './retention.ts';
+import { dueAttributes } from '../sweep/due.ts';
+import { messageLifeDays } from './retention.ts';
 
 const DAY_MS = 86_400_000;
 
+/** Days that a tombstone is kept: as long as a message of the deleted record can exist. */
+export const TOMBSTONE_DAYS = messageLifeDays();
+
 /**
- * Days that a tombstone is kept. A message of a deleted job may wait in its queue, then as a dead letter, and in its queue
- * again after a redrive.
+ * When a sweep removes the objects of a deleted record again. A function that worked on it ends within 15 minutes, and a
+ * presigned URL within an hour. A transfer that began at its end may still go on, which takes another hour at most.
  */
-export const TOMBSTONE_DAYS = 3 * MESSAGE_DAYS + 1;
+export const SECOND_REMOVAL_MS = 2 * 3_600_000;
 
 /** Hash of a tombstone: no job or batch has it, so no message of one changes a tombstone. */
 const NO_HASH = 'deleted';
@@ -25,7 +29,7 @@ export function isTombstoneKind(kind: string): kind is TombstoneKind {
 
 /**
  * Returns the item that replaces a record that was deleted. It holds the id and the time, and nothing else of the record. It
- * is in no list.
+ * is in no list. A sweep looks at it immediately, in case that the deletion ended before the objects were removed.
  *
  * @param nowMs - Time of the deletion, milliseconds since the Unix epoch.
  */
@@ -44,5 +48,6 @@ export function tombstoneOf(
     hash: NO_HASH,
     deletedAtMs: nowMs,
     expiresAtMs,
+    ...dueAttributes(key, nowMs),
   };
 }

@@ -11,11 +11,19 @@ import { ManualClock } from '../local/manual-clock.ts';
 import { startS3, type TestS3 } from '../local/services/s3/s3-server.ts';
 import { tensorgate } from './model-commands.ts';
 
+const RESULTS = 'results';
+
 let tables: Tables;
 let s3: TestS3;
 
 beforeEach(async () => {
   tables = await startTables();
+  await tables.call('CreateTable', {
+    TableName: RESULTS,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [{ AttributeName: 'fingerprint', AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: 'fingerprint', KeyType: 'HASH' }],
+  });
   s3 = await startS3({ clock: new ManualClock(Date.now()), buckets: { [PAYLOADS]: [] } });
   Object.assign(process.env, {
     AWS_ENDPOINT_URL_DYNAMODB: tables.server.client.endpoint,
@@ -56,6 +64,7 @@ const webhooksOf = (tenant: string) => [
 
 const objectsOf = (tenant: string) => [
   `jobs/${tenant}/job_1/hash/input.json`,
+  `results/${tenant}/job_1/attempt`,
   `files/${tenant}/file-1`,
   `chunks/${tenant}/batch_${tenant}/output/0.jsonl`,
 ];
@@ -63,6 +72,9 @@ const objectsOf = (tenant: string) => [
 async function fill(tenant: string): Promise<void> {
   for (const pk of recordsOf(tenant)) await put(JOBS, { pk, status: 'succeeded', secret: 'a name' });
   for (const pk of webhooksOf(tenant)) await put(WEBHOOKS, { pk, secret: 'a name' });
+  await tables.client.send(
+    new PutItemCommand({ TableName: RESULTS, Item: { fingerprint: { S: `tenant/${tenant}/hash` } } }),
+  );
   for (const Key of objectsOf(tenant)) {
     await s3.client.send(new PutObjectCommand({ Bucket: PAYLOADS, Key, Body: '12345' }));
   }
@@ -97,7 +109,7 @@ const erase = (...args: readonly string[]) =>
   tensorgate(
     'tenant',
     'erase',
-    ...['--jobs-table', JOBS, '--webhooks-table', WEBHOOKS, '--payload-bucket', PAYLOADS],
+    ...['--jobs-table', JOBS, '--webhooks-table', WEBHOOKS, '--results-table', RESULTS, '--payload-bucket', PAYLOADS],
     ...args,
   );
 
@@ -119,12 +131,14 @@ describe('tensorgate tenant erase', () => {
       'jobs chunk': 2,
       'jobs part': 1,
       'payloads jobs/': 1,
+      'payloads results/': 1,
       'payloads files/': 1,
       'payloads chunks/': 1,
       'payloads multipart uploads': 1,
       'webhooks secrets': 1,
       'webhooks endpoint': 1,
       'webhooks deliveries': 1,
+      'results tenant': 1,
     });
     const others = ['acme-2', 'other'];
     expect(await keysOf(WEBHOOKS)).toEqual(others.flatMap(webhooksOf).sort());
@@ -167,7 +181,7 @@ describe('tensorgate tenant erase', () => {
     expect(await erase('a/b')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('the tenant must be') });
     const partly = await tensorgate('tenant', 'erase', 'acme', '--jobs-table', JOBS);
     expect(partly.exitCode).toBe(2);
-    expect(partly.stderr).toContain('--webhooks-table and --payload-bucket must be given');
+    expect(partly.stderr).toContain('--webhooks-table, --results-table, --payload-bucket must be given');
   });
 
   it('says that the service does not respond', async () => {
