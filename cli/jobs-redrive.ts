@@ -9,6 +9,7 @@ export function jobsRedriveCommand(): Command {
   return new Command('redrive')
     .description('Put dead letters back to the queues that they came from, once the cause is gone.')
     .option('--queue-url <url>', 'dead-letter queue, as the deployment prints it (default: the one of local mode)')
+    .option('--jobs-table <name>', 'jobs table, as the deployment prints it: messages without effect are left alone')
     .addOption(portOption())
     .option('--code <code>', 'only those with this error code, as WORKER_LOST', errorCode)
     .option('--limit <number>', 'maximum number of messages to redrive', wholeNumber)
@@ -18,6 +19,7 @@ export function jobsRedriveCommand(): Command {
       'after',
       examples([
         'tensorgate jobs redrive --dry-run',
+        'tensorgate jobs redrive --queue-url "$DEAD_LETTERS_URL" --jobs-table "$JOBS_TABLE"',
         'tensorgate jobs redrive --queue-url "$DEAD_LETTERS_URL" --code WORKER_LOST --limit 100',
       ]),
     )

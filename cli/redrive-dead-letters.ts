@@ -8,7 +8,11 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../core/jobs/dead-letter.ts';
+import type { JobKey } from '../core/jobs/job.ts';
+import type { JobMessage } from '../core/jobs/job-message.ts';
 import { groupOfCopy } from '../core/jobs/message-group.ts';
+import { parseWorkMessage } from '../core/jobs/work-message.ts';
+import { parseJson } from '../core/json/json.ts';
 
 /** Selection of the messages to redrive. */
 export interface RedriveOptions {
@@ -21,6 +25,23 @@ export interface RedriveOptions {
   readonly limit: number;
   /** Counts only. */
   readonly dryRun: boolean;
+  /**
+   * Reads the record of a job, so that messages without effect are left alone and counted.
+   *
+   * @default - not read: the worker ignores such messages
+   */
+  readonly findJob?: FindJob;
+}
+
+/** Reads the state of the job that has an id; undefined if it has no record. */
+export type FindJob = (key: JobKey) => Promise<JobState | undefined>;
+
+/** The members of a job's record that decide about a redrive. */
+export interface JobState {
+  readonly hash: string;
+  /** Absent if the job was deleted by its owner. */
+  readonly status?: string;
+  readonly notifiedAtMs?: number;
 }
 
 /** Dead letters of one code and queue. */
@@ -30,6 +51,10 @@ export interface DeadLetterCount {
   readonly source: string;
   readonly found: number;
   readonly putBack: number;
+  /** Left alone because the id belongs to another job now; absent if the records were not read. */
+  readonly otherJob?: number;
+  /** Left alone because the job has ended otherwise; absent if the records were not read. */
+  readonly ended?: number;
   /** Reason of the last one seen. */
   readonly message: string;
 }
@@ -43,13 +68,16 @@ interface DeadLetter {
   readonly reason: string;
   /** Undefined where nothing says where it came from. */
   readonly sourceUrl: string | undefined;
+  /** Why a redrive would have no effect. */
+  readonly obsolete: 'otherJob' | 'ended' | undefined;
 }
 
 /**
  * Puts dead letters back to where they came from: a copy is sent first and the dead letter deleted after, so that none is
  * lost; one that is sent twice runs once, because jobs are idempotent.
  *
- * Those left alone (another code, over the limit, of unknown origin) become visible again as soon as it is done.
+ * Those left alone (another code, over the limit, of unknown origin, without effect) become visible again as soon as it is
+ * done.
  *
  * @returns One line for each code and queue.
  */
@@ -62,12 +90,12 @@ export async function redriveDeadLetters(client: SQSClient, options: RedriveOpti
   for (let letters = await next(); letters.length > 0; letters = await next()) {
     for (const letter of letters) {
       const isWanted = !options.dryRun && putBack < options.limit && (options.code ?? letter.code) === letter.code;
-      const isPutBack = isWanted && letter.sourceUrl !== undefined;
+      const isPutBack = isWanted && letter.sourceUrl !== undefined && letter.obsolete === undefined;
       if (letter.sourceUrl !== undefined && isPutBack) {
         await sendBack(client, letter.message, letter.sourceUrl, options);
         putBack += 1;
       } else left.push(letter.message);
-      count(counts, letter, isPutBack);
+      count(counts, letter, isPutBack, options.findJob !== undefined);
     }
   }
   await release(client, options.queueUrl, left);
@@ -77,7 +105,7 @@ export async function redriveDeadLetters(client: SQSClient, options: RedriveOpti
 /** @param seen - Ids of those looked at: in a long queue the first are visible again before the last is reached. */
 async function receive(
   client: SQSClient,
-  { queueUrl }: RedriveOptions,
+  { queueUrl, findJob }: RedriveOptions,
   seen: Set<string | undefined>,
 ): Promise<DeadLetter[]> {
   const { Messages: messages = [] } = await client.send(
@@ -92,18 +120,40 @@ async function receive(
   );
   const unseen = messages.filter(({ MessageId: id }) => !seen.has(id));
   for (const { MessageId: id } of unseen) seen.add(id);
-  return Promise.all(unseen.map((message) => readLetter(client, message)));
+  return Promise.all(unseen.map((message) => readLetter(client, message, findJob)));
 }
 
 /** Letters that SQS itself moved have no reason, but SQS says which queue they came from. */
-async function readLetter(client: SQSClient, message: Message): Promise<DeadLetter> {
+async function readLetter(client: SQSClient, message: Message, findJob?: FindJob): Promise<DeadLetter> {
   const attribute = (name: string): string | undefined => message.MessageAttributes?.[name]?.StringValue;
   return {
     message,
     code: attribute(DEAD_LETTER_ATTRIBUTES.errorCode) ?? 'WORKER_LOST',
     reason: attribute(DEAD_LETTER_ATTRIBUTES.errorMessage) ?? 'received as often as its queue allows',
     sourceUrl: attribute(DEAD_LETTER_ATTRIBUTES.sourceQueue) ?? (await movedFrom(client, message)),
+    obsolete: findJob === undefined ? undefined : await obsoleteReason(message, findJob),
   };
+}
+
+/** A job that ended and whose destinations were not all notified is redriven: that completes the notification. */
+async function obsoleteReason({ Body: body = '' }: Message, findJob: FindJob): Promise<DeadLetter['obsolete']> {
+  const message = jobIn(body);
+  const job = message && (await findJob(message));
+  if (job === undefined || message === undefined) return undefined;
+  const { hash, status, notifiedAtMs } = job;
+  if (status === undefined) return 'ended';
+  if (hash !== message.hash) return 'otherJob';
+  return (status === 'succeeded' || status === 'canceled') && notifiedAtMs !== undefined ? 'ended' : undefined;
+}
+
+/** The message of a job; undefined for every other dead letter. */
+function jobIn(body: string): JobMessage | undefined {
+  try {
+    const message = parseWorkMessage(parseJson(body));
+    return message.kind === 'job' ? message : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function movedFrom(client: SQSClient, { Attributes: attributes }: Message): Promise<string | undefined> {
@@ -146,15 +196,23 @@ async function release(client: SQSClient, queueUrl: string, messages: readonly M
   }
 }
 
-function count(counts: Map<string, DeadLetterCount>, letter: DeadLetter, isPutBack: boolean): void {
-  const source = letter.sourceUrl?.split('/').at(-1) ?? 'unknown';
-  const key = `${letter.code} ${source}`;
-  const before = counts.get(key);
+function count(
+  counts: Map<string, DeadLetterCount>,
+  { code, sourceUrl, reason, obsolete }: DeadLetter,
+  isPutBack: boolean,
+  isChecked: boolean,
+): void {
+  const source = sourceUrl?.split('/').at(-1) ?? 'unknown';
+  const key = `${code} ${source}`;
+  const { found = 0, putBack = 0, otherJob = 0, ended = 0 } = counts.get(key) ?? {};
   counts.set(key, {
-    code: letter.code,
+    code,
     source,
-    found: (before?.found ?? 0) + 1,
-    putBack: (before?.putBack ?? 0) + (isPutBack ? 1 : 0),
-    message: letter.reason,
+    found: found + 1,
+    putBack: putBack + (isPutBack ? 1 : 0),
+    ...(isChecked
+      ? { otherJob: otherJob + (obsolete === 'otherJob' ? 1 : 0), ended: ended + (obsolete === 'ended' ? 1 : 0) }
+      : {}),
+    message: reason,
   });
 }

@@ -23,6 +23,8 @@ export interface WebhookEvent {
   readonly owner: string;
   readonly type: string;
   readonly subject: DeliveryMessage['subject'];
+  /** When the job or batch ended, milliseconds since the Unix epoch. A job that is redriven ends again later. */
+  readonly endedAtMs: number;
   /** Body of the webhook, the same for every receiver and attempt. */
   readonly body: string;
   readonly traceparent?: string;
@@ -45,7 +47,8 @@ export function jobEvent(job: Job): WebhookEvent {
   const type = `job.${status}`;
   const url = baseUrl === undefined ? null : jobUrl(baseUrl, id);
   const data = { id, object: 'job', status, model, version: ranVersion ?? version ?? null, url };
-  const event = { owner, type, subject: { object: 'job', id }, body: bodyOf(type, endedAtMs, data) } as const;
+  const subject = { object: 'job', id } as const;
+  const event = { owner, type, subject, endedAtMs, body: bodyOf(type, endedAtMs, data) };
   return traceparent === undefined ? event : { ...event, traceparent };
 }
 
@@ -54,13 +57,16 @@ export function batchEvent({ owner, id, status, endpoint, baseUrl, endedAtMs }: 
   const type = `batch.${status}`;
   const url = baseUrl === undefined ? null : `${baseUrl}/v1/batches/${id}`;
   const data = { id, object: 'batch', status, endpoint, url };
-  return { owner, type, subject: { object: 'batch', id }, body: bodyOf(type, endedAtMs, data) };
+  return { owner, type, subject: { object: 'batch', id }, endedAtMs, body: bodyOf(type, endedAtMs, data) };
 }
 
-/** The first delivery of an event to a receiver. Its id is the same however often it is made. */
+/**
+ * The first delivery of an event to a receiver. Its id is the same however often it is made, and another one for another
+ * end: of a job that was redriven, or of a later job with the same id.
+ */
 export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: number): DeliveryMessage {
-  const { owner, subject, body, type, traceparent } = event;
-  const id = `dlv_${derivedId(hash, ['delivery/1', owner, subject.object, subject.id, type, url])}`;
+  const { owner, subject, endedAtMs, body, type, traceparent } = event;
+  const id = `dlv_${derivedId(hash, ['delivery/2', owner, subject.object, subject.id, type, endedAtMs, url])}`;
   return {
     ...firstAttempt({ owner, id, url, subject, body }, nowMs),
     traceparent,

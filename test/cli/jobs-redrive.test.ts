@@ -12,6 +12,11 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { buildApp } from 'fauxqs';
 import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../../core/jobs/dead-letter.ts';
+import { definitionOf, type JobMessage } from '../../core/jobs/job-message.ts';
+import type { JobStore } from '../../core/jobs/job-store.ts';
+import { openDynamoDbJobStore } from '../../lambdas/shared/jobs/dynamodb-job-store.ts';
+import { JOBS, startTables, type Tables } from '../lambdas/shared/jobs/job-servers.ts';
+import { jobMessage } from '../lambdas/shared/jobs/jobs-harness.ts';
 import { tensorgate } from './model-commands.ts';
 
 const server = { app: buildApp({ logger: false }), url: '' };
@@ -146,6 +151,71 @@ describe('tensorgate jobs redrive', () => {
     expect(JSON.parse(stdout)).toEqual([
       { code: 'INVALID_EVENT', source: 'jobs-tiny', found: 1, putBack: 0, message: 'because of a' },
     ]);
+  });
+
+  describe('with the jobs table', () => {
+    let tables: Tables;
+    let jobs: JobStore;
+
+    beforeEach(async () => {
+      tables = await startTables();
+      process.env['AWS_ENDPOINT_URL_DYNAMODB'] = tables.server.client.endpoint;
+      jobs = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock: { now: () => Date.now() } });
+    });
+
+    afterEach(async () => {
+      delete process.env['AWS_ENDPOINT_URL_DYNAMODB'];
+      await tables.close();
+    });
+
+    it('leaves messages alone that would change nothing, and says why', async () => {
+      const message = (id: string) => jobMessage(Date.now(), id);
+      const failure = { status: 'failed', error: { code: 'WORKER_LOST', message: 'lost' } } as const;
+      const success = { status: 'succeeded', result: { kind: 'inline', json: '{}' }, version: '1', items: 1 } as const;
+      const [failed, other, ended, untold, canceled, gone] = ['a', 'b', 'c', 'd', 'e', 'f'].map(message) as [
+        JobMessage,
+        JobMessage,
+        JobMessage,
+        JobMessage,
+        JobMessage,
+        JobMessage,
+      ];
+      for (const job of [failed, { ...other, hash: 'of another request' }, ended, untold, canceled]) {
+        await jobs.create(definitionOf(job));
+      }
+      await jobs.finish(failed, failure);
+      const succeeded = await jobs.finish(ended, success);
+      await jobs.finish(untold, success);
+      const stopped = await jobs.cancel(canceled);
+      for (const job of [succeeded, stopped]) {
+        if (job !== undefined) await jobs.markNotified(job, { kinds: ['webhooks'], isComplete: true });
+      }
+      for (const job of [failed, other, ended, untold, canceled, gone]) {
+        await addDeadLetter(JSON.stringify(job), 'WORKER_LOST');
+      }
+      const dry = await redrive('--jobs-table', JOBS, '--dry-run', '--json');
+      expect(JSON.parse(dry.stdout)).toMatchObject([{ found: 6, putBack: 0, otherJob: 1, ended: 2 }]);
+      const { stdout } = await redrive('--jobs-table', JOBS);
+      expect(stdout).toMatch(/WORKER_LOST +jobs-tiny +6 +3 +3 /);
+      expect(stdout).toContain('1 left alone: the id belongs to another job\n');
+      expect(stdout).toContain('2 left alone: the job has ended otherwise, or was deleted\n');
+      const ids = (await contents(source)).map(({ Body: body = '' }) => (JSON.parse(body) as JobMessage).id);
+      expect(ids.toSorted()).toEqual(['a', 'd', 'f']);
+      expect(await waiting(deadLetters)).toBe(3);
+    });
+
+    it('puts back what is no job', async () => {
+      await addDeadLetter('no JSON', 'INVALID_EVENT');
+      expect((await redrive('--jobs-table', JOBS)).stdout).toMatch(/INVALID_EVENT +jobs-tiny +1 +1 +0 /);
+    });
+
+    it('fails with UNAVAILABLE when the table does not exist, and changes nothing', async () => {
+      await addDeadLetter(JSON.stringify(jobMessage(Date.now(), 'a')), 'WORKER_LOST');
+      const { exitCode, stderr } = await redrive('--jobs-table', 'none');
+      expect(exitCode).toBe(4);
+      expect(stderr).toMatch(/^UNAVAILABLE: .* or the jobs table cannot be used/);
+      expect(await waiting(source)).toBe(0);
+    });
   });
 
   it('fails with UNAVAILABLE when no queue is named and local mode does not run, and names what was left over', async () => {

@@ -65,9 +65,11 @@ describe('deliveryOf', () => {
         [JOB, 'https://a.example.com/'],
         [JOB, 'https://b.example.com/'],
         [{ ...JOB, status: 'failed' as const }, 'https://a.example.com/'],
+        // A redriven job ends again.
+        [{ ...JOB, status: 'failed' as const, endedAtMs: 99 }, 'https://a.example.com/'],
       ].map(([job, url]) => deliveryOf(jobEvent(job as Job), url as string, hash, 1).id),
     );
-    expect(ids.size).toBe(3);
+    expect(ids.size).toBe(4);
     for (const id of ids) expect(id).toMatch(/^dlv_[a-z2-7]{26}$/);
   });
 
