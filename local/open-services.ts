@@ -31,6 +31,9 @@ import type { LocalTime } from './time/local-time.ts';
 /** Interval at which expired items and objects are deleted. */
 const SWEEP_INTERVAL_MS = 60_000;
 
+/** Memory with which a function gets one processor (AWS Lambda Developer Guide, "Configuring function memory"). */
+const MIB_OF_PROCESSOR = 1769;
+
 /** Settings of the services. */
 export interface ServiceOptions {
   /** Folder for objects: `.tensorgate`. */
@@ -198,12 +201,14 @@ function openEventSources(
   { plan, options }: ServiceContext,
   { queues, host, callers }: EventSourceParts,
 ): EventSource[] {
-  const maxConcurrency = options.maxEnvironments ?? availableParallelism();
+  const processors = options.maxEnvironments ?? availableParallelism();
   return plan.eventSources.flatMap((source) => {
     const fn = plan.functions.find(({ arn }) => arn === functionArn(source.functionArn));
     if (fn === undefined) return [];
     const caller = callers.get(accessKeyOf(fn.name));
     if (caller !== undefined) checkEventSource(source, caller.judge);
+    // A function gets a share of a processor by its memory, so a small one may run more often at a time.
+    const maxConcurrency = Math.max(processors, Math.floor((processors * MIB_OF_PROCESSOR) / fn.memoryMiB));
     return [new EventSource({ plan: source, queues, host, maxConcurrency, faults: options.faults })];
   });
 }

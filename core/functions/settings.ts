@@ -65,6 +65,8 @@ export interface FunctionSettings {
   readonly fileRetentionDays: number;
   /** How many times a message is received before it is given up: `maxReceiveCount` of its queue. */
   readonly maxReceiveCount: number;
+  /** Maximum number of concurrent invocations that deliver webhooks. */
+  readonly webhookConcurrency: number;
   /** Maximum size of a file, in bytes. */
   readonly maxFileBytes: number;
   /** Headers by which callers may present their keys. */
@@ -102,6 +104,7 @@ const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
   retentionDays: 'number',
   fileRetentionDays: 'number',
   maxReceiveCount: 'number',
+  webhookConcurrency: 'number',
   maxFileBytes: 'number',
 };
 

@@ -21,6 +21,10 @@ export interface DeliveryMessage {
   /** When the first attempt was due, milliseconds since the Unix epoch. */
   readonly firstAtMs: number;
   readonly traceparent?: string;
+  /** Whether an attempt was cut off because the receiver is not as quick as it was. The next one waits longer. */
+  readonly isPatient?: boolean;
+  /** How often in a row it had to wait because too many attempts were under way. */
+  readonly waits?: number;
   /** Whether the owner requested it again. It is then sent even if it was delivered before. */
   readonly isRedelivery?: boolean;
 }
@@ -40,6 +44,8 @@ const schema = v.looseObject({
   notBeforeMs: time,
   firstAtMs: time,
   traceparent: v.optional(name),
+  isPatient: v.optional(v.boolean('must be true or false')),
+  waits: v.optional(time),
   isRedelivery: v.optional(v.boolean('must be true or false')),
 });
 

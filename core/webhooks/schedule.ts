@@ -43,6 +43,21 @@ export function nextAttemptMs({ attempts, nowMs, retryAfterSeconds = 0, random }
   return nowMs + Math.round(Math.max(seconds, requestedSeconds) * 1000 * (1 + random / 10));
 }
 
+/** First wait of a delivery that finds too many attempts under way. */
+const FIRST_WAIT_MS = 2000;
+
+/**
+ * Computes how long a delivery waits that finds too many attempts under way. The time doubles with each wait in a row, up
+ * to 15 minutes.
+ *
+ * @param waits - Waits in a row before this one.
+ * @param random - From 0 up to but not including 1: takes up to half of it, so that deliveries do not come in one crowd.
+ */
+export function waitMs(waits: number, random: number): number {
+  const longestMs = Math.min(MAX_DELAY_SECONDS * 1000, FIRST_WAIT_MS * 2 ** Math.min(waits, 20));
+  return Math.round(longestMs * (1 - random / 2));
+}
+
 /** Seconds for which a message is held back that is due at a time: it may have to be held back again. */
 export function delaySeconds(notBeforeMs: number, nowMs: number): number {
   return Math.min(MAX_DELAY_SECONDS, Math.max(0, Math.ceil((notBeforeMs - nowMs) / 1000)));

@@ -39,3 +39,23 @@ export function checkWebhookUrl(url: string, { allowLoopback, param = 'webhook_u
   const name = hostname.replace(/\.$/, '');
   if (!name.includes('.') || PRIVATE_NAME.test(name)) throw invalid('must name a public host');
 }
+
+/**
+ * Returns the one form of a URL that all its spellings share: `HTTPS://Example.com` and ` https://example.com/` are the same.
+ * URLs are compared and called in this form.
+ *
+ * @param url - A URL that {@link checkWebhookUrl} accepted.
+ */
+export function canonicalUrl(url: string): string {
+  return new URL(url).href;
+}
+
+/**
+ * Returns the receiver behind a URL: its host. Receivers on this machine have a port each.
+ *
+ * @param url - A URL that {@link checkWebhookUrl} accepted.
+ */
+export function receiverOf(url: string): string {
+  const { hostname, host } = new URL(url);
+  return LOOPBACK.test(hostname) ? host : hostname.replace(/\.$/, '');
+}

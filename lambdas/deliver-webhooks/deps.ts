@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { DELIVER_WEBHOOKS } from '../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
+import { patientLimits } from '../../core/webhooks/endpoint-health.ts';
 import { SECRET_BYTES } from '../../core/webhooks/signature.ts';
 import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { resolveBySystem } from '../shared/notifications/public-address.ts';
@@ -30,6 +31,7 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
     subscriptions: openSubscriptionStore(client, jobsTable),
     queue: openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url: webhooksQueue }),
     post: createPost({ allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1', resolve: resolveBySystem }),
+    limits: patientLimits(settings.webhookConcurrency),
     clock,
     timer: systemTimer,
     random: Math.random,

@@ -4,9 +4,6 @@ import { AppError } from '../../core/errors.ts';
 import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
 import { type PinnedAddress, pinAddress, type Resolve } from '../shared/notifications/public-address.ts';
 
-/** Maximum duration of an attempt, from the DNS lookup to the end of the response. */
-const LIMIT_MS = 15_000;
-
 /** Maximum bytes of a response that are read. Its content is ignored. */
 const MAX_RESPONSE_BYTES = 64 * 1024;
 
@@ -18,8 +15,6 @@ export interface PostOptions {
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
   readonly resolve: Resolve;
-  /** Longest that an attempt takes, in milliseconds. Defaults to fifteen seconds. */
-  readonly limitMs?: number;
 }
 
 /** A receiver's response. */
@@ -28,8 +23,17 @@ export interface PostResponse {
   readonly retryAfter: string | undefined;
 }
 
-/** Posts a body to a webhook. */
-export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<PostResponse>;
+/** A webhook to post. */
+export interface PostRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Maximum duration in milliseconds, from the DNS lookup to the end of the response. */
+  readonly limitMs: number;
+}
+
+/** Posts a webhook. */
+export type Post = (request: PostRequest) => Promise<PostResponse>;
 
 /**
  * Makes what posts webhooks: to public addresses only, the one that was checked and no other, without following
@@ -37,16 +41,17 @@ export type Post = (url: string, headers: Readonly<Record<string, string>>, body
  *
  * @returns A function that throws AppError `INVALID_WEBHOOK_URL`, `UNAVAILABLE` or `TIMEOUT`.
  */
-export function createPost({ allowLoopback, resolve, limitMs = LIMIT_MS }: PostOptions): Post {
-  return async (url, headers, body) => {
-    checkWebhookUrl(url, { allowLoopback });
+export function createPost({ allowLoopback, resolve }: PostOptions): Post {
+  return async ({ url: text, headers, body, limitMs }) => {
+    checkWebhookUrl(text, { allowLoopback });
+    const url = new URL(text);
     const limit = AbortSignal.timeout(limitMs);
     const over = new Promise<never>((_, reject) => {
       limit.addEventListener('abort', () => reject(timeout(limitMs)), { once: true });
     });
     // The first to settle decides. The other must not become an unhandled rejection.
     over.catch(() => undefined);
-    const pinned = await Promise.race([pinAddress(new URL(url).hostname, resolve, allowLoopback), over]);
+    const pinned = await Promise.race([pinAddress(url.hostname, resolve, allowLoopback), over]);
     return Promise.race([send(url, { headers, body, pinned, limit }), over]);
   };
 }
@@ -58,11 +63,11 @@ interface SendOptions {
   readonly limit: AbortSignal;
 }
 
-function send(url: string, { headers, body, pinned, limit }: SendOptions): Promise<PostResponse> {
+function send(url: URL, { headers, body, pinned, limit }: SendOptions): Promise<PostResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<PostResponse>();
   const fail = (cause: unknown): void =>
     reject(new AppError('UNAVAILABLE', `the receiver cannot be reached: ${codeOf(cause)}`, { cause }));
-  const request = (url.startsWith('https:') ? requestHttps : requestHttp)(url, {
+  const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
     method: 'POST',
     agent: false,
     signal: limit,

@@ -3,7 +3,7 @@ import { AppError } from '../../core/errors.ts';
 import { timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { renderDelivery } from '../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../core/webhooks/delivery-message.ts';
-import { HEALTHY } from '../../core/webhooks/endpoint-health.ts';
+import { UNKNOWN } from '../../core/webhooks/endpoint-health.ts';
 import {
   MAX_SUBSCRIPTIONS,
   parseSubscriptionRequest,
@@ -11,7 +11,7 @@ import {
   type Subscription,
 } from '../../core/webhooks/subscription.ts';
 import { firstAttempt } from '../../core/webhooks/webhook-event.ts';
-import { checkWebhookUrl } from '../../core/webhooks/webhook-url.ts';
+import { canonicalUrl, checkWebhookUrl, receiverOf } from '../../core/webhooks/webhook-url.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import type { WebhooksDeps } from '../shared/notifications/open-webhooks.ts';
 import type { SigningSecret } from '../shared/notifications/webhook-store.ts';
@@ -37,7 +37,7 @@ export async function createWebhook({ body, owner, deps }: WebhookCall): Promise
   checkWebhookUrl(url, { ...deps, param: 'url' });
   const nowMs = deps.clock.now();
   const id = `wh_${timeOrderedId(nowMs, deps.entropy(ENTROPY_BYTES))}`;
-  const created: Subscription = { id, url, events: [...new Set(events)], createdAtMs: nowMs };
+  const created: Subscription = { id, url: canonicalUrl(url), events: [...new Set(events)], createdAtMs: nowMs };
   await deps.subscriptions.change(owner, (known) => {
     if (known.length < MAX_SUBSCRIPTIONS) return [...known, created];
     throw new AppError(
@@ -68,7 +68,8 @@ export async function enableWebhook({ params, owner, deps }: WebhookCall): Promi
     }),
   );
   const subscription = findSubscription(changed, id);
-  await deps.webhooks.setHealth(owner, subscription.url, HEALTHY);
+  await deps.webhooks.enable(owner, subscription.url);
+  await deps.webhooks.changeHealth(owner, receiverOf(subscription.url), ({ meanMs }) => ({ ...UNKNOWN, meanMs }));
   return jsonResult(JSON.stringify(renderSubscription(subscription)));
 }
 

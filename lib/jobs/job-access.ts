@@ -93,6 +93,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     retentionDays: config.retentionDays,
     fileRetentionDays: config.fileRetentionDays,
     maxReceiveCount: own?.manifest.jobs.maxReceiveCount ?? SHARED_MAX_RECEIVES,
+    webhookConcurrency: FUNCTIONS['deliver-webhooks'].consumes.maxConcurrency,
     maxFileBytes: config.maxFileBytes,
   };
 }

@@ -12,6 +12,7 @@ import type { Notifier } from '../../../core/jobs/notifier.ts';
 import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { isSubscribed } from '../../../core/webhooks/subscription.ts';
 import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../core/webhooks/webhook-event.ts';
+import { canonicalUrl } from '../../../core/webhooks/webhook-url.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { fromPayload, toInlineBody } from '../jobs/inline-body.ts';
 import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
@@ -49,7 +50,7 @@ export function openNotifier(options: NotifierOptions): Notifier {
   const notifyWebhooks = async (event: WebhookEvent, adHoc: string | undefined) => {
     const registered = await subscriptions.list(event.owner);
     const urls = registered.filter((subscription) => isSubscribed(subscription, event.type)).map(({ url }) => url);
-    const all = new Set([...urls, ...(adHoc === undefined ? [] : [adHoc])]);
+    const all = new Set([...urls, ...(adHoc === undefined ? [] : [adHoc])].map(canonicalUrl));
     if (all.size === 0) return;
     await webhooks.sendAll([...all].map((url) => deliveryOf(event, url, sha256, clock.now())));
   };

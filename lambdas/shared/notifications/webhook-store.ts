@@ -8,11 +8,13 @@ import {
 import type { Clock } from '../../../core/clock.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
-import { type EndpointHealth, HEALTHY, isHealthy } from '../../../core/webhooks/endpoint-health.ts';
+import { type EndpointHealth, type PatientLimits, UNKNOWN } from '../../../core/webhooks/endpoint-health.ts';
 import { formatSecret } from '../../../core/webhooks/signature.ts';
+import { canonicalUrl } from '../../../core/webhooks/webhook-url.ts';
 import { WEBHOOKS_TABLE, webhooksTableKeys } from '../../../core/webhooks/webhooks-table.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { writeIf } from '../aws/conditional-write.ts';
 import { openVersionedLists, type VersionedLists } from '../aws/versioned-list.ts';
 import { sha256 } from '../sha256.ts';
 
@@ -31,10 +33,46 @@ export interface WebhookStore {
   secrets(owner: string): Promise<readonly SigningSecret[]>;
   /** Creates a new secret. The previous one signs for another day. Older ones stop signing. */
   rotate(owner: string): Promise<readonly SigningSecret[]>;
-  health(owner: string, url: string): Promise<EndpointHealth>;
-  setHealth(owner: string, url: string, health: EndpointHealth): Promise<void>;
+  /** @param receiver - Host of the receiver. */
+  health(owner: string, receiver: string): Promise<EndpointHealth>;
+  /**
+   * Changes the health of a receiver. If another attempt has changed it meanwhile, it starts again; a change that collides
+   * every time is given up.
+   *
+   * @param change - Returns the same object if there is nothing to change.
+   */
+  changeHealth(
+    owner: string,
+    receiver: string,
+    change: (health: EndpointHealth) => EndpointHealth,
+    known?: EndpointHealth,
+  ): Promise<void>;
+  /** When the receiver behind a URL returned 410; undefined while it is enabled. */
+  disabledAtMs(owner: string, url: string): Promise<number | undefined>;
+  disable(owner: string, url: string): Promise<void>;
+  enable(owner: string, url: string): Promise<void>;
+  /**
+   * Reserves time for an attempt at a receiver that is not quick.
+   *
+   * @returns The reservation; undefined if the receiver, its tenant or all tenants together have as many attempts under way
+   * as the limits allow.
+   */
+  reserve(owner: string, receiver: string, options: ReserveOptions): Promise<Reservation | undefined>;
   deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]>;
   putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void>;
+}
+
+/** Options of a reservation. */
+export interface ReserveOptions {
+  readonly limits: PatientLimits;
+  /** Expected duration of the attempt in milliseconds. */
+  readonly holdMs: number;
+}
+
+/** Time that is reserved for one attempt. */
+export interface Reservation {
+  /** Gives the time back that was not needed. Time that is not given back passes. */
+  release(unusedMs: number): Promise<void>;
 }
 
 /** Dependencies of {@link openWebhookStore}. */
@@ -53,8 +91,11 @@ const DAY_MS = 86_400_000;
 /** How long a replaced secret still signs. */
 const OVERLAP_MS = DAY_MS;
 
-/** How long the health of a receiver is kept after its last failure. */
+/** How long the health of a receiver is kept after its last change. */
 const HEALTH_MS = 30 * DAY_MS;
+
+/** Attempts at a change of health that collides with other changes. */
+const MAX_HEALTH_ATTEMPTS = 5;
 
 /**
  * Prefix of the attribute of each delivery: one update can then set it, whether the item exists or not. Earlier versions
@@ -92,27 +133,60 @@ class DynamoDbWebhookStore implements WebhookStore {
     ]);
   }
 
-  async health(owner: string, url: string): Promise<EndpointHealth> {
-    const item = await this.#get(healthKey(owner, url));
-    if (item === undefined) return HEALTHY;
-    const { failures, openUntilMs, disabledAtMs } = fromItem(item);
-    return {
-      failures: Number(failures),
-      openUntilMs: Number(openUntilMs),
-      disabledAtMs: disabledAtMs === undefined ? undefined : Number(disabledAtMs),
-    };
+  async health(owner: string, receiver: string): Promise<EndpointHealth> {
+    return (await this.#readHealth(owner, receiver)).health;
   }
 
-  async setHealth(owner: string, url: string, health: EndpointHealth): Promise<void> {
-    const { client, table } = this.#options;
-    const key = healthKey(owner, url);
-    // A healthy receiver has no item.
-    if (isHealthy(health)) {
-      const command = new DeleteItemCommand({ TableName: table, Key: keyItem(key) });
-      await callAws(TABLE, () => client.send(command));
-      return;
+  async changeHealth(
+    owner: string,
+    receiver: string,
+    change: (health: EndpointHealth) => EndpointHealth,
+    known?: EndpointHealth,
+  ): Promise<void> {
+    if (known !== undefined && change(known) === known) return;
+    for (let attempt = 0; attempt < MAX_HEALTH_ATTEMPTS; attempt++) {
+      const { health, revision } = await this.#readHealth(owner, receiver);
+      const changed = change(health);
+      if (changed === health || (await this.#writeHealth(receiverKey(owner, receiver), changed, revision))) return;
     }
-    await this.#put(key, { ...health, ...this.#expiry(this.#options.clock.now() + HEALTH_MS) });
+  }
+
+  async disabledAtMs(owner: string, url: string): Promise<number | undefined> {
+    const item = await this.#get(urlKey(owner, url));
+    const atMs = item === undefined ? undefined : fromItem(item)['disabledAtMs'];
+    return atMs === undefined ? undefined : Number(atMs);
+  }
+
+  async disable(owner: string, url: string): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    await this.#put(urlKey(owner, url), { disabledAtMs: nowMs, ...this.#expiry(nowMs + HEALTH_MS) });
+  }
+
+  async enable(owner: string, url: string): Promise<void> {
+    const { client, table } = this.#options;
+    const command = new DeleteItemCommand({ TableName: table, Key: keyItem(urlKey(owner, url)) });
+    await callAws(TABLE, () => client.send(command));
+  }
+
+  async reserve(owner: string, receiver: string, options: ReserveOptions): Promise<Reservation | undefined> {
+    const { limits, holdMs } = options;
+    const wanted = [
+      { key: receiverKey(owner, receiver), limit: limits.ofReceiver },
+      { key: webhooksTableKeys.attempts(owner), limit: limits.ofTenant },
+      { key: webhooksTableKeys.attempts(), limit: limits.ofAll },
+    ];
+    const taken: typeof wanted = [];
+    const release = async (unusedMs: number): Promise<void> => {
+      await Promise.all(taken.map(({ key, limit }) => this.#giveBack(key, Math.round(unusedMs / limit))));
+    };
+    for (const share of wanted) {
+      if (!(await this.#take(share.key, share.limit, holdMs))) {
+        await release(holdMs);
+        return undefined;
+      }
+      taken.push(share);
+    }
+    return { release };
   }
 
   async deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]> {
@@ -137,6 +211,95 @@ class DynamoDbWebhookStore implements WebhookStore {
       }),
     });
     await callAws(TABLE, () => client.send(command));
+  }
+
+  async #readHealth(owner: string, receiver: string): Promise<{ health: EndpointHealth; revision: number }> {
+    const item = await this.#get(receiverKey(owner, receiver));
+    const { failures = 0, openUntilMs = 0, meanMs, revision = 0 } = item === undefined ? {} : fromItem(item);
+    if (revision === 0) return { health: UNKNOWN, revision: 0 };
+    const health = {
+      failures: Number(failures),
+      openUntilMs: Number(openUntilMs),
+      meanMs: meanMs === undefined ? undefined : Number(meanMs),
+    };
+    return { health, revision: Number(revision) };
+  }
+
+  async #writeHealth(
+    key: string,
+    { failures, openUntilMs, meanMs }: EndpointHealth,
+    revision: number,
+  ): Promise<boolean> {
+    const { table, clock } = this.#options;
+    const command = new UpdateItemCommand({
+      TableName: table,
+      Key: keyItem(key),
+      UpdateExpression: `SET failures = :failures, openUntilMs = :openUntilMs, #revision = :next, #expiresAt = :expiresAt${meanMs === undefined ? '' : ', meanMs = :meanMs'}`,
+      ConditionExpression: 'attribute_not_exists(#revision) OR #revision = :revision',
+      ExpressionAttributeNames: { '#revision': 'revision', '#expiresAt': expiresAt },
+      ExpressionAttributeValues: toItem({
+        ':failures': failures,
+        ':openUntilMs': openUntilMs,
+        ...(meanMs === undefined ? {} : { ':meanMs': Math.round(meanMs) }),
+        ':revision': revision,
+        ':next': revision + 1,
+        ':expiresAt': Math.ceil((clock.now() + HEALTH_MS) / 1000),
+      }),
+    });
+    return this.#writes(command);
+  }
+
+  /**
+   * Takes one of `limit` places for `holdMs`, if one is free. `busyUntilMs` is when all places are free again if attempts
+   * follow each other at the rate that they allow (generic cell rate algorithm). A place that is never given back is free
+   * once its time has passed, so a function that is killed blocks nothing.
+   */
+  async #take(key: string, limit: number, holdMs: number): Promise<boolean> {
+    const { table, clock } = this.#options;
+    const nowMs = clock.now();
+    const shareMs = Math.round(holdMs / limit);
+    const command = (update: string, condition: string, values: object): UpdateItemCommand =>
+      new UpdateItemCommand({
+        TableName: table,
+        Key: keyItem(key),
+        UpdateExpression: `SET busyUntilMs = ${update}, #expiresAt = :expiresAt`,
+        ConditionExpression: condition,
+        ExpressionAttributeNames: { '#expiresAt': expiresAt },
+        ExpressionAttributeValues: toItem({
+          ...values,
+          ':now': nowMs,
+          ':expiresAt': Math.ceil((nowMs + HEALTH_MS) / 1000),
+        }),
+      });
+    const first = command(':until', 'attribute_not_exists(busyUntilMs) OR busyUntilMs <= :now', {
+      ':until': nowMs + shareMs,
+    });
+    if (await this.#writes(first)) return true;
+    if (limit === 1) return false;
+    const latestMs = nowMs + holdMs - shareMs;
+    const further = command('busyUntilMs + :share', 'busyUntilMs > :now AND busyUntilMs <= :latest', {
+      ':share': shareMs,
+      ':latest': latestMs,
+    });
+    return this.#writes(further);
+  }
+
+  async #giveBack(key: string, ms: number): Promise<void> {
+    const { table } = this.#options;
+    const command = new UpdateItemCommand({
+      TableName: table,
+      Key: keyItem(key),
+      UpdateExpression: 'SET busyUntilMs = busyUntilMs - :ms',
+      ConditionExpression: 'attribute_exists(busyUntilMs)',
+      ExpressionAttributeValues: toItem({ ':ms': ms }),
+    });
+    await this.#writes(command);
+  }
+
+  /** @returns Whether the condition was met. */
+  async #writes(command: UpdateItemCommand): Promise<boolean> {
+    const { isDone } = await writeIf(TABLE, async () => (await this.#options.client.send(command)).Attributes);
+    return isDone;
   }
 
   #newSecret(): SigningSecret {
@@ -178,8 +341,12 @@ class DynamoDbWebhookStore implements WebhookStore {
   }
 }
 
-function healthKey(owner: string, url: string): string {
-  return webhooksTableKeys.endpoint(owner, sha256(Buffer.from(url)));
+function receiverKey(owner: string, receiver: string): string {
+  return webhooksTableKeys.receiver(owner, sha256(Buffer.from(receiver)));
+}
+
+function urlKey(owner: string, url: string): string {
+  return webhooksTableKeys.endpoint(owner, sha256(Buffer.from(canonicalUrl(url))));
 }
 
 function idOf(attribute: string): string {

@@ -42,6 +42,7 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   }),
   retentionDays: fc.nat(),
   fileRetentionDays: fc.nat(),
+  webhookConcurrency: fc.nat(),
   maxReceiveCount: fc.nat(),
   maxFileBytes: fc.nat(),
   acceptedHeaders: fc.subarray([...KEY_HEADERS]),

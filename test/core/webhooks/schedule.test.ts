@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { delaySeconds, nextAttemptMs, RETRY_SECONDS, readRetryAfter } from '../../../core/webhooks/schedule.ts';
+import { delaySeconds, nextAttemptMs, RETRY_SECONDS, readRetryAfter, waitMs } from '../../../core/webhooks/schedule.ts';
 
 describe('nextAttemptMs', () => {
   it('follows the schedule of the standard, over more than three days', () => {
@@ -60,5 +60,12 @@ describe('readRetryAfter', () => {
     ['soon', undefined],
   ])('reads %s as %s', (value, seconds) => {
     expect(readRetryAfter(value, nowMs)).toBe(seconds);
+  });
+});
+
+describe('waitMs', () => {
+  it('doubles the wait each time, up to 15 minutes, and spreads it', () => {
+    expect([0, 1, 2, 9, 1000].map((waits) => waitMs(waits, 0))).toEqual([2000, 4000, 8000, 900_000, 900_000]);
+    expect(waitMs(2, 0.5)).toBe(6000);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkWebhookUrl } from '../../../core/webhooks/webhook-url.ts';
+import { canonicalUrl, checkWebhookUrl, receiverOf } from '../../../core/webhooks/webhook-url.ts';
 
 const check = (url: string, allowLoopback = false) => checkWebhookUrl(url, { allowLoopback });
 
@@ -42,5 +42,26 @@ describe('checkWebhookUrl', () => {
   it('takes no other address where this machine may be called', () => {
     expect(() => check('http://10.0.0.1/', true)).toThrow('must be an https URL');
     expect(() => check('ftp://localhost/', true)).toThrow('must be an https URL');
+  });
+});
+
+describe('a webhook URL', () => {
+  it.each([
+    'HTTPS://Hooks.Example.com/a',
+    ' https://hooks.example.com/a',
+    'https://hooks.example.com:443/a\n',
+    'https:\\\\hooks.example.com\\a',
+  ])('has one form, however it is written: %j', (text) => {
+    checkWebhookUrl(text, { allowLoopback: false });
+    expect(canonicalUrl(text)).toBe('https://hooks.example.com/a');
+  });
+
+  it.each([
+    ['https://hooks.example.com/a?b#c', 'hooks.example.com'],
+    ['https://HOOKS.example.com.:8443/', 'hooks.example.com'],
+    ['http://127.0.0.1:8080/a', '127.0.0.1:8080'],
+    ['http://[::1]:8080/', '[::1]:8080'],
+  ])('%s belongs to the receiver %s', (url, receiver) => {
+    expect(receiverOf(url)).toBe(receiver);
   });
 });

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SQSEvent } from 'aws-lambda';
 import { Webhook } from 'standardwebhooks';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
-import { MAX_FAILURES } from '../../../core/webhooks/endpoint-health.ts';
+import { MAX_FAILURES, patientLimits, QUICK_LIMIT_MS } from '../../../core/webhooks/endpoint-health.ts';
+import { receiverOf } from '../../../core/webhooks/webhook-url.ts';
 import { createHandler, type DeliverWebhooksDeps } from '../../../lambdas/deliver-webhooks/handler.ts';
 import { createPost } from '../../../lambdas/deliver-webhooks/post-webhook.ts';
 import { toItem } from '../../../lambdas/shared/aws/attribute-value.ts';
@@ -68,6 +69,8 @@ let url: string;
 let lines: Record<string, unknown>[];
 let queues = 0;
 
+const post = createPost({ allowLoopback: true, resolve: async () => [] });
+
 beforeEach(async () => {
   [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
   clock = movableClock();
@@ -87,7 +90,9 @@ beforeEach(async () => {
     }),
     subscriptions: openSubscriptionStore(tables.client, JOBS),
     queue: openSqsMessageQueue({ client: servers.sqs, url: queue }),
-    post: createPost({ allowLoopback: true, resolve: async () => [], limitMs: 500 }),
+    // The longest attempts take too long for a test.
+    post: (request) => post({ ...request, limitMs: request.limitMs === QUICK_LIMIT_MS ? 500 : 1000 }),
+    limits: patientLimits(40),
     clock,
     timer: () => performance.now(),
     random: () => 0,
@@ -182,20 +187,21 @@ describe('a delivery', () => {
     expect(receiver.got).toHaveLength(2);
   });
 
-  it('that succeeds at the first attempt takes one write, of its record', async () => {
-    await deps.webhooks.secrets(OWNER);
-    const before = tables.server.operations.length;
+  it('to a quick receiver takes one write, of its record', async () => {
     await handle(message());
-    expect(tables.server.operations.slice(before)).toEqual(['GetItem', 'GetItem', 'GetItem', 'UpdateItem']);
+    const before = tables.server.operations.length;
+    await handle(message({ id: 'dlv_2', subject: { object: 'job', id: 'job_2' } }));
+    const reads = Array(4).fill('GetItem');
+    expect(tables.server.operations.slice(before)).toEqual([...reads, 'UpdateItem']);
   });
 
   it('that succeeds resets the health of a receiver that failed before', async () => {
     receiver.answer = (_, response) => void response.writeHead(500).end();
     await handle(message());
-    expect(await deps.webhooks.health(OWNER, url)).toMatchObject({ failures: 1 });
+    expect(await deps.webhooks.health(OWNER, receiverOf(url))).toMatchObject({ failures: 1 });
     receiver.answer = (_, response) => void response.writeHead(204).end();
     await handle(message({ id: 'dlv_2', subject: { object: 'job', id: 'job_2' } }));
-    expect(await deps.webhooks.health(OWNER, url)).toMatchObject({ failures: 0 });
+    expect(await deps.webhooks.health(OWNER, receiverOf(url))).toMatchObject({ failures: 0 });
   });
 
   it('is listed with those that an earlier version recorded', async () => {
@@ -272,9 +278,12 @@ describe('a delivery', () => {
   });
 
   it('connects only to the address that was checked, and never to a private one', async () => {
-    const post = createPost({ allowLoopback: false, resolve: async () => [{ address: '127.0.0.1', family: 4 }] });
-    await expect(post('https://hooks.example.com/', {}, BODY)).rejects.toMatchObject({ code: 'INVALID_WEBHOOK_URL' });
-    await expect(post(url, {}, BODY)).rejects.toMatchObject({ code: 'INVALID_WEBHOOK_URL' });
+    const strict = createPost({ allowLoopback: false, resolve: async () => [{ address: '127.0.0.1', family: 4 }] });
+    const request = { headers: {}, body: BODY, limitMs: 1000 };
+    await expect(strict({ ...request, url: 'https://hooks.example.com/' })).rejects.toMatchObject({
+      code: 'INVALID_WEBHOOK_URL',
+    });
+    await expect(strict({ ...request, url })).rejects.toMatchObject({ code: 'INVALID_WEBHOOK_URL' });
     expect(receiver.got).toHaveLength(0);
   });
 
@@ -310,7 +319,7 @@ describe('a receiver that failed several times in a row', () => {
     clock.nowMs += 61_000;
     receiver.answer = (_, response) => void response.writeHead(200).end();
     expect(await handle(waiting ?? message())).toEqual([]);
-    expect(await deps.webhooks.health(OWNER, url)).toEqual({ failures: 0, openUntilMs: 0 });
+    expect(await deps.webhooks.health(OWNER, receiverOf(url))).toMatchObject({ failures: 0, openUntilMs: 0 });
   });
 
   it('drops copies of a message whose next attempt was sent already', async () => {
@@ -326,4 +335,147 @@ describe('a receiver that failed several times in a row', () => {
     expect(await handle(old)).toEqual([]);
     expect((await deliveries()).find(({ id }) => id === 'dlv_old')?.status).toBe('failed');
   });
+});
+
+/** Messages of different deliveries. */
+function messages(count: number, more: (index: number) => Partial<DeliveryMessage> = () => ({})): DeliveryMessage[] {
+  return Array.from({ length: count }, (_, index) =>
+    message({ id: `dlv_m${index}`, subject: { object: 'job', id: `job_m${index}` }, ...more(index) }),
+  );
+}
+
+describe('a receiver that is not known to be quick', () => {
+  it('gets two attempts at a time, and its other deliveries wait without holding anything up', async () => {
+    receiver.answer = () => undefined;
+    const sent = await handle(...messages(10));
+    expect(receiver.got).toHaveLength(2);
+    const waiting = sent.filter(({ waits }) => waits === 1);
+    expect(waiting).toHaveLength(8);
+    expect(new Set(waiting.map(({ attempt, notBeforeMs }) => `${attempt} ${notBeforeMs - clock.nowMs}`))).toEqual(
+      new Set(['0 2000']),
+    );
+    expect((await deps.webhooks.deliveries(OWNER, waiting[0]?.subject ?? SUBJECT))[0]).toMatchObject({
+      status: 'pending',
+      attempts: [],
+      nextAttemptMs: clock.nowMs + 2000,
+    });
+  });
+
+  it('gets one attempt after the other as soon as each has ended', async () => {
+    const sent = await handle(...messages(4));
+    expect(receiver.got).toHaveLength(2);
+    clock.nowMs += 2000;
+    expect(await handle(...sent)).toEqual([]);
+    expect(receiver.got).toHaveLength(4);
+  });
+
+  it.each([
+    [
+      'the attempts of its tenant with all hosts of the tenant',
+      (index: number) => ({ owner: OWNER, host: `h${index}` }),
+      4,
+    ],
+    ['half of all invocations with all tenants', (index: number) => ({ owner: `t${index}`, host: 'h' }), 20],
+  ])('shares %s', async (_, of, expected) => {
+    const reservations = [];
+    for (let index = 0; index < 30; index++) {
+      const { owner, host } = of(index);
+      reservations.push(await deps.webhooks.reserve(owner, host, { limits: deps.limits, holdMs: 15_000 }));
+    }
+    expect(reservations.filter((one) => one !== undefined)).toHaveLength(expected);
+    await Promise.all(reservations.map((one) => one?.release(15_000)));
+    expect(await deps.webhooks.reserve(OWNER, 'another', { limits: deps.limits, holdMs: 15_000 })).toBeDefined();
+  });
+
+  it('gives the place of a function that was killed to others once its time has passed', async () => {
+    const reserve = () =>
+      deps.webhooks.reserve(OWNER, 'h', { limits: { ofReceiver: 2, ofTenant: 4, ofAll: 20 }, holdMs: 15_000 });
+    expect([await reserve(), await reserve(), await reserve()].map((one) => one !== undefined)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    clock.nowMs += 7500;
+    expect([await reserve(), await reserve()].map((one) => one !== undefined)).toEqual([true, false]);
+    clock.nowMs += 15_000;
+    expect([await reserve(), await reserve(), await reserve()].map((one) => one !== undefined)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('takes no place of its tenant while its own are taken', async () => {
+    const reserve = (host: string) =>
+      deps.webhooks.reserve(OWNER, host, { limits: { ofReceiver: 1, ofTenant: 2, ofAll: 20 }, holdMs: 15_000 });
+    await reserve('slow');
+    for (let attempt = 0; attempt < 5; attempt++) expect(await reserve('slow')).toBeUndefined();
+    expect(await reserve('other')).toBeDefined();
+  });
+});
+
+describe('a receiver that was quick and is not any more', () => {
+  beforeEach(async () => {
+    await handle(message({ id: 'dlv_0', subject: { object: 'job', id: 'job_0' } }));
+    receiver.answer = () => undefined;
+  });
+
+  it('is called again and given more time, which does not count as another attempt', async () => {
+    const [next] = await handle(message());
+    expect(next).toMatchObject({ attempt: 0, isPatient: true, notBeforeMs: clock.nowMs });
+    expect(await deliveries()).toMatchObject([
+      { status: 'pending', attempts: [{ error: expect.stringMatching(/longer/) }] },
+    ]);
+    receiver.answer = (_, response) => void setTimeout(() => response.writeHead(204).end(), 600);
+    expect(await handle(next ?? message())).toEqual([]);
+    expect(await deliveries()).toMatchObject([{ status: 'delivered', attempts: [{}, { status: 204 }] }]);
+  });
+
+  it('lets its next deliveries wait for each other', async () => {
+    await handle(message());
+    const before = receiver.got.length;
+    clock.nowMs += 1000;
+    const sent = await handle(...messages(10));
+    expect(receiver.got).toHaveLength(before + 2);
+    expect(sent.filter(({ waits }) => waits === 1)).toHaveLength(8);
+  });
+});
+
+describe('what is known of a receiver', () => {
+  it('holds every failure, however many attempts end at the same moment', async () => {
+    const failure = { failures: 0, openUntilMs: 0 };
+    await Promise.all(
+      Array.from({ length: 4 }, () =>
+        deps.webhooks.changeHealth(OWNER, 'h', (health) => ({ ...health, failures: health.failures + 1 }), failure),
+      ),
+    );
+    expect(await deps.webhooks.health(OWNER, 'h')).toMatchObject({ failures: 4 });
+  });
+
+  it('keeps that it returned 410, whatever else is recorded', async () => {
+    await deps.webhooks.disable(OWNER, url);
+    await deps.webhooks.changeHealth(OWNER, receiverOf(url), () => ({ failures: 0, openUntilMs: 0, meanMs: 5 }));
+    await handle(message());
+    expect(receiver.got).toHaveLength(0);
+    expect(lines.at(-1)).toMatchObject({ outcome: 'discarded' });
+  });
+
+  it('is shared by all URLs of its host, except that one of them is gone', async () => {
+    receiver.answer = (_, response) => void response.writeHead(410).end();
+    await handle(message());
+    receiver.answer = (_, response) => void response.writeHead(204).end();
+    await handle(message({ id: 'dlv_2', url: `${url}/2`, subject: { object: 'job', id: 'job_2' } }));
+    expect(receiver.got).toHaveLength(2);
+    receiver.answer = (_, response) => void response.writeHead(500).end();
+    for (const one of messages(MAX_FAILURES, (index) => ({ url: `${url}?${index}` }))) await handle(one);
+    const calls = receiver.got.length;
+    await handle(message({ id: 'dlv_3', url: `${url}/3` }));
+    expect(receiver.got).toHaveLength(calls);
+  });
+});
+
+it('an URL is called however it is written', async () => {
+  await handle(message({ url: ` ${url.replace('http:', 'HTTP:')}` }));
+  expect(receiver.got).toHaveLength(1);
+  expect(await deliveries()).toMatchObject([{ status: 'delivered' }]);
 });
