@@ -96,6 +96,13 @@ export type ErrorCode = keyof typeof ERRORS;
 const MAX_MESSAGE_CHARACTERS = 4000;
 const MAX_PARAM_CHARACTERS = 200;
 
+/** Options of an {@link AppError}. */
+export interface AppErrorOptions {
+  readonly param?: string;
+  readonly dependency?: string;
+  readonly cause?: unknown;
+}
+
 /**
  * The error class of this product: a stable code, and a message that says what was wrong, what the value was, and what is
  * allowed.
@@ -107,12 +114,15 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   /** Member of the request that was wrong (`input`, `inputs[0].shape`), if the error is about one. */
   readonly param: string | undefined;
+  /** The dependency that could not be used, if that is the error: `the jobs table`. */
+  readonly dependency: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { readonly param?: string; readonly cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(cut(message, MAX_MESSAGE_CHARACTERS), { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.param = options.param === undefined ? undefined : cut(options.param, MAX_PARAM_CHARACTERS);
+    this.dependency = options.dependency;
   }
 
   /** HTTP status of the response to this error. */

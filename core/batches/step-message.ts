@@ -51,10 +51,10 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Longest delay of SQS. */
-const MAX_DELAY_SECONDS = 900;
+/** Work must be settled within 10 minutes of the end of an outage, so that it waits for 5 minutes at most. */
+const MAX_DELAY_SECONDS = 300;
 
-/** Returns the delay of a step after some failures in a row: 2 s, doubled each time, up to 15 minutes. */
+/** Returns the delay of a step after some failures in a row: 2 s, doubled each time, up to 5 minutes. */
 export function stepDelaySeconds(attempt: number): number {
   return Math.min(MAX_DELAY_SECONDS, 2 ** Math.min(attempt, 20));
 }

@@ -63,7 +63,7 @@ export interface FunctionSettings {
   readonly retentionDays: number;
   /** How many days files are kept. */
   readonly fileRetentionDays: number;
-  /** How many times a message is received before it is given up: `maxReceiveCount` of its queue. */
+  /** How often work may be started before it fails. */
   readonly maxReceiveCount: number;
   /** Maximum number of concurrent invocations that deliver webhooks. */
   readonly webhookConcurrency: number;

@@ -16,10 +16,22 @@ export type Claim =
   | { readonly kind: 'claimed'; readonly job: Job }
   /** The job is complete. */
   | { readonly kind: 'ended'; readonly job: Job }
+  /** The job is not complete, but it was started as often as it may be. The last attempt may still run. */
+  | { readonly kind: 'spent'; readonly job: Job; readonly claimedAtMs: number }
   /** Its id belongs to another job: the message was refused when it was submitted, or is older than that job. */
   | { readonly kind: 'foreign' }
   /** The job has ended and its record was deleted: the message is too old to create it again. */
   | { readonly kind: 'gone' };
+
+/** How a worker claims a job. */
+export interface ClaimOptions {
+  /** Names the claim. Claims with the name of the last one continue its attempt, so that a repeated write counts once. */
+  readonly claimId: string;
+  /** How often the job may be started, since it was submitted or redriven. */
+  readonly maxTries: number;
+  /** The redrive that the message belongs to. It may create the record of a job that was deleted. */
+  readonly redrive?: Redrive | undefined;
+}
 
 /** The progress of a job as it was read: no worker has started it since, and no redrive has queued it. */
 export type SeenJob = Pick<Job, 'status' | 'attempts'>;
@@ -73,11 +85,17 @@ export interface JobStore {
    */
   create(definition: JobDefinition, redrive?: Redrive): Promise<Job | undefined>;
   /**
-   * Starts a job: status `running`, one attempt more. Creates the record if the submitter has not done so yet.
-   *
-   * @param redrive - The redrive that the message belongs to. It may create the record of a job that was deleted.
+   * Starts a job: status `running`, one attempt more, no last error. Creates the record if the submitter has not done so
+   * yet.
    */
-  claim(definition: JobDefinition, redrive?: Redrive): Promise<Claim>;
+  claim(definition: JobDefinition, options: ClaimOptions): Promise<Claim>;
+  /**
+   * Takes back the attempt of a claim that met an unavailable dependency, and records why the job waits. Does nothing if
+   * the job is complete, or if its last claim is another one.
+   *
+   * @returns The record as it is now; undefined if the job has none.
+   */
+  release(job: JobReference, claimId: string, error: JobError): Promise<Job | undefined>;
   /**
    * Completes a job, unless it is complete. Its record is kept for the retention of the job from now on.
    *

@@ -121,8 +121,10 @@ export interface Job extends JobDefinition {
    * do not expire, see {@link isExpired}.
    */
   readonly expiresAtMs: number;
-  /** How often a worker started it. */
+  /** How often a worker started it. Attempts that met an unavailable dependency are taken back. */
   readonly attempts: number;
+  /** The attempts since it was submitted or redriven; absent before the first. */
+  readonly tries?: number;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
   /** When an operator last redrove its message. */
@@ -137,6 +139,8 @@ export interface Job extends JobDefinition {
   readonly error?: JobError;
   /** Why the last attempt failed, if the job is retried. */
   readonly lastError?: JobError;
+  /** When a dependency became unavailable that the job waits for; absent if it waits for none. */
+  readonly waitingSinceMs?: number;
   /** The destinations that were notified of the completion. */
   readonly notified?: readonly DestinationKind[];
   /** When every destination was notified; absent until then. */

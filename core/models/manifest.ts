@@ -279,7 +279,11 @@ const jobsSchema = v.pipe(
       20,
     ),
     timeoutSeconds: key(v.optional(wholeNumber(10, 900), 60), 'Timeout of one worker invocation.', 300),
-    maxReceiveCount: key(v.optional(wholeNumber(1, 100), 5), 'Maximum number of attempts before a job fails.', 3),
+    maxReceiveCount: key(
+      v.optional(wholeNumber(1, 100), 5),
+      'Maximum number of times that a job is started before it fails. Attempts that meet an unavailable service do not count.',
+      3,
+    ),
   }),
   v.check(
     ({ batchSize, windowSeconds }) => batchSize <= LARGEST_UNWAITED_BATCH || windowSeconds > 0,

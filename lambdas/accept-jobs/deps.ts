@@ -9,6 +9,7 @@ import { lazyPayloads } from '../shared/jobs/lazy-payloads.ts';
 import { createSubmit } from '../shared/jobs/submit-job.ts';
 import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { modelQueueOpener } from '../shared/queue/model-queues.ts';
+import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { systemClock } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import { logTarget } from '../shared/telemetry/log-line.ts';
@@ -35,8 +36,9 @@ export function openDeps(settings: SettingsOf<typeof ACCEPT_JOBS.settings>): Acc
       clock,
     }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
-    jobsQueue: settings.jobsQueue,
-    maxReceiveCount: settings.maxReceiveCount,
+    queue: openSqsWorkQueue(sqs, settings.jobsQueue),
+    clock,
+    random: Math.random,
     log: jobsLog(logTarget({ ...settings, write: writeLine }, clock)),
   };
 }

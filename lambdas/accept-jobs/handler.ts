@@ -1,15 +1,19 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Clock } from '../../core/clock.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
 import type { Grants } from '../../core/identity/grants.ts';
 import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
+import { MAX_OUTAGE_MS } from '../../core/jobs/outage.ts';
 import { parseJson } from '../../core/json/json.ts';
 import { jsonMember } from '../../core/json/json-member.ts';
 import { type ResolveDeps, resolveRequest } from '../shared/jobs/resolve-request.ts';
 import type { Submit } from '../shared/jobs/submit-job.ts';
 import { type DeadLetters, moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
+import { waitByVisibility } from '../shared/queue/requeue.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { sha256 } from '../shared/sha256.ts';
 import { describeError } from '../shared/telemetry/describe-error.ts';
 import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
@@ -21,10 +25,11 @@ export interface AcceptJobsDeps {
   readonly grants: Grants;
   readonly submit: Submit;
   readonly deadLetters: DeadLetters;
-  /** URL of the queue that the messages come from. */
-  readonly jobsQueue: string;
-  /** `maxReceiveCount` of the queue. */
-  readonly maxReceiveCount: number;
+  /** The queue that the messages come from. */
+  readonly queue: Pick<WorkQueue, 'url' | 'setVisibility'>;
+  readonly clock: Clock;
+  /** Returns a number from 0 up to but not including 1. */
+  readonly random: () => number;
   readonly log: JobsLog<'accept-jobs'>;
 }
 
@@ -35,7 +40,8 @@ export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<S
  * Creates the handler: it turns CloudEvents of producers into jobs.
  *
  * An event that is invalid or refused moves to the dead letters with the reason, because it would be refused each time.
- * A transient failure is retried. After the last receive the message moves to the dead letters too.
+ * A transient failure is retried with a delay that grows to 5 minutes. After 24 hours the message moves to the dead letters
+ * too.
  */
 export function createHandler(deps: AcceptJobsDeps): AcceptJobsHandler {
   return (event) =>
@@ -84,14 +90,14 @@ async function accept(
 }
 
 async function retryOrMove(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<Verdict> {
-  const { jobsQueue, maxReceiveCount, deadLetters, log } = deps;
-  const isLast = Number(record.attributes.ApproximateReceiveCount) >= maxReceiveCount;
-  if (ERRORS[error.code].retryable && !isLast) {
+  const { queue, deadLetters, clock, random, log } = deps;
+  const firstReceivedMs = Number(record.attributes.ApproximateFirstReceiveTimestamp);
+  if (ERRORS[error.code].retryable && clock.now() - firstReceivedMs < MAX_OUTAGE_MS) {
     logRetry(record, error, deps);
-    return 'retry';
+    return waitByVisibility(record, queue, random);
   }
   const onFailure = (failure: AppError) => logRetry(record, failure, deps);
-  const verdict = await moveToDeadLetters(record, error, { deadLetters, sourceQueue: jobsQueue, onFailure });
+  const verdict = await moveToDeadLetters(record, error, { deadLetters, sourceQueue: queue.url, onFailure });
   if (verdict === 'done') {
     const { messageId } = record;
     log({ metric: 'DeadLetters', code: error.code, error: describeError(error), details: { messageId } });

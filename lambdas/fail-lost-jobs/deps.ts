@@ -11,6 +11,7 @@ import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { systemClock } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
 import { logTarget } from '../shared/telemetry/log-line.ts';
@@ -32,6 +33,8 @@ export function openDeps(settings: SettingsOf<typeof FAIL_LOST_JOBS.settings>): 
     chunks: openDynamoDbChunkStore(table),
     notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
+    queue: openSqsWorkQueue(sqs, settings.lostJobsQueue),
+    random: Math.random,
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     modelQueues: settings.modelQueues,
     log: jobsLog(logTarget({ ...settings, write: writeLine }, clock)),

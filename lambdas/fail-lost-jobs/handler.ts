@@ -2,17 +2,19 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
 import { AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
 import type { FunctionSettings } from '../../core/functions/settings.ts';
-import type { JobError } from '../../core/jobs/job.ts';
 import { type ChunkMessage, definitionOf, type JobMessage, type WorkMessage } from '../../core/jobs/job-message.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
+import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
-import { requestMerge } from '../shared/batches/request-merge.ts';
+import { loseChunk } from '../shared/batches/lose-chunk.ts';
 import { completeJob } from '../shared/jobs/complete-job.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { type FailedMessage, handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { redriveOf } from '../shared/queue/redrive-of.ts';
+import { waitByVisibility } from '../shared/queue/requeue.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { describeError } from '../shared/telemetry/describe-error.ts';
 import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 
@@ -22,6 +24,10 @@ export interface FailLostJobsDeps {
   readonly chunks: ChunkStore;
   readonly notifier: Notifier;
   readonly deadLetters: DeadLetters;
+  /** The queue that the messages come from. */
+  readonly queue: Pick<WorkQueue, 'setVisibility'>;
+  /** Returns a number from 0 up to but not including 1. */
+  readonly random: () => number;
   /** Queue of batch steps. */
   readonly batchSteps: MessageQueue;
   /** Queues by model: a redrive sends lost messages back to them. */
@@ -32,14 +38,8 @@ export interface FailLostJobsDeps {
 /** The handler of the queue of lost messages. */
 export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** The reason if no worker recorded one. */
-const LOST: JobError = {
-  code: 'WORKER_LOST',
-  message: 'every worker that started it stopped without a result; it may take too much memory or time',
-};
-
 /**
- * Creates the handler: it fails the jobs and chunks of messages that exceeded `maxReceiveCount`.
+ * Creates the handler: it fails the jobs and chunks of messages that no worker could begin, each time they were delivered.
  *
  * A job fails with the last reason that a worker recorded, and a chunk counts as lost, so that no caller waits for ever.
  * The messages move to the dead letters, from which an operator can redrive them. Every step can be repeated.
@@ -75,17 +75,18 @@ async function onError(failed: FailedMessage<WorkMessage>, deps: FailLostJobsDep
   }
 }
 
-/** SQS delivers the message again. After the last time SQS itself moves it to the dead letters. */
-function logRetry({ messageId }: SQSRecord, error: AppError, { log }: FailLostJobsDeps): Verdict {
+/** The message waits as long as it takes: until its job has failed, nobody is notified. */
+function logRetry(record: SQSRecord, error: AppError, { log, queue, random }: FailLostJobsDeps): Promise<Verdict> {
+  const { messageId } = record;
   log({ code: error.code, error: describeError(error), details: { messageId, outcome: 'will be retried' } });
-  return 'retry';
+  return waitByVisibility(record, queue, random);
 }
 
 async function failJob(record: SQSRecord, message: JobMessage, deps: FailLostJobsDeps): Promise<Verdict> {
   const before = await deps.jobs.create(definitionOf(message), redriveOf(record));
   // The job was deleted, or the id belongs to another job: this message was refused when it was submitted.
   if (before?.hash !== message.hash) return 'done';
-  const reason = before.error ?? before.lastError ?? LOST;
+  const reason = before.error ?? before.lastError ?? LOST_WORKER;
   const job = await completeJob(message, { status: 'failed', error: reason }, deps);
   // A worker completed the job first, or the caller canceled it: there is nothing to redrive.
   if (job?.status === 'failed') await moveLost({ record, message, reason: job.error ?? reason }, deps);
@@ -93,21 +94,12 @@ async function failJob(record: SQSRecord, message: JobMessage, deps: FailLostJob
 }
 
 async function failChunk(record: SQSRecord, message: ChunkMessage, deps: FailLostJobsDeps): Promise<Verdict> {
-  const { owner, batchId, index, start, end, firstLine, lines } = message;
   const { chunks, batchSteps } = deps;
-  const batch = await chunks.getBatch(owner, batchId);
-  // The batch was deleted: nothing is left to complete.
-  if (batch === undefined) return 'done';
-  if (await chunks.hasChunk(batchId, index)) {
-    await requestMerge(batch, batchSteps);
-    return 'done';
-  }
-  // Moved first: the recorded outcome does not show whether the message was moved.
-  await moveLost({ record, message, reason: LOST }, deps);
-  const counts = { completed: 0, failed: lines };
-  const place = { index, start, end, firstLine };
-  const outcome = { ...counts, ...place, state: 'lost', hasOutput: false, hasErrors: true, error: LOST } as const;
-  await requestMerge(await chunks.finishChunk(owner, batchId, outcome), batchSteps);
+  await loseChunk(message, LOST_WORKER, {
+    chunks,
+    batchSteps,
+    moveToDeadLetters: (reason) => moveLost({ record, message, reason }, deps),
+  });
   return 'done';
 }
 

@@ -13,6 +13,7 @@ import { openWasmMd5 } from '../shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
@@ -46,6 +47,8 @@ export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>):
       eventBridge: lazyEventBridge(),
     }),
     clock,
+    queue: openSqsWorkQueue(sqs, settings.batchesQueue),
+    random: Math.random,
     timer: systemTimer,
     stage: settings.stage,
     metricsNamespace: settings.metricsNamespace,

@@ -2,6 +2,8 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { parseStepMessage, type StepMessage, stepDelaySeconds } from '../../core/batches/step-message.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
 import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
+import { waitByVisibility } from '../shared/queue/requeue.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { describeError, errorCodeOf } from '../shared/telemetry/describe-error.ts';
 import { type LogSettings, logTarget, writeLogLine } from '../shared/telemetry/log-line.ts';
 import { assembleStep } from './assemble-step.ts';
@@ -21,6 +23,10 @@ const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 
 /** Dependencies of the function. */
 export interface ProcessBatchesDeps extends BatchDeps, LogSettings {
+  /** The queue of steps, for messages that wait. */
+  readonly queue: Pick<WorkQueue, 'setVisibility'>;
+  /** Returns a number from 0 up to but not including 1. */
+  readonly random: () => number;
   /** Milliseconds on a monotonic timer. */
   readonly timer: () => number;
 }
@@ -31,8 +37,7 @@ export type ProcessBatchesHandler = (event: SQSEvent, context: Context) => Promi
 /**
  * Creates the handler: it runs steps of batches one after another, and writes one log line for each.
  *
- * A step that fails is sent again with a delay. The message itself is retried only if that is not possible, because the
- * queue's visibility timeout is longer than the function's timeout.
+ * A step that fails is sent again with a delay. If that is not possible, the message itself waits.
  */
 export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
   return (event, context) => {
@@ -41,9 +46,9 @@ export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
       read: ({ body }) => parseStepMessage(body),
       laneOf: () => 'steps',
       handle: (step, record) => handleStep(step, record, deps, call),
-      onError: ({ error, message }) => {
+      onError: ({ error, message, record }) => {
         log(deps, { step: message, ms: 0, error });
-        return 'retry';
+        return waitByVisibility(record, deps.queue, deps.random);
       },
     });
   };
@@ -57,26 +62,20 @@ async function handleStep(
 ): Promise<Verdict> {
   const startedMs = deps.timer();
   try {
-    await runOrReschedule(step, record, call);
+    await runOrFail(step, record, call);
     log(deps, { step, ms: deps.timer() - startedMs });
     return 'done';
   } catch (error) {
     log(deps, { step, ms: deps.timer() - startedMs, error });
-    return retryStep(step, deps, error);
+    return retryStep(step, record, deps, error);
   }
 }
 
-/**
- * On the last receive every earlier attempt has crashed. The step is rescheduled so that it is not lost, or failed if it
- * is overdue.
- */
-async function runOrReschedule(step: StepMessage, record: SQSRecord, call: StepCall): Promise<void> {
-  const isLast = Number(record.attributes.ApproximateReceiveCount) >= call.settings.maxReceiveCount;
-  if (!isLast) return run(step, call);
-  if (await isOverdueStep(step, call)) {
-    return failStep(step, new AppError('WORKER_LOST', 'every worker stopped before it completed the step'), call);
-  }
-  await call.steps.send({ ...step, attempt: (step.attempt ?? 0) + 1 }, { delaySeconds: stepDelaySeconds(20) });
+/** A step that was started often crashed its workers, or waited for the queue. It is failed if it is overdue as well. */
+async function runOrFail(step: StepMessage, record: SQSRecord, call: StepCall): Promise<void> {
+  const isOften = Number(record.attributes.ApproximateReceiveCount) >= call.settings.maxReceiveCount;
+  if (!isOften || !(await isOverdueStep(step, call))) return run(step, call);
+  await failStep(step, new AppError('WORKER_LOST', 'every worker stopped before it completed the step'), call);
 }
 
 function run(step: StepMessage, call: StepCall): Promise<void> {
@@ -84,7 +83,12 @@ function run(step: StepMessage, call: StepCall): Promise<void> {
   return step.kind === 'split' ? splitBatch(step, call) : mergeBatch(step, call);
 }
 
-async function retryStep(step: StepMessage, deps: BatchDeps, error: unknown): Promise<Verdict> {
+async function retryStep(
+  step: StepMessage,
+  record: SQSRecord,
+  deps: ProcessBatchesDeps,
+  error: unknown,
+): Promise<Verdict> {
   try {
     const isPermanent = error instanceof AppError && !ERRORS[error.code].retryable;
     if (isPermanent || (await isOverdueStep(step, deps))) {
@@ -96,7 +100,7 @@ async function retryStep(step: StepMessage, deps: BatchDeps, error: unknown): Pr
     await deps.steps.send({ ...step, attempt }, { delaySeconds: stepDelaySeconds(attempt) });
     return 'done';
   } catch {
-    return 'retry';
+    return waitByVisibility(record, deps.queue, deps.random, step.attempt);
   }
 }
 

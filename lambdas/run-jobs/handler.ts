@@ -5,7 +5,7 @@ import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import { parseJson } from '../../core/json/json.ts';
 import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
-import { receivesOf } from '../shared/queue/requeue.ts';
+import { receivedOf } from '../shared/queue/requeue.ts';
 import type { CacheFailure } from '../shared/results/results-cache.ts';
 import { type LogSettings, logTarget } from '../shared/telemetry/log-line.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -111,7 +111,7 @@ function readRecord(record: SQSRecord): Received | Notification | { readonly err
     const body = parseJson(record.body);
     const invocation = invocationOfNotification(body);
     if (invocation !== undefined) return { record, invocation };
-    return { message: parseWorkMessage(body), record, receives: receivesOf(record) };
+    return { message: parseWorkMessage(body), ...receivedOf(record) };
   } catch (error) {
     return { error: toAppError(error) };
   }

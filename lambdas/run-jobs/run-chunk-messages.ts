@@ -12,11 +12,14 @@ import {
 import { AppError, toAppError } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
+import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';
+import { isOutage } from '../../core/jobs/outage.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { namesOf } from '../../core/models/model-names.ts';
+import { loseChunk } from '../shared/batches/lose-chunk.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
-import { requeue, retryWithBackoff } from '../shared/queue/requeue.ts';
+import { requeue, retryWithBackoff, waitForDependency } from '../shared/queue/requeue.ts';
 import type { Decide, JobRun } from './job-run.ts';
 import { type Answer, runRequests } from './run-requests.ts';
 import { pollLater } from './waiting-messages.ts';
@@ -45,18 +48,31 @@ export async function runChunkMessages(works: readonly Work[], decide: Decide, r
   }
 }
 
-/**
- * A chunk fails as a whole only for transient reasons. After `maxReceiveCount` SQS moves it to the lost-jobs queue, whose
- * function completes the batch.
- */
+/** A chunk fails as a whole only for transient reasons. If a dependency is unavailable, it waits. */
 async function runOrRetry(work: Work, run: JobRun): Promise<Verdict> {
+  const { queues, random, maxReceiveCount } = run.deps;
   try {
+    if (work.receives > maxReceiveCount) return await endLost(work, run);
     const outcome = await runChunk(work, run);
-    return outcome === 'done' ? outcome : await pollLater(work, run.deps.queues.chunks);
+    return outcome === 'done' ? outcome : await pollLater(work, queues.chunks);
   } catch (cause) {
-    run.onError(toAppError(cause));
-    return retryWithBackoff(work, run.deps.queues.chunks, run.deps.random);
+    const error = toAppError(cause);
+    run.onError(error);
+    return isOutage(error)
+      ? waitForDependency(work, queues.chunks, random)
+      : retryWithBackoff(work, queues.chunks, random);
   }
+}
+
+async function endLost({ message, record }: Work, { deps }: JobRun): Promise<Verdict> {
+  const { chunks, batchSteps, deadLetters, queues } = deps;
+  await loseChunk(message, LOST_WORKER, {
+    chunks,
+    batchSteps,
+    moveToDeadLetters: ({ code, message: words }) =>
+      deadLetters.add(record, { code, message: words, sourceQueue: queues.chunks.url }),
+  });
+  return 'done';
 }
 
 async function runChunk(work: Work, run: JobRun): Promise<'done' | 'waiting'> {
@@ -108,9 +124,10 @@ async function answerLines(
   const requests = lines.filter(isRequest);
   const answers = await askModel(requests, work, batch, run);
   if (answers === undefined) return undefined;
-  const transient = answers.find((answer) => answer.kind === 'failed' && isRetryable(answer.error));
+  const failures = answers.filter((answer) => answer.kind === 'failed');
+  const transient = failures.find(({ error }) => isOutage(error)) ?? failures.find(({ error }) => isRetryable(error));
   // A retry computes little again: the results are in the results cache.
-  if (transient?.kind === 'failed' && !isLast) throw transient.error;
+  if (transient !== undefined && (!isLast || isOutage(transient.error))) throw transient.error;
   const answerOf = new Map(requests.map((line, at) => [line as LineRequest | BrokenLine, answers[at]]));
   const output: string[] = [];
   const errors: string[] = [];

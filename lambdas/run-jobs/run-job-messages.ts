@@ -4,7 +4,7 @@ import { inlineBytes } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import { requeue } from '../shared/queue/requeue.ts';
 import type { AsyncRuns } from './async-runs.ts';
-import { finishJob } from './finish-job.ts';
+import { type Attempt, finishJob } from './finish-job.ts';
 import type { Decide, JobRun } from './job-run.ts';
 import { runRequests } from './run-requests.ts';
 import { type NotStarted, type StartedJob, startJob } from './start-job.ts';
@@ -22,7 +22,7 @@ type Work = Received<JobMessage>;
 /**
  * Runs the jobs of an invocation.
  *
- * New messages run together. A redelivered message may crash the worker. Redelivered messages therefore run last, one at
+ * New messages run together. A job that a worker began before may crash the worker. Such jobs therefore run last, one at
  * a time, in order of attempts, and each result is stored before the next one starts.
  *
  * @param decide - Called with the verdict of each message.
@@ -36,8 +36,9 @@ export async function runJobMessages(works: readonly Work[], decide: Decide, run
       if (verdict === 'done') completed.add(work);
     }
   };
-  for (const group of groupsOf(works.filter((work) => !isRedelivered(work)))) await runNext(group);
-  for (const work of await inOrderOfAttempts(works.filter(isRedelivered), run)) {
+  const { begun, waited } = await byAttempts(works.filter(isRedelivered), run);
+  for (const group of groupsOf([...works.filter((work) => !isRedelivered(work)), ...waited])) await runNext(group);
+  for (const work of begun) {
     await completed.send();
     await runNext([work]);
   }
@@ -89,28 +90,33 @@ function groupsOf(works: readonly Work[]): Work[][] {
   return groups;
 }
 
-async function inOrderOfAttempts(works: readonly Work[], { deps }: JobRun): Promise<Work[]> {
-  // If the attempts cannot be read now, the receives of the messages decide.
+/** Separates jobs that a worker began, those with the fewest attempts first, from those whose message only waited. */
+async function byAttempts(works: readonly Work[], { deps }: JobRun): Promise<{ begun: Work[]; waited: Work[] }> {
+  // If the attempts cannot be read now, the receives of the messages take their place.
   const attempts = await deps.jobs.attempts(works.map(({ message }) => message)).catch(() => undefined);
   const attemptsOf = new Map(works.map((work, index) => [work, attempts?.[index] ?? work.receives]));
-  return works.toSorted((a, b) => (attemptsOf.get(a) ?? 0) - (attemptsOf.get(b) ?? 0));
+  const inOrder = works.toSorted((a, b) => (attemptsOf.get(a) ?? 0) - (attemptsOf.get(b) ?? 0));
+  const begun = inOrder.filter((work) => attemptsOf.get(work) !== 0);
+  return { begun, waited: inOrder.slice(0, inOrder.length - begun.length) };
 }
 
 async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Verdict][]> {
   const { asyncRuns } = run.deps;
   if (asyncRuns !== undefined) return eachWith(group, (work) => runOnEndpoint(work, asyncRuns, run));
-  const started = new Map(await eachWith(group, (work) => startJob(work, run)));
-  const requests = [...started.values()].filter(isStarted);
+  const started = await eachWith(group, (work) => startJob(work, run));
+  const requests = started.map(([, job]) => job).filter(isStarted);
   const answers = await runRequests(
     requests.map(({ request }) => request),
     run.deps.inference,
     { deadlineMs: run.watch.deadlineMs, measures: run.measures },
   );
   const answerOf = new Map(requests.map((job, index) => [job, answers[index]]));
-  return eachWith(group, (work) => {
-    const job = started.get(work);
-    return finishJob(work, job === undefined || isStarted(job) ? job && answerOf.get(job) : job.outcome, run);
-  });
+  return Promise.all(
+    started.map(async ([work, job]): Promise<[Work, Verdict]> => {
+      const outcome = isStarted(job) ? { outcome: answerOf.get(job), attempt: job.attempt } : job;
+      return [work, await finishJob(work, outcome, run)];
+    }),
+  );
 }
 
 function isStarted(job: StartedJob | NotStarted): job is StartedJob {
@@ -120,16 +126,18 @@ function isStarted(job: StartedJob | NotStarted): job is StartedJob {
 /** Each job is a run of its own, because the requests of a run must not depend on the other messages of an invocation. */
 async function runOnEndpoint(work: Work, asyncRuns: AsyncRuns, run: JobRun): Promise<Verdict> {
   const { deps, watch, measures } = run;
+  let attempt: Attempt | undefined;
   try {
     const found = await asyncRuns.find(work);
     const job = await startJob(work, run, found !== undefined);
-    if (!isStarted(job)) return await finishJob(work, job.outcome, run);
+    if (!isStarted(job)) return await finishJob(work, job, run);
+    attempt = job.attempt;
     const context = { inference: deps.inference, deadlineMs: watch.deadlineMs, measures };
     const answers = await asyncRuns.run(work, found, [job.request], context);
     if (answers === undefined) return await pollLater(work, deps.queues.jobs);
-    return await finishJob(work, answers[0], run);
+    return await finishJob(work, { outcome: answers[0], attempt }, run);
   } catch (error) {
-    return finishJob(work, { kind: 'failed', error: toAppError(error) }, run);
+    return finishJob(work, { outcome: { kind: 'failed', error: toAppError(error) }, attempt }, run);
   }
 }
 

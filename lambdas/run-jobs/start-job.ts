@@ -4,12 +4,14 @@ import { AppError, toAppError } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { definitionOf, type JobMessage, MAX_JOB_INPUT_BYTES } from '../../core/jobs/job-message.ts';
 import type { Claim } from '../../core/jobs/job-store.ts';
+import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { namesOf } from '../../core/models/model-names.ts';
-import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import { asRequestBody, fromInlineBody, fromPayload } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import { redriveOf } from '../shared/queue/redrive-of.ts';
+import { retryWithBackoff } from '../shared/queue/requeue.ts';
+import { type Attempt, closeEnded, type RunOutcome } from './finish-job.ts';
 import type { JobRun } from './job-run.ts';
 import type { Answer, ModelRequest } from './run-requests.ts';
 import type { Received } from './work.ts';
@@ -17,12 +19,23 @@ import type { Received } from './work.ts';
 /** A job that is claimed and whose input is read. */
 export interface StartedJob {
   readonly request: ModelRequest;
+  /** The attempt that this is. */
+  readonly attempt: Attempt;
 }
 
 /** The outcome of a job that cannot be run. */
-export interface NotStarted {
+export interface NotStarted extends RunOutcome {
   readonly outcome: Verdict | Answer;
 }
+
+/**
+ * A worker may still be on the last try of a job if another one receives its message again: the message of a worker that
+ * crashed returns later than this.
+ */
+const LAST_TRY_MS = 30_000;
+
+/** Receives that a pause of about a minute stands for. */
+const LAST_TRY_RECEIVES = 5;
 
 /**
  * Claims a job and reads its input.
@@ -37,6 +50,7 @@ export async function startJob(
 ): Promise<StartedJob | NotStarted> {
   const { message } = work;
   const { jobs, payloads, inference } = run.deps;
+  let attempt: Attempt | undefined;
   try {
     const redrive = redriveOf(work.record);
     if (redrive !== undefined) await jobs.reopen(definitionOf(message), redrive);
@@ -44,21 +58,41 @@ export async function startJob(
     // Nothing of another job with this id, and nothing of a job that was deleted, is changed.
     if (claim.kind === 'foreign' || claim.kind === 'gone') return { outcome: 'done' };
     if (claim.kind === 'ended') {
-      await notifyOnce(claim.job, run.deps);
+      await closeEnded(work, claim.job, run);
       return { outcome: 'done' };
     }
-    return { request: requestOf(message, await readInput(message, payloads), namesOf(inference.packed.manifest)) };
+    if (claim.kind === 'spent') return await outcomeOfSpent(work, claim, run);
+    attempt = { number: claim.job.attempts, tries: claim.job.tries ?? claim.job.attempts };
+    const request = requestOf(message, await readInput(message, payloads), namesOf(inference.packed.manifest));
+    return { request, attempt };
   } catch (error) {
-    return { outcome: { kind: 'failed', error: toAppError(error) } };
+    return { outcome: { kind: 'failed', error: toAppError(error) }, attempt };
   }
+}
+
+/** A job without a try left fails with the last reason that a worker noted: none if the last worker crashed. */
+async function outcomeOfSpent(
+  { record }: Received,
+  { job, claimedAtMs }: Extract<Claim, { readonly kind: 'spent' }>,
+  { deps }: JobRun,
+): Promise<NotStarted> {
+  if (job.lastError === undefined && deps.inference.clock.now() - claimedAtMs < LAST_TRY_MS) {
+    const pause = { record, receives: LAST_TRY_RECEIVES };
+    return { outcome: await retryWithBackoff(pause, deps.queues.jobs, deps.random) };
+  }
+  const { code, message } = job.lastError ?? LOST_WORKER;
+  const attempt = { number: job.attempts, tries: Number.POSITIVE_INFINITY };
+  return { outcome: { kind: 'failed', error: new AppError(code, message) }, attempt };
 }
 
 /** A job that waited for its endpoint continues the attempt that was started. */
 async function claimOf(work: Received<JobMessage>, { deps }: JobRun, isWaiting: boolean): Promise<Claim> {
-  const { message } = work;
+  const { message, claimId, record } = work;
   const job = isWaiting ? await deps.jobs.get(message) : undefined;
-  if (job === undefined || job.status === 'queued')
-    return deps.jobs.claim(definitionOf(message), redriveOf(work.record));
+  if (job === undefined || job.status === 'queued') {
+    const options = { claimId, maxTries: deps.maxReceiveCount, redrive: redriveOf(record) };
+    return deps.jobs.claim(definitionOf(message), options);
+  }
   if (job.hash !== message.hash) return { kind: 'foreign' };
   return { kind: job.status === 'running' ? 'claimed' : 'ended', job };
 }

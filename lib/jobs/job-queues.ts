@@ -6,8 +6,21 @@ import type { ModelQueueName, SharedQueueName } from '../../core/functions/permi
 import { MESSAGE_DAYS } from '../../core/retention/retention.ts';
 import type { Model } from '../packaging/model.ts';
 
-/** Number of times that a message of a shared queue is received before it moves to the dead-letter queue. */
+/** How often a step of a batch is started, and how often an event of a producer is read that fails for a transient reason. */
 export const SHARED_MAX_RECEIVES = 5;
+
+/**
+ * Number of times that SQS delivers a message of a model's queue, or of a shared one, before it moves the message away.
+ *
+ * Consumers count the tries of their work themselves, and fail it. These numbers are the last net, for messages whose
+ * workers end before they can count. A message that waits for a dependency may be received 400 times a day.
+ *
+ * AWS documents that the count of a message goes on in the dead-letter queue ("across all queues", API reference of
+ * ReceiveMessage). It does not say which count the redrive policy of that queue compares. The number of the shared queues
+ * is larger by as much as their consumers need, so that either reading gives `fail-lost-jobs` its turn.
+ */
+const MODEL_QUEUE_RECEIVES = 400;
+const SHARED_QUEUE_RECEIVES = 1000;
 
 /**
  * A message stays invisible for this many timeouts of its function. Lambda's own retries, and its wait for a free
@@ -51,7 +64,7 @@ export class JobQueues extends Construct {
     const consumed = (name: SharedQueueName) =>
       this.#create(name, {
         visibilityTimeout: visibilityTimeout(consumerTimeoutSeconds(name)),
-        deadLetterQueue: { queue: deadLetters, maxReceiveCount: SHARED_MAX_RECEIVES },
+        deadLetterQueue: { queue: deadLetters, maxReceiveCount: SHARED_QUEUE_RECEIVES },
       });
     const lostJobs = consumed('lost-jobs');
     this.shared = {
@@ -68,7 +81,7 @@ export class JobQueues extends Construct {
   #createForModel({ id, manifest: { jobs } }: Model, lostJobs: IQueue): QueuesOfModel {
     const settings = {
       visibilityTimeout: visibilityTimeout(jobs.timeoutSeconds, jobs.windowSeconds),
-      deadLetterQueue: { queue: lostJobs, maxReceiveCount: jobs.maxReceiveCount },
+      deadLetterQueue: { queue: lostJobs, maxReceiveCount: MODEL_QUEUE_RECEIVES },
     };
     return { jobs: this.#create(`jobs-${id}`, settings), chunks: this.#create(`chunks-${id}`, settings) };
   }

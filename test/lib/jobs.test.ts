@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { idleMonthlyUsd } from '../../core/costs/cost.ts';
+import { outageDelaySeconds } from '../../core/jobs/outage.ts';
 import { InferenceApi, Jobs, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { otherStack, resourcesOf } from './synthesized-api.ts';
@@ -47,19 +48,29 @@ describe('queues', () => {
   });
 
   it.each([
-    ['jobs-one', 'lost-jobs', 5],
-    ['chunks-one', 'lost-jobs', 5],
-    ['jobs-slow', 'lost-jobs', 2],
-    ['chunks-slow', 'lost-jobs', 2],
-    ['jobs', 'dead-letters', 5],
-    ['lost-jobs', 'dead-letters', 5],
-    ['batches', 'dead-letters', 5],
-    ['webhooks', 'dead-letters', 5],
+    ['jobs-one', 'lost-jobs', 400],
+    ['chunks-one', 'lost-jobs', 400],
+    ['jobs-slow', 'lost-jobs', 400],
+    ['chunks-slow', 'lost-jobs', 400],
+    ['jobs', 'dead-letters', 1000],
+    ['lost-jobs', 'dead-letters', 1000],
+    ['batches', 'dead-letters', 1000],
+    ['webhooks', 'dead-letters', 1000],
   ])('move what %s cannot get rid of to %s after %i times', (from, to, maxReceiveCount) => {
     expect(queueOf(template, from).RedrivePolicy).toEqual({
       deadLetterTargetArn: { 'Fn::GetAtt': [queueId(template, to), 'Arn'] },
       maxReceiveCount,
     });
+  });
+
+  it.each([
+    ['goes on in the dead-letter queue', (lost: number, model: number) => lost - model],
+    ['starts again in the dead-letter queue', (lost: number) => lost],
+  ])('let fail-lost-jobs have its turn for a day where the count of receives %s', (_, deliveries) => {
+    const receives = (name: string) => Number(queueOf(template, name).RedrivePolicy.maxReceiveCount);
+    // The shortest of the longest waits.
+    const shortestWaitSeconds = outageDelaySeconds(1000, 0);
+    expect(deliveries(receives('lost-jobs'), receives('jobs-one')) * shortestWaitSeconds).toBeGreaterThan(DAY);
   });
 
   it.each(['dead-letters', 'reply-results'])('leave %s to those who read it', (name) => {

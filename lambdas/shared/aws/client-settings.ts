@@ -70,6 +70,6 @@ export async function callAws<T>(what: string, call: () => Promise<T>): Promise<
     return await call();
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw new AppError('UNAVAILABLE', `${what} cannot be used right now`, { cause });
+    throw new AppError('UNAVAILABLE', `${what} cannot be used right now`, { cause, dependency: what });
   }
 }

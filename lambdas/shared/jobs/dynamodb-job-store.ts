@@ -10,6 +10,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { Redrive } from '../../../core/jobs/dead-letter.ts';
 import {
   isExpired,
+  isFinal,
   type Job,
   type JobDefinition,
   type JobError,
@@ -18,7 +19,15 @@ import {
   type JobReference,
   retentionMsOf,
 } from '../../../core/jobs/job.ts';
-import type { Claim, JobPage, JobQuery, JobStore, Notified, SeenJob } from '../../../core/jobs/job-store.ts';
+import type {
+  Claim,
+  ClaimOptions,
+  JobPage,
+  JobQuery,
+  JobStore,
+  Notified,
+  SeenJob,
+} from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Item } from '../aws/attribute-value.ts';
 import { batchGet } from '../aws/batch-get.ts';
@@ -34,9 +43,10 @@ import {
   finished,
   namesIn,
   notified,
+  released,
   reopened,
 } from './job-changes.ts';
-import { jobItemKey, queuedItem, readJob } from './job-item.ts';
+import { CLAIM, CLAIMED_AT, jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
 
 /** Dependencies of {@link openDynamoDbJobStore}. */
@@ -113,13 +123,13 @@ class DynamoDbJobStore implements JobStore {
     return readJob(item ?? created);
   }
 
-  async claim(definition: JobDefinition, redrive?: Redrive): Promise<Claim> {
+  async claim(definition: JobDefinition, options: ClaimOptions): Promise<Claim> {
     for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
-      const mayCreate = this.#mayCreate(definition, redrive);
-      const { isDone, item } = await this.#change(definition, claimed(definition, this.#clock.now(), mayCreate));
+      const mayCreate = this.#mayCreate(definition, options.redrive);
+      const change = claimed(definition, options, this.#clock.now(), mayCreate);
+      const { isDone, item } = await this.#change(definition, change);
       if (isDone && item !== undefined) return { kind: 'claimed', job: readJob(item) };
-      const job = this.#present(item);
-      if (job !== undefined) return job.hash === definition.hash ? { kind: 'ended', job } : { kind: 'foreign' };
+      if (item !== undefined && this.#present(item) !== undefined) return refusedClaim(item, definition, options);
       if (!mayCreate) return { kind: 'gone' };
       await this.#deleteExpired(definition);
     }
@@ -128,6 +138,11 @@ class DynamoDbJobStore implements JobStore {
 
   async finish(job: JobReference, outcome: JobOutcome, seen?: SeenJob): Promise<Job | undefined> {
     const { item } = await this.#change(job, finished(job, outcome, this.#clock.now(), seen));
+    return this.#ofJob(job, item);
+  }
+
+  async release(job: JobReference, claimId: string, error: JobError): Promise<Job | undefined> {
+    const { item } = await this.#change(job, released(job, claimId, error, this.#clock.now()));
     return this.#ofJob(job, item);
   }
 
@@ -203,4 +218,13 @@ class DynamoDbJobStore implements JobStore {
       return undefined;
     });
   }
+}
+
+/** Why a claim changed nothing: if the SDK repeats a write, it finds the claim that the first of them made. */
+function refusedClaim(item: Item, { hash }: JobDefinition, { claimId }: ClaimOptions): Claim {
+  const job = readJob(item);
+  if (job.hash !== hash) return { kind: 'foreign' };
+  if (isFinal(job.status)) return { kind: 'ended', job };
+  if (item[CLAIM]?.S === claimId) return { kind: 'claimed', job };
+  return { kind: 'spent', job, claimedAtMs: Number(item[CLAIMED_AT]?.N ?? 0) };
 }

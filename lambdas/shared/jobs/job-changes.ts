@@ -8,11 +8,11 @@ import {
   type JobReference,
   retentionMsOf,
 } from '../../../core/jobs/job.ts';
-import type { Notified, SeenJob } from '../../../core/jobs/job-store.ts';
+import type { ClaimOptions, Notified, SeenJob } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { DUE_ATTRIBUTES, dueAttributes, JOB_DUE_MS } from '../../../core/sweep/due.ts';
 import { toAttribute, toItem } from '../aws/attribute-value.ts';
-import { definitionItem, expirySeconds, NOTIFIED, openJobExpiry, REDRIVES } from './job-item.ts';
+import { CLAIM, CLAIMED_AT, definitionItem, expirySeconds, NOTIFIED, openJobExpiry, REDRIVES } from './job-item.ts';
 
 /**
  * A conditional change to one item: expressions of DynamoDB, in which every attribute is `#` and its own name.
@@ -61,17 +61,44 @@ const EXPIRED = `NOT ${NOT_COMPLETE} AND #expiresAtMs <= :now`;
  *
  * @param mayCreate - Whether the record may be created if there is none.
  */
-export function claimed(definition: JobDefinition, nowMs: number, mayCreate: boolean): Change {
+export function claimed(
+  definition: JobDefinition,
+  { claimId, maxTries }: ClaimOptions,
+  nowMs: number,
+  mayCreate: boolean,
+): Change {
   const entries = Object.entries(definitionItem(definition)).filter(([name]) => name !== JOBS_TABLE.partitionKey);
   const kept = entries.map(([name]) => `#${name} = if_not_exists(#${name}, :${name})`);
-  const started = ['#status = :running', '#startedAtMs = if_not_exists(#startedAtMs, :now)', `#${expiresAt} = :ttl`];
+  const started = [
+    '#status = :running',
+    '#startedAtMs = if_not_exists(#startedAtMs, :now)',
+    `#${CLAIM} = :claim`,
+    `#${CLAIMED_AT} = :now`,
+    `#${expiresAt} = :ttl`,
+  ];
+  const isNew = `(attribute_not_exists(#${CLAIM}) OR #${CLAIM} <> :claim)`;
+  const hasTries = '(attribute_not_exists(#tries) OR #tries < :maxTries)';
+  const condition = `${OPEN} AND ${isNew} AND ${hasTries}`;
   return {
-    update: `SET ${[...kept, ...started].join(', ')} ADD #attempts :one`,
-    condition: mayCreate ? `attribute_not_exists(#hash) OR (${OPEN})` : OPEN,
+    update: `SET ${[...kept, ...started].join(', ')} REMOVE #lastError ADD #attempts :one, #tries :one`,
+    condition: mayCreate ? `attribute_not_exists(#hash) OR (${condition})` : condition,
     values: {
       ...Object.fromEntries(entries.map(([name, value]) => [`:${name}`, value])),
       ...INCOMPLETE,
-      ...toItem({ ':now': nowMs, ':one': 1, ':ttl': openJobExpiry(nowMs) }),
+      ...toItem({ ':now': nowMs, ':one': 1, ':claim': claimId, ':maxTries': maxTries, ':ttl': openJobExpiry(nowMs) }),
+    },
+  };
+}
+
+/** Takes back the attempt of a claim, because a dependency is unavailable. */
+export function released(job: JobReference, claimId: string, error: JobError, nowMs: number): Change {
+  const waiting = '#lastError = :error, #waitingSinceMs = if_not_exists(#waitingSinceMs, :now)';
+  return {
+    update: `SET ${waiting} REMOVE #${CLAIM} ADD #attempts :minusOne, #tries :minusOne`,
+    condition: `${OPEN} AND #${CLAIM} = :claim`,
+    values: {
+      ...openValues(job),
+      ...toItem({ ':error': error, ':now': nowMs, ':claim': claimId, ':minusOne': -1 }),
     },
   };
 }
@@ -86,7 +113,7 @@ export function finished(job: JobReference, outcome: JobOutcome, nowMs: number, 
   return {
     update: `SET ${Object.keys(values)
       .map((name) => `#${name} = :${name}`)
-      .join(', ')} REMOVE #lastError`,
+      .join(', ')} REMOVE #lastError, #waitingSinceMs`,
     condition: expected === undefined ? OPEN : `${OPEN} AND #status = :seenStatus AND #attempts = :seenAttempts`,
     values: {
       ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
@@ -101,7 +128,7 @@ export function canceled(job: JobReference, nowMs: number): Change {
   const end = endOf(job, nowMs);
   const ends = Object.keys(end).map((name) => `#${name} = :${name}`);
   return {
-    update: `SET #status = :canceled, ${ends.join(', ')} REMOVE #lastError`,
+    update: `SET #status = :canceled, ${ends.join(', ')} REMOVE #lastError, #waitingSinceMs`,
     condition: OPEN,
     values: {
       ...openValues(job),
@@ -122,7 +149,7 @@ function endOf(job: JobReference, nowMs: number) {
 /** Records why an attempt failed, unless the job is complete. */
 export function failedOnce(job: JobReference, error: JobError): Change {
   return {
-    update: 'SET #lastError = :error',
+    update: 'SET #lastError = :error REMOVE #waitingSinceMs',
     condition: OPEN,
     values: { ...openValues(job), ':error': toAttribute(error) },
   };
@@ -155,7 +182,7 @@ export function reopened(definition: JobDefinition, { id }: Redrive, nowMs: numb
   const due = Object.entries(dueAttributes(jobsTableKeys.job(definition), nowMs + JOB_DUE_MS));
   const isDue = due.map(([name]) => `#${name} = :${name}`).join(', ');
   return {
-    update: `SET #status = :queued, #reopenedAtMs = :now, ${isDue}, #expiresAtMs = :expiresAtMs, #${expiresAt} = :ttl REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs, #${NOTIFIED} ADD #${REDRIVES} :redrives`,
+    update: `SET #status = :queued, #reopenedAtMs = :now, ${isDue}, #expiresAtMs = :expiresAtMs, #${expiresAt} = :ttl REMOVE #endedAtMs, #error, #lastError, #notifiedAtMs, #${NOTIFIED}, #tries, #${CLAIM} ADD #${REDRIVES} :redrives`,
     condition: `#hash = :hash AND #status = :failed AND #expiresAtMs > :now AND NOT contains(#${REDRIVES}, :redrive)`,
     values: {
       ...toItem({

@@ -10,6 +10,12 @@ export const REDRIVES = 'redrives';
 /** Set of the kinds of destinations that were notified. */
 export const NOTIFIED = 'notified';
 
+/** Name of the last claim: a repeated claim does not count as another attempt. */
+export const CLAIM = 'claim';
+
+/** When the last claim was made, milliseconds since the Unix epoch. */
+export const CLAIMED_AT = 'claimedAtMs';
+
 const DAY_MS = 86_400_000;
 
 /** Attributes of an item that are not members of the job. */
@@ -21,6 +27,8 @@ const BESIDE: ReadonlySet<string> = new Set([
   ...DUE_ATTRIBUTES,
   REDRIVES,
   NOTIFIED,
+  CLAIM,
+  CLAIMED_AT,
 ]);
 
 /** The primary key of a job. */

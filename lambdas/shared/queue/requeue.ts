@@ -1,41 +1,68 @@
 import type { SQSRecord } from 'aws-lambda';
 import { REDRIVE_ATTRIBUTE } from '../../../core/jobs/dead-letter.ts';
+import { outageDelaySeconds } from '../../../core/jobs/outage.ts';
 import type { Verdict } from './handle-each.ts';
 import type { WorkQueue } from './sqs-work-queue.ts';
 
-/** A message with its number of receives. */
+/**
+ * A message with what is known of its past.
+ *
+ * How often SQS received a message decides nothing, because it also counts deliveries that no worker began: it is a hint
+ * that the message may have ended a worker, and makes pauses longer.
+ */
 export interface ReceivedRecord {
   readonly record: SQSRecord;
-  /** How often the message was received, as any of its copies, this time included. */
+  /** How often the message was received, as any of its copies, this time included, unless it only waited. */
   readonly receives: number;
+  /** How often in a row it waited for an unavailable dependency. */
+  readonly waits: number;
+  /**
+   * Names the claim of this delivery. A message that waited keeps the name, because its claim may have been written although
+   * the response was lost.
+   */
+  readonly claimId: string;
 }
 
 /** Base of the exponential back-off: the upper bound of the first pause. */
 const FIRST_BACKOFF_SECONDS = 4;
 
 /** Upper bound of every pause. */
-const MAX_BACKOFF_SECONDS = 900;
+const MAX_BACKOFF_SECONDS = 300;
 
 /**
- * Message attribute of a copy: the number of receives of the messages that it replaces, a slash, and the id of their
- * redrive. Another redrive starts counting again.
+ * Message attribute of a copy: the number of receives of the messages that it replaces, the id of their redrive, and, if it
+ * waited, the number of waits and the claim of the last delivery. Slashes separate them. Another redrive starts again.
  */
-const RECEIVES_ATTRIBUTE = 'receives';
+const PAST_ATTRIBUTE = 'receives';
 
-/** Counts how often a message was received, as any of its copies, this time included. */
-export function receivesOf({ attributes, messageAttributes }: SQSRecord): number {
+const PAST = /^(\d{1,6})\/([^/]*)(?:\/(\d{1,6})\/([^/]+))?$/;
+
+/** Reads the past of a message. */
+export function receivedOf(record: SQSRecord): ReceivedRecord {
+  const { attributes, messageAttributes, messageId } = record;
   const own = Number(attributes.ApproximateReceiveCount);
-  const [, earlier, redrive] =
-    /^(\d{1,6})\/(.*)$/s.exec(messageAttributes[RECEIVES_ATTRIBUTE]?.stringValue ?? '') ?? [];
-  return redrive === redriveOf(messageAttributes) ? own + Number(earlier) : own;
+  const found = PAST.exec(messageAttributes[PAST_ATTRIBUTE]?.stringValue ?? '');
+  const [, earlier = '0', redrive, waits = '0', claim] = found ?? [];
+  const isSame = redrive === redriveOf(messageAttributes);
+  return {
+    record,
+    receives: isSame ? own + Number(earlier) : own,
+    waits: isSame ? Number(waits) : 0,
+    // A delivery after the first one of a copy is another attempt: the worker of the first one may have crashed.
+    claimId: isSame && claim !== undefined && own === 1 ? claim : `${messageId}.${own}`,
+  };
 }
 
 function redriveOf(attributes: SQSRecord['messageAttributes']): string {
   return attributes[REDRIVE_ATTRIBUTE]?.stringValue ?? '';
 }
 
-function countedAttribute({ record, receives }: ReceivedRecord): Record<string, string> {
-  return { [RECEIVES_ATTRIBUTE]: `${receives - 1}/${redriveOf(record.messageAttributes)}` };
+function pastAttribute(
+  { record, receives }: ReceivedRecord,
+  waiting?: { readonly waits: number; readonly claimId: string },
+): Record<string, string> {
+  const common = `${receives - 1}/${redriveOf(record.messageAttributes)}`;
+  return { [PAST_ATTRIBUTE]: waiting === undefined ? common : `${common}/${waiting.waits}/${waiting.claimId}` };
 }
 
 /** Returns the attributes of a copy that is sent later and keeps the number of receives of this message. */
@@ -43,7 +70,7 @@ export function copyAttributes(received: ReceivedRecord): Record<string, string>
   const texts = Object.entries(received.record.messageAttributes).flatMap(([name, { stringValue }]) =>
     stringValue === undefined ? [] : [[name, stringValue] as const],
   );
-  return { ...Object.fromEntries(texts), ...countedAttribute(received) };
+  return { ...Object.fromEntries(texts), ...pastAttribute(received) };
 }
 
 /**
@@ -54,8 +81,9 @@ export function copyAttributes(received: ReceivedRecord): Record<string, string>
  */
 export async function requeue(received: ReceivedRecord, queue: WorkQueue, delaySeconds = 0): Promise<Verdict> {
   try {
-    const attributes = received.receives > 1 ? countedAttribute(received) : {};
-    await queue.sendCopy(received.record, attributes, delaySeconds);
+    const { receives, record } = received;
+    const isMarked = receives > 1 || record.messageAttributes[PAST_ATTRIBUTE] !== undefined;
+    await queue.sendCopy(record, isMarked ? pastAttribute(received) : {}, delaySeconds);
     return 'done';
   } catch {
     return 'retry';
@@ -63,20 +91,61 @@ export async function requeue(received: ReceivedRecord, queue: WorkQueue, delayS
 }
 
 /**
- * Retries a message after a pause that doubles with each receive, up to 15 minutes. Jitter takes up to half of it.
+ * Lets a message wait for a dependency that is unavailable, with a delay that grows up to 5 minutes. It waits as a copy, so
+ * that the wait does not count as a receive. If SQS does not accept the copy, the message itself stays invisible as long.
+ *
+ * @param random - Returns a number from 0 up to but not including 1.
+ */
+export async function waitForDependency(
+  received: ReceivedRecord,
+  queue: WorkQueue,
+  random: () => number,
+): Promise<Verdict> {
+  const { record, claimId } = received;
+  const waits = received.waits + 1;
+  try {
+    const seconds = outageDelaySeconds(waits, random());
+    await queue.sendCopy(record, pastAttribute(received, { waits, claimId }), seconds);
+    return 'done';
+  } catch {
+    return waitByVisibility(record, queue, random, received.waits);
+  }
+}
+
+/**
+ * Lets a message wait for a dependency that is unavailable by keeping it invisible, with a delay that grows up to 5 minutes.
+ *
+ * @param waits - How often it waited before as other messages. Defaults to never.
+ */
+export async function waitByVisibility(
+  { receiptHandle, attributes }: SQSRecord,
+  queue: Pick<WorkQueue, 'setVisibility'>,
+  random: () => number,
+  waits = 0,
+): Promise<Verdict> {
+  const seconds = outageDelaySeconds(waits + Number(attributes.ApproximateReceiveCount), random());
+  return hide(receiptHandle, seconds, queue);
+}
+
+/**
+ * Retries a message after a pause that doubles with each receive, up to 5 minutes. Jitter takes up to half of it.
  *
  * @param random - Returns a number from 0 up to but not including 1.
  */
 export async function retryWithBackoff(
-  { record, receives }: ReceivedRecord,
-  queue: WorkQueue,
+  { record, receives }: Pick<ReceivedRecord, 'record' | 'receives'>,
+  queue: Pick<WorkQueue, 'setVisibility'>,
   random: () => number,
 ): Promise<Verdict> {
   const longestSeconds = Math.min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (receives - 1));
+  return hide(record.receiptHandle, Math.ceil(longestSeconds * (0.5 + random() / 2)), queue);
+}
+
+async function hide(receiptHandle: string, seconds: number, queue: Pick<WorkQueue, 'setVisibility'>): Promise<Verdict> {
   try {
-    await queue.setVisibility(record.receiptHandle, Math.ceil(longestSeconds * (0.5 + random() / 2)));
+    await queue.setVisibility(receiptHandle, seconds);
   } catch {
-    // SQS delivers the message again after the visibility timeout of the queue.
+    // SQS delivers the message again after its visibility timeout.
   }
   return 'retry';
 }

@@ -7,13 +7,11 @@ import { createHandler } from '../../../lambdas/accept-jobs/handler.ts';
 import { createSubmit } from '../../../lambdas/shared/jobs/submit-job.ts';
 import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
 import { modelQueueOpener } from '../../../lambdas/shared/queue/model-queues.ts';
+import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { sha256 } from '../../../lambdas/shared/sha256.ts';
 import { jobsLog } from '../../../lambdas/shared/telemetry/jobs-line.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
-import { startJobsHarness } from '../shared/jobs/jobs-harness.ts';
-
-/** `maxReceiveCount` of the producers' queue. */
-export const MAX_RECEIVES = 3;
+import { startJobsHarness, withoutPauses } from '../shared/jobs/jobs-harness.ts';
 
 /** Source of a producer's events. */
 export const SOURCE = '/shop/search';
@@ -30,6 +28,7 @@ export async function startAcceptJobs() {
     words: { jobs: urls.words, chunks: `${urls.words}-chunks` },
     images: { jobs: imagesUrl, chunks: `${urls.words}-chunks` },
   };
+  const pauses: number[] = [];
   const handler = createHandler({
     resolve: {
       settings: {
@@ -56,12 +55,15 @@ export async function startAcceptJobs() {
       clock,
     }),
     deadLetters: openDeadLetters(servers.sqs, urls.dead),
-    jobsQueue: urls.jobs,
-    maxReceiveCount: MAX_RECEIVES,
+    queue: withoutPauses(openSqsWorkQueue(servers.sqs, urls.jobs), pauses),
+    clock,
+    random: () => 0,
     log: jobsLog({ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic', now: () => clock.now(), write }),
   });
   return {
     ...harness,
+    /** Seconds that messages were to wait. */
+    pauses,
     imagesUrl,
     /** Sends an event to the producers' queue. */
     send: (body: unknown, attributes?: Record<string, MessageAttributeValue>) => harness.send('jobs', body, attributes),

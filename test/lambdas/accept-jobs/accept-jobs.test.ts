@@ -2,7 +2,7 @@ import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { StoredFile } from '../../../core/files/file.ts';
 import { parseWorkMessage } from '../../../core/jobs/work-message.ts';
-import { type AcceptJobsHarness, jobEvent, MAX_RECEIVES, SOURCE, startAcceptJobs } from './accept-jobs-harness.ts';
+import { type AcceptJobsHarness, jobEvent, SOURCE, startAcceptJobs } from './accept-jobs-harness.ts';
 
 const DONE = { batchItemFailures: [] };
 const DAY_MS = 86_400_000;
@@ -234,11 +234,19 @@ describe('an event that cannot be accepted right now', () => {
     expect(await harness.record('1')).toMatchObject({ status: 'queued', model: 'images' });
   });
 
-  it('moves to the dead letters with UNAVAILABLE at its last receive', async () => {
+  it('waits longer each time, up to 5 minutes, however often it was received', async () => {
     await harness.send(jobEvent('1', IMAGES));
-    for (let receive = 1; receive < MAX_RECEIVES; receive++) {
+    for (let receive = 1; receive <= 10; receive++) {
       expect((await harness.work()).batchItemFailures).toHaveLength(1);
     }
+    expect(harness.pauses).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+    expect(await harness.dead()).toEqual([]);
+  });
+
+  it('moves to the dead letters with UNAVAILABLE after 24 hours', async () => {
+    await harness.send(jobEvent('1', IMAGES));
+    await harness.work();
+    harness.clock.nowMs = Date.now() + 24 * 3600 * 1000;
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.dead()).toMatchObject([
       {

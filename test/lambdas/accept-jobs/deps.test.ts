@@ -47,7 +47,6 @@ describe('the function as it is deployed', () => {
         jobsQueue: words,
         producerGrants: { replyQueues: [], eventBus: true, inputBuckets: [] },
         retentionDays: 7,
-        maxReceiveCount: 5,
       }),
     );
     const bodies = [

@@ -46,6 +46,7 @@ describe('the function as it is deployed', () => {
         batchesQueue: other,
         webhooksQueue: other,
         deadLettersQueue: dead,
+        lostJobsQueue: other,
         eventBus: 'none',
       }),
     );

@@ -17,7 +17,7 @@ afterEach(() => harness.close());
 /** A job whose worker has begun it, and never came back. */
 async function beginJob(id: string): Promise<JobMessage> {
   const message = jobMessage(harness.clock.nowMs, id);
-  await harness.jobs.claim(definitionOf(message));
+  await harness.jobs.claim(definitionOf(message), { claimId: crypto.randomUUID(), maxTries: 5 });
   return message;
 }
 
@@ -119,7 +119,7 @@ describe('a job that no worker completed', () => {
     await harness.lose(message);
     await harness.work();
     await harness.jobs.reopen(definitionOf(message), { id: 'r1', sentAtMs: 0 });
-    await harness.jobs.claim(definitionOf(message));
+    await harness.jobs.claim(definitionOf(message), { claimId: crypto.randomUUID(), maxTries: 5 });
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'failed', attempts: 2 });

@@ -1,7 +1,8 @@
 import { createHandler } from '../../../lambdas/fail-lost-jobs/handler.ts';
 import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
+import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { jobsLog } from '../../../lambdas/shared/telemetry/jobs-line.ts';
-import { OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
+import { OWNER, startJobsHarness, withoutPauses } from '../shared/jobs/jobs-harness.ts';
 
 /** The function behind the queue of lost messages. */
 export type LostJobsHarness = Awaited<ReturnType<typeof startLostJobs>>;
@@ -12,17 +13,22 @@ export async function startLostJobs() {
   const { servers, clock, urls, jobs, batches, notifier, write } = harness;
   const words = { jobs: `${servers.url}/000000000000/jobs-words`, chunks: `${servers.url}/000000000000/chunks-words` };
   const movedFrom = new Map<string, string>();
+  const pauses: number[] = [];
   const handler = createHandler({
     jobs,
     chunks: batches,
     notifier,
     deadLetters: openDeadLetters(servers.sqs, urls.dead),
+    queue: withoutPauses(openSqsWorkQueue(servers.sqs, urls.lost), pauses),
+    random: () => 0,
     batchSteps: harness.queue('batches'),
     modelQueues: { words },
     log: jobsLog({ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic', now: () => clock.now(), write }),
   });
   return {
     ...harness,
+    /** Seconds that messages were to wait. */
+    pauses,
     /** Queues of the model `words`. */
     words,
     /** Puts a message into the queue, as if SQS had moved it there from the named queue. */

@@ -301,11 +301,26 @@ describe('merging', () => {
 });
 
 describe('a step that does not complete', () => {
-  it('is rescheduled at its last receive', async () => {
+  it('is started again, however often it was received', async () => {
     await processor.createBatch(linesOf(3));
-    await processor.invoke({ ...SPLIT, attempt: 2 }, 5);
-    expect(await processor.batch()).toMatchObject({ status: 'validating' });
-    expect(await processor.takeJson('chunks')).toEqual([]);
+    await processor.invoke({ ...SPLIT, attempt: 2 }, 50);
+    expect(await processor.batch()).toMatchObject({ status: 'in_progress', splitDone: true });
+    expect(await processor.takeJson('chunks')).toHaveLength(1);
+  });
+
+  it('waits by its visibility while the queue is away, which changes nothing about the batch', async () => {
+    await processor.createBatch(linesOf(3));
+    const pauses: number[] = [];
+    processor.deps.queue.setVisibility = async (_, seconds) => {
+      pauses.push(seconds);
+    };
+    processor.deps.steps.send = () => Promise.reject(new Error('no connection'));
+    processor.deps.batches.change = () => Promise.reject(new Error('no connection'));
+    for (const receive of [1, 2, 3, 10, 300]) {
+      expect((await processor.invoke(SPLIT, receive)).batchItemFailures).toEqual([{ itemIdentifier: 'm0' }]);
+    }
+    expect(pauses).toEqual([2, 4, 8, 150, 150]);
+    expect(await processor.batch()).toMatchObject({ status: 'validating', errors: [] });
   });
 
   it('fails its batch with the reason, long after the completion window', async () => {

@@ -10,6 +10,7 @@ import { createHandler, type ProcessBatchesDeps } from '../../../lambdas/process
 import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
 import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
+import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { lambdaContext } from '../events.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { eventOf, type JobsHarness, OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
@@ -67,6 +68,8 @@ export async function startProcessor(): Promise<Processor> {
     openMd5: openWasmMd5,
     steps: harness.queue('steps'),
     chunksOf: (model) => (model === 'minilm' ? chunks : undefined),
+    queue: openSqsWorkQueue(harness.servers.sqs, harness.urls.steps),
+    random: () => 0,
     timer: () => performance.now(),
   };
   const processor: Processor = {

@@ -256,7 +256,9 @@ describe('jobs of one invocation', () => {
         }),
       );
     }
-    for (const id of ['one', 'three', 'three']) await worker.deps.jobs.claim(definitionOf(worker.job(id, BODY)));
+    for (const id of ['one', 'three', 'three']) {
+      await worker.deps.jobs.claim(definitionOf(worker.job(id, BODY)), { claimId: crypto.randomUUID(), maxTries: 5 });
+    }
     const before = worker.tables.server.operations.length;
     await worker.work();
     expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['two', 'one', 'three']);
@@ -296,7 +298,7 @@ describe('a message', () => {
   it('whose job completed without a notification is notified about again', async () => {
     worker.notifier.failures = 1;
     await worker.send('jobs', worker.job('one', BODY));
-    expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
     await workAgain();
     expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['one']);
@@ -311,7 +313,7 @@ describe('a message', () => {
     const { notifier } = worker;
     notifier.unavailable.add(kind);
     await worker.send('jobs', worker.job('one', BODY, { destinations: { replyQueue: 'results', eventBus: true } }));
-    expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(notifier.notifications.map((one) => one.kind)).toEqual(others);
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', notified: others });
     expect(await worker.read('one')).not.toHaveProperty('notifiedAtMs');

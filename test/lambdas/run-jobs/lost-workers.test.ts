@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { definitionOf } from '../../../core/jobs/job-message.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import { WordEncoder } from '../serve-model/memory-deps.ts';
 import { startWorker, type Worker } from './worker.ts';
@@ -185,25 +186,66 @@ describe('a message that is requeued', () => {
     worker.remainingMs = 1000;
     await worker.work();
     const [copy] = await worker.servers.receive(worker.urls.jobs);
-    expect(copy?.MessageAttributes?.['receives']?.StringValue).toBe('7/r1');
+    expect(copy?.MessageAttributes?.['receives']?.StringValue).toBe('0/r2');
   });
 
-  it('fails at its last receive, whichever copy that is', async () => {
+  it('fails at its last try, whichever copy that is and however often it was received', async () => {
     class Broken extends WordEncoder {
       override run(): Promise<never> {
         return Promise.reject(new Error('broken'));
       }
     }
     worker = await startWorker({ load: async (version) => new Broken(version) });
-    await worker.servers.sqs.send(
-      new SendMessageCommand({
-        QueueUrl: worker.urls.jobs,
-        MessageBody: JSON.stringify(worker.job('one', body('a'))),
-        MessageAttributes: { receives: { DataType: 'String', StringValue: '2/' } },
-      }),
-    );
+    const job = worker.job('one', body('a'));
+    for (const claimId of ['first', 'second']) {
+      await worker.deps.jobs.claim(definitionOf(job), { claimId, maxTries: 3 });
+    }
+    await worker.send('jobs', job);
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
-    expect(await worker.read('one')).toMatchObject({ status: 'failed', error: { code: 'INTERNAL' } });
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'INTERNAL' } });
+  });
+
+  it('does not fail because it was received often', async () => {
+    worker = await startWorker();
+    await worker.send('jobs', worker.job('one', body('a')), {
+      receives: { DataType: 'String', StringValue: '400/' },
+    });
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+  });
+});
+
+describe('a job whose workers all crashed', () => {
+  beforeEach(async () => {
+    worker = await startWorker();
+    const job = worker.job('one', body('a'));
+    for (const claimId of ['first', 'second', 'third']) {
+      await worker.deps.jobs.claim(definitionOf(job), { claimId, maxTries: 3 });
+    }
+    await worker.send('jobs', job);
+  });
+
+  it('fails with WORKER_LOST when a worker receives it again, and moves to the dead letters', async () => {
+    worker.clock.nowMs += 40_000;
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'WORKER_LOST' } });
+    expect(worker.notifier.jobs).toHaveLength(1);
+    const [letter] = await worker.servers.receive(worker.urls.dead);
+    expect(letter?.MessageAttributes?.['errorCode']?.StringValue).toBe('WORKER_LOST');
+    expect(worker.shapes()).toEqual([]);
+  });
+
+  it('is left alone while the worker of its last try may still run', async () => {
+    worker.clock.nowMs += 1000;
+    expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    expect(await worker.read('one')).toMatchObject({ status: 'running', attempts: 3 });
+  });
+
+  it('fails with the reason that the last worker noted', async () => {
+    const error = { code: 'TIMEOUT', message: 'the model took too long' } as const;
+    await worker.deps.jobs.noteError(worker.job('one', body('a')), error);
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', error });
   });
 });
 

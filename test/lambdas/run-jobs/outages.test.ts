@@ -1,8 +1,9 @@
-import { DeleteBucketCommand } from '@aws-sdk/client-s3';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
 import { DeleteQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { AppError } from '../../../core/errors.ts';
 import { WordEncoder } from '../serve-model/memory-deps.ts';
-import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 let worker: Worker;
@@ -24,24 +25,158 @@ class Broken extends WordEncoder {
   }
 }
 
+/** Makes every call of a client fail until the returned function is called. */
+function breakClient(client: DynamoDBClient | S3Client): () => void {
+  let isBroken = true;
+  const middleware =
+    <I, O>(next: (input: I) => Promise<O>) =>
+    (input: I): Promise<O> =>
+      isBroken ? Promise.reject(new Error('no connection')) : next(input);
+  if (client instanceof S3Client) client.middlewareStack.add(middleware, { step: 'finalizeRequest' });
+  else client.middlewareStack.add(middleware, { step: 'finalizeRequest' });
+  return () => {
+    isBroken = false;
+  };
+}
+
+/** More deliveries than tries. */
+const DELIVERIES = 10;
+
 describe('an outage', () => {
-  it('of the bucket is recorded, and the job is retried', async () => {
+  const LARGE = body(Array.from({ length: 500 }, (_, index) => `w${index}`));
+
+  it.each(['table', 'bucket'] as const)('of the %s spends no try of a job, however long it lasts', async (what) => {
     worker = await startWorker();
-    await worker.servers.s3.send(new DeleteBucketCommand({ Bucket: PAYLOADS }));
-    await worker.send('jobs', worker.job('one', body(Array.from({ length: 500 }, (_, index) => `w${index}`))));
-    expect((await worker.work()).batchItemFailures).toHaveLength(1);
-    expect(await worker.read('one')).toMatchObject({ status: 'running', lastError: { code: 'UNAVAILABLE' } });
+    const end = breakClient(what === 'table' ? worker.tables.client : worker.servers.s3);
+    await worker.send('jobs', worker.job('one', LARGE));
+    for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+      expect(await worker.work()).toEqual({ batchItemFailures: [] });
+      expect(worker.lines.at(-1)).toMatchObject({ level: 'WARN', errors: { UNAVAILABLE: 1 } });
+    }
+    expect(worker.delays).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+    if (what === 'bucket') {
+      expect(await worker.read('one')).toMatchObject({ attempts: 0, lastError: { code: 'UNAVAILABLE' } });
+    }
+    end();
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
   });
 
-  it('of the table makes jobs and chunks retry', async () => {
+  it.each(['table', 'bucket'] as const)('of the %s fails no line of a chunk, however long it lasts', async (what) => {
     worker = await startWorker();
-    const { client } = worker.tables;
-    client.middlewareStack.add(() => () => Promise.reject(new Error('no connection')), { step: 'finalizeRequest' });
+    await worker.createBatch();
+    const chunk = await worker.chunkOf([line('a'), line('b')]);
+    const end = breakClient(what === 'table' ? worker.tables.client : worker.servers.s3);
+    await worker.send('chunks', chunk);
+    for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+      expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+    }
+    end();
+    await worker.work('chunks');
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
+  });
+
+  it('of the model fails no line of a chunk', async () => {
+    let isAway = true;
+    class Away extends WordEncoder {
+      override run(tensors: Parameters<WordEncoder['run']>[0]) {
+        return isAway ? Promise.reject(new AppError('UNAVAILABLE', 'no endpoint')) : super.run(tensors);
+      }
+    }
+    worker = await startWorker({ load: async (version) => new Away(version) });
+    await worker.createBatch();
+    await worker.send('chunks', await worker.chunkOf([line('a'), line('b')]));
+    for (let delivery = 1; delivery <= DELIVERIES; delivery++) await worker.work('chunks');
+    isAway = false;
+    await worker.work('chunks');
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
+  });
+
+  it('of the queues lets the message itself wait, which spends no try', async () => {
+    worker = await startWorker();
+    const { queues, notifier } = worker.deps;
+    const pauses: number[] = [];
+    const { sendCopy, setVisibility } = queues.jobs;
+    queues.jobs.sendCopy = () => Promise.reject(new Error('no connection'));
+    queues.jobs.setVisibility = (handle, seconds) => {
+      pauses.push(seconds);
+      return setVisibility(handle, 0);
+    };
+    const end = breakClient(worker.servers.s3);
+    await worker.send('jobs', worker.job('one', LARGE));
+    for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+      expect((await worker.work()).batchItemFailures).toHaveLength(1);
+    }
+    expect(pauses).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+    expect(await worker.read('one')).toMatchObject({ status: 'running', attempts: 0 });
+    end();
+    queues.jobs.sendCopy = sendCopy;
+    expect(await worker.work()).toEqual({ batchItemFailures: [] });
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect(notifier).toBe(worker.notifier);
+  });
+
+  it('in which writes are made but not confirmed counts one attempt', async () => {
+    worker = await startWorker();
+    let isAway = true;
+    worker.tables.client.middlewareStack.add(
+      (next) => async (args) => {
+        const response = await next(args);
+        if (isAway) throw Object.assign(new Error('no response'), { $retryable: {} });
+        return response;
+      },
+      { step: 'deserialize', priority: 'high' },
+    );
     await worker.send('jobs', worker.job('one', body('a')));
-    await worker.send('chunks', await worker.chunkOf([line('a')]));
-    expect((await worker.work()).batchItemFailures).toHaveLength(1);
-    expect((await worker.work('chunks')).batchItemFailures).toHaveLength(1);
-    expect(worker.lines.at(-1)).toMatchObject({ level: 'WARN', errors: { UNAVAILABLE: 1 }, MessagesRetried: 1 });
+    for (let delivery = 1; delivery <= DELIVERIES; delivery++) await worker.work();
+    isAway = false;
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+  });
+
+  it('that lasts a day fails a job with the reason, and moves it to the dead letters', async () => {
+    worker = await startWorker();
+    breakClient(worker.servers.s3);
+    await worker.send('jobs', worker.job('one', LARGE));
+    await worker.work();
+    worker.clock.nowMs += 24 * 3600 * 1000;
+    await worker.work();
+    const error = { code: 'UNAVAILABLE', message: 'the payload bucket cannot be used right now' };
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 0, error });
+    const [letter] = await worker.servers.receive(worker.urls.dead);
+    expect(letter?.MessageAttributes?.['errorCode']?.StringValue).toBe('UNAVAILABLE');
+    expect(worker.notifier.jobs).toHaveLength(1);
+  });
+
+  it('of a destination notifies it later, and does not change the job', async () => {
+    worker = await startWorker();
+    worker.notifier.failures = DELIVERIES;
+    await worker.send('jobs', worker.job('one', body('a')));
+    for (let delivery = 1; delivery <= DELIVERIES; delivery++) await worker.work();
+    const ended = await worker.read('one');
+    expect(ended).toMatchObject({ status: 'succeeded', attempts: 1 });
+    expect(worker.notifier.jobs).toEqual([]);
+    await worker.work();
+    expect(await worker.read('one')).toEqual({
+      ...ended,
+      notified: ['webhooks'],
+      notifiedAtMs: worker.clock.nowMs,
+    });
+    expect(worker.notifier.jobs).toHaveLength(1);
+  });
+
+  it('of a destination that lasts a day moves the message to the dead letters', async () => {
+    worker = await startWorker();
+    worker.notifier.failures = 3;
+    await worker.send('jobs', worker.job('one', body('a')));
+    await worker.work();
+    worker.clock.nowMs += 24 * 3600 * 1000;
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded' });
+    const letters = await worker.servers.receive(worker.urls.dead);
+    expect(letters.map(({ MessageAttributes: texts }) => texts?.['errorCode']?.StringValue)).toEqual(['UNAVAILABLE']);
+    expect(await worker.servers.receive(worker.urls.jobs)).toEqual([]);
   });
 
   it('of the dead-letter queue loses no message', async () => {

@@ -11,16 +11,21 @@ import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.
 import { openDynamoDbOpenInvocations } from '../../../lambdas/shared/jobs/dynamodb-open-invocations.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
-import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
+import { openSqsWorkQueue, type WorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { serveInMemory, textModel } from '../serve-model/memory-deps.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { batchRecord, type JobsHarness, jobMessage, OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
+
+/** Seconds between two polls of work that waits for an endpoint. */
+const POLL_SECONDS = 900;
 
 type Queue = 'jobs' | 'chunks' | 'batches' | 'dead';
 
 /** A model's worker with its queues, tables and bucket behind sockets. */
 export interface Worker extends JobsHarness<Queue> {
   readonly deps: RunJobsHandlerDeps;
+  /** Seconds that copies of messages were to wait. */
+  readonly delays: readonly number[];
   /** Remaining milliseconds of the next invocations. */
   remainingMs: number;
   /** Shapes that the model was run with. */
@@ -59,6 +64,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
     ...(options.load === undefined ? {} : { load: options.load }),
   });
   const { packed, task, ports, versions, traffic, cache } = memory.deps;
+  const delays: number[] = [];
   const endpoint = options.asyncEndpoint;
   const deps: RunJobsHandlerDeps = {
     ...(endpoint === undefined
@@ -72,7 +78,10 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
     payloads,
     notifier,
     write,
-    queues: { jobs: openSqsWorkQueue(servers.sqs, urls.jobs), chunks: openSqsWorkQueue(servers.sqs, urls.chunks) },
+    queues: {
+      jobs: withoutDelays(openSqsWorkQueue(servers.sqs, urls.jobs), delays),
+      chunks: withoutDelays(openSqsWorkQueue(servers.sqs, urls.chunks), delays),
+    },
     batchSteps: harness.queue('batches'),
     deadLetters: openDeadLetters(servers.sqs, urls.dead),
     maxReceiveCount: 3,
@@ -86,6 +95,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
   const worker: Worker = {
     ...harness,
     deps,
+    delays,
     remainingMs: 60_000,
     shapes: () => memory.encoders.flatMap(({ shapes }) => shapes),
     job: (id, body, more) => jobMessage(clock.nowMs, id, body, more),
@@ -123,4 +133,19 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
     },
   };
   return worker;
+}
+
+/**
+ * A queue in which copies that wait for a dependency wait for no time. It records how long they were to wait, in seconds.
+ * Copies that poll for the result of an endpoint do wait.
+ */
+function withoutDelays(queue: WorkQueue, delays: number[]): WorkQueue {
+  return {
+    ...queue,
+    sendCopy: (record, attributes, seconds = 0) => {
+      if (seconds === 0 || seconds === POLL_SECONDS) return queue.sendCopy(record, attributes, seconds);
+      delays.push(seconds);
+      return queue.sendCopy(record, attributes);
+    },
+  };
 }

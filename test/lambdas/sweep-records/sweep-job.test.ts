@@ -47,8 +47,14 @@ describe('a job without a message', () => {
   });
 
   test('fails with the number of its attempts and its last error', async () => {
-    await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')));
-    await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')));
+    await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')), {
+      claimId: crypto.randomUUID(),
+      maxTries: 5,
+    });
+    await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')), {
+      claimId: crypto.randomUUID(),
+      maxTries: 5,
+    });
     await sweep.jobs.noteError(await record(), { code: 'UNAVAILABLE', message: 'the bucket cannot be used right now' });
     await sweep.after(60);
     await sweep.after(5);
@@ -64,7 +70,10 @@ describe('a job without a message', () => {
     sweep.sweptJobs = {
       get: async (key) => {
         const job = await jobs.get(key);
-        await jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')));
+        await jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')), {
+          claimId: crypto.randomUUID(),
+          maxTries: 5,
+        });
         return job;
       },
       finish: (job, outcome, seen) => jobs.finish(job, outcome, seen),
@@ -77,7 +86,10 @@ describe('a job without a message', () => {
   test('is looked at again from the start when a worker started it between two sweeps', async () => {
     await submit();
     await sweep.after(60);
-    await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')));
+    await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')), {
+      claimId: crypto.randomUUID(),
+      maxTries: 5,
+    });
     expect(await sweep.after(5)).toMatchObject({ settled: {} });
     expect(await sweep.after(5)).toMatchObject({ settled: { 'job failed': 1 } });
   });

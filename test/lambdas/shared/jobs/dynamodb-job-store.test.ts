@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redrive } from '../../../../core/jobs/dead-letter.ts';
 import { JOB_STATUSES, type Job, type JobDefinition, type JobKey, type JobOutcome } from '../../../../core/jobs/job.ts';
-import type { JobStore, Notified } from '../../../../core/jobs/job-store.ts';
+import type { Claim, JobStore, Notified } from '../../../../core/jobs/job-store.ts';
 import { openDynamoDbJobStore } from '../../../../lambdas/shared/jobs/dynamodb-job-store.ts';
 import { reply, startServer } from '../results/dynamodb-server.ts';
 import { JOBS, type MovableClock, movableClock, startTables, type Tables } from './job-servers.ts';
@@ -52,11 +53,19 @@ const FAILURE: JobOutcome & { readonly status: 'failed' } = {
   error: { code: 'INVALID_BODY', message: 'no input', param: 'input' },
 };
 
+let claims = 0;
+
+/** Claims a job as a new delivery of its message does. */
+function claim(job: JobDefinition, maxTries = 5, redrive?: Redrive): Promise<Claim> {
+  claims += 1;
+  return store.claim(job, { claimId: `claim-${claims}`, maxTries, redrive });
+}
+
 /** Puts the record into any state there is. */
 async function jobIn(status: Job['status']): Promise<JobDefinition> {
   const job = definition();
   await store.create(job);
-  if (status !== 'queued') await store.claim(job);
+  if (status !== 'queued') await claim(job);
   if (status === 'succeeded') await store.finish(job, SUCCESS);
   if (status === 'failed') await store.finish(job, FAILURE);
   if (status === 'canceled') await store.cancel(job);
@@ -136,7 +145,7 @@ describe('openDynamoDbJobStore', () => {
       const job = await jobIn('queued');
       expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 43 * DAY_MS) / 1000));
       clock.nowMs += 1;
-      await store.claim(job);
+      await claim(job);
       expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 43 * DAY_MS) / 1000));
       clock.nowMs += DAY_MS;
       await store.finish(job, SUCCESS);
@@ -154,15 +163,15 @@ describe('openDynamoDbJobStore', () => {
     it('a queued job', async () => {
       const job = await jobIn('queued');
       clock.nowMs += 5;
-      expect(await store.claim(job)).toEqual({
+      expect(await claim(job)).toEqual({
         kind: 'claimed',
-        job: { ...job, status: 'running', attempts: 1, startedAtMs: clock.nowMs },
+        job: { ...job, status: 'running', attempts: 1, tries: 1, startedAtMs: clock.nowMs },
       });
     });
 
     it('a job whose submitter has not written the record yet, and lets the submitter find it', async () => {
       const job = definition();
-      expect(await store.claim(job)).toMatchObject({ kind: 'claimed', job: { ...job, attempts: 1 } });
+      expect(await claim(job)).toMatchObject({ kind: 'claimed', job: { ...job, attempts: 1 } });
       expect(await store.create(job)).toMatchObject({ status: 'running', hash: job.hash });
     });
 
@@ -170,24 +179,24 @@ describe('openDynamoDbJobStore', () => {
       const job = await jobIn('running');
       const startedAtMs = clock.nowMs;
       clock.nowMs += 60_000;
-      expect(await store.claim(job)).toMatchObject({ kind: 'claimed', job: { attempts: 2, startedAtMs } });
+      expect(await claim(job)).toMatchObject({ kind: 'claimed', job: { attempts: 2, startedAtMs } });
     });
 
     it.each(['succeeded', 'failed', 'canceled'] as const)('no job that has %s', async (status) => {
       const job = await jobIn(status);
-      expect(await store.claim(job)).toMatchObject({ kind: 'ended', job: { status, attempts: 1 } });
+      expect(await claim(job)).toMatchObject({ kind: 'ended', job: { status, attempts: 1 } });
       expect(await store.get(job)).toMatchObject({ status, attempts: 1 });
     });
 
     it('no job whose id belongs to another one', async () => {
       await jobIn('queued');
-      expect(await store.claim(definition({ hash: 'hash-2' }))).toEqual({ kind: 'foreign' });
+      expect(await claim(definition({ hash: 'hash-2' }))).toEqual({ kind: 'foreign' });
     });
 
     it('a job that waited longer than its retention, which then counts from its end', async () => {
       const job = await jobIn('queued');
       clock.nowMs = job.expiresAtMs + DAY_MS;
-      expect(await store.claim(job)).toMatchObject({ kind: 'claimed' });
+      expect(await claim(job)).toMatchObject({ kind: 'claimed' });
       const ended = await store.finish(job, SUCCESS);
       expect(ended?.expiresAtMs).toBe(clock.nowMs + 7 * DAY_MS);
       expect(await store.get(job)).toEqual(ended);
@@ -198,7 +207,7 @@ describe('openDynamoDbJobStore', () => {
       async (status) => {
         const job = await jobIn(status);
         clock.nowMs += 7 * DAY_MS;
-        expect(await store.claim(job)).toEqual({ kind: 'gone' });
+        expect(await claim(job)).toEqual({ kind: 'gone' });
         expect(await store.get(job)).toBeUndefined();
       },
     );
@@ -206,20 +215,20 @@ describe('openDynamoDbJobStore', () => {
     it('nothing for a message that comes after the record was deleted, unless an operator redrove it', async () => {
       const job = definition();
       clock.nowMs = job.expiresAtMs;
-      expect(await store.claim(job)).toEqual({ kind: 'gone' });
+      expect(await claim(job)).toEqual({ kind: 'gone' });
       const redrive = { id: 'r1', sentAtMs: clock.nowMs };
       clock.nowMs += 7 * DAY_MS - 1;
-      expect(await store.claim(job, redrive)).toMatchObject({ kind: 'claimed' });
+      expect(await claim(job, 5, redrive)).toMatchObject({ kind: 'claimed' });
       await store.finish(job, SUCCESS);
       clock.nowMs += 7 * DAY_MS;
-      expect(await store.claim(job, redrive)).toEqual({ kind: 'gone' });
+      expect(await claim(job, 5, redrive)).toEqual({ kind: 'gone' });
     });
 
     it.each(['failed', 'succeeded'] as const)('over a %s record that has expired', async (status) => {
       const old = await jobIn(status);
       clock.nowMs = old.expiresAtMs;
       const job = definition({ hash: 'hash-2' });
-      expect(await store.claim(job)).toMatchObject({ kind: 'claimed', job: { hash: 'hash-2', attempts: 1 } });
+      expect(await claim(job)).toMatchObject({ kind: 'claimed', job: { hash: 'hash-2', attempts: 1 } });
       const record = await store.get(job);
       expect(record).toMatchObject({ hash: 'hash-2', createdAtMs: clock.nowMs });
       expect(record?.result).toBeUndefined();
@@ -227,7 +236,7 @@ describe('openDynamoDbJobStore', () => {
 
     it('one job for two hashes that race, whichever comes first', async () => {
       const claims = await Promise.all(
-        Array.from({ length: 40 }, (_, index) => store.claim(definition({ hash: `hash-${index % 2}` }))),
+        Array.from({ length: 40 }, (_, index) => claim(definition({ hash: `hash-${index % 2}` }), 40)),
       );
       const winners = claims.flatMap((claim) => (claim.kind === 'claimed' ? [claim.job.hash] : []));
       expect(new Set(winners).size).toBe(1);
@@ -269,7 +278,7 @@ describe('openDynamoDbJobStore', () => {
       for (let round = 0; round < 20; round++) {
         const job = definition({ id: `race-${round}` });
         await store.create(job);
-        await store.claim(job);
+        await claim(job);
         const [finished, canceled] = await Promise.all([store.finish(job, SUCCESS), store.cancel(job)]);
         const record = await store.get(job);
         expect([finished?.status, canceled?.status]).toEqual([record?.status, record?.status]);
@@ -279,7 +288,7 @@ describe('openDynamoDbJobStore', () => {
 
     it('in no way that a later attempt has overtaken, if the attempt failed', async () => {
       const job = await jobIn('running');
-      await store.claim(job);
+      await claim(job);
       expect(await store.finish(job, { ...FAILURE, attempt: 1 })).toMatchObject({ status: 'running', attempts: 2 });
       expect(await store.finish(job, { ...FAILURE, attempt: 2 })).toMatchObject({ status: 'failed' });
       await store.reopen(job, { id: 'r1', sentAtMs: clock.nowMs });
@@ -388,7 +397,7 @@ describe('openDynamoDbJobStore', () => {
 
   // Every change of a record, against every record that it must not change.
   describe.each<[name: string, statuses: readonly Job['status'][], change: (job: Job) => Promise<unknown>]>([
-    ['a claim', ['queued', 'running'], (job) => store.claim(job)],
+    ['a claim', ['queued', 'running'], (job) => claim(job)],
     ['a completion', ['queued', 'running'], (job) => store.finish(job, SUCCESS)],
     ['a failure', ['queued', 'running'], (job) => store.finish(job, FAILURE)],
     ['a failure of the newest attempt', ['running'], (job) => store.finish(job, { ...FAILURE, attempt: job.attempts })],
@@ -536,7 +545,9 @@ describe('openDynamoDbJobStore', () => {
         code: 'UNAVAILABLE',
         cause: { name: 'AccessDeniedException' },
       });
-      await expect(failing.claim(definition())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await expect(failing.claim(definition(), { claimId: 'c', maxTries: 5 })).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
       client.destroy();
       await server.close();
     });

@@ -10,6 +10,7 @@ import { openDynamoDbFileStore } from '../../../../lambdas/shared/files/dynamodb
 import { openDynamoDbJobStore } from '../../../../lambdas/shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../../../../lambdas/shared/jobs/s3-payload-store.ts';
 import { openSqsMessageQueue } from '../../../../lambdas/shared/queue/sqs-message-queue.ts';
+import type { WorkQueue } from '../../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { sqsEvent } from '../../../../local/services/lambda/sqs-event.ts';
 import type { ReceivedMessage } from '../../../../local/services/sqs/queue-engine.ts';
 import { lambdaContext } from '../../events.ts';
@@ -145,6 +146,21 @@ export async function startJobsHarness<Q extends string>(names: readonly Q[], vi
     takeJson: async <T>(queue: Q): Promise<T[]> => (await take(queue)).map(({ body }) => JSON.parse(body) as T),
     close: async (): Promise<void> => {
       await Promise.all([tables.close(), servers.close()]);
+    },
+  };
+}
+
+/** A queue in which messages wait for no time. It records how long they were to wait, in seconds. */
+export function withoutPauses(queue: WorkQueue, pauses: number[]): WorkQueue {
+  return {
+    ...queue,
+    setVisibility: (receiptHandle, seconds) => {
+      pauses.push(seconds);
+      return queue.setVisibility(receiptHandle, 0);
+    },
+    sendCopy: (record, attributes, seconds = 0) => {
+      if (seconds > 0) pauses.push(seconds);
+      return queue.sendCopy(record, attributes, 0);
     },
   };
 }

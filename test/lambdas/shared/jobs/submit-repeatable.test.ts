@@ -103,7 +103,7 @@ describe('a request without an idempotency key', () => {
     expect(first.job).toMatchObject({ status: 'queued', attempts: 0 });
     jobs.create = create;
     const [message] = messages;
-    if (message !== undefined) await jobs.claim(message);
+    if (message !== undefined) await jobs.claim(message, { claimId: 'c', maxTries: 5 });
     const again = await send();
     expect([again.job.id, again.isDuplicate]).toEqual([first.job.id, true]);
     expect(messages).toHaveLength(1);

@@ -1,0 +1,31 @@
+import type { AppError } from '../errors.ts';
+
+/** How long work waits for an unavailable dependency, from the first failure on. After that it fails with the reason. */
+export const MAX_OUTAGE_MS = 24 * 3600 * 1000;
+
+/** Upper bound of the first wait; it doubles with each further one. */
+const FIRST_WAIT_SECONDS = 4;
+
+/**
+ * Upper bound of every wait. Everything must be settled 10 minutes after the end of an outage: a message that failed right
+ * before it returns 5 minutes later, may find the breaker of its worker open for its last seconds, and leaves half of the time for the work itself.
+ */
+const MAX_WAIT_SECONDS = 300;
+
+/** Whether an error says that a dependency is unavailable, which is no fault of the work that met it. */
+export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
+  return code === 'UNAVAILABLE';
+}
+
+/**
+ * How long work waits for a dependency before the next attempt. Jitter takes up to half of it, so that work that failed
+ * together does not return together.
+ *
+ * @param waits - Number of this wait, from 1.
+ * @param random - From 0 up to but not including 1.
+ * @returns Whole seconds, from 2 to 300.
+ */
+export function outageDelaySeconds(waits: number, random: number): number {
+  const longest = Math.min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** Math.min(waits - 1, 20));
+  return Math.ceil(longest * (0.5 + random / 2));
+}
