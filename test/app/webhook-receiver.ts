@@ -22,7 +22,7 @@ export class WebhookReceiver {
   refused = 0;
   readonly #server: Server;
   readonly #now: () => number;
-  #secret = '';
+  #secrets: readonly string[] = [];
 
   /**
    * @param nextFault - Called at each request for its fault. Defaults to no faults.
@@ -67,15 +67,23 @@ export class WebhookReceiver {
     const nowMs = this.#now();
     Date.now = () => nowMs;
     try {
-      return new Webhook(this.#secret).verify(body, headers);
+      const errors: unknown[] = [];
+      for (const secret of this.#secrets) {
+        try {
+          return new Webhook(secret).verify(body, headers);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      throw new AggregateError(errors, 'no secret verifies the signature');
     } finally {
       Date.now = now;
     }
   }
 
-  /** @param secret - The caller's signing secret, `whsec_…`. */
-  trust(secret: string): void {
-    this.#secret = secret;
+  /** @param secrets - The signing secrets of the callers whose webhooks come here, `whsec_…`. */
+  trust(...secrets: readonly string[]): void {
+    this.#secrets = secrets;
   }
 
   /**

@@ -30,6 +30,15 @@ export class PatientCaller {
     }
   }
 
+  /** Reads the content of a file. */
+  async content(fileId: string): Promise<string> {
+    for (;;) {
+      const response = await fetch(`${this.#url}/v1/files/${fileId}/content`, { headers: { 'x-api-key': this.#key } });
+      if (response.ok) return response.text();
+      await pause(50);
+    }
+  }
+
   async #try(
     method: string,
     path: string,

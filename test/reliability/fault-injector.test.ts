@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { CallFault } from '../../local/aws/faults.ts';
 import { FaultInjector, FaultPlan } from './fault-injector.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { planWork } from './work.ts';
+import { digestOf, itemsOf, planWaves } from './work.ts';
 
 const CALLERS = ['accept-jobs', 'run-jobs', 'deliver-webhooks'];
 const ACTIONS = ['dynamodb:PutItem', 'sqs:SendMessage'];
@@ -11,7 +11,7 @@ const CALLS = CALLERS.flatMap((functionName) => ACTIONS.map((action) => ({ funct
 /** Makes each call 200 times, in an order that a seed decides, and lists the faults of each kind of call. */
 function faultsInOrder(seed: number, orderSeed: number): Record<string, (CallFault | undefined)[]> {
   const injector = new FaultInjector(seed);
-  injector.start({ pids: [] });
+  injector.start();
   const order = new SeededRandom(orderSeed);
   const left = CALLS.flatMap((call) => Array.from({ length: 200 }, () => call));
   const faults: Record<string, (CallFault | undefined)[]> = {};
@@ -35,19 +35,45 @@ test('another seed gives other faults', () => {
   expect(faultsInOrder(8, 1)).not.toEqual(faultsInOrder(7, 1));
 });
 
-test('the same seed plans the same deliveries, webhooks, kills and work', () => {
+test('the same seed plans the same deliveries, webhooks, kills, outages and work', () => {
   const schedule = (seed: number) => {
     const plan = new FaultPlan(seed);
-    const indices = Array.from({ length: 200 }, (_, index) => index);
+    const indices = Array.from({ length: 500 }, (_, index) => index);
     return {
       deliveries: indices.map((index) => plan.delivery('arn:run-jobs', index)),
       webhooks: indices.map((index) => plan.webhook(index)),
-      kills: indices.map((index) => plan.kill(index)),
-      work: planWork(seed, 100),
+      kills: indices.filter((index) => plan.call('run-jobs', 'dynamodb:UpdateItem', index)?.startsWith('kill')),
+      outages: indices.map((index) => plan.outage(index)),
+      work: digestOf(planWaves(seed, 3000)),
     };
   };
   expect(schedule(7)).toEqual(schedule(7));
   expect(schedule(8)).not.toEqual(schedule(7));
+  expect(schedule(7).kills.length).toBeGreaterThan(0);
+});
+
+test('a plan of a million items is made one wave at a time, and none is larger than the others', () => {
+  let [items, largest] = [0, 0];
+  for (const wave of planWaves(7, 1_000_000)) {
+    largest = Math.max(largest, itemsOf(wave));
+    items += itemsOf(wave);
+    if (wave.index === 20) break;
+  }
+  expect(items).toBeGreaterThan(20_000);
+  expect(largest).toBeLessThan(1500);
+});
+
+test('an outage makes the calls of one service fail, but not those of functions that callers wait for', () => {
+  const injector = new FaultInjector(7);
+  injector.start();
+  let isOver = false;
+  injector.startOutage({ service: 'S3', minutes: 1, startsAt: 0 }, () => isOver);
+  const call = (functionName: string) =>
+    Array.from({ length: 50 }, () => injector.faults.onCall?.({ functionName, action: 's3:GetObject' }));
+  expect(new Set(call('runjobsminilm'))).toEqual(new Set(['fail']));
+  expect(new Set(call('servebatches'))).not.toEqual(new Set(['fail']));
+  isOver = true;
+  expect(new Set(call('runjobsminilm'))).not.toEqual(new Set(['fail']));
 });
 
 test('an injector that is not active makes nothing fail', () => {

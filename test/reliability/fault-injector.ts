@@ -1,18 +1,37 @@
-import type { CallFault, DeliveryFault, LocalFaults } from '../../local/aws/faults.ts';
+import type { CallFault, DeliveryFault, LocalFaults, ObservedCall } from '../../local/aws/faults.ts';
+import { HeldDeliveries } from './held-deliveries.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { SERVICES, type ServiceName } from './services.ts';
 
 /** Shares of calls, deliveries and webhooks that go wrong. */
-const CALLS_FAIL = 0.06;
+const CALLS_FAIL = 0.05;
+const CALLS_THROTTLED = 0.01;
+const CALLS_PARTIAL = 0.1;
+const CALLS_KILL = 0.006;
 const CALLS_HANG = 0.0005;
 const DELIVERIES_REPEAT = 0.1;
 const DELIVERIES_DELAY = 0.15;
-const WEBHOOKS_FAIL = 0.3;
+const WEBHOOKS_FAIL = 0.1;
 
-/** Pause between two kills, in milliseconds. */
-const KILL_PAUSE_MS = [300, 1500] as const;
+/** Local minutes of an outage. */
+const OUTAGE_MINUTES = [1, 3, 10, 45] as const;
+
+/** Calls that a service can do by half. */
+const BATCH_ACTIONS = /^(sqs:SendMessage|dynamodb:Batch\w+|events:PutEvents)$/;
+
+/** Functions that work in the background. Outages spare the others, which would only make the submitters wait. */
+const BACKGROUND = /acceptjobs|runjobs|processbatches|deliverwebhooks|faillostjobs|sweeprecords/;
 
 /** How a receiver treats a request. */
 export type ReceiverFault = 'fail' | 'disconnect';
+
+/** An outage: a service does not respond to the functions that work in the background. */
+export interface PlannedOutage {
+  readonly service: ServiceName;
+  readonly minutes: number;
+  /** It starts when this share of a wave's jobs is submitted, from 0 to 1. */
+  readonly startsAt: number;
+}
 
 /** Plans faults: the n-th event of each kind has the same fault for the same seed, whatever happens at the same time. */
 export class FaultPlan {
@@ -25,7 +44,10 @@ export class FaultPlan {
   /** @param index - How many calls of this action the function has made before. */
   call(functionName: string, action: string, index: number): CallFault | undefined {
     const random = this.#random('call', functionName, action, index);
+    if (random.chance(CALLS_KILL)) return random.pick(['kill', 'kill-after'] as const);
     if (random.chance(CALLS_FAIL)) return random.pick(['fail', 'fail-after'] as const);
+    if (random.chance(CALLS_THROTTLED)) return 'throttle';
+    if (BATCH_ACTIONS.test(action) && random.chance(CALLS_PARTIAL)) return 'partial';
     return random.chance(CALLS_HANG) ? 'hang' : undefined;
   }
 
@@ -42,10 +64,14 @@ export class FaultPlan {
     return random.chance(WEBHOOKS_FAIL) ? random.pick(['fail', 'disconnect'] as const) : undefined;
   }
 
-  /** @returns When to kill a worker after the kill before, and which one, as a share of all workers from 0 to 1. */
-  kill(index: number): { readonly pauseMs: number; readonly victim: number } {
-    const random = this.#random('kill', index);
-    return { pauseMs: random.whole(...KILL_PAUSE_MS), victim: random.next() };
+  /** @param wave - Index of the wave in which it happens. */
+  outage(wave: number): PlannedOutage {
+    const random = this.#random('outage', wave);
+    return {
+      service: random.pick(Object.keys(SERVICES) as ServiceName[]),
+      minutes: random.pick(OUTAGE_MINUTES),
+      startsAt: random.next(),
+    };
   }
 
   #random(...event: readonly (string | number)[]): SeededRandom {
@@ -56,27 +82,29 @@ export class FaultPlan {
 /** Makes services, workers and receivers fail by a {@link FaultPlan}, from {@link start} to {@link stop}. */
 export class FaultInjector {
   readonly faults: LocalFaults;
-  kills = 0;
-  failedCalls = 0;
-  repeatedDeliveries = 0;
+  readonly held = new HeldDeliveries();
+  /** How many faults of each kind were injected. */
+  readonly injected = { kill: 0, fail: 0, throttle: 0, partial: 0, hang: 0, outage: 0, repeat: 0 };
   readonly #plan: FaultPlan;
   readonly #counts = new Map<string, number>();
   #isActive = false;
-  #nextKill: NodeJS.Timeout | undefined;
+  #outage: { readonly actions: RegExp; readonly isOver: () => boolean } | undefined;
 
   constructor(seed: number) {
     this.#plan = new FaultPlan(seed);
     this.faults = {
-      onCall: ({ functionName, action }) => {
-        if (!this.#isActive) return undefined;
-        const fault = this.#plan.call(functionName, action, this.#count(`${functionName} ${action}`));
-        if (fault === 'fail' || fault === 'fail-after') this.failedCalls += 1;
+      onCall: (call) => {
+        const fault = this.#faultOf(call);
+        if (fault !== undefined)
+          this.injected[fault.split('-')[0] as 'kill' | 'fail' | 'throttle' | 'partial' | 'hang'] += 1;
         return fault;
       },
-      onDelivery: ({ functionArn }) => {
-        if (!this.#isActive) return undefined;
+      onDelivery: (delivery) => {
+        const held = this.held.faultOf(delivery);
+        if (held !== undefined || !this.#isActive) return held;
+        const { functionArn } = delivery;
         const fault = this.#plan.delivery(functionArn, this.#count(functionArn));
-        if (fault.isRepeated === true) this.repeatedDeliveries += 1;
+        if (fault.isRepeated === true) this.injected.repeat += 1;
         return fault;
       },
     };
@@ -86,42 +114,37 @@ export class FaultInjector {
   readonly webhookFault = (): ReceiverFault | undefined =>
     this.#isActive ? this.#plan.webhook(this.#count('webhook')) : undefined;
 
-  /**
-   * Starts to kill workers, and to let calls, deliveries and webhooks fail.
-   *
-   * @param workers - Process ids of the workers at any time.
-   */
-  start(workers: { readonly pids: readonly number[] }): void {
+  /** Starts to kill workers, and to let calls, deliveries and webhooks fail. */
+  start(): void {
     this.#isActive = true;
-    const scheduleKill = (): void => {
-      const { pauseMs, victim } = this.#plan.kill(this.#count('kill'));
-      this.#nextKill = setTimeout(() => {
-        const { pids } = workers;
-        const pid = pids[Math.floor(victim * pids.length)];
-        if (pid !== undefined && kill(pid)) this.kills += 1;
-        scheduleKill();
-      }, pauseMs);
-    };
-    scheduleKill();
+  }
+
+  /**
+   * Starts an outage.
+   *
+   * @param isOver - Whether its time is over.
+   */
+  startOutage({ service }: PlannedOutage, isOver: () => boolean): void {
+    this.injected.outage += 1;
+    this.#outage = { actions: SERVICES[service], isOver };
   }
 
   /** Ends all faults. */
   stop(): void {
     this.#isActive = false;
-    clearTimeout(this.#nextKill);
+    this.#outage = undefined;
+  }
+
+  #faultOf({ functionName, action }: ObservedCall): CallFault | undefined {
+    if (!this.#isActive) return undefined;
+    if (this.#outage?.isOver() === true) this.#outage = undefined;
+    if (this.#outage?.actions.test(action) === true && BACKGROUND.test(functionName)) return 'fail';
+    return this.#plan.call(functionName, action, this.#count(`${functionName} ${action}`));
   }
 
   #count(event: string): number {
     const count = this.#counts.get(event) ?? 0;
     this.#counts.set(event, count + 1);
     return count;
-  }
-}
-
-function kill(pid: number): boolean {
-  try {
-    return process.kill(pid, 'SIGKILL');
-  } catch {
-    return false; // It has ended by itself meanwhile.
   }
 }

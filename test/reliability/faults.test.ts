@@ -8,7 +8,8 @@ import { runScenario } from './scenario.ts';
 /** The seed that an earlier run printed plans the same work and the same faults again. */
 const SEED = Number(process.env['TENSORGATE_FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
-const ITEMS = 2500;
+/** One wave, which is settled, checked and forgotten. */
+const ITEMS = 600;
 
 let assembly: string;
 let directory: string;
@@ -29,8 +30,7 @@ describe('jobs', () => {
     process.stdout.write(`seed ${SEED}: ${JSON.stringify(facts)}\n`);
     expect(problems).toEqual([]);
     // A run without faults would prove nothing.
-    expect(facts['kills']).toBeGreaterThan(0);
-    expect(facts['failedCalls']).toBeGreaterThan(0);
-    expect(facts['repeatedDeliveries']).toBeGreaterThan(0);
+    for (const fault of ['kill', 'fail', 'throttle', 'partial', 'repeat', 'outage'])
+      expect(facts[fault]).toBeGreaterThan(0);
   }, 300_000);
 });

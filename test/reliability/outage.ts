@@ -1,18 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalFaults } from '../../local/aws/faults.ts';
 import { WebhookReceiver } from '../app/webhook-receiver.ts';
+import { HeldDeliveries } from './held-deliveries.ts';
 import { Product, type ProductOptions } from './product.ts';
-
-/** Services that can be away, with the calls that fail then. */
-export const SERVICES = {
-  DynamoDB: /^dynamodb:/,
-  S3: /^s3:/,
-  'SQS sends': /^sqs:SendMessage/,
-  EventBridge: /^events:/,
-} as const;
-
-/** Name of a service that can be away. */
-export type ServiceName = keyof typeof SERVICES;
+import { SERVICES, type ServiceName } from './services.ts';
 
 /** The state of work that was accepted before an outage. */
 export interface OutageReport {
@@ -97,7 +88,7 @@ export class OutageLab implements AsyncDisposable {
     this.#receiver.events.length = 0;
     this.#replies.length = 0;
     this.#busEvents = 0;
-    const release = this.#outages.hold(MODEL_QUEUES);
+    const release = this.#outages.held.hold(MODEL_QUEUES);
     const jobs = await this.#submitJobs(run);
     const split = await this.#createBatch();
     while ((await this.#statusOf(`/v1/batches/${split}`)) !== 'in_progress') await pause(20);
@@ -227,12 +218,12 @@ export class OutageLab implements AsyncDisposable {
 
 /** Makes calls fail, and holds deliveries. */
 class OutageSwitch {
+  readonly held = new HeldDeliveries();
   #away: RegExp | undefined;
-  #held: { readonly queues: RegExp; readonly until: Promise<void> } | undefined;
 
   readonly faults: LocalFaults = {
     onCall: ({ action }) => (this.#away?.test(action) === true ? 'fail' : undefined),
-    onDelivery: ({ queueArn }) => (this.#held?.queues.test(queueArn) ? { heldUntil: this.#held.until } : undefined),
+    onDelivery: (delivery) => this.held.faultOf(delivery),
   };
 
   /** Makes all calls of functions fail whose action matches. */
@@ -242,19 +233,5 @@ class OutageSwitch {
 
   end(): void {
     this.#away = undefined;
-  }
-
-  /**
-   * Holds the messages of queues back.
-   *
-   * @returns Releases them.
-   */
-  hold(queues: RegExp): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#held = { queues, until: promise };
-    return () => {
-      this.#held = undefined;
-      resolve();
-    };
   }
 }

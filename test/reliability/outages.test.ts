@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { synthesizeApp } from '../app/running-app.ts';
-import { OutageLab, SERVICES, type ServiceName } from './outage.ts';
+import { OutageLab } from './outage.ts';
+import { SERVICES, type ServiceName } from './services.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand, type Message, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { ActivityListener } from '../../local/activity/activity-stream.ts';
 import type { LocalFaults } from '../../local/aws/faults.ts';
 import { type LocalStack, startLocal } from '../../local/start.ts';
@@ -21,7 +21,7 @@ export interface ProductResponse {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** Shortest and longest step by which time is moved while all work waits for a later time. */
+/** Shortest and usual longest step by which time is moved while all work waits for a later time. */
 const SHORTEST_STEP_MS = 1000;
 const LONGEST_STEP_MS = 5 * 60_000;
 
@@ -105,18 +105,28 @@ export class Product implements AsyncDisposable {
 
   /** Takes all messages of a queue of the description, as texts. */
   async takeMessages(queue: string): Promise<string[]> {
+    return (await this.#take(queue)).map(({ Body: body = '' }) => body);
+  }
+
+  async #take(queue: string): Promise<Message[]> {
     const url = this.stack.description.queues[queue] ?? '';
-    const taken: string[] = [];
+    const taken: Message[] = [];
     for (;;) {
       const { Messages: messages = [] } = await this.sqs.send(
         new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }),
       );
       if (messages.length === 0) return taken;
-      for (const { Body: body = '', ReceiptHandle: handle } of messages) {
-        taken.push(body);
+      taken.push(...messages);
+      for (const { ReceiptHandle: handle } of messages) {
         await this.sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: handle }));
       }
     }
+  }
+
+  /** Takes all dead letters, and returns their error codes. */
+  async takeDeadLetterCodes(): Promise<string[]> {
+    const messages = await this.#take('dead-letters');
+    return messages.map(({ MessageAttributes: attributes }) => attributes?.['errorCode']?.StringValue ?? 'no code');
   }
 
   /** Messages in the queues that feed functions. */
@@ -129,14 +139,22 @@ export class Product implements AsyncDisposable {
     return this.stack.isBusy() || this.inFlight().some(([, { waiting }]) => waiting > 0);
   }
 
-  /** Moves time to what is due next, and on, until a time has come or something has happened. */
-  async passTime(untilMs: number, hasHappened: () => Promise<boolean> | boolean = () => false): Promise<void> {
+  /**
+   * Moves time to what is due next, and on, until a time has come or something has happened.
+   *
+   * @param longestStepMs - Longest step, so that scheduled functions run in between. Defaults to five minutes.
+   */
+  async passTime(
+    untilMs: number,
+    hasHappened: () => Promise<boolean> | boolean = () => false,
+    longestStepMs = LONGEST_STEP_MS,
+  ): Promise<void> {
     while (this.stack.now() < untilMs) {
       await pause(LOOK_MS);
       if (this.isWorking) continue;
       if (await hasHappened()) return;
       const nowMs = this.stack.now();
-      const dueMs = Math.min(this.stack.queues.nextDueMs() ?? untilMs, nowMs + LONGEST_STEP_MS);
+      const dueMs = Math.min(this.stack.queues.nextDueMs() ?? untilMs, nowMs + longestStepMs);
       await this.stack.advance(Math.min(untilMs - nowMs, Math.max(SHORTEST_STEP_MS, dueMs - nowMs)));
     }
   }

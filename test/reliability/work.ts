@@ -1,10 +1,18 @@
+import { createHash } from 'node:crypto';
 import { SeededRandom } from './seeded-random.ts';
 
 /** A way to submit a job. */
 export type SubmitVia = 'prefer' | 'put' | 'queue';
 
+/** Plans whose keys submit work. The keys of different plans belong to different tenants. */
+export const TENANTS = ['internal', 'pro'] as const;
+
+/** A caller of the product. */
+export type Tenant = (typeof TENANTS)[number];
+
 /** A job to submit, and its expected result. */
 export interface PlannedJob {
+  readonly tenant: Tenant;
   readonly via: SubmitVia;
   /** `Idempotency-Key`, id of the job or id of the event. */
   readonly key: string;
@@ -13,7 +21,20 @@ export interface PlannedJob {
   readonly expectedError?: 'INPUT_EMPTY';
   readonly wantsWebhook: boolean;
   readonly wantsReply: boolean;
+  readonly wantsEvent: boolean;
   /** Whether to cancel the job right after it was accepted. */
+  readonly isCanceled: boolean;
+}
+
+/** A line of a batch: a text, or bytes that are no request. */
+export type PlannedLine = string | { readonly broken: string };
+
+/** A batch to create. */
+export interface PlannedBatch {
+  readonly tenant: Tenant;
+  readonly key: string;
+  readonly lines: readonly PlannedLine[];
+  /** Whether to cancel the batch right after it was created. */
   readonly isCanceled: boolean;
 }
 
@@ -23,17 +44,22 @@ export interface InvalidMessage {
   readonly code: 'INVALID_EVENT' | 'MODEL_NOT_FOUND' | 'UNSUPPORTED_VERSION';
 }
 
-/** All work of one run. */
-export interface Plan {
-  readonly texts: readonly string[];
+/** A part of the work, which is settled, checked and forgotten before the next one starts. */
+export interface Wave {
+  readonly index: number;
   readonly jobs: readonly PlannedJob[];
+  readonly batches: readonly PlannedBatch[];
   readonly invalidMessages: readonly InvalidMessage[];
-  /** Lines of the file: texts, and lines that are no request. */
-  readonly lines: readonly (string | { readonly broken: string })[];
 }
 
 /** Distinct texts: their expected results are looked up once, before faults start. */
 const DISTINCT_TEXTS = 40;
+
+/** Items of a wave: results of more are not kept in memory. */
+const ITEMS_PER_WAVE = 1250;
+
+/** Texts whose vectors are more than a record holds, so that the result is stored in S3. */
+const TEXTS_OF_LARGE_RESULT = 10;
 
 const WORDS = [
   'parcel',
@@ -50,38 +76,99 @@ const WORDS = [
   'blue',
 ];
 
+/** Returns the texts of all jobs and lines of a seed. The last one is so long that its job's input is stored in S3. */
+export function planTexts(seed: number): string[] {
+  const random = SeededRandom.of(seed, 'texts');
+  const texts = Array.from({ length: DISTINCT_TEXTS }, (_, index) => sentence(random, index));
+  return [...texts, 'parcel '.repeat(30_000)];
+}
+
 /**
- * Plans work from a seed: the same seed plans the same work.
+ * Plans work from a seed, a wave at a time: the same seed plans the same work, and a plan of any size needs the memory of
+ * one wave.
  *
  * @param items - About how many items.
  */
-export function planWork(seed: number, items: number): Plan {
-  const random = SeededRandom.of(seed, 'work');
-  const texts = Array.from({ length: DISTINCT_TEXTS }, (_, index) => sentence(random, index));
+export function* planWaves(seed: number, items: number): Generator<Wave> {
+  const texts = planTexts(seed);
+  for (let index = 0, planned = 0; planned < items; index++) {
+    const wave = planWave(seed, index, { texts, items: Math.min(ITEMS_PER_WAVE, items - planned) });
+    planned += itemsOf(wave);
+    yield wave;
+  }
+}
+
+/** Number of items of a wave. */
+export function itemsOf({ jobs, batches }: Wave): number {
+  return sum(jobs.map(({ texts }) => texts.length)) + sum(batches.map(({ lines }) => lines.length));
+}
+
+/** A digest of a plan: equal plans have equal digests. */
+export function digestOf(waves: Iterable<Wave>): string {
+  const hash = createHash('sha256');
+  for (const wave of waves) hash.update(JSON.stringify(wave));
+  return hash.digest('hex');
+}
+
+function planWave(
+  seed: number,
+  index: number,
+  { texts, items }: { readonly texts: readonly string[]; readonly items: number },
+): Wave {
+  const random = SeededRandom.of(seed, `wave ${index}`);
   const jobs: PlannedJob[] = [];
   for (let planned = 0; planned < items / 2; ) {
-    const job = planJob(random, texts, jobs.length);
+    const job = planJob(random, texts, `${index}-${jobs.length}`);
     planned += job.texts.length;
     jobs.push(job);
   }
-  const lines = Array.from({ length: Math.ceil(items / 2) }, () =>
-    random.chance(0.01) ? { broken: '{"custom_id": "broken", "method": "POST"' } : random.pick(texts),
-  );
-  return { texts, jobs, invalidMessages: planInvalidMessages(), lines };
+  const lines = Math.ceil(items / 4);
+  const batches = [0, 1].map((number) => planBatch(random, texts, { key: `${index}-${number}`, lines }));
+  return { index, jobs, batches, invalidMessages: planInvalidMessages() };
 }
 
-function planJob(random: SeededRandom, texts: readonly string[], index: number): PlannedJob {
+function planJob(random: SeededRandom, texts: readonly string[], key: string): PlannedJob {
   const via = random.pick<SubmitVia>(['prefer', 'put', 'queue']);
+  // The keys of producers' events must belong to a plan that grants what they ask for.
+  const tenant = via === 'queue' ? 'internal' : random.pick(TENANTS);
+  const isGranted = tenant === 'internal' && via !== 'prefer';
   const isInvalid = via === 'queue' && random.chance(0.05);
   return {
+    tenant,
     via,
-    key: `${via}-${index}`,
-    texts: isInvalid ? [''] : Array.from({ length: random.whole(1, 6) }, () => random.pick(texts)),
+    key: `${via}-${key}`,
+    texts: isInvalid ? [''] : planInput(random, texts),
     ...(isInvalid ? { expectedError: 'INPUT_EMPTY' } : {}),
     wantsWebhook: random.chance(0.25),
-    wantsReply: via !== 'prefer' && random.chance(0.3),
-    isCanceled: !isInvalid && random.chance(0.03),
+    wantsReply: isGranted && random.chance(0.3),
+    wantsEvent: isGranted && random.chance(0.3),
+    isCanceled: !isInvalid && random.chance(0.04),
   };
+}
+
+function planInput(random: SeededRandom, texts: readonly string[]): string[] {
+  if (random.chance(0.02)) return [texts.at(-1) ?? ''];
+  const length = random.chance(0.04) ? TEXTS_OF_LARGE_RESULT : random.whole(1, 6);
+  return Array.from({ length }, () => shortText(random, texts));
+}
+
+function planBatch(
+  random: SeededRandom,
+  texts: readonly string[],
+  { key, lines }: { readonly key: string; readonly lines: number },
+): PlannedBatch {
+  return {
+    tenant: random.pick(TENANTS),
+    key: `batch-${key}`,
+    isCanceled: random.chance(0.25),
+    lines: Array.from({ length: lines }, () =>
+      random.chance(0.01) ? { broken: '{"custom_id": "broken", "method": "POST"' } : shortText(random, texts),
+    ),
+  };
+}
+
+function shortText(random: SeededRandom, texts: readonly string[]): string {
+  return random.pick(texts.slice(0, DISTINCT_TEXTS));
 }
 
 function planInvalidMessages(): InvalidMessage[] {
@@ -98,4 +185,8 @@ function planInvalidMessages(): InvalidMessage[] {
 function sentence(random: SeededRandom, index: number): string {
   const words = Array.from({ length: random.whole(2, 24) }, () => random.pick(WORDS));
   return `${words.join(' ')} ${index}`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -8,6 +8,7 @@ export class EnvironmentPool {
   readonly #all = new Set<ExecutionEnvironment>();
   readonly #idle: ExecutionEnvironment[] = [];
   #stopping = false;
+  #isRetired = false;
 
   /**
    * @param settings - Settings that all environments of the pool share.
@@ -27,7 +28,7 @@ export class EnvironmentPool {
   async warmUp(limitMs: number): Promise<void> {
     const warm = (): number =>
       [...this.#all].filter((one) => one.initializationType === 'provisioned-concurrency').length;
-    while (warm() < this.#provisioned && !this.#stopping) {
+    while (warm() < this.#provisioned && !this.#stopping && !this.#isRetired) {
       const environment = await this.start('provisioned-concurrency');
       const outcome = await environment.initialize(limitMs);
       if (outcome.kind !== 'ready') {
@@ -57,7 +58,14 @@ export class EnvironmentPool {
 
   /** Makes a healthy environment available again. */
   release(environment: ExecutionEnvironment): void {
-    this.#idle.push(environment);
+    if (this.#isRetired) void this.discard(environment);
+    else this.#idle.push(environment);
+  }
+
+  /** Ends the idle environments now, and the others after their invocation. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    await Promise.all(this.#idle.splice(0).map((environment) => this.discard(environment)));
   }
 
   /** Ends an environment that is broken or no longer needed. */

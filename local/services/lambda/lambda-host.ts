@@ -68,15 +68,17 @@ export interface InvokeRequest {
 }
 
 interface HostedFunction {
-  readonly plan: FunctionPlan;
+  plan: FunctionPlan;
   readonly log: FunctionLog;
-  readonly pools: ReadonlyMap<string, EnvironmentPool>;
+  pools: ReadonlyMap<string, EnvironmentPool>;
   running: number;
 }
 
 /** Runs Lambda functions: one process for each execution environment, one invocation at a time in each. */
 export class LambdaHost implements AsyncDisposable {
   readonly #functions = new Map<string, HostedFunction>();
+  readonly #options: LambdaHostOptions;
+  readonly #maxEnvironments: number;
   readonly #slots: Slots;
   readonly #initLimitMs: number;
   readonly #reaper: NodeJS.Timeout;
@@ -84,15 +86,18 @@ export class LambdaHost implements AsyncDisposable {
   readonly #freezer: Freezer | undefined;
   /** Logs that are read after {@link LOG_DELAY_MS}. */
   readonly #followed = new Set<FunctionLog>();
+  /** Pools of versions that were replaced; an environment of theirs may still work. */
+  #retired: EnvironmentPool[] = [];
   #stopped = false;
 
   constructor(options: LambdaHostOptions) {
-    const maxEnvironments = options.maxEnvironments ?? availableParallelism();
-    this.#slots = new Slots(maxEnvironments);
+    this.#options = options;
+    this.#maxEnvironments = options.maxEnvironments ?? availableParallelism();
+    this.#slots = new Slots(this.#maxEnvironments);
     this.#initLimitMs = options.initLimitMs ?? INIT_LIMIT_MS;
     this.#activity = options.activity ?? NO_ACTIVITY;
     this.#freezer = (options.freezes ?? Freezer.isSupported) ? new Freezer() : undefined;
-    for (const plan of options.functions) this.#functions.set(plan.arn, this.#host(plan, maxEnvironments, options));
+    for (const plan of options.functions) this.#functions.set(plan.arn, this.#host(plan));
     this.#reaper = setInterval(() => void this.reapIdle(), 60_000).unref();
   }
 
@@ -113,6 +118,25 @@ export class LambdaHost implements AsyncDisposable {
    */
   async reapIdle(idleMs = IDLE_LIMIT_MS): Promise<void> {
     await Promise.all(this.#pools().map((pool) => pool.reapIdle(idleMs)));
+  }
+
+  /**
+   * Replaces all functions by other versions of themselves, as a deployment does. Environments that work end after their
+   * invocation.
+   *
+   * @param change - Returns the new plan of a function.
+   */
+  async deploy(change: (plan: FunctionPlan) => FunctionPlan): Promise<void> {
+    for (const hosted of this.#functions.values()) {
+      if (this.#stopped) return;
+      const plan = change(hosted.plan);
+      const replaced = [...hosted.pools.values()];
+      hosted.plan = plan;
+      hosted.pools = this.#openPools(plan, hosted.log);
+      this.#retired = [...this.#retired.filter(({ pids }) => pids.length > 0), ...replaced];
+      await Promise.all(replaced.map((pool) => pool.retire()));
+    }
+    await this.warmUp();
   }
 
   /** Kills the execution environment with an id, if it runs. */
@@ -163,15 +187,19 @@ export class LambdaHost implements AsyncDisposable {
     return this.stop();
   }
 
-  #host(plan: FunctionPlan, maxEnvironments: number, options: LambdaHostOptions): HostedFunction {
-    const log = new FunctionLog(options.logsDirectory, plan.logName);
-    const { aheadMs = () => 0, endpointUrl, attributes = new CustomAttributes() } = options;
+  #host(plan: FunctionPlan): HostedFunction {
+    const log = new FunctionLog(this.#options.logsDirectory, plan.logName);
+    return { plan, log, pools: this.#openPools(plan, log), running: 0 };
+  }
+
+  #openPools(plan: FunctionPlan, log: FunctionLog): ReadonlyMap<string, EnvironmentPool> {
+    const { aheadMs = () => 0, endpointUrl, attributes = new CustomAttributes() } = this.#options;
     const settings = { plan, log, aheadMs, endpointUrl, attributes, activity: this.#activity, freezer: this.#freezer };
     const pools = [...new Set(Object.values(plan.qualifiers))].map((version): [string, EnvironmentPool] => {
-      const provisioned = Math.min(plan.provisioned[version] ?? 0, maxEnvironments);
+      const provisioned = Math.min(plan.provisioned[version] ?? 0, this.#maxEnvironments);
       return [version, new EnvironmentPool({ ...settings, version }, provisioned)];
     });
-    return { plan, log, pools: new Map(pools), running: 0 };
+    return new Map(pools);
   }
 
   async #enter(hosted: HostedFunction, request: InvokeRequest): Promise<InvocationOutcome | undefined> {
@@ -278,7 +306,7 @@ export class LambdaHost implements AsyncDisposable {
   }
 
   #pools(): EnvironmentPool[] {
-    return [...this.#functions.values()].flatMap(({ pools }) => [...pools.values()]);
+    return [...[...this.#functions.values()].flatMap(({ pools }) => [...pools.values()]), ...this.#retired];
   }
 }
 

@@ -300,6 +300,32 @@ describe('LambdaHost', () => {
     });
   });
 
+  it('replaces a function as a deployment does: an environment that works ends after its invocation', async () => {
+    const plan = await makePlan('obedient', OBEDIENT, { environment: { RELEASE: 'one' } });
+    const running = open([plan], { maxEnvironments: 2 });
+    const invoke = (event: object) => running.invoke({ functionName: 'obedient', payload: JSON.stringify(event) });
+    const release = join(folder, 'open');
+    const before = invoke({ until: release, env: true });
+    while (running.pids.length === 0) await setImmediate();
+    await running.deploy((one) => ({ ...one, environment: { RELEASE: 'two' } }));
+    const after = answerOf(await invoke({ env: true }));
+    expect(after).toMatchObject({ calls: 1, env: { RELEASE: 'two' } });
+    await writeFile(release, '');
+    expect(answerOf(await before)).toMatchObject({ calls: 1, env: { RELEASE: 'one' } });
+    while (running.pids.length > 1) await setImmediate();
+    expect(running.pids).toEqual([after['pid']]);
+  });
+
+  it('kills the environment with a session token, and no other', async () => {
+    const invoke = await openObedient({}, { maxEnvironments: 2 });
+    const { pid, env } = answerOf(await invoke({ env: true }));
+    host?.kill('unknown');
+    expect(answerOf(await invoke({}))).toMatchObject({ pid });
+    host?.kill((env as Record<string, string>)['AWS_SESSION_TOKEN'] ?? '');
+    while (isAlive(Number(pid))) await setImmediate();
+    expect(answerOf(await invoke({}))['pid']).not.toBe(pid);
+  });
+
   it('ends environments that are idle for long, but not provisioned ones', async () => {
     const plan = await makePlan('obedient', OBEDIENT, {
       qualifiers: { $LATEST: '$LATEST', '1': '1' },
