@@ -21,6 +21,9 @@ const HOUR_MS = 3_600_000;
 const MODEL = 'minilm';
 const ENDPOINT = '/v1/embeddings';
 
+/** Steps by which the time of an outage passes: at least a quarter of an hour of one that takes six hours. */
+const OUTAGE_STEPS = 24;
+
 /** Lines of each batch: two chunks. */
 const LINES = 250;
 
@@ -96,7 +99,8 @@ export class OutageLab implements AsyncDisposable {
     const batches = [split, await this.#createBatch()];
     this.#outages.start(SERVICES[service]);
     release();
-    await product.passTime(stack.now() + durationMs);
+    const steps = { shortestMs: Math.max(1000, durationMs / OUTAGE_STEPS) };
+    await product.passTime(stack.now() + durationMs, () => false, steps);
     this.#outages.end();
     const endedMs = stack.now();
     await product.passTime(endedMs + HOUR_MS, async () => (await this.#openWork(jobs, batches)).length === 0);

@@ -25,6 +25,12 @@ export interface ProductResponse {
 const SHORTEST_STEP_MS = 1000;
 const LONGEST_STEP_MS = 5 * 60_000;
 
+/** Steps by which time is moved. */
+interface Steps {
+  readonly shortestMs: number;
+  readonly longestMs: number;
+}
+
 /** Pause before the product is looked at again. */
 const LOOK_MS = 25;
 
@@ -142,20 +148,21 @@ export class Product implements AsyncDisposable {
   /**
    * Moves time to what is due next, and on, until a time has come or something has happened.
    *
-   * @param longestStepMs - Longest step, so that scheduled functions run in between. Defaults to five minutes.
+   * @param shortestMs - Shortest step. A longer one saves real time: more is due at its end.
+   * @param longestMs - Longest step, so that scheduled functions run in between.
    */
   async passTime(
     untilMs: number,
     hasHappened: () => Promise<boolean> | boolean = () => false,
-    longestStepMs = LONGEST_STEP_MS,
+    { shortestMs = SHORTEST_STEP_MS, longestMs = LONGEST_STEP_MS }: Partial<Steps> = {},
   ): Promise<void> {
     while (this.stack.now() < untilMs) {
       await pause(LOOK_MS);
       if (this.isWorking) continue;
       if (await hasHappened()) return;
       const nowMs = this.stack.now();
-      const dueMs = Math.min(this.stack.queues.nextDueMs() ?? untilMs, nowMs + longestStepMs);
-      await this.stack.advance(Math.min(untilMs - nowMs, Math.max(SHORTEST_STEP_MS, dueMs - nowMs)));
+      const dueMs = Math.min(this.stack.queues.nextDueMs() ?? untilMs, nowMs + longestMs);
+      await this.stack.advance(Math.min(untilMs - nowMs, Math.max(shortestMs, dueMs - nowMs)));
     }
   }
 }

@@ -287,7 +287,7 @@ class Scenario {
       quietLooks = isEmpty ? quietLooks + 1 : 0;
       return quietLooks === 3;
     };
-    await product.passTime(product.stack.now() + SETTLES_WITHIN_MS, isSettled, SETTLING_STEP_MS);
+    await product.passTime(product.stack.now() + SETTLES_WITHIN_MS, isSettled, { longestMs: SETTLING_STEP_MS });
   }
 
   /** A job without a message is found by the sweep. */
