@@ -40,6 +40,9 @@ export const SHARED_ROUTES: readonly Route[] = [
   ...toHealth('/v2/health/ready', 'server-ready'),
 ];
 
+/** Resources for every path that is no route; nobody needs a key to be told so. */
+export const UNKNOWN_PATHS: readonly string[] = ['/', '/{proxy+}', '/v2/{proxy+}'];
+
 /** Routes of one name of a model. */
 export function modelRoutes(name: string): readonly Route[] {
   const v2 = `/v2/models/${name}`;

@@ -40,7 +40,7 @@ export function textStart(head: Uint8Array): number {
 /**
  * Splits a file into chunks at line ends, independent of the windows in which it is read.
  *
- * A chunk ends before it would exceed its limits of lines or bytes. A line that is longer than a chunk is a chunk of
+ * A chunk ends before it would exceed its limits of lines or bytes. Only a chunk of blank lines has no limits. A line that is longer than a chunk is a chunk of
  * its own. The chunks depend only on the bytes from the start of the plan. A plan that restarts at the end of any chunk
  * therefore continues as if it had not been interrupted.
  */
@@ -109,6 +109,13 @@ export class ChunkPlan {
   /** @param feedBytes - Bytes of the line feed: none for a last line without one. */
   #endLine(feedBytes: number, chunks: PlannedChunk[]): void {
     const end = this.#position;
+    // Blank lines before a request are a chunk that no worker gets, however many they are.
+    if (this.#isLineBlank && this.#requests === 0) {
+      this.#lines++;
+      this.#lineStart = end;
+      return;
+    }
+    if (this.#requests === 0) this.#close(this.#lineStart, chunks);
     const isTooLong = end - this.#lineStart - feedBytes > this.#limits.lineBytes;
     if (end - this.#start > this.#limits.bytes || isTooLong) this.#close(this.#lineStart, chunks);
     this.#lines++;

@@ -1,3 +1,4 @@
+import { readLimit } from '../api/list-query.ts';
 import { AppError } from '../errors.ts';
 import { PAGE } from './limits.ts';
 
@@ -17,11 +18,7 @@ export interface PageQuery {
  * @throws AppError `INVALID_PARAMETER`.
  */
 export function readPageQuery({ limit, after }: QueryParameters, usual: number = PAGE.usual): PageQuery {
-  const asked = limit === undefined ? usual : Number(limit);
-  if (!Number.isInteger(asked) || asked < 1 || asked > PAGE.asked) {
-    const message = `limit must be a whole number from 1 to ${PAGE.asked}`;
-    throw new AppError('INVALID_PARAMETER', message, { param: 'limit' });
-  }
+  const asked = readLimit(limit, PAGE.asked, usual);
   return { limit: Math.min(asked, PAGE.most), ...(after === undefined || after === '' ? {} : { after }) };
 }
 

@@ -79,6 +79,7 @@ export const SERVE_MODEL = {
   settingsWithJobs: SUBMISSION_SETTINGS,
   permissions: {
     records: ['GetItem', 'PutItem'],
+    recordKinds: ['job'],
     objects: { jobs: ['GetObject', 'PutObject'], results: ['GetObject'] },
     sends: [],
     sendsToModels: ['jobs'],
@@ -109,6 +110,8 @@ export const ACCEPT_JOBS = {
   consumes: { queue: 'jobs', batchSize: 10, maxConcurrency: 10 },
   permissions: {
     records: ['GetItem', 'PutItem'],
+    recordKinds: ['job', 'file'],
+    delays: true,
     objects: { jobs: ['PutObject'] },
     sends: ['dead-letters'],
     sendsToModels: ['jobs'],
@@ -145,6 +148,7 @@ export const RUN_JOBS = {
       files: ['GetObject'],
       chunks: ['PutObject'],
     },
+    delays: true,
     listsObjects: true,
     readsInputBuckets: true,
     sends: ['batches', 'dead-letters'],
@@ -176,7 +180,8 @@ export const FAIL_LOST_JOBS = {
   },
   consumes: { queue: 'lost-jobs', batchSize: 10, maxConcurrency: 5 },
   permissions: {
-    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    records: ['GetItem', 'PutItem', 'UpdateItem'],
+    delays: true,
     objects: { jobs: ['GetObject'], results: ['GetObject'] },
     sends: ['batches', 'dead-letters'],
     namesModels: ['jobs', 'chunks'],
@@ -211,7 +216,8 @@ export const PROCESS_BATCHES = {
   },
   consumes: { queue: 'batches', batchSize: 1, maxConcurrency: 10 },
   permissions: {
-    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
+    delays: true,
     objects: {
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
       chunks: ['GetObject', 'PutObject', 'DeleteObject'],
@@ -243,6 +249,7 @@ export const DELIVER_WEBHOOKS = {
   consumes: { queue: 'webhooks', batchSize: 10, maxConcurrency: 40 },
   permissions: {
     records: ['GetItem', 'PutItem'],
+    recordKinds: ['subscriptions'],
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
     sends: ['webhooks'],
@@ -305,7 +312,7 @@ export const SERVE_JOBS = {
     optional: ['modelAliases'],
   },
   permissions: {
-    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
     listsRecords: true,
     webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
     objects: { jobs: ['GetObject', 'PutObject'], results: ['GetObject'] },

@@ -1,7 +1,11 @@
+import type { jobsTableKeys } from '../jobs/jobs-table.ts';
 import type { PAYLOAD_PREFIXES } from '../jobs/payload-keys.ts';
 
 /** Actions on records of a DynamoDB table that a function may be granted. */
 export type RecordAction = 'GetItem' | 'BatchGetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
+
+/** Kinds of records in the jobs table: the keys of each start with its name. */
+export type RecordKind = Exclude<keyof typeof jobsTableKeys, 'listKey' | 'listSort' | 'uploadPart' | 'asyncRun'>;
 
 /** Kinds of objects in the payload bucket, each below a prefix of its own. */
 export type PayloadKind = keyof typeof PAYLOAD_PREFIXES;
@@ -19,6 +23,12 @@ export type ModelQueueName = 'jobs' | 'chunks';
 export interface Permissions {
   /** Actions on records of the jobs table. */
   readonly records: readonly RecordAction[];
+  /**
+   * Kinds of records that these actions are limited to.
+   *
+   * @default - all kinds
+   */
+  readonly recordKinds?: readonly RecordKind[];
   /** Whether it lists the records of an owner. */
   readonly listsRecords?: true;
   /** Whether it lists the records that are due. */
@@ -31,6 +41,8 @@ export interface Permissions {
   readonly listsObjects?: true;
   /** Whether it reads inputs in the buckets that the deployment names. */
   readonly readsInputBuckets?: true;
+  /** Whether it changes how long messages that it received stay invisible. */
+  readonly delays?: true;
   /** Queues without a model that it sends to. */
   readonly sends: readonly SharedQueueName[];
   /** Queues of models that it sends to: of its own model if it has one, otherwise of every model. */

@@ -1,13 +1,15 @@
+import { checkParameters } from '../../core/api/list-query.ts';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { openAiBatch } from '../../core/batches/openai-batch.ts';
 import { AppError } from '../../core/errors.ts';
 import { openAiList } from '../../core/files/list-query.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
-import { type Call, idOf } from './call.ts';
+import { type Call, idOf, queryOf } from './call.ts';
 import { pageOf } from './page.ts';
 
 /** `GET /v1/batches`, newest first. */
 export async function listBatches(call: Call): Promise<HttpResult> {
+  checkParameters(queryOf(call), ['limit', 'after']);
   const { batches, hasMore } = await call.batches.list({ owner: call.owner, ...pageOf(call) });
   return jsonResult(JSON.stringify(openAiList(batches.map(openAiBatch), hasMore)));
 }

@@ -1,3 +1,4 @@
+import { checkParameters } from '../../core/api/list-query.ts';
 import { AppError } from '../../core/errors.ts';
 import { FILE_PURPOSES, type StoredFile } from '../../core/files/file.ts';
 import { openFile, refreshFile } from '../../core/files/file-readiness.ts';
@@ -13,6 +14,7 @@ const PURPOSES: readonly string[] = [...FILE_PURPOSES, 'batch_output'];
 /** `GET /v1/files`. */
 export async function listFiles(call: Call): Promise<HttpResult> {
   const { owner, files, clock } = call;
+  checkParameters(queryOf(call), ['purpose', 'order', 'limit', 'after']);
   const { purpose } = queryOf(call);
   if (purpose !== undefined && !PURPOSES.includes(purpose)) {
     throw new AppError('INVALID_PARAMETER', `purpose must be one of ${PURPOSES.join(', ')}`, { param: 'purpose' });

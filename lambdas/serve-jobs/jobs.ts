@@ -1,5 +1,5 @@
 import { readJsonBody, textOf } from '../../core/api/body.ts';
-import { describeName } from '../../core/describe-value.ts';
+import { checkParameters, readLimit } from '../../core/api/list-query.ts';
 import { AppError } from '../../core/errors.ts';
 import { isFinal, JOB_STATUSES, type Job, type JobStatus } from '../../core/jobs/job.ts';
 import { JOB_ID_PATTERN, parseJobRequest, readChosenId } from '../../core/jobs/job-request.ts';
@@ -61,11 +61,11 @@ export async function showJob(call: Call): Promise<HttpResult> {
 /** `GET /v1/jobs`: the caller's jobs, newest first, without their results. */
 export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult> {
   const query = event.queryStringParameters ?? {};
-  checkNames(Object.keys(query));
+  checkParameters(query, LIST_PARAMETERS);
   const { status, model, after } = query;
   const { jobs, next } = await deps.jobs.list({
     owner,
-    limit: readLimit(query['limit']),
+    limit: readLimit(query['limit'], PAGE.max, PAGE.default),
     status: status === undefined ? undefined : readStatus(status),
     model: model === undefined ? undefined : modelIdOf(model, deps.resolve.settings.modelAliases),
     after,
@@ -134,22 +134,6 @@ function withHeaders(request: unknown, event: Call['event']): unknown {
     ([name, value]) => value !== undefined && (own.get(name) ?? null) === null,
   );
   return added.length === 0 ? request : { ...request, ...Object.fromEntries(added) };
-}
-
-function checkNames(names: readonly string[]): void {
-  const unknown = names.find((name) => !LIST_PARAMETERS.includes(name));
-  if (unknown === undefined) return;
-  throw new AppError(
-    'INVALID_PARAMETER',
-    `query parameters are ${LIST_PARAMETERS.join(', ')}, got ${describeName(unknown)}`,
-  );
-}
-
-function readLimit(text: string | undefined): number {
-  if (text === undefined) return PAGE.default;
-  const limit = Number(text);
-  if (/^\d{1,3}$/.test(text) && limit >= 1 && limit <= PAGE.max) return limit;
-  throw new AppError('INVALID_PARAMETER', `limit must be a whole number from 1 to ${PAGE.max}`, { param: 'limit' });
 }
 
 function readStatus(text: string): JobStatus {

@@ -1,4 +1,5 @@
 import { readJsonBody } from '../../core/api/body.ts';
+import { checkParameters } from '../../core/api/list-query.ts';
 import { AppError } from '../../core/errors.ts';
 import { timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { renderDelivery } from '../../core/webhooks/delivery.ts';
@@ -26,7 +27,8 @@ export interface WebhookCall extends Omit<Call, 'deps'> {
 }
 
 /** `GET /v1/webhooks`. */
-export async function listWebhooks({ owner, deps }: WebhookCall): Promise<HttpResult> {
+export async function listWebhooks({ event, owner, deps }: WebhookCall): Promise<HttpResult> {
+  checkParameters(event.queryStringParameters, []);
   const data = (await deps.subscriptions.list(owner)).map(renderSubscription);
   return jsonResult(JSON.stringify({ object: 'list', data }));
 }
@@ -83,11 +85,11 @@ export async function rotateSecret({ owner, deps }: WebhookCall): Promise<HttpRe
   return renderSecrets(await deps.webhooks.rotate(owner));
 }
 
-/** `GET /v1/jobs/{id}/deliveries`. */
-export async function listDeliveries({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
-  const { id: jobId = '' } = params;
-  await findJob(owner, jobId, deps);
-  const found = await deps.webhooks.deliveries(owner, { object: 'job', id: jobId });
+/** `GET /v1/jobs/{id}/deliveries`: the id is that of a job or of a batch. */
+export async function listDeliveries({ event, params, owner, deps }: WebhookCall): Promise<HttpResult> {
+  checkParameters(event.queryStringParameters, []);
+  const subject = await findSubject(owner, params['id'] ?? '', deps);
+  const found = await deps.webhooks.deliveries(owner, subject);
   return jsonResult(JSON.stringify({ object: 'list', data: found.map(renderDelivery) }));
 }
 
@@ -96,9 +98,8 @@ export async function listDeliveries({ params, owner, deps }: WebhookCall): Prom
  * that receivers recognize it.
  */
 export async function redeliver({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
-  const { id: jobId = '', delivery: id = '' } = params;
-  await findJob(owner, jobId, deps);
-  const subject = { object: 'job', id: jobId } as const;
+  const { id: subjectId = '', delivery: id = '' } = params;
+  const subject = await findSubject(owner, subjectId, deps);
   const delivery = (await deps.webhooks.deliveries(owner, subject)).find((candidate) => candidate.id === id);
   if (delivery === undefined) throw new AppError('DELIVERY_NOT_FOUND', 'there is no such delivery');
   const nowMs = deps.clock.now();
@@ -109,8 +110,21 @@ export async function redeliver({ params, owner, deps }: WebhookCall): Promise<H
   return jsonResult(JSON.stringify(pending), { status: 202 });
 }
 
-async function findJob(owner: string, id: string, { jobs }: WebhooksDeps): Promise<void> {
-  if ((await jobs.get({ owner, id })) === undefined) throw new AppError('JOB_NOT_FOUND', 'there is no such job');
+/**
+ * The job or batch whose events were delivered. API Gateway sends every path below `/v1/batches` to another function, which
+ * may not read the table of webhooks, so that deliveries of both are below `/v1/jobs`. No caller can choose the id of a batch.
+ */
+async function findSubject(
+  owner: string,
+  id: string,
+  { jobs, batches }: WebhooksDeps,
+): Promise<DeliveryMessage['subject']> {
+  if (id.startsWith('batch_')) {
+    if ((await batches.getBatch(owner, id)) !== undefined) return { object: 'batch', id };
+    throw new AppError('BATCH_NOT_FOUND', 'there is no such batch');
+  }
+  if ((await jobs.get({ owner, id })) !== undefined) return { object: 'job', id };
+  throw new AppError('JOB_NOT_FOUND', 'there is no such job');
 }
 
 function findSubscription(known: readonly Subscription[], id: string): Subscription {

@@ -9,7 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-apigateway';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { allowedMethods, modelRoutes, type Route, SHARED_ROUTES } from '../../core/api/routes.ts';
+import { allowedMethods, modelRoutes, type Route, SHARED_ROUTES, UNKNOWN_PATHS } from '../../core/api/routes.ts';
 import { namesOf } from '../../core/models/model-names.ts';
 import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import { countResources } from '../limits/stack-size.ts';
@@ -135,7 +135,7 @@ export class ApiRoutes extends Construct {
    */
   private addUnknownPaths(): void {
     const admission = this.authorizer.methodOptions('open');
-    for (const path of ['/', '/{proxy+}', '/v2/{proxy+}']) {
+    for (const path of UNKNOWN_PATHS) {
       addProblem(this.resource(path), { code: 'ROUTE_NOT_FOUND', detail: 'no route has this path', admission });
     }
   }

@@ -5,6 +5,7 @@ import {
   type CfnStage,
   EndpointType,
   LogGroupLogDestination,
+  type MethodDeploymentOptions,
   MethodLoggingLevel,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
@@ -12,6 +13,7 @@ import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
+import { SHARED_ROUTES, UNKNOWN_PATHS } from '../../core/api/routes.ts';
 import { checkGranted } from '../../core/config/granted.ts';
 import { AppError } from '../../core/errors.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
@@ -257,11 +259,28 @@ export class InferenceApi extends Construct {
         throttlingRateLimit: settings.throttle.rateLimit,
         throttlingBurstLimit: settings.throttle.burstLimit,
         tracingEnabled: settings.tracing,
+        methodOptions: openMethodOptions(),
       },
     });
     acknowledgeFindings(restApi);
     return restApi;
   }
+}
+
+/** Requests a second, and at once, that each method without a key admits: anybody on the internet may send them. */
+const OPEN_THROTTLE = { throttlingRateLimit: 10, throttlingBurstLimit: 20 } as const;
+
+/** Settings of the methods that need no key. They replace those of the stage, of which only throttles differ. */
+function openMethodOptions(): Record<string, MethodDeploymentOptions> {
+  const methods = [
+    ...SHARED_ROUTES.filter(({ access }) => access === 'open').flatMap(({ path, method }) => [
+      `${path}/${method}`,
+      `${path}/ANY`,
+    ]),
+    ...UNKNOWN_PATHS.map((path) => `${path}/ANY`),
+  ];
+  const settings = { ...OPEN_THROTTLE, loggingLevel: MethodLoggingLevel.ERROR, dataTraceEnabled: false };
+  return Object.fromEntries(methods.map((method) => [method, settings]));
 }
 
 function grantsByPath({ usagePlans }: ResolvedApiSettings) {

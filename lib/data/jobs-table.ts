@@ -9,7 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import type { RecordAction } from '../../core/functions/permissions.ts';
+import type { RecordAction, RecordKind } from '../../core/functions/permissions.ts';
 import { JOBS_TABLE } from '../../core/jobs/jobs-table.ts';
 
 /** Settings of a {@link JobsTable}. */
@@ -59,9 +59,19 @@ export class JobsTable extends Construct {
     });
   }
 
-  /** Grants `grantee` these actions on records, and nothing else. */
-  grantRecords(grantee: IGrantable, actions: readonly RecordAction[]): Grant {
-    return grantActions(grantee, this.table.tableArn, actions);
+  /**
+   * Grants `grantee` these actions on records, and nothing else.
+   *
+   * @param kinds - Kinds of records. Defaults to all kinds.
+   */
+  grantRecords(grantee: IGrantable, actions: readonly RecordAction[], kinds?: readonly RecordKind[]): Grant {
+    const keys = kinds?.map((kind) => `${kind}/*`);
+    return Grant.addToPrincipal({
+      grantee,
+      actions: actions.map((action) => `dynamodb:${action}`),
+      resourceArns: [this.table.tableArn],
+      conditions: keys && { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys } },
+    });
   }
 
   /** Grants `grantee` permission to list the records of an owner. */

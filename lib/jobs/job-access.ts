@@ -58,7 +58,7 @@ export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model)
 export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: JobParts, own?: Model): void {
   const { permissions }: FunctionDefinition = FUNCTIONS[name];
   const { records, webhooks } = permissions;
-  if (records.length > 0) parts.jobsTable.grantRecords(grantee, records);
+  if (records.length > 0) parts.jobsTable.grantRecords(grantee, records, permissions.recordKinds);
   if (permissions.listsRecords === true) parts.jobsTable.grantList(grantee);
   if (permissions.listsDueRecords === true) parts.jobsTable.grantListDue(grantee);
   if (webhooks !== undefined) parts.webhooksTable.grantItems(grantee, webhooks);

@@ -1,12 +1,18 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Names } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Grant } from 'aws-cdk-lib/aws-iam';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { PricedSchedule } from '../../core/costs/cost.ts';
-import { type ConsumerName, FUNCTIONS, type FunctionName, type ScheduledName } from '../../core/functions/functions.ts';
+import {
+  type ConsumerName,
+  FUNCTIONS,
+  type FunctionDefinition,
+  type FunctionName,
+  type ScheduledName,
+} from '../../core/functions/functions.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
@@ -91,7 +97,7 @@ export class JobFunctions extends Construct {
   #createConsumer(name: ConsumerName): ServiceFunction {
     const { consumes } = FUNCTIONS[name];
     const created = this.#createService(name);
-    consume(created, this.#props.parts.queues.shared[consumes.queue], consumes);
+    consume(name, created, this.#props.parts.queues.shared[consumes.queue], consumes);
     return created;
   }
 
@@ -148,8 +154,8 @@ export class JobFunctions extends Construct {
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
-    consume(worker, queues.jobs, jobs);
-    consume(worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: jobs.maxConcurrency });
+    consume('run-jobs', worker, queues.jobs, jobs);
+    consume('run-jobs', worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: jobs.maxConcurrency });
     return worker;
   }
 
@@ -162,18 +168,28 @@ export class JobFunctions extends Construct {
   }
 }
 
-/** Invokes a function with messages of a queue; it says which of them are to come again. */
+/** Permissions that AWS Lambda needs to poll a queue for a function (developer guide, "Using Lambda with Amazon SQS"). */
+const POLLING = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+
+/** Invokes a function with messages of a queue. The response of the function says which messages are retried. */
 function consume(
-  { fn }: ServiceFunction,
+  name: FunctionName,
+  created: ServiceFunction,
   queue: IQueue,
   { batchSize, windowSeconds = 0, maxConcurrency }: Consumption,
 ): void {
-  fn.addEventSource(
-    new SqsEventSource(queue, {
-      batchSize,
-      maxConcurrency,
-      reportBatchItemFailures: true,
-      ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
-    }),
-  );
+  const { permissions }: FunctionDefinition = FUNCTIONS[name];
+  // `SqsEventSource` of the AWS CDK grants actions that nothing uses. The id is its id, so that deployed mappings stay.
+  created.fn.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
+    eventSourceArn: queue.queueArn,
+    batchSize,
+    maxConcurrency,
+    reportBatchItemFailures: true,
+    ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
+  });
+  Grant.addToPrincipal({
+    grantee: created,
+    actions: permissions.delays === true ? [...POLLING, 'sqs:ChangeMessageVisibility'] : POLLING,
+    resourceArns: [queue.queueArn],
+  });
 }

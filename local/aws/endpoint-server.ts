@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../core/clock.ts';
 import { type ActivitySink, NO_ACTIVITY } from '../activity/activity.ts';
-import type { IamRequest } from '../iam/policy.ts';
+import type { IamRequest, Verdict } from '../iam/policy.ts';
 import { DEVELOPER_CREDENTIALS, type Principal } from '../iam/principals.ts';
 import { LOCAL_ACCOUNT } from '../template/account.ts';
 import {
@@ -21,6 +21,7 @@ import {
   deniedMessage,
 } from './aws-service.ts';
 import type { CallFault, LocalFaults } from './faults.ts';
+import { isLoopbackRequest, NOT_LOOPBACK } from './loopback-request.ts';
 import { halveRequest, withOtherHalf } from './partial-failure.ts';
 import { isPresigned, refusePresigned } from './presigned-url.ts';
 import { type Refusal, renderRefusal } from './refusal.ts';
@@ -142,6 +143,9 @@ export class EndpointServer implements AsyncDisposable {
 
   async #dispatch(request: IncomingMessage, closed: AbortSignal): Promise<AwsStreamResponse> {
     const head = headOf(request);
+    if (!isLoopbackRequest(request.headers)) {
+      return renderRefusal(head, { status: 403, type: 'AccessDeniedException', message: NOT_LOOPBACK });
+    }
     const [, accessKeyId = '', signingName = ''] = CREDENTIAL.exec(credentialOf(head)) ?? [];
     const service = this.#services.get(signingName);
     if (signingName === '') return renderRefusal(head, unsigned(head));
@@ -159,7 +163,7 @@ export class EndpointServer implements AsyncDisposable {
     }
     const caller: AwsCaller = {
       principal,
-      judge: (asked) => principal.judge({ ...asked, context: { ...CONTEXT, ...asked.context } }),
+      judge: (asked) => this.#judge(principal, asked),
     };
     if (isPresigned(head.query)) {
       const refusal = refusePresigned(head, DEVELOPER_CREDENTIALS, this.#clock.now());
@@ -206,6 +210,12 @@ export class EndpointServer implements AsyncDisposable {
     const { body: half } = halved;
     const response = half && (await service.respond({ ...call, body: half }, caller.principal));
     return response === undefined || response.status === 200 ? withOtherHalf(halved, response) : response;
+  }
+
+  #judge({ judge, functionName }: Principal, asked: IamRequest): Verdict {
+    const verdict = judge({ ...asked, context: { ...CONTEXT, ...asked.context } });
+    if (verdict === 'allowed' && functionName !== undefined) this.#faults.onPermission?.({ ...asked, functionName });
+    return verdict;
   }
 
   #refuse(

@@ -6,6 +6,12 @@ export interface ObservedCall {
   readonly functionName: string;
 }
 
+/** A permission that a call of a function needs. */
+export interface ObservedPermission extends ObservedCall {
+  /** ARN of the resource. */
+  readonly resource: string;
+}
+
 /**
  * A fault of a call:
  *
@@ -38,5 +44,7 @@ export interface DeliveryFault {
 /** Injects the faults of a distributed system, for tests. It is called for each call and each delivery. */
 export interface LocalFaults {
   onCall?(call: ObservedCall): CallFault | undefined;
+  /** Called for each permission that a call needs and has. */
+  onPermission?(permission: ObservedPermission): void;
   onDelivery?(delivery: ObservedDelivery): DeliveryFault | undefined;
 }

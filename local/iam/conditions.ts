@@ -2,8 +2,8 @@ import { AppError } from '../../core/errors.ts';
 import { isJsonObject } from '../template/json.ts';
 import { compilePattern } from './patterns.ts';
 
-/** Keys of a request that conditions ask for, in lower case. */
-export type ConditionContext = Readonly<Record<string, string>>;
+/** Values of the keys of a request that conditions ask for, by the key in lower case. Some keys have several values. */
+export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
 
 /** A compiled condition. */
 export type Condition = (context: ConditionContext) => boolean;
@@ -78,15 +78,18 @@ function compileCondition(name: string, key: string, expected: readonly string[]
     const mustBeAbsent = expected.includes('true');
     return (context) => (context[contextKey] === undefined) === mustBeAbsent;
   }
-  const optional = name.endsWith('IfExists');
-  const operator = OPERATORS[optional ? name.slice(0, -'IfExists'.length) : name];
+  const [, set, operation = '', ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(.*?)(IfExists)?$/.exec(name) ?? [];
+  const operator = OPERATORS[operation];
   if (operator === undefined) {
     throw new AppError('TEMPLATE_INVALID', `a policy uses condition operator ${name}, which local mode does not judge`);
   }
   const tests = expected.map((value) => operator.compile(value));
+  const isNegated = operator.negated === true;
+  const fits = (value: string) => tests.some((test) => test(value)) !== isNegated;
   return (context) => {
-    const actual = context[contextKey];
-    if (actual === undefined) return optional || operator.negated === true;
-    return tests.some((test) => test(actual)) !== (operator.negated === true);
+    const values = [context[contextKey] ?? []].flat();
+    if (set === 'ForAnyValue') return values.some(fits);
+    if (set === 'ForAllValues') return values.every(fits);
+    return values.length === 0 ? ifExists !== undefined || isNegated : values.every(fits);
   };
 }

@@ -52,7 +52,7 @@ describe('InferenceApi', () => {
     template.hasResourceProperties('AWS::ApiGateway::Stage', {
       StageName: 'beta',
       TracingEnabled: true,
-      MethodSettings: [
+      MethodSettings: Match.arrayWith([
         {
           HttpMethod: '*',
           ResourcePath: '/*',
@@ -61,7 +61,7 @@ describe('InferenceApi', () => {
           DataTraceEnabled: false,
           LoggingLevel: 'ERROR',
         },
-      ],
+      ]),
     });
     template.hasResourceProperties('AWS::ApiGateway::UsagePlan', { UsagePlanName: 'only', Quota: { Period: 'WEEK' } });
     expect(resourcesOf(template, 'AWS::ApiGateway::ApiKey').map(({ Properties }) => Properties.Name)).toEqual([

@@ -63,6 +63,11 @@ export class Product implements AsyncDisposable {
     await this.stack.stop();
   }
 
+  /** Headers of a request with the key of the plan `internal`. */
+  get headers(): Readonly<Record<string, string>> {
+    return { 'x-api-key': this.#key };
+  }
+
   /** Sends a request with the key of the plan `internal`. */
   async request(
     method: string,

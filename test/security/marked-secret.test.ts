@@ -46,7 +46,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]();
-  receiver.close();
+  receiver?.close();
   await rm(assembly, { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true });
 });

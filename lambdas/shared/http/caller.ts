@@ -44,7 +44,8 @@ export function planOf(event: IdentityEvent): Plan {
 /** The address of the API as the caller used it, without a slash at the end: its own domain or the gateway's, and stage. */
 export function baseUrlOf(event: CallerEvent): string {
   const { requestContext } = event;
-  const host = headerOf(event, 'host') ?? requestContext.domainName ?? '';
+  // Not the `Host` header, which a proxy in front of the API may pass on from the client.
+  const host = requestContext.domainName ?? headerOf(event, 'host') ?? '';
   const [path, below] = [requestContext.path ?? '', pathOf(event)];
   // A path may come encoded where its parameters are not; then the stage is what stands before it.
   const prefix = path.endsWith(below) ? path.slice(0, -below.length) : `/${requestContext.stage}`;

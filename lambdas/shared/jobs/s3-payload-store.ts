@@ -100,8 +100,12 @@ function bytesOf(body: Uint8Array | string): Uint8Array {
   return typeof body === 'string' ? Buffer.from(body) : body;
 }
 
-/** A file name as RFC 6266 has it: plain ASCII for old clients, UTF-8 for the others. */
-function attachment(fileName: string): string {
+/**
+ * A file name as RFC 6266 has it: plain ASCII for old clients, UTF-8 for the others. Records of earlier releases may hold
+ * half of a surrogate pair, which has no UTF-8.
+ */
+function attachment(name: string): string {
+  const fileName = name.toWellFormed();
   const ascii = fileName.replace(/[^ -~]|["\\]/g, '_');
   const encoded = encodeURIComponent(fileName).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
   return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;

@@ -1,10 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { problemBody } from '../../../core/api/problem-body.ts';
 import type { Clock } from '../../../core/clock.ts';
+import { PROBLEM_MEDIA_TYPE } from '../../../core/errors.ts';
 import { jsonOrUndefined } from '../../../core/json/json.ts';
 import { type ActivitySink, NO_ACTIVITY, type RequestCompleted } from '../../activity/activity.ts';
-import { LOCAL_ACCOUNT } from '../../template/account.ts';
+import { isLoopbackRequest, NOT_LOOPBACK } from '../../aws/loopback-request.ts';
 import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { InvokePermission } from '../../template/plan-functions.ts';
 import type { LambdaHost } from '../lambda/lambda-host.ts';
@@ -40,6 +43,9 @@ interface Route {
   readonly validate: RequestValidation;
   readonly integration: Integration;
 }
+
+/** Time in which a request must have arrived. Node looks for later ones every 30 seconds. */
+const REQUEST_TIMEOUT_MS = 60_000;
 
 /** Codes, which hold no text of a caller. */
 const ERROR_CODE = /^[A-Z][A-Z_]{1,60}$/;
@@ -108,6 +114,8 @@ export class GatewayServer implements AsyncDisposable {
   #createServer(): FastifyInstance {
     const server = Fastify({
       forceCloseConnections: true,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      clientErrorHandler: refuseMalformed,
       // A path that does not decode is no route, and gets the response for one.
       frameworkErrors: (_, request, reply) => this.#handle(request, reply),
     });
@@ -121,6 +129,7 @@ export class GatewayServer implements AsyncDisposable {
   }
 
   async #handle(request: FastifyRequest, reply: FastifyReply, refused?: GatewayError): Promise<void> {
+    if (!isLoopbackRequest(request.headers)) return refuseForeign(reply);
     const startedMs = performance.now();
     const exchange = this.#open(request);
     const response = await this.#respond(exchange, refused);
@@ -180,10 +189,35 @@ export class GatewayServer implements AsyncDisposable {
       protocol: `HTTP/${raw.httpVersion}`,
       sourceIp: request.ip,
       headers: headerLines(raw.rawHeaders),
-      domainName: `${api.id}.execute-api.${LOCAL_ACCOUNT.region}.${LOCAL_ACCOUNT.urlSuffix}`,
+      domainName: new URL(this.#url).host,
       body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     };
   }
+}
+
+/** Responds to bytes that are no HTTP request: there is no request for which a response could be sent. */
+function refuseMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal = { code: 'INVALID_PARAMETER', message: 'the request is not valid HTTP', param: undefined } as const;
+  const body = JSON.stringify(problemBody(refusal, 'openai'));
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    `content-type: ${PROBLEM_MEDIA_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+async function refuseForeign(reply: FastifyReply): Promise<void> {
+  const body = problemBody({ code: 'FORBIDDEN', message: NOT_LOOPBACK, param: undefined }, 'openai');
+  await reply
+    .code(403)
+    .header('content-type', PROBLEM_MEDIA_TYPE)
+    .send(Buffer.from(JSON.stringify(body)));
 }
 
 function completed(exchange: Exchange, response: HttpResponse, durationMs: number): RequestCompleted {

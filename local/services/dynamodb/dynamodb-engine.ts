@@ -25,6 +25,7 @@ export class DynamoDbEngine implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #lock = new WriteLock();
   readonly #timeToLive = new Map<string, string>();
+  readonly #partitionKeys = new Map<string, string>();
   readonly #own: Readonly<Record<string, Operation>> = {
     UpdateTimeToLive: (input) => this.#updateTimeToLive(input),
     DescribeTimeToLive: (input) => this.#describeTimeToLive(input),
@@ -53,9 +54,15 @@ export class DynamoDbEngine implements AsyncDisposable {
     return WRITES.has(operation) ? this.#lock.run(() => run(input)) : run(input);
   }
 
+  /** Name of the partition key of a table of the template. */
+  partitionKeyOf(table: string): string | undefined {
+    return this.#partitionKeys.get(table);
+  }
+
   /** Creates a table of the template. */
   async createTable(table: TablePlan): Promise<void> {
     await this.call('CreateTable', table.create);
+    this.#partitionKeys.set(table.name, partitionKeyIn(table.create));
     if (table.timeToLiveAttribute !== undefined) this.#timeToLive.set(table.name, table.timeToLiveAttribute);
   }
 
@@ -138,4 +145,9 @@ export class DynamoDbEngine implements AsyncDisposable {
     } while (from !== undefined);
     return deleted;
   }
+}
+
+function partitionKeyIn({ KeySchema: schema }: Wire): string {
+  const keys = Array.isArray(schema) ? (schema as readonly Readonly<Record<string, unknown>>[]) : [];
+  return String(keys.find(({ KeyType: type }) => type === 'HASH')?.['AttributeName']);
 }

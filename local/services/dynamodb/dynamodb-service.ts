@@ -28,13 +28,37 @@ export class DynamoDbService implements AwsService {
     const input = inputOf(request);
     if (operation === undefined) return undefined;
     const action = `dynamodb:${operation}`;
-    if (operation.startsWith('Transact')) return transactionPermissions(input ?? {});
+    if (operation.startsWith('Transact')) return this.#ofTransaction(input ?? {});
     const { RequestItems: items, TableName: table, IndexName: index, ResourceArn: arn } = input ?? {};
-    if (isObject(items)) return Object.keys(items).map((name) => ({ action, resource: tableArn(name) }));
+    if (isObject(items)) {
+      return Object.entries(items).map(([name, one]) => this.#permission(action, name, keysInBatch(one)));
+    }
     if (typeof arn === 'string') return [{ action, resource: arn }];
     if (typeof table !== 'string') return [{ action, resource: '*' }];
     const path = typeof index === 'string' ? `/index/${index}` : '';
-    return [{ action, resource: `${tableArn(table)}${path}` }];
+    return [this.#permission(action, table, keysIn(input ?? {}), path)];
+  }
+
+  #ofTransaction(input: Wire): IamRequest[] {
+    const items = Array.isArray(input['TransactItems']) ? input['TransactItems'].filter(isObject) : [];
+    return items.flatMap((item) =>
+      Object.entries(item).map(([kind, step]) => {
+        const action = TRANSACTION_ACTIONS[kind] ?? `dynamodb:${kind}`;
+        if (!isObject(step)) return { action, resource: tableArn('*') };
+        return this.#permission(action, String(step['TableName']), keysIn(step));
+      }),
+    );
+  }
+
+  /** @param items - The keys of the items, or the items that are put. */
+  #permission(action: string, table: string, items: readonly Wire[], path = ''): IamRequest {
+    const resource = `${tableArn(table)}${path}`;
+    const partitionKey = this.#engine.partitionKeyOf(table.split('/').at(-1) ?? table) ?? '';
+    const leadingKeys = items.flatMap((item) =>
+      isObject(item[partitionKey]) ? Object.values(item[partitionKey]) : [],
+    );
+    if (leadingKeys.length === 0) return { action, resource };
+    return { action, resource, context: { 'dynamodb:leadingkeys': leadingKeys.map(String) } };
   }
 
   async respond(request: AwsRequest): Promise<AwsResponse> {
@@ -71,14 +95,16 @@ function inputOf(request: AwsRequest): Wire | undefined {
   }
 }
 
-function transactionPermissions(input: Wire): IamRequest[] {
-  const items = Array.isArray(input['TransactItems']) ? input['TransactItems'].filter(isObject) : [];
-  return items.flatMap((item) =>
-    Object.entries(item).map(([kind, step]) => ({
-      action: TRANSACTION_ACTIONS[kind] ?? `dynamodb:${kind}`,
-      resource: tableArn(isObject(step) ? String(step['TableName']) : '*'),
-    })),
-  );
+/** Keys of the items of a call about one table. Queries and scans name none. */
+function keysIn({ Key: key, Item: item }: Wire): Wire[] {
+  return [key, item].filter(isObject);
+}
+
+/** Keys of the items of one table in a batch: a list of keys to read, or of items to write. */
+function keysInBatch(requests: unknown): Wire[] {
+  const keys = isObject(requests) && Array.isArray(requests['Keys']) ? requests['Keys'] : [];
+  const writes = Array.isArray(requests) ? requests.filter(isObject).flatMap(Object.values).filter(isObject) : [];
+  return [...keys.filter(isObject), ...writes.flatMap(keysIn)];
 }
 
 /** A table may be named by its ARN, which the engine does not know. */

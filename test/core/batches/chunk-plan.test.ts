@@ -74,6 +74,14 @@ describe('ChunkPlan', () => {
     ]);
   });
 
+  it('makes one chunk of any number of blank lines before a request, so that they are no reason to give up', () => {
+    const chunks = plan(`${'\n'.repeat(100_000)}a\n`);
+    expect(chunks.map(({ lines, requests, firstLine }) => [lines, requests, firstLine])).toEqual([
+      [100_000, 0, 1],
+      [1, 1, 100_001],
+    ]);
+  });
+
   it('does not mark a long blank line', () => {
     expect(plan(' '.repeat(80))).toMatchObject([{ requests: 0, isTooLong: false }]);
   });

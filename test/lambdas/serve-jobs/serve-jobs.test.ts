@@ -393,6 +393,7 @@ describe('the routes of webhooks', () => {
     await jobs.create(definition('d1'));
     expect((await call('GET', '/v1/jobs/d1/deliveries')).json).toEqual({ object: 'list', data: [] });
     expect((await call('GET', '/v1/jobs/d9/deliveries')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect((await call('GET', '/v1/jobs/batch_1/deliveries')).json).toMatchObject({ code: 'BATCH_NOT_FOUND' });
     expect((await call('POST', '/v1/jobs/d1/deliveries/dlv_x/redeliver')).json).toMatchObject({
       code: 'DELIVERY_NOT_FOUND',
     });

@@ -53,6 +53,16 @@ describe('compilePolicies', () => {
     ['NumericLessThan', { NumericLessThan: { 'aws:k': '10' } }, { 'aws:k': '9' }, true],
     ['NumericGreaterThanEquals', { NumericGreaterThanEquals: { 'aws:k': 10 } }, { 'aws:k': '9' }, false],
     ['DateLessThan', { DateLessThan: { 'aws:k': '2027-01-01T00:00:00Z' } }, { 'aws:k': '2026-01-01T00:00:00Z' }, true],
+    ['ForAllValues', { 'ForAllValues:StringLike': { 'aws:k': ['a*', 'b*'] } }, { 'aws:k': ['a1', 'b1'] }, true],
+    [
+      'ForAllValues of which one fails',
+      { 'ForAllValues:StringLike': { 'aws:k': 'a*' } },
+      { 'aws:k': ['a', 'b'] },
+      false,
+    ],
+    ['ForAllValues without the key', { 'ForAllValues:StringLike': { 'aws:k': 'a*' } }, {}, true],
+    ['ForAnyValue', { 'ForAnyValue:StringEquals': { 'aws:k': 'b' } }, { 'aws:k': ['a', 'b'] }, true],
+    ['ForAnyValue without the key', { 'ForAnyValue:StringEquals': { 'aws:k': 'b' } }, {}, false],
     ['Null true', { Null: { 'aws:k': 'true' } }, {}, true],
     ['Null false', { Null: { 'aws:k': 'false' } }, {}, false],
     [
@@ -69,7 +79,7 @@ describe('compilePolicies', () => {
   it.each<[string, object]>([
     [
       'an operator it does not know',
-      { Effect: 'Allow', Action: '*', Resource: '*', Condition: { 'ForAllValues:StringEquals': { a: 'b' } } },
+      { Effect: 'Allow', Action: '*', Resource: '*', Condition: { BinaryEquals: { a: 'b' } } },
     ],
     [
       'an operator that is no object',

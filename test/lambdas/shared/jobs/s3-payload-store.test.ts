@@ -101,6 +101,11 @@ describe('openS3PayloadStore', () => {
     expect([answer.status, await answer.text()]).toEqual([200, 'content']);
   });
 
+  it('replaces half of a surrogate pair in a name, which has no UTF-8', async () => {
+    const url = await store.presignGet('files/a', { expiresSeconds: 60, fileName: '\ud800.jsonl' });
+    expect(new URL(url).searchParams.get('response-content-disposition')).toContain("filename*=UTF-8''%EF%BF%BD.jsonl");
+  });
+
   it('makes addresses with no name of the file when none is given', async () => {
     const url = await store.presignGet('files/a', { expiresSeconds: 60 });
     expect(new URL(url).searchParams.has('response-content-disposition')).toBe(false);

@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: placeholders of CloudFormation
+
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
@@ -582,5 +584,41 @@ describe('a mock integration', () => {
     const id = headers.get('x-amzn-requestid');
     expect([status, headers.get('allow'), headers.get('x-id')]).toEqual([405, 'GET, POST', id]);
     expect(JSON.parse(text)).toEqual({ id, path: '/dev/mock' });
+  });
+});
+
+describe('a request that does not belong here', () => {
+  /** Sends bytes over a connection of its own, and reads all that comes back. */
+  async function sendBytes(text: string): Promise<string> {
+    const socket = connect(Number(new URL(stack.url).port), '127.0.0.1');
+    socket.end(text);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString();
+  }
+
+  it.each([
+    ['a length that is no number', 'POST /open HTTP/1.1\r\nhost: localhost\r\ncontent-length: ten\r\n\r\n'],
+    ['no HTTP', 'secret text\r\n\r\n'],
+  ])('gets a problem document for %s', async (_, text) => {
+    const response = await sendBytes(text);
+    expect(response).toMatch(/^HTTP\/1\.1 400 .*content-type: application\/problem\+json.*"code":"INVALID_PARAMETER"/s);
+    expect(response).not.toContain('secret');
+  });
+
+  it.each([
+    ['a Host of another site', 'host: evil.example'],
+    ['an Origin of another site', 'host: localhost\r\norigin: https://evil.example'],
+  ])('is refused with 403 for %s', async (_, headers) => {
+    const response = await sendBytes(`GET /open HTTP/1.1\r\n${headers}\r\nconnection: close\r\n\r\n`);
+    expect(response).toMatch(/^HTTP\/1\.1 403 .*"code":"FORBIDDEN"/s);
+  });
+
+  it('is refused by the endpoint of AWS too', async () => {
+    const socket = connect(Number(new URL(stack.endpointUrl).port), '127.0.0.1');
+    socket.end('GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n');
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString()).toMatch(/^HTTP\/1\.1 403 /);
   });
 });
