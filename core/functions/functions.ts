@@ -146,7 +146,7 @@ export const RUN_JOBS = {
       jobs: ['GetObject'],
       results: ['GetObject', 'PutObject'],
       files: ['GetObject'],
-      chunks: ['PutObject'],
+      chunks: ['GetObject', 'PutObject'],
     },
     delays: true,
     listsObjects: true,

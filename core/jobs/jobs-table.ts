@@ -41,6 +41,7 @@ export const jobsTableKeys = {
   uploadPart: (uploadId: string, partId: string): string => `part/${uploadId}/${partId}`,
   batch: (owner: string, id: string): string => `batch/${owner}/${id}`,
   chunk: (batchId: string, index: number): string => `chunk/${batchId}/${index}`,
+  chunkProgress: (batchId: string, index: number): string => `chunk/${batchId}/${index}/progress`,
   /** @param run - Key of a run on an asynchronous endpoint. */
   asyncRun: (run: string): string => `async-run/${run}`,
   subscriptions: (owner: string): string => `subscriptions/${owner}`,

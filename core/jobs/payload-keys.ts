@@ -24,6 +24,9 @@ export const payloadKeys = {
   file: (owner: string, fileId: string): string => `${PAYLOAD_PREFIXES.files}${owner}/${fileId}`,
   chunkOutput: (part: ChunkPart): string => chunkPart('output', part),
   chunkErrors: (part: ChunkPart): string => chunkPart('errors', part),
+  /** Results of the lines of a chunk until all of them are known. */
+  chunkResults: ({ owner, batchId, index }: ChunkPart): string =>
+    `${PAYLOAD_PREFIXES.chunks}${owner}/${batchId}/results/${index}.jsonl`,
   /** A part of an upload, until the parts are one file; also their list. */
   uploadPart: (owner: string, uploadId: string, partId: string): string =>
     `${PAYLOAD_PREFIXES.chunks}${owner}/${uploadId}/${partId}`,

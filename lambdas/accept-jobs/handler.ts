@@ -26,7 +26,7 @@ export interface AcceptJobsDeps {
   readonly submit: Submit;
   readonly deadLetters: DeadLetters;
   /** The queue that the messages come from. */
-  readonly queue: Pick<WorkQueue, 'url' | 'setVisibility'>;
+  readonly queue: Pick<WorkQueue, 'url' | 'hold' | 'letGo' | 'setVisibility'>;
   readonly clock: Clock;
   /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
@@ -46,6 +46,7 @@ export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<S
 export function createHandler(deps: AcceptJobsDeps): AcceptJobsHandler {
   return (event) =>
     handleEach(event, {
+      queue: deps.queue,
       read: ({ body }) => parseJobEvent(readBody(body)),
       // SQS delivers at most ten messages, so all of them can run concurrently, except for repeats of one event.
       laneOf: ({ source, id }) => JSON.stringify([source, id]),

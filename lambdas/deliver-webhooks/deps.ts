@@ -9,7 +9,7 @@ import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { resolveBySystem } from '../shared/notifications/public-address.ts';
 import { openSubscriptionStore } from '../shared/notifications/subscription-store.ts';
 import { openWebhookStore } from '../shared/notifications/webhook-store.ts';
-import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
+import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { DeliverWebhooksDeps } from './handler.ts';
@@ -20,6 +20,7 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
   const clock = systemClock;
   const client = new DynamoDBClient(CLIENT_SETTINGS);
   const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace, metrics } = settings;
+  const queue = openSqsWorkQueue(new SQSClient(CLIENT_SETTINGS), webhooksQueue);
   return {
     webhooks: openWebhookStore({
       client,
@@ -29,7 +30,8 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
       secretBytes: () => randomBytes(SECRET_BYTES),
     }),
     subscriptions: openSubscriptionStore(client, jobsTable),
-    queue: openSqsMessageQueue({ client: new SQSClient(CLIENT_SETTINGS), url: webhooksQueue }),
+    queue,
+    consumed: queue,
     post: createPost({ allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1', resolve: resolveBySystem }),
     limits: patientLimits(settings.webhookConcurrency),
     clock,

@@ -3,34 +3,40 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { MetricOf } from '../../core/metrics/catalogue.ts';
 import { parseDeliveryMessage } from '../../core/webhooks/delivery-message.ts';
 import { handleEach } from '../shared/queue/handle-each.ts';
+import { waitByVisibility } from '../shared/queue/requeue.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { catalogueGroups } from '../shared/telemetry/catalogue-groups.ts';
 import { describeError, type LoggedError } from '../shared/telemetry/describe-error.ts';
 import { type LogSettings, type LogTarget, logTarget, writeLogLine } from '../shared/telemetry/log-line.ts';
 import { type DeliverDeps, type DeliveryNote, deliver } from './deliver.ts';
 
 /** Dependencies of the function. */
-export interface DeliverWebhooksDeps extends DeliverDeps, LogSettings {}
+export interface DeliverWebhooksDeps extends DeliverDeps, LogSettings {
+  /** The queue that the messages come from. */
+  readonly consumed: Pick<WorkQueue, 'hold' | 'letGo' | 'setVisibility'>;
+}
 
 /** The handler of the queue of webhook deliveries. */
 export type DeliverWebhooksHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
 /**
  * Creates the handler: it makes one attempt for each delivery and writes one log line. Deliveries run concurrently, so
- * that a slow receiver does not delay the others. A message that fails each time is moved to the dead letters by SQS.
+ * that a slow receiver does not delay the others. A message that fails is retried with a delay that grows to 5 minutes.
  */
 export function createHandler(deps: DeliverWebhooksDeps): DeliverWebhooksHandler {
   const target = logTarget(deps, deps.clock);
   return (event) =>
     handleEach(event, {
+      queue: deps.consumed,
       read: ({ body }) => parseDeliveryMessage(body),
       handle: async (message) => {
         writeDeliveryLine(target, await deliver(message, deps));
         return 'done';
       },
-      onError: ({ error, record: { messageId } }) => {
+      onError: ({ error, record }) => {
         const failure = { code: error.code, error: describeError(error) };
-        writeDeliveryLine(target, { outcome: 'will be retried', messageId, ...failure });
-        return 'retry';
+        writeDeliveryLine(target, { outcome: 'will be retried', messageId: record.messageId, ...failure });
+        return waitByVisibility(record, deps.consumed, deps.random);
       },
     });
 }

@@ -25,7 +25,7 @@ export interface FailLostJobsDeps {
   readonly notifier: Notifier;
   readonly deadLetters: DeadLetters;
   /** The queue that the messages come from. */
-  readonly queue: Pick<WorkQueue, 'setVisibility'>;
+  readonly queue: Pick<WorkQueue, 'hold' | 'letGo' | 'setVisibility'>;
   /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
   /** Queue of batch steps. */
@@ -47,6 +47,7 @@ export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise
 export function createHandler(deps: FailLostJobsDeps): FailLostJobsHandler {
   return (event) =>
     handleEach(event, {
+      queue: deps.queue,
       read: readMessage,
       handle: (message, record) =>
         message.kind === 'job' ? failJob(record, message, deps) : failChunk(record, message, deps),

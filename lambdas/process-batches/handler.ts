@@ -24,7 +24,7 @@ const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 /** Dependencies of the function. */
 export interface ProcessBatchesDeps extends BatchDeps, LogSettings {
   /** The queue of steps, for messages that wait. */
-  readonly queue: Pick<WorkQueue, 'setVisibility'>;
+  readonly queue: Pick<WorkQueue, 'hold' | 'letGo' | 'setVisibility'>;
   /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
   /** Milliseconds on a monotonic timer. */
@@ -43,6 +43,7 @@ export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
   return (event, context) => {
     const call: StepCall = { ...deps, hasTime: () => context.getRemainingTimeInMillis() > MARGIN_MS };
     return handleEach(event, {
+      queue: deps.queue,
       read: ({ body }) => parseStepMessage(body),
       laneOf: () => 'steps',
       handle: (step, record) => handleStep(step, record, deps, call),

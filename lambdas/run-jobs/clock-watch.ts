@@ -24,6 +24,11 @@ export class ClockWatch {
     return this.#remainingMs() > MARGIN_MS + 1.5 * this.#longestMs;
   }
 
+  /** Time until the function is killed. */
+  get remainingMs(): number {
+    return this.#remainingMs();
+  }
+
   /** When the model must stop, on the timer. */
   get deadlineMs(): number {
     return this.#timer() + this.#remainingMs() - WRITE_MS;

@@ -7,6 +7,7 @@ import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
+import { openChunkProgressStore } from '../shared/batches/chunk-progress-store.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
 import type { InferenceDeps } from '../shared/inference/inference.ts';
 import { openInference } from '../shared/inference/open-inference.ts';
@@ -64,6 +65,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     ...(await openAsyncRuns(inference, { name: endpoint, payloads, memoryMiB, table: tableOptions })),
     jobs: openDynamoDbJobStore(tableOptions),
     chunks: openDynamoDbChunkStore(tableOptions),
+    progress: openChunkProgressStore(tableOptions),
     payloads,
     queues: { jobs: openSqsWorkQueue(sqs, queues.jobs), chunks: openSqsWorkQueue(sqs, queues.chunks) },
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),

@@ -4,12 +4,14 @@ import { type InvocationId, invocationOfNotification } from '../../core/jobs/asy
 import { parseWorkMessage } from '../../core/jobs/work-message.ts';
 import { parseJson } from '../../core/json/json.ts';
 import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
-import { handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
+import { type Handle, handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
 import { receivedOf } from '../shared/queue/requeue.ts';
+import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { CacheFailure } from '../shared/results/results-cache.ts';
 import { type LogSettings, logTarget } from '../shared/telemetry/log-line.ts';
 import { ClockWatch } from './clock-watch.ts';
 import type { JobRun } from './job-run.ts';
+import { LinePace } from './line-pace.ts';
 import { runChunkMessages } from './run-chunk-messages.ts';
 import { runJobMessages } from './run-job-messages.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
@@ -30,6 +32,7 @@ export type RunJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSB
 /** Creates the handler: it runs jobs and chunks, and writes one log line for each invocation. */
 export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
   const target = logTarget(deps, deps.inference.clock);
+  const pace = new LinePace();
   let isCold = true;
   return async (event, context) => {
     const { timer } = deps.inference;
@@ -40,6 +43,7 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
       deps,
       watch: new ClockWatch(() => context.getRemainingTimeInMillis(), timer),
       measures: facts.measures,
+      pace,
       onError: ({ code }) => facts.errors.set(code, (facts.errors.get(code) ?? 0) + 1),
       onLines: ({ completed, failed }) => {
         facts.lines.completed += completed;
@@ -47,7 +51,9 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
       },
       onCompleted: ({ status }) => facts.ended.set(status, (facts.ended.get(status) ?? 0) + 1),
     };
-    const response = await handleTogether(event, (records, decide) => runMessages(records, decide, run), run.onError);
+    const queue = queueOf(event.Records[0], deps);
+    const runAll: Handle = (records, decide) => runMessages(records, decide, run);
+    const response = await handleTogether(event, queue, runAll, run.onError);
     const { packed } = deps.inference;
     writeRunLine(target, {
       ...facts,
@@ -155,8 +161,12 @@ function copiesByOriginal(works: readonly Received[]): Map<Received, Received[]>
 
 /** Moves an invalid message to the dead letters: a retry would fail as well. */
 function moveInvalid(record: SQSRecord, error: AppError, { deps, onError }: JobRun): Promise<Verdict> {
-  const queue = record.eventSourceARN.split(':').at(-1) ?? '';
-  const { jobs, chunks } = deps.queues;
-  const sourceQueue = chunks.url.endsWith(`/${queue}`) ? chunks.url : jobs.url;
+  const sourceQueue = queueOf(record, deps).url;
   return moveToDeadLetters(record, error, { deadLetters: deps.deadLetters, sourceQueue, onFailure: onError });
+}
+
+/** The queue that a message came from. An event holds messages of one queue. */
+function queueOf(record: SQSRecord | undefined, { queues: { jobs, chunks } }: RunJobsDeps): WorkQueue {
+  const name = record?.eventSourceARN.split(':').at(-1) ?? '';
+  return chunks.url.endsWith(`/${name}`) ? chunks : jobs;
 }

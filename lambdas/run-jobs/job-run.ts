@@ -3,6 +3,7 @@ import type { AppError } from '../../core/errors.ts';
 import type { Job } from '../../core/jobs/job.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import type { LinePace } from './line-pace.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
 import type { RunMeasures } from './run-requests.ts';
 import type { Received } from './work.ts';
@@ -12,6 +13,7 @@ export interface JobRun {
   readonly deps: RunJobsDeps;
   readonly watch: ClockWatch;
   readonly measures: RunMeasures;
+  readonly pace: LinePace;
   /** Called with each error of a job, a chunk or a message. */
   readonly onError: (error: AppError) => void;
   /** Called with the record of each job that completed. */

@@ -1,29 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { JSON_MEDIA_TYPE, jsonTextOf } from '../../core/api/body.ts';
 import type { Batch, ChunkOutcome } from '../../core/batches/batch.ts';
-import {
-  type BrokenLine,
-  errorLine,
-  isRequest,
-  type LineRequest,
-  outputLine,
-  readLines,
-} from '../../core/batches/batch-line.ts';
+import { type BrokenLine, isRequest, type LineRequest, readLines } from '../../core/batches/batch-line.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
-import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
+import type { JobError } from '../../core/jobs/job.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';
-import { isOutage } from '../../core/jobs/outage.ts';
+import { isOutage, MAX_OUTAGE_MS, outageDelaySeconds } from '../../core/jobs/outage.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { namesOf } from '../../core/models/model-names.ts';
 import { loseChunk } from '../shared/batches/lose-chunk.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
-import { requeue, retryWithBackoff, waitForDependency } from '../shared/queue/requeue.ts';
+import { requeue, resumeLater, waitForDependency } from '../shared/queue/requeue.ts';
+import type { AsyncRuns } from './async-runs.ts';
+import { ChunkStart, modelRequests, type Written } from './chunk-start.ts';
 import type { Decide, JobRun } from './job-run.ts';
-import { type Answer, runRequests } from './run-requests.ts';
+import type { Answer } from './run-requests.ts';
 import { pollLater } from './waiting-messages.ts';
-import { isRetryable, type Received } from './work.ts';
+import { jobError, type Received } from './work.ts';
 
 /** A chunk of an invocation. */
 type Work = Received<ChunkMessage>;
@@ -41,57 +35,95 @@ const JSONL = 'application/jsonl';
  */
 export async function runChunkMessages(works: readonly Work[], decide: Decide, run: JobRun): Promise<void> {
   for (const work of works) {
-    const verdict = run.watch.hasTime
-      ? await run.watch.measure(() => runOrRetry(work, run))
-      : await requeue(work, run.deps.queues.chunks);
-    decide(work, verdict);
+    decide(work, run.watch.hasTime ? await runOrRetry(work, run) : await requeue(work, run.deps.queues.chunks));
   }
 }
 
-/** A chunk fails as a whole only for transient reasons. If a dependency is unavailable, it waits. */
 async function runOrRetry(work: Work, run: JobRun): Promise<Verdict> {
-  const { queues, random, maxReceiveCount } = run.deps;
+  const start = new ChunkStart(work, run);
   try {
-    if (work.receives > maxReceiveCount) return await endLost(work, run);
-    const outcome = await runChunk(work, run);
-    return outcome === 'done' ? outcome : await pollLater(work, queues.chunks);
+    return await runChunk(start, work, run);
   } catch (cause) {
     const error = toAppError(cause);
     run.onError(error);
-    return isOutage(error)
-      ? waitForDependency(work, queues.chunks, random)
-      : retryWithBackoff(work, queues.chunks, random);
+    return isOutage(error) ? waitOrLose(start, work, error, run) : failStart(start, work, error, run);
   }
 }
 
-async function endLost({ message, record }: Work, { deps }: JobRun): Promise<Verdict> {
-  const { chunks, batchSteps, deadLetters, queues } = deps;
-  await loseChunk(message, LOST_WORKER, {
-    chunks,
-    batchSteps,
-    moveToDeadLetters: ({ code, message: words }) =>
-      deadLetters.add(record, { code, message: words, sourceQueue: queues.chunks.url }),
-  });
-  return 'done';
-}
-
-async function runChunk(work: Work, run: JobRun): Promise<'done' | 'waiting'> {
+async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Verdict> {
   const { message } = work;
-  const { chunks } = run.deps;
+  const { chunks, inference, maxReceiveCount, batchSteps } = run.deps;
   const { owner, batchId, index } = message;
   const batch = await chunks.getBatch(owner, batchId);
   // The batch was deleted or is complete: the result is not needed.
   if (batch === undefined || batch.endedAtMs !== undefined) return 'done';
   if (await chunks.hasChunk(batchId, index)) {
-    await requestMerge(batch, run.deps.batchSteps);
+    await requestMerge(batch, batchSteps);
     return 'done';
   }
+  await start.open();
+  if (start.progress.crashes >= maxReceiveCount) return loseLines(work, start.progress.failure ?? LOST_WORKER, run);
   const lines = await readChunk(message, run);
-  const written = await answerLines(lines, work, batch, run);
-  if (written === undefined) return 'waiting';
-  const outcome = await writeParts(message, written, run);
+  const stopped = whyStopped(batch, inference.clock.now());
+  if (stopped !== undefined) start.failRest(lines, stopped);
+  else if (run.deps.asyncRuns !== undefined) {
+    const answers = await askEndpoint(lines, work, batch, run.deps.asyncRuns, run);
+    if (answers === undefined) return pollLater(work, run.deps.queues.chunks);
+    if (!start.settleAll(lines, answers)) return continueLater(start, work, run);
+  } else if (!(await start.runLines(lines, batch))) return continueLater(start, work, run);
+  const outcome = await writeParts(message, start.written(), run);
   run.onLines(outcome);
-  await requestMerge(await chunks.finishChunk(owner, batchId, outcome), run.deps.batchSteps);
+  await requestMerge(await chunks.finishChunk(owner, batchId, outcome), batchSteps);
+  return 'done';
+}
+
+/** Lines are left: the time of the worker ended, or lines failed that may succeed later. */
+async function continueLater(start: ChunkStart, work: Work, { deps, onError }: JobRun): Promise<Verdict> {
+  const { failure, progress, hasAdvanced } = start;
+  if (failure !== undefined && isOutage(failure)) throw failure;
+  if (failure !== undefined) onError(failure);
+  // Lines that ran together and took all the time run one by one from now on.
+  await start.stop({ isAlone: progress.isAlone || !hasAdvanced, waitingSinceMs: undefined });
+  const tries = Math.max(1, ...Object.values(progress.tries));
+  const seconds = failure === undefined ? 0 : outageDelaySeconds(tries, deps.random());
+  return resumeLater(work, deps.queues.chunks, seconds);
+}
+
+/** A chunk waits for a dependency for 24 hours from the first failure on. Then its lines fail with that reason. */
+async function waitOrLose(start: ChunkStart, work: Work, error: AppError, run: JobRun): Promise<Verdict> {
+  const { inference, queues, random } = run.deps;
+  const nowMs = inference.clock.now();
+  const waitingSinceMs = start.progress.waitingSinceMs ?? nowMs;
+  try {
+    if (nowMs - waitingSinceMs >= MAX_OUTAGE_MS) return await loseLines(work, jobError(error), run);
+    await start.stop({ waitingSinceMs });
+  } catch {
+    // The table or the bucket is what is unavailable: the copy itself says that the worker has not crashed.
+  }
+  return waitForDependency(work, queues.chunks, random);
+}
+
+/** A chunk that fails as a whole, for a reason that is no outage, is started as often as a job. */
+async function failStart(start: ChunkStart, work: Work, error: AppError, run: JobRun): Promise<Verdict> {
+  const { queues, random, maxReceiveCount } = run.deps;
+  const crashes = start.progress.crashes + 1;
+  try {
+    if (crashes >= maxReceiveCount) return await loseLines(work, jobError(error), run);
+    await start.stop({ crashes, failure: jobError(error) });
+    return await resumeLater(work, queues.chunks, outageDelaySeconds(crashes, random()));
+  } catch {
+    return waitForDependency(work, queues.chunks, random);
+  }
+}
+
+async function loseLines({ message, record }: Work, reason: JobError, { deps }: JobRun): Promise<Verdict> {
+  const { chunks, batchSteps, deadLetters, queues } = deps;
+  await loseChunk(message, reason, {
+    chunks,
+    batchSteps,
+    moveToDeadLetters: ({ code, message: words }) =>
+      deadLetters.add(record, { code, message: words, sourceQueue: queues.chunks.url }),
+  });
   return 'done';
 }
 
@@ -103,73 +135,17 @@ async function readChunk(
   return readLines(bytes, firstLine, { endpoint, models: namesOf(deps.inference.packed.manifest) });
 }
 
-/** Lines of the two files that a batch makes. */
-interface Written {
-  readonly output: readonly string[];
-  readonly errors: readonly string[];
-}
-
-async function answerLines(
+/** @returns One result for each request; undefined while the endpoint works on them. */
+async function askEndpoint(
   lines: readonly (LineRequest | BrokenLine)[],
   work: Work,
   batch: Batch,
-  run: JobRun,
-): Promise<Written | undefined> {
-  const { batchId } = work.message;
-  const isLast = work.receives >= run.deps.maxReceiveCount;
-  const stopped = whyStopped(batch, run.deps.inference.clock.now());
-  if (stopped !== undefined) {
-    return { output: [], errors: lines.map((line) => errorLine(batchId, line, stopped)) };
-  }
-  const requests = lines.filter(isRequest);
-  const answers = await askModel(requests, work, batch, run);
-  if (answers === undefined) return undefined;
-  const failures = answers.filter((answer) => answer.kind === 'failed');
-  const transient = failures.find(({ error }) => isOutage(error)) ?? failures.find(({ error }) => isRetryable(error));
-  // A retry computes little again: the results are in the results cache.
-  if (transient !== undefined && (!isLast || isOutage(transient.error))) throw transient.error;
-  const answerOf = new Map(requests.map((line, at) => [line as LineRequest | BrokenLine, answers[at]]));
-  const output: string[] = [];
-  const errors: string[] = [];
-  for (const line of lines) {
-    const answer = answerOf.get(line);
-    if (answer?.kind === 'answered') {
-      output.push(outputLine(batchId, line, jsonTextOf(answer.body)));
-      continue;
-    }
-    const error = reasonOf(line, answer);
-    run.onError(error);
-    errors.push(errorLine(batchId, line, error));
-  }
-  return { output, errors };
-}
-
-/** @returns One result for each request; undefined while an endpoint works on them. */
-async function askModel(
-  requests: readonly LineRequest[],
-  work: Work,
-  { plan, cacheControl }: Batch,
-  run: JobRun,
+  asyncRuns: AsyncRuns,
+  { deps, watch, measures }: JobRun,
 ): Promise<readonly Answer[] | undefined> {
-  const { message } = work;
-  const { operation, version } = parseEndpoint(message.endpoint);
-  const modelRequests = requests.map(({ body: value }) => ({
-    operation,
-    // Results are lines of a file of JSON.
-    body: { mediaType: JSON_MEDIA_TYPE, accept: JSON_MEDIA_TYPE, value },
-    owner: message.owner,
-    plan,
-    cacheControl,
-    version,
-  }));
-  const { deps, measures } = run;
-  const { deadlineMs } = run.watch;
-  if (deps.asyncRuns === undefined) return runRequests(modelRequests, deps.inference, { deadlineMs, measures });
-  return deps.asyncRuns.run(work, await deps.asyncRuns.find(work), modelRequests, {
-    inference: deps.inference,
-    deadlineMs,
-    measures,
-  });
+  const requests = modelRequests(lines.filter(isRequest), work.message, batch);
+  const context = { inference: deps.inference, deadlineMs: watch.deadlineMs, measures };
+  return asyncRuns.run(work, await asyncRuns.find(work), requests, context);
 }
 
 /** Returns why the lines of a batch are no longer run, if so. */
@@ -179,11 +155,6 @@ function whyStopped({ status, windowEndsAtMs }: Batch, nowMs: number): AppError 
   }
   if (nowMs < windowEndsAtMs) return undefined;
   return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
-}
-
-function reasonOf(line: LineRequest | BrokenLine, answer: Answer | undefined): AppError {
-  if (!isRequest(line)) return line.error;
-  return answer?.kind === 'failed' ? answer.error : new AppError('INTERNAL', 'the line has no answer');
 }
 
 /**

@@ -3,6 +3,7 @@ import type { JobStore } from '../../core/jobs/job-store.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
+import type { ChunkProgressStore } from '../shared/batches/chunk-progress-store.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { AsyncRuns } from './async-runs.ts';
@@ -13,6 +14,7 @@ export interface RunJobsDeps {
   readonly inference: RunRequestsDeps;
   readonly jobs: JobStore;
   readonly chunks: ChunkStore;
+  readonly progress: ChunkProgressStore;
   readonly payloads: PayloadStore;
   readonly queues: { readonly jobs: WorkQueue; readonly chunks: WorkQueue };
   /** Queue of batch steps. */

@@ -12,8 +12,16 @@ export interface FailedMessage<M> {
   readonly message: M | undefined;
 }
 
+/** Holds messages while they are handled, see `Heartbeats`. */
+export interface MessageHolder {
+  hold(receiptHandles: readonly string[]): void;
+  letGo(receiptHandle: string): Promise<void>;
+}
+
 /** A consumer of the messages of one queue. */
 export interface Consumer<M> {
+  /** The queue: if the function crashes, its messages are visible again within a minute. */
+  readonly queue: MessageHolder;
   /** Parses a message. It throws an AppError if the message is invalid. */
   readonly read: (record: SQSRecord) => M;
   readonly handle: (message: M, record: SQSRecord) => Promise<Verdict>;
@@ -34,6 +42,7 @@ export interface Consumer<M> {
  *
  * @example
  * const response = await handleEach(event, {
+ *   queue: deps.queue,
  *   read: ({ body }) => parseStepMessage(body),
  *   handle: async (step) => {
  *     await run(step);
@@ -47,7 +56,7 @@ export async function handleEach<M>(event: SQSEvent, consumer: Consumer<M>): Pro
     event.Records.map((record) => readMessage(record, consumer)),
     ({ lane }) => lane,
   );
-  return handleTogether(event, async (_, decide) => {
+  return handleTogether(event, consumer.queue, async (_, decide) => {
     await Promise.all(
       [...lanes.values()].map(async (messages) => {
         for (const message of messages) decide(message.record, await verdictOf(message, consumer));
@@ -56,26 +65,38 @@ export async function handleEach<M>(event: SQSEvent, consumer: Consumer<M>): Pro
   });
 }
 
+/** Handles messages together, and decides about each of them. */
+export type Handle = (
+  records: readonly SQSRecord[],
+  decide: (record: SQSRecord, verdict: Verdict) => void,
+) => Promise<void>;
+
 /**
  * Handles the messages of an event together, for consumers that merge their work.
  *
+ * @param queue - Holds the messages until they are decided about.
  * @param handle - Decides about each record. A record without a verdict is retried, as are the remaining ones if it fails.
  * @param onError - Reports the failure of `handle`.
  * @returns The messages to retry. It never rejects, because Lambda would then retry the whole event.
  */
 export async function handleTogether(
   { Records: records }: SQSEvent,
-  handle: (records: readonly SQSRecord[], decide: (record: SQSRecord, verdict: Verdict) => void) => Promise<void>,
+  queue: MessageHolder,
+  handle: Handle,
   onError: (error: AppError) => void = () => undefined,
 ): Promise<SQSBatchResponse> {
   const done = new Set<SQSRecord>();
+  queue.hold(records.map(({ receiptHandle }) => receiptHandle));
   try {
     await handle(records, (record, verdict) => {
+      void queue.letGo(record.receiptHandle);
       if (verdict === 'done') done.add(record);
     });
   } catch (cause) {
     onError(toAppError(cause));
   }
+  // No request may be under way when Lambda freezes the environment.
+  await Promise.all(records.map(({ receiptHandle }) => queue.letGo(receiptHandle)));
   // Lambda retries the whole event if an identifier appears twice.
   const failed = new Set(records.filter((record) => !done.has(record)).map(({ messageId }) => messageId));
   return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };

@@ -81,13 +81,30 @@ export function copyAttributes(received: ReceivedRecord): Record<string, string>
  */
 export async function requeue(received: ReceivedRecord, queue: WorkQueue, delaySeconds = 0): Promise<Verdict> {
   try {
-    const { receives, record } = received;
-    const isMarked = receives > 1 || record.messageAttributes[PAST_ATTRIBUTE] !== undefined;
-    await queue.sendCopy(record, isMarked ? pastAttribute(received) : {}, delaySeconds);
+    await queue.sendCopy(received.record, hasPast(received) ? pastAttribute(received) : {}, delaySeconds);
     return 'done';
   } catch {
     return 'retry';
   }
+}
+
+/**
+ * Sends a message again whose work was stopped in between. The worker that receives the copy sees that there is progress.
+ *
+ * @returns `retry` if the copy could not be sent: SQS then delivers the message itself again.
+ */
+export async function resumeLater(received: ReceivedRecord, queue: WorkQueue, delaySeconds = 0): Promise<Verdict> {
+  try {
+    await queue.sendCopy(received.record, pastAttribute(received), delaySeconds);
+    return 'done';
+  } catch {
+    return 'retry';
+  }
+}
+
+/** Whether a message is a copy that was sent after its work had been started, or may have been. */
+export function hasPast({ record, receives }: ReceivedRecord): boolean {
+  return receives > 1 || record.messageAttributes[PAST_ATTRIBUTE] !== undefined;
 }
 
 /**

@@ -13,6 +13,7 @@ import { toItem } from '../../../lambdas/shared/aws/attribute-value.ts';
 import { openSubscriptionStore } from '../../../lambdas/shared/notifications/subscription-store.ts';
 import { openWebhookStore } from '../../../lambdas/shared/notifications/webhook-store.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
+import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import type { ReceivedMessage } from '../../../local/services/sqs/queue-engine.ts';
 import { lambdaContext } from '../events.ts';
@@ -26,6 +27,7 @@ import {
   type Tables,
   WEBHOOKS,
 } from '../shared/jobs/job-servers.ts';
+import { withoutPauses } from '../shared/jobs/jobs-harness.ts';
 
 const OWNER = 'key1';
 const SUBJECT = { object: 'job', id: 'job_1' } as const;
@@ -90,6 +92,7 @@ beforeEach(async () => {
     }),
     subscriptions: openSubscriptionStore(tables.client, JOBS),
     queue: openSqsMessageQueue({ client: servers.sqs, url: queue }),
+    consumed: withoutPauses(openSqsWorkQueue(servers.sqs, queue), []),
     // The longest attempts take too long for a test.
     post: (request) => post({ ...request, limitMs: request.limitMs === QUICK_LIMIT_MS ? 500 : 1000 }),
     limits: patientLimits(40),

@@ -68,7 +68,7 @@ export async function startProcessor(): Promise<Processor> {
     openMd5: openWasmMd5,
     steps: harness.queue('steps'),
     chunksOf: (model) => (model === 'minilm' ? chunks : undefined),
-    queue: openSqsWorkQueue(harness.servers.sqs, harness.urls.steps),
+    queue: { ...openSqsWorkQueue(harness.servers.sqs, harness.urls.steps), hold: () => undefined },
     random: () => 0,
     timer: () => performance.now(),
   };

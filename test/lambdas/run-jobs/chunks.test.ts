@@ -166,7 +166,9 @@ describe('a chunk', () => {
       'chunks',
       await worker.chunkOf([request('a', 'a')], { file: { bucket: 'payloads', key: 'gone' } }),
     );
-    expect((await worker.work('chunks')).batchItemFailures).toHaveLength(1);
+    expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+    expect(worker.delays).toEqual([2]);
+    await worker.take('chunks');
     await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
     worker.remainingMs = 1000;
     await worker.work('chunks');

@@ -76,6 +76,37 @@ describe('a job that crashes the worker', () => {
   });
 });
 
+describe('a line that crashes the worker', () => {
+  it('costs itself alone: the other lines have their results, and are not computed again', async () => {
+    const models: Deadly[] = [];
+    const load = async (version: PackedVersion) => {
+      const model = new Deadly(version);
+      models.push(model);
+      return model;
+    };
+    worker = await startWorker({ load });
+    await worker.createBatch();
+    const texts = ['one', 'two', POISON.input, 'three', 'four'];
+    const lines = texts.map((input, index) =>
+      JSON.stringify({ custom_id: `r${index}`, method: 'POST', url: '/v1/embeddings', body: body(input) }),
+    );
+    await worker.send('chunks', await worker.chunkOf(lines));
+    await until(async () => {
+      void worker.work('chunks');
+      await pause(100);
+      return (await worker.batch())?.chunksDone === 1;
+    });
+    expect((await worker.batch())?.counts).toEqual({ completed: 4, failed: 1 });
+    // Once with the others, then alone: as often as a job is started.
+    expect(models.reduce((sum, { deaths }) => sum + deaths, 0)).toBe(3);
+    const failed = JSON.parse(await worker.part('errors'));
+    expect(failed).toMatchObject({ custom_id: 'r2', response: null, error: { code: 'WORKER_LOST', line: 3 } });
+    const written = (await worker.part('output')).trimEnd().split('\n');
+    expect(written.map((line) => JSON.parse(line).custom_id)).toEqual(['r0', 'r1', 'r3', 'r4']);
+    expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
+  });
+});
+
 describe('a worker that crashes', () => {
   it('between the completion and its notification leaves the notification to the next worker', async () => {
     worker = await startWorker();

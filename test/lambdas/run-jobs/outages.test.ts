@@ -186,27 +186,34 @@ describe('an outage', () => {
     expect((await worker.work()).batchItemFailures).toHaveLength(1);
   });
 
-  it('of the model turns the lines of a chunk into error lines at its last receive', async () => {
+  it('that a broken model looks like turns lines into error lines after the last try', async () => {
     worker = await startWorker({ load: async (version) => new Broken(version) });
     await worker.createBatch();
-    const chunk = await worker.chunkOf([line('a'), line('b')]);
-    await worker.send('chunks', chunk);
-    expect((await worker.work('chunks')).batchItemFailures).toHaveLength(1);
-    expect((await worker.batch())?.chunksDone).toBe(0);
-    await worker.servers.sqs.send(
-      new SendMessageCommand({
-        QueueUrl: worker.urls.chunks,
-        MessageBody: JSON.stringify(chunk),
-        MessageAttributes: { receives: { DataType: 'String', StringValue: '2/' } },
-      }),
-    );
-    expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
-    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 0, failed: 2 } });
+    await worker.send('chunks', await worker.chunkOf([line('a'), line('b')]));
+    for (const done of [0, 0, 1]) {
+      expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+      expect((await worker.batch())?.chunksDone).toBe(done);
+    }
+    expect(worker.delays).toEqual([2, 4]);
+    expect(await worker.batch()).toMatchObject({ counts: { completed: 0, failed: 2 } });
     const errors = (await worker.part('errors')).trimEnd().split('\n');
     expect(errors.map((text) => JSON.parse(text))).toMatchObject([
       { custom_id: 'a', response: { status_code: 500, body: { error: { code: 'INTERNAL' } } } },
       { custom_id: 'b', response: { status_code: 500, body: { error: { code: 'INTERNAL' } } } },
     ]);
+  });
+
+  it('that lasts a day fails the lines of a chunk with the reason', async () => {
+    worker = await startWorker();
+    await worker.createBatch({ windowEndsAtMs: Number.MAX_SAFE_INTEGER, expiresAtMs: Number.MAX_SAFE_INTEGER });
+    await worker.send('chunks', await worker.chunkOf([line('a'), line('b')]));
+    breakClient(worker.servers.s3);
+    await worker.work('chunks');
+    worker.clock.nowMs += 24 * 3600 * 1000;
+    await worker.work('chunks');
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 0, failed: 2 } });
+    const outcome = (await worker.batches.readChunks('batch_1', [0])).get(0);
+    expect(outcome).toMatchObject({ state: 'lost', error: { code: 'UNAVAILABLE' } });
   });
 });
 
@@ -245,5 +252,32 @@ describe('time that runs out', () => {
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect(await worker.read('two')).toMatchObject({ status: 'succeeded', attempts: 1 });
+  });
+
+  it('while a chunk runs lets the next worker continue with the lines that are left', async () => {
+    const computed: number[] = [];
+    class TwoSecondsEach extends WordEncoder {
+      override run(tensors: Parameters<WordEncoder['run']>[0]) {
+        const rows = tensors['input_ids']?.shape[0] ?? 0;
+        nowMs += rows * 2000;
+        worker.remainingMs -= rows * 2000;
+        computed.push(rows);
+        return super.run(tensors);
+      }
+    }
+    worker = await startWorker({ timer: () => nowMs, load: async (version) => new TwoSecondsEach(version) });
+    await worker.createBatch();
+    await worker.send(
+      'chunks',
+      await worker.chunkOf(Array.from({ length: 30 }, (_, index) => line('x'.repeat(index + 1)))),
+    );
+    let invocations = 0;
+    for (; (await worker.batch())?.chunksDone === 0 && invocations < 40; invocations++) {
+      worker.remainingMs = 60_000;
+      expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+    }
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 30, failed: 0 } });
+    expect(invocations).toBeGreaterThan(1);
+    expect(computed.reduce((sum, rows) => sum + rows, 0)).toBe(30);
   });
 });

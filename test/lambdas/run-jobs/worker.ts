@@ -7,6 +7,7 @@ import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import type { Predictor } from '../../../core/models/predictor.ts';
 import { AsyncRuns } from '../../../lambdas/run-jobs/async-runs.ts';
 import { createHandler, type RunJobsHandlerDeps } from '../../../lambdas/run-jobs/handler.ts';
+import { openChunkProgressStore } from '../../../lambdas/shared/batches/chunk-progress-store.ts';
 import type { InferenceDeps } from '../../../lambdas/shared/inference/inference.ts';
 import { openDynamoDbOpenInvocations } from '../../../lambdas/shared/jobs/dynamodb-open-invocations.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
@@ -75,6 +76,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
     inference: { packed, versions, traffic, task, ports, cache, timer, ...options.inference, clock },
     jobs,
     chunks: batches,
+    progress: openChunkProgressStore(store),
     payloads,
     notifier,
     write,
@@ -137,11 +139,13 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
 
 /**
  * A queue in which copies that wait for a dependency wait for no time. It records how long they were to wait, in seconds.
- * Copies that poll for the result of an endpoint do wait.
+ * Copies that poll for the result of an endpoint do wait. It holds no message: those of a worker that crashed return when the
+ * queue itself says.
  */
 function withoutDelays(queue: WorkQueue, delays: number[]): WorkQueue {
   return {
     ...queue,
+    hold: () => undefined,
     sendCopy: (record, attributes, seconds = 0) => {
       if (seconds === 0 || seconds === POLL_SECONDS) return queue.sendCopy(record, attributes, seconds);
       delays.push(seconds);

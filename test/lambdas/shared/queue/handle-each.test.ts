@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { SQSRecord } from 'aws-lambda';
 import { AppError } from '../../../../core/errors.ts';
 import {
@@ -15,19 +15,38 @@ function retried(...ids: readonly string[]) {
   return { batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
+/** Messages that are held and that were let go, in order. */
+const held: string[] = [];
+const letGo: string[] = [];
+
+const queue = {
+  hold: (handles: readonly string[]) => {
+    held.push(...handles);
+  },
+  letGo: async (handle: string) => {
+    letGo.push(handle);
+  },
+};
+
+beforeEach(() => {
+  held.length = 0;
+  letGo.length = 0;
+});
+
 const retry = (): Verdict => 'retry';
 const read = ({ body }: SQSRecord): string => body;
 
 describe('handleEach', () => {
   it('returns only the messages to retry', async () => {
     const handle = async (body: string): Promise<Verdict> => (body === 'b' ? 'retry' : 'done');
-    expect(await handleEach(eventOf(['a', 'b', 'c']), { read, handle, onError: retry })).toEqual(retried('m1'));
+    expect(await handleEach(eventOf(['a', 'b', 'c']), { queue, read, handle, onError: retry })).toEqual(retried('m1'));
   });
 
   it('handles the other messages if one cannot be read', async () => {
     const handled: string[] = [];
     const failed: FailedMessage<string>[] = [];
     const response = await handleEach(eventOf(['a', 'poison', 'c']), {
+      queue,
       read: ({ body }) => {
         if (body === 'poison') throw new AppError('INVALID_EVENT', 'not an event');
         return body;
@@ -51,6 +70,7 @@ describe('handleEach', () => {
     const cause = new TypeError('holds input text');
     const failed: FailedMessage<string>[] = [];
     const response = await handleEach(eventOf(['a']), {
+      queue,
       read,
       handle: () => Promise.reject(cause),
       onError: (failure) => {
@@ -67,6 +87,7 @@ describe('handleEach', () => {
       throw new Error('the log is full');
     };
     const response = await handleEach(eventOf(['a', 'b']), {
+      queue,
       read: (record) => (record.body === 'a' ? fail() : record.body),
       handle: fail,
       onError: fail,
@@ -81,6 +102,7 @@ describe('handleEach', () => {
       releaseSlow = resolve;
     });
     const response = await handleEach(eventOf(['x1 slow', 'x2', 'y1']), {
+      queue,
       read,
       laneOf: (body) => body.slice(0, 1),
       handle: async (body) => {
@@ -100,7 +122,7 @@ describe('handleEach', () => {
     let copies = 0;
     const handle = async (): Promise<Verdict> => (copies++ === 0 ? 'done' : 'retry');
     expect(
-      await handleEach({ Records: [...Records, ...structuredClone(Records)] }, { read, handle, onError: retry }),
+      await handleEach({ Records: [...Records, ...structuredClone(Records)] }, { queue, read, handle, onError: retry }),
     ).toEqual(retried('m0'));
   });
 });
@@ -110,6 +132,7 @@ describe('handleTogether', () => {
     const errors: AppError[] = [];
     const response = await handleTogether(
       eventOf(['a', 'b', 'c']),
+      queue,
       async ([first, second], decide) => {
         if (first !== undefined) decide(first, 'done');
         if (second !== undefined) decide(second, 'retry');
@@ -121,7 +144,16 @@ describe('handleTogether', () => {
     expect(errors).toMatchObject([{ code: 'INTERNAL' }]);
   });
 
+  it('holds every message until it is decided about', async () => {
+    await handleTogether(eventOf(['a', 'b']), queue, async ([first], decide) => {
+      expect([held, letGo]).toEqual([['r0', 'r1'], []]);
+      if (first !== undefined) decide(first, 'done');
+      expect(letGo).toEqual(['r0']);
+    });
+    expect(new Set(letGo)).toEqual(new Set(['r0', 'r1']));
+  });
+
   it('retries a message that got no verdict', async () => {
-    expect(await handleTogether(eventOf(['a']), async () => undefined)).toEqual(retried('m0'));
+    expect(await handleTogether(eventOf(['a']), queue, async () => undefined)).toEqual(retried('m0'));
   });
 });

@@ -1,0 +1,55 @@
+import type { JobError } from '../jobs/job.ts';
+
+/** The progress of a chunk that no start has completed yet. */
+export interface ChunkProgress {
+  /** Whether a worker has started it and not stopped by itself: it runs, or it has crashed. */
+  readonly isStarted: boolean;
+  /** Whether a worker crashed while it ran several lines. From then on they run one by one. */
+  readonly isAlone: boolean;
+  /** Starts that crashed or failed as a whole, so that no line is to blame. */
+  readonly crashes: number;
+  /** Number of the line that a worker runs alone; absent while none does. */
+  readonly running?: number | undefined;
+  /** How often workers tried lines that have no result yet, by the numbers of the lines. */
+  readonly tries: Readonly<Record<string, number>>;
+  /** Why the last try of a line failed, by its number; absent if its worker crashed without noting a reason. */
+  readonly reasons: Readonly<Record<string, JobError>>;
+  /** Why the last start failed as a whole. */
+  readonly failure?: JobError | undefined;
+  /** Whether results of lines are stored. */
+  readonly hasResults: boolean;
+  /** When a dependency became unavailable that the chunk waits for. */
+  readonly waitingSinceMs?: number | undefined;
+}
+
+/** The progress of a chunk that was never started. */
+export const NO_PROGRESS: ChunkProgress = {
+  isStarted: false,
+  isAlone: false,
+  crashes: 0,
+  tries: {},
+  reasons: {},
+  hasResults: false,
+};
+
+/** The progress of a chunk whose worker crashed: the line that ran alone has used up a try. */
+export function afterCrash({ running, failure: _, ...progress }: ChunkProgress): ChunkProgress {
+  const crashed = { ...progress, isAlone: true };
+  return running === undefined
+    ? { ...crashed, crashes: progress.crashes + 1 }
+    : { ...crashed, tries: { ...progress.tries, [running]: triesOf(crashed, running) + 1 } };
+}
+
+/** How often workers tried a line. Every line has been tried if a worker crashed with several of them. */
+export function triesOf({ tries, isAlone }: ChunkProgress, line: number): number {
+  return tries[line] ?? (isAlone ? 1 : 0);
+}
+
+/** Counts a try of a line that failed, and notes why. */
+export function afterTry(progress: ChunkProgress, line: number, reason: JobError): ChunkProgress {
+  return {
+    ...progress,
+    tries: { ...progress.tries, [line]: triesOf(progress, line) + 1 },
+    reasons: { ...progress.reasons, [line]: reason },
+  };
+}

@@ -1,0 +1,40 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { type ChunkProgress, NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
+import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { toItem } from '../aws/attribute-value.ts';
+import { callAws } from '../aws/client-settings.ts';
+import { keyAttributes, recordOf } from './batch-item.ts';
+import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb-chunk-store.ts';
+
+const DAY_MS = 86_400_000;
+
+/** How long progress is kept: longer than any batch takes. */
+const PROGRESS_RETENTION_MS = 14 * DAY_MS;
+
+/** Keeps the progress of chunks that one start does not complete. */
+export interface ChunkProgressStore {
+  /** Reads the progress of a chunk, strongly consistent. */
+  read(batchId: string, index: number): Promise<ChunkProgress | undefined>;
+  /** Replaces the progress of a chunk. Of two workers the last one stands: at worst lines are tried once more. */
+  save(batchId: string, index: number, progress: ChunkProgress): Promise<void>;
+}
+
+/**
+ * Opens the progress of chunks in the jobs table.
+ *
+ * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
+ */
+export function openChunkProgressStore(options: DynamoDbStoreOptions): ChunkProgressStore {
+  const { client, table, clock } = options;
+  return {
+    read: async (batchId, index) => {
+      const item = await readItem(options, jobsTableKeys.chunkProgress(batchId, index));
+      return item === undefined ? undefined : { ...NO_PROGRESS, ...(recordOf(item) as Partial<ChunkProgress>) };
+    },
+    save: async (batchId, index, progress) => {
+      const key = jobsTableKeys.chunkProgress(batchId, index);
+      const item = { ...keyAttributes(key, clock.now() + PROGRESS_RETENTION_MS), ...toItem(progress) };
+      await callAws(JOBS_TABLE_NAME, () => client.send(new PutItemCommand({ TableName: table, Item: item })));
+    },
+  };
+}
