@@ -63,6 +63,12 @@ export const ERRORS = {
     retryable: false,
     retryAfterSeconds: 3600,
   },
+  BUDGET_EXCEEDED: {
+    status: 429,
+    title: 'A budget of the usage plan is used up',
+    retryable: false,
+    retryAfterSeconds: 60,
+  },
   INTERNAL: { status: 500, title: 'Unexpected failure', retryable: true },
   ANSWER_NOT_FINITE: { status: 500, title: 'The model returned NaN or infinity', retryable: false },
   ANSWER_TOO_LARGE: { status: 500, title: 'The response is larger than AWS Lambda can return', retryable: false },

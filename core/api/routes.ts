@@ -73,6 +73,7 @@ export const JOB_ROUTES: readonly RouteTree[] = [
   { path: '/v1/files', answeredBy: 'serve-batches', access: 'caller' },
   { path: '/v1/uploads', answeredBy: 'serve-batches', access: 'caller' },
   { path: '/v1/batches', answeredBy: 'serve-batches', access: 'caller' },
+  { path: '/v1/usage', answeredBy: 'serve-batches', access: 'caller' },
 ];
 
 /** Methods of a path, for the response header `allow`. */

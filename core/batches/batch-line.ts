@@ -45,7 +45,13 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const BLANK = /^[ \t\r]*$/;
 
 /** Errors of lines that were never sent to the model: in OpenAI's API they have no HTTP response. */
-const NOT_RUN: ReadonlySet<ErrorCode> = new Set(['INVALID_LINE', 'BATCH_CANCELED', 'BATCH_EXPIRED', 'WORKER_LOST']);
+const NOT_RUN: ReadonlySet<ErrorCode> = new Set([
+  'INVALID_LINE',
+  'BATCH_CANCELED',
+  'BATCH_EXPIRED',
+  'WORKER_LOST',
+  'BUDGET_EXCEEDED',
+]);
 
 /**
  * Reads the lines of a chunk; blank ones are left out. A line that is not UTF-8 spoils no other.

@@ -1,4 +1,5 @@
 import type { AssemblyState } from '../files/assembly.ts';
+import type { Budgets } from '../identity/budgets.ts';
 import type { Batch, BatchStatus, ChunkOutcome } from './batch.ts';
 import type { BatchRecord } from './batch-record.ts';
 
@@ -57,11 +58,12 @@ export interface BatchStore extends ChunkStore {
   getBatch(owner: string, id: string): Promise<BatchRecord | undefined>;
   finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<BatchRecord>;
   /**
-   * Creates the record, unless it exists.
+   * Creates the record, unless it exists, and counts it in the usage of its owner.
    *
    * @returns The record as it is now: `hash` shows whether it is the same batch.
+   * @throws AppError `BUDGET_EXCEEDED`.
    */
-  create(batch: BatchRecord): Promise<BatchRecord>;
+  create(batch: BatchRecord, budgets?: Budgets): Promise<BatchRecord>;
   /** Deletes the record of a batch that was not started. */
   discard(owner: string, id: string): Promise<void>;
   change(owner: string, id: string, change: BatchChange): Promise<BatchChanged>;

@@ -54,6 +54,12 @@ export interface Batch {
   readonly errorFileId?: string;
   /** Address of the API as the caller used it. */
   readonly baseUrl?: string;
+  /** Maximum number of requests; by default that of the product. */
+  readonly maxRequests?: number | undefined;
+  /** Bytes of results after which the remaining requests end as errors; without it there is no limit. */
+  readonly maxOutputBytes?: number | undefined;
+  /** Bytes of results so far. */
+  readonly outputBytes?: number | undefined;
   /** Usage plan of the caller, if it has one. */
   readonly plan?: string | undefined;
   /** What the caller said about the results cache. */
@@ -83,6 +89,8 @@ export interface ChunkOutcome extends BatchCounts {
   readonly end: number;
   readonly firstLine: number;
   readonly error?: JobError;
+  /** Bytes of the parts; absent if the splitter wrote them, or an earlier release. */
+  readonly bytes?: number;
 }
 
 /** Maximum lines of a chunk: a worker runs them in seconds. */

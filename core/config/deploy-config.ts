@@ -1,5 +1,7 @@
 import * as v from 'valibot';
+import { MAX_BATCH_REQUESTS } from '../files/limits.ts';
 import { METRICS_LEVELS } from '../functions/metrics-level.ts';
+import { type BudgetName, DEFAULT_BUDGETS } from '../identity/budgets.ts';
 import { KEY_HEADERS, type KeyHeader } from '../identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
 import { PRODUCERS } from '../jobs/job.ts';
@@ -73,6 +75,29 @@ const GRANTS = {
   ),
 };
 
+/** A budget of whole numbers up to what no budget is meant to reach. */
+function budget(name: BudgetName, description: string, example: number, most = 1_000_000_000_000_000) {
+  return key(v.optional(wholeNumber(1, most), DEFAULT_BUDGETS[name]), description, example);
+}
+
+const budgetsSchema = objectOf({
+  storedBytes: budget(
+    'storedBytes',
+    'Bytes of files and of uploads under way, outputs of batches included.',
+    1_000_000_000,
+  ),
+  files: budget('files', 'Number of files.', 100),
+  fileBytes: budget('fileBytes', 'Bytes of one file; `jobs.maxFileBytes` holds too.', 100_000_000),
+  openUploads: budget('openUploads', 'Uploads in parts that are under way.', 5, 1000),
+  openBatches: budget('openBatches', 'Batches that have not ended.', 5, 1000),
+  batchRequests: budget('batchRequests', 'Requests of one batch.', 50_000, MAX_BATCH_REQUESTS),
+  batchOutputBytes: budget(
+    'batchOutputBytes',
+    'Bytes that the outputs of one batch may have. Once they are reached, the remaining requests end as errors.',
+    1_000_000_000,
+  ),
+});
+
 const usagePlanSchema = objectOf({
   ...RATES,
   quota: key(
@@ -90,6 +115,11 @@ const usagePlanSchema = objectOf({
     ['batch', 'site'],
   ),
   ...GRANTS,
+  budgets: key(
+    v.optional(budgetsSchema, {}),
+    'What the work of one tenant may take up at a time. See [budgets](security.md#budgets).',
+    { openBatches: 5, batchRequests: 50_000 },
+  ),
 });
 
 /** Maximum number of keys that a tenant has at a time: the current key, and its successor during a rotation. */

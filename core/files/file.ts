@@ -1,3 +1,4 @@
+import type { Budgets } from '../identity/budgets.ts';
 import type { PayloadReference } from '../jobs/job.ts';
 
 /** Purposes that callers may give to files. */
@@ -56,16 +57,29 @@ export interface FilePage {
   readonly hasMore: boolean;
 }
 
+/** How a new file counts in the usage of its owner. */
+export interface FileCounting {
+  /**
+   * Budgets that must hold with it.
+   *
+   * @default - the file is counted, and never refused
+   */
+  readonly budgets?: Budgets;
+  /** Whether its bytes are counted already, as those of an upload are. */
+  readonly hasCountedBytes?: boolean;
+}
+
 /** The records of files. Each belongs to an owner, and no other owner can access it. */
 export interface FileStore {
   /** Reads a record, strongly consistent; undefined too once the file has expired. */
   get(owner: string, id: string): Promise<StoredFile | undefined>;
   /**
-   * Creates the record, unless there is one.
+   * Creates the record, unless there is one, and counts it in the usage of its owner.
    *
    * @returns The record that is stored now.
+   * @throws AppError `BUDGET_EXCEEDED`.
    */
-  create(file: StoredFile): Promise<StoredFile>;
+  create(file: StoredFile, counting?: FileCounting): Promise<StoredFile>;
   /**
    * Ends the waiting for a file's bytes; does nothing to a file that is not waiting for them, or is gone.
    *

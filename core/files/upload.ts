@@ -1,3 +1,4 @@
+import type { Budgets } from '../identity/budgets.ts';
 import type { AssemblyState } from './assembly.ts';
 import type { FilePurpose } from './file.ts';
 
@@ -23,6 +24,10 @@ export interface Upload {
   readonly keptUntilMs: number;
   /** How long the file is kept, counted from its creation; absent: as long as every file. */
   readonly fileExpiresAfterSeconds?: number;
+  /** Bytes of the parts that were sent, those that were sent again included. */
+  readonly receivedBytes?: number;
+  /** Number of those parts. */
+  readonly receivedParts?: number;
   /** This member and the following ones exist after completion. */
   readonly fileId?: string;
   readonly completedAtMs?: number;
@@ -62,7 +67,23 @@ export interface UploadChange {
 export interface UploadStore {
   /** Reads an upload, strongly consistent. */
   get(owner: string, id: string): Promise<Upload | undefined>;
-  create(upload: Upload): Promise<void>;
+  /**
+   * Creates the record, and counts its bytes in the usage of its owner.
+   *
+   * @throws AppError `BUDGET_EXCEEDED`.
+   */
+  create(upload: Upload, budgets?: Budgets): Promise<void>;
+  /**
+   * Makes room for a part before its bytes are written.
+   *
+   * @returns Whether the upload is pending, and has room for it within `most`.
+   */
+  reservePart(
+    owner: string,
+    id: string,
+    bytes: number,
+    most: { readonly bytes: number; readonly parts: number },
+  ): Promise<boolean>;
   /** @returns Whether the change was made, and the upload as it is now. */
   change(
     owner: string,

@@ -1,4 +1,5 @@
 import { chunksOf } from '../chunks-of.ts';
+import { BUDGET_NAMES, type Budgets, DEFAULT_BUDGETS } from './budgets.ts';
 import type { Grants } from './grants.ts';
 import { MAX_VARIABLE_LENGTH } from './key-hashes.ts';
 import { configuredTenantOf } from './key-tenants.ts';
@@ -17,6 +18,7 @@ const KEYS_PER_VARIABLE = 20;
 /** What a plan says of a caller. */
 export interface Plan {
   readonly grants: Grants;
+  readonly budgets: Budgets;
 }
 
 /** A plan with its keys, as the deployment knows it. */
@@ -29,7 +31,8 @@ export interface PlanOfKeys extends Plan {
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Renders the stage variables of plans: `<plan>:<name>=<value>&…` with the names `keys`, `queue`, `bus` and `input`.
+ * Renders the stage variables of plans: `<plan>:<name>=<value>&…` with the names `keys`, `queue`, `bus` and `input`, and those
+ * of budgets that are not the default.
  *
  * @returns Variables by name, in characters that API Gateway accepts.
  */
@@ -48,7 +51,7 @@ export function planOfKey(keyId: string, variables: Variables): string | undefin
   return readEntries(variables).find(({ name, value }) => name === 'keys' && value.split(',').includes(keyId))?.plan;
 }
 
-/** What a plan says; a caller without a plan, or of one that says nothing, has no grants. */
+/** What a plan says; a caller without a plan, or of one that says nothing, has no grants and the default budgets. */
 export function readPlan(plan: string | undefined, variables: Variables): Plan {
   const own = readEntries(variables).filter((entry) => entry.plan === plan);
   const valuesOf = (wanted: string) => own.flatMap(({ name, value }) => (name === wanted ? [value] : []));
@@ -61,14 +64,20 @@ export function readPlan(plan: string | undefined, variables: Variables): Plan {
         return { bucket: place.slice(0, slash), prefix: place.slice(slash + 1) };
       }),
     },
+    budgets: {
+      ...DEFAULT_BUDGETS,
+      ...Object.fromEntries(BUDGET_NAMES.flatMap((name) => valuesOf(name).map((value) => [name, Number(value)]))),
+    },
   };
 }
 
-function entriesOf({ grants }: Plan): readonly string[] {
+function entriesOf({ grants, budgets }: Plan): readonly string[] {
+  const own = BUDGET_NAMES.filter((name) => budgets[name] !== DEFAULT_BUDGETS[name]);
   return [
     ...grants.replyQueues.map((name) => `queue=${name}`),
     ...(grants.eventBus ? ['bus=1'] : []),
     ...grants.inputBuckets.map(({ bucket, prefix }) => `input=${bucket}/${prefix}`),
+    ...own.map((name) => `${name}=${budgets[name]}`),
   ];
 }
 

@@ -44,6 +44,8 @@ export const jobsTableKeys = {
   chunkProgress: (batchId: string, index: number): string => `chunk/${batchId}/${index}/progress`,
   /** @param run - Key of a run on an asynchronous endpoint. */
   asyncRun: (run: string): string => `async-run/${run}`,
+  /** What a tenant takes up: see `core/usage`. */
+  usage: (owner: string): string => `usage/${owner}`,
   subscriptions: (owner: string): string => `subscriptions/${owner}`,
   listKey: (kind: ListedKind, owner: string): string => `${kind}/${owner}`,
   listSort: (createdAtMs: number, id: string): string => `${String(createdAtMs).padStart(15, '0')}/${id}`,

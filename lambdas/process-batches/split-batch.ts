@@ -129,7 +129,8 @@ async function record(
   const started = await startBatch(batch, chunks, { isEnd, file }, call);
   if (started.kind !== 'continued') return started;
   const requests = batch.requests + sum(chunks, 'requests');
-  if (requests > MAX_BATCH_REQUESTS) return refused(tooMany(requests));
+  const most = Math.min(MAX_BATCH_REQUESTS, batch.maxRequests ?? MAX_BATCH_REQUESTS);
+  if (requests > most) return refused(tooMany(requests, most));
   const sent = await sendChunks(started.batch, file, chunks, call);
   const { isDone, batch: after } = await call.batches.change(batch.owner, batch.id, {
     set: {
@@ -190,8 +191,8 @@ function refused(error: Refusal): Outcome {
   return { kind: 'refused', error };
 }
 
-function tooMany(requests: number): Refusal {
-  const message = `the file holds ${requests} requests and more, at most ${MAX_BATCH_REQUESTS} are allowed in a batch; split it into several batches`;
+function tooMany(requests: number, most: number): Refusal {
+  const message = `the file holds ${requests} requests and more, at most ${most} are allowed in a batch; split it into several batches`;
   return { code: 'FILE_TOO_LARGE', message };
 }
 

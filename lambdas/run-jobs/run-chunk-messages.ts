@@ -149,9 +149,13 @@ async function askEndpoint(
 }
 
 /** Returns why the lines of a batch are no longer run, if so. */
-function whyStopped({ status, windowEndsAtMs }: Batch, nowMs: number): AppError | undefined {
+function whyStopped({ status, windowEndsAtMs, outputBytes = 0, maxOutputBytes }: Batch, nowMs: number) {
   if (status === 'cancelling' || status === 'cancelled') {
     return new AppError('BATCH_CANCELED', 'the batch was canceled before this line ran');
+  }
+  if (maxOutputBytes !== undefined && outputBytes >= maxOutputBytes) {
+    const message = `the results of the batch have ${outputBytes} bytes, at most ${maxOutputBytes} are allowed; split the file into several batches`;
+    return new AppError('BUDGET_EXCEEDED', message);
   }
   if (nowMs < windowEndsAtMs) return undefined;
   return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
@@ -165,9 +169,9 @@ async function writeParts(message: ChunkMessage, { output, errors }: Written, { 
   const { owner, batchId, index, start, end, firstLine } = message;
   const attempt = randomBytes(ATTEMPT_ID_BYTES).toString('base64url');
   const part = { owner, batchId, index, attempt };
-  const put = (key: string, lines: readonly string[]) =>
-    lines.length === 0 ? undefined : deps.payloads.put(key, `${lines.join('\n')}\n`, JSONL);
-  await Promise.all([put(payloadKeys.chunkOutput(part), output), put(payloadKeys.chunkErrors(part), errors)]);
+  const [outputText, errorText] = [textOf(output), textOf(errors)];
+  const put = (key: string, text: string) => (text === '' ? undefined : deps.payloads.put(key, text, JSONL));
+  await Promise.all([put(payloadKeys.chunkOutput(part), outputText), put(payloadKeys.chunkErrors(part), errorText)]);
   return {
     index,
     start,
@@ -179,5 +183,10 @@ async function writeParts(message: ChunkMessage, { output, errors }: Written, { 
     failed: errors.length,
     hasOutput: output.length > 0,
     hasErrors: errors.length > 0,
+    bytes: Buffer.byteLength(outputText) + Buffer.byteLength(errorText),
   };
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
 }

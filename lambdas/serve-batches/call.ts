@@ -5,8 +5,10 @@ import type { FileObjects } from '../../core/files/file-objects.ts';
 import type { ResumableMd5 } from '../../core/files/resumable-md5.ts';
 import type { UploadStore } from '../../core/files/upload.ts';
 import type { FunctionSettings } from '../../core/functions/settings.ts';
+import type { Budgets } from '../../core/identity/budgets.ts';
 import type { MessageQueue } from '../../core/jobs/message-queue.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
+import type { UsageStore } from '../../core/usage/usage.ts';
 import type { HttpRequest, NotedRequest } from '../shared/http/http-request.ts';
 
 /** The bytes of files, and the addresses that they are read at. */
@@ -22,6 +24,7 @@ export interface RouteDeps {
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly batches: BatchStore;
+  readonly usage: UsageStore;
   /** Opens S3: what only reads records never needs it. */
   readonly storage: () => Promise<Storage>;
   readonly openMd5: () => Promise<ResumableMd5>;
@@ -38,6 +41,8 @@ export interface Call extends HttpRequest<NotedRequest>, RouteDeps {
   readonly owner: string;
   /** Usage plan of the caller, if it has one. */
   readonly plan: string | undefined;
+  /** Budgets of the plan of the caller. */
+  readonly budgets: Budgets;
   /** Whether there is time for more work before the response. */
   readonly hasTime: () => boolean;
   /** Logs what went wrong without failing the request. */

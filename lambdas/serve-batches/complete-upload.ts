@@ -76,7 +76,7 @@ async function resume(upload: Upload, request: CompleteRequest, call: Call): Pro
 async function putTogether(upload: Upload, parts: readonly ListedPart[], call: Call): Promise<StoredFile> {
   const { objects } = await call.storage();
   await writePartList(upload, parts, objects);
-  const file = await call.files.create(describe(upload, objects.bucket, call));
+  const file = await call.files.create(describe(upload, objects.bucket, call), { hasCountedBytes: true });
   if (file.status !== 'uploaded') return file;
   try {
     const status = await assembleUpload(upload, { ...call, objects });

@@ -19,6 +19,7 @@ import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { Call } from './call.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
+import { withinBudgets } from './usage.ts';
 
 /** Maximum length of an idempotency key. */
 const MAX_KEY_CHARACTERS = 255;
@@ -42,7 +43,10 @@ export async function createBatch(call: Call): Promise<HttpResult> {
   const steps = await call.steps();
   const step: StepMessage = { v: 1, kind: 'split', owner: call.owner, batchId: id };
   await steps.send({ ...step, isSpare: true } satisfies StepMessage, { delaySeconds: SPARE_STEP_SECONDS });
-  const batch = theSame(await call.batches.create(describe(call, { id, hash, request, endpoint, file })), hash);
+  const described = describe(call, { id, hash, request, endpoint, file });
+  const charge = { opens: { kind: 'openBatches', id } } as const;
+  const created = await withinBudgets(call, charge, () => call.batches.create(described, call.budgets));
+  const batch = theSame(created, hash);
   await steps.send(step).catch((error: unknown) => call.note('the batch is split by its spare step', error));
   return resultOf(batch);
 }
@@ -150,6 +154,8 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
     chunksDone: 0,
     counts: { completed: 0, failed: 0 },
     baseUrl: baseUrlOf(call.event),
+    maxRequests: call.budgets.batchRequests,
+    maxOutputBytes: call.budgets.batchOutputBytes,
     plan: call.plan,
     cacheControl: request.cache_control,
     model: endpoint.model,

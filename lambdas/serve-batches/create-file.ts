@@ -10,6 +10,7 @@ import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import type { Call } from './call.ts';
 import { type Form, type FormFile, isForm, readForm } from './form.ts';
+import { withinBudgets } from './usage.ts';
 
 /** Media types by purpose; content is always handed out as an attachment. */
 const MEDIA_TYPES = { batch: 'application/jsonl', user_data: 'application/octet-stream' } as const;
@@ -31,7 +32,13 @@ async function takeFile(call: Call): Promise<HttpResult> {
   const file = describe(call, objects.bucket, { ...request, bytes: sizeOf(form.file) });
   checkFileSize(file.bytes, call);
   await objects.write(file.payload.key, form.file.bytes, MEDIA_TYPES[request.purpose]);
-  return resultOf(await call.files.create(file), call);
+  try {
+    return resultOf(await create(file, call), call);
+  } catch (error) {
+    // Nothing else knows of the bytes; the rules of the bucket delete them if this fails.
+    await objects.remove(file.payload.key).catch((cause: unknown) => call.note('the bytes stay for now', cause));
+    throw error;
+  }
 }
 
 async function declareFile(call: Call): Promise<HttpResult> {
@@ -46,17 +53,23 @@ async function declareFile(call: Call): Promise<HttpResult> {
   const options = { bytes: file.bytes, expiresSeconds: UPLOAD_WINDOW_MS / 1000 };
   const uploadUrl = await objects.presignPut(file.payload.key, options);
   const uploadExpiresAtMs = file.createdAtMs + UPLOAD_WINDOW_MS;
-  return resultOf(await call.files.create({ ...file, status: 'pending', uploadExpiresAtMs }), call, uploadUrl);
+  return resultOf(await create({ ...file, status: 'pending', uploadExpiresAtMs }, call), call, uploadUrl);
+}
+
+function create(file: StoredFile, call: Call): Promise<StoredFile> {
+  const { files, budgets } = call;
+  return withinBudgets(call, { storedBytes: file.bytes, files: 1 }, () => files.create(file, { budgets }));
 }
 
 /**
- * Holds a file to what the deployment takes.
+ * Holds a file to what the deployment and the plan take.
  *
  * @throws AppError `FILE_TOO_LARGE`.
  */
-export function checkFileSize(bytes: number, { settings }: Pick<Call, 'settings'>): void {
-  if (bytes <= settings.maxFileBytes) return;
-  const message = `the file has more than ${settings.maxFileBytes} bytes, which are the maximum; send several smaller files`;
+export function checkFileSize(bytes: number, { settings, budgets }: Pick<Call, 'settings' | 'budgets'>): void {
+  const most = Math.min(settings.maxFileBytes, budgets.fileBytes);
+  if (bytes <= most) return;
+  const message = `the file has more than ${most} bytes, which are the maximum; send several smaller files`;
   throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
 }
 

@@ -9,6 +9,7 @@ import { openDynamoDbUploadStore } from '../shared/files/dynamodb-upload-store.t
 import { lazily } from '../shared/resilience/lazily.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
+import { openDynamoDbUsageStore } from '../shared/usage/dynamodb-usage-store.ts';
 import type { Storage } from './call.ts';
 import type { ServeBatchesDeps } from './handler.ts';
 
@@ -24,6 +25,7 @@ export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): S
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
+    usage: openDynamoDbUsageStore(options),
     storage: lazily(() => openStorage(settings.payloadBucket)),
     openMd5: lazily(openMd5),
     steps: lazily(() => openSteps(settings.batchesQueue)),

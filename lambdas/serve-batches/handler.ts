@@ -1,5 +1,5 @@
-import type { Caller } from '../../core/identity/caller.ts';
-import { callerOf } from '../shared/http/caller.ts';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { callerOf, planOf } from '../shared/http/caller.ts';
 import { createHttpHandler, type HttpHandler } from '../shared/http/http-handler.ts';
 import { startNotes } from '../shared/http/http-request.ts';
 import { writeAccessLine } from '../shared/telemetry/access-line.ts';
@@ -19,8 +19,9 @@ export interface ServeBatchesDeps extends RouteDeps, LogSettings {
   readonly timer: () => number;
 }
 
-function ownerAndPlan({ tenant, plan }: Caller) {
-  return { owner: tenant, plan };
+function callerAndPlan(event: APIGatewayProxyEvent) {
+  const { tenant: owner, plan } = callerOf(event);
+  return { owner, plan, budgets: planOf(event).budgets };
 }
 
 /** Creates the handler of the routes of files, uploads and batches. */
@@ -31,7 +32,7 @@ export function createHandler(deps: ServeBatchesDeps): HttpHandler {
     routes: ROUTES,
     open: (event, { startedMs, notes }, deadlineMs) => ({
       ...deps,
-      ...ownerAndPlan(callerOf(event)),
+      ...callerAndPlan(event),
       hasTime: () => timer() < Math.min(startedMs + WORK_MS, deadlineMs - MARGIN_MS),
       note: (message: string, cause: unknown) => notes.push({ message, cause }),
     }),

@@ -7,6 +7,7 @@ import { createBatch } from './create-batch.ts';
 import { createFile } from './create-file.ts';
 import { deleteFile, listFiles, redirectToContent, showFile } from './files.ts';
 import { addPart, cancelUpload, createUpload } from './uploads.ts';
+import { showUsage } from './usage.ts';
 
 /** Pattern of every id; a path with any other text has no route. */
 const ID = /^[A-Za-z0-9_-]{1,100}$/;
@@ -42,8 +43,15 @@ const BATCH_ROUTES: readonly HttpRoute<Call>[] = [
   { method: 'POST', path: '/v1/batches/{id}/cancel', run: cancelBatch },
 ];
 
-/** The routes of files, uploads and batches. */
-export const ROUTES: readonly HttpRoute<Call>[] = [...FILE_ROUTES, ...UPLOAD_ROUTES, ...BATCH_ROUTES].map((route) => ({
+const USAGE_ROUTES: readonly HttpRoute<Call>[] = [{ method: 'GET', path: '/v1/usage', run: showUsage }];
+
+/** The routes of files, uploads, batches and usage. */
+export const ROUTES: readonly HttpRoute<Call>[] = [
+  ...FILE_ROUTES,
+  ...UPLOAD_ROUTES,
+  ...BATCH_ROUTES,
+  ...USAGE_ROUTES,
+].map((route) => ({
   ...route,
   parameters: ID,
 }));

@@ -2,7 +2,7 @@ import { readJsonBody } from '../../core/api/body.ts';
 import { AppError } from '../../core/errors.ts';
 import { fileExpiry } from '../../core/files/file-expiry.ts';
 import { parseUploadRequest } from '../../core/files/file-request.ts';
-import { UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
+import { FORM_FILE_BYTES, MAX_UPLOAD_PARTS, UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
 import { openAiUpload, openAiUploadPart } from '../../core/files/openai-file.ts';
 import type { Upload, UploadPart } from '../../core/files/upload.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
@@ -11,6 +11,7 @@ import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { type Call, idOf } from './call.ts';
 import { checkFileSize } from './create-file.ts';
 import { readForm } from './form.ts';
+import { withinBudgets } from './usage.ts';
 
 /** Media type of the parts in S3. */
 const PART_MEDIA_TYPE = 'application/octet-stream';
@@ -39,7 +40,8 @@ export async function createUpload(call: Call): Promise<HttpResult> {
     keptUntilMs: fileExpiry(createdAtMs, call.settings.fileRetentionDays),
     fileExpiresAfterSeconds: expiry?.seconds,
   };
-  await call.uploads.create(upload);
+  const charge = { storedBytes: bytes, opens: { kind: 'openUploads', id: upload.id } } as const;
+  await withinBudgets(call, charge, () => call.uploads.create(upload, call.budgets));
   return resultOf(upload, call);
 }
 
@@ -51,6 +53,7 @@ export async function addPart(call: Call): Promise<HttpResult> {
   const { file } = await readForm(call, 'data');
   if (file === undefined) throw new AppError('INVALID_BODY', 'the form must hold the field data', { param: 'data' });
   if (file.bytes.length === 0) throw new AppError('INVALID_BODY', 'the part is empty', { param: 'data' });
+  await makeRoom(upload, file.bytes.length, call);
   const createdAtMs = call.clock.now();
   const id = `part_${timeOrderedId(createdAtMs, call.entropy(ID_ENTROPY_BYTES))}`;
   const part: UploadPart = { uploadId, id, bytes: file.bytes.length, createdAtMs };
@@ -58,6 +61,20 @@ export async function addPart(call: Call): Promise<HttpResult> {
   await objects.write(payloadKeys.uploadPart(call.owner, uploadId, id), file.bytes, PART_MEDIA_TYPE);
   await call.uploads.addPart(part, upload.keptUntilMs);
   return jsonResult(JSON.stringify(openAiUploadPart(part)));
+}
+
+/**
+ * Holds the parts of an upload to what it declared. Clients send a part again when a response is lost, so there is room for
+ * every byte twice, and for one part more.
+ *
+ * @throws AppError `FILE_TOO_LARGE`, or `UPLOAD_ENDED` when it ended meanwhile.
+ */
+async function makeRoom({ owner, id, bytes }: Upload, partBytes: number, call: Call): Promise<void> {
+  const most = { bytes: 2 * bytes + FORM_FILE_BYTES, parts: 2 * MAX_UPLOAD_PARTS };
+  if (await call.uploads.reservePart(owner, id, partBytes, most)) return;
+  checkOpen(await findUpload(call, id), call);
+  const message = `the upload was declared with ${bytes} bytes, and takes parts of at most ${most.bytes} bytes together, repeated ones included; start another upload`;
+  throw new AppError('FILE_TOO_LARGE', message, { param: 'data' });
 }
 
 /** `POST /v1/uploads/{id}/cancel`; canceling an upload again succeeds. */

@@ -5,6 +5,7 @@ import {
   type UsagePlanConfig,
 } from '../../core/config/deploy-config.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { Budgets } from '../../core/identity/budgets.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
 import { type CacheSettings, checkStageName, type GrantSettings } from '../jobs/jobs-settings.ts';
 
@@ -117,6 +118,13 @@ export interface UsagePlanSettings extends GrantSettings {
    * @default - no quota
    */
   readonly quota?: NonNullable<UsagePlanConfig['quota']>;
+  /**
+   * What the work of one tenant may take up at a time: `storedBytes`, `files`, `fileBytes`, `openUploads`, `openBatches`,
+   * `batchRequests` and `batchOutputBytes`.
+   *
+   * @default - 100 GiB, 10,000 files of up to 5 GiB, 100 uploads, 100 batches of up to 1,000,000 requests and 20 GiB of output
+   */
+  readonly budgets?: Partial<Budgets>;
   /**
    * Names of the plan's keys.
    *

@@ -51,10 +51,10 @@ export class UsagePlans extends Construct {
     };
   }
 
-  #planOfKeys(name: string, { replyQueues, eventBus, inputBuckets }: UsagePlanConfig): PlanOfKeys {
+  #planOfKeys(name: string, { replyQueues, eventBus, inputBuckets, budgets }: UsagePlanConfig): PlanOfKeys {
     const own = this.keys.filter(({ plan, tenant }) => plan === name && tenant === undefined);
     const keyIds = own.map(({ key }) => key.keyId);
-    return { name, keyIds, grants: { replyQueues, eventBus, inputBuckets } };
+    return { name, keyIds, grants: { replyQueues, eventBus, inputBuckets }, budgets };
   }
 
   #addPlan(restApi: RestApi, name: string, config: UsagePlanConfig): UsagePlan {

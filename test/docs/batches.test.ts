@@ -11,6 +11,7 @@ import {
   METADATA_LIMITS,
   PAGE,
 } from '../../core/files/limits.ts';
+import { DEFAULT_BUDGETS } from '../../core/identity/budgets.ts';
 import { ROUTES } from '../../lambdas/serve-batches/routes.ts';
 
 const GUIDE = readFileSync('docs/batches.md', 'utf8');
@@ -41,7 +42,9 @@ describe('docs/batches.md', () => {
     [`| ${MAX_LINE_BYTES / 1024 ** 2} MiB |`],
     [`| file in a form, one part of an upload | ${FORM_FILE_BYTES.toLocaleString('en-US')} bytes`],
     [`| ${MAX_UPLOAD_PARTS.toLocaleString('en-US')}, within an hour |`],
-    [`| ${MAX_BATCH_REQUESTS.toLocaleString('en-US')} |`],
+    [
+      `${DEFAULT_BUDGETS.batchRequests.toLocaleString('en-US')} by default; ${MAX_BATCH_REQUESTS.toLocaleString('en-US')} in any case |`,
+    ],
     [`| records on a page | ${PAGE.most} |`],
     [
       `${METADATA_LIMITS.pairs} pairs, keys of ${METADATA_LIMITS.keyCharacters} and values of ${METADATA_LIMITS.valueCharacters} characters`,

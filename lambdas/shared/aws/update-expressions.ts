@@ -10,6 +10,8 @@ export interface UpdateSpec {
   readonly remove?: readonly string[];
   /** Attributes that must have these values; undefined stands for an attribute that must be absent. */
   readonly expect?: Readonly<Record<string, unknown>>;
+  /** Numbers that must be absent or at most this. */
+  readonly expectAtMost?: Readonly<Record<string, number>>;
   /** Attributes that must have one of these values. */
   readonly expectOneOf?: Readonly<Record<string, readonly unknown[]>>;
 }
@@ -42,6 +44,9 @@ export function updateExpressions(spec: UpdateSpec): UpdateExpressions {
   const conditions = [
     ...Object.entries(spec.expect ?? {}).map(([name, value]) =>
       value === undefined ? `attribute_not_exists(${nameOf(name)})` : `${nameOf(name)} = ${placeholderOf(value)}`,
+    ),
+    ...Object.entries(spec.expectAtMost ?? {}).map(
+      ([name, most]) => `(attribute_not_exists(${nameOf(name)}) OR ${nameOf(name)} <= ${placeholderOf(most)})`,
     ),
     ...Object.entries(spec.expectOneOf ?? {}).map(
       ([name, allowed]) => `${nameOf(name)} IN (${allowed.map(placeholderOf).join(', ')})`,

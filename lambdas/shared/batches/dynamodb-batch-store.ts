@@ -4,8 +4,9 @@ import type { BatchChange, BatchPage, BatchQuery, BatchStore } from '../../../co
 import { AppError } from '../../../core/errors.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { batchItem, readBatchItem, recordOf } from './batch-item.ts';
-import { deleteItem, listItems, putNew, readItems, updateItem } from './batch-table.ts';
+import { deleteItem, listItems, readItems, updateItem } from './batch-table.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from './dynamodb-chunk-store.ts';
+import { putCounted } from './put-counted.ts';
 
 /**
  * Opens the records of batches in the jobs table.
@@ -13,13 +14,13 @@ import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from './dynamodb-ch
  * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
  */
 export function openDynamoDbBatchStore(options: DynamoDbStoreOptions): BatchStore {
-  const { clock } = options;
   const chunks = openDynamoDbChunkStore(options);
   return {
     ...chunks,
-    create: async (batch) => {
-      const { item } = await putNew(options, batchItem(batch), clock.now());
-      return item === undefined ? batch : readBatchItem(item);
+    create: async (batch, budgets) => {
+      const charge = { opens: { kind: 'openBatches', id: batch.id } } as const;
+      const present = await putCounted(options, { owner: batch.owner, item: batchItem(batch), charge, budgets });
+      return present === undefined ? batch : readBatchItem(present);
     },
     discard: (owner, id) => deleteItem(options, jobsTableKeys.batch(owner, id)),
     change: async (owner, id, { set, statusIn, expect }: BatchChange) => {

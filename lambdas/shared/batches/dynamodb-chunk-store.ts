@@ -1,9 +1,4 @@
-import {
-  type DynamoDBClient,
-  GetItemCommand,
-  TransactionCanceledException,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { ChunkOutcome } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { ChunkStore } from '../../../core/batches/batch-store.ts';
@@ -12,20 +7,14 @@ import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { writeTogether } from '../aws/transaction.ts';
 import { updateExpressions } from '../aws/update-expressions.ts';
-import { backOff } from '../resilience/back-off.ts';
 import { keyAttributes, readBatchItem } from './batch-item.ts';
 
 const DAY_MS = 86_400_000;
 
 /** How long the outcome of a chunk is kept: longer than any batch takes, because it shows that the chunk has run. */
 const CHUNK_RETENTION_MS = 14 * DAY_MS;
-
-/** Attempts at a transaction that collides with another one: all workers count their chunks on the item of the batch. */
-const MAX_ATTEMPTS = 12;
-
-/** Pauses between two attempts. */
-const PAUSES = { firstMs: 5, maxMs: 800 };
 
 /** Name of the table in messages. */
 export const JOBS_TABLE_NAME = 'the jobs table';
@@ -92,40 +81,19 @@ async function countOnce(
     ...keyAttributes(jobsTableKeys.chunk(batchId, outcome.index), clock.now() + CHUNK_RETENTION_MS),
     ...toItem(outcome),
   };
-  const { completed, failed } = outcome;
-  const command = new TransactWriteItemsCommand({
-    TransactItems: [
-      { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },
-      {
-        Update: {
-          TableName: table,
-          Key: { [pk]: { S: batchKey } },
-          ...updateExpressions({ add: { chunksDone: 1, completed, failed }, expect: { id: batchId } }),
-        },
+  const { completed, failed, bytes: outputBytes = 0 } = outcome;
+  const met = await writeTogether(JOBS_TABLE_NAME, client, [
+    { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },
+    {
+      Update: {
+        TableName: table,
+        Key: { [pk]: { S: batchKey } },
+        ...updateExpressions({ add: { chunksDone: 1, completed, failed, outputBytes }, expect: { id: batchId } }),
       },
-    ],
-  });
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const reasons = await callAws(JOBS_TABLE_NAME, () => reasonsAgainst(() => client.send(command)));
-    if (reasons === undefined || reasons[0] === 'ConditionalCheckFailed') return;
-    if (reasons[1] === 'ConditionalCheckFailed') throw notFound();
-    await backOff(attempt, PAUSES);
-  }
-  throw new AppError(
-    'UNAVAILABLE',
-    `too many workers update the batch concurrently: gave up after ${MAX_ATTEMPTS} attempts`,
-  );
-}
-
-/** @returns Why each step of a transaction did not happen; undefined when all did. */
-async function reasonsAgainst(send: () => Promise<unknown>): Promise<(string | undefined)[] | undefined> {
-  try {
-    await send();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof TransactionCanceledException)) throw error;
-    return (error.CancellationReasons ?? []).map(({ Code: code }) => code);
-  }
+    },
+  ]);
+  // Otherwise the chunk was counted before.
+  if (met?.[0] === true) throw notFound();
 }
 
 function notFound(): AppError {

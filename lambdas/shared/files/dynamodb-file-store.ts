@@ -3,8 +3,9 @@ import type { FilePage, FileQuery, FileStore, StoredFile } from '../../../core/f
 import { timeOfId } from '../../../core/ids/time-ordered-id.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Item } from '../aws/attribute-value.ts';
-import { deleteItem, listItems, putNew, updateItem } from '../batches/batch-table.ts';
+import { deleteItem, listItems, updateItem } from '../batches/batch-table.ts';
 import { type DynamoDbStoreOptions, readItem } from '../batches/dynamodb-chunk-store.ts';
+import { putCounted } from '../batches/put-counted.ts';
 import { fileItem, readFileItem } from './file-item.ts';
 
 /**
@@ -20,9 +21,10 @@ export function openDynamoDbFileStore(options: DynamoDbStoreOptions): FileStore 
   };
   return {
     get: async (owner, id) => present(await readItem(options, jobsTableKeys.file(owner, id))),
-    create: async (file) => {
-      const { item } = await putNew(options, fileItem(file), options.clock.now());
-      return item === undefined ? file : readFileItem(item);
+    create: async (file, { budgets, hasCountedBytes = false } = {}) => {
+      const charge = { storedBytes: hasCountedBytes ? 0 : file.bytes, files: 1 };
+      const present = await putCounted(options, { owner: file.owner, item: fileItem(file), charge, budgets });
+      return present === undefined ? file : readFileItem(present);
     },
     settle: async (owner, id, status, statusDetails) => {
       await updateItem(options, jobsTableKeys.file(owner, id), {

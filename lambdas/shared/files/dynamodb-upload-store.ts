@@ -2,6 +2,7 @@ import type { UploadStore } from '../../../core/files/upload.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { putNew, readItems, updateItem } from '../batches/batch-table.ts';
 import { type DynamoDbStoreOptions, readItem } from '../batches/dynamodb-chunk-store.ts';
+import { putCounted } from '../batches/put-counted.ts';
 import { readUploadItem, readUploadPartItem, uploadItem, uploadPartItem } from './file-item.ts';
 
 /**
@@ -15,8 +16,18 @@ export function openDynamoDbUploadStore(options: DynamoDbStoreOptions): UploadSt
       const item = await readItem(options, jobsTableKeys.upload(owner, id));
       return item === undefined ? undefined : readUploadItem(item);
     },
-    create: async (upload) => {
-      await putNew(options, uploadItem(upload), options.clock.now());
+    create: async (upload, budgets) => {
+      const { owner, id, bytes } = upload;
+      const charge = { storedBytes: bytes, opens: { kind: 'openUploads', id } } as const;
+      await putCounted(options, { owner, item: uploadItem(upload), charge, budgets });
+    },
+    reservePart: async (owner, id, bytes, most) => {
+      const { isDone } = await updateItem(options, jobsTableKeys.upload(owner, id), {
+        add: { receivedBytes: bytes, receivedParts: 1 },
+        expectOneOf: { status: ['pending'] },
+        expectAtMost: { receivedBytes: most.bytes - bytes, receivedParts: most.parts - 1 },
+      });
+      return isDone;
     },
     change: async (owner, id, { set, statusIn, expect }) => {
       const spec = { set, expectOneOf: { status: statusIn }, expect };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseDeployConfig, STAGE_PATTERN } from '../../../core/config/deploy-config.ts';
+import { DEFAULT_BUDGETS } from '../../../core/identity/budgets.ts';
 
 const MANY = Array.from({ length: 21 }, (_, index) => `inputs-${index}`);
 
@@ -15,6 +16,7 @@ describe('parseDeployConfig', () => {
       replyQueues: [],
       eventBus: false,
       inputBuckets: [],
+      budgets: DEFAULT_BUDGETS,
     });
     expect(config).toMatchObject({ retainData: true, tracing: false, logRetentionDays: 30 });
     expect(config.jobs).toEqual({
@@ -152,6 +154,11 @@ describe('parseDeployConfig', () => {
       'a prefix that a stage variable cannot hold',
       { jobs: { producers: { inputBuckets: [{ bucket: 'lake', prefix: 'a&b' }] } } },
       'jobs.producers.inputBuckets.0.prefix: must be the beginning of keys',
+    ],
+    [
+      'a budget that is no number',
+      { usagePlans: { free: { rateLimit: 1, burstLimit: 1, budgets: { openBatches: 'none' } } } },
+      'usagePlans.free.budgets.openBatches: must be a whole number from 1 to 1000',
     ],
     ['text', 'stage: dev', '(root): must be a map with the keys usagePlans, '],
   ])('fails with CONFIG_INVALID when there is %s', (_, value, problem) => {

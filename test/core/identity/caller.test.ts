@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_BUDGETS } from '../../../core/identity/budgets.ts';
 import { identifyCaller } from '../../../core/identity/caller.ts';
 import { NO_GRANTS } from '../../../core/identity/grants.ts';
 import { renderTenantVariable, tenantOfKey } from '../../../core/identity/key-tenants.ts';
@@ -54,7 +55,9 @@ describe('the caller of a request', () => {
   });
 
   it('has the plan of the API key', () => {
-    const stageVariables = renderPlanVariables([{ name: 'pro', keyIds: ['k1'], grants: NO_GRANTS }]);
+    const stageVariables = renderPlanVariables([
+      { name: 'pro', keyIds: ['k1'], grants: NO_GRANTS, budgets: DEFAULT_BUDGETS },
+    ]);
     expect(identifyCaller({ apiKeyId: 'k1', stageVariables })).toMatchObject({ tenant: 'k1', plan: 'pro' });
     expect(identifyCaller({ apiKeyId: 'k2', stageVariables })?.plan).toBeUndefined();
     expect(identifyCaller({ apiKeyId: 'k2', stageVariables: { tenant_old: 'old:k2' } })).toMatchObject({

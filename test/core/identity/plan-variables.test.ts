@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_BUDGETS } from '../../../core/identity/budgets.ts';
 import { NO_GRANTS } from '../../../core/identity/grants.ts';
 import { planOfKey, readPlan, renderPlanVariables } from '../../../core/identity/plan-variables.ts';
 
@@ -13,10 +14,12 @@ const GRANTS = {
   ],
 };
 
+const SMALL = { ...DEFAULT_BUDGETS, storedBytes: 5, openBatches: 1 };
+
 const VARIABLES = renderPlanVariables([
-  { name: 'free', keyIds: ['f1'], grants: NO_GRANTS },
-  { name: 'pro-eu', keyIds: KEYS, grants: GRANTS },
-  { name: 'pro', keyIds: [], grants: { ...NO_GRANTS, eventBus: true } },
+  { name: 'free', keyIds: ['f1'], grants: NO_GRANTS, budgets: DEFAULT_BUDGETS },
+  { name: 'pro-eu', keyIds: KEYS, grants: GRANTS, budgets: SMALL },
+  { name: 'pro', keyIds: [], grants: { ...NO_GRANTS, eventBus: true }, budgets: DEFAULT_BUDGETS },
 ]);
 
 describe('the stage variables of plans', () => {
@@ -35,6 +38,13 @@ describe('the stage variables of plans', () => {
     expect(readPlan('pro-eu', VARIABLES).grants).toEqual(GRANTS);
     expect(readPlan('free', VARIABLES).grants).toEqual(NO_GRANTS);
     expect(readPlan('pro', VARIABLES).grants).toEqual({ ...NO_GRANTS, eventBus: true });
+  });
+
+  it('tell the budgets of each plan', () => {
+    expect(readPlan('pro-eu', VARIABLES).budgets).toEqual(SMALL);
+    for (const plan of ['free', 'pro', 'gold', undefined]) {
+      expect(readPlan(plan, VARIABLES).budgets).toEqual(DEFAULT_BUDGETS);
+    }
   });
 
   it.each([undefined, '', 'gold', 'constructor'])('grant nothing to a caller of the plan %j', (plan) => {

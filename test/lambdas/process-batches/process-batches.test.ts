@@ -68,6 +68,15 @@ describe('splitting', () => {
     });
   });
 
+  it('refuses a file with more requests than the plan of its owner allows', async () => {
+    await processor.createBatch(linesOf(3), { maxRequests: 2 });
+    await processor.runSteps();
+    await processor.invoke(SPLIT);
+    const { status, errors } = await processor.batch();
+    expect({ status, code: errors[0]?.code }).toEqual({ status: 'failed', code: 'FILE_TOO_LARGE' });
+    expect(errors[0]?.message).toContain('at most 2 are allowed in a batch');
+  });
+
   it('starts after a byte order mark', async () => {
     await processor.createBatch(`\uFEFF${lineOf('a')}`);
     await processor.invoke(SPLIT);

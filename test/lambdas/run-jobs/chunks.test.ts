@@ -53,6 +53,20 @@ describe('a chunk', () => {
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 3, failed: 0 } });
   });
 
+  it('counts the bytes of its results, and ends the rest of the batch with errors once they exceed its budget', async () => {
+    await worker.createBatch({ chunks: 2, maxOutputBytes: 10 });
+    await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
+    await worker.work('chunks');
+    const bytes = Buffer.byteLength(await worker.part('output'));
+    expect(await worker.batch()).toMatchObject({ outputBytes: bytes });
+    const runs = worker.shapes().length;
+    await worker.send('chunks', await worker.chunkOf([request('b', 'b')], { index: 1 }));
+    await worker.work('chunks');
+    expect(worker.shapes()).toHaveLength(runs);
+    expect((await part('errors', 1)).map(({ error }) => error?.code)).toEqual(['BUDGET_EXCEEDED']);
+    expect(await worker.batch()).toMatchObject({ counts: { completed: 1, failed: 1 } });
+  });
+
   it('of a batch that says no-store neither uses nor leaves cached results', async () => {
     await worker.createBatch({ cacheControl: 'no-store' });
     for (const index of [0, 1]) {

@@ -231,6 +231,7 @@ describe('POST /v1/files with JSON', () => {
 
   it('fails with FILE_TOO_LARGE beyond what one address takes, naming the way in parts', async () => {
     const gateway = await service.start({ settings: { ...service.deps.settings, maxFileBytes: 2 ** 40 } });
+    gateway.stageVariables = { plan_0: 'large:keys=key-1&fileBytes=1000000000000' };
     const body = json({ filename: 'a', purpose: 'batch', bytes: 6 * 2 ** 30 });
     const answer = await fetch(`${gateway.url}/v1/files`, { method: 'POST', ...body });
     const detail = expect.stringContaining('in parts with /v1/uploads');

@@ -9,6 +9,8 @@ import { gatewayEvent, lambdaContext } from '../events.ts';
 export interface Gateway {
   /** Address of the stage, without a slash at the end. */
   readonly url: string;
+  /** Variables of the stage, in each event from now on. */
+  stageVariables: Record<string, string>;
   close(): Promise<void>;
 }
 
@@ -16,17 +18,18 @@ export interface Gateway {
 const STAGE = '/dev';
 
 /** Routes that take everything below them. */
-const GREEDY = /^(\/v1\/(?:files|uploads|batches))(?:\/(.+))?$/;
+const GREEDY = /^(\/v1\/(?:files|uploads|batches|usage))(?:\/(.+))?$/;
 
 /** Starts a server that turns requests into the events that API Gateway makes of them; the API key's id is the key. */
 export async function startGateway(handler: HttpHandler): Promise<Gateway> {
   const server = createServer(async (request, response) => {
-    await answer(await eventOf(request), handler, response);
+    await answer({ ...(await eventOf(request)), stageVariables: gateway.stageVariables }, handler, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return {
+  const gateway: Gateway = {
+    stageVariables: {},
     url: `http://127.0.0.1:${port}${STAGE}`,
     close: async () => {
       server.closeAllConnections();
@@ -34,6 +37,7 @@ export async function startGateway(handler: HttpHandler): Promise<Gateway> {
       await once(server, 'close');
     },
   };
+  return gateway;
 }
 
 async function answer(event: APIGatewayProxyEvent, handler: HttpHandler, response: ServerResponse) {

@@ -10,6 +10,7 @@ import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects
 import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
+import { openDynamoDbUsageStore } from '../../../lambdas/shared/usage/dynamodb-usage-store.ts';
 import {
   JOBS,
   type MovableClock,
@@ -78,6 +79,7 @@ export async function startService(): Promise<Service> {
     files: openDynamoDbFileStore(options),
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
+    usage: openDynamoDbUsageStore(options),
     storage: async () => storage,
     openMd5: openWasmMd5,
     steps: async () => steps,

@@ -133,6 +133,7 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
     files: failing(),
     uploads: failing(),
     batches: failing(),
+    usage: failing(),
     storage: unexpected,
     openMd5: unexpected,
     steps: unexpected,
