@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts';
 import type { TextTokenizer } from '../contract/text-tokenizer.ts';
+import { type BoundedIds, encodeBounded } from './bounded-encode.ts';
 import type { EmbeddingContext } from './embedding-model.ts';
 import type { EmbeddingRequest, TextItem } from './embedding-request.ts';
 
@@ -14,9 +15,12 @@ export function tokenize(request: EmbeddingRequest, { model, ports }: EmbeddingC
   const { maxTokens, maxRequestTokens } = model.limits;
   let total = 0;
   return items.map((item, index) => {
-    let ids = idsOf(item, ports.tokenizer);
+    const { ids: read, isWhole } = idsOf(item, maxTokens, truncation, ports.tokenizer);
+    let ids = read;
     if (ids.length > maxTokens) {
-      if (truncation === 'none') throw tooLong(index, ids.length, maxTokens, param);
+      if (truncation === 'none') {
+        throw tooLong(index, isWhole ? `${ids.length}` : `more than ${maxTokens}`, maxTokens, param);
+      }
       ids = ports.tokenizer.truncate(ids, maxTokens, truncation);
     }
     total += ids.length;
@@ -26,11 +30,17 @@ export function tokenize(request: EmbeddingRequest, { model, ports }: EmbeddingC
   });
 }
 
-function idsOf(item: TextItem, tokenizer: TextTokenizer): readonly number[] {
-  return item.kind === 'text' ? tokenizer.encode(item.text) : tokenizer.wrap(item.ids);
+function idsOf(
+  item: TextItem,
+  maxTokens: number,
+  truncation: EmbeddingRequest['truncation'],
+  tokenizer: TextTokenizer,
+): BoundedIds {
+  if (item.kind === 'tokens') return { ids: tokenizer.wrap(item.ids), isWhole: true };
+  return encodeBounded(item.text, maxTokens, truncation === 'start' ? 'start' : 'end', tokenizer);
 }
 
-function tooLong(index: number, tokens: number, maxTokens: number, param: string): AppError {
+function tooLong(index: number, tokens: string, maxTokens: number, param: string): AppError {
   const message = `item ${index} has ${tokens} tokens, at most ${maxTokens} are allowed; set truncate to true to cut its end`;
   return new AppError('TOO_MANY_TOKENS', message, { param });
 }
