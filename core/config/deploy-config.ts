@@ -7,6 +7,7 @@ import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
 import { PRODUCERS } from '../jobs/job.ts';
 import { key, numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../parse.ts';
 import { CACHE_SCOPES, DEFAULT_CACHE_SCOPE } from '../results/cache-scope.ts';
+import { MAX_SUBSCRIPTIONS } from '../webhooks/subscription.ts';
 
 const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
 
@@ -88,6 +89,7 @@ const budgetsSchema = objectOf({
   ),
   files: budget('files', 'Number of files.', 100),
   fileBytes: budget('fileBytes', 'Bytes of one file; `jobs.maxFileBytes` holds too.', 100_000_000),
+  webhooks: budget('webhooks', 'Registered webhooks. Each of them is called for every job.', 2, MAX_SUBSCRIPTIONS),
   openUploads: budget('openUploads', 'Uploads in parts that are under way.', 5, 1000),
   openBatches: budget('openBatches', 'Batches that have not ended.', 5, 1000),
   batchRequests: budget('batchRequests', 'Requests of one batch.', 50_000, MAX_BATCH_REQUESTS),

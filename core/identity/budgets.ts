@@ -6,6 +6,8 @@ export interface Budgets {
   readonly files: number;
   /** Bytes of one file. */
   readonly fileBytes: number;
+  /** Registered webhooks: each of them is called for every job. */
+  readonly webhooks: number;
   /** Uploads in parts that are under way. */
   readonly openUploads: number;
   /** Batches that have not ended. */
@@ -26,6 +28,7 @@ export const DEFAULT_BUDGETS: Budgets = {
   storedBytes: 100 * GIB,
   files: 10_000,
   fileBytes: 5 * GIB,
+  webhooks: 20,
   openUploads: 100,
   openBatches: 100,
   batchRequests: 1_000_000,

@@ -34,18 +34,16 @@ export async function listWebhooks({ event, owner, deps }: WebhookCall): Promise
 }
 
 /** `POST /v1/webhooks`. */
-export async function createWebhook({ body, owner, deps }: WebhookCall): Promise<HttpResult> {
+export async function createWebhook({ body, owner, readPlan, deps }: WebhookCall): Promise<HttpResult> {
   const { url, events } = parseSubscriptionRequest(readJsonBody(body));
   checkWebhookUrl(url, { ...deps, param: 'url' });
   const nowMs = deps.clock.now();
   const id = `wh_${timeOrderedId(nowMs, deps.entropy(ENTROPY_BYTES))}`;
   const created: Subscription = { id, url: canonicalUrl(url), events: [...new Set(events)], createdAtMs: nowMs };
+  const most = Math.min(readPlan().budgets.webhooks, MAX_SUBSCRIPTIONS);
   await deps.subscriptions.change(owner, (known) => {
-    if (known.length < MAX_SUBSCRIPTIONS) return [...known, created];
-    throw new AppError(
-      'TOO_MANY_WEBHOOKS',
-      `there are ${known.length} webhooks, at most ${MAX_SUBSCRIPTIONS} are allowed`,
-    );
+    if (known.length < most) return [...known, created];
+    throw new AppError('TOO_MANY_WEBHOOKS', `there are ${known.length} webhooks, at most ${most} are allowed`);
   });
   return jsonResult(JSON.stringify(renderSubscription(created)), { status: 201 });
 }

@@ -119,10 +119,10 @@ export interface UsagePlanSettings extends GrantSettings {
    */
   readonly quota?: NonNullable<UsagePlanConfig['quota']>;
   /**
-   * What the work of one tenant may take up at a time: `storedBytes`, `files`, `fileBytes`, `openUploads`, `openBatches`,
-   * `batchRequests` and `batchOutputBytes`.
+   * What the work of one tenant may take up at a time: `storedBytes`, `files`, `fileBytes`, `webhooks`, `openUploads`,
+   * `openBatches`, `batchRequests` and `batchOutputBytes`.
    *
-   * @default - 100 GiB, 10,000 files of up to 5 GiB, 100 uploads, 100 batches of up to 1,000,000 requests and 20 GiB of output
+   * @default - 100 GiB, 10,000 files of up to 5 GiB, 20 webhooks, 100 uploads, 100 batches of up to 1,000,000 requests and 20 GiB of output
    */
   readonly budgets?: Partial<Budgets>;
   /**

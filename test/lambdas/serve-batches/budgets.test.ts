@@ -59,6 +59,7 @@ describe('GET /v1/usage', () => {
         stored_bytes: { limit: DEFAULT_BUDGETS.storedBytes, used: 0, left: DEFAULT_BUDGETS.storedBytes },
         files: { limit: 7, used: 0, left: 7 },
         file_bytes: { limit: DEFAULT_BUDGETS.fileBytes },
+        webhooks: { limit: 20 },
         open_uploads: { limit: 100, used: 0, left: 100 },
         open_batches: { limit: 100, used: 0, left: 100 },
         batch_requests: { limit: 1_000_000 },

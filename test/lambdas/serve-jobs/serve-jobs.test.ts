@@ -365,6 +365,14 @@ describe('the routes of webhooks', () => {
     expect((await call('POST', `/v1/webhooks/${id}/enable`)).json).toMatchObject({ code: 'WEBHOOK_NOT_FOUND' });
   });
 
+  it('keep as many of them as the budget of their plan allows', async () => {
+    const few = { apiKeyId: 'few', stageVariables: { plan_0: 'small:keys=few&webhooks=1' } };
+    await call('POST', '/v1/webhooks', { ...few, body: { url: 'https://hooks.shop.com/1' } });
+    const more = await call('POST', '/v1/webhooks', { ...few, body: { url: 'https://hooks.shop.com/2' } });
+    expect(more.json).toMatchObject({ status: 409, code: 'TOO_MANY_WEBHOOKS' });
+    expect(more.json['detail']).toContain('at most 1 are allowed');
+  });
+
   it('keep twenty of them and no more, none of them private', async () => {
     for (let index = 0; index < 20; index++) {
       await call('POST', '/v1/webhooks', { body: { url: `https://hooks.shop.com/${index}` }, apiKeyId: 'many' });
