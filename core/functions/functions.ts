@@ -253,6 +253,7 @@ export const DELIVER_WEBHOOKS = {
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
     sends: ['webhooks'],
+    delays: true,
   },
 } as const satisfies FunctionDefinition;
 
