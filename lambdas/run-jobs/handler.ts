@@ -7,6 +7,7 @@ import { moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { type Handle, handleTogether, type Verdict } from '../shared/queue/handle-each.ts';
 import { receivedOf } from '../shared/queue/requeue.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
+import { DependencyBreakers } from '../shared/resilience/dependency-breakers.ts';
 import type { CacheFailure } from '../shared/results/results-cache.ts';
 import { type LogSettings, logTarget } from '../shared/telemetry/log-line.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -33,6 +34,7 @@ export type RunJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSB
 export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
   const target = logTarget(deps, deps.inference.clock);
   const pace = new LinePace();
+  const breakers = new DependencyBreakers(deps.inference.clock);
   let isCold = true;
   return async (event, context) => {
     const { timer } = deps.inference;
@@ -44,7 +46,11 @@ export function createHandler(deps: RunJobsHandlerDeps): RunJobsHandler {
       watch: new ClockWatch(() => context.getRemainingTimeInMillis(), timer),
       measures: facts.measures,
       pace,
-      onError: ({ code }) => facts.errors.set(code, (facts.errors.get(code) ?? 0) + 1),
+      breakers,
+      onError: ({ code, dependency }) => {
+        facts.errors.set(code, (facts.errors.get(code) ?? 0) + 1);
+        if (dependency !== undefined) breakers.failed(dependency);
+      },
       onLines: ({ completed, failed }) => {
         facts.lines.completed += completed;
         facts.lines.failed += failed;

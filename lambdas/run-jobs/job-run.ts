@@ -2,6 +2,7 @@ import type { BatchCounts } from '../../core/batches/batch.ts';
 import type { AppError } from '../../core/errors.ts';
 import type { Job } from '../../core/jobs/job.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
+import type { DependencyBreakers } from '../shared/resilience/dependency-breakers.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { LinePace } from './line-pace.ts';
 import type { RunJobsDeps } from './run-jobs-deps.ts';
@@ -14,6 +15,8 @@ export interface JobRun {
   readonly watch: ClockWatch;
   readonly measures: RunMeasures;
   readonly pace: LinePace;
+  /** Knows which dependencies are away. */
+  readonly breakers: DependencyBreakers;
   /** Called with each error of a job, a chunk or a message. */
   readonly onError: (error: AppError) => void;
   /** Called with the record of each job that completed. */

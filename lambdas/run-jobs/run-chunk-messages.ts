@@ -17,7 +17,7 @@ import { ChunkStart, modelRequests, type Written } from './chunk-start.ts';
 import type { Decide, JobRun } from './job-run.ts';
 import type { Answer } from './run-requests.ts';
 import { pollLater } from './waiting-messages.ts';
-import { jobError, type Received } from './work.ts';
+import { dependenciesOf, JOBS_TABLE, jobError, notTried, OBJECT_STORE, type Received } from './work.ts';
 
 /** A chunk of an invocation. */
 type Work = Received<ChunkMessage>;
@@ -40,6 +40,11 @@ export async function runChunkMessages(works: readonly Work[], decide: Decide, r
 }
 
 async function runOrRetry(work: Work, run: JobRun): Promise<Verdict> {
+  const away = run.breakers.away(dependenciesOf(work.message));
+  if (away !== undefined) {
+    run.onError(notTried(away));
+    return waitForDependency(work, run.deps.queues.chunks, run.deps.random);
+  }
   const start = new ChunkStart(work, run);
   try {
     return await runChunk(start, work, run);
@@ -55,6 +60,7 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
   const { chunks, inference, maxReceiveCount, batchSteps } = run.deps;
   const { owner, batchId, index } = message;
   const batch = await chunks.getBatch(owner, batchId);
+  run.breakers.succeeded([JOBS_TABLE]);
   // The batch was deleted or is complete: the result is not needed.
   if (batch === undefined || batch.endedAtMs !== undefined) return 'done';
   if (await chunks.hasChunk(batchId, index)) {
@@ -64,6 +70,7 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
   await start.open();
   if (start.progress.crashes >= maxReceiveCount) return loseLines(work, start.progress.failure ?? LOST_WORKER, run);
   const lines = await readChunk(message, run);
+  run.breakers.succeeded([OBJECT_STORE]);
   const stopped = whyStopped(batch, inference.clock.now());
   if (stopped !== undefined) start.failRest(lines, stopped);
   else if (run.deps.asyncRuns !== undefined) {

@@ -2,20 +2,23 @@ import { toAppError } from '../../core/errors.ts';
 import type { JobMessage } from '../../core/jobs/job-message.ts';
 import { inlineBytes } from '../shared/jobs/inline-body.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
-import { requeue } from '../shared/queue/requeue.ts';
+import { requeue, waitForDependency } from '../shared/queue/requeue.ts';
 import type { AsyncRuns } from './async-runs.ts';
 import { type Attempt, finishJob } from './finish-job.ts';
 import type { Decide, JobRun } from './job-run.ts';
 import { runRequests } from './run-requests.ts';
 import { type NotStarted, type StartedJob, startJob } from './start-job.ts';
 import { pollLater } from './waiting-messages.ts';
-import type { Received } from './work.ts';
+import { dependenciesOf, notTried, type Received } from './work.ts';
 
 /**
  * Maximum bytes of inputs that run together: merging more gains nothing, and takes memory for the results of as many as
  * sixteen thousand inputs.
  */
 const MAX_GROUP_BYTES = 64 * 1024;
+
+/** Time that remains to note that a job took all of the function's time. */
+const NOTE_MS = 2000;
 
 type Work = Received<JobMessage>;
 
@@ -65,10 +68,22 @@ class Acknowledgements {
   }
 }
 
-function runOrRequeue(group: readonly Work[], run: JobRun): Promise<[Work, Verdict][]> {
-  if (run.watch.hasTime) return run.watch.measure(() => runGroup(group, run));
-  const { queues } = run.deps;
-  return eachWith(group, (work) => requeue(work, queues.jobs));
+async function runOrRequeue(group: readonly Work[], run: JobRun): Promise<[Work, Verdict][]> {
+  const { queues, random } = run.deps;
+  if (!run.watch.hasTime) return eachWith(group, (work) => requeue(work, queues.jobs));
+  const needed = new Set(group.flatMap(({ message }) => dependenciesOf(message)));
+  if (run.breakers.areClosed([...needed])) return run.watch.measure(() => runGroup(group, run));
+  // One by one: the first is a probe, and the others go on if it succeeds.
+  const verdicts: [Work, Verdict][] = [];
+  for (const work of group) {
+    const away = run.breakers.away(dependenciesOf(work.message));
+    if (away === undefined) verdicts.push(...(await run.watch.measure(() => runGroup([work], run))));
+    else {
+      run.onError(notTried(away));
+      verdicts.push([work, await waitForDependency(work, queues.jobs, random)]);
+    }
+  }
+  return verdicts;
 }
 
 /** Inputs of unknown size run alone. */
@@ -105,11 +120,13 @@ async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Ver
   if (asyncRuns !== undefined) return eachWith(group, (work) => runOnEndpoint(work, asyncRuns, run));
   const started = await eachWith(group, (work) => startJob(work, run));
   const requests = started.map(([, job]) => job).filter(isStarted);
+  const noting = noteTimeout(started, run);
   const answers = await runRequests(
     requests.map(({ request }) => request),
     run.deps.inference,
     { deadlineMs: run.watch.deadlineMs, measures: run.measures },
   );
+  clearTimeout(noting);
   const answerOf = new Map(requests.map((job, index) => [job, answers[index]]));
   return Promise.all(
     started.map(async ([work, job]): Promise<[Work, Verdict]> => {
@@ -117,6 +134,21 @@ async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Ver
       return [work, await finishJob(work, outcome, run)];
     }),
   );
+}
+
+/**
+ * Notes shortly before the worker ends that its time did not suffice, for jobs that never end: otherwise the last worker
+ * would seem to have crashed.
+ */
+function noteTimeout(started: readonly [Work, StartedJob | NotStarted][], { watch, deps }: JobRun): NodeJS.Timeout {
+  const ms = Math.max(0, watch.remainingMs - NOTE_MS);
+  const message = `the job ran for ${Math.round(ms / 1000)} s, until the time of its worker ended`;
+  const note = () => {
+    for (const [work, job] of started) {
+      if (isStarted(job)) deps.jobs.noteError(work.message, { code: 'TIMEOUT', message }).catch(() => undefined);
+    }
+  };
+  return setTimeout(note, ms).unref();
 }
 
 function isStarted(job: StartedJob | NotStarted): job is StartedJob {

@@ -14,7 +14,7 @@ import { retryWithBackoff } from '../shared/queue/requeue.ts';
 import { type Attempt, closeEnded, type RunOutcome } from './finish-job.ts';
 import type { JobRun } from './job-run.ts';
 import type { Answer, ModelRequest } from './run-requests.ts';
-import type { Received } from './work.ts';
+import { JOBS_TABLE, OBJECT_STORE, type Received } from './work.ts';
 
 /** A job that is claimed and whose input is read. */
 export interface StartedJob {
@@ -55,6 +55,7 @@ export async function startJob(
     const redrive = redriveOf(work.record);
     if (redrive !== undefined) await jobs.reopen(definitionOf(message), redrive);
     const claim = await claimOf(work, run, isWaiting);
+    run.breakers.succeeded([JOBS_TABLE]);
     // Nothing of another job with this id, and nothing of a job that was deleted, is changed.
     if (claim.kind === 'foreign' || claim.kind === 'gone') return { outcome: 'done' };
     if (claim.kind === 'ended') {
@@ -63,7 +64,9 @@ export async function startJob(
     }
     if (claim.kind === 'spent') return await outcomeOfSpent(work, claim, run);
     attempt = { number: claim.job.attempts, tries: claim.job.tries ?? claim.job.attempts };
-    const request = requestOf(message, await readInput(message, payloads), namesOf(inference.packed.manifest));
+    const input = await readInput(message, payloads);
+    if (message.input.kind === 'payload') run.breakers.succeeded([OBJECT_STORE]);
+    const request = requestOf(message, input, namesOf(inference.packed.manifest));
     return { request, attempt };
   } catch (error) {
     return { outcome: { kind: 'failed', error: toAppError(error) }, attempt };

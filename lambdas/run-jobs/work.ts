@@ -1,4 +1,4 @@
-import { type AppError, ERRORS } from '../../core/errors.ts';
+import { AppError, ERRORS } from '../../core/errors.ts';
 import type { JobError } from '../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage, WorkMessage } from '../../core/jobs/job-message.ts';
 import type { ReceivedRecord } from '../shared/queue/requeue.ts';
@@ -26,4 +26,19 @@ export function isRetryable({ code }: AppError): boolean {
 /** Returns the members of an error that records keep. */
 export function jobError({ code, message, param }: AppError): JobError {
   return { code, message, param };
+}
+
+/** Names of dependencies in errors. */
+export const JOBS_TABLE = 'the jobs table';
+export const OBJECT_STORE = 'the object store';
+
+/** The dependencies without which a message cannot run. */
+export function dependenciesOf(message: WorkMessage): readonly string[] {
+  const readsObject = message.kind === 'chunk' || message.input.kind === 'payload';
+  return readsObject ? [JOBS_TABLE, OBJECT_STORE] : [JOBS_TABLE];
+}
+
+/** The error of work that was not tried, because a dependency is away. */
+export function notTried(dependency: string): AppError {
+  return new AppError('UNAVAILABLE', `${dependency} cannot be used right now, the work waits for it`);
 }

@@ -39,6 +39,9 @@ function breakClient(client: DynamoDBClient | S3Client): () => void {
   };
 }
 
+/** After this time work probes a dependency that was away. */
+const PROBE_MS = 10_000;
+
 /** More deliveries than tries. */
 const DELIVERIES = 10;
 
@@ -58,6 +61,7 @@ describe('an outage', () => {
       expect(await worker.read('one')).toMatchObject({ attempts: 0, lastError: { code: 'UNAVAILABLE' } });
     }
     end();
+    worker.clock.nowMs += PROBE_MS;
     await worker.work();
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
@@ -73,6 +77,7 @@ describe('an outage', () => {
       expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
     }
     end();
+    worker.clock.nowMs += PROBE_MS;
     await worker.work('chunks');
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
   });
@@ -89,6 +94,7 @@ describe('an outage', () => {
     await worker.send('chunks', await worker.chunkOf([line('a'), line('b')]));
     for (let delivery = 1; delivery <= DELIVERIES; delivery++) await worker.work('chunks');
     isAway = false;
+    worker.clock.nowMs += PROBE_MS;
     await worker.work('chunks');
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
   });
@@ -111,6 +117,7 @@ describe('an outage', () => {
     expect(pauses).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
     expect(await worker.read('one')).toMatchObject({ status: 'running', attempts: 0 });
     end();
+    worker.clock.nowMs += PROBE_MS;
     queues.jobs.sendCopy = sendCopy;
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
@@ -131,8 +138,36 @@ describe('an outage', () => {
     await worker.send('jobs', worker.job('one', body('a')));
     for (let delivery = 1; delivery <= DELIVERIES; delivery++) await worker.work();
     isAway = false;
+    worker.clock.nowMs += PROBE_MS;
     await worker.work();
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+  });
+
+  it('is probed by one message, while the others of a backlog wait without being tried', async () => {
+    worker = await startWorker();
+    const end = breakClient(worker.tables.client);
+    await worker.send('jobs', worker.job('first', body('a')));
+    for (let delivery = 1; delivery <= 3; delivery++) await worker.work();
+    let reads = 0;
+    worker.tables.client.middlewareStack.add(
+      (next) => (args) => {
+        reads += 1;
+        return next(args);
+      },
+      { step: 'initialize' },
+    );
+    for (let index = 0; index < 5; index++) await worker.send('jobs', worker.job(`more-${index}`, body('a')));
+    await worker.work();
+    expect(reads).toBe(0);
+    worker.clock.nowMs += PROBE_MS;
+    await worker.work();
+    // The claim of one job, and its release.
+    expect(reads).toBeLessThanOrEqual(2);
+    end();
+    worker.clock.nowMs += PROBE_MS;
+    await worker.work();
+    for (const id of ['first', 'more-0', 'more-4'])
+      expect(await worker.read(id)).toMatchObject({ status: 'succeeded' });
   });
 
   it('that lasts a day fails a job with the reason, and moves it to the dead letters', async () => {
