@@ -191,9 +191,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a message is acknowledged although its copy was not sent',
     file: 'lambdas/shared/queue/requeue.ts',
-    find: "isMarked ? pastAttribute(received) : {}, delaySeconds);\n    return 'done';\n  } catch {\n    return 'retry';",
+    find: "hasPast(received) ? pastAttribute(received) : {}, delaySeconds);\n    return 'done';\n  } catch {\n    return 'retry';",
     replace:
-      "isMarked ? pastAttribute(received) : {}, delaySeconds);\n    return 'done';\n  } catch {\n    return 'done';",
+      "hasPast(received) ? pastAttribute(received) : {}, delaySeconds);\n    return 'done';\n  } catch {\n    return 'done';",
     tests: ['test/lambdas/shared/queue', RUN_JOBS],
   },
   {
@@ -265,9 +265,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a chunk is counted before its parts are written',
     file: 'lambdas/run-jobs/run-chunk-messages.ts',
-    find: '  const outcome = await writeParts(message, written, run);\n  run.onLines(outcome);\n',
+    find: '  const outcome = await writeParts(message, start.written(), run);\n',
     replace:
-      '  await chunks.finishChunk(owner, batchId, { ...message, state: "done", completed: written.output.length, failed: written.errors.length, hasOutput: true, hasErrors: false } as never);\n  const outcome = await writeParts(message, written, run);\n  run.onLines(outcome);\n',
+      "  await chunks.finishChunk(owner, batchId, { ...message, state: 'done', completed: start.written().output.length, failed: start.written().errors.length } as never);\n  const outcome = await writeParts(message, start.written(), run);\n",
     tests: [RUN_JOBS],
   },
   {

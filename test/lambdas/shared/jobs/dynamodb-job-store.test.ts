@@ -89,6 +89,34 @@ async function ttlOf({ owner, id }: JobKey): Promise<number> {
   return Number(item?.expiresAt?.N);
 }
 
+describe('the tries of a job', () => {
+  const UNAVAILABLE = { code: 'UNAVAILABLE', message: 'the jobs table cannot be used right now' } as const;
+
+  it('are spent once by a claim, however often the SDK or the worker repeats it', async () => {
+    const job = definition();
+    for (let repeat = 0; repeat < 3; repeat++) await store.claim(job, { claimId: 'one', maxTries: 2 });
+    expect(await store.get(job)).toMatchObject({ status: 'running', attempts: 1 });
+    await store.claim(job, { claimId: 'two', maxTries: 2 });
+    expect(await store.get(job)).toMatchObject({ attempts: 2 });
+  });
+
+  it('end: a job whose tries are spent is not claimed again', async () => {
+    const job = definition();
+    for (const claimId of ['one', 'two']) await store.claim(job, { claimId, maxTries: 2 });
+    expect(await store.claim(job, { claimId: 'three', maxTries: 2 })).toMatchObject({ kind: 'spent' });
+    expect(await store.get(job)).toMatchObject({ attempts: 2 });
+  });
+
+  it('are given back by the claim that met an outage, once, and by no other', async () => {
+    const job = definition();
+    for (const claimId of ['one', 'two']) await store.claim(job, { claimId, maxTries: 5 });
+    await store.release(job, 'one', UNAVAILABLE);
+    expect(await store.get(job)).toMatchObject({ attempts: 2 });
+    for (let repeat = 0; repeat < 2; repeat++) await store.release(job, 'two', UNAVAILABLE);
+    expect(await store.get(job)).toMatchObject({ attempts: 1, lastError: UNAVAILABLE });
+  });
+});
+
 describe('openDynamoDbJobStore', () => {
   describe('creates records', () => {
     it('that hold the whole definition, queued and never tried', async () => {
