@@ -45,6 +45,8 @@ export const ERRORS = {
   BATCH_NOT_FOUND: { status: 404, title: 'No such batch', retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not accept this method', retryable: false },
   JOB_ENDED: { status: 409, title: 'The job has ended', retryable: false },
+  JOB_NOT_ENDED: { status: 409, title: 'The job has not ended', retryable: false },
+  BATCH_NOT_ENDED: { status: 409, title: 'The batch has not ended', retryable: false },
   BATCH_ENDED: { status: 409, title: 'The batch has ended', retryable: false },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The id or key was used for another request', retryable: false },
   FILE_NOT_READY: { status: 409, title: 'The file is not uploaded yet', retryable: true, retryAfterSeconds: 2 },

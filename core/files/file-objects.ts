@@ -34,8 +34,12 @@ export interface FileObjects {
   abort(key: string, uploadId: string): Promise<void>;
   /** Deletes an object; one that is not there is no error. */
   remove(key: string): Promise<void>;
-  /** Deletes all objects whose keys start with a prefix. */
-  removeAll(prefix: string): Promise<void>;
+  /**
+   * Deletes all objects whose keys start with a prefix.
+   *
+   * @param notAfterMs - Only objects that were written until then, milliseconds since the Unix epoch. Defaults to all.
+   */
+  removeAll(prefix: string, notAfterMs?: number): Promise<void>;
   /** Address that takes exactly so many bytes, once or more, until it expires. */
   presignPut(key: string, options: { readonly bytes: number; readonly expiresSeconds: number }): Promise<string>;
 }

@@ -36,6 +36,13 @@ export interface ClaimOptions {
 /** The progress of a job as it was read: no worker has started it since, and no redrive has queued it. */
 export type SeenJob = Pick<Job, 'status' | 'attempts'>;
 
+/** The record of a job, or its tombstone. Both are absent if no job had the id. */
+export interface FoundJob {
+  readonly job?: Job | undefined;
+  /** When the job was deleted, milliseconds since the Unix epoch. */
+  readonly deletedAtMs?: number | undefined;
+}
+
 /** One page of jobs. */
 export interface JobPage {
   /** Newest first; results are left out. */
@@ -71,6 +78,15 @@ export interface Notified {
 export interface JobStore {
   /** Reads a record, strongly consistent. */
   get(key: JobKey): Promise<Job | undefined>;
+  /** Reads a record, or when the job was deleted, strongly consistent. */
+  lookUp(key: JobKey): Promise<FoundJob>;
+  /**
+   * Deletes a job that is complete: a tombstone replaces its record (see `tombstoneOf`). Deleting a job twice is no error.
+   *
+   * @returns When it was deleted, milliseconds since the Unix epoch; the job if it is not complete; undefined if it does
+   * not exist.
+   */
+  remove(key: JobKey): Promise<number | Job | undefined>;
   /**
    * Reads how often workers started each job, strongly consistent.
    *

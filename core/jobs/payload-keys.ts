@@ -21,6 +21,11 @@ export const payloadKeys = {
     `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/${hash}/input.json`,
   /** @param attempt - Id of the attempt: no attempt writes over the result of another. The record names the one that counts. */
   jobResult: ({ owner, id }: JobKey, attempt: string): string => `${PAYLOAD_PREFIXES.results}${owner}/${id}/${attempt}`,
+  /** Prefixes of everything that a job stored: its input, and the results of all of its attempts. */
+  ofJob: ({ owner, id }: JobKey): readonly string[] => [
+    `${PAYLOAD_PREFIXES.jobs}${owner}/${id}/`,
+    `${PAYLOAD_PREFIXES.results}${owner}/${id}/`,
+  ],
   file: (owner: string, fileId: string): string => `${PAYLOAD_PREFIXES.files}${owner}/${fileId}`,
   chunkOutput: (part: ChunkPart): string => chunkPart('output', part),
   chunkErrors: (part: ChunkPart): string => chunkPart('errors', part),

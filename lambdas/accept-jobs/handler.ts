@@ -83,6 +83,7 @@ async function accept(
     id: jobIdOfEvent(sha256, event.source, event.id),
     hasNewId: false,
     via: 'producer',
+    sentAtMs: Number(record.attributes.SentTimestamp),
     traceparent: event.traceparent,
   });
   const metric = isDuplicate ? 'JobsDuplicate' : 'JobsSubmitted';

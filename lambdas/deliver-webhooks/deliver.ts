@@ -68,12 +68,14 @@ export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Prom
   const { owner, id, url, subject } = message;
   const nowMs = clock.now();
   if (message.notBeforeMs > nowMs + EARLY_MS) return wait(message, message.notBeforeMs, deps);
-  const [known, health, disabledAtMs] = await Promise.all([
-    webhooks.deliveries(owner, subject),
+  const [log, health, disabledAtMs] = await Promise.all([
+    webhooks.deliveryLog(owner, subject),
     webhooks.health(owner, receiverOf(url)),
     webhooks.disabledAtMs(owner, url),
   ]);
-  const delivery = known.find((one) => one.id === id) ?? newDelivery(message);
+  // The owner has deleted the job or batch since.
+  if (message.firstAtMs <= (log.deletedAtMs ?? 0)) return { outcome: 'discarded', deliveryId: id };
+  const delivery = log.deliveries.find((one) => one.id === id) ?? newDelivery(message);
   // A copy of a message that was delivered.
   if (delivery.status === 'delivered' && message.isRedelivery !== true) return { outcome: 'delivered', deliveryId: id };
   // Another copy of the message has sent the next one already: copies must not multiply.

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { FileObjects } from '../../core/files/file-objects.ts';
 import type { Plan } from '../../core/identity/plan-variables.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
 import type { Notifier } from '../../core/jobs/notifier.ts';
@@ -13,6 +14,8 @@ import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 export interface JobRouteDeps {
   readonly jobs: JobStore;
   readonly payloads: () => Promise<PayloadStore>;
+  /** Opens the objects of jobs, to delete them. */
+  readonly objects: () => Promise<Pick<FileObjects, 'removeAll'>>;
   readonly notifier: () => Promise<Notifier>;
   readonly submit: () => Promise<Submit>;
   readonly resolve: ResolveDeps;

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { FileObjects } from '../../core/files/file-objects.ts';
 import type { SERVE_JOBS } from '../../core/functions/functions.ts';
 import { ALLOW_LOOPBACK_VARIABLE, type SettingsOf } from '../../core/functions/settings.ts';
 import { API_CLIENT_SETTINGS, API_PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
@@ -28,6 +29,7 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
   return {
     jobs,
     payloads,
+    objects: lazily(() => openObjects(settings.payloadBucket)),
     resolve: { settings, allowLoopback, files: openDynamoDbFileStore(table) },
     submit: lazily(async () => {
       const [{ createSubmit }, { modelQueueOpener }] = await Promise.all([
@@ -56,4 +58,12 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
 async function openSqs(): Promise<SQSClient> {
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   return new SQSClient(API_CLIENT_SETTINGS);
+}
+
+async function openObjects(bucket: string): Promise<FileObjects> {
+  const [{ S3Client }, { openS3FileObjects }] = await Promise.all([
+    import('@aws-sdk/client-s3'),
+    import('../shared/files/s3-file-objects.ts'),
+  ]);
+  return openS3FileObjects({ client: new S3Client(API_PAYLOAD_CLIENT_SETTINGS), bucket });
 }

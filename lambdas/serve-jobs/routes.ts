@@ -24,6 +24,14 @@ export const ROUTES: readonly HttpRoute<Call>[] = [
   { method: 'GET', path: '/v1/jobs', run: listJobs },
   { method: 'GET', path: '/v1/jobs/{id}', run: showJob },
   { method: 'PUT', path: '/v1/jobs/{id}', body: JOB_BODY, run: putJob },
+  {
+    method: 'DELETE',
+    path: '/v1/jobs/{id}',
+    run: async (call) => {
+      const { deleteJob } = await import('./delete-job.ts');
+      return deleteJob(call);
+    },
+  },
   { method: 'POST', path: '/v1/jobs/{id}/cancel', run: cancelJob },
   webhook('GET', '/v1/jobs/{id}/deliveries', ({ listDeliveries }) => listDeliveries),
   webhook('POST', '/v1/jobs/{id}/deliveries/{delivery}/redeliver', ({ redeliver }) => redeliver),

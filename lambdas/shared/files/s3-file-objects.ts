@@ -7,6 +7,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type S3Client,
   S3ServiceException,
@@ -67,7 +68,7 @@ export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): Fil
     remove: async (key) => {
       await callAws(PLACE, () => client.send(new DeleteObjectCommand(at(key))));
     },
-    removeAll: (prefix) => callAws(PLACE, () => removeAll(client, bucket, prefix)),
+    removeAll: (prefix, notAfterMs) => callAws(PLACE, () => removeAll(client, bucket, { prefix, notAfterMs })),
     presignPut: async (key, { bytes, expiresSeconds }) => {
       // The signer is loaded on demand, because few responses contain a presigned URL.
       const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
@@ -110,17 +111,32 @@ async function complete(
   }
 }
 
-async function removeAll(client: S3Client, bucket: string, prefix: string): Promise<void> {
-  for (let isTruncated = true; isTruncated; ) {
-    const list = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
-    const objects = (list.Contents ?? []).flatMap(({ Key: key }) => (key === undefined ? [] : [{ Key: key }]));
-    if (objects.length === 0) return;
-    const { Errors: errors = [] } = await client.send(
-      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }),
+async function removeAll(
+  client: S3Client,
+  bucket: string,
+  {
+    prefix,
+    notAfterMs = Number.POSITIVE_INFINITY,
+  }: { readonly prefix: string; readonly notAfterMs?: number | undefined },
+): Promise<void> {
+  let token: string | undefined;
+  do {
+    const list: ListObjectsV2CommandOutput = await client.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
     );
-    if (errors.length > 0) throw new AppError('UNAVAILABLE', `the payload bucket kept ${errors.length} objects`);
-    isTruncated = list.IsTruncated === true;
-  }
+    const objects = (list.Contents ?? []).flatMap(({ Key: key, LastModified: time }) =>
+      key === undefined || (time?.getTime() ?? 0) > notAfterMs ? [] : [{ Key: key }],
+    );
+    if (objects.length > 0) await removeObjects(client, bucket, objects);
+    token = list.NextContinuationToken;
+  } while (token !== undefined);
+}
+
+async function removeObjects(client: S3Client, bucket: string, objects: { Key: string }[]): Promise<void> {
+  const { Errors: errors = [] } = await client.send(
+    new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }),
+  );
+  if (errors.length > 0) throw new AppError('UNAVAILABLE', `the payload bucket kept ${errors.length} objects`);
 }
 
 /** @returns Undefined when S3 says that what was asked for is not there. */

@@ -22,6 +22,7 @@ import {
 import type {
   Claim,
   ClaimOptions,
+  FoundJob,
   JobPage,
   JobQuery,
   JobStore,
@@ -29,7 +30,8 @@ import type {
   SeenJob,
 } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
-import type { Item } from '../aws/attribute-value.ts';
+import { tombstoneOf } from '../../../core/retention/tombstone.ts';
+import { type Item, toItem } from '../aws/attribute-value.ts';
 import { batchGet } from '../aws/batch-get.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { type ConditionalWrite, writeIf } from '../aws/conditional-write.ts';
@@ -38,6 +40,7 @@ import {
   type Change,
   canceled,
   claimed,
+  deletable,
   expired,
   failedOnce,
   finished,
@@ -45,8 +48,9 @@ import {
   notified,
   released,
   reopened,
+  replaceable,
 } from './job-changes.ts';
-import { CLAIM, CLAIMED_AT, jobItemKey, queuedItem, readJob } from './job-item.ts';
+import { CLAIM, CLAIMED_AT, deletionOf, jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
 
 /** Dependencies of {@link openDynamoDbJobStore}. */
@@ -87,9 +91,31 @@ class DynamoDbJobStore implements JobStore {
   }
 
   async get(key: JobKey): Promise<Job | undefined> {
+    return (await this.lookUp(key)).job;
+  }
+
+  async lookUp(key: JobKey): Promise<FoundJob> {
     const command = new GetItemCommand({ TableName: this.#table, Key: jobItemKey(key), ConsistentRead: true });
     const { Item: item } = await callAws(TABLE, () => this.#client.send(command));
-    return this.#present(item);
+    return { job: this.#present(item), deletedAtMs: deletionOf(item) };
+  }
+
+  async remove(key: JobKey): Promise<number | Job | undefined> {
+    const nowMs = this.#clock.now();
+    const { condition, values } = deletable(nowMs);
+    const command = new PutItemCommand({
+      TableName: this.#table,
+      Item: toItem(tombstoneOf('job', key, nowMs)),
+      ConditionExpression: condition,
+      ExpressionAttributeNames: namesIn(condition),
+      ExpressionAttributeValues: values,
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+    const { isDone, item } = await writeIf(TABLE, async () => {
+      await this.#client.send(command);
+      return undefined;
+    });
+    return isDone ? nowMs : (deletionOf(item) ?? this.#present(item));
   }
 
   async attempts(keys: readonly JobKey[]): Promise<readonly number[]> {
@@ -107,7 +133,7 @@ class DynamoDbJobStore implements JobStore {
   async create(definition: JobDefinition, redrive?: Redrive): Promise<Job | undefined> {
     if (!this.#mayCreate(definition, redrive)) return this.get(definition);
     const created = queuedItem(definition, this.#clock.now());
-    const { condition, values } = absent(this.#clock.now());
+    const { condition, values } = absent(definition, this.#clock.now());
     const command = new PutItemCommand({
       TableName: this.#table,
       Item: created,
@@ -120,7 +146,7 @@ class DynamoDbJobStore implements JobStore {
       await this.#client.send(command);
       return created;
     });
-    return readJob(item ?? created);
+    return deletionOf(item) === undefined ? readJob(item ?? created) : undefined;
   }
 
   async claim(definition: JobDefinition, options: ClaimOptions): Promise<Claim> {
@@ -130,8 +156,8 @@ class DynamoDbJobStore implements JobStore {
       const { isDone, item } = await this.#change(definition, change);
       if (isDone && item !== undefined) return { kind: 'claimed', job: readJob(item) };
       if (item !== undefined && this.#present(item) !== undefined) return refusedClaim(item, definition, options);
-      if (!mayCreate) return { kind: 'gone' };
-      await this.#deleteExpired(definition);
+      if (!mayCreate || definition.createdAtMs <= (deletionOf(item) ?? 0)) return { kind: 'gone' };
+      await this.#makeRoom(definition);
     }
     throw new AppError('UNAVAILABLE', 'the record of the job cannot be claimed right now');
   }
@@ -170,7 +196,7 @@ class DynamoDbJobStore implements JobStore {
 
   /** An expired record counts as deleted. */
   #present(item: Item | undefined): Job | undefined {
-    const job = item === undefined ? undefined : readJob(item);
+    const job = item === undefined || deletionOf(item) !== undefined ? undefined : readJob(item);
     return job === undefined || isExpired(job, this.#clock.now()) ? undefined : job;
   }
 
@@ -204,14 +230,17 @@ class DynamoDbJobStore implements JobStore {
     return writeIf(TABLE, async () => (await this.#client.send(command)).Attributes);
   }
 
-  async #deleteExpired(key: JobKey): Promise<void> {
-    const { condition, values } = expired(this.#clock.now());
+  /** Deletes an expired record, and the tombstone of a job that was submitted and deleted before. */
+  async #makeRoom(definition: JobDefinition): Promise<void> {
+    const old = expired(this.#clock.now());
+    const deleted = replaceable(definition);
+    const condition = `(${old.condition}) OR ${deleted.condition}`;
     const command = new DeleteItemCommand({
       TableName: this.#table,
-      Key: jobItemKey(key),
+      Key: jobItemKey(definition),
       ConditionExpression: condition,
       ExpressionAttributeNames: namesIn(condition),
-      ExpressionAttributeValues: values,
+      ExpressionAttributeValues: { ...old.values, ...deleted.values },
     });
     await writeIf(TABLE, async () => {
       await this.#client.send(command);

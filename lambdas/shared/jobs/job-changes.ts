@@ -41,12 +41,25 @@ function openValues({ hash }: JobReference) {
   return { ...INCOMPLETE, ':hash': { S: hash } };
 }
 
-/** The condition of a new record: there is none, or only an expired one. */
-export function absent(nowMs: number): Pick<Change, 'condition' | 'values'> {
+/** The condition of a new record: there is none, an expired one, or the tombstone of a job that was submitted before. */
+export function absent({ createdAtMs }: JobDefinition, nowMs: number): Pick<Change, 'condition' | 'values'> {
   return {
-    condition: `attribute_not_exists(#hash) OR (${EXPIRED})`,
+    condition: `attribute_not_exists(#hash) OR (${EXPIRED}) OR #deletedAtMs < :createdAtMs`,
+    values: { ...INCOMPLETE, ...toItem({ ':now': nowMs, ':createdAtMs': createdAtMs }) },
+  };
+}
+
+/** The condition of a record that its owner may delete: its job is complete, and neither expired nor deleted. */
+export function deletable(nowMs: number): Pick<Change, 'condition' | 'values'> {
+  return {
+    condition: `attribute_exists(#status) AND NOT ${NOT_COMPLETE} AND #expiresAtMs > :now`,
     values: { ...INCOMPLETE, ...toItem({ ':now': nowMs }) },
   };
+}
+
+/** The condition of a tombstone that a new job replaces: the job was submitted after the deletion. */
+export function replaceable({ createdAtMs }: JobDefinition): Pick<Change, 'condition' | 'values'> {
+  return { condition: '#deletedAtMs < :createdAtMs', values: toItem({ ':createdAtMs': createdAtMs }) };
 }
 
 /** The condition of a record that may be deleted: its job is complete, and its retention is over. */

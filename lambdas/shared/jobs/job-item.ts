@@ -87,6 +87,12 @@ export function queuedItem(definition: JobDefinition, nowMs: number): Item {
   };
 }
 
+/** When the job of an item was deleted, milliseconds since the Unix epoch; undefined if the item is no tombstone. */
+export function deletionOf(item: Item | undefined): number | undefined {
+  const time = item?.['deletedAtMs']?.N;
+  return time === undefined ? undefined : Number(time);
+}
+
 /** Reads an item that this module wrote. Its members have the names of the job's. */
 export function readJob(item: Item): Job {
   const members = Object.entries(fromItem(item)).filter(([name]) => !BESIDE.has(name));

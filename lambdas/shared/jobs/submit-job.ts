@@ -49,12 +49,18 @@ export interface Submission extends JobKey {
   readonly cacheControl?: CacheControl | undefined;
   /** By which way it came. */
   readonly via: Via;
+  /**
+   * When its message was sent, milliseconds since the Unix epoch, if it came with one: a job that was deleted since is not
+   * submitted again.
+   */
+  readonly sentAtMs?: number;
   readonly baseUrl?: string;
   readonly traceparent?: string;
 }
 
 /** The outcome of a {@link Submission}. */
 export interface Submitted {
+  /** The job. If it was submitted and deleted before, it is the job as it was submitted this time, and it does not run. */
   readonly job: Job;
   /** Whether the same job had been submitted before. */
   readonly isDuplicate: boolean;
@@ -75,9 +81,13 @@ export type Submit = (submission: Submission) => Promise<Submitted>;
  */
 export function createSubmit(deps: SubmitDeps): Submit {
   return async (submission) => {
-    const definition = define(submission, deps);
-    const present = submission.hasNewId ? undefined : await deps.jobs.get(submission);
+    const { job: present, deletedAtMs } = submission.hasNewId ? {} : await deps.jobs.lookUp(submission);
+    const definition = define(submission, deps, deletedAtMs ?? 0);
     if (present !== undefined) return { job: sameJob(present, definition), isDuplicate: true };
+    const { sentAtMs = definition.createdAtMs } = submission;
+    if (deletedAtMs !== undefined && sentAtMs <= deletedAtMs) {
+      return { job: queuedJob(definition), isDuplicate: true };
+    }
     const message: JobMessage = { ...definition, v: 1, kind: 'job', input: await place(submission, definition, deps) };
     await deps.queueOf(definition.model).send(message);
     return { job: sameJob(await record(definition, submission, deps), definition), isDuplicate: false };
@@ -93,10 +103,11 @@ async function record(definition: JobDefinition, { hasNewId }: Submission, { job
   }
 }
 
-function define(submission: Submission, { clock, retentionDays }: SubmitDeps): JobDefinition {
+/** @param deletedAtMs - When the last job with this id was deleted. Clocks differ, and the new job must be younger. */
+function define(submission: Submission, { clock, retentionDays }: SubmitDeps, deletedAtMs: number): JobDefinition {
   const { owner, id, endpoint, model, version, destinations, plan, cacheControl, via, baseUrl, traceparent } =
     submission;
-  const createdAtMs = clock.now();
+  const createdAtMs = Math.max(clock.now(), deletedAtMs + 1);
   return {
     owner,
     id,

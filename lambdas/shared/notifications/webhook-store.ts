@@ -6,6 +6,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../core/clock.ts';
+import { TOMBSTONE_DAYS } from '../../../core/retention/tombstone.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { type EndpointHealth, type PatientLimits, UNKNOWN } from '../../../core/webhooks/endpoint-health.ts';
@@ -59,7 +60,19 @@ export interface WebhookStore {
    */
   reserve(owner: string, receiver: string, options: ReserveOptions): Promise<Reservation | undefined>;
   deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]>;
+  /** Reads the deliveries, and when their job or batch was deleted. */
+  deliveryLog(owner: string, subject: DeliveryMessage['subject']): Promise<DeliveryLog>;
+  /** Records a delivery, unless it is about a job or batch that was deleted since. */
   putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void>;
+  /** Deletes the deliveries of a job or batch that was deleted, and remembers when it was. */
+  forget(owner: string, subject: DeliveryMessage['subject'], deletedAtMs: number): Promise<void>;
+}
+
+/** The deliveries of events of one job or batch. */
+export interface DeliveryLog {
+  readonly deliveries: readonly Delivery[];
+  /** When the job or batch was deleted, milliseconds since the Unix epoch. Deliveries from before are dropped. */
+  readonly deletedAtMs: number | undefined;
 }
 
 /** Options of a reservation. */
@@ -102,6 +115,9 @@ const MAX_HEALTH_ATTEMPTS = 5;
  * kept deliveries in a map `list`, which is still read.
  */
 const DELIVERY_PREFIX = 'delivery/';
+
+/** Attribute of the deliveries of a deleted job or batch: the time of the deletion. */
+const DELETED_AT = 'deletedAtMs';
 
 const TABLE = 'the webhooks table';
 const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
@@ -190,12 +206,24 @@ class DynamoDbWebhookStore implements WebhookStore {
   }
 
   async deliveries(owner: string, subject: DeliveryMessage['subject']): Promise<readonly Delivery[]> {
+    return (await this.deliveryLog(owner, subject)).deliveries;
+  }
+
+  async deliveryLog(owner: string, subject: DeliveryMessage['subject']): Promise<DeliveryLog> {
     const item = await this.#get(deliveriesKey(owner, subject));
-    const { list = {}, ...members } = item === undefined ? {} : fromItem(item);
+    const { list = {}, [DELETED_AT]: deletedAtMs, ...members } = item === undefined ? {} : fromItem(item);
     const own = Object.entries(members).filter(([name]) => name.startsWith(DELIVERY_PREFIX));
     const byId = { ...(list as object), ...Object.fromEntries(own.map(([name, value]) => [idOf(name), value])) };
-    // Written by putDelivery only.
-    return Object.values(byId as Record<string, Delivery>);
+    return {
+      // Written by putDelivery only.
+      deliveries: Object.values(byId as Record<string, Delivery>),
+      deletedAtMs: deletedAtMs === undefined ? undefined : Number(deletedAtMs),
+    };
+  }
+
+  async forget(owner: string, subject: DeliveryMessage['subject'], deletedAtMs: number): Promise<void> {
+    const expiry = this.#expiry(deletedAtMs + TOMBSTONE_DAYS * DAY_MS);
+    await this.#put(deliveriesKey(owner, subject), { [DELETED_AT]: deletedAtMs, ...expiry });
   }
 
   async putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void> {
@@ -204,13 +232,22 @@ class DynamoDbWebhookStore implements WebhookStore {
       TableName: table,
       Key: keyItem(deliveriesKey(owner, subject)),
       UpdateExpression: 'SET #delivery = :delivery, #expiresAt = :expiresAt',
-      ExpressionAttributeNames: { '#delivery': `${DELIVERY_PREFIX}${delivery.id}`, '#expiresAt': expiresAt },
+      ConditionExpression: 'attribute_not_exists(#deletedAt) OR #deletedAt < :createdAt',
+      ExpressionAttributeNames: {
+        '#delivery': `${DELIVERY_PREFIX}${delivery.id}`,
+        '#expiresAt': expiresAt,
+        '#deletedAt': DELETED_AT,
+      },
       ExpressionAttributeValues: toItem({
         ':delivery': delivery,
+        ':createdAt': delivery.createdAtMs,
         ':expiresAt': Math.ceil((clock.now() + retentionDays * DAY_MS) / 1000),
       }),
     });
-    await callAws(TABLE, () => client.send(command));
+    await writeIf(TABLE, async () => {
+      await client.send(command);
+      return undefined;
+    });
   }
 
   async #readHealth(owner: string, receiver: string): Promise<{ health: EndpointHealth; revision: number }> {

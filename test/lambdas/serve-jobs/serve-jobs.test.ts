@@ -1,3 +1,4 @@
+import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { renderSettings } from '../../../core/functions/settings.ts';
@@ -348,6 +349,65 @@ describe('POST /v1/jobs/{id}/cancel', () => {
   });
 });
 
+describe('DELETE /v1/jobs/{id}', () => {
+  const large = { endpoint: '/v1/embeddings', body: { model: 'words', input: 'x'.repeat(250_000) } };
+
+  it('deletes the record, the input and the results of a job that has ended, and repeats', async () => {
+    expect((await call('PUT', '/v1/jobs/gone1', { body: large })).statusCode).toBe(202);
+    const [message] = await messages(words);
+    if (message?.input.kind !== 'payload') throw new Error('the input is not in the bucket');
+    const { key } = message.input.payload;
+    await servers.s3.send(new PutObjectCommand({ Bucket: PAYLOADS, Key: 'results/key-1/gone1/attempt', Body: '{}' }));
+    await servers.s3.send(new PutObjectCommand({ Bucket: PAYLOADS, Key: 'results/key-1/gone10/attempt', Body: '{}' }));
+    await jobs.cancel(message);
+    for (let time = 0; time < 2; time++) {
+      const { statusCode, json } = await call('DELETE', '/v1/jobs/gone1');
+      expect([statusCode, json]).toEqual([200, { id: 'gone1', object: 'job', deleted: true }]);
+    }
+    expect((await call('GET', '/v1/jobs/gone1')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    const { Contents: left = [] } = await servers.s3.send(new ListObjectsV2Command({ Bucket: PAYLOADS }));
+    const keys = left.map(({ Key: name }) => name);
+    expect(keys).toContain('results/key-1/gone10/attempt');
+    expect(keys).not.toContain(key);
+    expect(keys).not.toContain('results/key-1/gone1/attempt');
+  });
+
+  it('fails with JOB_NOT_ENDED for a job that is queued or running', async () => {
+    await jobs.create(definition('gone2'));
+    expect((await call('DELETE', '/v1/jobs/gone2')).json).toMatchObject({
+      status: 409,
+      code: 'JOB_NOT_ENDED',
+      detail: 'the job is queued: cancel it first, with POST /v1/jobs/{id}/cancel',
+    });
+    await jobs.claim(definition('gone2'), { claimId: 'c', maxTries: 5 });
+    expect((await call('DELETE', '/v1/jobs/gone2')).json).toMatchObject({ code: 'JOB_NOT_ENDED' });
+  });
+
+  it('answers 404 for a job that does not exist or belongs to another tenant', async () => {
+    await jobs.create(definition('gone3', 'other'));
+    await jobs.cancel(definition('gone3', 'other'));
+    expect((await call('DELETE', '/v1/jobs/gone3')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect((await call('DELETE', '/v1/jobs/never')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect(await jobs.get({ owner: 'other', id: 'gone3' })).toMatchObject({ status: 'canceled' });
+  });
+
+  it('leaves the id free for a new job, and drops a late message of the old one', async () => {
+    expect((await call('PUT', '/v1/jobs/gone4', { body: REQUEST })).statusCode).toBe(202);
+    const [old] = await messages(words);
+    if (old === undefined) throw new Error('no message was sent');
+    await jobs.cancel(old);
+    await call('DELETE', '/v1/jobs/gone4');
+    expect(await jobs.claim(old, { claimId: 'c', maxTries: 5 })).toEqual({ kind: 'gone' });
+    expect(await jobs.finish(old, { status: 'failed', error: { code: 'TIMEOUT', message: 'm' } })).toBeUndefined();
+    expect(await jobs.get(old)).toBeUndefined();
+    expect((await call('PUT', '/v1/jobs/gone4', { body: REQUEST })).json).toMatchObject({ status: 'queued' });
+    const [renewed] = await messages(words);
+    if (renewed === undefined) throw new Error('no message was sent');
+    expect(renewed.createdAtMs).toBeGreaterThan(old.createdAtMs);
+    expect(await jobs.claim(renewed, { claimId: 'c', maxTries: 5 })).toMatchObject({ kind: 'claimed' });
+  });
+});
+
 describe('the routes of webhooks', () => {
   it('register, list, enable and remove', async () => {
     const created = await call('POST', '/v1/webhooks', {
@@ -410,7 +470,7 @@ describe('the routes of webhooks', () => {
 
 describe('every other path and method', () => {
   it.each([
-    ['DELETE', '/v1/jobs/a', 'GET, PUT'],
+    ['POST', '/v1/jobs/a', 'GET, PUT, DELETE'],
     ['POST', '/v1/jobs', 'GET'],
     ['PUT', '/v1/webhooks', 'GET, POST'],
   ])('is refused: %s %s', async (method, path, allow) => {

@@ -69,7 +69,7 @@ describeHttpFunction('serve-jobs', {
     httpMethod: 'POST',
     resource: '/v1/jobs/{proxy+}',
     pathParameters: { proxy: 'a' },
-    allow: 'GET, PUT',
+    allow: 'GET, PUT, DELETE',
   },
   unknown: { httpMethod: 'GET', resource: '/v1/jobs/{proxy+}', pathParameters: { proxy: 'a/b/c' } },
 });
@@ -101,6 +101,7 @@ function jobs(changes: Partial<ServeJobsDeps>): HttpFunction {
   const handler = createServeJobs({
     jobs: failing(),
     payloads: unexpected,
+    objects: unexpected,
     notifier: unexpected,
     submit: unexpected,
     webhooks: unexpected,

@@ -581,3 +581,62 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 });
+
+describe('the tombstone of a deleted job', () => {
+  async function deleted(): Promise<JobDefinition> {
+    const job = await jobIn('succeeded');
+    clock.nowMs += 1000;
+    expect(await store.remove(job)).toBe(clock.nowMs);
+    return job;
+  }
+
+  it('holds nothing of the job but its id and the time', async () => {
+    const job = await deleted();
+    const { Item: item = {} } = (await tables.call('GetItem', {
+      TableName: JOBS,
+      Key: { pk: { S: `job/${job.owner}/${job.id}` } },
+    })) as { Item?: object };
+    expect(Object.keys(item).sort()).toEqual(
+      ['pk', 'expiresAt', 'owner', 'id', 'hash', 'deletedAtMs', 'expiresAtMs', 'dueKey', 'dueAtMs'].sort(),
+    );
+    expect(await store.get(job)).toBeUndefined();
+    expect((await store.list({ owner: job.owner, limit: 10 })).jobs).toEqual([]);
+    expect(await store.remove(job)).toBe(clock.nowMs);
+  });
+
+  it('is changed by no message of the job, as long as a message can exist', async () => {
+    const job = await deleted();
+    for (const days of [0, 6, 20, 16]) {
+      clock.nowMs += days * DAY_MS;
+      await store.reopen(job, { id: 'r', sentAtMs: clock.nowMs });
+      expect(
+        await store.claim(job, { claimId: 'c', maxTries: 5, redrive: { id: 'r', sentAtMs: clock.nowMs } }),
+      ).toEqual({ kind: 'gone' });
+      expect(await store.create(job, { id: 'r', sentAtMs: clock.nowMs })).toBeUndefined();
+      expect(await store.finish(job, SUCCESS)).toBeUndefined();
+      expect(await store.cancel(job)).toBeUndefined();
+      expect(await store.get(job)).toBeUndefined();
+    }
+  });
+
+  it.each(['create', 'claim'] as const)(
+    'makes room for a job that was submitted after the deletion: %s',
+    async (how) => {
+      const old = await deleted();
+      clock.nowMs += 1;
+      const job = definition({ hash: 'hash-2' });
+      if (how === 'create') await store.create(job);
+      else await store.claim(job, { claimId: 'c', maxTries: 5 });
+      expect(await store.get(job)).toMatchObject({ hash: 'hash-2', createdAtMs: clock.nowMs });
+      expect(await store.claim(old, { claimId: 'c', maxTries: 5 })).toEqual({ kind: 'foreign' });
+    },
+  );
+
+  it('replaces no job that is not complete, or has expired', async () => {
+    const job = await jobIn('running');
+    expect(await store.remove(job)).toMatchObject({ status: 'running' });
+    await store.finish(job, SUCCESS);
+    clock.nowMs += 8 * DAY_MS;
+    expect(await store.remove(job)).toBeUndefined();
+  });
+});
