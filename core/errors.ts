@@ -50,6 +50,7 @@ export const ERRORS = {
   BATCH_ENDED: { status: 409, title: 'The batch has ended', retryable: false },
   IDEMPOTENCY_CONFLICT: { status: 409, title: 'The id or key was used for another request', retryable: false },
   FILE_NOT_READY: { status: 409, title: 'The file is not uploaded yet', retryable: true, retryAfterSeconds: 2 },
+  FILE_IN_USE: { status: 409, title: 'A batch reads the file', retryable: false },
   UPLOAD_INCOMPLETE: { status: 409, title: 'The upload does not hold what it declared', retryable: false },
   UPLOAD_ENDED: { status: 409, title: 'The upload has ended', retryable: false },
   TOO_MANY_WEBHOOKS: { status: 409, title: 'The tenant has as many webhooks as it may have', retryable: false },

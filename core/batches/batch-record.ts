@@ -13,6 +13,8 @@ export interface BatchRecord extends Batch {
   readonly outputExpiresAfterSeconds?: number;
   /** Progress of the merge; absent until it starts. */
   readonly merge?: BatchMerge;
+  /** Whether the record of the input file counts this batch among its readers. */
+  readonly readsFile?: true;
   /** When the webhooks were notified of the completion. */
   readonly notifiedAtMs?: number;
 }
@@ -22,7 +24,7 @@ export interface BatchMerge {
   /** When the merge started, milliseconds since the Unix epoch: the output files date from then. */
   readonly startedAtMs: number;
   /** The final status of the batch, decided when the merge started. */
-  readonly outcome: 'completed' | 'cancelled' | 'expired';
+  readonly outcome: 'completed' | 'cancelled' | 'expired' | 'failed';
   readonly output: AssemblyState;
   readonly errors: AssemblyState;
 }

@@ -24,11 +24,23 @@ export type BatchMembers = Partial<
 
 /** A change of a batch that is made if, and only if, the batch is as expected. */
 export interface BatchChange {
-  readonly set: BatchMembers & { readonly 'merge.output'?: AssemblyState; readonly 'merge.errors'?: AssemblyState };
+  readonly set: BatchMembers & {
+    readonly 'merge.output'?: AssemblyState;
+    readonly 'merge.errors'?: AssemblyState;
+    /** When a sweep must look at the batch. */
+    readonly dueAtMs?: number;
+  };
   /** Statuses that the batch may have. */
   readonly statusIn: readonly BatchStatus[];
   /** Members that must have these values; undefined stands for a member that must be absent. */
   readonly expect?: BatchMembers & { readonly 'merge.output.step'?: number; readonly 'merge.errors.step'?: number };
+}
+
+/** The end of a batch. */
+export interface BatchEnd {
+  readonly set: BatchMembers & Required<Pick<BatchMembers, 'status' | 'endedAtMs' | 'expiresAtMs'>>;
+  /** Statuses that the batch may have. */
+  readonly statusIn: readonly BatchStatus[];
 }
 
 /** The outcome of a {@link BatchChange}. */
@@ -58,15 +70,20 @@ export interface BatchStore extends ChunkStore {
   getBatch(owner: string, id: string): Promise<BatchRecord | undefined>;
   finishChunk(owner: string, batchId: string, outcome: ChunkOutcome): Promise<BatchRecord>;
   /**
-   * Creates the record, unless it exists, and counts it in the usage of its owner.
+   * Creates the record, unless it exists, and counts it in the usage of its owner. Its input file has one reader more, in
+   * the same transaction.
    *
    * @returns The record as it is now: `hash` shows whether it is the same batch.
-   * @throws AppError `BUDGET_EXCEEDED`.
+   * @throws AppError `BUDGET_EXCEEDED`, or `FILE_NOT_FOUND` when the input file was deleted.
    */
   create(batch: BatchRecord, budgets?: Budgets): Promise<BatchRecord>;
-  /** Deletes the record of a batch that was not started. */
-  discard(owner: string, id: string): Promise<void>;
   change(owner: string, id: string, change: BatchChange): Promise<BatchChanged>;
+  /**
+   * Gives a batch its final status. Its input file has one reader less, in the same transaction.
+   *
+   * @param batch - The batch as it was read.
+   */
+  end(batch: BatchRecord, end: BatchEnd): Promise<BatchChanged>;
   /** Reads the outcomes of chunks; those that are not recorded are absent. */
   readChunks(batchId: string, indices: readonly number[]): Promise<ReadonlyMap<number, ChunkOutcome>>;
   /** @throws AppError `INVALID_PARAMETER` when `after` is not the id of a batch. */

@@ -1,3 +1,4 @@
+import { AppError } from '../errors.ts';
 import type { JobError } from '../jobs/job.ts';
 import type { CacheControl } from '../results/cache-policy.ts';
 
@@ -32,7 +33,7 @@ export interface Batch {
   readonly createdAtMs: number;
   /** End of the completion window: lines that have not run by then fail with `BATCH_EXPIRED`. */
   readonly windowEndsAtMs: number;
-  /** When the record and the files may be deleted. */
+  /** When the record may be deleted. It counts from the end of the batch, and has no effect before. */
   readonly expiresAtMs: number;
   readonly inProgressAtMs?: number;
   readonly finalizingAtMs?: number;
@@ -64,6 +65,36 @@ export interface Batch {
   readonly plan?: string | undefined;
   /** What the caller said about the results cache. */
   readonly cacheControl?: CacheControl | undefined;
+}
+
+/** Time after which a batch that is being canceled waits for no more chunks. */
+export const CANCEL_LIMIT_MS = 10 * 60_000;
+
+/** Returns why the lines of a batch are no longer run; undefined if they are. */
+export function whyStopped(
+  { status, windowEndsAtMs, outputBytes = 0, maxOutputBytes }: Batch,
+  nowMs: number,
+): AppError | undefined {
+  if (status === 'cancelling' || status === 'cancelled') {
+    return new AppError('BATCH_CANCELED', 'the batch was canceled before this line ran');
+  }
+  if (maxOutputBytes !== undefined && outputBytes >= maxOutputBytes) {
+    const message = `the results of the batch have ${outputBytes} bytes, at most ${maxOutputBytes} are allowed; split the file into several batches`;
+    return new AppError('BUDGET_EXCEEDED', message);
+  }
+  if (nowMs < windowEndsAtMs) return undefined;
+  return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
+}
+
+/** Whether a batch waits for no more chunks: those without an outcome count as stopped, see {@link whyStopped}. */
+export function isOver({ status, windowEndsAtMs, cancellingAtMs }: Batch, nowMs: number): boolean {
+  if (nowMs >= windowEndsAtMs) return true;
+  return status === 'cancelling' && nowMs >= (cancellingAtMs ?? 0) + CANCEL_LIMIT_MS;
+}
+
+/** Whether the record of a batch counts as deleted. A batch that has not ended does not expire. */
+export function isExpiredBatch({ endedAtMs, expiresAtMs }: Batch, nowMs: number): boolean {
+  return endedAtMs !== undefined && expiresAtMs <= nowMs;
 }
 
 /** Whether the outputs of a batch can be merged: all of its chunks are cut and complete. */

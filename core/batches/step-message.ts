@@ -11,12 +11,30 @@ export interface BatchStepMessage {
   readonly batchId: string;
   /** Whether it does nothing if another step has started the batch. Such a step is sent before the batch is recorded. */
   readonly isSpare?: boolean | undefined;
+  /**
+   * Where to look for chunks without an outcome: a sweep found that they have no message. They are sent again, or counted
+   * as stopped if the batch waits for no more chunks.
+   */
+  readonly resend?: ChunkPlace | undefined;
 }
+
+/** The start of a chunk. Splitting the file from there gives this chunk and all that follow. */
+export interface ChunkPlace {
+  readonly index: number;
+  /** First byte in the file. */
+  readonly start: number;
+  /** Number of the first line in the file, from 1. */
+  readonly firstLine: number;
+}
+
+/** The start of the first chunk. */
+export const FIRST_PLACE: ChunkPlace = { index: 0, start: 0, firstLine: 1 };
 
 /** A message of the function process-batches; `attempt` counts the failures in a row before this attempt. */
 export type StepMessage = (BatchStepMessage | UploadStepMessage) & { readonly attempt?: number };
 
 const name = v.pipe(v.string('must be a name'), v.minLength(1, 'must be a name'), v.maxLength(200, 'must be a name'));
+const position = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const common = {
   v: v.literal(1, 'must be 1'),
   owner: name,
@@ -29,6 +47,7 @@ const schema = v.variant('kind', [
     kind: v.picklist(['split', 'merge']),
     batchId: name,
     isSpare: v.optional(v.boolean('must be true or false')),
+    resend: v.optional(objectOf({ index: position, start: position, firstLine: position })),
   }),
   objectOf({ ...common, kind: v.literal('assemble'), uploadId: name }),
 ]);

@@ -38,6 +38,8 @@ export interface StoredFile {
   readonly expiresAtMs: number;
   /** End of the time for uploading it; for a pending file only. */
   readonly uploadExpiresAtMs?: number;
+  /** When its deletion started: it counts as deleted from then on. */
+  readonly deletedAtMs?: number;
 }
 
 /** Which files to list. */
@@ -69,6 +71,14 @@ export interface FileCounting {
   readonly hasCountedBytes?: boolean;
 }
 
+/** The outcome of {@link FileStore.startRemoval}. */
+export type RemovalStart =
+  | { readonly kind: 'started'; readonly file: StoredFile }
+  /** Batches read the file. */
+  | { readonly kind: 'read' }
+  /** There is no such file. */
+  | { readonly kind: 'absent' };
+
 /** The records of files. Each belongs to an owner, and no other owner can access it. */
 export interface FileStore {
   /** Reads a record, strongly consistent; undefined too once the file has expired. */
@@ -86,6 +96,11 @@ export interface FileStore {
    * @param details - Why the status becomes `error`.
    */
   settle(owner: string, id: string, status: 'processed' | 'error', details?: string): Promise<void>;
+  /**
+   * Starts the deletion of a file, unless a batch reads it: the file counts as deleted from now on. A deletion that was
+   * started and not finished can be started again.
+   */
+  startRemoval(owner: string, id: string): Promise<RemovalStart>;
   /** Deletes the record. */
   remove(owner: string, id: string): Promise<void>;
   /** @throws AppError `INVALID_PARAMETER` when `after` is not the id of a file. */

@@ -1,6 +1,7 @@
 import { DUE_SHARDS, JOBS_TABLE } from '../jobs/jobs-table.ts';
 
 const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 
 /**
  * When a job is due for the first time, counted from its submission. Nearly every job is complete by then, and so never
@@ -8,8 +9,11 @@ const HOUR_MS = 3_600_000;
  */
 export const JOB_DUE_MS = HOUR_MS;
 
+/** When a batch is due for the first time, counted from its creation. */
+export const BATCH_DUE_MS = 10 * MINUTE_MS;
+
 /** Kinds of items that a sweep looks at. They are the prefixes of the keys (see `jobsTableKeys`). */
-export const DUE_KINDS = ['job'] as const;
+export const DUE_KINDS = ['job', 'batch'] as const;
 
 /** One of {@link DUE_KINDS}. */
 export type DueKind = (typeof DUE_KINDS)[number];

@@ -32,6 +32,12 @@ export interface StepCall extends BatchDeps {
   readonly hasTime: () => boolean;
 }
 
+/**
+ * Maximum number of chunks that are sent before progress is recorded: twenty requests to SQS. One of the first so many
+ * must hold a readable line: up to 40,000 lines or 50 MiB without one are no batch file.
+ */
+export const CHUNKS_PER_RECORD = 200;
+
 /** Statuses of batches that are not complete. */
 export const INCOMPLETE = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
 

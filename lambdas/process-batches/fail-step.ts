@@ -2,7 +2,7 @@ import type { StepMessage } from '../../core/batches/step-message.ts';
 import { toAppError } from '../../core/errors.ts';
 import { GRACE_MS } from '../../core/files/limits.ts';
 import type { BatchDeps } from './call.ts';
-import { failBatch } from './complete-batch.ts';
+import { abandonSplit, failBatch } from './complete-batch.ts';
 
 /** Whether the time in which a step may be retried is over. */
 export async function isOverdueStep(step: StepMessage, { batches, uploads, clock }: BatchDeps): Promise<boolean> {
@@ -23,5 +23,7 @@ export async function failStep(step: StepMessage, error: unknown, deps: BatchDep
     return;
   }
   const batch = await deps.batches.getBatch(step.owner, step.batchId);
-  if (batch !== undefined) await failBatch(batch, [{ code, message }], deps);
+  if (batch === undefined) return;
+  if (step.kind === 'split' && batch.merge === undefined) await abandonSplit(batch, { code, message }, deps);
+  else await failBatch(batch, [{ code, message }], deps);
 }

@@ -5,7 +5,7 @@ import { assemble } from '../../core/files/assemble.ts';
 import { ASSEMBLY_START } from '../../core/files/assembly.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { isComplete, type StepCall } from './call.ts';
-import { notifyBatchOnce } from './complete-batch.ts';
+import { endOf, notifyBatchOnce } from './complete-batch.ts';
 import { errorPieces, outputPieces, type PartName } from './merge-pieces.ts';
 import { createOutputFiles, outputFileId } from './output-files.ts';
 
@@ -35,12 +35,13 @@ export async function mergeBatch({ owner, batchId }: BatchStepMessage, call: Ste
 async function startMerge(batch: BatchRecord, call: StepCall): Promise<BatchRecord | undefined> {
   const startedAtMs = call.clock.now();
   const isLate = startedAtMs >= batch.windowEndsAtMs && batch.counts.failed > 0;
+  const outcome = batch.errors.length > 0 ? 'failed' : isLate ? 'expired' : 'completed';
   const start = { startedAtMs, output: ASSEMBLY_START, errors: ASSEMBLY_START };
   const { isDone, batch: finalizing } = await call.batches.change(batch.owner, batch.id, {
     set: {
       status: 'finalizing',
       finalizingAtMs: startedAtMs,
-      merge: { ...start, outcome: isLate ? 'expired' : 'completed' },
+      merge: { ...start, outcome },
     },
     statusIn: ['in_progress'],
     expect: { merge: undefined },
@@ -81,8 +82,8 @@ async function finish(batch: BatchRecord, merge: BatchMerge, call: StepCall): Pr
   if (current === undefined) return;
   if (isComplete(current)) return notifyBatchOnce(current, call);
   const files = await createOutputFiles(batch, merge, call);
-  const { batch: ended } = await call.batches.change(batch.owner, batch.id, {
-    set: { status: merge.outcome, endedAtMs: call.clock.now(), ...files },
+  const { batch: ended } = await call.batches.end(current, {
+    set: { ...endOf(merge.outcome, call), ...files },
     statusIn: ['finalizing', 'cancelling'],
   });
   if (ended !== undefined) await notifyBatchOnce(ended, call);

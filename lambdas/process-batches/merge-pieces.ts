@@ -5,6 +5,7 @@ import { AppError } from '../../core/errors.ts';
 import type { PieceSlice, Pieces } from '../../core/files/assemble.ts';
 import { type ChunkPart, payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { StepCall } from './call.ts';
+import { inputOf } from './input-file.ts';
 
 /** The two files that a batch makes. */
 export type PartName = 'output' | 'errors';
@@ -32,8 +33,8 @@ export function errorPieces(batch: BatchRecord, call: StepCall): Pieces['read'] 
   const outcomeOf = outcomes(batch, call);
   return async (index, offset) => {
     const outcome = await outcomeOf(index);
-    if (outcome.state === 'lost') return { bytes: await loseLines(batch, outcome, call), isLast: true };
     if (!outcome.hasErrors) return NOTHING;
+    if (outcome.state === 'lost') return { bytes: await loseLines(batch, outcome, call), isLast: true };
     return readPart(payloadKeys.chunkErrors(partOf(batch, outcome)), offset, call);
   };
 }
@@ -48,9 +49,8 @@ async function readPart(key: string, offset: number, { objects }: StepCall): Pro
   return { bytes: slice.bytes, isLast: offset + slice.bytes.length >= slice.total };
 }
 
-async function loseLines(batch: BatchRecord, outcome: ChunkOutcome, { files, objects }: StepCall): Promise<Uint8Array> {
-  const file = await files.get(batch.owner, batch.inputFileId);
-  const slice = file && (await objects.read(file.payload.key, outcome.start, outcome.end));
+async function loseLines(batch: BatchRecord, outcome: ChunkOutcome, call: StepCall): Promise<Uint8Array> {
+  const slice = await call.objects.read(inputOf(batch, call).key, outcome.start, outcome.end);
   return Buffer.from(lostLines(batch.id, outcome, slice?.bytes));
 }
 

@@ -1,4 +1,4 @@
-import { MAX_LINE_BYTES } from '../../core/batches/batch.ts';
+import { MAX_LINE_BYTES, whyStopped } from '../../core/batches/batch.ts';
 import { errorLine } from '../../core/batches/batch-line.ts';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import type { PlannedChunk } from '../../core/batches/chunk-plan.ts';
@@ -8,29 +8,58 @@ import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import type { StepCall } from './call.ts';
 
+/** A chunk with its number in the batch. Chunks of blank lines have none. */
+export type NumberedChunk = PlannedChunk & { readonly index: number };
+
 /**
- * Sends chunks to the queue of the batch's model. It leaves out chunks of blank lines. A line that is too long is not
- * sent: it becomes an error line immediately.
+ * Numbers the chunks of a part of the file.
  *
- * @returns The number of chunks to run.
+ * @param first - Number of the first chunk that holds a request.
+ */
+export function numberChunks(chunks: readonly PlannedChunk[], first: number): NumberedChunk[] {
+  return chunks.filter(({ requests }) => requests > 0).map((chunk, at) => ({ ...chunk, index: first + at }));
+}
+
+/**
+ * Sends chunks to the queue of the batch's model. Chunks of a batch that was canceled, or whose window is over, are not
+ * sent: they count as stopped. A line that is too long is not sent either: it becomes an error line immediately.
+ *
+ * Sending a chunk twice is harmless, because the first outcome stands.
  */
 export async function sendChunks(
   batch: BatchRecord,
   file: PayloadReference,
-  chunks: readonly PlannedChunk[],
+  chunks: readonly NumberedChunk[],
   call: StepCall,
-): Promise<number> {
-  const queue = call.chunksOf(batch.model ?? '');
-  if (queue === undefined) throw new AppError('UNAVAILABLE', 'the model of the batch has no queue');
-  const numbered = chunks
-    .filter(({ requests }) => requests > 0)
-    .map((chunk, index) => ({ ...chunk, index: batch.chunks + index }));
-  await queue.sendAll(numbered.filter(({ isTooLong }) => !isTooLong).map((chunk) => chunkMessage(batch, file, chunk)));
-  for (const chunk of numbered.filter(({ isTooLong }) => isTooLong)) await refuseLine(batch, chunk, call);
-  return numbered.length;
+): Promise<void> {
+  const stopped = whyStopped(batch, call.clock.now());
+  const whole = chunks.filter(({ isTooLong }) => !isTooLong);
+  if (stopped === undefined) await sendAll(batch, file, whole, call);
+  else for (const chunk of whole) await stopChunk(batch, chunk, stopped, call);
+  for (const chunk of chunks.filter(({ isTooLong }) => isTooLong)) await refuseLine(batch, chunk, call);
 }
 
-type NumberedChunk = PlannedChunk & { readonly index: number };
+async function sendAll(
+  batch: BatchRecord,
+  file: PayloadReference,
+  chunks: readonly NumberedChunk[],
+  call: StepCall,
+): Promise<void> {
+  const queue = call.chunksOf(batch.model ?? '');
+  if (queue === undefined) throw new AppError('UNAVAILABLE', 'the model of the batch has no queue');
+  await queue.sendAll(chunks.map((chunk) => chunkMessage(batch, file, chunk)));
+}
+
+/** Merging writes the lines of the chunk as errors. A worker that answers the chunk first wins. */
+async function stopChunk(
+  { owner, id }: BatchRecord,
+  { index, start, end, firstLine, requests }: NumberedChunk,
+  { code, message }: AppError,
+  { batches }: StepCall,
+): Promise<void> {
+  const outcome = { index, state: 'lost', completed: 0, failed: requests, hasOutput: false, hasErrors: true } as const;
+  await batches.finishChunk(owner, id, { ...outcome, start, end, firstLine, error: { code, message } });
+}
 
 function chunkMessage(batch: BatchRecord, file: PayloadReference, chunk: NumberedChunk): ChunkMessage {
   const { index, start, end, firstLine, lines } = chunk;

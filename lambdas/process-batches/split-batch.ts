@@ -1,7 +1,7 @@
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
 import type { DuplicateLine } from '../../core/batches/custom-ids.ts';
-import type { BatchStepMessage } from '../../core/batches/step-message.ts';
+import type { BatchStepMessage, ChunkPlace } from '../../core/batches/step-message.ts';
 import { AppError } from '../../core/errors.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
@@ -9,20 +9,16 @@ import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
 import { modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import { modelIdOf } from '../../core/models/model-names.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
-import { isComplete, type StepCall } from './call.ts';
+import { CHUNKS_PER_RECORD, isComplete, type StepCall } from './call.ts';
 import { checkCustomIds } from './check-custom-ids.ts';
 import { failBatch, notifyBatchOnce } from './complete-batch.ts';
 import { findFirstRequest } from './first-request.ts';
-import { sendChunks } from './send-chunks.ts';
+import { inputOf } from './input-file.ts';
+import { resendChunks } from './resend-chunks.ts';
+import { numberChunks, sendChunks } from './send-chunks.ts';
 
 /** Bytes of the file that are read with one request. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
-
-/**
- * Chunks that are sent before progress is recorded: twenty requests to SQS. One of the first so many must hold a readable
- * line: up to 40,000 lines or 50 MiB without one are no batch file.
- */
-const CHUNKS_PER_RECORD = 200;
 
 /** Why a file cannot be run as a batch. */
 type Refusal = JobError & { readonly line?: number };
@@ -40,20 +36,21 @@ type Outcome =
  *
  * @throws AppError `FILE_NOT_READY` while the file is being uploaded, and every error of the services.
  */
-export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, call: StepCall): Promise<void> {
+export async function splitBatch(step: BatchStepMessage, call: StepCall): Promise<void> {
+  const { owner, batchId, isSpare, resend } = step;
   let batch = await call.batches.getBatch(owner, batchId);
   if (batch === undefined) return;
   if (isComplete(batch)) return notifyBatchOnce(batch, call);
   if (isSpare === true && batch.inProgressAtMs !== undefined) return;
   // A step that starts late cannot tell an endless line from a lack of time.
-  if (!call.hasTime()) return continueBatch(batch, call);
+  if (!call.hasTime()) return continueBatch(batch, call, resend);
   const file = await findInput(batch, call);
   if ('code' in file) return failBatch(batch, [file], call);
   let hasChecked = false;
   if (batch.inProgressAtMs === undefined) {
     const { checked, duplicates } = await checkCustomIds(batch, file, call);
     if (duplicates.length > 0) return failBatch(batch, duplicates.map(duplicate), call);
-    if (checked === 'partly') return continueBatch(batch, call);
+    if (checked === 'partly') return continueBatch(batch, call, resend);
     hasChecked = checked === 'now';
   }
   const firstSplitAt = batch.splitAt;
@@ -64,17 +61,23 @@ export async function splitBatch({ owner, batchId, isSpare }: BatchStepMessage, 
     batch = outcome.batch;
     if (!batch.splitDone && !call.hasTime()) {
       if (batch.splitAt === firstSplitAt && !hasChecked) return failBatch(batch, [endless(batch)], call);
-      return continueBatch(batch, call);
+      return continueBatch(batch, call, resend);
     }
   }
-  await requestMerge(batch, call.steps);
+  if (resend === undefined) return requestMerge(batch, call.steps);
+  const rest = await resendChunks(batch, file, resend, call);
+  if (rest !== undefined) return continueBatch(batch, call, rest);
+  const after = await call.batches.getBatch(owner, batchId);
+  if (after !== undefined) await requestMerge(after, call.steps);
 }
 
-async function continueBatch({ owner, id }: BatchRecord, { steps }: StepCall): Promise<void> {
-  await steps.send({ v: 1, kind: 'split', owner, batchId: id } satisfies BatchStepMessage);
+async function continueBatch({ owner, id }: BatchRecord, { steps }: StepCall, resend?: ChunkPlace): Promise<void> {
+  await steps.send({ v: 1, kind: 'split', owner, batchId: id, resend } satisfies BatchStepMessage);
 }
 
+/** A file that the batch reads is used until the batch ends, even if it expires meanwhile. */
 async function findInput(batch: BatchRecord, call: StepCall): Promise<PayloadReference | Refusal> {
+  if (batch.inProgressAtMs !== undefined) return inputOf(batch, call);
   try {
     return (await openFile(batch.owner, batch.inputFileId, call)).payload;
   } catch (error) {
@@ -131,11 +134,12 @@ async function record(
   const requests = batch.requests + sum(chunks, 'requests');
   const most = Math.min(MAX_BATCH_REQUESTS, batch.maxRequests ?? MAX_BATCH_REQUESTS);
   if (requests > most) return refused(tooMany(requests, most));
-  const sent = await sendChunks(started.batch, file, chunks, call);
+  const numbered = numberChunks(chunks, batch.chunks);
+  await sendChunks(started.batch, file, numbered, call);
   const { isDone, batch: after } = await call.batches.change(batch.owner, batch.id, {
     set: {
       splitAt: isEnd ? batch.inputBytes : (chunks.at(-1)?.end ?? batch.splitAt),
-      chunks: batch.chunks + sent,
+      chunks: batch.chunks + numbered.length,
       lines: batch.lines + sum(chunks, 'lines'),
       requests,
       splitDone: isEnd,

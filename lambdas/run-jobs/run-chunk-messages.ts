@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Batch, ChunkOutcome } from '../../core/batches/batch.ts';
+import { type Batch, type ChunkOutcome, whyStopped } from '../../core/batches/batch.ts';
 import { type BrokenLine, isRequest, type LineRequest, readLines } from '../../core/batches/batch-line.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { JobError } from '../../core/jobs/job.ts';
@@ -153,19 +153,6 @@ async function askEndpoint(
   const requests = modelRequests(lines.filter(isRequest), work.message, batch);
   const context = { inference: deps.inference, deadlineMs: watch.deadlineMs, measures };
   return asyncRuns.run(work, await asyncRuns.find(work), requests, context);
-}
-
-/** Returns why the lines of a batch are no longer run, if so. */
-function whyStopped({ status, windowEndsAtMs, outputBytes = 0, maxOutputBytes }: Batch, nowMs: number) {
-  if (status === 'cancelling' || status === 'cancelled') {
-    return new AppError('BATCH_CANCELED', 'the batch was canceled before this line ran');
-  }
-  if (maxOutputBytes !== undefined && outputBytes >= maxOutputBytes) {
-    const message = `the results of the batch have ${outputBytes} bytes, at most ${maxOutputBytes} are allowed; split the file into several batches`;
-    return new AppError('BUDGET_EXCEEDED', message);
-  }
-  if (nowMs < windowEndsAtMs) return undefined;
-  return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
 }
 
 /**

@@ -1,4 +1,5 @@
 import { checkParameters } from '../../core/api/list-query.ts';
+import { CANCEL_LIMIT_MS } from '../../core/batches/batch.ts';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { openAiBatch } from '../../core/batches/openai-batch.ts';
 import { AppError } from '../../core/errors.ts';
@@ -28,8 +29,9 @@ export async function showBatch(call: Call): Promise<HttpResult> {
 export async function cancelBatch(call: Call): Promise<HttpResult> {
   const id = idOf(call);
   if ((await call.batches.getBatch(call.owner, id)) === undefined) throw notFound();
+  const nowMs = call.clock.now();
   const { batch } = await call.batches.change(call.owner, id, {
-    set: { status: 'cancelling', cancellingAtMs: call.clock.now() },
+    set: { status: 'cancelling', cancellingAtMs: nowMs, dueAtMs: nowMs + CANCEL_LIMIT_MS },
     statusIn: ['validating', 'in_progress'],
   });
   if (batch === undefined) throw notFound();

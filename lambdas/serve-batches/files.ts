@@ -1,6 +1,7 @@
 import { checkParameters } from '../../core/api/list-query.ts';
+import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { FILE_PURPOSES, type StoredFile } from '../../core/files/file.ts';
+import { FILE_PURPOSES, type RemovalStart, type StoredFile } from '../../core/files/file.ts';
 import { openFile, refreshFile } from '../../core/files/file-readiness.ts';
 import { CONTENT_URL_SECONDS, PAGE, UPLOAD_WINDOW_MS } from '../../core/files/limits.ts';
 import { openAiList, readOrder } from '../../core/files/list-query.ts';
@@ -42,20 +43,39 @@ export async function redirectToContent(call: Call): Promise<HttpResult> {
   return { status: 302, headers: { location, 'cache-control': 'no-store' } };
 }
 
-/** `DELETE /v1/files/{id}`: deletes the bytes before the record, so that a request that failed halfway can be repeated. */
+/**
+ * `DELETE /v1/files/{id}`: the file counts as deleted first, unless a batch reads it. The bytes are deleted before the
+ * record, so that a request that failed halfway can be repeated.
+ */
 export async function deleteFile(call: Call): Promise<HttpResult> {
-  const file = await findFile(call);
-  const { id } = file;
+  const id = idOf(call);
+  const removal = await call.files.startRemoval(call.owner, id);
+  // An expired file counts as deleted for its owner.
+  if (removal.kind === 'absent' || isExpired(removal, call.clock)) throw noSuchFile();
+  if (removal.kind === 'read') {
+    throw new AppError(
+      'FILE_IN_USE',
+      'a batch that has not ended reads the file: cancel the batch or wait for its end',
+    );
+  }
   const { objects } = await call.storage();
-  await objects.remove(file.payload.key);
+  await objects.remove(removal.file.payload.key);
   await call.files.remove(call.owner, id);
   return jsonResult(JSON.stringify({ id, object: 'file', deleted: true }));
 }
 
 async function findFile(call: Call): Promise<StoredFile> {
   const file = await call.files.get(call.owner, idOf(call));
-  if (file === undefined) throw new AppError('FILE_NOT_FOUND', 'this key has no such file');
+  if (file === undefined) throw noSuchFile();
   return file;
+}
+
+function isExpired(removal: RemovalStart, clock: Clock): boolean {
+  return removal.kind === 'started' && removal.file.expiresAtMs <= clock.now();
+}
+
+function noSuchFile(): AppError {
+  return new AppError('FILE_NOT_FOUND', 'this key has no such file');
 }
 
 /**

@@ -5,14 +5,17 @@ import type { SWEEP_RECORDS } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
+import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openQueueDepths } from '../shared/queue/queue-depths.ts';
+import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openDynamoDbDueStore } from '../shared/sweep/dynamodb-due-store.ts';
 import { systemClock } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
 import type { SweepDeps } from './handler.ts';
+import { sweepBatch } from './sweep-batch.ts';
 import { sweepJob } from './sweep-job.ts';
 
 /** Opens the dependencies of the function. */
@@ -27,12 +30,15 @@ export function openDeps(settings: SettingsOf<typeof SWEEP_RECORDS.settings>): S
   });
   const due = openDynamoDbDueStore(table);
   const jobs = openDynamoDbJobStore(table);
+  const batches = openDynamoDbBatchStore(table);
+  const steps = openSqsMessageQueue({ client: sqs, url: settings.batchesQueue });
   const notifier = openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() });
   return {
     due,
     openSweepers: () => {
       const depths = openQueueDepths(sqs);
       return {
+        batch: (record) => sweepBatch(record, { batches, steps, due, depths, settings, clock }),
         job: (record) => sweepJob(record, { jobs, notifier, due, depths, settings, clock }),
       };
     },

@@ -58,7 +58,14 @@ describe('permissions of functions around jobs', () => {
   it('let only the sweep list due records and look at the depth of queues that it does not consume', () => {
     expect(allowed(/^dynamodb:Query$/, 'JobsRecordsTable/index/byDue')).toEqual(['JobsFunctionssweeprecords']);
     expect(permissionsOf(template, 'JobsFunctionssweeprecords')).toMatchObject({
-      'sqs:GetQueueAttributes': ['JobsQueuesjobsone', 'JobsQueuesjobstwo', 'JobsQueueslostjobs'],
+      'sqs:GetQueueAttributes': [
+        'JobsQueuesbatches',
+        'JobsQueueschunksone',
+        'JobsQueueschunkstwo',
+        'JobsQueuesjobsone',
+        'JobsQueuesjobstwo',
+        'JobsQueueslostjobs',
+      ],
       'dynamodb:UpdateItem': ['JobsRecordsTable'],
     });
   });

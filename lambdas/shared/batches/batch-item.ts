@@ -1,6 +1,16 @@
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { messageLifeDays } from '../../../core/retention/retention.ts';
+import { BATCH_DUE_MS, DUE_ATTRIBUTES, dueAttributes } from '../../../core/sweep/due.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Attribute of a file: the number of batches that read it and have not ended. */
+export const READERS = 'readers';
+
+/** Attribute of a file whose deletion has started. Such a file counts as deleted. */
+export const DELETED_AT = 'deletedAtMs';
 
 /** Attributes that an item has for the table, in addition to those of its record. */
 const TABLE_ATTRIBUTES: readonly string[] = [
@@ -8,6 +18,8 @@ const TABLE_ATTRIBUTES: readonly string[] = [
   JOBS_TABLE.expiresAt,
   JOBS_TABLE.listKey,
   JOBS_TABLE.listSort,
+  ...DUE_ATTRIBUTES,
+  READERS,
 ];
 
 /** Attributes of every record in the jobs table that owners can list. */
@@ -35,10 +47,17 @@ export function recordOf(item: Item): Record<string, unknown> {
   return fromItem(Object.fromEntries(Object.entries(item).filter(([name]) => !TABLE_ATTRIBUTES.includes(name))));
 }
 
+/** The TTL of a batch that has not ended: no message of it exists any more by then. */
+function openBatchExpiryMs({ createdAtMs }: Pick<BatchRecord, 'createdAtMs'>): number {
+  return createdAtMs + messageLifeDays() * DAY_MS;
+}
+
 /** Writes a batch as an item. Counters are top-level attributes, so that updates can add to them. */
 export function batchItem({ counts, ...batch }: BatchRecord): Item {
+  const key = jobsTableKeys.batch(batch.owner, batch.id);
   return {
-    ...keyAttributes(jobsTableKeys.batch(batch.owner, batch.id), batch.expiresAtMs),
+    ...keyAttributes(key, openBatchExpiryMs(batch)),
+    ...toItem(dueAttributes(key, batch.createdAtMs + BATCH_DUE_MS)),
     ...listAttributes('batch', batch),
     ...toItem({ ...batch, ...counts }),
   };

@@ -17,18 +17,21 @@ const { partitionKey } = JOBS_TABLE;
 
 /** Writes an item, unless its key is taken by an item that has not expired. Returns the item as it is now. */
 export async function putNew(options: DynamoDbStoreOptions, item: Item, nowMs: number): Promise<ConditionalWrite> {
-  const command = new PutItemCommand({
-    TableName: options.table,
-    Item: item,
-    ConditionExpression: 'attribute_not_exists(#pk) OR #expiresAt <= :now',
-    ExpressionAttributeNames: { '#pk': partitionKey, '#expiresAt': JOBS_TABLE.expiresAt },
-    ExpressionAttributeValues: toItem({ ':now': Math.floor(nowMs / 1000) }),
-  });
+  const command = new PutItemCommand({ TableName: options.table, Item: item, ...ifNew(nowMs) });
   const { isDone } = await writeIf(JOBS_TABLE_NAME, async () => {
     await options.client.send(command);
     return item;
   });
   return { isDone, item: isDone ? item : await readItem(options, item[partitionKey]?.S ?? '') };
+}
+
+/** The condition of a put: the key is not taken by an item that has not expired. */
+export function ifNew(nowMs: number) {
+  return {
+    ConditionExpression: 'attribute_not_exists(#pk) OR #expiresAt <= :now',
+    ExpressionAttributeNames: { '#pk': partitionKey, '#expiresAt': JOBS_TABLE.expiresAt },
+    ExpressionAttributeValues: toItem({ ':now': Math.floor(nowMs / 1000) }),
+  };
 }
 
 /** Updates an item if it exists and is as expected. Returns the item as it is now. */

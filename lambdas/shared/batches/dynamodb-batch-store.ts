@@ -1,10 +1,14 @@
-import type { ChunkOutcome } from '../../../core/batches/batch.ts';
+import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { type ChunkOutcome, isExpiredBatch } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { BatchChange, BatchPage, BatchQuery, BatchStore } from '../../../core/batches/batch-store.ts';
 import { AppError } from '../../../core/errors.ts';
-import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
-import { batchItem, readBatchItem, recordOf } from './batch-item.ts';
-import { deleteItem, listItems, readItems, updateItem } from './batch-table.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { DUE_ATTRIBUTES } from '../../../core/sweep/due.ts';
+import { transact } from '../aws/transact.ts';
+import { type UpdateSpec, updateExpressions } from '../aws/update-expressions.ts';
+import { batchItem, DELETED_AT, READERS, readBatchItem, recordOf } from './batch-item.ts';
+import { listItems, readItems, updateItem } from './batch-table.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from './dynamodb-chunk-store.ts';
 import { putCounted } from './put-counted.ts';
 
@@ -15,18 +19,40 @@ import { putCounted } from './put-counted.ts';
  */
 export function openDynamoDbBatchStore(options: DynamoDbStoreOptions): BatchStore {
   const chunks = openDynamoDbChunkStore(options);
+  const change = async (owner: string, id: string, spec: UpdateSpec) => {
+    const { isDone, item } = await updateItem(options, jobsTableKeys.batch(owner, id), spec);
+    return { isDone, batch: item === undefined ? undefined : readBatchItem(item) };
+  };
   return {
     ...chunks,
     create: async (batch, budgets) => {
-      const charge = { opens: { kind: 'openBatches', id: batch.id } } as const;
-      const present = await putCounted(options, { owner: batch.owner, item: batchItem(batch), charge, budgets });
-      return present === undefined ? batch : readBatchItem(present);
+      const counted: BatchRecord = { ...batch, readsFile: true };
+      const present = await putCounted(options, {
+        owner: batch.owner,
+        item: batchItem(counted),
+        charge: { opens: { kind: 'openBatches', id: batch.id } },
+        budgets,
+        also: { write: readersOf(options, batch, 1), error: fileDeleted },
+      });
+      return present === undefined ? counted : readBatchItem(present);
     },
-    discard: (owner, id) => deleteItem(options, jobsTableKeys.batch(owner, id)),
-    change: async (owner, id, { set, statusIn, expect }: BatchChange) => {
-      const spec = { set, expectOneOf: { status: statusIn }, expect };
-      const { isDone, item } = await updateItem(options, jobsTableKeys.batch(owner, id), spec);
-      return { isDone, batch: item === undefined ? undefined : readBatchItem(item) };
+    change: (owner, id, { set, statusIn, expect }: BatchChange) => {
+      // A batch that is complete and notified needs no sweep.
+      const remove = set.notifiedAtMs === undefined ? [] : DUE_ATTRIBUTES;
+      return change(owner, id, { set, remove, expectOneOf: { status: statusIn }, expect });
+    },
+    end: async (batch, { set, statusIn }) => {
+      const { owner, id } = batch;
+      const ends = { ...set, [JOBS_TABLE.expiresAt]: Math.ceil(set.expiresAtMs / 1000) };
+      const spec = { set: ends, expectOneOf: { status: statusIn } };
+      if (batch.readsFile !== true) return change(owner, id, spec);
+      const unmet = await transact(options.client, [
+        updateOf(options, jobsTableKeys.batch(owner, id), { ...spec, expect: { id } }),
+        readersOf(options, batch, -1),
+      ]);
+      // The record of the file is gone: the batch ends without it.
+      if (unmet.length > 0 && !unmet.includes(0)) return change(owner, id, spec);
+      return { isDone: unmet.length === 0, batch: await chunks.getBatch(owner, id) };
     },
     readChunks: async (batchId, indices) => {
       const items = await readItems(
@@ -39,6 +65,20 @@ export function openDynamoDbBatchStore(options: DynamoDbStoreOptions): BatchStor
     },
     list: (query) => listBatches(options, query, chunks.getBatch),
   };
+}
+
+function fileDeleted(): AppError {
+  return new AppError('FILE_NOT_FOUND', 'input_file_id names a file that was deleted', { param: 'input_file_id' });
+}
+
+/** Counts the batches that read a file. One that is being deleted gets no further readers. */
+function readersOf(options: DynamoDbStoreOptions, { owner, inputFileId }: BatchRecord, add: 1 | -1): TransactWriteItem {
+  const isPresent = { id: inputFileId, ...(add === 1 ? { [DELETED_AT]: undefined } : {}) };
+  return updateOf(options, jobsTableKeys.file(owner, inputFileId), { add: { [READERS]: add }, expect: isPresent });
+}
+
+function updateOf({ table }: DynamoDbStoreOptions, key: string, spec: UpdateSpec): TransactWriteItem {
+  return { Update: { TableName: table, Key: { [JOBS_TABLE.partitionKey]: { S: key } }, ...updateExpressions(spec) } };
 }
 
 async function listBatches(
@@ -54,7 +94,7 @@ async function listBatches(
   const batches: BatchRecord[] = [];
   for await (const item of listItems(options, { kind: 'batch', owner, order: 'desc', pageSize: limit + 1, start })) {
     const batch = readBatchItem(item);
-    if (batch.expiresAtMs <= options.clock.now()) continue;
+    if (isExpiredBatch(batch, options.clock.now())) continue;
     if (batches.length === limit) return { batches, hasMore: true };
     batches.push(batch);
   }

@@ -1,5 +1,5 @@
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import type { ChunkOutcome } from '../../../core/batches/batch.ts';
+import { type ChunkOutcome, isExpiredBatch } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { ChunkStore } from '../../../core/batches/batch-store.ts';
 import type { Clock } from '../../../core/clock.ts';
@@ -7,7 +7,7 @@ import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
-import { writeTogether } from '../aws/transaction.ts';
+import { transact } from '../aws/transact.ts';
 import { updateExpressions } from '../aws/update-expressions.ts';
 import { keyAttributes, readBatchItem } from './batch-item.ts';
 
@@ -46,7 +46,7 @@ export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbC
     if (item === undefined) return undefined;
     const batch = readBatchItem(item);
     // TTL deletes late, days at times.
-    return batch.expiresAtMs > clock.now() ? batch : undefined;
+    return isExpiredBatch(batch, clock.now()) ? undefined : batch;
   };
   return {
     getBatch,
@@ -82,7 +82,7 @@ async function countOnce(
     ...toItem(outcome),
   };
   const { completed, failed, bytes: outputBytes = 0 } = outcome;
-  const met = await writeTogether(JOBS_TABLE_NAME, client, [
+  const unmet = await transact(client, [
     { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },
     {
       Update: {
@@ -92,8 +92,7 @@ async function countOnce(
       },
     },
   ]);
-  // Otherwise the chunk was counted before.
-  if (met?.[0] === true) throw notFound();
+  if (unmet.length > 0 && !unmet.includes(0)) throw notFound();
 }
 
 function notFound(): AppError {

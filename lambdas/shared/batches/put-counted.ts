@@ -20,6 +20,8 @@ export interface CountedItem {
    * @default - the record is counted, and never refused
    */
   readonly budgets?: Budgets | undefined;
+  /** A further write of the transaction, and the error if its condition is not met. */
+  readonly also?: { readonly write: TransactWriteItem; readonly error: () => AppError };
 }
 
 /**
@@ -30,7 +32,7 @@ export interface CountedItem {
  * @throws AppError `BUDGET_EXCEEDED` when a budget has no room for it.
  */
 export async function putCounted(options: DynamoDbStoreOptions, counted: CountedItem): Promise<Item | undefined> {
-  const { owner, item, charge, budgets } = counted;
+  const { owner, item, charge, budgets, also } = counted;
   if (!fits(charge, budgets)) throw refused();
   const put = {
     TableName: options.table,
@@ -41,9 +43,13 @@ export async function putCounted(options: DynamoDbStoreOptions, counted: Counted
   };
   const count = countUpdate(options.table, owner, charge, budgets);
   for (;;) {
-    const met = await writeTogether(JOBS_TABLE_NAME, options.client, [{ Put: put }, { Update: count }]);
+    const met = await writeTogether(JOBS_TABLE_NAME, options.client, [
+      { Put: put },
+      { Update: count },
+      ...(also === undefined ? [] : [also.write]),
+    ]);
     if (met === undefined) return undefined;
-    if (met[0] === true) throw refused();
+    if (met[0] === true) throw met[1] === true && also !== undefined ? also.error() : refused();
     const present = await readItem(options, item[partitionKey]?.S ?? '');
     // Without an item it was deleted meanwhile.
     if (present !== undefined) return present;

@@ -1,10 +1,13 @@
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { AppError } from '../../../core/errors.ts';
-import type { FilePage, FileQuery, FileStore, StoredFile } from '../../../core/files/file.ts';
+import type { FilePage, FileQuery, FileStore, RemovalStart, StoredFile } from '../../../core/files/file.ts';
 import { timeOfId } from '../../../core/ids/time-ordered-id.ts';
-import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
-import type { Item } from '../aws/attribute-value.ts';
+import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { type Item, toItem } from '../aws/attribute-value.ts';
+import { writeIf } from '../aws/conditional-write.ts';
+import { DELETED_AT, READERS } from '../batches/batch-item.ts';
 import { deleteItem, listItems, updateItem } from '../batches/batch-table.ts';
-import { type DynamoDbStoreOptions, readItem } from '../batches/dynamodb-chunk-store.ts';
+import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from '../batches/dynamodb-chunk-store.ts';
 import { putCounted } from '../batches/put-counted.ts';
 import { fileItem, readFileItem } from './file-item.ts';
 
@@ -17,7 +20,8 @@ export function openDynamoDbFileStore(options: DynamoDbStoreOptions): FileStore 
   const present = (item: Item | undefined): StoredFile | undefined => {
     const file = item === undefined ? undefined : readFileItem(item);
     // TTL deletes late, days at times.
-    return file !== undefined && file.expiresAtMs > options.clock.now() ? file : undefined;
+    const isPresent = file?.deletedAtMs === undefined && (file?.expiresAtMs ?? 0) > options.clock.now();
+    return isPresent ? file : undefined;
   };
   return {
     get: async (owner, id) => present(await readItem(options, jobsTableKeys.file(owner, id))),
@@ -33,9 +37,26 @@ export function openDynamoDbFileStore(options: DynamoDbStoreOptions): FileStore 
         expectOneOf: { status: ['pending', 'uploaded'] },
       });
     },
+    startRemoval: (owner, id) => startRemoval(options, jobsTableKeys.file(owner, id)),
     remove: (owner, id) => deleteItem(options, jobsTableKeys.file(owner, id)),
     list: (query) => listFiles(options, query, present),
   };
+}
+
+async function startRemoval(options: DynamoDbStoreOptions, key: string): Promise<RemovalStart> {
+  const command = new UpdateItemCommand({
+    TableName: options.table,
+    Key: { [JOBS_TABLE.partitionKey]: { S: key } },
+    UpdateExpression: 'SET #deletedAt = if_not_exists(#deletedAt, :now)',
+    ConditionExpression: 'attribute_exists(#pk) AND (attribute_not_exists(#readers) OR #readers <= :none)',
+    ExpressionAttributeNames: { '#pk': JOBS_TABLE.partitionKey, '#readers': READERS, '#deletedAt': DELETED_AT },
+    ExpressionAttributeValues: toItem({ ':now': options.clock.now(), ':none': 0 }),
+    ReturnValues: 'ALL_NEW',
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  });
+  const { isDone, item } = await writeIf(JOBS_TABLE_NAME, async () => (await options.client.send(command)).Attributes);
+  if (item === undefined) return { kind: 'absent' };
+  return isDone ? { kind: 'started', file: readFileItem(item) } : { kind: 'read' };
 }
 
 async function listFiles(

@@ -11,16 +11,19 @@ describe('lostLines', () => {
   it('are one error line for each request, with its custom_id where it can be read', () => {
     const text = '{"custom_id":"a","method":"POST"}\n\n  \ntorn\n{"custom_id":"b"}';
     const error = { code: 'WORKER_LOST', message: 'gone' } as const;
-    expect(parse(lostLines('batch_1', { firstLine: 5, error }, new TextEncoder().encode(text)))).toMatchObject([
+    expect(
+      parse(lostLines('batch_1', { firstLine: 5, error, failed: 3 }, new TextEncoder().encode(text))),
+    ).toMatchObject([
       { custom_id: 'a', response: null, error: { code: 'WORKER_LOST', message: 'gone', line: 5 } },
       { custom_id: null, error: { line: 8 } },
       { custom_id: 'b', error: { line: 9 } },
     ]);
   });
 
-  it('are a single one where the file is gone', () => {
-    expect(parse(lostLines('batch_1', { firstLine: 5 }, undefined))).toMatchObject([
-      { error: { code: 'WORKER_LOST', line: 5 } },
+  it('are one for each request that failed where the file is gone, without a custom_id', () => {
+    expect(parse(lostLines('batch_1', { firstLine: 5, failed: 2 }, undefined))).toMatchObject([
+      { custom_id: null, error: { code: 'WORKER_LOST', line: 5 } },
+      { custom_id: null, error: { code: 'WORKER_LOST', line: 6 } },
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { definitionOf, type JobMessage } from '../../../core/jobs/job-message.ts';
-import { batchRecord, chunkMessage, jobMessage } from '../shared/jobs/jobs-harness.ts';
+import { chunkMessage, jobMessage } from '../shared/jobs/jobs-harness.ts';
 import { type LostJobsHarness, startLostJobs } from './lost-jobs-harness.ts';
 
 const DONE = { batchItemFailures: [] };
@@ -191,7 +191,7 @@ describe('a lost message of a completed job', () => {
 
 describe('a chunk that no worker completed', () => {
   it('counts as lost, so that its batch continues', async () => {
-    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 2 }));
+    await harness.recordBatch({ chunks: 2 });
     await harness.lose(chunkMessage(0));
     expect(await harness.work()).toEqual(DONE);
     const batch = await harness.batches.getBatch('key1', 'batch_1');
@@ -205,7 +205,7 @@ describe('a chunk that no worker completed', () => {
   });
 
   it('requests the merge of the outputs if it is the last one', async () => {
-    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 2 }));
+    await harness.recordBatch({ chunks: 2 });
     await harness.lose(chunkMessage(0));
     await harness.lose(chunkMessage(1));
     await harness.work();
@@ -217,14 +217,14 @@ describe('a chunk that no worker completed', () => {
   });
 
   it('requests no merge while the batch is still being split', async () => {
-    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 1, splitDone: false }));
+    await harness.recordBatch({ chunks: 1, splitDone: false });
     await harness.lose(chunkMessage(0));
     await harness.work();
     expect(await harness.steps()).toEqual([]);
   });
 
   it('is counted once however often it is delivered, and requests the merge each time', async () => {
-    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 1 }));
+    await harness.recordBatch({ chunks: 1 });
     await harness.lose(chunkMessage(0));
     await harness.work();
     await harness.lose(chunkMessage(0));
@@ -238,7 +238,7 @@ describe('a chunk that no worker completed', () => {
   });
 
   it('keeps the outcome that a worker recorded', async () => {
-    await harness.batches.create(batchRecord(harness.clock.nowMs, { chunks: 2 }));
+    await harness.recordBatch({ chunks: 2 });
     const { index, start, end, firstLine } = chunkMessage(0);
     const outcome = { index, start, end, firstLine, state: 'done', hasOutput: true, hasErrors: false } as const;
     await harness.batches.finishChunk('key1', 'batch_1', { ...outcome, completed: 10, failed: 0 });

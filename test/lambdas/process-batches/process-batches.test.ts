@@ -8,7 +8,7 @@ import { GRACE_MS } from '../../../core/files/limits.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 import { writePartList } from '../../../lambdas/shared/files/assemble-upload.ts';
-import { OWNER } from '../shared/jobs/jobs-harness.ts';
+import { batchRecord, inputFile, OWNER } from '../shared/jobs/jobs-harness.ts';
 import { lineOf, type Processor, startProcessor } from './processor.ts';
 
 const SPLIT: StepMessage = { v: 1, kind: 'split', owner: OWNER, batchId: 'batch_1' };
@@ -176,11 +176,9 @@ describe('splitting', () => {
   });
 
   it('waits for a file that is being uploaded, without counting it as a failure', async () => {
-    const batch = await processor.createBatch(lineOf('a'), { inputFileId: 'file-2' });
-    const file = await processor.deps.files.get(OWNER, 'file-1');
-    if (file === undefined) throw new Error('no file');
-    const payload = { ...file.payload, key: payloadKeys.file(OWNER, 'file-2') };
-    await processor.deps.files.create({ ...file, id: batch.inputFileId, status: 'uploaded', payload });
+    const file = inputFile(batchRecord(processor.clock.nowMs, { inputFileId: 'file-2' }));
+    await processor.deps.files.create({ ...file, status: 'uploaded' });
+    await processor.createBatch(lineOf('a'), { inputFileId: 'file-2' });
     const answer = await processor.invoke({ ...SPLIT, attempt: 0 });
     expect(answer.batchItemFailures).toEqual([]);
     expect(processor.lines.at(-1)).toMatchObject({ level: 'WARN', code: 'FILE_NOT_READY', attempt: 0 });
@@ -190,7 +188,8 @@ describe('splitting', () => {
   });
 
   it('fails a batch whose file was deleted', async () => {
-    await processor.createBatch(lineOf('a'), { inputFileId: 'file-9' });
+    await processor.createBatch(lineOf('a'));
+    await processor.files.remove(OWNER, 'file-1');
     await processor.invoke(SPLIT);
     expect(await processor.batch()).toMatchObject({
       status: 'failed',

@@ -15,7 +15,7 @@ import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
 import { openSqsWorkQueue, type WorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { serveInMemory, textModel } from '../serve-model/memory-deps.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
-import { batchRecord, type JobsHarness, jobMessage, OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
+import { type JobsHarness, jobMessage, OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
 
 /** Seconds between two polls of work that waits for an endpoint. */
 const POLL_SECONDS = 900;
@@ -104,7 +104,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
     work: (queue = 'jobs') =>
       harness.deliver(queue, handler, { context: { getRemainingTimeInMillis: () => worker.remainingMs } }),
     read: (id) => deps.jobs.get({ owner: OWNER, id }),
-    createBatch: (more) => batches.create(batchRecord(clock.nowMs, more)),
+    createBatch: (more) => harness.recordBatch(more),
     batch: () => batches.getBatch(OWNER, 'batch_1'),
     cancelBatch: () => batches.change(OWNER, 'batch_1', { set: { status: 'cancelling' }, statusIn: ['in_progress'] }),
     part: async (kind, index = 0) => {

@@ -42,6 +42,7 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
       payloadBucket: PAYLOADS,
       modelQueues: { words: { jobs: words, chunks: '' } },
       lostJobsQueue: lost,
+      batchesQueue: lost,
       replyQueues: { answers },
       webhooksQueue: lost,
       eventBus: 'none',

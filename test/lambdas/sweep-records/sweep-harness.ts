@@ -6,6 +6,7 @@ import { fromItem } from '../../../lambdas/shared/aws/attribute-value.ts';
 import { openQueueDepths } from '../../../lambdas/shared/queue/queue-depths.ts';
 import { openDynamoDbDueStore } from '../../../lambdas/shared/sweep/dynamodb-due-store.ts';
 import { createHandler, type SweepDeps } from '../../../lambdas/sweep-records/handler.ts';
+import { sweepBatch } from '../../../lambdas/sweep-records/sweep-batch.ts';
 import { type SweepJobDeps, sweepJob } from '../../../lambdas/sweep-records/sweep-job.ts';
 import { JOBS } from '../shared/jobs/job-servers.ts';
 import { OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
@@ -17,15 +18,23 @@ const MINUTE_MS = 60_000;
 
 /** Starts the function for a deployment with the model `words`. */
 export async function startSweep() {
-  const harness = await startJobsHarness(['words', 'lost'], 30);
-  const { servers, clock, urls, store, jobs, notifier, write } = harness;
+  const harness = await startJobsHarness(['words', 'lost', 'chunks', 'steps'], 30);
+  const { servers, clock, urls, store, jobs, batches, notifier, write } = harness;
+  const steps = harness.queue('steps');
   const due = openDynamoDbDueStore(store);
-  const settings = { modelQueues: { words: { jobs: urls.words, chunks: '' } }, lostJobsQueue: urls.lost };
+  const settings = {
+    modelQueues: { words: { jobs: urls.words, chunks: urls.chunks } },
+    lostJobsQueue: urls.lost,
+    batchesQueue: urls.steps,
+  };
   const deps: SweepDeps = {
     due,
     openSweepers: () => {
       const depths = openQueueDepths(servers.sqs);
-      return { job: (record) => sweepJob(record, { jobs: sweep.sweptJobs, notifier, due, depths, settings, clock }) };
+      return {
+        job: (record) => sweepJob(record, { jobs: sweep.sweptJobs, notifier, due, depths, settings, clock }),
+        batch: (record) => sweepBatch(record, { batches, steps, due, depths, settings, clock }),
+      };
     },
     clock,
     stage: 'dev',
@@ -52,7 +61,7 @@ export async function startSweep() {
       const { Item: item = {} } = await harness.tables.client.send(new GetItemCommand({ TableName: JOBS, Key }));
       return fromItem(item);
     },
-    purge: async (queue: 'words' | 'lost') => {
+    purge: async (queue: 'words' | 'lost' | 'chunks' | 'steps') => {
       await servers.sqs.send(new PurgeQueueCommand({ QueueUrl: urls[queue] }));
     },
   };

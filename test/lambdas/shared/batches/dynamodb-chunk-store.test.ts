@@ -51,8 +51,11 @@ describe('openDynamoDbChunkStore', () => {
     expect(await storeOf().getBatch(batch.owner, 'batch_none')).toBeUndefined();
   });
 
-  it('finds no batch that has expired', async () => {
+  it('finds no batch that has expired, and a batch does not expire before it has ended', async () => {
     nowMs = batch.expiresAtMs;
+    expect(await storeOf().getBatch(batch.owner, batch.id)).toBeDefined();
+    const ended = { ...batch, status: 'completed', endedAtMs: 1000 } as const;
+    await table.client.send(new PutItemCommand({ TableName: JOBS, Item: batchItem(ended) }));
     expect(await storeOf().getBatch(batch.owner, batch.id)).toBeUndefined();
   });
 

@@ -2,9 +2,11 @@ import { type MessageAttributeValue, SendMessageCommand } from '@aws-sdk/client-
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Batch } from '../../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../../core/batches/batch-record.ts';
+import type { StoredFile } from '../../../../core/files/file.ts';
 import type { DestinationKind, Job } from '../../../../core/jobs/job.ts';
 import type { ChunkMessage, JobMessage } from '../../../../core/jobs/job-message.ts';
 import type { Notifier } from '../../../../core/jobs/notifier.ts';
+import { payloadKeys } from '../../../../core/jobs/payload-keys.ts';
 import { openDynamoDbBatchStore } from '../../../../lambdas/shared/batches/dynamodb-batch-store.ts';
 import { openDynamoDbFileStore } from '../../../../lambdas/shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../../../../lambdas/shared/jobs/dynamodb-job-store.ts';
@@ -112,6 +114,12 @@ export async function startJobsHarness<Q extends string>(names: readonly Q[], vi
     lines,
     write: (line: string): void => {
       lines.push(JSON.parse(line) as Record<string, unknown>);
+    },
+    /** Records a running batch and its input file. */
+    recordBatch: async (more?: Partial<BatchRecord>): Promise<BatchRecord> => {
+      const batch = batchRecord(clock.nowMs, more);
+      await openDynamoDbFileStore(store).create(inputFile(batch));
+      return openDynamoDbBatchStore(store).create(batch);
     },
     queue: (name: Q) => openSqsMessageQueue({ client: servers.sqs, url: urls[name] }),
     /** @returns The message id. */
@@ -222,6 +230,19 @@ export function chunkMessage(index: number, more: Partial<ChunkMessage> = {}): C
     lines: 10,
     ...more,
   };
+}
+
+/** The record of the file that a batch reads. */
+export function inputFile({
+  owner,
+  inputFileId: id,
+  inputBytes: bytes,
+  createdAtMs,
+  expiresAtMs,
+}: BatchRecord): StoredFile {
+  const payload = { bucket: PAYLOADS, key: payloadKeys.file(owner, id) };
+  const name = { filename: 'in.jsonl', purpose: 'batch', status: 'processed' } as const;
+  return { owner, id, ...name, bytes, payload, createdAtMs, expiresAtMs };
 }
 
 /** A running batch that is cut into as many chunks as `chunks` says, one by default. */

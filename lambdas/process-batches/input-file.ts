@@ -1,0 +1,12 @@
+import type { BatchRecord } from '../../core/batches/batch-record.ts';
+import type { PayloadReference } from '../../core/jobs/job.ts';
+import { payloadKeys } from '../../core/jobs/payload-keys.ts';
+import type { BatchDeps } from './call.ts';
+
+/** Returns where the bytes of a batch's input file are. Every file lies under the key that its id gives. */
+export function inputOf(
+  { owner, inputFileId }: BatchRecord,
+  { objects }: Pick<BatchDeps, 'objects'>,
+): PayloadReference {
+  return { bucket: objects.bucket, key: payloadKeys.file(owner, inputFileId) };
+}
