@@ -84,6 +84,13 @@ export interface BatchStore extends ChunkStore {
    * @param batch - The batch as it was read.
    */
   end(batch: BatchRecord, end: BatchEnd): Promise<BatchChanged>;
+  /**
+   * Deletes a batch that has ended: a tombstone replaces its record (see `tombstoneOf`). Deleting a batch twice is no error.
+   *
+   * @returns When it was deleted, milliseconds since the Unix epoch; the batch if it has not ended; undefined if it does not
+   * exist.
+   */
+  remove(owner: string, id: string): Promise<number | BatchRecord | undefined>;
   /** Reads the outcomes of chunks; those that are not recorded are absent. */
   readChunks(batchId: string, indices: readonly number[]): Promise<ReadonlyMap<number, ChunkOutcome>>;
   /** @throws AppError `INVALID_PARAMETER` when `after` is not the id of a batch. */

@@ -259,7 +259,7 @@ export const DELIVER_WEBHOOKS = {
 
 /** Settles jobs and batches that nothing else will settle. */
 export const SWEEP_RECORDS = {
-  description: 'Settles jobs and batches whose messages are gone',
+  description: 'Settles jobs and batches whose messages are gone, and deletes what has expired',
   memoryMiB: SMALL_MEMORY_MIB,
   // Shorter than the time between two sweeps.
   timeoutSeconds: 240,
@@ -280,9 +280,15 @@ export const SWEEP_RECORDS = {
   },
   schedule: { everyMinutes: 5 },
   permissions: {
-    records: ['GetItem', 'UpdateItem'],
+    records: ['GetItem', 'UpdateItem', 'DeleteItem'],
     listsDueRecords: true,
-    objects: { jobs: ['GetObject'], results: ['GetObject'] },
+    objects: {
+      jobs: ['GetObject', 'DeleteObject'],
+      results: ['GetObject', 'DeleteObject'],
+      files: ['DeleteObject'],
+      chunks: ['DeleteObject'],
+    },
+    listsObjects: true,
     sends: ['batches'],
     namesModels: ['jobs', 'chunks'],
     inspects: ['lost-jobs', 'batches'],

@@ -87,6 +87,8 @@ export interface JobStore {
    * not exist.
    */
   remove(key: JobKey): Promise<number | Job | undefined>;
+  /** Deletes the record of a job that has expired. Does nothing to any other record. */
+  removeExpired(key: JobKey): Promise<void>;
   /**
    * Reads how often workers started each job, strongly consistent.
    *

@@ -70,6 +70,8 @@ export interface JobDefinition extends JobKey {
    */
   readonly expiresAtMs: number;
   readonly destinations: Destinations;
+  /** Whether its input was stored in the payload bucket for it. */
+  readonly storesInput?: true;
   /** Usage plan of the caller, if it has one. */
   readonly plan?: string | undefined;
   /** What the caller said about the results cache. */

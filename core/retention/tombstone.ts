@@ -14,7 +14,7 @@ export const TOMBSTONE_DAYS = messageLifeDays();
 export const SECOND_REMOVAL_MS = 2 * 3_600_000;
 
 /** Hash of a tombstone: no job or batch has it, so no message of one changes a tombstone. */
-const NO_HASH = 'deleted';
+export const TOMBSTONE_HASH = 'deleted';
 
 /** Kinds of records that leave a tombstone, because a message or a presigned URL may outlive them. */
 const TOMBSTONE_KINDS = ['job', 'file', 'upload', 'batch'] as const;
@@ -45,7 +45,7 @@ export function tombstoneOf(
     [JOBS_TABLE.expiresAt]: Math.ceil(expiresAtMs / 1000),
     owner,
     id,
-    hash: NO_HASH,
+    hash: TOMBSTONE_HASH,
     deletedAtMs: nowMs,
     expiresAtMs,
     ...dueAttributes(key, nowMs),

@@ -13,7 +13,7 @@ export const JOB_DUE_MS = HOUR_MS;
 export const BATCH_DUE_MS = 10 * MINUTE_MS;
 
 /** Kinds of items that a sweep looks at. They are the prefixes of the keys (see `jobsTableKeys`). */
-export const DUE_KINDS = ['job', 'batch'] as const;
+export const DUE_KINDS = ['job', 'batch', 'file', 'upload'] as const;
 
 /** One of {@link DUE_KINDS}. */
 export type DueKind = (typeof DUE_KINDS)[number];

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Batch, type ChunkOutcome, whyStopped } from '../../core/batches/batch.ts';
 import { type BrokenLine, isRequest, type LineRequest, readLines } from '../../core/batches/batch-line.ts';
-import { AppError, toAppError } from '../../core/errors.ts';
+import { type AppError, toAppError } from '../../core/errors.ts';
 import type { JobError } from '../../core/jobs/job.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';

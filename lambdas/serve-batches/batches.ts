@@ -43,6 +43,21 @@ export async function cancelBatch(call: Call): Promise<HttpResult> {
   throw new AppError('BATCH_ENDED', message);
 }
 
+/**
+ * `DELETE /v1/batches/{id}`: deletes the record of a batch that has ended. Its files are files of their own and stay, as those
+ * of OpenAI's API. Deleting a batch again succeeds. A tombstone keeps late messages of the batch from doing anything.
+ */
+export async function deleteBatch(call: Call): Promise<HttpResult> {
+  const id = idOf(call);
+  const removed = await call.batches.remove(call.owner, id);
+  if (removed === undefined) throw notFound();
+  if (typeof removed !== 'number') {
+    const message = `the batch is ${removed.status}: cancel it first, with POST /v1/batches/{id}/cancel`;
+    throw new AppError('BATCH_NOT_ENDED', message);
+  }
+  return jsonResult(JSON.stringify({ id, object: 'batch', deleted: true }));
+}
+
 function resultOf(batch: BatchRecord): HttpResult {
   return jsonResult(JSON.stringify(openAiBatch(batch)));
 }

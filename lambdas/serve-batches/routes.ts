@@ -1,6 +1,6 @@
 import { LARGER_FILES, MAX_FORM_BYTES } from '../../core/files/limits.ts';
 import type { HttpRoute } from '../shared/http/http-handler.ts';
-import { cancelBatch, listBatches, showBatch } from './batches.ts';
+import { cancelBatch, deleteBatch, listBatches, showBatch } from './batches.ts';
 import type { Call } from './call.ts';
 import { completeUpload } from './complete-upload.ts';
 import { createBatch } from './create-batch.ts';
@@ -40,6 +40,7 @@ const BATCH_ROUTES: readonly HttpRoute<Call>[] = [
   { method: 'GET', path: '/v1/batches', run: listBatches },
   { method: 'POST', path: '/v1/batches', body: JSON_BODY, run: createBatch },
   { method: 'GET', path: '/v1/batches/{id}', run: showBatch },
+  { method: 'DELETE', path: '/v1/batches/{id}', run: deleteBatch },
   { method: 'POST', path: '/v1/batches/{id}/cancel', run: cancelBatch },
 ];
 

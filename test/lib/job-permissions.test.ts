@@ -118,7 +118,12 @@ describe('permissions of functions around jobs', () => {
       'ApiJobRoutesservebatches',
       'JobsFunctionsprocessbatches',
     ]);
-    expect(allowed(/^s3:DeleteObject$/, `${bucket}/jobs/*`)).toEqual([]);
+    for (const prefix of ['jobs', 'results']) {
+      expect(allowed(/^s3:DeleteObject$/, `${bucket}/${prefix}/*`)).toEqual([
+        'ApiJobRoutesservejobs',
+        'JobsFunctionssweeprecords',
+      ]);
+    }
     expect(permissionsOf(template, 'JobsFunctionsdeliverwebhooks')).not.toHaveProperty('s3:GetObject');
   });
 

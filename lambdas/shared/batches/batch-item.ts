@@ -1,6 +1,7 @@
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { messageLifeDays } from '../../../core/retention/retention.ts';
+import { TOMBSTONE_HASH } from '../../../core/retention/tombstone.ts';
 import { BATCH_DUE_MS, DUE_ATTRIBUTES, dueAttributes } from '../../../core/sweep/due.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 
@@ -68,4 +69,9 @@ export function readBatchItem(item: Item): BatchRecord {
   const { completed, failed, ...batch } = recordOf(item);
   // Written by batchItem and by conditional updates of its members only.
   return { ...batch, counts: { completed, failed } } as BatchRecord;
+}
+
+/** When the record of a tombstone was deleted (see `tombstoneOf`), milliseconds since the Unix epoch; else undefined. */
+export function tombstoneTime(item: Item | undefined): number | undefined {
+  return item?.['hash']?.S === TOMBSTONE_HASH ? Number(item[DELETED_AT]?.N) : undefined;
 }

@@ -1,15 +1,18 @@
-import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { type ChunkOutcome, isExpiredBatch } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { BatchChange, BatchPage, BatchQuery, BatchStore } from '../../../core/batches/batch-store.ts';
 import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { tombstoneOf } from '../../../core/retention/tombstone.ts';
 import { DUE_ATTRIBUTES } from '../../../core/sweep/due.ts';
+import { toItem } from '../aws/attribute-value.ts';
+import { writeIf } from '../aws/conditional-write.ts';
 import { transact } from '../aws/transact.ts';
 import { type UpdateSpec, updateExpressions } from '../aws/update-expressions.ts';
-import { batchItem, DELETED_AT, READERS, readBatchItem, recordOf } from './batch-item.ts';
+import { batchItem, DELETED_AT, READERS, readBatchItem, recordOf, tombstoneTime } from './batch-item.ts';
 import { listItems, readItems, updateItem } from './batch-table.ts';
-import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from './dynamodb-chunk-store.ts';
+import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, openDynamoDbChunkStore } from './dynamodb-chunk-store.ts';
 import { putCounted } from './put-counted.ts';
 
 /**
@@ -54,6 +57,7 @@ export function openDynamoDbBatchStore(options: DynamoDbStoreOptions): BatchStor
       if (unmet.length > 0 && !unmet.includes(0)) return change(owner, id, spec);
       return { isDone: unmet.length === 0, batch: await chunks.getBatch(owner, id) };
     },
+    remove: (owner, id) => removeBatch(options, owner, id),
     readChunks: async (batchId, indices) => {
       const items = await readItems(
         options,
@@ -79,6 +83,31 @@ function readersOf(options: DynamoDbStoreOptions, { owner, inputFileId }: BatchR
 
 function updateOf({ table }: DynamoDbStoreOptions, key: string, spec: UpdateSpec): TransactWriteItem {
   return { Update: { TableName: table, Key: { [JOBS_TABLE.partitionKey]: { S: key } }, ...updateExpressions(spec) } };
+}
+
+async function removeBatch(
+  { client, table, clock }: DynamoDbStoreOptions,
+  owner: string,
+  id: string,
+): Promise<number | BatchRecord | undefined> {
+  const nowMs = clock.now();
+  const command = new PutItemCommand({
+    TableName: table,
+    Item: toItem(tombstoneOf('batch', { owner, id }, nowMs)),
+    ConditionExpression: 'attribute_exists(#endedAtMs) AND #expiresAtMs > :now',
+    ExpressionAttributeNames: { '#endedAtMs': 'endedAtMs', '#expiresAtMs': 'expiresAtMs' },
+    ExpressionAttributeValues: toItem({ ':now': nowMs }),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  });
+  const { isDone, item } = await writeIf(JOBS_TABLE_NAME, async () => {
+    await client.send(command);
+    return undefined;
+  });
+  if (isDone || item === undefined) return isDone ? nowMs : undefined;
+  const deletedAtMs = tombstoneTime(item);
+  if (deletedAtMs !== undefined) return deletedAtMs;
+  const batch = readBatchItem(item);
+  return isExpiredBatch(batch, nowMs) ? undefined : batch;
 }
 
 async function listBatches(

@@ -9,7 +9,7 @@ import { type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { transact } from '../aws/transact.ts';
 import { updateExpressions } from '../aws/update-expressions.ts';
-import { keyAttributes, readBatchItem } from './batch-item.ts';
+import { keyAttributes, readBatchItem, tombstoneTime } from './batch-item.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -43,7 +43,7 @@ export function openDynamoDbChunkStore(options: DynamoDbStoreOptions): DynamoDbC
   const { clock } = options;
   const getBatch = async (owner: string, id: string) => {
     const item = await readItem(options, jobsTableKeys.batch(owner, id));
-    if (item === undefined) return undefined;
+    if (item === undefined || tombstoneTime(item) !== undefined) return undefined;
     const batch = readBatchItem(item);
     // TTL deletes late, days at times.
     return isExpiredBatch(batch, clock.now()) ? undefined : batch;

@@ -10,7 +10,7 @@ import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
 /** Dependencies of {@link assembleUpload}. */
 export interface AssembleUploadDeps {
   readonly uploads: UploadStore;
-  readonly files: Pick<FileStore, 'settle'>;
+  readonly files: Pick<FileStore, 'get' | 'settle'>;
   readonly objects: FileObjects;
   readonly openMd5: () => Promise<ResumableMd5>;
   /** Whether there is time for another part. */
@@ -50,6 +50,7 @@ export async function assembleUpload(
   const { owner, id, fileId, assembly } = upload;
   if (fileId === undefined || assembly === undefined)
     throw new AppError('UPLOAD_INCOMPLETE', 'the upload is not completed');
+  if ((await deps.files.get(owner, fileId)) === undefined) return discard(upload, deps);
   const reached = await putTogether(upload, fileId, assembly, deps);
   if (!reached.done) return 'uploaded';
   const isRight = upload.md5 === undefined || upload.md5 === (await digestOf(reached, deps));
@@ -57,7 +58,21 @@ export async function assembleUpload(
   await deps.files.settle(owner, fileId, isRight ? 'processed' : 'error', details);
   if (!isRight) await deps.objects.remove(payloadKeys.file(owner, fileId));
   await deps.objects.removeAll(payloadKeys.piecesOf(owner, id));
+  // The file may have been deleted while its last part was written.
+  if (isRight && (await deps.files.get(owner, fileId)) === undefined) return discard(upload, deps);
   return isRight ? 'processed' : 'error';
+}
+
+/** Deletes the bytes of an upload whose file was deleted. */
+async function discard(
+  { owner, id, fileId = '', assembly }: Upload,
+  { objects }: AssembleUploadDeps,
+): Promise<'error'> {
+  const key = payloadKeys.file(owner, fileId);
+  if (assembly?.uploadId !== undefined) await objects.abort(key, assembly.uploadId);
+  await objects.remove(key);
+  await objects.removeAll(payloadKeys.piecesOf(owner, id));
+  return 'error';
 }
 
 /** @returns Undefined if no MD5 was requested. */

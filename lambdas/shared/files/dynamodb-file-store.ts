@@ -3,6 +3,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { FilePage, FileQuery, FileStore, RemovalStart, StoredFile } from '../../../core/files/file.ts';
 import { timeOfId } from '../../../core/ids/time-ordered-id.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { dueAttributes } from '../../../core/sweep/due.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { writeIf } from '../aws/conditional-write.ts';
 import { DELETED_AT, READERS } from '../batches/batch-item.ts';
@@ -44,13 +45,20 @@ export function openDynamoDbFileStore(options: DynamoDbStoreOptions): FileStore 
 }
 
 async function startRemoval(options: DynamoDbStoreOptions, key: string): Promise<RemovalStart> {
+  const nowMs = options.clock.now();
   const command = new UpdateItemCommand({
     TableName: options.table,
     Key: { [JOBS_TABLE.partitionKey]: { S: key } },
-    UpdateExpression: 'SET #deletedAt = if_not_exists(#deletedAt, :now)',
+    UpdateExpression: 'SET #deletedAt = if_not_exists(#deletedAt, :now), #dueKey = :dueKey, #dueAtMs = :now',
     ConditionExpression: 'attribute_exists(#pk) AND (attribute_not_exists(#readers) OR #readers <= :none)',
-    ExpressionAttributeNames: { '#pk': JOBS_TABLE.partitionKey, '#readers': READERS, '#deletedAt': DELETED_AT },
-    ExpressionAttributeValues: toItem({ ':now': options.clock.now(), ':none': 0 }),
+    ExpressionAttributeNames: {
+      '#pk': JOBS_TABLE.partitionKey,
+      '#readers': READERS,
+      '#deletedAt': DELETED_AT,
+      '#dueKey': JOBS_TABLE.dueKey,
+      '#dueAtMs': JOBS_TABLE.dueAtMs,
+    },
+    ExpressionAttributeValues: toItem({ ':now': nowMs, ':none': 0, ':dueKey': dueAttributes(key, nowMs).dueKey }),
     ReturnValues: 'ALL_NEW',
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   });

@@ -1,13 +1,22 @@
 import type { StoredFile } from '../../../core/files/file.ts';
 import type { Upload, UploadPart } from '../../../core/files/upload.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
+import { dueAttributes } from '../../../core/sweep/due.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { keyAttributes, listAttributes, recordOf } from '../batches/batch-item.ts';
 
-/** Writes a file as an item. */
+/** Time after the expiry in which the sweep deletes the bytes and the record, before DynamoDB deletes the record. */
+const SWEEP_MS = 2 * 86_400_000;
+
+/** Time after the end of an upload in which a function may still write a part that arrived before. */
+const LAST_PART_MS = 15 * 60_000;
+
+/** Writes a file as an item. It is due when it expires. */
 export function fileItem(file: StoredFile): Item {
+  const key = jobsTableKeys.file(file.owner, file.id);
   return {
-    ...keyAttributes(jobsTableKeys.file(file.owner, file.id), file.expiresAtMs),
+    ...keyAttributes(key, file.expiresAtMs + SWEEP_MS),
+    ...toItem(dueAttributes(key, file.expiresAtMs)),
     ...listAttributes('file', file),
     ...toItem(file),
   };
@@ -19,9 +28,14 @@ export function readFileItem(item: Item): StoredFile {
   return recordOf(item) as object as StoredFile;
 }
 
-/** Writes an upload as an item. */
+/** Writes an upload as an item. It is due when its time is over. */
 export function uploadItem(upload: Upload): Item {
-  return { ...keyAttributes(jobsTableKeys.upload(upload.owner, upload.id), upload.keptUntilMs), ...toItem(upload) };
+  const key = jobsTableKeys.upload(upload.owner, upload.id);
+  return {
+    ...keyAttributes(key, upload.keptUntilMs),
+    ...toItem(dueAttributes(key, upload.expiresAtMs + LAST_PART_MS)),
+    ...toItem(upload),
+  };
 }
 
 /** Reads an upload that {@link uploadItem} wrote. */

@@ -130,6 +130,10 @@ class DynamoDbJobStore implements JobStore {
     return keys.map((key) => found.get(jobsTableKeys.job(key)) ?? 0);
   }
 
+  removeExpired(key: JobKey): Promise<void> {
+    return this.#delete(key, expired(this.#clock.now()));
+  }
+
   async create(definition: JobDefinition, redrive?: Redrive): Promise<Job | undefined> {
     if (!this.#mayCreate(definition, redrive)) return this.get(definition);
     const created = queuedItem(definition, this.#clock.now());
@@ -231,16 +235,20 @@ class DynamoDbJobStore implements JobStore {
   }
 
   /** Deletes an expired record, and the tombstone of a job that was submitted and deleted before. */
-  async #makeRoom(definition: JobDefinition): Promise<void> {
+  #makeRoom(definition: JobDefinition): Promise<void> {
     const old = expired(this.#clock.now());
     const deleted = replaceable(definition);
     const condition = `(${old.condition}) OR ${deleted.condition}`;
+    return this.#delete(definition, { condition, values: { ...old.values, ...deleted.values } });
+  }
+
+  async #delete(key: JobKey, { condition, values }: Pick<Change, 'condition' | 'values'>): Promise<void> {
     const command = new DeleteItemCommand({
       TableName: this.#table,
-      Key: jobItemKey(definition),
+      Key: jobItemKey(key),
       ConditionExpression: condition,
       ExpressionAttributeNames: namesIn(condition),
-      ExpressionAttributeValues: { ...old.values, ...deleted.values },
+      ExpressionAttributeValues: values,
     });
     await writeIf(TABLE, async () => {
       await this.#client.send(command);

@@ -1,4 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { ERRORS } from '../../../core/errors.ts';
 import type { Redrive } from '../../../core/jobs/dead-letter.ts';
 import {
   type Job,
@@ -168,14 +169,20 @@ export function failedOnce(job: JobReference, error: JobError): Change {
   };
 }
 
+/** Time after the expiry in which the sweep deletes the objects and the record, before DynamoDB deletes the record. */
+const SWEEP_MS = 2 * 86_400_000;
+
 /**
  * Records destinations that were notified of one end of a job: a job that was redriven since ends again. Once all are
- * notified, no sweep has to look at the job.
+ * notified, no sweep has to look at the job until it expires, and then only to delete its objects.
  */
-export function notified({ hash, status, endedAtMs }: Job, { kinds, isComplete }: Notified, nowMs: number): Change {
-  const complete = isComplete ? `SET #notifiedAtMs = :now REMOVE ${NOT_DUE} ` : '';
+export function notified(job: Job, { kinds, isComplete }: Notified, nowMs: number): Change {
+  const { hash, status, endedAtMs } = job;
+  const due = Object.entries(hasObjects(job) ? dueAtExpiry(job) : {});
+  const complete = ['#notifiedAtMs = :now', ...due.map(([name]) => `#${name} = :${name}`)].join(', ');
+  const removed = due.length > 0 ? `#${JOBS_TABLE.observation}` : NOT_DUE;
   return {
-    update: `${complete}ADD #${NOTIFIED} :kinds`,
+    update: `${isComplete ? `SET ${complete} REMOVE ${removed} ` : ''}ADD #${NOTIFIED} :kinds`,
     condition: '#hash = :hash AND #status = :status AND #endedAtMs = :endedAtMs',
     values: {
       ...toItem({
@@ -184,9 +191,24 @@ export function notified({ hash, status, endedAtMs }: Job, { kinds, isComplete }
         // A job that is not complete has no such time, and matches nothing.
         ':endedAtMs': endedAtMs ?? 0,
         ...(isComplete ? { ':now': nowMs } : {}),
+        ...Object.fromEntries(isComplete ? due.map(([name, value]) => [`:${name}`, value]) : []),
       }),
       ':kinds': { SS: [...kinds] },
     },
+  };
+}
+
+/** Whether the bucket holds objects that nothing needs once the job has expired. A redriven dead letter needs its input. */
+function hasObjects({ result, storesInput, status, error }: Job): boolean {
+  const mayBeRedriven = status === 'failed' && error !== undefined && ERRORS[error.code].retryable;
+  return result?.kind === 'payload' || (storesInput === true && !mayBeRedriven);
+}
+
+function dueAtExpiry(job: Job) {
+  const { expiresAtMs } = job;
+  return {
+    ...dueAttributes(jobsTableKeys.job(job), expiresAtMs),
+    [expiresAt]: expirySeconds(expiresAtMs + SWEEP_MS),
   };
 }
 

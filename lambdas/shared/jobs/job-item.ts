@@ -53,7 +53,7 @@ export function expirySeconds(expiresAtMs: number): number {
 export function definitionItem(definition: JobDefinition): Item {
   const due = dueAttributes(jobsTableKeys.job(definition), definition.createdAtMs + JOB_DUE_MS);
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
-  const { destinations, plan, cacheControl, via, baseUrl, traceparent } = definition;
+  const { destinations, storesInput, plan, cacheControl, via, baseUrl, traceparent } = definition;
   return {
     ...jobItemKey(definition),
     ...toItem({
@@ -69,6 +69,7 @@ export function definitionItem(definition: JobDefinition): Item {
       createdAtMs,
       expiresAtMs,
       destinations,
+      storesInput,
       plan,
       cacheControl,
       via,

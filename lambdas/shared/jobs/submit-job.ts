@@ -114,6 +114,7 @@ function define(submission: Submission, { clock, retentionDays }: SubmitDeps, de
     endpoint,
     model,
     destinations,
+    storesInput: isStored(submission.input) ? true : undefined,
     plan,
     cacheControl,
     via,
@@ -137,10 +138,15 @@ async function place({ input }: Submission, { hash, ...key }: JobDefinition, dep
     const { mediaType, ...payload } = input;
     return { kind: 'payload', payload, ...(mediaType === undefined ? {} : { mediaType }) };
   }
-  if (inlineBytes(input) <= MAX_INLINE_INPUT_BYTES) return { ...input, kind: 'inline' };
+  if (!isStored(input)) return { ...input, kind: 'inline' };
   const payloads = await deps.payloads();
   const payload = { bucket: payloads.bucket, key: payloadKeys.jobInput(key, hash) };
   const { body, mediaType } = fromInlineBody(input);
   await payloads.put(payload.key, body, mediaType);
   return { kind: 'payload', payload, ...('json' in input ? {} : { mediaType }) };
+}
+
+/** Whether an input is stored in the bucket for its job. */
+function isStored(input: Submission['input']): boolean {
+  return !('bucket' in input) && inlineBytes(input) > MAX_INLINE_INPUT_BYTES;
 }

@@ -223,6 +223,34 @@ describe('GET /v1/batches', () => {
   );
 });
 
+describe('DELETE /v1/batches/{id}', () => {
+  const remove = async (id: string) => {
+    const response = await service.send('DELETE', `/v1/batches/${id}`);
+    return { status: response.status, body: (await response.json()) as unknown };
+  };
+
+  it('deletes the record of a batch that has ended, once and again, and leaves its files', async () => {
+    const { id, input_file_id: fileId } = await create();
+    const batch = await service.deps.batches.getBatch('key-1', id);
+    if (batch === undefined) throw new Error('the batch was not created');
+    const nowMs = service.clock.nowMs;
+    const set = { status: 'completed', endedAtMs: nowMs, expiresAtMs: nowMs + 1e9 } as const;
+    await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
+    for (let time = 0; time < 2; time++) {
+      expect(await remove(id)).toEqual({ status: 200, body: { id, object: 'batch', deleted: true } });
+    }
+    await expect(service.client().batches.retrieve(id)).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' });
+    expect((await service.client().batches.list()).data.map((one) => one.id)).not.toContain(id);
+    expect(await service.client().files.retrieve(fileId)).toMatchObject({ id: fileId, status: 'processed' });
+  });
+
+  it('fails with BATCH_NOT_ENDED for a batch that has not ended, and with 404 for one that does not exist', async () => {
+    const { id } = await create();
+    expect(await remove(id)).toMatchObject({ status: 409, body: { code: 'BATCH_NOT_ENDED' } });
+    expect(await remove('batch_never')).toMatchObject({ status: 404, body: { code: 'BATCH_NOT_FOUND' } });
+  });
+});
+
 describe('POST /v1/batches/{id}/cancel', () => {
   it('has the batch canceled, once and again', async () => {
     const { id } = await create();
@@ -264,7 +292,7 @@ describe('the function', () => {
     ['PATCH', '/v1/files/file-1', 'GET, DELETE'],
     ['POST', '/v1/files/file-1/content', 'GET'],
     ['GET', '/v1/uploads', 'POST'],
-    ['DELETE', '/v1/batches/batch_1', 'GET'],
+    ['PUT', '/v1/batches/batch_1', 'GET, DELETE'],
     ['GET', '/v1/batches/batch_1/cancel', 'POST'],
   ])('answers 405 to %s %s, with the methods that are allowed', async (method, path, allow) => {
     const answer = await service.send(method, path, { headers: { 'x-api-key': 'key-1' } });

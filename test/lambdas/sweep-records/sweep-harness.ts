@@ -34,6 +34,8 @@ export async function startSweep() {
       return {
         job: (record) => sweepJob(record, { jobs: sweep.sweptJobs, notifier, due, depths, settings, clock }),
         batch: (record) => sweepBatch(record, { batches, steps, due, depths, settings, clock }),
+        file: async () => ({ nextAtMs: undefined }),
+        upload: async () => ({ nextAtMs: undefined }),
       };
     },
     clock,
