@@ -40,6 +40,8 @@ export interface ServiceOptions {
   readonly directory: string;
   /** Maximum number of execution environments that work concurrently. Defaults to the number of processors. */
   readonly maxEnvironments?: number | undefined;
+  /** How long a request waits for an environment before it is throttled, in milliseconds. Defaults to one second. */
+  readonly maxWaitMs?: number | undefined;
   /** Limit of a function's init phase in milliseconds. Defaults to Lambda's 10 seconds. */
   readonly initLimitMs?: number | undefined;
   /** Whether environments are frozen between invocations. Defaults to yes where the platform can: not on Windows. */
@@ -159,6 +161,7 @@ function openFunctions(context: ServiceContext, endpointUrl: string): LambdaHost
     logsDirectory,
     endpointUrl,
     maxEnvironments: options.maxEnvironments,
+    maxWaitMs: options.maxWaitMs,
     initLimitMs: options.initLimitMs,
     freezes: options.freezesEnvironments,
     attributes: context.attributes,

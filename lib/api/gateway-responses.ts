@@ -33,6 +33,8 @@ const FORM: ErrorForm = 'open-inference';
 
 const MISCONFIGURED = 'API Gateway is not configured correctly for this route';
 
+const BUSY = 'as many requests are under way as AWS Lambda allows; retry after 1 s';
+
 /** What else to do with a body that is too large, if the deployment has jobs and files. */
 const LARGER_BODIES = `, or a job whose input is a file (input_file_id); if the body is a file, ${LARGER_FILES}`;
 
@@ -77,10 +79,13 @@ const REJECTIONS: readonly Rejection[] = [
     detail: 'the content type is not accepted here, send application/json',
   },
   { type: ResponseType.INTEGRATION_TIMEOUT, code: 'TIMEOUT', detail: 'the model did not respond in time' },
-  { type: ResponseType.INTEGRATION_FAILURE, code: 'BAD_GATEWAY', detail: 'the model returned no valid response' },
+  // API Gateway uses this type if Lambda throttles the function, and no other for that; a response of the function that is
+  // not valid is DEFAULT_5XX: https://repost.aws/questions/QUL-z6rJbmR4meafB7MzYXxw
+  { type: ResponseType.INTEGRATION_FAILURE, code: 'UNAVAILABLE', detail: BUSY },
   { type: ResponseType.API_CONFIGURATION_ERROR, code: 'INTERNAL', detail: MISCONFIGURED },
   { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, code: 'INTERNAL', detail: MISCONFIGURED },
-  { type: ResponseType.AUTHORIZER_FAILURE, code: 'INTERNAL', detail: 'the caller could not be authorized' },
+  // A request calls the authorizer first, so under overload it is throttled first.
+  { type: ResponseType.AUTHORIZER_FAILURE, code: 'UNAVAILABLE', detail: BUSY },
   { type: ResponseType.DEFAULT_4XX, code: 'INVALID_PARAMETER', detail: 'API Gateway rejected the request' },
   { type: ResponseType.DEFAULT_5XX, code: 'BAD_GATEWAY', detail: 'the model returned no valid response' },
 ];

@@ -383,7 +383,8 @@ describe('gateway responses', () => {
     ['REQUEST_TOO_LARGE', 'BODY_TOO_LARGE'],
     ['UNSUPPORTED_MEDIA_TYPE', 'UNSUPPORTED_MEDIA_TYPE'],
     ['INTEGRATION_TIMEOUT', 'TIMEOUT'],
-    ['INTEGRATION_FAILURE', 'BAD_GATEWAY'],
+    ['INTEGRATION_FAILURE', 'UNAVAILABLE'],
+    ['AUTHORIZER_FAILURE', 'UNAVAILABLE'],
     ['API_CONFIGURATION_ERROR', 'INTERNAL'],
     ['DEFAULT_5XX', 'BAD_GATEWAY'],
   ])('%s answers %s', (type, code) => {
@@ -393,6 +394,8 @@ describe('gateway responses', () => {
 
   it.each([
     ['THROTTLED', 'retry-after', "'1'"],
+    ['INTEGRATION_FAILURE', 'retry-after', "'1'"],
+    ['AUTHORIZER_FAILURE', 'retry-after', "'1'"],
     ['QUOTA_EXCEEDED', 'retry-after', "'3600'"],
     ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
   ])('%s tells clients whether to try again', (type, header, value) => {

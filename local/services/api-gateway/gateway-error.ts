@@ -26,8 +26,14 @@ export const GATEWAY_RESPONSES = {
   AUTHORIZER_FAILURE: { status: 500, errorType: 'AuthorizerConfigurationException', message: null },
   BAD_REQUEST_BODY: { status: 400, errorType: 'BadRequestException', message: 'Invalid request body', blank: true },
   BAD_REQUEST_PARAMETERS: { status: 400, errorType: 'BadRequestException', message: 'Bad Request', blank: true },
-  INTEGRATION_FAILURE: {
+  DEFAULT_5XX: {
     status: 502,
+    errorType: 'InternalServerErrorException',
+    message: 'Internal server error',
+    blank: true,
+  },
+  INTEGRATION_FAILURE: {
+    status: 500,
     errorType: 'InternalServerErrorException',
     message: 'Internal server error',
     blank: true,

@@ -281,5 +281,5 @@ function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
   const isClients = typeof status === 'number' && status >= 400 && status < 500;
-  return new GatewayError(isClients ? 'BAD_REQUEST_BODY' : 'INTEGRATION_FAILURE', undefined, { cause: error });
+  return new GatewayError(isClients ? 'BAD_REQUEST_BODY' : 'DEFAULT_5XX', undefined, { cause: error });
 }

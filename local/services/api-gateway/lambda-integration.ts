@@ -62,13 +62,13 @@ function readPayload({ outcome }: InvocationResult, exchange: Exchange): Buffer 
     case 'failed': {
       const { errorType, errorMessage } = errorOf(outcome.payload);
       exchange.functionError = `${errorType}: ${errorMessage}`;
-      throw new GatewayError('INTEGRATION_FAILURE');
+      throw new GatewayError('DEFAULT_5XX');
     }
     case 'too-large':
       throw new GatewayError('REQUEST_TOO_LARGE');
     case 'throttled':
       exchange.functionError = `Lambda throttled the invocation: ${outcome.reason}`;
-      throw new GatewayError('API_CONFIGURATION_ERROR');
+      throw new GatewayError('INTEGRATION_FAILURE');
     default:
       exchange.functionError = `Function not found: ${outcome.functionArn}`;
       throw new GatewayError('API_CONFIGURATION_ERROR');

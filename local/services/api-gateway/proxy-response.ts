@@ -32,7 +32,7 @@ const DROPPED = new Set(['transfer-encoding', 'upgrade', 'trailer']);
 /**
  * Turns what a Lambda proxy integration returned into the response for the client.
  *
- * @throws GatewayError `INTEGRATION_FAILURE` when it is malformed.
+ * @throws GatewayError `DEFAULT_5XX` when it is malformed.
  */
 export function proxyResponse(api: ApiPlan, exchange: Exchange, payload: Buffer): HttpResponse {
   const { statusCode, headers, multiValueHeaders, body, isBase64Encoded } = read(payload);
@@ -55,7 +55,7 @@ function read(payload: Buffer): v.InferOutput<typeof responseSchema> {
   try {
     return v.parse(responseSchema, JSON.parse(payload.toString()));
   } catch (cause) {
-    throw new GatewayError('INTEGRATION_FAILURE', undefined, { cause });
+    throw new GatewayError('DEFAULT_5XX', undefined, { cause });
   }
 }
 

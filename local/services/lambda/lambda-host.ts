@@ -25,6 +25,12 @@ const INIT_LIMIT_MS = 10_000;
 /** Provisioned environments may take longer, up to 15 minutes. */
 const PROVISIONED_INIT_LIMIT_MS = 900_000;
 
+/**
+ * How long a request waits for an environment. AWS Lambda throttles immediately; but a computer has few environments, and a short
+ * wait stands for those that AWS would start.
+ */
+const WAIT_LIMIT_MS = 1000;
+
 /** Time after an invocation at which its function's log is read. */
 const LOG_DELAY_MS = 20;
 
@@ -42,6 +48,8 @@ export interface LambdaHostOptions {
   readonly attributes?: CustomAttributes;
   /** Maximum number of environments that work concurrently, over all functions. Defaults to the number of processors. */
   readonly maxEnvironments?: number | undefined;
+  /** How long a request waits for an environment before it is throttled, in milliseconds. Defaults to one second. */
+  readonly maxWaitMs?: number | undefined;
   /** Limit of the init phase in milliseconds. Defaults to Lambda's 10 seconds. */
   readonly initLimitMs?: number | undefined;
   /** How far the local time is ahead of the machine's, in milliseconds. Defaults to not at all. */
@@ -81,6 +89,7 @@ export class LambdaHost implements AsyncDisposable {
   readonly #maxEnvironments: number;
   readonly #slots: Slots;
   readonly #initLimitMs: number;
+  readonly #waitLimitMs: number;
   readonly #reaper: NodeJS.Timeout;
   readonly #activity: ActivitySink;
   readonly #freezer: Freezer | undefined;
@@ -88,6 +97,9 @@ export class LambdaHost implements AsyncDisposable {
   readonly #followed = new Set<FunctionLog>();
   /** Pools of versions that were replaced; an environment of theirs may still work. */
   #retired: EnvironmentPool[] = [];
+  /** Number of requests that wait for the init phase of an environment, and when the last one did. */
+  #starting = 0;
+  #startedMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: LambdaHostOptions) {
@@ -95,6 +107,7 @@ export class LambdaHost implements AsyncDisposable {
     this.#maxEnvironments = options.maxEnvironments ?? availableParallelism();
     this.#slots = new Slots(this.#maxEnvironments);
     this.#initLimitMs = options.initLimitMs ?? INIT_LIMIT_MS;
+    this.#waitLimitMs = options.maxWaitMs ?? WAIT_LIMIT_MS;
     this.#activity = options.activity ?? NO_ACTIVITY;
     this.#freezer = (options.freezes ?? Freezer.isSupported) ? new Freezer() : undefined;
     for (const plan of options.functions) this.#functions.set(plan.arn, this.#host(plan));
@@ -209,7 +222,13 @@ export class LambdaHost implements AsyncDisposable {
     }
     hosted.running += 1;
     if (request.nested === true) return undefined;
-    const refusal = await this.#slots.take(timeoutMs, request.signal);
+    const sinceMs = performance.now();
+    const refusal = await this.#slots.take({
+      limitMs: Math.min(this.#waitLimitMs, timeoutMs),
+      // Environments that are being started would not keep AWS from starting more.
+      mayWaitLonger: () => this.#isStarting() && performance.now() - sinceMs < timeoutMs,
+      signal: request.signal,
+    });
     if (refusal === undefined) return undefined;
     hosted.running -= 1;
     return this.#throttle(hosted.plan, 'ConcurrentInvocationLimitExceeded');
@@ -227,7 +246,7 @@ export class LambdaHost implements AsyncDisposable {
   ): Promise<InvocationResult> {
     const { requestId, version } = invocation;
     const idle = pool.takeIdle();
-    const opened = idle ?? (await this.#open(pool, hosted.plan.timeoutMs));
+    const opened = idle ?? (await this.#countStart(() => this.#open(pool, hosted.plan.timeoutMs)));
     const coldStart = idle === undefined;
     const environment = 'invoke' in opened ? opened : undefined;
     if (!this.#stopped) this.#reportStart(hosted, { requestId, version, coldStart });
@@ -244,6 +263,21 @@ export class LambdaHost implements AsyncDisposable {
     if (outcome.crash === undefined && !environment.hasEnded) pool.release(environment);
     else void pool.discard(environment).then(() => pool.warmUp(PROVISIONED_INIT_LIMIT_MS));
     return result;
+  }
+
+  async #countStart<T>(start: () => Promise<T>): Promise<T> {
+    this.#starting += 1;
+    try {
+      return await start();
+    } finally {
+      this.#starting -= 1;
+      this.#startedMs = performance.now();
+    }
+  }
+
+  /** Whether environments start, or did so within the time that a request waits. */
+  #isStarting(): boolean {
+    return this.#starting > 0 || performance.now() - this.#startedMs < this.#waitLimitMs;
   }
 
   #reportStart(

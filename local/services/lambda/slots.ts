@@ -1,6 +1,16 @@
 /** Why a slot was not granted. */
 export type SlotRefusal = 'timeout' | 'aborted';
 
+/** How long to wait for a slot. */
+export interface SlotWait {
+  /** Maximum wait in milliseconds. */
+  readonly limitMs: number;
+  /** Asked when the wait is over: whether to wait as long again. Defaults to no. */
+  readonly mayWaitLonger?: () => boolean;
+  /** Gives up waiting when aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 interface Waiter {
   resolve(refusal: SlotRefusal | undefined): void;
 }
@@ -18,11 +28,9 @@ export class Slots {
   /**
    * Takes a slot, after waiting for one if necessary. Call {@link release} for each slot taken.
    *
-   * @param limitMs - Maximum wait.
-   * @param signal - Gives up waiting when aborted.
    * @returns Undefined if a slot was taken, or why not.
    */
-  async take(limitMs: number, signal?: AbortSignal): Promise<SlotRefusal | undefined> {
+  async take({ limitMs, mayWaitLonger = () => false, signal }: SlotWait): Promise<SlotRefusal | undefined> {
     if (signal?.aborted === true) return 'aborted';
     if (this.#taken < this.#total) {
       this.#taken += 1;
@@ -37,7 +45,11 @@ export class Slots {
       resolve(refusal);
     };
     const abort = (): void => giveUp('aborted');
-    const timer = setTimeout(() => giveUp('timeout'), limitMs);
+    let timer = setTimeout(over, limitMs);
+    function over(): void {
+      if (!mayWaitLonger()) giveUp('timeout');
+      else timer = setTimeout(over, limitMs);
+    }
     signal?.addEventListener('abort', abort, { once: true });
     const refusal = await promise;
     clearTimeout(timer);

@@ -270,6 +270,30 @@ describe('LambdaHost', () => {
     expect([first?.outcome.kind, second?.outcome.kind]).toEqual(['failed', 'throttled']);
   });
 
+  it('throttles a request that waits longer than it may, and serves those that came before', async () => {
+    const invoke = await openObedient({}, { maxEnvironments: 1, maxWaitMs: 50 });
+    await invoke({ waitMs: 100 });
+    const gate = join(folder, 'gate');
+    const first = invoke({ until: gate });
+    const startedMs = performance.now();
+    const others = await Promise.all([invoke({}), invoke({}), invoke({})]);
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+    expect(others.map(({ outcome }) => outcome)).toEqual(
+      Array(3).fill(expect.objectContaining({ kind: 'throttled', reason: 'ConcurrentInvocationLimitExceeded' })),
+    );
+    await writeFile(gate, '');
+    expect((await first).outcome.kind).toBe('responded');
+    expect((await invoke({})).outcome.kind).toBe('responded');
+  });
+
+  it('lets requests wait for longer while environments start', async () => {
+    const slow = `await new Promise((resolve) => setTimeout(resolve, 1500));\nexport const handler = () => 1;`;
+    const running = open([await makePlan('slow', slow)], { maxEnvironments: 1, maxWaitMs: 1000 });
+    const invoke = () => running.invoke({ functionName: 'slow', payload: '{}' });
+    const outcomes = await Promise.all([invoke(), invoke()]);
+    expect(outcomes.map(({ outcome }) => outcome.kind)).toEqual(['responded', 'responded']);
+  });
+
   it('stops waiting when its caller gives up', async () => {
     const running = open([await makePlan('obedient', OBEDIENT)], { maxEnvironments: 1 });
     const giveUp = new AbortController();
