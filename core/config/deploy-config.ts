@@ -273,6 +273,20 @@ export const jobsConfigSchema = objectOf({
 /** Settings of jobs with every default filled in. */
 export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
 
+/** How the concurrent executions of AWS Lambda are divided. */
+const concurrencySchema = objectOf({
+  account: key(
+    v.optional(wholeNumber(10, 1_000_000), 1000),
+    'Quota "Concurrent executions" of AWS Lambda of your account in the region. A new account may have 10.',
+    10,
+  ),
+  interactiveShare: key(
+    v.optional(numberIn(0, 0.95), 0.5),
+    'Share of it for requests that callers wait for. Jobs, batches and webhooks never use it: their concurrency is reduced at synthesis until they fit into the rest.',
+    0.8,
+  ),
+});
+
 /**
  * Schema of `config/<stage>.yaml`. Every key has a default. An idle deployment with the defaults costs only the polling
  * of the queues of jobs.
@@ -304,6 +318,10 @@ export const deployConfigSchema = v.pipe(
     throttle: key(
       v.optional(throttleSchema, { rateLimit: 2000, burstLimit: 4000 }),
       'Maximum rate of each method over all callers, which limits the damage that a leaked key can do.',
+    ),
+    concurrency: key(
+      v.optional(concurrencySchema, {}),
+      'How the concurrent executions of AWS Lambda are divided: see [concurrency](deploy.md#concurrency).',
     ),
     logRetentionDays: key(
       v.optional(v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`), 30),

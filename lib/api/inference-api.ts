@@ -16,6 +16,7 @@ import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
 import { SHARED_ROUTES, UNKNOWN_PATHS } from '../../core/api/routes.ts';
 import { checkGranted } from '../../core/config/granted.ts';
 import { AppError } from '../../core/errors.ts';
+import type { ConcurrencyPlan } from '../../core/functions/concurrency-plan.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../../core/identity/key-tenants.ts';
 import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
@@ -91,6 +92,8 @@ export class InferenceApi extends Construct {
   readonly keys: readonly PlanKey[];
   /** Resources of the deployment that cost money while idle. */
   readonly deployed: Deployed;
+  /** How the concurrent executions of the account are divided; undefined without jobs, which are the only background work. */
+  readonly concurrency: ConcurrencyPlan | undefined;
   private readonly settings: ResolvedApiSettings;
 
   constructor(scope: Construct, id: string, props: InferenceApiProps) {
@@ -106,6 +109,7 @@ export class InferenceApi extends Construct {
       metrics: this.settings.metrics,
       queues: jobs?.priced,
     };
+    this.concurrency = jobs?.concurrency;
     const source = props.settingsFile ?? this.node.path;
     checkIdleCost(this, this.deployed, { maxUsd: this.settings.maxIdleMonthlyUsd, source });
     if (jobs !== undefined) checkGranted(grantsByPath(this.settings), jobs.grantable, source);

@@ -15,6 +15,7 @@ import type { Model } from '../packaging/model.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
 import { type JobQueues, type QueuesOfModel, SHARED_MAX_RECEIVES } from './job-queues.ts';
+import type { JobsConcurrency } from './jobs-concurrency.ts';
 
 /** Dependencies of the job functions. */
 export interface JobParts {
@@ -32,6 +33,7 @@ export interface JobParts {
   readonly payloadBucket: PayloadBucket;
   readonly queues: JobQueues;
   readonly events: JobEvents;
+  readonly concurrency: JobsConcurrency;
 }
 
 /** Model whose queues a function uses; undefined for the queues of every model. */
@@ -93,7 +95,7 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     retentionDays: config.retentionDays,
     fileRetentionDays: config.fileRetentionDays,
     maxReceiveCount: own?.manifest.jobs.maxReceiveCount ?? SHARED_MAX_RECEIVES,
-    webhookConcurrency: FUNCTIONS['deliver-webhooks'].consumes.maxConcurrency,
+    webhookConcurrency: parts.concurrency.ofFunction('deliver-webhooks'),
     maxFileBytes: config.maxFileBytes,
   };
 }

@@ -13,6 +13,7 @@ import {
   type FunctionName,
   type ScheduledName,
 } from '../../core/functions/functions.ts';
+import type { ModelQueueName } from '../../core/functions/permissions.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
@@ -97,7 +98,11 @@ export class JobFunctions extends Construct {
   #createConsumer(name: ConsumerName): ServiceFunction {
     const { consumes } = FUNCTIONS[name];
     const created = this.#createService(name);
-    consume(name, created, this.#props.parts.queues.shared[consumes.queue], consumes);
+    const { queues, concurrency } = this.#props.parts;
+    consume(name, created, queues.shared[consumes.queue], {
+      ...consumes,
+      maxConcurrency: concurrency.ofFunction(name),
+    });
     return created;
   }
 
@@ -154,8 +159,9 @@ export class JobFunctions extends Construct {
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
-    consume('run-jobs', worker, queues.jobs, jobs);
-    consume('run-jobs', worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: jobs.maxConcurrency });
+    const limitOf = (queue: ModelQueueName): number => parts.concurrency.ofWorker(model, queue);
+    consume('run-jobs', worker, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
+    consume('run-jobs', worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: limitOf('chunks') });
     return worker;
   }
 

@@ -122,6 +122,13 @@ export interface JobsSettings {
    */
   readonly deadLetterRetentionDays?: number;
   /**
+   * How the concurrent executions of AWS Lambda are divided: `account`, the account's quota, and `interactiveShare`, the share of
+   * it for requests that callers wait for.
+   *
+   * @default { account: 1000, interactiveShare: 0.5 }
+   */
+  readonly concurrency?: Partial<DeployConfig['concurrency']>;
+  /**
    * How many days logs are kept; one of the periods that CloudWatch Logs offers.
    *
    * @default 30
@@ -157,7 +164,10 @@ export interface JobsSettings {
 
 /** Settings with every default filled in. */
 export interface ResolvedJobs
-  extends Pick<DeployConfig, 'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace' | 'cache'> {
+  extends Pick<
+    DeployConfig,
+    'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace' | 'cache' | 'concurrency'
+  > {
   readonly stageName: string;
   readonly config: JobsConfig;
 }
@@ -170,6 +180,7 @@ export interface ResolvedJobs
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
   const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, stageName = 'prod' } = settings;
+  const { concurrency } = settings;
   const { retentionDays, replyQueues, inputBuckets, producers, alarms } = settings;
   const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
   const jobs = {
@@ -183,7 +194,7 @@ export function resolveJobsSettings(settings: JobsSettings, source: string): Res
     deadLetterRetentionDays,
   };
   const config = parseDeployConfig(
-    { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, jobs },
+    { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, concurrency, jobs },
     source,
   );
   checkStageName(stageName);

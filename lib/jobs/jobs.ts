@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import { checkGranted, type Grantable } from '../../core/config/granted.ts';
 import type { PricedQueues } from '../../core/costs/cost.ts';
 import { AppError } from '../../core/errors.ts';
+import type { ConcurrencyPlan } from '../../core/functions/concurrency-plan.ts';
 import type { FunctionName } from '../../core/functions/functions.ts';
 import type { ModelAliases } from '../../core/models/model-names.ts';
 import { JobsTable } from '../data/jobs-table.ts';
@@ -23,6 +24,7 @@ import { JobAlarms } from './job-alarms.ts';
 import { JobEvents } from './job-events.ts';
 import { JobFunctions } from './job-functions.ts';
 import { JobQueues } from './job-queues.ts';
+import { planJobsConcurrency } from './jobs-concurrency.ts';
 import { type JobsSettings, resolveJobsSettings } from './jobs-settings.ts';
 
 /** Settings of {@link Jobs}. */
@@ -94,6 +96,8 @@ export class Jobs extends Construct {
   readonly grantable: Grantable;
   /** Resources of the queues that cost money while idle. */
   readonly priced: PricedQueues;
+  /** How the concurrent executions of the account are divided. */
+  readonly concurrency: ConcurrencyPlan;
   /** Resources that each model adds to the stack. */
   readonly resourcesPerModel: number;
   readonly #parts: JobParts;
@@ -109,6 +113,8 @@ export class Jobs extends Construct {
     this.grantable = config;
     checkGranted({ 'jobs.producers': config.producers }, config, this.node.path);
     this.queues = new JobQueues(this, 'Queues', { models, ...config });
+    const concurrency = planJobsConcurrency(this, models, settings.concurrency);
+    this.concurrency = concurrency.plan;
     this.events = new JobEvents(this, 'Events', { stageName, logRetention });
     this.#parts = {
       stageName,
@@ -118,6 +124,7 @@ export class Jobs extends Construct {
       config,
       queues: this.queues,
       events: this.events,
+      concurrency,
       taskModels: taskModels(models, props),
       modelAliases: optionalAliases(models),
       jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),

@@ -40,6 +40,7 @@ export function renderSynthReport(api: InferenceApi): string {
     `while idle: ${formatUsd(idle.total)} a month`,
     ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
     ...usageLines(api.deployed),
+    ...concurrencyLines(api),
     ...callerLines(api),
     ...tenantLines(api),
     ...models.flatMap(foldedLines),
@@ -65,6 +66,16 @@ function usageLines({ models, queues, metrics: level = 'basic' }: Deployed): rea
   return [
     `metrics (${level}): ${series === 0 ? 'none' : `${series} custom metrics, ${price}`}`,
     `logs of requests to models: ${formatUsd(logsUsdPerMillionRequests(level))} per million requests`,
+  ];
+}
+
+/** Shows how the concurrent executions of the account are divided. */
+function concurrencyLines({ concurrency }: InferenceApi): readonly string[] {
+  if (concurrency === undefined) return [];
+  const { account, interactive, background, isReduced, warning } = concurrency;
+  return [
+    `concurrency: ${interactive} of ${account} executions are kept for callers (concurrency.account, concurrency.interactiveShare)`,
+    `  jobs, batches and webhooks: at most ${background} together${isReduced ? ', fewer than their settings allow' : ''}${warning === undefined ? '' : '; see the warning'}`,
   ];
 }
 

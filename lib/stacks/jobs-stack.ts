@@ -39,7 +39,7 @@ export class JobsStack extends Stack {
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { config, stageName, models, resultsTable, jobData } = props;
     const { enabled: _, ...settings } = config.jobs;
-    const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache } = config;
+    const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, concurrency } = config;
     this.jobs = new Jobs(this, 'Jobs', {
       ...settings,
       logRetentionDays,
@@ -48,6 +48,7 @@ export class JobsStack extends Stack {
       metrics,
       metricsNamespace,
       cache,
+      concurrency,
       stageName,
       models,
       resultsTable,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { idleMonthlyUsd } from '../../core/costs/cost.ts';
 import { outageDelaySeconds } from '../../core/jobs/outage.ts';
-import { InferenceApi, Jobs, ResultsTable } from '../../lib/index.ts';
+import { InferenceApi, Jobs, type JobsSettings, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { otherStack, resourcesOf } from './synthesized-api.ts';
 import { functionOf, mappingsOf, permissionsOf, queueId, queueOf, synthesizeJobs } from './synthesized-jobs.ts';
@@ -358,5 +358,42 @@ describe('Jobs', () => {
     const tableOf = (name: string) => functionOf(synthesized, name).Environment.Variables.TENSORGATE_RESULTS_TABLE;
     expect(tableOf('run-jobs-one')).toEqual({ Ref: expect.stringMatching(/^ResultsTable/) });
     expect(tableOf('run-jobs-light')).toBeUndefined();
+  });
+});
+
+describe('concurrency', () => {
+  const limits = (settings: JobsSettings) =>
+    resourcesOf(synthesizeJobs({ models, ...settings }), 'AWS::Lambda::EventSourceMapping').map(
+      ({ Properties }) => Properties.ScalingConfig.MaximumConcurrency as number,
+    );
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+
+  it('is what the functions may use if the account has enough', () => {
+    expect(limits({}).sort((a, b) => a - b)).toEqual([4, 4, 5, 10, 10, 10, 10, 40]);
+  });
+
+  it('of jobs, batches and webhooks is reduced to what callers leave', () => {
+    const reduced = limits({ concurrency: { account: 100, interactiveShare: 0.6 } });
+    expect(sum(reduced)).toBeLessThanOrEqual(40);
+    expect(Math.min(...reduced)).toBe(2);
+  });
+
+  it('of webhooks is known to the function that divides it', () => {
+    const concurrency = { account: 100 };
+    const reduced = synthesizeJobs({ models, concurrency });
+    const variables = functionOf(reduced, 'deliver-webhooks').Environment.Variables;
+    expect(Number(variables.TENSORGATE_WEBHOOK_CONCURRENCY)).toBe(Math.max(...limits({ concurrency })));
+  });
+
+  it('that cannot be kept for callers is a warning', () => {
+    const stack = otherStack();
+    const { concurrency } = new Jobs(stack, 'Jobs', { models, concurrency: { account: 10 } });
+    expect(concurrency.interactive).toBe(0);
+    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('request a higher quota'));
+  });
+
+  it('that models reserve beyond what AWS allows is refused', () => {
+    const reserving = [packedTensor('r', { compute: { target: 'lambda', memoryMiB: 1769, reservedConcurrency: 901 } })];
+    expect(() => new Jobs(otherStack(), 'Jobs', { models: reserving })).toThrow(/unreserved/);
   });
 });
