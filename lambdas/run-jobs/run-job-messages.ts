@@ -40,7 +40,8 @@ export async function runJobMessages(works: readonly Work[], decide: Decide, run
     }
   };
   const { begun, waited } = await byAttempts(works.filter(isRedelivered), run);
-  for (const group of groupsOf([...works.filter((work) => !isRedelivered(work)), ...waited])) await runNext(group);
+  const first = [...works.filter((work) => !isRedelivered(work)), ...waited];
+  for (const group of byTenant(first).flatMap(groupsOf)) await runNext(group);
   for (const work of begun) {
     await completed.send();
     await runNext([work]);
@@ -84,6 +85,17 @@ async function runOrRequeue(group: readonly Work[], run: JobRun): Promise<[Work,
     }
   }
   return verdicts;
+}
+
+/**
+ * Jobs of a tenant that has more than half of the invocation run after those of the others, which would otherwise wait for
+ * all of its work.
+ */
+function byTenant(works: readonly Work[]): (readonly Work[])[] {
+  const tenants = [...Map.groupBy(works, ({ message }) => message.owner).values()];
+  const noisy = tenants.find((own) => own.length > works.length / 2);
+  if (noisy === undefined || tenants.length === 1) return [works];
+  return [works.filter((work) => !noisy.includes(work)), noisy];
 }
 
 /** Inputs of unknown size run alone. */

@@ -61,6 +61,17 @@ describe('a job', () => {
     expect((await worker.read('one'))?.notifiedAtMs).toBe(worker.clock.nowMs);
   });
 
+  it('of a tenant with few jobs does not wait for those of a tenant with many', async () => {
+    for (const id of ['a', 'b', 'c', 'd']) {
+      await worker.send('jobs', worker.job(id, { ...BODY, input: [`text ${id}`] }, { owner: 'noisy' }));
+    }
+    await worker.send('jobs', worker.job('quiet', BODY));
+    await worker.work();
+    expect(worker.notifier.jobs[0]?.id).toBe('quiet');
+    expect(worker.notifier.jobs).toHaveLength(5);
+    expect(worker.shapes()).toHaveLength(2);
+  });
+
   it.each([
     ['/v1/models/words:predict', { instances: ['a bb'] }, 'predictions'],
     ['/v2/models/words/infer', { inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], data: ['a'] }] }, 'outputs'],
