@@ -3,6 +3,7 @@ import { type Assembly, synthesize } from './assembly.ts';
 import { measureAuthorizer } from './authorizer.ts';
 import { measureBatching } from './batching.ts';
 import { measureColdStarts } from './cold-start.ts';
+import { measureFairness } from './fairness.ts';
 import { measureJobs } from './jobs.ts';
 import { localContender } from './local-contender.ts';
 import { describeCommit, describeMachine } from './machine.ts';
@@ -79,6 +80,7 @@ const MEASURE: Readonly<Record<Part, (assembly: Assembly, options: BenchOptions)
   }),
   tensors: async (_, options) => ({ tensors: await measureTensors(options) }),
   jobs: async (assembly, options) => ({ jobs: await measureJobs(assembly, options) }),
+  fairness: async (assembly, { quick }) => ({ fairness: await measureFairness(assembly, quick) }),
 };
 
 function say(line: string): void {

@@ -1,7 +1,17 @@
 import { Command, InvalidArgumentError } from 'commander';
 
 /** Parts of the bench, in the order in which they run. */
-export const PARTS = ['sizes', 'overhead', 'cold', 'authorizer', 'load', 'batching', 'tensors', 'jobs'] as const;
+export const PARTS = [
+  'sizes',
+  'overhead',
+  'cold',
+  'authorizer',
+  'load',
+  'batching',
+  'tensors',
+  'jobs',
+  'fairness',
+] as const;
 
 /** A part of the bench. */
 export type Part = (typeof PARTS)[number];

@@ -1,6 +1,7 @@
 import type { AuthorizerResult } from './authorizer.ts';
 import type { BatchingResult } from './batching.ts';
 import { COLD_PHASES, type ColdStartReport } from './cold-start.ts';
+import type { FairnessResult } from './fairness.ts';
 import { HANDLER_STEPS } from './handler-steps.ts';
 import type { JobsLevel } from './jobs.ts';
 import type { OverheadResult } from './overhead.ts';
@@ -20,6 +21,7 @@ export function resultTables({
   batching,
   tensors,
   jobs,
+  fairness,
 }: BenchResults): readonly FigureTable[] {
   return [
     ...(sizes === undefined ? [] : [sizesTable(sizes)]),
@@ -30,6 +32,7 @@ export function resultTables({
     ...(batching === undefined ? [] : [batchingTable(batching)]),
     ...(tensors === undefined ? [] : [tensorsTable(tensors)]),
     ...(jobs === undefined ? [] : [jobsTable(jobs)]),
+    ...(fairness === undefined ? [] : [fairnessTable(fairness)]),
   ];
 }
 
@@ -172,6 +175,24 @@ function jobsTable(levels: readonly JobsLevel[]): FigureTable {
       ...[submitP50Ms, submitP99Ms, endToEndP50Ms, endToEndP99Ms, jobsPerSecond].map(formatSummary),
     ]),
     notes: ['End to end: from acceptance to the end of the job. Every text is new to the results cache.'],
+  };
+}
+
+function fairnessTable(result: FairnessResult): FigureTable {
+  const { jobs, webhooks, leftOver, idleJobMs, busyJobMs, idleWebhookMs, busyWebhookMs } = result;
+  return {
+    title: `A single job and webhook of one tenant while another has ${jobs} jobs and ${webhooks} webhooks (ms: median, range)`,
+    columns: ['', 'idle', 'busy', 'busy/idle'],
+    rows: [
+      ['job', formatSummary(idleJobMs), formatSummary(busyJobMs), formatRatio(busyJobMs.median, idleJobMs.median)],
+      [
+        'webhook',
+        formatSummary(idleWebhookMs),
+        formatSummary(busyWebhookMs),
+        formatRatio(busyWebhookMs.median, idleWebhookMs.median),
+      ],
+    ],
+    notes: [`The other tenant's receiver takes 10 s. At the end, ${leftOver} of its jobs still waited.`],
   };
 }
 

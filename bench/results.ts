@@ -4,6 +4,7 @@ import type { AuthorizerResult } from './authorizer.ts';
 import type { BatchingResult } from './batching.ts';
 import type { ColdStartReport } from './cold-start.ts';
 import type { Skipped } from './contender.ts';
+import type { FairnessResult } from './fairness.ts';
 import type { JobsLevel } from './jobs.ts';
 import type { Machine } from './machine.ts';
 import type { OverheadResult } from './overhead.ts';
@@ -30,6 +31,7 @@ export interface BenchResults {
   readonly batching?: readonly BatchingResult[];
   readonly tensors?: readonly TensorResult[];
   readonly jobs?: readonly JobsLevel[];
+  readonly fairness?: FairnessResult;
   /** Peers that could not run, and why. */
   readonly skipped?: readonly Skipped[];
 }
