@@ -433,6 +433,11 @@ describe('the routes of webhooks', () => {
     expect(more.json['detail']).toContain('at most 1 are allowed');
   });
 
+  it('keeps one form of a webhook URL, however it is written', async () => {
+    const created = await call('POST', '/v1/webhooks', { body: { url: ' HTTPS://Hooks.Shop.com' }, apiKeyId: 'forms' });
+    expect(created.json).toMatchObject({ url: 'https://hooks.shop.com/' });
+  });
+
   it('keep twenty of them and no more, none of them private', async () => {
     for (let index = 0; index < 20; index++) {
       await call('POST', '/v1/webhooks', { body: { url: `https://hooks.shop.com/${index}` }, apiKeyId: 'many' });
