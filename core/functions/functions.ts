@@ -250,6 +250,7 @@ export const DELIVER_WEBHOOKS = {
   permissions: {
     records: ['GetItem', 'PutItem'],
     recordKinds: ['subscriptions'],
+    delays: true,
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
     sends: ['webhooks'],
