@@ -39,6 +39,10 @@ const NOT_REACHED: readonly (readonly [grant: RegExp, reason: string])[] = [
     /^\w+runjobs\w+ dynamodb:DeleteItem .*JobsTable$/,
     'a record that expired before its message: test/lambdas/shared/jobs',
   ],
+  [
+    /^\w+runjobs\w+ s3:GetObject .*\/chunks\/\*$/,
+    'a chunk whose worker crashed: test/lambdas/run-jobs, test/reliability',
+  ],
   [/^\w+runjobs\w+ s3:ListBucket /, 'an input that is absent, which is 403 otherwise: test/lambdas/shared/jobs'],
   [
     /^\w+runjobs\w+ sqs:SendMessage .*(?:jobs|chunks)minilm$/,
