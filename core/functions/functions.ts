@@ -250,7 +250,6 @@ export const DELIVER_WEBHOOKS = {
   permissions: {
     records: ['GetItem', 'PutItem'],
     recordKinds: ['subscriptions'],
-    delays: true,
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
     sends: ['webhooks'],
