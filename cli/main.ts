@@ -3,6 +3,7 @@ import type { AppError } from '../core/errors.ts';
 import { toCommandError } from './command-error.ts';
 import { EXIT_CODES, exitCodeOf, renderExitCodes } from './exit-code.ts';
 import { jobsRedriveCommand } from './jobs-redrive.ts';
+import { jobsSweepCommand } from './jobs-sweep.ts';
 import { modelGpuWeightsCommand } from './model-gpu-weights.ts';
 import { modelInitCommand } from './model-init.ts';
 import { modelInspectCommand } from './model-inspect.ts';
@@ -53,6 +54,7 @@ export function program(asJson = false): Command {
   model.addCommand(modelQuantizeCommand());
   const jobs = root.command('jobs').description('Manage jobs.');
   jobs.addCommand(jobsRedriveCommand());
+  jobs.addCommand(jobsSweepCommand());
   const tenant = root.command('tenant').description('Manage the data of tenants.');
   tenant.addCommand(tenantEraseCommand());
   for (const command of [root, ...root.commands, ...model.commands, ...jobs.commands, ...tenant.commands]) {

@@ -27,6 +27,8 @@ export interface LocalDescription {
   readonly queues: Readonly<Record<string, string>>;
   /** Name of each table and bucket that the app names in an output, by the description of the output. */
   readonly stores: Readonly<Record<string, string>>;
+  /** Name of each function that the app names in an output, by the description of the output. */
+  readonly functions: Readonly<Record<string, string>>;
   /** Ids of the models. */
   readonly models: readonly string[];
   /** Folder of the log files. */
@@ -65,7 +67,8 @@ export function describeApp(plan: LocalPlan, api: ApiPlan, facts: RunningFacts):
     apiKeys: describeKeys(api, keyValues),
     endpoints: Object.fromEntries(used),
     queues: describeQueues(plan.outputs, endpointUrl),
-    stores: describeStores(plan),
+    stores: describeNames(plan.outputs, [...plan.tables, ...plan.buckets]),
+    functions: describeNames(plan.outputs, plan.functions),
     models,
     logs,
   };
@@ -98,13 +101,16 @@ function describeQueues(outputs: readonly Output[], endpointUrl: string): Record
   return Object.fromEntries(urls);
 }
 
-/** Lists the tables and buckets that an app names in its outputs, except the exports of the AWS CDK. */
-function describeStores({ outputs, tables, buckets }: LocalPlan): Record<string, string> {
-  const names = new Set([...tables, ...buckets].map(({ name }) => name));
-  const stores = outputs.flatMap(({ description, value }) =>
+/** Lists the resources that an app names in its outputs, except the exports of the AWS CDK. */
+function describeNames(
+  outputs: readonly Output[],
+  resources: readonly { readonly name: string }[],
+): Record<string, string> {
+  const names = new Set(resources.map(({ name }) => name));
+  const named = outputs.flatMap(({ description, value }) =>
     description !== undefined && typeof value === 'string' && names.has(value) ? [[description, value] as const] : [],
   );
-  return Object.fromEntries(stores);
+  return Object.fromEntries(named);
 }
 
 function limitsOf({ throttle, quota }: UsagePlanPlan): string {

@@ -58,6 +58,9 @@ export class JobsStack extends Stack {
     const { shared, replies } = this.jobs.queues;
     this.#addQueueOutput('Jobs', 'jobs', shared.jobs);
     this.#addQueueOutput('DeadLetters', 'dead-letters', shared['dead-letters']);
+    for (const [name, { fn }] of this.jobs.functions.scheduled) {
+      new CfnOutput(this, `Function${pascalCase(name)}`, { value: fn.functionName, description: name });
+    }
     for (const [name, queue] of replies) this.#addQueueOutput(`Reply${pascalCase(name)}`, name, queue);
   }
 

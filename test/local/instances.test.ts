@@ -31,7 +31,18 @@ async function listening(pid = process.pid): Promise<LocalDescription> {
 
 function descriptionOf(port: number, pid: number): LocalDescription {
   const url = `http://127.0.0.1:${port}`;
-  return { url, pid, stage: 'dev', apiKeys: [], endpoints: {}, queues: {}, stores: {}, models: [], logs: 'logs' };
+  return {
+    url,
+    pid,
+    stage: 'dev',
+    apiKeys: [],
+    endpoints: {},
+    queues: {},
+    stores: {},
+    functions: {},
+    models: [],
+    logs: 'logs',
+  };
 }
 
 const filesOf = async (kind: 'running' | 'stale') =>

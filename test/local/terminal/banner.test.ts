@@ -24,6 +24,7 @@ function descriptionOf(keys: number): LocalDescription {
     endpoints: {},
     queues: {},
     stores: {},
+    functions: {},
     models: [],
     logs: '.tensorgate/logs',
   };
