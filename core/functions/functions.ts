@@ -352,7 +352,7 @@ export const SERVE_BATCHES = {
     optional: ['modelAliases'],
   },
   permissions: {
-    records: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
     listsRecords: true,
     objects: {
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],

@@ -7,7 +7,6 @@ import { CONTENT_URL_SECONDS, PAGE, UPLOAD_WINDOW_MS } from '../../core/files/li
 import { openAiList, readOrder } from '../../core/files/list-query.ts';
 import { openAiFile } from '../../core/files/openai-file.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
-import { SECOND_REMOVAL_MS } from '../../core/retention/tombstone.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { type Call, idOf, queryOf } from './call.ts';
 import { pageOf } from './page.ts';
@@ -62,8 +61,7 @@ export async function deleteFile(call: Call): Promise<HttpResult> {
   }
   const { objects } = await call.storage();
   await objects.remove(payloadKeys.file(call.owner, id));
-  // Bytes may still arrive at the presigned URL of a young file. The sweep deletes them, and then the record.
-  if (call.clock.now() >= removal.file.createdAtMs + SECOND_REMOVAL_MS) await call.files.remove(call.owner, id);
+  // Bytes may still arrive at its presigned URL. The sweep deletes them, and then the record.
   return jsonResult(JSON.stringify({ id, object: 'file', deleted: true }));
 }
 
