@@ -199,8 +199,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a chunk is counted with every delivery',
     file: 'lambdas/shared/batches/dynamodb-chunk-store.ts',
-    find: '      { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },',
-    replace: '      { Put: { TableName: table, Item: chunk } },',
+    find: '    { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },',
+    replace: '    { Put: { TableName: table, Item: chunk } },',
     tests: ['test/lambdas/shared/batches'],
   },
   {

@@ -136,6 +136,15 @@ async function handle(...messages: (DeliveryMessage | string)[]): Promise<Delive
     ...deps.queue,
     send: async (next: object) => void sent.push(next as DeliveryMessage),
   };
+  const { batchItemFailures } = await createHandler({ ...deps, queue: recording })(
+    eventOf(...messages),
+    lambdaContext(),
+  );
+  failures = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  return sent;
+}
+
+function eventOf(...messages: readonly (DeliveryMessage | string)[]): SQSEvent {
   const records = messages.map((one, index) => ({
     MessageId: `m${index}`,
     ReceiptHandle: `r${index}`,
@@ -143,10 +152,7 @@ async function handle(...messages: (DeliveryMessage | string)[]): Promise<Delive
     Body: typeof one === 'string' ? one : JSON.stringify(one),
     Attributes: { ApproximateReceiveCount: '1' },
   })) satisfies ReceivedMessage[];
-  const event = JSON.parse(sqsEvent(records, 'arn:aws:sqs:us-east-1:000000000000:webhooks')) as SQSEvent;
-  const { batchItemFailures } = await createHandler({ ...deps, queue: recording })(event, lambdaContext());
-  failures = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  return sent;
+  return JSON.parse(sqsEvent(records, 'arn:aws:sqs:us-east-1:000000000000:webhooks')) as SQSEvent;
 }
 
 let failures: string[] = [];
@@ -239,6 +245,16 @@ describe('a delivery', () => {
     expect(clock.nowMs - startedMs).toBeGreaterThan(3 * 86_400_000);
     expect(await deliveries()).toMatchObject([{ status: 'failed' }]);
     expect(new Set(receiver.got.map(({ headers, body }) => `${headers['webhook-id']} ${body}`)).size).toBe(1);
+  });
+
+  it('is not recorded before the message of the next attempt is sent: without it nothing would try again', async () => {
+    receiver.answer = (_, response) => void response.writeHead(500).end();
+    const { queue: working } = deps;
+    deps = { ...deps, queue: { ...working, send: () => Promise.reject(new Error('no connection')) } };
+    // The harness records what is sent, so the failing queue is given to the function itself.
+    const { batchItemFailures } = await createHandler(deps)(eventOf(message()), lambdaContext());
+    expect(batchItemFailures).toHaveLength(1);
+    expect((await deliveries()).flatMap(({ attempts }) => attempts)).toEqual([]);
   });
 
   it("is retried at the time of the receiver's Retry-After", async () => {
