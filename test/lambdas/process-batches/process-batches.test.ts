@@ -2,11 +2,15 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../../core/batches/batch.ts';
+import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
 import { startAssembly } from '../../../core/files/assemble.ts';
+import { ASSEMBLY_START } from '../../../core/files/assembly.ts';
 import { GRACE_MS } from '../../../core/files/limits.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
+import { mergeBatch } from '../../../lambdas/process-batches/merge-batch.ts';
+import { splitBatch } from '../../../lambdas/process-batches/split-batch.ts';
 import { writePartList } from '../../../lambdas/shared/files/assemble-upload.ts';
 import { batchRecord, inputFile, OWNER } from '../shared/jobs/jobs-harness.ts';
 import { lineOf, type Processor, startProcessor } from './processor.ts';
@@ -206,6 +210,42 @@ async function waitForStep(): Promise<StepMessage> {
     await pause(50);
   }
 }
+
+describe('a step that was overtaken', () => {
+  /** Dependencies of a step that read the batch before other steps changed it. */
+  async function overtaken(seen: Partial<BatchRecord> = {}) {
+    const stale = { ...(await processor.batch()), ...seen };
+    const { deps } = processor;
+    const times = [true, false];
+    return {
+      ...deps,
+      batches: { ...deps.batches, getBatch: async () => stale },
+      hasTime: () => times.shift() ?? false,
+    };
+  }
+
+  it('does not write over the progress of a merge', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke(SPLIT);
+    await workAll();
+    processor.remaining = [0];
+    await processor.invoke(MERGE);
+    const step = await overtaken();
+    const later = { ...ASSEMBLY_START, step: 5 };
+    await processor.deps.batches.change(OWNER, 'batch_1', { set: { 'merge.output': later }, statusIn: ['finalizing'] });
+    await mergeBatch({ ...MERGE, kind: 'merge' }, step);
+    expect((await processor.batch()).merge?.output).toEqual(later);
+  });
+
+  it('does not write over the progress of a split, and goes on from there', async () => {
+    await processor.createBatch(linesOf(3));
+    const splitAt = linesOf(1).length;
+    const started = { status: 'in_progress', model: 'minilm', inProgressAtMs: 1, splitAt } as const;
+    await processor.deps.batches.change(OWNER, 'batch_1', { set: started, statusIn: ['validating'] });
+    await splitBatch({ ...SPLIT, kind: 'split' }, { ...(await overtaken({ splitAt: 0 })), hasTime: () => true });
+    expect(await processor.batch()).toMatchObject({ requests: 2, lines: 2, splitDone: true });
+  });
+});
 
 describe('merging', () => {
   it('merges the outputs in the order of the lines, errors apart, and notifies the webhooks once', async () => {
