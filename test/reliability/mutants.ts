@@ -96,8 +96,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a new record replaces one that exists',
     file: CHANGES,
-    find: 'condition: `attribute_not_exists(#hash) OR (${EXPIRED})`,',
-    replace: 'condition: `attribute_not_exists(#hash) OR (${EXPIRED}) OR attribute_exists(#hash)`,',
+    find: 'condition: `attribute_not_exists(#hash) OR (${EXPIRED}) OR #deletedAtMs < :createdAtMs`,',
+    replace:
+      'condition: `attribute_not_exists(#hash) OR (${EXPIRED}) OR #deletedAtMs < :createdAtMs OR attribute_exists(#hash)`,',
     tests: [JOB_STORE],
   },
   {
