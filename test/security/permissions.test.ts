@@ -27,10 +27,6 @@ const NOT_REACHED: readonly (readonly [grant: RegExp, reason: string])[] = [
   [/^Jobs\w+faillostjobs /, 'messages that exceed maxReceiveCount: test/lambdas/fail-lost-jobs, test/reliability'],
   [/^Jobs\w+sweeprecords /, 'records whose messages are gone: test/lambdas/sweep-records, test/reliability'],
   [/ s3:GetObject .*\/jobs\/\*$/, 'results of an earlier release, which lie there: test/lambdas/shared/jobs'],
-  [
-    /^\w+servebatches dynamodb:DeleteItem /,
-    'a file that is older than its presigned addresses: test/lambdas/serve-batches',
-  ],
   [/ s3:AbortMultipartUpload /, 'an assembly that fails or is repeated: test/lambdas/shared/files, test/core/files'],
   [/ sqs:ChangeMessageVisibility /, 'a dependency that is away: test/reliability/outages'],
   [
