@@ -8,7 +8,7 @@ import { AppError } from '../../../core/errors.ts';
 import { backOff } from '../resilience/back-off.ts';
 import { callAws } from './client-settings.ts';
 
-/** Attempts at a transaction that collides with another one: all workers count their chunks on the item of the batch. */
+/** Attempts at a transaction that collides with others: all workers of a batch count their chunks on its record. */
 const MAX_ATTEMPTS = 12;
 
 /** Pauses between two attempts. */
@@ -31,7 +31,7 @@ export async function transact(client: DynamoDBClient, items: readonly TransactW
   }
   throw new AppError(
     'UNAVAILABLE',
-    `too many workers update the batch concurrently: gave up after ${MAX_ATTEMPTS} attempts`,
+    `too many concurrent changes to the same records of the jobs table: gave up after ${MAX_ATTEMPTS} attempts`,
   );
 }
 

@@ -4,8 +4,8 @@ import type { Budgets } from '../../../core/identity/budgets.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Charge } from '../../../core/usage/usage.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
-import { writeTogether } from '../aws/transaction.ts';
-import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb-chunk-store.ts';
+import { transact } from '../aws/transact.ts';
+import { type DynamoDbStoreOptions, readItem } from './dynamodb-chunk-store.ts';
 
 const { partitionKey, expiresAt } = JOBS_TABLE;
 
@@ -43,13 +43,13 @@ export async function putCounted(options: DynamoDbStoreOptions, counted: Counted
   };
   const count = countUpdate(options.table, owner, charge, budgets);
   for (;;) {
-    const met = await writeTogether(JOBS_TABLE_NAME, options.client, [
+    const unmet = await transact(options.client, [
       { Put: put },
       { Update: count },
       ...(also === undefined ? [] : [also.write]),
     ]);
-    if (met === undefined) return undefined;
-    if (met[0] === true) throw met[1] === true && also !== undefined ? also.error() : refused();
+    if (unmet.length === 0) return undefined;
+    if (!unmet.includes(0)) throw unmet.includes(1) || also === undefined ? refused() : also.error();
     const present = await readItem(options, item[partitionKey]?.S ?? '');
     // Without an item it was deleted meanwhile.
     if (present !== undefined) return present;
