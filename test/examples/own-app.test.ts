@@ -84,7 +84,7 @@ describe('somebody else’s app', () => {
     expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
     const types = resourceTypes('SearchWithJobs');
     const count = (wanted: string) => types.filter((type) => type === wanted).length;
-    expect(count('AWS::Lambda::Function')).toBe(3 + 5 + 2);
+    expect(count('AWS::Lambda::Function')).toBe(3 + 6 + 2);
     expect(count('AWS::Lambda::EventSourceMapping')).toBe(6);
     expect(count('AWS::SQS::Queue')).toBe(8);
     expect(count('AWS::DynamoDB::GlobalTable')).toBe(3);

@@ -2,7 +2,7 @@ import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { LocalStack } from '../../local/start.ts';
 
 /** Kinds of items that must not outlive the work that they belong to, by the beginning of their key. */
-const EXPIRING = /^(job|file|batch|chunk|upload|part|async-run|deliveries|usage)\//;
+const EXPIRING = /^(job|file|batch|chunk|upload|part|async-run|deliveries)\//;
 
 /**
  * Lists what is left in tables and buckets once all work has expired.

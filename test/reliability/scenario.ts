@@ -262,7 +262,9 @@ class Scenario {
     const texts = lines.map((line, index) => (typeof line === 'string' ? lineOf(`line-${index}`, line) : line.broken));
     const fileId = await this.#upload(caller, texts);
     const request = { input_file_id: fileId, endpoint: ENDPOINT, completion_window: '24h' };
-    const { json } = await caller.call('POST', '/v1/batches', { body: request, headers: { 'idempotency-key': key } });
+    const headers = { 'idempotency-key': key };
+    const { status, json } = await caller.call('POST', '/v1/batches', { body: request, headers });
+    if (status !== 200) this.#problems.push(`${key} is refused with ${status} ${json['code']}`);
     const id = String(json['id']);
     if (isCanceled) await caller.call('POST', `/v1/batches/${id}/cancel`);
     return id;

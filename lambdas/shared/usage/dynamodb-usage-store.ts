@@ -115,8 +115,8 @@ async function write(
 async function countFiles(options: DynamoDbStoreOptions, owner: string) {
   const total = { storedBytes: 0, files: 0 };
   for await (const item of listItems(options, { kind: 'file', owner, order: 'asc', pageSize: PAGE })) {
-    const { expiresAtMs, status, bytes } = readFileItem(item);
-    if (expiresAtMs <= options.clock.now()) continue;
+    const { expiresAtMs, deletedAtMs, status, bytes } = readFileItem(item);
+    if (deletedAtMs !== undefined || expiresAtMs <= options.clock.now()) continue;
     total.files += 1;
     if (status !== 'error') total.storedBytes += bytes;
   }
