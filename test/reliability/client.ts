@@ -30,6 +30,14 @@ export class PatientCaller {
     }
   }
 
+  /** Stores the bytes of a file at its presigned address, which fails when the storage does. */
+  async put(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    while (!(await fetch(url, { method: 'PUT', body: bytes })).ok) {
+      this.retries += 1;
+      await pause(50);
+    }
+  }
+
   /** Reads the content of a file. */
   async content(fileId: string): Promise<string> {
     for (;;) {

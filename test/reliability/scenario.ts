@@ -274,7 +274,7 @@ class Scenario {
     const bytes = Buffer.from(`${lines.join('\n')}\n`);
     const declared = { filename: 'lines.jsonl', purpose: 'batch', bytes: bytes.length };
     const { json } = await caller.call('POST', '/v1/files', { body: declared });
-    await fetch(String(json['upload_url']), { method: 'PUT', body: bytes });
+    await caller.put(String(json['upload_url']), bytes);
     return String(json['id']);
   }
 
