@@ -104,7 +104,10 @@ const MISTAKES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['--limit', '-1'],
     ['--port', '3.5'],
   ],
-  'jobs sweep': [['--port', '3.5'], ['--port', '0', 'more']],
+  'jobs sweep': [
+    ['--port', '3.5'],
+    ['--port', '0', 'more'],
+  ],
   'tenant erase': [[], ['a/b'], ['acme', '--jobs-table', 'jobs'], ['acme', '--port', '3.5'], ['acme', 'more']],
 };
 
