@@ -225,6 +225,25 @@ describe('a delivery', () => {
     expect((await deliveries()).find(({ id }) => id === 'dlv_0')).toMatchObject({ status: 'discarded' });
   });
 
+  it('is dropped if its job was deleted since, and delivers the events of a new job with the id', async () => {
+    receiver.answer = (_, response) => void response.writeHead(500).end();
+    const [retry] = await handle(message());
+    if (retry === undefined) throw new Error('the delivery is not retried');
+    receiver.answer = (_, response) => void response.writeHead(204).end();
+    clock.nowMs += 1000;
+    await deps.webhooks.forget(OWNER, SUBJECT, clock.nowMs);
+    clock.nowMs = retry.notBeforeMs;
+    for (const late of [retry, message({ id: 'dlv_late', firstAtMs: clock.nowMs - 10_000 })]) {
+      expect(await handle(late)).toEqual([]);
+      expect(lines.at(-1)).toMatchObject({ outcome: 'discarded' });
+    }
+    expect(receiver.got).toHaveLength(1);
+    expect(await deliveries()).toEqual([]);
+    await handle(message({ id: 'dlv_new' }));
+    expect(receiver.got).toHaveLength(2);
+    expect(await deliveries()).toMatchObject([{ id: 'dlv_new', status: 'delivered' }]);
+  });
+
   it('waits for its time without calling the receiver', async () => {
     const due = message({ notBeforeMs: clock.nowMs + 60_000 });
     expect(await handle(due)).toEqual([due]);
