@@ -8,9 +8,7 @@ import type { StoredFile } from '../../core/files/file.ts';
 import { fileExpiry } from '../../core/files/file-expiry.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { COMPLETION_WINDOW_MS } from '../../core/files/limits.ts';
-import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
 import { type JobEndpoint, modelsOf, parseEndpoint } from '../../core/jobs/job-endpoint.ts';
-import { derivedId } from '../../core/jobs/job-id.ts';
 import { modelIdOf } from '../../core/models/model-names.ts';
 import { readCacheControl } from '../../core/results/cache-policy.ts';
 import { baseUrlOf } from '../shared/http/caller.ts';
@@ -18,37 +16,47 @@ import { headerOf } from '../shared/http/header.ts';
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { Call } from './call.ts';
+import { identifyBatch, newBatch } from './repeated-batch.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
 import { withinBudgets } from './usage.ts';
 
-/** Maximum length of an idempotency key. */
-const MAX_KEY_CHARACTERS = 255;
-
-/**
- * `POST /v1/batches`.
- *
- * A spare step is sent first, held back until this function is surely over: a crash at any point leaves nothing accepted,
- * or a batch that is split. The step that splits it right away follows the record, and may fail.
- */
+/** `POST /v1/batches`. A request that was accepted before returns the same batch. */
 export async function createBatch(call: Call): Promise<HttpResult> {
   const request = withHeader(parseBatchRequest(readJsonBody(call.body)), call);
   const endpoint = resolveModel(parseEndpoint(request.endpoint), call);
   checkModel(endpoint, call);
-  const key = idempotencyKeyOf(call);
   const hash = hashOf(request);
-  const id = idOf(key, call);
-  const present = key === undefined ? undefined : await call.batches.getBatch(call.owner, id);
-  if (present !== undefined) return resultOf(theSame(present, hash));
+  const identity = await identifyBatch(call, hash);
+  const { present, derivedKey } = identity;
+  if (present !== undefined) return resultOf(theSame(present, hash), { derivedKey, isReplayed: true });
   const file = await findInput(request.input_file_id, call);
+  const facts = { hash, request, endpoint, file };
+  const created = await accept({ ...facts, id: identity.id }, call);
+  if (created.hash === hash || identity.isChosen) return resultOf(theSame(created, hash), { derivedKey });
+  // The batch of the derived key was deleted, and its tombstone keeps the id.
+  const { id } = newBatch(call);
+  return resultOf(theSame(await accept({ ...facts, id }, call), hash), {});
+}
+
+/**
+ * Accepts a batch.
+ *
+ * A spare step is sent first, held back until this function is surely over: a crash at any point leaves nothing accepted,
+ * or a batch that is split. The step that splits it right away follows the record, and may fail.
+ *
+ * @returns The record that has the id; that of another request has another hash.
+ */
+async function accept(facts: BatchFacts, call: Call): Promise<BatchRecord> {
+  const { id } = facts;
   const steps = await call.steps();
   const step: StepMessage = { v: 1, kind: 'split', owner: call.owner, batchId: id };
   await steps.send({ ...step, isSpare: true } satisfies StepMessage, { delaySeconds: SPARE_STEP_SECONDS });
-  const described = describe(call, { id, hash, request, endpoint, file });
   const charge = { opens: { kind: 'openBatches', id } } as const;
+  const described = describe(call, facts);
   const created = await withinBudgets(call, charge, () => call.batches.create(described, call.budgets));
-  const batch = theSame(created, hash);
+  if (created.hash !== facts.hash) return created;
   await steps.send(step).catch((error: unknown) => call.note('the batch is split by its spare step', error));
-  return resultOf(batch);
+  return created;
 }
 
 /** OpenAI's clients can send headers with every request, but no member that they do not know. */
@@ -75,20 +83,6 @@ function checkModel(endpoint: JobEndpoint, { settings }: Call): void {
   throw new AppError('MODEL_NOT_FOUND', `endpoint names no model of this deployment, known are ${known}`, {
     param: 'endpoint',
   });
-}
-
-function idempotencyKeyOf({ event }: Call): string | undefined {
-  const key = headerOf(event, 'idempotency-key');
-  if (key === undefined || (key.length > 0 && key.length <= MAX_KEY_CHARACTERS)) return key;
-  throw new AppError('INVALID_PARAMETER', `Idempotency-Key must have 1 to ${MAX_KEY_CHARACTERS} characters`, {
-    param: 'Idempotency-Key',
-  });
-}
-
-function idOf(key: string | undefined, { owner, clock, entropy }: Call): string {
-  return key === undefined
-    ? `batch_${timeOrderedId(clock.now(), entropy(ID_ENTROPY_BYTES))}`
-    : `batch_${derivedId(sha256, ['batch-id/1', owner, key])}`;
 }
 
 /** The order of metadata says nothing. What later versions added counts only if it is there, so that hashes stay. */
@@ -163,6 +157,13 @@ function describe(call: Call, { id, hash, request, endpoint, file }: BatchFacts)
   };
 }
 
-function resultOf(batch: BatchRecord): HttpResult {
-  return jsonResult(JSON.stringify(openAiBatch(batch)));
+/** How a request found its batch. */
+interface Found {
+  readonly derivedKey?: string | undefined;
+  readonly isReplayed?: boolean;
+}
+
+function resultOf(batch: BatchRecord, { derivedKey, isReplayed = false }: Found): HttpResult {
+  const headers = { 'idempotency-key': derivedKey, 'idempotent-replayed': isReplayed ? 'true' : undefined };
+  return jsonResult(JSON.stringify(openAiBatch(batch)), { headers });
 }

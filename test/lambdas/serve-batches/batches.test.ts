@@ -1,7 +1,9 @@
+import type { Message } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { toFile } from 'openai';
 import { parseStepMessage } from '../../../core/batches/step-message.ts';
 import { AppError } from '../../../core/errors.ts';
+import { REPEAT_WINDOW_MS } from '../../../core/jobs/job-id.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { clientOf, linesOf, type Service, startService } from './service.ts';
 
@@ -25,7 +27,9 @@ const create = async (apiKey?: string) => service.client(apiKey).batches.create(
 
 /** Takes all visible steps of one batch. */
 const stepsOf = async (batchId: string) => {
-  const messages = await service.steps();
+  const messages: Message[] = [];
+  // A response has ten messages at most, and steps of other batches may wait too.
+  for (let taken = await service.steps(); taken.length > 0; taken = await service.steps()) messages.push(...taken);
   const steps = messages.map(({ Body: body = '' }) => parseStepMessage(body));
   return steps.filter((step) => 'batchId' in step && step.batchId === batchId);
 };
@@ -161,6 +165,109 @@ describe('POST /v1/batches with an idempotency key', () => {
   it('fails with INVALID_PARAMETER when the key is too long', async () => {
     const batch = service.client().batches.create(request(await upload()), idempotent('k'.repeat(256)));
     await expect(batch).rejects.toMatchObject({ code: 'INVALID_PARAMETER', param: 'Idempotency-Key' });
+  });
+});
+
+describe('POST /v1/batches without an idempotency key', () => {
+  const post = async (body: object, headers: Record<string, string> = {}, gateway = service.gateway) => {
+    const response = await fetch(`${gateway.url}/v1/batches`, {
+      method: 'POST',
+      headers: { 'x-api-key': 'key-1', 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+    const { id = '', status } = (await response.json()) as { id?: string; status: unknown };
+    const [key, isReplayed] = ['idempotency-key', 'idempotent-replayed'].map((name) => response.headers.get(name));
+    return { code: response.status, id, status, key: key ?? '', isReplayed };
+  };
+
+  /** Moves the clock to a time of the next interval of derived keys. */
+  const moveTo = (offsetMs: number) => {
+    service.clock.nowMs = Math.ceil((service.clock.nowMs + 1) / REPEAT_WINDOW_MS) * REPEAT_WINDOW_MS + offsetMs;
+  };
+
+  const end = async (id: string, status: 'completed' | 'failed') => {
+    const batch = await service.deps.batches.getBatch('key-1', id);
+    if (batch === undefined) throw new Error('there is no such batch');
+    const set = { status, endedAtMs: service.clock.nowMs, expiresAtMs: service.clock.nowMs + 1e9 } as const;
+    await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
+  };
+
+  it('makes one batch of a request that is repeated within the window, at its edges too', async () => {
+    const body = request(await upload());
+    moveTo(-1);
+    const first = await post(body);
+    expect(first).toMatchObject({ code: 200, status: 'validating', isReplayed: null });
+    expect(first.key).toMatch(/^auto-[a-z2-7]{26}$/);
+    for (const passedMs of [1, REPEAT_WINDOW_MS - 2]) {
+      service.clock.nowMs += passedMs;
+      expect(await post(body)).toEqual({ ...first, isReplayed: 'true' });
+    }
+    expect(await stepsOf(first.id)).toHaveLength(1);
+    service.clock.nowMs += 1;
+    const later = await post(body);
+    expect(later.isReplayed).toBeNull();
+    expect(later.id).not.toBe(first.id);
+    expect(await post(body, { 'idempotency-key': first.key })).toEqual({ ...first, key: '', isReplayed: 'true' });
+  });
+
+  it('makes one batch although the first response was an error', async () => {
+    const body = request(await upload());
+    const { batches, usage } = service.deps;
+    const gateway = await service.start({
+      batches: {
+        ...batches,
+        create: async (...batch) => {
+          await batches.create(...batch);
+          throw new AppError('UNAVAILABLE', 'the jobs table cannot be used right now');
+        },
+      },
+    });
+    const { openBatches: before } = await usage.read('key-1');
+    expect((await post(body, {}, gateway)).code).toBe(503);
+    const again = await post(body);
+    expect(again).toMatchObject({ code: 200, isReplayed: 'true' });
+    expect((await usage.read('key-1')).openBatches.filter((id) => !before.includes(id))).toEqual([again.id]);
+  });
+
+  it('makes one batch of two requests at once', async () => {
+    const body = request(await upload());
+    const [one, other] = await Promise.all([post(body), post(body)]);
+    expect(one.id).toBe(other.id);
+  });
+
+  it.each([
+    ['tenant', async () => [request(await upload('key-2')), { 'x-api-key': 'key-2' }] as const],
+    ['file', async () => [request(await upload())] as const],
+    ['member', async (body: object) => [{ ...body, metadata: { run: '2' } }] as const],
+    ['cache-control', async (body: object) => [body, { 'cache-control': 'no-store' }] as const],
+  ])('makes another batch with another %s', async (_, change) => {
+    const body = request(await upload());
+    const { id } = await post(body);
+    const [changed, headers] = await change(body);
+    const other = await post(changed, headers);
+    expect(other).toMatchObject({ code: 200, isReplayed: null });
+    expect(other.id).not.toBe(id);
+  });
+
+  it.each<[string, (id: string) => Promise<unknown>]>([
+    ['was canceled', (id) => service.client().batches.cancel(id)],
+    ['failed', (id) => end(id, 'failed')],
+    ['was deleted', (id) => end(id, 'completed').then(() => service.send('DELETE', `/v1/batches/${id}`))],
+  ])('makes another batch if the first %s', async (_, settle) => {
+    const body = request(await upload());
+    const { id } = await post(body);
+    await settle(id);
+    const other = await post(body);
+    expect(other).toMatchObject({ code: 200, status: 'validating', key: '', isReplayed: null });
+    expect(other.id).not.toBe(id);
+    expect(await stepsOf(other.id)).toHaveLength(1);
+  });
+
+  it('returns the batch if it is complete', async () => {
+    const body = request(await upload());
+    const { id } = await post(body);
+    await end(id, 'completed');
+    expect(await post(body)).toMatchObject({ code: 200, id, status: 'completed', isReplayed: 'true' });
   });
 });
 

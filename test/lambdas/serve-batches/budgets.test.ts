@@ -41,6 +41,11 @@ const upload = async (budgets: string) => (await call(budgets, 'POST', '/v1/file
 const batchOf = (input_file_id: string) =>
   ({ input_file_id, endpoint: '/v1/embeddings', completion_window: '24h' }) as const;
 
+let runs = 0;
+
+/** A batch of a file that other batches may read too: the same request would be the same batch. */
+const anotherBatchOf = (input_file_id: string) => ({ ...batchOf(input_file_id), metadata: { run: `${runs++}` } });
+
 const usage = async (budgets = '') => (await call(budgets, 'GET', '/v1/usage')).json;
 
 /** Ends a batch as the function does that merges it. */
@@ -178,7 +183,7 @@ describe('the budget of files', () => {
 describe('the budget of open batches', () => {
   it('frees as soon as a batch has ended', async () => {
     const file = await upload('openBatches=2');
-    const create = () => call('openBatches=2', 'POST', '/v1/batches', batchOf(file));
+    const create = () => call('openBatches=2', 'POST', '/v1/batches', anotherBatchOf(file));
     const { json: first } = await create();
     expect((await create()).status).toBe(200);
     expect(await create()).toMatchObject({ status: 429, json: { code: 'BUDGET_EXCEEDED', param: 'openBatches' } });
@@ -187,10 +192,13 @@ describe('the budget of open batches', () => {
     expect((await create()).status).toBe(429);
   });
 
-  it('lets a request be repeated that was accepted', async () => {
+  it.each<[string, Record<string, string>]>([
+    ['with a key', { 'Idempotency-Key': 'same' }],
+    ['without a key', {}],
+  ])('lets a request %s be repeated that was accepted', async (_, headers) => {
     const file = await upload('openBatches=1');
     service.gateway.stageVariables = plan('openBatches=1');
-    const options = { headers: { 'Idempotency-Key': 'same' } };
+    const options = { headers };
     const first = await service.client().batches.create(batchOf(file), options);
     expect((await service.client().batches.create(batchOf(file), options)).id).toBe(first.id);
   });
@@ -198,7 +206,7 @@ describe('the budget of open batches', () => {
   it('holds however many requests arrive at once', async () => {
     const file = await upload('openBatches=3');
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => call('openBatches=3', 'POST', '/v1/batches', batchOf(file))),
+      Array.from({ length: 8 }, () => call('openBatches=3', 'POST', '/v1/batches', anotherBatchOf(file))),
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(3);
     expect((await usage('openBatches=3')).budgets.open_batches).toEqual({ limit: 3, used: 3, left: 0 });
