@@ -36,7 +36,7 @@ export interface ChunkMessage {
   readonly end: number;
   /** Number of the first line in the file, from 1. */
   readonly firstLine: number;
-  /** Lines of the chunk, blank ones included. */
+  /** Lines that are not blank: each has a result. Messages of earlier releases count blank ones too. */
   readonly lines: number;
 }
 

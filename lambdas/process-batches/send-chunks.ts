@@ -62,7 +62,7 @@ async function stopChunk(
 }
 
 function chunkMessage(batch: BatchRecord, file: PayloadReference, chunk: NumberedChunk): ChunkMessage {
-  const { index, start, end, firstLine, lines } = chunk;
+  const { index, start, end, firstLine, requests: lines } = chunk;
   const { owner, id: batchId, model = '', endpoint } = batch;
   return { v: 1, kind: 'chunk', owner, batchId, model, endpoint, index, file, start, end, firstLine, lines };
 }
