@@ -5,9 +5,10 @@ import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import type { Charge } from '../../../core/usage/usage.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
 import { transact } from '../aws/transact.ts';
+import { ifNew } from './batch-table.ts';
 import { type DynamoDbStoreOptions, readItem } from './dynamodb-chunk-store.ts';
 
-const { partitionKey, expiresAt } = JOBS_TABLE;
+const { partitionKey } = JOBS_TABLE;
 
 /** A record to put, and how it counts. */
 export interface CountedItem {
@@ -34,13 +35,7 @@ export interface CountedItem {
 export async function putCounted(options: DynamoDbStoreOptions, counted: CountedItem): Promise<Item | undefined> {
   const { owner, item, charge, budgets, also } = counted;
   if (!fits(charge, budgets)) throw refused();
-  const put = {
-    TableName: options.table,
-    Item: item,
-    ConditionExpression: 'attribute_not_exists(#pk) OR #expiresAt <= :now',
-    ExpressionAttributeNames: { '#pk': partitionKey, '#expiresAt': expiresAt },
-    ExpressionAttributeValues: toItem({ ':now': Math.floor(options.clock.now() / 1000) }),
-  };
+  const put = { TableName: options.table, Item: item, ...ifNew(options.clock.now()) };
   const count = countUpdate(options.table, owner, charge, budgets);
   for (;;) {
     const unmet = await transact(options.client, [
