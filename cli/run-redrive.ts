@@ -62,7 +62,7 @@ async function openJobs(table: string, config: DynamoDBClientConfig): Promise<Jo
   return openJobStates(table, config);
 }
 
-/** Whatever the SDK throws is about the queue or the table: absent, no response, or settings that are incomplete. */
+/** Every error of the SDK is about the queue or the table: absent, no response, or settings that are incomplete. */
 function toQueueError(error: unknown, queueUrl: string): AppError {
   if (error instanceof AppError) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));

@@ -40,7 +40,7 @@ export const SHARED_ROUTES: readonly Route[] = [
   ...toHealth('/v2/health/ready', 'server-ready'),
 ];
 
-/** Resources for every path that is no route; nobody needs a key to be told so. */
+/** Resources for every path that is no route. Their 404 needs no key. */
 export const UNKNOWN_PATHS: readonly string[] = ['/', '/{proxy+}', '/v2/{proxy+}'];
 
 /** Routes of one name of a model. */

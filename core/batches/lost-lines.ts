@@ -9,7 +9,7 @@ const NO_RULES = { endpoint: '', models: [] };
  * Writes the error lines of a chunk that no worker could run.
  *
  * @param bytes - Bytes of the chunk in the input file. Undefined if the file was deleted: there is a line for each that
- * failed, whose `custom_id` nobody knows any more.
+ * failed, whose `custom_id` was lost with the file.
  * @returns JSONL text; empty when the chunk holds no line.
  */
 export function lostLines(

@@ -5,7 +5,7 @@ import { PAGE } from './limits.ts';
 /** The query of a list as the gateway gives it. */
 export type QueryParameters = Readonly<Record<string, string | undefined>>;
 
-/** Which page of a list is wanted. */
+/** The requested page of a list. */
 export interface PageQuery {
   readonly limit: number;
   readonly after?: string;

@@ -8,7 +8,8 @@ const FIRST_WAIT_SECONDS = 4;
 
 /**
  * Upper bound of every wait. Everything must be settled 10 minutes after the end of an outage: a message that failed right
- * before it returns 5 minutes later, may find the breaker of its worker open for its last seconds, and leaves half of the time for the work itself.
+ * before it returns 5 minutes later, and may find the breaker of its worker open for its last seconds. Half of the time is
+ * left for the work itself.
  */
 const MAX_WAIT_SECONDS = 300;
 

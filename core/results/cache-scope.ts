@@ -4,7 +4,7 @@ export const CACHE_SCOPES = ['tenant', 'plan', 'deployment'] as const;
 /** One of {@link CACHE_SCOPES}. */
 export type CacheScope = (typeof CACHE_SCOPES)[number];
 
-/** The scope where the deployment names none: nobody sees in a response what somebody else has asked. */
+/** The scope if the deployment names none: a response does not show what another tenant has asked. */
 export const DEFAULT_CACHE_SCOPE: CacheScope = 'tenant';
 
 /**

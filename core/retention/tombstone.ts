@@ -9,7 +9,7 @@ export const TOMBSTONE_DAYS = messageLifeDays();
 
 /**
  * When a sweep removes the objects of a deleted record again. A function that worked on it ends within 15 minutes, and a
- * presigned URL within an hour. A transfer that began at its end may still go on, which takes another hour at most.
+ * presigned URL within an hour. A transfer that started right before that continues for another hour at most.
  */
 export const SECOND_REMOVAL_MS = 2 * 3_600_000;
 

@@ -58,15 +58,15 @@ export function budgetExceeded(
   budgets: Budgets,
 ): AppError {
   const used = usedOf(usage);
-  const wanted = {
+  const requested = {
     storedBytes,
     files,
     openBatches: opens?.kind === 'openBatches' ? 1 : 0,
     openUploads: opens?.kind === 'openUploads' ? 1 : 0,
   };
   const names = Object.keys(FREES) as (keyof typeof FREES)[];
-  // Where usage fell meanwhile, storage is what most requests wait for.
-  const name = names.find((one) => wanted[one] > 0 && used[one] + wanted[one] > budgets[one]) ?? 'storedBytes';
+  // If the usage has fallen since, no budget is exceeded any more. Storage is the most likely reason.
+  const name = names.find((one) => requested[one] > 0 && used[one] + requested[one] > budgets[one]) ?? 'storedBytes';
   const left = Math.max(0, budgets[name] - used[name]);
   return new AppError(
     'BUDGET_EXCEEDED',

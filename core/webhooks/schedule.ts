@@ -27,7 +27,7 @@ export interface Failure {
   readonly nowMs: number;
   /** The receiver's `Retry-After`, in seconds. */
   readonly retryAfterSeconds?: number | undefined;
-  /** From 0 up to but not including 1: spreads attempts by a tenth, so that they do not come in one crowd. */
+  /** From 0 up to but not including 1: spreads attempts by a tenth, so that they do not arrive together. */
   readonly random: number;
 }
 
@@ -51,7 +51,7 @@ const FIRST_WAIT_MS = 2000;
  * to 15 minutes.
  *
  * @param waits - Waits in a row before this one.
- * @param random - From 0 up to but not including 1: takes up to half of it, so that deliveries do not come in one crowd.
+ * @param random - From 0 up to but not including 1: takes up to half of it, so that deliveries do not arrive together.
  */
 export function waitMs(waits: number, random: number): number {
   const longestMs = Math.min(MAX_DELAY_SECONDS * 1000, FIRST_WAIT_MS * 2 ** Math.min(waits, 20));

@@ -39,7 +39,7 @@ export interface FailLostJobsDeps {
 export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
 /**
- * Creates the handler: it fails the jobs and chunks of messages that no worker could begin, each time they were delivered.
+ * Creates the handler: it fails jobs and chunks whose messages were delivered too often, because no worker could start them.
  *
  * A job fails with the last reason that a worker recorded, and a chunk counts as lost, so that no caller waits for ever.
  * The messages move to the dead letters, from which an operator can redrive them. Every step can be repeated.
@@ -76,7 +76,7 @@ async function onError(failed: FailedMessage<WorkMessage>, deps: FailLostJobsDep
   }
 }
 
-/** The message waits as long as it takes: until its job has failed, nobody is notified. */
+/** The message is retried until its job has failed, because the destinations of the job are notified only then. */
 function logRetry(record: SQSRecord, error: AppError, { log, queue, random }: FailLostJobsDeps): Promise<Verdict> {
   const { messageId } = record;
   log({ code: error.code, error: describeError(error), details: { messageId, outcome: 'will be retried' } });

@@ -50,7 +50,7 @@ async function sendAll(
   await queue.sendAll(chunks.map((chunk) => chunkMessage(batch, file, chunk)));
 }
 
-/** Merging writes the lines of the chunk as errors. A worker that answers the chunk first wins. */
+/** Merging writes the lines of the chunk as errors. If a worker completes the chunk first, its outcome stands. */
 async function stopChunk(
   { owner, id }: BatchRecord,
   { index, start, end, firstLine, requests }: NumberedChunk,

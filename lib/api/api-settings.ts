@@ -44,7 +44,7 @@ export interface ApiSettings {
   /**
    * Which callers share cached results.
    *
-   * @default - `scope: 'tenant'`: nobody sees in a response what another tenant has asked before
+   * @default - `scope: 'tenant'`: a response does not show what another tenant has asked before
    */
   readonly cache?: CacheSettings;
   /**

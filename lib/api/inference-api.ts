@@ -271,7 +271,7 @@ export class InferenceApi extends Construct {
   }
 }
 
-/** Requests a second, and at once, that each method without a key admits: anybody on the internet may send them. */
+/** Throttle of each method without a key, because every client on the internet may call it. */
 const OPEN_THROTTLE = { throttlingRateLimit: 10, throttlingBurstLimit: 20 } as const;
 
 /** Settings of the methods that need no key. They replace those of the stage, of which only throttles differ. */

@@ -94,7 +94,7 @@ export interface JobsSettings {
   /**
    * Which callers share cached results; the same as the API's.
    *
-   * @default - `scope: 'tenant'`: nobody sees in a response what another tenant has asked before
+   * @default - `scope: 'tenant'`: a response does not show what another tenant has asked before
    */
   readonly cache?: CacheSettings;
   /**

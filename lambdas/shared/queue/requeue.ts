@@ -8,7 +8,7 @@ import type { WorkQueue } from './sqs-work-queue.ts';
  * A message with what is known of its past.
  *
  * How often SQS received a message decides nothing, because it also counts deliveries that no worker began: it is a hint
- * that the message may have ended a worker, and makes pauses longer.
+ * that the message may have crashed a worker, and makes pauses longer.
  */
 export interface ReceivedRecord {
   readonly record: SQSRecord;

@@ -5,8 +5,8 @@ import { CircuitBreaker } from './circuit-breaker.ts';
 const FAILURES = 3;
 
 /**
- * Pause between two probes of a dependency that is away. Work that meets an open breaker waits for up to 5 minutes, so that the
- * pause must be short: it adds to the time in which everything is settled after an outage.
+ * Pause between two probes of a dependency that is away. Work that meets an open breaker waits for up to 5 minutes. The pause
+ * must be short, because it adds to the time in which everything is settled after an outage.
  */
 const PROBE_MS = 10_000;
 
