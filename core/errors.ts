@@ -30,7 +30,7 @@ export const ERRORS = {
   EMPTY_FILE: { status: 400, title: 'The file holds no request', retryable: false },
   INPUT_NOT_FOUND: { status: 400, title: 'The input object does not exist', retryable: false },
   INPUT_FORBIDDEN: { status: 403, title: 'The input object may not be read', retryable: false },
-  DESTINATION_FORBIDDEN: { status: 403, title: 'The job may not be announced there', retryable: false },
+  DESTINATION_FORBIDDEN: { status: 403, title: 'The destination is not granted', retryable: false },
   JOBS_ONLY: { status: 400, title: 'The model accepts jobs only', retryable: false },
   UNAUTHORIZED: { status: 401, title: 'The API key is missing or not valid', retryable: false },
   FORBIDDEN: { status: 403, title: 'The caller may not do this', retryable: false },

@@ -40,9 +40,9 @@ export function textStart(head: Uint8Array): number {
 /**
  * Splits a file into chunks at line ends, independent of the windows in which it is read.
  *
- * A chunk ends before it would exceed its limits of lines or bytes. Only a chunk of blank lines has no limits. A line that is longer than a chunk is a chunk of
- * its own. The chunks depend only on the bytes from the start of the plan. A plan that restarts at the end of any chunk
- * therefore continues as if it had not been interrupted.
+ * A chunk ends before it would exceed its limits of lines or bytes. Only a chunk of blank lines has no limits. A line that is
+ * longer than a chunk is a chunk of its own. The chunks depend only on the bytes from the start of the plan. A plan that
+ * restarts at the end of any chunk therefore continues as if it had not been interrupted.
  */
 export class ChunkPlan {
   readonly #limits: ChunkLimits;

@@ -20,7 +20,7 @@ export interface Grants {
 export const NO_GRANTS: Grants = { replyQueues: [], eventBus: false, inputBuckets: [] };
 
 /**
- * Checks that a job may be announced where it asks for. Messages name what the caller may use, never what the deployment
+ * Checks that a job may use the destinations that it names. Messages name what the caller may use, never what the deployment
  * has.
  *
  * @throws AppError `DESTINATION_FORBIDDEN`

@@ -20,7 +20,7 @@ export interface Charge {
 }
 
 /**
- * What tenants take up. A store counts a record in the transaction that creates it. Nothing is given back when a record
+ * What tenants take up. A store counts a record in the transaction that creates it. Nothing is subtracted when a record
  * ends or is deleted: {@link recount} finds what is left, so that no crash, no duplicate and no other function can make the
  * counters wrong for good.
  */
