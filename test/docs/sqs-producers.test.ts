@@ -45,7 +45,7 @@ beforeAll(() => {
     createdAtMs: endedAtMs - 1150,
     startedAtMs: endedAtMs - 350,
     endedAtMs,
-    expiresAtMs: endedAtMs - 1150 + 7 * DAY_MS,
+    expiresAtMs: endedAtMs + 7 * DAY_MS,
     destinations: { replyQueue: 'results' },
     via: 'producer',
     result: { kind: 'inline', json: '{"object":"list","data":[]}' },
