@@ -2,7 +2,7 @@ import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
 import type { DuplicateLine } from '../../core/batches/custom-ids.ts';
 import type { BatchStepMessage, ChunkPlace } from '../../core/batches/step-message.ts';
-import { AppError } from '../../core/errors.ts';
+import { AppError, ERRORS } from '../../core/errors.ts';
 import { openFile } from '../../core/files/file-readiness.ts';
 import { MAX_BATCH_REQUESTS } from '../../core/files/limits.ts';
 import type { JobError, PayloadReference } from '../../core/jobs/job.ts';
@@ -81,7 +81,7 @@ async function findInput(batch: BatchRecord, call: StepCall): Promise<PayloadRef
   try {
     return (await openFile(batch.owner, batch.inputFileId, call)).payload;
   } catch (error) {
-    if (!(error instanceof AppError) || error.code === 'FILE_NOT_READY' || error.code === 'UNAVAILABLE') throw error;
+    if (!(error instanceof AppError) || ERRORS[error.code].retryable) throw error;
     return { code: error.code, message: error.message, param: 'input_file_id' };
   }
 }

@@ -60,16 +60,73 @@ export type ClientSettings = typeof CLIENT_SETTINGS | typeof API_CLIENT_SETTINGS
 export type PayloadClientSettings = typeof PAYLOAD_CLIENT_SETTINGS | typeof API_PAYLOAD_CLIENT_SETTINGS;
 
 /**
+ * Codes with which services refuse a request as invalid, as their API references list them: the same request is refused every
+ * time. Every other failure may pass, such as throttling, or can be repaired while work waits, such as a missing permission,
+ * queue, table or key.
+ */
+const INVALID_REQUEST: ReadonlySet<string> = new Set([
+  // DynamoDB and EventBridge. SageMaker's ValidationError also means an endpoint that does not exist yet.
+  'ValidationException',
+  'SerializationException',
+  'MalformedDetail',
+  // SQS.
+  'BatchEntryIdsNotDistinct',
+  'BatchRequestTooLong',
+  'EmptyBatchRequest',
+  'InvalidAttributeName',
+  'InvalidAttributeValue',
+  'InvalidBatchEntryId',
+  'InvalidMessageContents',
+  'InvalidParameterCombination',
+  'InvalidParameterValue',
+  'MissingParameter',
+  'TooManyEntriesInBatchRequest',
+  'UnsupportedOperation',
+  // S3.
+  'EntityTooLarge',
+  'EntityTooSmall',
+  'InvalidArgument',
+  'InvalidRequest',
+  'InvalidURI',
+  'KeyTooLongError',
+  'MalformedXML',
+  'MetadataTooLarge',
+  'MissingContentLength',
+]);
+
+/** Whether a service refuses a request as invalid, by the name of its error or its code for one entry of a request. */
+function isInvalidRequest(code: string | undefined): boolean {
+  // SQS prefixes some codes: `AWS.SimpleQueueService.UnsupportedOperation`, `com.amazonaws.sqs#MissingParameter`.
+  const own = code?.slice(Math.max(code.lastIndexOf('.'), code.lastIndexOf('#')) + 1);
+  return own !== undefined && (INVALID_REQUEST.has(own) || INVALID_REQUEST.has(own.replace(/Exception$/, '')));
+}
+
+/**
+ * The error of a request that a service did not carry out: `INTERNAL` if it is invalid, which is a defect of this product,
+ * otherwise `UNAVAILABLE`.
+ *
+ * @param message - What did not happen, without the code.
+ * @param code - Code of the service.
+ */
+export function refusal(message: string, code: string | undefined): AppError {
+  return new AppError(isInvalidRequest(code) ? 'INTERNAL' : 'UNAVAILABLE', `${message}: ${code}`);
+}
+
+/**
  * Calls an AWS service, and converts its failures to this product's own error.
  *
  * @param what - The resource, for the message: `the jobs table`.
- * @throws AppError `UNAVAILABLE` with the failure as its cause. An AppError is thrown unchanged.
+ * @throws AppError `UNAVAILABLE` with the failure as its cause; `INTERNAL` if the service refuses the request as invalid. An
+ * AppError is thrown unchanged.
  */
 export async function callAws<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
+    if (cause instanceof Error && '$metadata' in cause && isInvalidRequest(cause.name)) {
+      throw new AppError('INTERNAL', `${what} refused the request as invalid: ${cause.name}`, { cause });
+    }
     throw new AppError('UNAVAILABLE', `${what} cannot be used right now`, { cause, dependency: what });
   }
 }

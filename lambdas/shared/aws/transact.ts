@@ -11,6 +11,9 @@ import { callAws } from './client-settings.ts';
 /** Attempts at a transaction that collides with others: all workers of a batch count their chunks on its record. */
 const MAX_ATTEMPTS = 12;
 
+/** Reasons of DynamoDB against a write that it refuses every time. */
+const INVALID_WRITES: ReadonlySet<string> = new Set(['ValidationError', 'ItemCollectionSizeLimitExceeded']);
+
 /** Pauses between two attempts. */
 const PAUSES = { firstMs: 5, maxMs: 800 };
 
@@ -18,7 +21,8 @@ const PAUSES = { firstMs: 5, maxMs: 800 };
  * Writes several items of the jobs table, or none.
  *
  * @returns The positions of the writes whose conditions were not met; empty if all was written.
- * @throws AppError `UNAVAILABLE` if the table does not respond, or the transaction always collides with others.
+ * @throws AppError `UNAVAILABLE` if the table does not respond, or the transaction always collides with others; `INTERNAL`
+ * if a write is invalid.
  */
 export async function transact(client: DynamoDBClient, items: readonly TransactWriteItem[]): Promise<number[]> {
   const command = new TransactWriteItemsCommand({ TransactItems: [...items] });
@@ -27,6 +31,8 @@ export async function transact(client: DynamoDBClient, items: readonly TransactW
     if (reasons === undefined) return [];
     const unmet = reasons.flatMap((reason, index) => (reason === 'ConditionalCheckFailed' ? [index] : []));
     if (unmet.length > 0) return unmet;
+    const invalid = reasons.find((reason) => reason !== undefined && INVALID_WRITES.has(reason));
+    if (invalid !== undefined) throw new AppError('INTERNAL', `the jobs table refused a write as invalid: ${invalid}`);
     await backOff(attempt, PAUSES);
   }
   throw new AppError(

@@ -2,7 +2,6 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../../core/clock.ts';
-import { AppError } from '../../../core/errors.ts';
 import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { Job } from '../../../core/jobs/job.ts';
 import { JOB_EVENT_SOURCE, type JobEventOptions, jobCloudEvent } from '../../../core/jobs/job-cloud-event.ts';
@@ -13,7 +12,7 @@ import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import { isSubscribed } from '../../../core/webhooks/subscription.ts';
 import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../core/webhooks/webhook-event.ts';
 import { canonicalUrl } from '../../../core/webhooks/webhook-url.ts';
-import { callAws } from '../aws/client-settings.ts';
+import { callAws, refusal } from '../aws/client-settings.ts';
 import { fromPayload, toInlineBody } from '../jobs/inline-body.ts';
 import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
 import { sha256 } from '../sha256.ts';
@@ -88,7 +87,7 @@ async function putEvent(job: Job, options: NotifierOptions): Promise<void> {
   const client = await eventBridge();
   const { Entries: entries = [] } = await callAws('the event bus', () => client.send(command));
   const [failed] = entries.filter(({ ErrorCode: code }) => code !== undefined);
-  if (failed !== undefined) throw new AppError('UNAVAILABLE', `the event bus refused an event: ${failed.ErrorCode}`);
+  if (failed !== undefined) throw refusal('the event bus refused an event', failed.ErrorCode);
 }
 
 /** Includes a result from the bucket if it is small enough, otherwise its URL. */

@@ -7,7 +7,7 @@ import {
 import { AppError } from '../../../core/errors.ts';
 import { groupOfTenant } from '../../../core/jobs/message-group.ts';
 import type { MessageQueue, OwnedMessage } from '../../../core/jobs/message-queue.ts';
-import { callAws } from '../aws/client-settings.ts';
+import { callAws, refusal } from '../aws/client-settings.ts';
 import { retryUnprocessed } from '../resilience/back-off.ts';
 import { sendableJson } from './sqs-text.ts';
 
@@ -88,7 +88,7 @@ async function sendBatch(client: SQSClient, url: string, entries: SendMessageBat
       new SendMessageBatchCommand({ QueueUrl: url, Entries: [...rest] }),
     );
     const fault = failed.find(({ SenderFault: isOurs }) => isOurs === true);
-    if (fault !== undefined) throw new AppError('UNAVAILABLE', `the queue refused a message: ${fault.Code}`);
+    if (fault !== undefined) throw refusal('the queue refused a message', fault.Code);
     const ids = new Set(failed.map(({ Id: id }) => id));
     return rest.filter(({ Id: id }) => ids.has(id));
   };

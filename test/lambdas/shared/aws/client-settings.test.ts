@@ -32,6 +32,57 @@ test('a service that never responds costs a request a few seconds, then it fails
   }
 }, 15_000);
 
+/** An error as the SDK throws it for a response of a service. */
+function serviceError(name: string): Error {
+  return Object.assign(new Error('refused'), { name, $metadata: { httpStatusCode: 400 } });
+}
+
+test.each([
+  'ValidationException',
+  'SerializationException',
+  'InvalidParameterValue',
+  'InvalidParameterValueException',
+  'InvalidMessageContents',
+  'AWS.SimpleQueueService.BatchRequestTooLong',
+  'com.amazonaws.sqs#MissingParameter',
+  'KeyTooLongError',
+  'InvalidArgument',
+])('%s is a defect of the request: INTERNAL, which no breaker counts', async (name) => {
+  const cause = serviceError(name);
+  const call = callAws('the queue', () => Promise.reject(cause));
+  const message = `the queue refused the request as invalid: ${name}`;
+  await expect(call).rejects.toMatchObject({ code: 'INTERNAL', message, cause, dependency: undefined });
+});
+
+test.each([
+  'ThrottlingException',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'SlowDown',
+  'InternalServerError',
+  'ServiceUnavailable',
+  'RequestTimeout',
+  'AccessDeniedException',
+  'ExpiredTokenException',
+  'UnrecognizedClientException',
+  'ResourceNotFoundException',
+  'AWS.SimpleQueueService.NonExistentQueue',
+  'QueueDoesNotExist',
+  'NoSuchBucket',
+  'KMS.DisabledException',
+  'KmsAccessDenied',
+  'ValidationError',
+  'SomethingNewException',
+])('%s passes or can be repaired while work waits: UNAVAILABLE', async (name) => {
+  const call = callAws('the queue', () => Promise.reject(serviceError(name)));
+  await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE', dependency: 'the queue' });
+});
+
+test('a failure that no service reported is UNAVAILABLE, whatever its name', async () => {
+  const failure = Object.assign(new Error('no connection'), { name: 'InvalidRequest' });
+  await expect(callAws('the queue', () => Promise.reject(failure))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
+
 test('functions behind the API open clients with the settings for callers who wait', async () => {
   const folders = (await readdir(LAMBDAS)).filter((name) => name.startsWith('serve-'));
   expect(folders).toContain('serve-jobs');

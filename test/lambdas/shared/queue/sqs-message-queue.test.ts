@@ -99,11 +99,12 @@ describe('openSqsMessageQueue', () => {
   });
 
   it.each([
-    ['refuses a message at every attempt', { Code: 'InternalError', SenderFault: false }, 4],
-    ['refuses a message because of its content', { Code: 'InvalidMessageContents', SenderFault: true }, 1],
-  ])('fails with UNAVAILABLE when SQS %s', async (_, refusal, expected) => {
+    ['UNAVAILABLE', 'refuses a message at every attempt', { Code: 'InternalError', SenderFault: false }, 4],
+    ['UNAVAILABLE', 'may not use its key', { Code: 'KmsAccessDenied', SenderFault: true }, 1],
+    ['INTERNAL', 'refuses a message as invalid', { Code: 'InvalidMessageContents', SenderFault: true }, 1],
+  ])('fails with %s when SQS %s', async (code, _, refusal, expected) => {
     const { attempts, queue, close } = await startRefusing((_attempt, id) => (id === '1' ? refusal : undefined));
-    await expect(queue.sendAll([MESSAGE, MESSAGE])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(queue.sendAll([MESSAGE, MESSAGE])).rejects.toMatchObject({ code });
     expect(attempts).toHaveLength(expected);
     await close();
   });
