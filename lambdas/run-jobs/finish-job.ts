@@ -55,11 +55,12 @@ export async function finishJob(work: Work, { outcome, attempt }: RunOutcome, ru
 
 async function failJob(work: Work, error: AppError, { outcome, attempt }: RunOutcome, run: JobRun): Promise<Verdict> {
   const { deps, onError } = run;
+  const tries = attempt?.tries ?? work.receives;
   onError(error);
   try {
     if (isOutage(error)) return await waitOrFail(work, error, run);
     // Without a claim no try was spent. An error that is no outage can then only be one of this product.
-    if (isRetryable(error) && (attempt?.tries ?? work.receives) < deps.maxReceiveCount) {
+    if (isRetryable(error) && tries < deps.maxReceiveCount) {
       await deps.jobs.noteError(work.message, jobError(error));
       return await retryWithBackoff(work, deps.queues.jobs, deps.random);
     }
@@ -67,7 +68,9 @@ async function failJob(work: Work, error: AppError, { outcome, attempt }: RunOut
     await endFailed(work, error, { version, items, attempt: attempt?.number }, run);
     return 'done';
   } catch (second) {
-    onError(toAppError(second));
+    const failure = toAppError(second);
+    onError(failure);
+    if (!isOutage(error) && !isOutage(failure)) return retryOrMove(work, failure, tries, deps);
     // The next worker may find all tries spent, and fails the job with the reason that is noted.
     if (!isOutage(error)) await deps.jobs.noteError(work.message, jobError(error)).catch(() => undefined);
     return waitForDependency(work, deps.queues.jobs, deps.random);
@@ -117,6 +120,17 @@ export async function closeEnded(work: Work, job: Job, { deps }: JobRun): Promis
     if (isRetryable(reason)) await moveToDeadLetters(work, reason, deps);
   }
   await notifyOnce(job, deps);
+}
+
+/** Retries a job whose failure cannot be recorded, and no outage is the reason. After its last try the message moves. */
+async function retryOrMove(work: Work, error: AppError, tries: number, deps: RunJobsDeps): Promise<Verdict> {
+  if (tries < deps.maxReceiveCount) return retryWithBackoff(work, deps.queues.jobs, deps.random);
+  try {
+    await moveToDeadLetters(work, error, deps);
+    return 'done';
+  } catch {
+    return waitForDependency(work, deps.queues.jobs, deps.random);
+  }
 }
 
 async function moveToDeadLetters(

@@ -99,6 +99,20 @@ describe('an outage', () => {
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
   });
 
+  it('is no reason for a request that DynamoDB calls invalid: the job spends its tries and moves to the dead letters', async () => {
+    worker = await startWorker();
+    const { jobs } = worker.deps.queues;
+    const { setVisibility } = jobs;
+    jobs.setVisibility = (handle) => setVisibility(handle, 0);
+    const refusal = Object.assign(new Error('refused'), { name: 'ValidationException', $metadata: {} });
+    worker.tables.client.middlewareStack.add(() => () => Promise.reject(refusal), { step: 'finalizeRequest' });
+    await worker.send('jobs', worker.job('one', body('a')));
+    for (const left of [1, 1, 0]) expect((await worker.work()).batchItemFailures).toHaveLength(left);
+    const [letter] = await worker.servers.receive(worker.urls.dead);
+    expect(letter?.MessageAttributes?.['errorCode']?.StringValue).toBe('INTERNAL');
+    expect(worker.delays).toEqual([]);
+  });
+
   it('of the queues lets the message itself wait, which spends no try', async () => {
     worker = await startWorker();
     const { queues, notifier } = worker.deps;
