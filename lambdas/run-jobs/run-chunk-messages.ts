@@ -110,12 +110,16 @@ async function waitOrLose(start: ChunkStart, work: Work, error: AppError, run: J
   return waitForDependency(work, queues.chunks, random);
 }
 
-/** A chunk that fails as a whole, for a reason that is no outage, is started as often as a job. */
+/**
+ * A chunk that fails as a whole, for a reason that is no outage, is started as often as a job. A chunk whose input file is gone
+ * fails at its first start.
+ */
 async function failStart(start: ChunkStart, work: Work, error: AppError, run: JobRun): Promise<Verdict> {
   const { queues, random, maxReceiveCount } = run.deps;
   const crashes = start.progress.crashes + 1;
   try {
-    if (crashes >= maxReceiveCount) return await loseLines(work, jobError(error), run);
+    const isLast = crashes >= maxReceiveCount || error.code === 'INPUT_NOT_FOUND';
+    if (isLast) return await loseLines(work, jobError(error), run);
     await start.stop({ crashes, failure: jobError(error) });
     return await resumeLater(work, queues.chunks, outageDelaySeconds(crashes, random()));
   } catch {

@@ -174,15 +174,19 @@ describe('a chunk', () => {
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
   });
 
-  it('is retried if its file cannot be read, and requeued if there is no time', async () => {
+  it('fails at its first start with INPUT_NOT_FOUND if its file is gone', async () => {
     await worker.createBatch();
-    await worker.send(
-      'chunks',
-      await worker.chunkOf([request('a', 'a')], { file: { bucket: 'payloads', key: 'gone' } }),
-    );
+    const file = { bucket: 'payloads', key: 'gone' };
+    await worker.send('chunks', await worker.chunkOf([request('a', 'a'), request('b', 'b')], { file }));
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
-    expect(worker.delays).toEqual([2]);
-    await worker.take('chunks');
+    expect(worker.delays).toEqual([]);
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 0, failed: 2 } });
+    const outcome = (await worker.batches.readChunks('batch_1', [0])).get(0);
+    expect(outcome).toMatchObject({ state: 'lost', error: { code: 'INPUT_NOT_FOUND' } });
+  });
+
+  it('is requeued if there is no time', async () => {
+    await worker.createBatch();
     await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
     worker.remainingMs = 1000;
     await worker.work('chunks');
