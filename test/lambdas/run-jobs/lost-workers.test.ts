@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
 import { definitionOf } from '../../../core/jobs/job-message.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
 import { WordEncoder } from '../serve-model/memory-deps.ts';
@@ -104,6 +105,55 @@ describe('a line that crashes the worker', () => {
     const written = (await worker.part('output')).trimEnd().split('\n');
     expect(written.map((line) => JSON.parse(line).custom_id)).toEqual(['r0', 'r1', 'r3', 'r4']);
     expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
+  });
+});
+
+/** A model that never ends. */
+class Endless extends WordEncoder {
+  override run(): Promise<never> {
+    return NEVER;
+  }
+}
+
+/** Remaining milliseconds of a worker that notes what never ends soon after its start. */
+const NOTES_SOON_MS = 5100;
+
+describe('work that never ends', () => {
+  beforeEach(async () => {
+    worker = await startWorker({ load: async (version) => new Endless(version) });
+    worker.remainingMs = NOTES_SOON_MS;
+  });
+
+  it('has TIMEOUT noted before its worker ends if it is a job, and fails with that after its last try', async () => {
+    const job = worker.job('one', body('a'));
+    for (const claimId of ['first', 'second']) {
+      await worker.deps.jobs.claim(definitionOf(job), { claimId, maxTries: 3 });
+    }
+    await worker.send('jobs', job);
+    void worker.work();
+    await until(async () => (await worker.read('one'))?.lastError !== undefined);
+    expect(await worker.read('one')).toMatchObject({ status: 'running', attempts: 3, lastError: { code: 'TIMEOUT' } });
+    await workOnNext();
+    expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 3, error: { code: 'TIMEOUT' } });
+  });
+
+  it('has TIMEOUT noted before its worker ends if it is a line, and fails with that after its last try', async () => {
+    await worker.createBatch();
+    const { progress } = worker.deps;
+    // Two workers crashed at it.
+    await progress.save('batch_1', 0, { ...NO_PROGRESS, isAlone: true, isStarted: true, tries: { 1: 1 }, running: 1 });
+    const line = JSON.stringify({ custom_id: 'r', method: 'POST', url: '/v1/embeddings', body: body('a') });
+    await worker.send('chunks', await worker.chunkOf([line]), { receives: { DataType: 'String', StringValue: '2/' } });
+    void worker.work('chunks');
+    await until(async () => (await progress.read('batch_1', 0))?.reasons[1] !== undefined);
+    expect(await progress.read('batch_1', 0)).toMatchObject({ running: 1, reasons: { 1: { code: 'TIMEOUT' } } });
+    await until(async () => {
+      void worker.work('chunks');
+      await pause(100);
+      return (await worker.batch())?.chunksDone === 1;
+    });
+    const response = { status_code: 504, body: { error: { code: 'TIMEOUT' } } };
+    expect(JSON.parse(await worker.part('errors'))).toMatchObject({ custom_id: 'r', response });
   });
 });
 
