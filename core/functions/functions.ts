@@ -207,6 +207,7 @@ export const PROCESS_BATCHES = {
       'taskModels',
       'batchesQueue',
       'webhooksQueue',
+      'deadLettersQueue',
       'eventBus',
       'replyQueues',
       'fileRetentionDays',
@@ -224,7 +225,7 @@ export const PROCESS_BATCHES = {
     },
     listsObjects: true,
     // Only webhooks are notified of batches.
-    sends: ['batches', 'webhooks'],
+    sends: ['batches', 'webhooks', 'dead-letters'],
     sendsToModels: ['chunks'],
   },
 } as const satisfies FunctionDefinition;
@@ -242,6 +243,7 @@ export const DELIVER_WEBHOOKS = {
       'jobsTable',
       'webhooksTable',
       'webhooksQueue',
+      'deadLettersQueue',
       'retentionDays',
       'webhookConcurrency',
     ],
@@ -252,7 +254,7 @@ export const DELIVER_WEBHOOKS = {
     recordKinds: ['subscriptions'],
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
-    sends: ['webhooks'],
+    sends: ['webhooks', 'dead-letters'],
     delays: true,
   },
 } as const satisfies FunctionDefinition;

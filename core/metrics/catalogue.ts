@@ -243,7 +243,7 @@ export const METRICS = {
     unit: 'Count',
     dimensions: PER_STAGE,
     emittedBy: ['deliver-webhooks'],
-    meaning: 'messages that will be delivered again because of a failure on this side',
+    meaning: 'messages that will be delivered again because of a failure on this side, or are invalid',
   },
 } as const satisfies Record<string, MetricDefinition>;
 

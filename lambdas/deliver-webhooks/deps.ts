@@ -9,6 +9,7 @@ import { CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { resolveBySystem } from '../shared/notifications/public-address.ts';
 import { openSubscriptionStore } from '../shared/notifications/subscription-store.ts';
 import { openWebhookStore } from '../shared/notifications/webhook-store.ts';
+import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
@@ -20,7 +21,8 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
   const clock = systemClock;
   const client = new DynamoDBClient(CLIENT_SETTINGS);
   const { jobsTable, webhooksTable, webhooksQueue, retentionDays, stage, metricsNamespace, metrics } = settings;
-  const queue = openSqsWorkQueue(new SQSClient(CLIENT_SETTINGS), webhooksQueue);
+  const sqs = new SQSClient(CLIENT_SETTINGS);
+  const queue = openSqsWorkQueue(sqs, webhooksQueue);
   return {
     webhooks: openWebhookStore({
       client,
@@ -32,6 +34,7 @@ export function openDeps(settings: SettingsOf<typeof DELIVER_WEBHOOKS.settings>)
     subscriptions: openSubscriptionStore(client, jobsTable),
     queue,
     consumed: queue,
+    deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
     post: createPost({ allowLoopback: process.env[ALLOW_LOOPBACK_VARIABLE] === '1', resolve: resolveBySystem }),
     limits: patientLimits(settings.webhookConcurrency),
     clock,

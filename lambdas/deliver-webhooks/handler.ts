@@ -1,9 +1,10 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import type { ErrorCode } from '../../core/errors.ts';
+import { type AppError, ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { MetricOf } from '../../core/metrics/catalogue.ts';
 import { parseDeliveryMessage } from '../../core/webhooks/delivery-message.ts';
+import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleEach } from '../shared/queue/handle-each.ts';
-import { waitByVisibility } from '../shared/queue/requeue.ts';
+import { waitOrMove } from '../shared/queue/requeue.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { catalogueGroups } from '../shared/telemetry/catalogue-groups.ts';
 import { describeError, type LoggedError } from '../shared/telemetry/describe-error.ts';
@@ -13,7 +14,9 @@ import { type DeliverDeps, type DeliveryNote, deliver } from './deliver.ts';
 /** Dependencies of the function. */
 export interface DeliverWebhooksDeps extends DeliverDeps, LogSettings {
   /** The queue that the messages come from. */
-  readonly consumed: Pick<WorkQueue, 'hold' | 'letGo' | 'setVisibility'>;
+  readonly consumed: Pick<WorkQueue, 'url' | 'hold' | 'letGo' | 'setVisibility'>;
+  /** Receives messages that are no deliveries. */
+  readonly deadLetters: DeadLetters;
 }
 
 /** The handler of the queue of webhook deliveries. */
@@ -21,7 +24,8 @@ export type DeliverWebhooksHandler = (event: SQSEvent, context: Context) => Prom
 
 /**
  * Creates the handler: it makes one attempt for each delivery and writes one log line. Deliveries run concurrently, so
- * that a slow receiver does not delay the others. A message that fails is retried with a delay that grows to 5 minutes.
+ * that a slow receiver does not delay the others. A message that fails is retried with a delay that grows to 5 minutes. An
+ * invalid message moves to the dead letters.
  */
 export function createHandler(deps: DeliverWebhooksDeps): DeliverWebhooksHandler {
   const target = logTarget(deps, deps.clock);
@@ -34,21 +38,29 @@ export function createHandler(deps: DeliverWebhooksDeps): DeliverWebhooksHandler
         return 'done';
       },
       onError: ({ error, record }) => {
-        const failure = { code: error.code, error: describeError(error) };
-        writeDeliveryLine(target, { outcome: 'will be retried', messageId: record.messageId, ...failure });
-        return waitByVisibility(record, deps.consumed, deps.random);
+        const { messageId } = record;
+        const note = (outcome: FailureNote['outcome'], failure: AppError) =>
+          writeDeliveryLine(target, { outcome, messageId, code: failure.code, error: describeError(failure) });
+        note(ERRORS[error.code].retryable ? 'will be retried' : 'invalid', error);
+        const { consumed: queue, deadLetters, random } = deps;
+        return waitOrMove(record, error, {
+          queue,
+          deadLetters,
+          random,
+          onFailure: (failure) => note('will be retried', failure),
+        });
       },
     });
 }
 
-type Note =
-  | DeliveryNote
-  | {
-      readonly outcome: 'will be retried';
-      readonly messageId: string;
-      readonly code: ErrorCode;
-      readonly error: LoggedError;
-    };
+interface FailureNote {
+  readonly outcome: 'will be retried' | 'invalid';
+  readonly messageId: string;
+  readonly code: ErrorCode;
+  readonly error: LoggedError;
+}
+
+type Note = DeliveryNote | FailureNote;
 
 function writeDeliveryLine(target: LogTarget, note: Note): void {
   writeLogLine(target, {
@@ -70,4 +82,5 @@ const METRICS: Readonly<Record<Note['outcome'], MetricOf<'deliver-webhooks'>>> =
   discarded: 'WebhooksDiscarded',
   repeated: 'WebhooksRepeated',
   'will be retried': 'WebhookErrors',
+  invalid: 'WebhookErrors',
 };

@@ -12,6 +12,7 @@ import { openS3FileObjects } from '../shared/files/s3-file-objects.ts';
 import { openWasmMd5 } from '../shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
+import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
@@ -48,6 +49,7 @@ export function openDeps(settings: SettingsOf<typeof PROCESS_BATCHES.settings>):
     }),
     clock,
     queue: openSqsWorkQueue(sqs, settings.batchesQueue),
+    deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
     random: Math.random,
     timer: systemTimer,
     stage: settings.stage,

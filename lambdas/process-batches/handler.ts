@@ -1,8 +1,9 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { parseStepMessage, type StepMessage, stepDelaySeconds } from '../../core/batches/step-message.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
+import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
-import { waitByVisibility } from '../shared/queue/requeue.ts';
+import { waitByVisibility, waitOrMove } from '../shared/queue/requeue.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { describeError, errorCodeOf } from '../shared/telemetry/describe-error.ts';
 import { type LogSettings, logTarget, writeLogLine } from '../shared/telemetry/log-line.ts';
@@ -24,7 +25,9 @@ const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 /** Dependencies of the function. */
 export interface ProcessBatchesDeps extends BatchDeps, LogSettings {
   /** The queue of steps, for messages that wait. */
-  readonly queue: Pick<WorkQueue, 'hold' | 'letGo' | 'setVisibility'>;
+  readonly queue: Pick<WorkQueue, 'url' | 'hold' | 'letGo' | 'setVisibility'>;
+  /** Receives messages that are no steps. */
+  readonly deadLetters: DeadLetters;
   /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
   /** Milliseconds on a monotonic timer. */
@@ -37,7 +40,8 @@ export type ProcessBatchesHandler = (event: SQSEvent, context: Context) => Promi
 /**
  * Creates the handler: it runs steps of batches one after another, and writes one log line for each.
  *
- * A step that fails is sent again with a delay. If that is not possible, the message itself waits.
+ * A step that fails is sent again with a delay. If that is not possible, the message itself waits. An invalid message moves
+ * to the dead letters.
  */
 export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
   return (event, context) => {
@@ -49,7 +53,10 @@ export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
       handle: (step, record) => handleStep(step, record, deps, call),
       onError: ({ error, message, record }) => {
         log(deps, { step: message, ms: 0, error });
-        return waitByVisibility(record, deps.queue, deps.random);
+        return waitOrMove(record, error, {
+          ...deps,
+          onFailure: (failure) => log(deps, { step: message, ms: 0, error: failure }),
+        });
       },
     });
   };

@@ -48,6 +48,7 @@ const NOT_REACHED: readonly (readonly [grant: RegExp, reason: string])[] = [
     /^\w+runjobs\w+ sqs:SendMessage .*(?:jobs|chunks)minilm$/,
     'work that goes back to its queue: test/reliability/outages',
   ],
+  [/^\w+(?:processbatches|deliverwebhooks) sqs:SendMessage .*deadletters$/, 'invalid messages: test/lambdas'],
   [/^\w+runjobs\w+ sqs:SendMessage .*deadletters$/, 'messages that cannot be read: test/security/marked-secret'],
 ];
 

@@ -1,6 +1,8 @@
 import type { SQSRecord } from 'aws-lambda';
+import { type AppError, ERRORS } from '../../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../../core/jobs/dead-letter.ts';
 import { outageDelaySeconds } from '../../../core/jobs/outage.ts';
+import { type MoveOptions, moveToDeadLetters } from './dead-letters.ts';
 import type { Verdict } from './handle-each.ts';
 import type { WorkQueue } from './sqs-work-queue.ts';
 
@@ -142,6 +144,23 @@ export async function waitByVisibility(
 ): Promise<Verdict> {
   const seconds = outageDelaySeconds(waits + Number(attributes.ApproximateReceiveCount), random());
   return hide(receiptHandle, seconds, queue);
+}
+
+/** Options of {@link waitOrMove}. */
+export interface WaitOrMoveOptions extends Pick<MoveOptions, 'deadLetters' | 'onFailure'> {
+  readonly queue: Pick<WorkQueue, 'url' | 'setVisibility'>;
+  /** Returns a number from 0 up to but not including 1. */
+  readonly random: () => number;
+}
+
+/** Lets a message wait whose error may pass. A message with a permanent error moves to the dead letters with the reason. */
+export function waitOrMove(
+  record: SQSRecord,
+  error: AppError,
+  { queue, random, deadLetters, onFailure }: WaitOrMoveOptions,
+): Promise<Verdict> {
+  if (ERRORS[error.code].retryable) return waitByVisibility(record, queue, random);
+  return moveToDeadLetters(record, error, { deadLetters, sourceQueue: queue.url, onFailure });
 }
 
 /**

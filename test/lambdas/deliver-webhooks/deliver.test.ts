@@ -12,6 +12,7 @@ import { createPost } from '../../../lambdas/deliver-webhooks/post-webhook.ts';
 import { toItem } from '../../../lambdas/shared/aws/attribute-value.ts';
 import { openSubscriptionStore } from '../../../lambdas/shared/notifications/subscription-store.ts';
 import { openWebhookStore } from '../../../lambdas/shared/notifications/webhook-store.ts';
+import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
@@ -65,6 +66,7 @@ let tables: Tables;
 let servers: QueuesAndBuckets;
 let clock: MovableClock;
 let queue: string;
+let deadLetters: string;
 let deps: DeliverWebhooksDeps;
 let receiver: Receiver;
 let url: string;
@@ -78,6 +80,7 @@ beforeEach(async () => {
   clock = movableClock();
   // Fauxqs has the machine's time: what is delayed is taken at once by a queue that never hides anything for long.
   queue = await servers.createQueue(`webhooks-${queues++}`, { VisibilityTimeout: '0' });
+  deadLetters = await servers.createQueue(`dead-${queues}`);
   receiver = new Receiver();
   url = await receiver.listen();
   lines = [];
@@ -93,6 +96,7 @@ beforeEach(async () => {
     subscriptions: openSubscriptionStore(tables.client, JOBS),
     queue: openSqsMessageQueue({ client: servers.sqs, url: queue }),
     consumed: withoutPauses(openSqsWorkQueue(servers.sqs, queue), []),
+    deadLetters: openDeadLetters(servers.sqs, deadLetters),
     // The longest attempts take too long for a test.
     post: (request) => post({ ...request, limitMs: request.limitMs === QUICK_LIMIT_MS ? 500 : 1000 }),
     limits: patientLimits(40),
@@ -334,10 +338,24 @@ describe('a delivery', () => {
     await quick.close();
   });
 
-  it('that is invalid is retried, and SQS moves it to the dead letters', async () => {
+  it('that is invalid moves to the dead letters with the reason at its first delivery', async () => {
     await handle('nonsense', message());
-    expect(failures).toEqual(['m0']);
+    expect(failures).toEqual([]);
     expect(receiver.got).toHaveLength(1);
+    expect(lines).toContainEqual(expect.objectContaining({ outcome: 'invalid', messageId: 'm0', WebhookErrors: 1 }));
+    const [letter] = await servers.receive(deadLetters);
+    expect(letter?.Body).toBe('nonsense');
+    expect(letter?.MessageAttributes).toMatchObject({
+      errorCode: { StringValue: 'INVALID_BODY' },
+      sourceQueue: { StringValue: queue },
+    });
+  });
+
+  it('that is invalid is retried if the dead-letter queue is unavailable', async () => {
+    deps.deadLetters.add = () => Promise.reject(new Error('no connection'));
+    await handle('nonsense');
+    expect(failures).toEqual(['m0']);
+    expect(lines.at(-1)).toMatchObject({ outcome: 'will be retried' });
   });
 });
 

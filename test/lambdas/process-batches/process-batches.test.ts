@@ -379,10 +379,22 @@ describe('a step that does not complete', () => {
     expect(processor.notifier.batches).toHaveLength(1);
   });
 
-  it('is retried if it is invalid', async () => {
-    const answer = await processor.invoke('{"v":1,"kind":"stroll"}');
-    expect(answer.batchItemFailures).toEqual([{ itemIdentifier: 'm0' }]);
+  it('moves to the dead letters with the reason at its first delivery if it is invalid', async () => {
+    const { servers, urls } = processor;
+    expect((await processor.invoke('{"v":1,"kind":"stroll"}')).batchItemFailures).toEqual([]);
     expect(processor.lines).toMatchObject([{ level: 'ERROR', code: 'INVALID_EVENT' }]);
+    const [letter] = await servers.receive(urls.dead);
+    expect(letter?.Body).toBe('{"v":1,"kind":"stroll"}');
+    expect(letter?.MessageAttributes).toMatchObject({
+      errorCode: { StringValue: 'INVALID_EVENT' },
+      sourceQueue: { StringValue: urls.steps },
+    });
+  });
+
+  it('is retried if it is invalid and the dead-letter queue is unavailable', async () => {
+    processor.deps.deadLetters.add = () => Promise.reject(new Error('no connection'));
+    const { batchItemFailures } = await processor.invoke('nonsense');
+    expect(batchItemFailures).toEqual([{ itemIdentifier: 'm0' }]);
   });
 
   it('does nothing for a deleted batch', async () => {

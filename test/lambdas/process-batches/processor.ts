@@ -10,6 +10,7 @@ import { createHandler, type ProcessBatchesDeps } from '../../../lambdas/process
 import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-upload-store.ts';
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
 import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
+import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
 import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { lambdaContext } from '../events.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
@@ -19,7 +20,7 @@ import { clientFor } from '../shared/results/dynamodb-server.ts';
 const DAY_MS = 86_400_000;
 
 /** The function that splits and merges batches, with its table, queues and bucket behind sockets. */
-export interface Processor extends JobsHarness<'steps' | 'chunks'> {
+export interface Processor extends JobsHarness<'steps' | 'chunks' | 'dead'> {
   readonly deps: ProcessBatchesDeps;
   /** Remaining milliseconds of an invocation, one for each time that the function asks; the last one stays. */
   remaining: number[];
@@ -39,7 +40,7 @@ export interface Processor extends JobsHarness<'steps' | 'chunks'> {
 
 /** Starts the function with empty tables, queues and bucket. */
 export async function startProcessor(): Promise<Processor> {
-  const harness = await startJobsHarness<'steps' | 'chunks'>(['steps', 'chunks'], 30);
+  const harness = await startJobsHarness<'steps' | 'chunks' | 'dead'>(['steps', 'chunks', 'dead'], 30);
   const { servers, clock, store, batches, files, notifier, write } = harness;
   const settings: S3ClientConfig = {
     ...clientFor(servers.url),
@@ -69,6 +70,7 @@ export async function startProcessor(): Promise<Processor> {
     steps: harness.queue('steps'),
     chunksOf: (model) => (model === 'minilm' ? chunks : undefined),
     queue: { ...openSqsWorkQueue(harness.servers.sqs, harness.urls.steps), hold: () => undefined },
+    deadLetters: openDeadLetters(servers.sqs, harness.urls.dead),
     random: () => 0,
     timer: () => performance.now(),
   };
