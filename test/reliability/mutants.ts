@@ -75,8 +75,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a transient failure is not retried',
     file: 'lambdas/run-jobs/finish-job.ts',
-    find: '(attempt?.tries ?? work.receives) < deps.maxReceiveCount',
-    replace: '(attempt?.tries ?? work.receives) < 1',
+    find: 'isRetryable(error) && tries < deps.maxReceiveCount',
+    replace: 'isRetryable(error) && tries < 1',
     tests: [RUN_JOBS],
   },
   {
