@@ -19,14 +19,14 @@ export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
 }
 
 /**
- * How long work waits for a dependency before the next attempt. Jitter takes up to half of it, so that work that failed
+ * How long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half of it, so that work that failed
  * together does not return together.
  *
  * @param waits - Number of this wait, from 1.
  * @param random - From 0 up to but not including 1.
  * @returns Whole seconds, from 2 to 300.
  */
-export function outageDelaySeconds(waits: number, random: number): number {
+export function growingDelaySeconds(waits: number, random: number): number {
   const longest = Math.min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** Math.min(waits - 1, 20));
   return Math.ceil(longest * (0.5 + random / 2));
 }

@@ -60,6 +60,11 @@ export function parseDueRecord(key: string, dueAtMs: number): DueRecord | undefi
   return { kind, owner, id, dueAtMs };
 }
 
+/** Key of the item of a due record. */
+export function dueRecordKey({ kind, owner, id }: Pick<DueRecord, 'kind' | 'owner' | 'id'>): string {
+  return `${kind}/${owner}/${id}`;
+}
+
 /** Spreads keys over the shards by their characters. */
 function shardOf(key: string): string {
   let sum = 0;

@@ -5,7 +5,7 @@ import { type AppError, toAppError } from '../../core/errors.ts';
 import type { JobError } from '../../core/jobs/job.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
 import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';
-import { isOutage, MAX_OUTAGE_MS, outageDelaySeconds } from '../../core/jobs/outage.ts';
+import { growingDelaySeconds, isOutage, MAX_OUTAGE_MS } from '../../core/jobs/outage.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { namesOf } from '../../core/models/model-names.ts';
 import { loseChunk } from '../shared/batches/lose-chunk.ts';
@@ -92,7 +92,7 @@ async function continueLater(start: ChunkStart, work: Work, { deps, onError }: J
   // Lines that ran together and took all the time run one by one from now on.
   await start.stop({ isAlone: progress.isAlone || !hasAdvanced, waitingSinceMs: undefined });
   const tries = Math.max(1, ...Object.values(progress.tries));
-  const seconds = failure === undefined ? 0 : outageDelaySeconds(tries, deps.random());
+  const seconds = failure === undefined ? 0 : growingDelaySeconds(tries, deps.random());
   return resumeLater(work, deps.queues.chunks, seconds);
 }
 
@@ -121,7 +121,7 @@ async function failStart(start: ChunkStart, work: Work, error: AppError, run: Jo
     const isLast = crashes >= maxReceiveCount || error.code === 'INPUT_NOT_FOUND';
     if (isLast) return await loseLines(work, jobError(error), run);
     await start.stop({ crashes, failure: jobError(error) });
-    return await resumeLater(work, queues.chunks, outageDelaySeconds(crashes, random()));
+    return await resumeLater(work, queues.chunks, growingDelaySeconds(crashes, random()));
   } catch {
     return waitForDependency(work, queues.chunks, random);
   }

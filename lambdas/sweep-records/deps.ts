@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SWEEP_RECORDS } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
-import type { DueRecord } from '../../core/sweep/due.ts';
+import { type DueRecord, dueRecordKey } from '../../core/sweep/due.ts';
 import type { Sweeper } from '../../core/sweep/sweep.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
@@ -45,8 +45,7 @@ export function openDeps(settings: SettingsOf<typeof SWEEP_RECORDS.settings>): S
   const batches = openDynamoDbBatchStore(table);
   const steps = openSqsMessageQueue({ client: sqs, url: settings.batchesQueue });
   const notifier = openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() });
-  const deletionOf = async ({ kind, owner, id }: DueRecord) =>
-    tombstoneTime(await readItem(table, `${kind}/${owner}/${id}`));
+  const deletionOf = async (due: DueRecord) => tombstoneTime(await readItem(table, dueRecordKey(due)));
   const unlessDeleted = (sweeper: Sweeper) => sweepDeleted(sweeper, { deletionOf, objects, clock });
   return {
     due,

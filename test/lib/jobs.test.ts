@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { idleMonthlyUsd } from '../../core/costs/cost.ts';
-import { outageDelaySeconds } from '../../core/jobs/outage.ts';
+import { growingDelaySeconds } from '../../core/jobs/outage.ts';
 import { InferenceApi, Jobs, type JobsSettings, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { otherStack, resourcesOf } from './synthesized-api.ts';
@@ -69,7 +69,7 @@ describe('queues', () => {
   ])('let fail-lost-jobs have its turn for a day where the count of receives %s', (_, deliveries) => {
     const receives = (name: string) => Number(queueOf(template, name).RedrivePolicy.maxReceiveCount);
     // The shortest of the longest waits.
-    const shortestWaitSeconds = outageDelaySeconds(1000, 0);
+    const shortestWaitSeconds = growingDelaySeconds(1000, 0);
     expect(deliveries(receives('lost-jobs'), receives('jobs-one')) * shortestWaitSeconds).toBeGreaterThan(DAY);
   });
 

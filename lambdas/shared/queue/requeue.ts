@@ -1,7 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../../core/jobs/dead-letter.ts';
-import { outageDelaySeconds } from '../../../core/jobs/outage.ts';
+import { growingDelaySeconds } from '../../../core/jobs/outage.ts';
 import { type MoveOptions, moveToDeadLetters } from './dead-letters.ts';
 import type { Verdict } from './handle-each.ts';
 import type { WorkQueue } from './sqs-work-queue.ts';
@@ -24,12 +24,6 @@ export interface ReceivedRecord {
    */
   readonly claimId: string;
 }
-
-/** Base of the exponential back-off: the upper bound of the first pause. */
-const FIRST_BACKOFF_SECONDS = 4;
-
-/** Upper bound of every pause. */
-const MAX_BACKOFF_SECONDS = 300;
 
 /**
  * Message attribute of a copy: the number of receives of the messages that it replaces, the id of their redrive, and, if it
@@ -123,7 +117,7 @@ export async function waitForDependency(
   const { record, claimId } = received;
   const waits = received.waits + 1;
   try {
-    const seconds = outageDelaySeconds(waits, random());
+    const seconds = growingDelaySeconds(waits, random());
     await queue.sendCopy(record, pastAttribute(received, { waits, claimId }), seconds);
     return 'done';
   } catch {
@@ -142,7 +136,7 @@ export async function waitByVisibility(
   random: () => number,
   waits = 0,
 ): Promise<Verdict> {
-  const seconds = outageDelaySeconds(waits + Number(attributes.ApproximateReceiveCount), random());
+  const seconds = growingDelaySeconds(waits + Number(attributes.ApproximateReceiveCount), random());
   return hide(receiptHandle, seconds, queue);
 }
 
@@ -173,8 +167,7 @@ export async function retryWithBackoff(
   queue: Pick<WorkQueue, 'setVisibility'>,
   random: () => number,
 ): Promise<Verdict> {
-  const longestSeconds = Math.min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (receives - 1));
-  return hide(record.receiptHandle, Math.ceil(longestSeconds * (0.5 + random() / 2)), queue);
+  return hide(record.receiptHandle, growingDelaySeconds(receives, random()), queue);
 }
 
 async function hide(receiptHandle: string, seconds: number, queue: Pick<WorkQueue, 'setVisibility'>): Promise<Verdict> {

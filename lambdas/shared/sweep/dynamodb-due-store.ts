@@ -1,6 +1,12 @@
 import { QueryCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
 import { DUE_SHARDS, JOBS_TABLE } from '../../../core/jobs/jobs-table.ts';
-import { DUE_ATTRIBUTES, type DueRecord, type Observation, parseDueRecord } from '../../../core/sweep/due.ts';
+import {
+  DUE_ATTRIBUTES,
+  type DueRecord,
+  dueRecordKey,
+  type Observation,
+  parseDueRecord,
+} from '../../../core/sweep/due.ts';
 import type { DueStore } from '../../../core/sweep/sweep.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
@@ -21,7 +27,7 @@ export function openDynamoDbDueStore(options: DynamoDbStoreOptions): DueStore {
   return {
     list: (nowMs) => listDue(options, nowMs),
     observationOf: async (due) => {
-      const item = await readItem(options, keyOf(due));
+      const item = await readItem(options, dueRecordKey(due));
       // Written by this store only.
       return item && (fromItem(item)[observationAttribute] as Observation | undefined);
     },
@@ -34,7 +40,7 @@ export function openDynamoDbDueStore(options: DynamoDbStoreOptions): DueStore {
               set: { [dueAttribute]: nextAtMs, [observationAttribute]: observation },
               remove: observation === undefined ? [observationAttribute] : [],
             };
-      await updateItem(options, keyOf(due), { ...change, expect });
+      await updateItem(options, dueRecordKey(due), { ...change, expect });
     },
   };
 }
@@ -60,8 +66,4 @@ async function* listDue(options: DynamoDbStoreOptions, nowMs: number): AsyncGene
       start = page.LastEvaluatedKey;
     } while (start !== undefined);
   }
-}
-
-function keyOf({ kind, owner, id }: DueRecord): string {
-  return `${kind}/${owner}/${id}`;
 }

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
 import { AppError } from '../../../core/errors.ts';
-import { isOutage, outageDelaySeconds } from '../../../core/jobs/outage.ts';
+import { growingDelaySeconds, isOutage } from '../../../core/jobs/outage.ts';
 
 test('work waits twice as long each time, up to 5 minutes', () => {
-  const longest = Array.from({ length: 9 }, (_, index) => outageDelaySeconds(index + 1, 1));
+  const longest = Array.from({ length: 9 }, (_, index) => growingDelaySeconds(index + 1, 1));
   expect(longest).toEqual([4, 8, 16, 32, 64, 128, 256, 300, 300]);
-  expect(outageDelaySeconds(1_000_000, 1)).toBe(300);
+  expect(growingDelaySeconds(1_000_000, 1)).toBe(300);
 });
 
 test('jitter takes up to half of a wait', () => {
-  expect([outageDelaySeconds(1, 0), outageDelaySeconds(1, 0.5), outageDelaySeconds(20, 0)]).toEqual([2, 3, 150]);
+  expect([growingDelaySeconds(1, 0), growingDelaySeconds(1, 0.5), growingDelaySeconds(20, 0)]).toEqual([2, 3, 150]);
 });
 
 test('only UNAVAILABLE is an outage', () => {

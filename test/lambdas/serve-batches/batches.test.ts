@@ -139,7 +139,7 @@ describe('POST /v1/batches with an idempotency key', () => {
     expect(await stepsOf(first.id)).toHaveLength(0);
   });
 
-  it('makes one batch of two requests at once', async () => {
+  it('makes one batch of two concurrent requests', async () => {
     const body = request(await upload());
     const made = await Promise.all([1, 2].map(() => service.client().batches.create(body, idempotent('at once'))));
     expect(made[0]?.id).toBe(made[1]?.id);

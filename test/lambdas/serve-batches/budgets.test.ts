@@ -203,7 +203,7 @@ describe('the budget of open batches', () => {
     expect((await service.client().batches.create(batchOf(file), options)).id).toBe(first.id);
   });
 
-  it('holds however many requests arrive at once', async () => {
+  it('holds for any number of concurrent requests', async () => {
     const file = await upload('openBatches=3');
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => call('openBatches=3', 'POST', '/v1/batches', anotherBatchOf(file))),
