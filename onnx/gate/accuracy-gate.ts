@@ -34,6 +34,8 @@ export interface GateOptions {
   readonly mustGain?: boolean;
   /** Timed passes of each model. Defaults to 9. */
   readonly rounds?: number;
+  /** Measures the time of each model in each round. Defaults to {@link timeInTurns}. */
+  readonly timeModels?: typeof timeInTurns;
   /** Bytes of the constants that a candidate has to save. Defaults to those of the model. */
   readonly originalBytes?: number;
   /** Counts the runs of models. Defaults to a counter without a reader. */
@@ -258,12 +260,12 @@ class Gate {
   }
 
   async #time(measured: readonly Measured[]): Promise<Trial[]> {
-    const { rounds = ROUNDS } = this.#options;
+    const { rounds = ROUNDS, timeModels = timeInTurns } = this.#options;
     const distinct = measured.filter(({ sameAs }) => sameAs === undefined);
     const feeds = await this.#timedFeeds();
     const sessions = [this.#reference, ...distinct.map(({ session }) => session)];
     this.#progress.begin('speed');
-    const [reference = [], ...times] = await timeInTurns(sessions, feeds, rounds);
+    const [reference = [], ...times] = await timeModels(sessions, feeds, rounds);
     const speeds = new Map(distinct.map(({ digest }, index) => [digest, speedupOf(reference, times[index] ?? [])]));
     return measured.map(({ session: _, errors: __, digest, ...trial }) => ({
       ...trial,

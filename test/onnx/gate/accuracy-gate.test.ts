@@ -22,6 +22,10 @@ const OPTIONS: GateOptions = {
   rounds: 2,
 };
 
+/** Times of a machine without noise on which every model takes 1 ms. */
+const sameTimes: GateOptions['timeModels'] = async (sessions, _, rounds) =>
+  sessions.map(() => Array.from({ length: rounds }, () => 1));
+
 const WEIGHT_ONLY: Candidate = {
   scheme: 'weight-only',
   build: async (nodes) => quantizeWeightOnly(ENCODER, nodes),
@@ -127,7 +131,8 @@ describe('runGate', () => {
   });
 
   it('fails with NOT_QUANTIZED when what passes is neither smaller nor faster', async () => {
-    await expect(runGate(ENCODER, [WEIGHT_ONLY], { ...OPTIONS, originalBytes: 1 })).rejects.toMatchObject({
+    const options: GateOptions = { ...OPTIONS, originalBytes: 1, timeModels: sameTimes };
+    await expect(runGate(ENCODER, [WEIGHT_ONLY], options)).rejects.toMatchObject({
       code: 'NOT_QUANTIZED',
       message: expect.stringMatching(
         /^no scheme is worth its error: weight-only has \d+\.\d % of the weights' bytes and \S+x the speed$/,
