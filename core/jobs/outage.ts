@@ -19,8 +19,8 @@ export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
 }
 
 /**
- * How long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half of it, so that work that failed
- * together does not return together.
+ * How long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half of
+ * it, so that work that failed together does not return together.
  *
  * @param waits - Number of this wait, from 1.
  * @param random - From 0 up to but not including 1.

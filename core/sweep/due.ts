@@ -1,4 +1,4 @@
-import { DUE_SHARDS, JOBS_TABLE } from '../jobs/jobs-table.ts';
+import { DUE_SHARDS, JOBS_TABLE, jobsTableKeys } from '../jobs/jobs-table.ts';
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
@@ -60,9 +60,9 @@ export function parseDueRecord(key: string, dueAtMs: number): DueRecord | undefi
   return { kind, owner, id, dueAtMs };
 }
 
-/** Key of the item of a due record. */
+/** Returns the key of the item of a due record. */
 export function dueRecordKey({ kind, owner, id }: Pick<DueRecord, 'kind' | 'owner' | 'id'>): string {
-  return `${kind}/${owner}/${id}`;
+  return kind === 'job' ? jobsTableKeys.job({ owner, id }) : jobsTableKeys[kind](owner, id);
 }
 
 /** Spreads keys over the shards by their characters. */

@@ -229,7 +229,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     expect((await usage.read('key-1')).openBatches.filter((id) => !before.includes(id))).toEqual([again.id]);
   });
 
-  it('makes one batch of two requests at once', async () => {
+  it('makes one batch of two concurrent requests', async () => {
     const body = request(await upload());
     const [one, other] = await Promise.all([post(body), post(body)]);
     expect(one.id).toBe(other.id);
