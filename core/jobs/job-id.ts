@@ -52,6 +52,33 @@ export function derivedKeys(hash: Hash, owner: string, requestHash: string, nowM
   return [keyOf(interval), keyOf(interval - 1)] as const;
 }
 
+/** What a request repeats whose caller gave no `Idempotency-Key`. */
+export interface Repetition<T> {
+  /** Derived key that identifies the request; absent if a record that must not be returned has it. */
+  readonly key?: string;
+  /** The record of the earlier request; absent if the request repeats none. */
+  readonly present?: T | undefined;
+}
+
+/**
+ * Finds the record that a request repeats.
+ *
+ * @param keys - {@link derivedKeys} of the request.
+ * @param records - The record of each key, undefined if there is none.
+ * @param isRepeatable - Whether a record may be returned; otherwise the repetition is a new attempt.
+ */
+export function repetitionOf<T extends { readonly createdAtMs: number }>(
+  keys: ReturnType<typeof derivedKeys>,
+  [current, previous]: readonly (T | undefined)[],
+  { nowMs, isRepeatable }: { readonly nowMs: number; readonly isRepeatable: (record: T) => boolean },
+): Repetition<T> {
+  const isReturned = (record: T | undefined) =>
+    record !== undefined && nowMs - record.createdAtMs < REPEAT_WINDOW_MS && isRepeatable(record);
+  if (isReturned(current)) return { key: keys[0], present: current };
+  if (isReturned(previous)) return { key: keys[1], present: previous };
+  return current === undefined ? { key: keys[0] } : {};
+}
+
 /** Returns the id of the job of a CloudEvent: source and id together name an event (CloudEvents 1.0, `id`). */
 export function jobIdOfEvent(hash: Hash, source: string, eventId: string): string {
   return `evt_${derivedId(hash, ['event-id/1', source, eventId])}`;

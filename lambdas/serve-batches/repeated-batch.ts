@@ -1,7 +1,7 @@
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
 import { AppError } from '../../core/errors.ts';
 import { ID_ENTROPY_BYTES, timeOrderedId } from '../../core/ids/time-ordered-id.ts';
-import { derivedId, derivedKeys, REPEAT_WINDOW_MS } from '../../core/jobs/job-id.ts';
+import { derivedId, derivedKeys, repetitionOf } from '../../core/jobs/job-id.ts';
 import { headerOf } from '../shared/http/header.ts';
 import { sha256 } from '../shared/sha256.ts';
 import type { Call } from './call.ts';
@@ -40,15 +40,8 @@ export async function identifyBatch(call: Call, hash: string): Promise<BatchIden
   }
   const nowMs = clock.now();
   const keys = derivedKeys(sha256, owner, hash, nowMs);
-  const [current, previous] = await Promise.all(keys.map(find));
-  const [key, previousKey] = keys;
-  if (current !== undefined && isRepeatable(current, nowMs)) {
-    return { id: current.id, derivedKey: key, isChosen: false, present: current };
-  }
-  if (previous !== undefined && isRepeatable(previous, nowMs)) {
-    return { id: previous.id, derivedKey: previousKey, isChosen: false, present: previous };
-  }
-  return current === undefined ? { id: idOfKey(owner, key), derivedKey: key, isChosen: false } : newBatch(call);
+  const { key, present } = repetitionOf(keys, await Promise.all(keys.map(find)), { nowMs, isRepeatable });
+  return key === undefined ? newBatch(call) : { id: idOfKey(owner, key), derivedKey: key, isChosen: false, present };
 }
 
 /** The identity of a batch that no key finds, because the batch of the derived key was deleted or has not completed. */
@@ -68,6 +61,6 @@ function idOfKey(owner: string, key: string): string {
   return `batch_${derivedId(sha256, ['batch-id/1', owner, key])}`;
 }
 
-function isRepeatable({ createdAtMs, status }: BatchRecord, nowMs: number): boolean {
-  return nowMs - createdAtMs < REPEAT_WINDOW_MS && !UNREPEATABLE.includes(status);
+function isRepeatable({ status }: BatchRecord): boolean {
+  return !UNREPEATABLE.includes(status);
 }

@@ -1,6 +1,6 @@
 import { ERRORS } from '../../../core/errors.ts';
 import type { Job } from '../../../core/jobs/job.ts';
-import { derivedKeys, jobHash, jobIdOfKey, newJobId, REPEAT_WINDOW_MS } from '../../../core/jobs/job-id.ts';
+import { derivedKeys, jobHash, jobIdOfKey, newJobId, repetitionOf } from '../../../core/jobs/job-id.ts';
 import type { JobStore } from '../../../core/jobs/job-store.ts';
 import { sha256 } from '../sha256.ts';
 import type { Submission, Submit, Submitted } from './submit-job.ts';
@@ -33,15 +33,13 @@ export async function submitRepeatable(
   const { owner } = request;
   const keys = derivedKeys(sha256, owner, jobHash(sha256, request), nowMs);
   const idOf = (key: string) => jobIdOfKey(sha256, owner, key);
-  const [current, previous] = await Promise.all(keys.map((key) => jobs.get({ owner, id: idOf(key) })));
-  if (current !== undefined && isRepeatable(current, nowMs)) return { job: current, isDuplicate: true, key: keys[0] };
-  if (previous !== undefined && isRepeatable(previous, nowMs))
-    return { job: previous, isDuplicate: true, key: keys[1] };
-  if (current !== undefined) return submit({ ...request, id: newJobId(nowMs, entropy), hasNewId: true });
-  return { ...(await submit({ ...request, id: idOf(keys[0]), hasNewId: true })), key: keys[0] };
+  const records = await Promise.all(keys.map((key) => jobs.get({ owner, id: idOf(key) })));
+  const { key, present } = repetitionOf(keys, records, { nowMs, isRepeatable });
+  if (present !== undefined) return { job: present, isDuplicate: true, key };
+  const id = key === undefined ? newJobId(nowMs, entropy) : idOf(key);
+  return { ...(await submit({ ...request, id, hasNewId: true })), key };
 }
 
-function isRepeatable({ createdAtMs, status, error }: Job, nowMs: number): boolean {
-  if (nowMs - createdAtMs >= REPEAT_WINDOW_MS || status === 'canceled') return false;
-  return error === undefined || !ERRORS[error.code].retryable;
+function isRepeatable({ status, error }: Job): boolean {
+  return status !== 'canceled' && (error === undefined || !ERRORS[error.code].retryable);
 }
