@@ -28,5 +28,6 @@ export { Models } from './packaging/models.ts';
 export { renderSynthReport } from './report/synth-report.ts';
 export { ApiStack, type ApiStackProps } from './stacks/api-stack.ts';
 export { DataStack, type DataStackProps, type JobData } from './stacks/data-stack.ts';
+export { addDeployment, type Deployment, type DeploymentProps } from './stacks/deployment.ts';
 export { GpuStack, type GpuStackProps } from './stacks/gpu-stack.ts';
 export { JobsStack, type JobsStackProps } from './stacks/jobs-stack.ts';

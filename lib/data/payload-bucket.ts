@@ -77,7 +77,6 @@ export class PayloadBucket extends Construct {
   /** Grants `grantee` these actions on objects of one kind, and nothing else. */
   grantObjects(grantee: IGrantable, kind: PayloadKind, actions: readonly ObjectAction[]): Grant {
     explainWildcard(grantee, {
-      owner: this.bucket,
       arn: this.bucket.bucketArn,
       suffix: `/${PAYLOAD_PREFIXES[kind]}*`,
       reason: 'Objects of one kind lie below one prefix; their keys are made while jobs run.',

@@ -7,6 +7,7 @@ import type { ResultsTable } from '../data/results-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Model } from '../packaging/model.ts';
+import { readOutputs } from './stack-references.ts';
 
 /** Settings of an {@link ApiStack}. */
 export interface ApiStackProps extends StackProps {
@@ -45,6 +46,7 @@ export class ApiStack extends Stack {
 
   constructor(scope: Construct, id: string, props: ApiStackProps) {
     super(scope, id, props);
+    readOutputs(this);
     for (const endpoint of props.endpoints ?? [])
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
     const { jobs: _, ...settings } = props.config;

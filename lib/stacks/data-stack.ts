@@ -5,6 +5,7 @@ import { JobsTable } from '../data/jobs-table.ts';
 import { PayloadBucket } from '../data/payload-bucket.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { WebhooksTable } from '../data/webhooks-table.ts';
+import { keepExports, readOutputs } from './stack-references.ts';
 
 /** Settings of a {@link DataStack}. */
 export interface DataStackProps extends StackProps {
@@ -31,6 +32,7 @@ export class DataStack extends Stack {
 
   constructor(scope: Construct, id: string, props: DataStackProps) {
     super(scope, id, props);
+    readOutputs(this);
     const { jobs, retainData } = props.config;
     this.results = new ResultsTable(this, 'Results', { retainData });
     this.jobData = jobs.enabled
@@ -40,11 +42,21 @@ export class DataStack extends Stack {
           payloadBucket: new PayloadBucket(this, 'Payloads', { ...jobs, retainData }),
         }
       : undefined;
+    this.#keepExports();
     this.#addOutput('ResultsTable', 'results', this.results.table.tableName);
     if (this.jobData === undefined) return;
     this.#addOutput('JobsTable', 'jobs', this.jobData.jobsTable.table.tableName);
     this.#addOutput('WebhooksTable', 'webhooks', this.jobData.webhooksTable.table.tableName);
     this.#addOutput('PayloadBucket', 'payloads', this.jobData.payloadBucket.bucket.bucketName);
+  }
+
+  #keepExports(): void {
+    const { jobsTable, webhooksTable, payloadBucket } = this.jobData ?? {};
+    for (const table of [this.results.table, jobsTable?.table, webhooksTable?.table]) {
+      if (table !== undefined) keepExports(this, [table.tableArn, table.tableName]);
+    }
+    if (payloadBucket !== undefined)
+      keepExports(this, [payloadBucket.bucket.bucketArn, payloadBucket.bucket.bucketName]);
   }
 
   /** Programs find a table or bucket by the description, which is its short name. */

@@ -5,6 +5,8 @@ import type { PayloadBucket } from '../data/payload-bucket.ts';
 import { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Model } from '../packaging/model.ts';
 import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
+import { allowEmpty, withoutMetadata } from './empty-stack.ts';
+import { keepExports, readOutputs } from './stack-references.ts';
 
 /** Settings of a {@link GpuStack}. */
 export interface GpuStackProps extends StackProps {
@@ -20,28 +22,30 @@ export interface GpuStackProps extends StackProps {
   readonly payloadBucket?: PayloadBucket;
 }
 
-/** Endpoints on GPUs: they take minutes to change, so that nothing else waits for them. */
+/**
+ * Endpoints on GPUs, which take minutes to change. Without models on endpoints the stack is empty, and `cdk deploy` deletes
+ * a deployed one.
+ */
 export class GpuStack extends Stack {
-  /** Whether any model runs on an endpoint. */
-  static isNeeded(models: readonly Model[]): boolean {
-    return models.some(({ manifest }) => manifest.compute.target === 'sagemaker');
-  }
-
   /** One endpoint for each such model. */
   readonly endpoints: readonly GpuEndpoint[];
 
   constructor(scope: Construct, id: string, props: GpuStackProps) {
-    super(scope, id, props);
+    const models = props.models.filter(({ manifest }) => manifest.compute.target === 'sagemaker');
+    super(scope, id, models.length === 0 ? withoutMetadata(props) : props);
+    readOutputs(this);
     checkModelIds(props.models);
-    this.endpoints = props.models
-      .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
-      .map(
-        (model) =>
-          new GpuEndpoint(this, modelConstructId(model), {
-            model,
-            logRetention: props.config.logRetentionDays,
-            payloadBucket: props.payloadBucket,
-          }),
-      );
+    this.endpoints = models.map(
+      (model) =>
+        new GpuEndpoint(this, modelConstructId(model), {
+          model,
+          logRetention: props.config.logRetentionDays,
+          payloadBucket: props.payloadBucket,
+        }),
+    );
+    if (this.endpoints.length === 0) allowEmpty(this);
+    for (const { notifications } of this.endpoints) {
+      if (notifications !== undefined) keepExports(this, [notifications.topicArn]);
+    }
   }
 }

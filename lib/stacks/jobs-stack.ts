@@ -7,6 +7,8 @@ import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import type { Model } from '../packaging/model.ts';
 import type { JobData } from './data-stack.ts';
+import { allowEmpty, withoutMetadata } from './empty-stack.ts';
+import { keepExports, readOutputs } from './stack-references.ts';
 
 /** Settings of a {@link JobsStack}. */
 export interface JobsStackProps extends StackProps {
@@ -24,23 +26,46 @@ export interface JobsStackProps extends StackProps {
    * @default - none
    */
   readonly endpoints?: readonly GpuEndpoint[];
-  /** Stored data of jobs. */
-  readonly jobData: JobData;
+  /**
+   * Stored data of jobs.
+   *
+   * @default - none: the deployment has no jobs
+   */
+  readonly jobData?: JobData;
 }
 
-/** Queues, workers and events of jobs. You can delete and redeploy this stack while no message waits. */
+/**
+ * Maximum number of models in a deployment of an earlier release. The exports and outputs of more than 50 models would
+ * exceed the 200 outputs of a stack.
+ */
+const MAX_MODELS_WITH_EXPORTS = 13;
+
+/**
+ * Queues, workers and events of jobs. You can delete and redeploy this stack while no message waits. Without jobs the stack
+ * is empty, and `cdk deploy` deletes a deployed one.
+ */
 export class JobsStack extends Stack {
-  /** The jobs. */
-  readonly jobs: Jobs;
+  /** The jobs; undefined if the configuration has none. */
+  readonly jobs: Jobs | undefined;
 
   constructor(scope: Construct, id: string, props: JobsStackProps) {
-    super(scope, id, props);
+    super(scope, id, props.jobData === undefined ? withoutMetadata(props) : props);
+    readOutputs(this);
+    if (props.jobData === undefined) {
+      allowEmpty(this);
+      return;
+    }
     for (const endpoint of props.endpoints ?? [])
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
-    const { config, stageName, models, resultsTable, jobData } = props;
+    this.jobs = this.#createJobs(props, props.jobData);
+    this.#addOutputs(this.jobs);
+    this.#keepExports(this.jobs);
+  }
+
+  #createJobs({ config, stageName, models, resultsTable, endpoints }: JobsStackProps, jobData: JobData): Jobs {
     const { enabled: _, ...settings } = config.jobs;
     const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, concurrency } = config;
-    this.jobs = new Jobs(this, 'Jobs', {
+    return new Jobs(this, 'Jobs', {
       ...settings,
       logRetentionDays,
       tracing,
@@ -53,15 +78,25 @@ export class JobsStack extends Stack {
       models,
       resultsTable,
       ...jobData,
-      endpoints: props.endpoints,
+      endpoints,
     });
-    const { shared, replies } = this.jobs.queues;
+  }
+
+  #addOutputs({ queues: { shared, replies }, functions }: Jobs): void {
     this.#addQueueOutput('Jobs', 'jobs', shared.jobs);
     this.#addQueueOutput('DeadLetters', 'dead-letters', shared['dead-letters']);
-    for (const [name, { fn }] of this.jobs.functions.scheduled) {
+    for (const [name, { fn }] of functions.scheduled) {
       new CfnOutput(this, `Function${pascalCase(name)}`, { value: fn.functionName, description: name });
     }
     for (const [name, queue] of replies) this.#addQueueOutput(`Reply${pascalCase(name)}`, name, queue);
+  }
+
+  #keepExports({ queues: { shared, models, replies }, events: { bus } }: Jobs): void {
+    const ofModels = models.size > MAX_MODELS_WITH_EXPORTS ? [] : [...models.values()].map(({ jobs }) => jobs);
+    for (const { queueArn, queueUrl } of [...ofModels, shared.webhooks, shared.batches, ...replies.values()]) {
+      keepExports(this, [queueArn, queueUrl]);
+    }
+    keepExports(this, [bus.eventBusArn, bus.eventBusName]);
   }
 
   /** Programs find a queue by the description, which is its short name. */

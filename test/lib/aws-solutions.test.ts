@@ -23,8 +23,8 @@ function deploy(app: App, settings: object): void {
     packedTensor(),
   ];
   const common = { config, stageName: 'dev', models, resultsTable };
-  const jobs = jobData === undefined ? {} : { jobs: new JobsStack(app, 'Jobs', { ...common, jobData }).jobs };
-  new ApiStack(app, 'Api', { ...common, ...jobs });
+  const { jobs } = new JobsStack(app, 'Jobs', { ...common, jobData });
+  new ApiStack(app, 'Api', { ...common, jobs });
 }
 
 describe('AWS Solutions rules', () => {
