@@ -179,7 +179,7 @@ function jobsTable(levels: readonly JobsLevel[]): FigureTable {
 }
 
 function fairnessTable(result: FairnessResult): FigureTable {
-  const { jobs, webhooks, leftOver, idleJobMs, busyJobMs, idleWebhookMs, busyWebhookMs } = result;
+  const { jobs, webhooks, leftOver, endedMeanwhile, idleJobMs, busyJobMs, idleWebhookMs, busyWebhookMs } = result;
   return {
     title: `A single job and webhook of one tenant while another has ${jobs} jobs and ${webhooks} webhooks (ms: median, range)`,
     columns: ['', 'idle', 'busy', 'busy/idle'],
@@ -192,7 +192,10 @@ function fairnessTable(result: FairnessResult): FigureTable {
         formatRatio(busyWebhookMs.median, idleWebhookMs.median),
       ],
     ],
-    notes: [`The other tenant's receiver takes 10 s. At the end, ${leftOver} of its jobs still waited.`],
+    notes: [
+      `The other tenant's receiver takes 10 s. At the end, ${leftOver} of its jobs still waited.`,
+      `While a single job waited or ran, ${formatSummary(endedMeanwhile)} of the other tenant's jobs ended.`,
+    ],
   };
 }
 

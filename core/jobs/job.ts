@@ -107,7 +107,7 @@ export interface PayloadResult {
 }
 
 /** Names one job. A record with the same id and another hash belongs to another job. */
-export type JobReference = Pick<JobDefinition, 'owner' | 'id' | 'hash' | 'createdAtMs' | 'expiresAtMs'>;
+export type JobReference = Pick<JobDefinition, 'owner' | 'id' | 'hash' | 'createdAtMs' | 'expiresAtMs' | 'storesInput'>;
 
 /** The kinds of destinations of a notification. Webhooks are those of the job and those that its owner registered. */
 export const DESTINATION_KINDS = ['reply', 'event', 'webhooks'] as const;

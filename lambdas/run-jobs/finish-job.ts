@@ -46,7 +46,9 @@ export async function finishJob(work: Work, { outcome, attempt }: RunOutcome, ru
     if (outcome.kind === 'failed') throw outcome.error;
     const result = await placeResult(work.message, outcome.body, run.deps);
     const { version, items } = outcome;
-    await completeJob(work.message, { status: 'succeeded', result, version, items }, completion(run));
+    const hasNoDestination = !(await run.deps.notifier.hasDestinations(work.message));
+    const completion = { ...run.deps, onCompleted: run.onCompleted, hasNoDestination };
+    await completeJob(work.message, { status: 'succeeded', result, version, items }, completion);
     return 'done';
   } catch (cause) {
     return failJob(work, toAppError(cause), { outcome, attempt }, run);
@@ -139,10 +141,6 @@ async function moveToDeadLetters(
   { deadLetters, queues }: RunJobsDeps,
 ): Promise<void> {
   await deadLetters.add(record, { code, message, sourceQueue: queues.jobs.url });
-}
-
-function completion({ deps: { jobs, notifier }, onCompleted }: JobRun) {
-  return { jobs, notifier, onCompleted };
 }
 
 /**

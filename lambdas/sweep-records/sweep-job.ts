@@ -43,7 +43,7 @@ export async function sweepJob(due: DueRecord, deps: SweepJobDeps): Promise<Swee
   if (state.kind === 'waiting') return { nextAtMs: nextLookAtMs(nowMs, sinceMs) };
   // Due again at the next sweep.
   if (state.kind === 'unconfirmed') return { nextAtMs: nowMs, observation: state.observation };
-  const failed = await deps.jobs.finish(job, { status: 'failed', error: lostMessage(job) }, job);
+  const failed = await deps.jobs.finish(job, { status: 'failed', error: lostMessage(job) }, { seen: job });
   if (failed === undefined) return { nextAtMs: undefined };
   // A worker started the job meanwhile: its message exists.
   if (!isFinal(failed.status)) return { nextAtMs: nextLookAtMs(nowMs, sinceMs) };

@@ -9,7 +9,7 @@ import {
   type JobReference,
   retentionMsOf,
 } from '../../../core/jobs/job.ts';
-import type { ClaimOptions, Notified, SeenJob } from '../../../core/jobs/job-store.ts';
+import type { ClaimOptions, FinishOptions, Notified } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { DUE_ATTRIBUTES, dueAttributes, JOB_DUE_MS } from '../../../core/sweep/due.ts';
 import { toAttribute, toItem } from '../aws/attribute-value.ts';
@@ -30,7 +30,7 @@ export interface Change {
 const { expiresAt } = JOBS_TABLE;
 
 /** Attributes of a job that a sweep must look at. */
-const NOT_DUE = DUE_ATTRIBUTES.map((name) => `#${name}`).join(', ');
+const NOT_DUE = DUE_ATTRIBUTES.map((name) => `#${name}`);
 
 const NOT_COMPLETE = '#status IN (:queued, :running)';
 const INCOMPLETE = { ':queued': { S: 'queued' }, ':running': { S: 'running' } };
@@ -118,16 +118,25 @@ export function released(job: JobReference, claimId: string, error: JobError, no
 }
 
 /** Completes a job, unless it is complete. Its retention starts now. */
-export function finished(job: JobReference, outcome: JobOutcome, nowMs: number, seen?: SeenJob): Change {
+export function finished(
+  job: JobReference,
+  outcome: JobOutcome,
+  nowMs: number,
+  { seen, hasNoDestination = false }: FinishOptions = {},
+): Change {
   const { status, items, version: ranVersion } = outcome;
   const members = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
   const attempt = outcome.status === 'failed' ? outcome.attempt : undefined;
   const expected = seen ?? (attempt === undefined ? undefined : { status: 'running', attempts: attempt });
-  const values = toItem({ status, ranVersion, items, ...members, ...endOf(job, nowMs) });
+  const end = endOf(job, nowMs);
+  const due = hasNoDestination ? dueOf({ ...job, ...outcome, ...end }) : undefined;
+  const marks = due === undefined ? {} : { notifiedAtMs: nowMs, ...due.set };
+  const values = toItem({ status, ranVersion, items, ...members, ...end, ...marks });
+  const removed = ['#lastError', '#waitingSinceMs', ...(due?.removed ?? [])];
   return {
     update: `SET ${Object.keys(values)
       .map((name) => `#${name} = :${name}`)
-      .join(', ')} REMOVE #lastError, #waitingSinceMs`,
+      .join(', ')} REMOVE ${removed.join(', ')}`,
     condition: expected === undefined ? OPEN : `${OPEN} AND #status = :seenStatus AND #attempts = :seenAttempts`,
     values: {
       ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
@@ -178,11 +187,11 @@ const SWEEP_MS = 2 * 86_400_000;
  */
 export function notified(job: Job, { kinds, isComplete }: Notified, nowMs: number): Change {
   const { hash, status, endedAtMs } = job;
-  const due = Object.entries(hasObjects(job) ? dueAtExpiry(job) : {});
+  const { set, removed } = dueOf(job);
+  const due = Object.entries(set);
   const complete = ['#notifiedAtMs = :now', ...due.map(([name]) => `#${name} = :${name}`)].join(', ');
-  const removed = due.length > 0 ? `#${JOBS_TABLE.observation}` : NOT_DUE;
   return {
-    update: `${isComplete ? `SET ${complete} REMOVE ${removed} ` : ''}ADD #${NOTIFIED} :kinds`,
+    update: `${isComplete ? `SET ${complete} REMOVE ${removed.join(', ')} ` : ''}ADD #${NOTIFIED} :kinds`,
     condition: '#hash = :hash AND #status = :status AND #endedAtMs = :endedAtMs',
     values: {
       ...toItem({
@@ -198,13 +207,23 @@ export function notified(job: Job, { kinds, isComplete }: Notified, nowMs: numbe
   };
 }
 
+/** A complete job, as far as a sweep needs it. */
+type CompleteJob = Pick<Job, 'owner' | 'id' | 'status' | 'expiresAtMs' | 'result' | 'storesInput' | 'error'>;
+
+/** When a sweep looks at a job whose destinations are all notified: at its expiry if it has objects, otherwise never. */
+function dueOf(job: CompleteJob) {
+  return hasObjects(job)
+    ? { set: dueAtExpiry(job), removed: [`#${JOBS_TABLE.observation}`] }
+    : { set: {}, removed: NOT_DUE };
+}
+
 /** Whether the bucket holds objects that nothing needs once the job has expired. A redriven dead letter needs its input. */
-function hasObjects({ result, storesInput, status, error }: Job): boolean {
+function hasObjects({ result, storesInput, status, error }: CompleteJob): boolean {
   const mayBeRedriven = status === 'failed' && error !== undefined && ERRORS[error.code].retryable;
   return result?.kind === 'payload' || (storesInput === true && !mayBeRedriven);
 }
 
-function dueAtExpiry(job: Job) {
+function dueAtExpiry(job: CompleteJob) {
   const { expiresAtMs } = job;
   return {
     ...dueAttributes(jobsTableKeys.job(job), expiresAtMs),

@@ -14,7 +14,7 @@ import { createSubmit, type Submit } from './submit-job.ts';
 /** Dependencies of a function that submits its own requests as jobs. */
 export interface JobSubmitter {
   readonly submit: Submit;
-  readonly jobs: Pick<JobStore, 'get'>;
+  readonly jobs: Pick<JobStore, 'get' | 'getAll'>;
   readonly payloads: () => Promise<PayloadStore>;
   /** Whether webhooks may call this machine; in local mode only. */
   readonly allowLoopback: boolean;

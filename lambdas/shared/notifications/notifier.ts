@@ -45,6 +45,7 @@ const MAX_EVENT_RESULT_BYTES = 100 * 1024;
 export function openNotifier(options: NotifierOptions): Notifier {
   const { settings, dynamoDb, sqs, clock } = options;
   const subscriptions = openSubscriptionStore(dynamoDb, settings.jobsTable);
+  const listOnce = shareConcurrent(subscriptions.list);
   const webhooks = openSqsMessageQueue({ client: sqs, url: settings.webhooksQueue });
   const notifyWebhooks = async (event: WebhookEvent, adHoc: string | undefined) => {
     const registered = await subscriptions.list(event.owner);
@@ -54,6 +55,10 @@ export function openNotifier(options: NotifierOptions): Notifier {
     await webhooks.sendAll([...all].map((url) => deliveryOf(event, url, sha256, clock.now())));
   };
   return {
+    hasDestinations: async ({ owner, destinations: { webhookUrl, replyQueue, eventBus } }) => {
+      const hasOwn = webhookUrl !== undefined || replyQueue !== undefined || eventBus === true;
+      return hasOwn || (await listOnce(owner)).length > 0;
+    },
     notifyJob: async (job, kind) => {
       const { webhookUrl, replyQueue } = job.destinations;
       if (kind === 'webhooks') await notifyWebhooks(jobEvent(job), webhookUrl);
@@ -61,6 +66,16 @@ export function openNotifier(options: NotifierOptions): Notifier {
       else if (replyQueue !== undefined) await reply(job, replyQueue, options);
     },
     notifyBatch: (batch) => notifyWebhooks(batchEvent(batch), undefined),
+  };
+}
+
+/** Calls with the same key share one call while it runs. The jobs of one invocation often have the same owner. */
+function shareConcurrent<T>(call: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const running = new Map<string, Promise<T>>();
+  return (key) => {
+    const shared = running.get(key) ?? call(key).finally(() => running.delete(key));
+    running.set(key, shared);
+    return shared;
   };
 }
 

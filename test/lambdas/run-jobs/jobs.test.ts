@@ -61,6 +61,14 @@ describe('a job', () => {
     expect((await worker.read('one'))?.notifiedAtMs).toBe(worker.clock.nowMs);
   });
 
+  it('without destinations is complete and notified with one write', async () => {
+    worker.notifier.hasWebhooks = false;
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', notifiedAtMs: worker.clock.nowMs });
+    expect(worker.notifier.notifications).toEqual([]);
+  });
+
   it('of a tenant with few jobs does not wait for those of a tenant with many', async () => {
     for (const id of ['a', 'b', 'c', 'd']) {
       await worker.send('jobs', worker.job(id, { ...BODY, input: [`text ${id}`] }, { owner: 'noisy' }));

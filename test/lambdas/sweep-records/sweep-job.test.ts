@@ -76,7 +76,7 @@ describe('a job without a message', () => {
         });
         return job;
       },
-      finish: (job, outcome, seen) => jobs.finish(job, outcome, seen),
+      finish: (job, outcome, options) => jobs.finish(job, outcome, options),
       markNotified: (job, how) => jobs.markNotified(job, how),
     };
     expect(await sweep.after(5)).toMatchObject({ settled: {} });
@@ -199,7 +199,7 @@ describe('a sweep', () => {
         if (key.id === 'bad') throw new Error('no');
         return jobs.get(key);
       },
-      finish: (job, outcome, seen) => jobs.finish(job, outcome, seen),
+      finish: (job, outcome, options) => jobs.finish(job, outcome, options),
       markNotified: (job, how) => jobs.markNotified(job, how),
     };
     expect(await sweep.after(60)).toMatchObject({ looked: 2, failures: 1 });

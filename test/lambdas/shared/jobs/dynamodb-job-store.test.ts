@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redrive } from '../../../../core/jobs/dead-letter.ts';
 import { JOB_STATUSES, type Job, type JobDefinition, type JobKey, type JobOutcome } from '../../../../core/jobs/job.ts';
@@ -59,6 +59,12 @@ let claims = 0;
 function claim(job: JobDefinition, maxTries = 5, redrive?: Redrive): Promise<Claim> {
   claims += 1;
   return store.claim(job, { claimId: `claim-${claims}`, maxTries, redrive });
+}
+
+/** Reads the item of a job as it is stored. */
+async function itemOf({ owner, id }: JobKey) {
+  const command = new GetItemCommand({ TableName: JOBS, Key: { pk: { S: `job/${owner}/${id}` } } });
+  return (await tables.client.send(command)).Item;
 }
 
 /** Puts the record into any state there is. */
@@ -273,6 +279,19 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
+  describe('reads several records', () => {
+    it('in the order of the keys, with nothing for a job that has expired or does not exist', async () => {
+      const [first, second] = [definition({ id: 'job_1' }), definition({ id: 'job_2' })];
+      for (const job of [first, second]) await store.create(job);
+      const missing = { owner: first.owner, id: 'job_3' };
+      const found = await store.getAll([second, missing, first, second]);
+      expect(found.map((job) => job?.id)).toEqual(['job_2', undefined, 'job_1', 'job_2']);
+      await store.finish(second, SUCCESS);
+      clock.nowMs += 8 * DAY_MS;
+      expect((await store.getAll([first, second])).map((job) => job?.id)).toEqual(['job_1', undefined]);
+    });
+  });
+
   describe('ends jobs', () => {
     it('with a result, exactly as it was given', async () => {
       const job = await jobIn('running');
@@ -290,6 +309,28 @@ describe('openDynamoDbJobStore', () => {
       const ended = await store.finish(job, FAILURE);
       expect(ended).toMatchObject({ status: 'failed', error: { code: 'INVALID_BODY', param: 'input' } });
       expect(ended?.lastError).toBeUndefined();
+    });
+
+    it('of a job without destinations, in one write that leaves nothing for a sweep to do', async () => {
+      const job = await jobIn('running');
+      const ended = await store.finish(job, SUCCESS, { hasNoDestination: true });
+      expect(ended).toMatchObject({ status: 'succeeded', notifiedAtMs: clock.nowMs });
+      expect(await itemOf(job)).not.toHaveProperty('dueKey');
+      expect(await itemOf(job)).not.toHaveProperty('dueAtMs');
+    });
+
+    it('of a job without destinations, whose objects a sweep deletes at its expiry', async () => {
+      const job = await jobIn('running');
+      const payload = { bucket: 'payloads', key: 'results/a' };
+      const outcome: JobOutcome = { ...SUCCESS, result: { kind: 'payload', payload, bytes: 5 } };
+      const ended = await store.finish(job, outcome, { hasNoDestination: true });
+      expect(Number((await itemOf(job))?.['dueAtMs']?.N)).toBe(ended?.expiresAtMs);
+    });
+
+    it('of a job whose destinations are still to be notified, which stays due', async () => {
+      const job = await jobIn('running');
+      expect(await store.finish(job, SUCCESS)).not.toHaveProperty('notifiedAtMs');
+      expect(await itemOf(job)).toHaveProperty('dueAtMs');
     });
 
     it('once: the first end stays', async () => {

@@ -110,11 +110,11 @@ describe('a request without an idempotency key', () => {
   });
 
   it('is the same job after an error, whether or not the queue accepted the message', async () => {
-    const { get } = jobs;
-    jobs.get = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'));
+    const { getAll } = jobs;
+    jobs.getAll = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'));
     await expect(send()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(messages).toEqual([]);
-    jobs.get = get;
+    jobs.getAll = getAll;
     const first = await send();
     const message = messages[0];
     if (message === undefined) throw new Error('there is no message');
