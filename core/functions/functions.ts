@@ -78,7 +78,7 @@ export const SERVE_MODEL = {
   settings: SERVE_MODEL_SETTINGS,
   settingsWithJobs: SUBMISSION_SETTINGS,
   permissions: {
-    records: ['GetItem', 'PutItem'],
+    records: ['GetItem', 'BatchGetItem', 'PutItem'],
     recordKinds: ['job'],
     objects: { jobs: ['GetObject', 'PutObject'], results: ['GetObject'] },
     sends: [],
