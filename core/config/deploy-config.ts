@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { MAX_BATCH_REQUESTS } from '../files/limits.ts';
 import { METRICS_LEVELS } from '../functions/metrics-level.ts';
+import { SYSTEM_LOG_LEVELS } from '../functions/system-log-level.ts';
 import { type BudgetName, DEFAULT_BUDGETS } from '../identity/budgets.ts';
 import { KEY_HEADERS, type KeyHeader } from '../identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
@@ -250,7 +251,7 @@ export const jobsConfigSchema = objectOf({
   ),
   alarms: key(
     v.optional(v.boolean('must be true or false'), false),
-    'Whether there are alarms on dead letters and on messages that wait for long: 15 minutes for jobs, 12 hours for chunks of batches. Each alarm costs $0.10 a month.',
+    'Whether there are alarms on jobs even if the section [`alarms`](#alarms) is absent.',
     true,
   ),
   maxFileBytes: key(
@@ -286,6 +287,56 @@ const concurrencySchema = objectOf({
     0.8,
   ),
 });
+
+/**
+ * Tags as CloudFormation takes them for stacks; names that begin with `aws:` are reserved.
+ *
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Tag.html
+ */
+const tagsSchema = v.pipe(
+  v.record(
+    text(
+      /^(?!aws:)[\p{L}\p{N} _.:/=+@-]{1,128}$/iu,
+      'letters, digits, spaces and _ . : / = + - @, 128 at most, not beginning with aws:',
+    ),
+    text(/^[\p{L}\p{N} _.:/=+@-]{1,256}$/u, 'a text of letters, digits, spaces and _ . : / = + - @, 256 at most'),
+    'must map names of tags to texts',
+  ),
+  v.maxEntries(50, 'must hold 50 at most'),
+);
+
+/** One address, as RFC 5321 limits its length; AWS checks it by a message that its owner confirms. */
+const emailAddress = text(/^(?=.{6,254}$)[^\s@,;<>"]+@[^\s@,;<>"]+\.[^\s@,;<>"]+$/, 'an e-mail address');
+
+const topicArn = text(
+  /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/,
+  'the ARN of a standard SNS topic, arn:aws:sns:<region>:<account>:<name>',
+);
+
+/** Alarms of the deployment, and who is notified of them. */
+const alarmsSchema = v.pipe(
+  objectOf({
+    enabled: key(
+      v.optional(v.boolean('must be true or false'), true),
+      'Whether there are alarms. Each costs $0.10 a month, and synthesis prints the sum.',
+      false,
+    ),
+    email: key(
+      v.optional(emailAddress),
+      'Address that is notified when an alarm starts and when it ends. AWS sends a message to it whose link confirms the subscription. Not together with `topicArn`.',
+      'oncall@example.com',
+    ),
+    topicArn: key(
+      v.optional(topicArn),
+      'An SNS topic of yours that is notified instead, in the region of the deployment. Its policy must let `cloudwatch.amazonaws.com` publish.',
+      'arn:aws:sns:eu-central-1:111122223333:oncall',
+    ),
+  }),
+  v.check(
+    ({ email, topicArn }) => email === undefined || topicArn === undefined,
+    'must have email or topicArn, not both: subscribe the address to your topic',
+  ),
+);
 
 /**
  * Schema of `config/<stage>.yaml`. Every key has a default. An idle deployment with the defaults costs only the polling
@@ -328,10 +379,19 @@ export const deployConfigSchema = v.pipe(
       'Days that logs are kept.',
       90,
     ),
+    systemLogLevel: key(
+      v.optional(oneOf(SYSTEM_LOG_LEVELS), 'INFO'),
+      'Which lines AWS Lambda itself writes about invocations: with `INFO` two for each (start, and a report of time and memory), with `WARN` those of failures only, which costs less. See [logs](deploy.md#what-requests-cost).',
+      'WARN',
+    ),
     minimumCompressionBytes: key(
       v.optional(wholeNumber(0, 10_485_760), 1024),
       'Responses of at least this size are compressed for clients that accept it.',
       4096,
+    ),
+    alarms: key(
+      v.optional(alarmsSchema),
+      'Alarms on failed requests, functions, dead letters and messages that wait for long, and who is notified of them. Without this section there are none. See [alarms](deploy.md#alarms).',
     ),
     tracing: key(v.optional(v.boolean('must be true or false'), false), 'Whether AWS X-Ray traces requests.', true),
     metrics: key(
@@ -348,6 +408,16 @@ export const deployConfigSchema = v.pipe(
       v.optional(v.boolean('must be true or false'), true),
       'Whether the tables and the bucket are retained when their stack is deleted.',
       false,
+    ),
+    deletionProtection: key(
+      v.optional(v.boolean('must be true or false'), false),
+      'Whether AWS refuses to delete the stacks of data and of the API, and the tables of jobs and webhooks. Set it to false and deploy before you remove the stage. It costs nothing.',
+      true,
+    ),
+    tags: key(
+      v.optional(tagsSchema, {}),
+      'Tags of every stack, which CloudFormation passes on to the resources that can have tags. Cost Explorer groups by them.',
+      { team: 'search', 'cost-center': '4711' },
     ),
     maxIdleMonthlyUsd: key(
       v.optional(numberIn(0, 1_000_000)),

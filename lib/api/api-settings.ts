@@ -5,6 +5,7 @@ import {
   type UsagePlanConfig,
 } from '../../core/config/deploy-config.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { Budgets } from '../../core/identity/budgets.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
 import { type CacheSettings, checkStageName, type GrantSettings } from '../jobs/jobs-settings.ts';
@@ -73,6 +74,19 @@ export interface ApiSettings {
    * @default 'Tensorgate'
    */
   readonly metricsNamespace?: string;
+  /**
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
+   *
+   * @default 'INFO'
+   */
+  readonly systemLogLevel?: SystemLogLevel;
+  /**
+   * Whether to create alarms on responses with status 5xx, and on failed and throttled functions of models. Each alarm costs
+   * money while idle.
+   *
+   * @default false
+   */
+  readonly alarms?: boolean;
   /**
    * Responses of at least this many bytes are compressed for clients that accept it.
    *
@@ -176,7 +190,7 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
   const { usagePlans, auth, tenants, cache, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
-  const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace } = settings;
+  const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace, systemLogLevel, alarms } = settings;
   const { jobs: _, ...config } = parseDeployConfig(
     {
       usagePlans,
@@ -186,6 +200,8 @@ export function resolveApiSettings(settings: ApiSettings, source: string): Resol
       throttle,
       logRetentionDays,
       minimumCompressionBytes,
+      systemLogLevel,
+      alarms: alarms === undefined ? undefined : { enabled: alarms },
       tracing,
       metrics,
       metricsNamespace,

@@ -68,17 +68,17 @@ export class CallerAuthorizer extends Construct {
     restApi.latestDeployment?.addToLogicalId({ acceptedHeaders: this.#acceptedHeaders });
   }
 
-  #createFunction({ acceptedHeaders, logRetention, tracing }: CallerAuthorizerProps): ServiceFunction {
+  #createFunction({ acceptedHeaders, ...options }: CallerAuthorizerProps): ServiceFunction {
     const { description, memoryMiB, timeoutSeconds, settings } = FUNCTIONS.authorize;
     return new ServiceFunction(this, 'authorize', {
+      ...options,
       description,
       memoryMiB,
       timeoutSeconds,
       package: bundlePackage(functionBundle('authorize')),
       environment: renderSettings({ acceptedHeaders } satisfies SettingsOf<typeof settings>),
-      logRetention,
-      tracing,
-      logsInvocations: false,
+      // It runs for each request, and the request's other lines say all of it.
+      systemLogLevel: 'WARN',
     });
   }
 }

@@ -9,8 +9,9 @@ import {
   MethodLoggingLevel,
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
-import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
 import { SHARED_ROUTES, UNKNOWN_PATHS } from '../../core/api/routes.ts';
@@ -22,13 +23,15 @@ import { MAX_STAGE_VARIABLES } from '../../core/identity/key-tenants.ts';
 import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
-import type { ServiceFunction } from '../functions/service-function.ts';
+import type { ServiceFunction, ServiceFunctionOptions } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import { notifyOf } from '../monitoring/alarm-topic.ts';
 import type { Model } from '../packaging/model.ts';
 import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
 import { chooseRouteModels, type RouteModels } from '../packaging/route-models.ts';
 import { ACCESS_LOG_FIELDS } from './access-log.ts';
+import { ApiAlarms, countAlarmMetrics } from './api-alarms.ts';
 import { ApiRoutes } from './api-routes.ts';
 import { type ApiSettings, type ResolvedApiSettings, resolveApiSettings } from './api-settings.ts';
 import { CallerAuthorizer, needsAuthorizer } from './caller-authorizer.ts';
@@ -61,6 +64,12 @@ export interface InferenceApiProps extends ApiSettings {
    */
   readonly jobs?: Jobs;
   /**
+   * Topic that is notified when an alarm starts and when it ends.
+   *
+   * @default - none: the alarms have no actions
+   */
+  readonly alarmTopic?: ITopic;
+  /**
    * File that the settings were read from, for messages about them.
    *
    * @default - messages name the construct
@@ -90,6 +99,8 @@ export class InferenceApi extends Construct {
   readonly authorizerFunctions: readonly ServiceFunction[];
   /** Every key of every usage plan and tenant. */
   readonly keys: readonly PlanKey[];
+  /** Alarms on failed requests and on functions of models; none unless `alarms` is set. */
+  readonly alarms: readonly Alarm[];
   /** Resources of the deployment that cost money while idle. */
   readonly deployed: Deployed;
   /** How the concurrent executions of the account are divided; undefined without jobs, which are the only background work. */
@@ -103,10 +114,14 @@ export class InferenceApi extends Construct {
     const routeModels = chooseRouteModels(props.models, props);
     const { jobs } = props;
     const endpoints = props.endpoints ?? this.createEndpoints(props.models);
+    const hasAlarms = this.settings.alarms?.enabled === true;
     this.deployed = {
       models: props.models,
       endpoints,
       metrics: this.settings.metrics,
+      systemLogLevel: this.settings.systemLogLevel,
+      tracing: this.settings.tracing,
+      alarms: hasAlarms ? countAlarmMetrics(props.models.length) : 0,
       queues: jobs?.priced,
     };
     this.concurrency = jobs?.concurrency;
@@ -116,7 +131,7 @@ export class InferenceApi extends Construct {
 
     this.functions = this.createFunctions({ ...props, endpoints }, routeModels);
     this.restApi = this.createRestApi(props);
-    const { usagePlans, tenants, logRetentionDays: logRetention, tracing } = this.settings;
+    const { usagePlans, tenants } = this.settings;
     const acceptedHeaders = this.settings.auth.accept;
     this.acceptedHeaders = acceptedHeaders;
     new GatewayResponses(this, 'GatewayResponses', {
@@ -124,7 +139,7 @@ export class InferenceApi extends Construct {
       acceptedHeaders,
       hasJobs: jobs !== undefined,
     });
-    const authorizer = new CallerAuthorizer(this, 'Authorizer', { acceptedHeaders, logRetention, tracing });
+    const authorizer = new CallerAuthorizer(this, 'Authorizer', { acceptedHeaders, ...this.functionOptions });
     const routes = new ApiRoutes(this, 'Routes', {
       restApi: this.restApi,
       authorizer,
@@ -138,6 +153,9 @@ export class InferenceApi extends Construct {
     this.authorizerFunctions = [authorizer.function, hashes?.function].filter((fn) => fn !== undefined);
     this.setStageVariables({ ...plans.variables, ...hashes?.variables });
     authorizer.deployWith(this.restApi);
+    const { restApi, functions } = this;
+    this.alarms = hasAlarms ? new ApiAlarms(this, 'Alarms', { restApi, functions }).alarms : [];
+    notifyOf(this.alarms, props.alarmTopic);
     const functionResources = Math.max(...this.functions.map(countResources));
     const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;
     const perModel = routes.resourcesPerModel + functionResources + jobResources;
@@ -179,8 +197,7 @@ export class InferenceApi extends Construct {
         siblings,
         endpoint,
         stageName: this.settings.stageName,
-        logRetention: this.settings.logRetentionDays,
-        tracing: this.settings.tracing,
+        ...this.functionOptions,
         metrics: this.settings.metrics,
         metricsNamespace: this.settings.metricsNamespace,
         cacheScope: this.settings.cache.scope,
@@ -216,8 +233,7 @@ export class InferenceApi extends Construct {
   }
 
   private hashKeys(): KeyHashes {
-    const { logRetentionDays: logRetention, tracing } = this.settings;
-    return new KeyHashes(this, 'KeyHashes', { keys: this.keys.map(({ key }) => key), logRetention, tracing });
+    return new KeyHashes(this, 'KeyHashes', { keys: this.keys.map(({ key }) => key), ...this.functionOptions });
   }
 
   private setStageVariables(variables: Readonly<Record<string, string>>): void {
@@ -235,10 +251,16 @@ export class InferenceApi extends Construct {
   }
 
   private addJobRoutes(jobs: Jobs, authorizer: CallerAuthorizer): readonly ServiceFunction[] {
-    const { logRetentionDays: logRetention, tracing } = this.settings;
-    const routes = new JobRoutes(this, 'JobRoutes', { restApi: this.restApi, authorizer, jobs, logRetention, tracing });
+    const { restApi } = this;
+    const routes = new JobRoutes(this, 'JobRoutes', { ...this.functionOptions, restApi, authorizer, jobs });
     const { consumers, scheduled, workers } = jobs.functions;
     return [...routes.functions.values(), ...consumers.values(), ...scheduled.values(), ...workers.values()];
+  }
+
+  /** Settings that all functions share. */
+  private get functionOptions(): Required<ServiceFunctionOptions> {
+    const { logRetentionDays: logRetention, tracing, systemLogLevel } = this.settings;
+    return { logRetention, tracing, systemLogLevel };
   }
 
   private createRestApi({ cloudWatchRole = true, jobs }: InferenceApiProps): RestApi {

@@ -37,16 +37,16 @@ export class JobRoutes extends Construct {
     }
   }
 
-  #createFunction(name: RouteTree['answeredBy'], { jobs, logRetention, tracing }: JobRoutesProps): ServiceFunction {
+  #createFunction(name: RouteTree['answeredBy'], props: JobRoutesProps): ServiceFunction {
+    const { restApi: _, authorizer: __, jobs, ...options } = props;
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
+      ...options,
       description,
       memoryMiB,
       timeoutSeconds,
       package: bundlePackage(functionBundle(name)),
       environment: jobs.environmentOf(name),
-      logRetention,
-      tracing,
     });
     jobs.grantAccess(name, created);
     return created;

@@ -7,13 +7,14 @@ import { Construct } from 'constructs';
 import { SERVE_MODEL } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { Compute } from '../../core/models/manifest.ts';
 import type { ModelAliases } from '../../core/models/model-names.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
-import { ARCHITECTURES, createLogGroup, createRole } from '../functions/service-function.ts';
+import { ARCHITECTURES, createLogGroup, createRole, systemLogLevel } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { catalogueMetric, type MeasuredStage, type ModelMetricName } from '../monitoring/catalogue-metric.ts';
 import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
@@ -89,6 +90,12 @@ export interface ModelFunctionProps {
    * @default false
    */
   readonly tracing?: boolean;
+  /**
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
+   *
+   * @default 'INFO'
+   */
+  readonly systemLogLevel?: SystemLogLevel;
 }
 
 /** Options of a metric of one model. */
@@ -140,6 +147,7 @@ export class ModelFunction extends Construct {
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      systemLogLevelV2: systemLogLevel(props.systemLogLevel),
       tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
         ...modelEnvironment({

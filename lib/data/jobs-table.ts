@@ -20,6 +20,12 @@ export interface JobsTableProps {
    * @default true
    */
   readonly retainData?: boolean;
+  /**
+   * Whether DynamoDB refuses to delete the table.
+   *
+   * @default false
+   */
+  readonly deletionProtection?: boolean;
 }
 
 /**
@@ -40,6 +46,7 @@ export class JobsTable extends Construct {
       billing: Billing.onDemand(),
       encryption: TableEncryptionV2.dynamoOwnedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: props.deletionProtection ?? false,
       removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       globalSecondaryIndexes: [
         {

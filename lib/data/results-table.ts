@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AttributeType, Billing, type ITableV2, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -17,8 +17,8 @@ export interface ResultsTableProps {
 /**
  * Results of earlier requests, one item for each fingerprint.
  *
- * On demand (nothing is paid while idle), encrypted with DynamoDB's own key, restorable to any second of the last
- * 35 days; items leave by themselves once their time to live has passed.
+ * On demand (nothing is paid while idle), encrypted with DynamoDB's own key; items leave by themselves once their time to
+ * live has passed. There are no backups: every lost result can be computed again.
  */
 export class ResultsTable extends Construct {
   /** The table itself. */
@@ -26,14 +26,21 @@ export class ResultsTable extends Construct {
 
   constructor(scope: Construct, id: string, props: ResultsTableProps = {}) {
     super(scope, id);
-    this.table = new TableV2(this, 'Table', {
+    const table = new TableV2(this, 'Table', {
       partitionKey: { name: RESULTS_TABLE.partitionKey, type: AttributeType.STRING },
       timeToLiveAttribute: RESULTS_TABLE.expiresAt,
       billing: Billing.onDemand(),
       encryption: TableEncryptionV2.dynamoOwnedKey(),
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      // Written out, because it turns off the backups of tables that earlier versions deployed.
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: false },
       removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    Validations.of(table).acknowledge({
+      id: 'AwsSolutions-DDB3',
+      reason:
+        'A cache: lost results are computed again, so point-in-time recovery would cost money and restore nothing.',
+    });
+    this.table = table;
   }
 
   /** Grants `grantee` permission to read and write batches of results, and nothing else. */

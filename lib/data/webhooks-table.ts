@@ -14,6 +14,12 @@ export interface WebhooksTableProps {
    * @default true
    */
   readonly retainData?: boolean;
+  /**
+   * Whether DynamoDB refuses to delete the table.
+   *
+   * @default false
+   */
+  readonly deletionProtection?: boolean;
 }
 
 /**
@@ -34,6 +40,7 @@ export class WebhooksTable extends Construct {
       billing: Billing.onDemand(),
       encryption: TableEncryptionV2.dynamoOwnedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: props.deletionProtection ?? false,
       removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
   }

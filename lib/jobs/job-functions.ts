@@ -17,12 +17,7 @@ import type { ModelQueueName } from '../../core/functions/permissions.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
-import {
-  SERVICE_ARCHITECTURE,
-  ServiceFunction,
-  type ServiceFunctionOptions,
-  type ServiceFunctionProps,
-} from '../functions/service-function.ts';
+import { SERVICE_ARCHITECTURE, ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
 import { bundlePackage, composeFunctionPackage } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
@@ -71,7 +66,7 @@ export class JobFunctions extends Construct {
   /** Functions of shared queues by name. */
   readonly consumers: ReadonlyMap<FunctionName, ServiceFunction>;
   /** Functions that run by themselves, by name. */
-  readonly scheduled: ReadonlyMap<FunctionName, ServiceFunction>;
+  readonly scheduled: ReadonlyMap<ScheduledName, ServiceFunction>;
   /** Workers by model id. */
   readonly workers: ReadonlyMap<string, ServiceFunction>;
   /** Number of event source mappings, each of which polls a queue. */
@@ -108,7 +103,7 @@ export class JobFunctions extends Construct {
 
   /** EventBridge does not charge for the events of schedules. */
   #createScheduled(name: ScheduledName): ServiceFunction {
-    const created = this.#createService(name, { logsInvocations: false });
+    const created = this.#createService(name, { systemLogLevel: 'WARN' });
     const schedule = Schedule.rate(Duration.minutes(FUNCTIONS[name].schedule.everyMinutes));
     // The next invocation does what a failed one did not.
     const target = new LambdaFunction(created.fn, { retryAttempts: 0 });
@@ -118,7 +113,7 @@ export class JobFunctions extends Construct {
 
   #createService(
     name: ConsumerName | ScheduledName,
-    options: Pick<ServiceFunctionProps, 'logsInvocations'> = {},
+    options: Pick<ServiceFunctionOptions, 'systemLogLevel'> = {},
   ): ServiceFunction {
     const { parts } = this.#props;
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
@@ -166,11 +161,8 @@ export class JobFunctions extends Construct {
   }
 
   #options(): ServiceFunctionOptions {
-    const { logRetention, tracing } = this.#props;
-    return {
-      logRetention,
-      tracing,
-    };
+    const { logRetention, tracing, systemLogLevel } = this.#props;
+    return { logRetention, tracing, systemLogLevel };
   }
 }
 

@@ -6,6 +6,7 @@ import {
 } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
 
 /** Which callers share cached results. */
@@ -98,7 +99,8 @@ export interface JobsSettings {
    */
   readonly cache?: CacheSettings;
   /**
-   * Whether to create alarms on dead letters and on the age of waiting messages. Each alarm costs money while idle.
+   * Whether to create alarms on dead letters, on the age of waiting messages and on failures of the scheduled function. Each
+   * alarm costs money while idle.
    *
    * @default false
    */
@@ -149,6 +151,12 @@ export interface JobsSettings {
    */
   readonly metricsNamespace?: string;
   /**
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
+   *
+   * @default 'INFO'
+   */
+  readonly systemLogLevel?: SystemLogLevel;
+  /**
    * Whether functions are traced by AWS X-Ray.
    *
    * @default false
@@ -166,7 +174,14 @@ export interface JobsSettings {
 export interface ResolvedJobs
   extends Pick<
     DeployConfig,
-    'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace' | 'cache' | 'concurrency'
+    | 'logRetentionDays'
+    | 'systemLogLevel'
+    | 'tracing'
+    | 'retainData'
+    | 'metrics'
+    | 'metricsNamespace'
+    | 'cache'
+    | 'concurrency'
   > {
   readonly stageName: string;
   readonly config: JobsConfig;
@@ -180,7 +195,7 @@ export interface ResolvedJobs
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
   const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, stageName = 'prod' } = settings;
-  const { concurrency } = settings;
+  const { concurrency, systemLogLevel } = settings;
   const { retentionDays, replyQueues, inputBuckets, producers, alarms } = settings;
   const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
   const jobs = {
@@ -194,7 +209,7 @@ export function resolveJobsSettings(settings: JobsSettings, source: string): Res
     deadLetterRetentionDays,
   };
   const config = parseDeployConfig(
-    { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, concurrency, jobs },
+    { logRetentionDays, systemLogLevel, tracing, retainData, metrics, metricsNamespace, cache, concurrency, jobs },
     source,
   );
   checkStageName(stageName);

@@ -1,6 +1,7 @@
 import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { checkGranted, type Grantable } from '../../core/config/granted.ts';
 import type { PricedQueues } from '../../core/costs/cost.ts';
@@ -14,6 +15,7 @@ import type { ResultsTable } from '../data/results-table.ts';
 import { WebhooksTable } from '../data/webhooks-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import { notifyOf } from '../monitoring/alarm-topic.ts';
 import { catalogueMetric, type JobMetricName } from '../monitoring/catalogue-metric.ts';
 import type { Model } from '../packaging/model.ts';
 import { aliasesOf } from '../packaging/model-aliases.ts';
@@ -61,6 +63,12 @@ export interface JobsProps extends JobsSettings {
    * @default - a bucket of its own
    */
   readonly payloadBucket?: PayloadBucket;
+  /**
+   * Topic that is notified when an alarm starts and when it ends.
+   *
+   * @default - none: the alarms have no actions
+   */
+  readonly alarmTopic?: ITopic;
 }
 
 /** Options of a metric of jobs. */
@@ -88,7 +96,7 @@ export class Jobs extends Construct {
   readonly events: JobEvents;
   /** The functions that consume the queues. */
   readonly functions: JobFunctions;
-  /** Alarms on queues, without actions; none unless `alarms` is set. */
+  /** Alarms on queues and on the scheduled function; none unless `alarms` is set. */
   readonly alarms: readonly Alarm[];
   /** Models that jobs may name. */
   readonly models: readonly Model[];
@@ -107,7 +115,7 @@ export class Jobs extends Construct {
     const { models } = props;
     checkModelIds(models);
     const settings = resolveJobsSettings(props, this.node.path);
-    const { config, cache, stageName, retainData, tracing, metrics, metricsNamespace } = settings;
+    const { config, cache, stageName, retainData, tracing, systemLogLevel, metrics, metricsNamespace } = settings;
     const logRetention: RetentionDays = settings.logRetentionDays;
     this.models = models;
     this.grantable = config;
@@ -136,12 +144,15 @@ export class Jobs extends Construct {
       parts: this.#parts,
       logRetention,
       tracing,
+      systemLogLevel,
       resultsTable: props.resultsTable,
       endpoints: props.endpoints,
     });
-    this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues: this.queues }).alarms : [];
-    const { mappings, schedules: scheduled } = this.functions;
-    this.priced = { mappings, alarms: this.alarms.length, scheduled };
+    const { queues, functions } = this;
+    const { scheduled } = functions;
+    this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues, scheduled }).alarms : [];
+    notifyOf(this.alarms, props.alarmTopic);
+    this.priced = { mappings: functions.mappings, alarms: this.alarms.length, scheduled: functions.schedules };
     this.resourcesPerModel = this.#countPerModel();
     checkStackSize(this, models.length, this.resourcesPerModel);
   }

@@ -1,4 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import { InferenceApi } from '../api/inference-api.ts';
@@ -37,6 +38,12 @@ export interface ApiStackProps extends StackProps {
    * @default - none
    */
   readonly jobs?: Jobs;
+  /**
+   * Topic of the alarms, as the stack of data made it.
+   *
+   * @default - none: the alarms have no actions
+   */
+  readonly alarmTopic?: ITopic;
 }
 
 /** The API and its functions. You can delete and redeploy this stack at any time. */
@@ -49,9 +56,11 @@ export class ApiStack extends Stack {
     readOutputs(this);
     for (const endpoint of props.endpoints ?? [])
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
-    const { jobs: _, ...settings } = props.config;
+    const { jobs: _, alarms, ...settings } = props.config;
     this.api = new InferenceApi(this, 'Api', {
       ...settings,
+      alarms: alarms?.enabled === true,
+      alarmTopic: props.alarmTopic,
       stageName: props.stageName,
       models: props.models,
       resultsTable: props.resultsTable,

@@ -1,16 +1,25 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Stack, type StackProps, Token } from 'aws-cdk-lib';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
+import { AppError } from '../../core/errors.ts';
 import { JobsTable } from '../data/jobs-table.ts';
 import { PayloadBucket } from '../data/payload-bucket.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { WebhooksTable } from '../data/webhooks-table.ts';
+import { AlarmTopic } from '../monitoring/alarm-topic.ts';
 import { keepExports, readOutputs } from './stack-references.ts';
 
 /** Settings of a {@link DataStack}. */
 export interface DataStackProps extends StackProps {
   /** The deployment's configuration. */
   readonly config: DeployConfig;
+  /**
+   * File that the configuration was read from, for messages about it.
+   *
+   * @default - messages name the construct
+   */
+  readonly configFile?: string;
 }
 
 /** Stored data of jobs. */
@@ -29,20 +38,23 @@ export class DataStack extends Stack {
   readonly results: ResultsTable;
   /** Stored data of jobs; undefined if the configuration has no jobs. */
   readonly jobData: JobData | undefined;
+  /** Topic that alarms notify; undefined if the configuration names no recipient. */
+  readonly alarmTopic: ITopic | undefined;
 
   constructor(scope: Construct, id: string, props: DataStackProps) {
     super(scope, id, props);
     readOutputs(this);
-    const { jobs, retainData } = props.config;
+    const { jobs, retainData, deletionProtection } = props.config;
     this.results = new ResultsTable(this, 'Results', { retainData });
     this.jobData = jobs.enabled
       ? {
-          jobsTable: new JobsTable(this, 'Jobs', { retainData }),
-          webhooksTable: new WebhooksTable(this, 'Webhooks', { retainData }),
+          jobsTable: new JobsTable(this, 'Jobs', { retainData, deletionProtection }),
+          webhooksTable: new WebhooksTable(this, 'Webhooks', { retainData, deletionProtection }),
           payloadBucket: new PayloadBucket(this, 'Payloads', { ...jobs, retainData }),
         }
       : undefined;
     this.#keepExports();
+    this.alarmTopic = this.#createAlarmTopic(props);
     this.#addOutput('ResultsTable', 'results', this.results.table.tableName);
     if (this.jobData === undefined) return;
     this.#addOutput('JobsTable', 'jobs', this.jobData.jobsTable.table.tableName);
@@ -57,6 +69,33 @@ export class DataStack extends Stack {
     }
     if (payloadBucket !== undefined)
       keepExports(this, [payloadBucket.bucket.bucketArn, payloadBucket.bucket.bucketName]);
+  }
+
+  /** The topic is here because its e-mail subscription is confirmed once, and the other stacks can be deleted at any time. */
+  #createAlarmTopic({ config: { alarms }, configFile = this.node.path }: DataStackProps): ITopic | undefined {
+    if (alarms?.enabled !== true) return undefined;
+    const { email, topicArn } = alarms;
+    if (email !== undefined) return new AlarmTopic(this, 'Alarms', { email }).topic;
+    if (topicArn !== undefined) {
+      this.#checkRegion(topicArn, configFile);
+      return Topic.fromTopicArn(this, 'AlarmTopic', topicArn);
+    }
+    Annotations.of(this).addWarningV2(
+      'Tensorgate:AlarmsWithoutRecipient',
+      `${configFile}: alarms notify nobody: set alarms.email or alarms.topicArn`,
+    );
+    return undefined;
+  }
+
+  /** CloudWatch notifies topics of its own region only. */
+  #checkRegion(topicArn: string, configFile: string): void {
+    const region = topicArn.split(':')[3];
+    if (Token.isUnresolved(this.region) || region === this.region) return;
+    throw new AppError(
+      'CONFIG_INVALID',
+      `${configFile}: alarms.topicArn must be in the region of the deployment, ${this.region}, got ${topicArn}`,
+      { param: 'alarms.topicArn' },
+    );
   }
 
   /** Programs find a table or bucket by the description, which is its short name. */

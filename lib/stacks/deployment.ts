@@ -37,17 +37,30 @@ export interface Deployment {
  */
 export function addDeployment(scope: Construct, props: DeploymentProps): Deployment {
   const { config, configFile, stageName, models, env } = props;
-  const data = new DataStack(scope, `TensorgateData-${stageName}`, { env, config });
-  const { jobData, results: resultsTable } = data;
+  const { tags, deletionProtection: terminationProtection } = config;
+  const stack = { env, tags };
+  const data = new DataStack(scope, `TensorgateData-${stageName}`, {
+    ...stack,
+    terminationProtection,
+    config,
+    configFile,
+  });
+  const { jobData, results: resultsTable, alarmTopic } = data;
   const gpu = new GpuStack(scope, `TensorgateGpu-${stageName}`, {
-    env,
+    ...stack,
     config,
     models,
     payloadBucket: jobData?.payloadBucket,
   });
-  const common = { env, config, stageName, models, resultsTable, endpoints: gpu.endpoints };
+  const common = { ...stack, config, stageName, models, resultsTable, endpoints: gpu.endpoints, alarmTopic };
   const jobs = new JobsStack(scope, `TensorgateJobs-${stageName}`, { ...common, jobData });
-  const api = new ApiStack(scope, `TensorgateApi-${stageName}`, { ...common, jobs: jobs.jobs, configFile });
+  const api = new ApiStack(scope, `TensorgateApi-${stageName}`, {
+    ...common,
+    // The other stacks are deleted when they become empty.
+    terminationProtection,
+    jobs: jobs.jobs,
+    configFile,
+  });
   deleteAfterUpdate(gpu.endpoints.length === 0 ? [gpu] : [], [jobs, api]);
   deleteAfterUpdate(jobs.jobs === undefined ? [jobs] : [], [api]);
   return { data, gpu, jobs, api };

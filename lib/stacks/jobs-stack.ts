@@ -1,4 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
@@ -32,6 +33,12 @@ export interface JobsStackProps extends StackProps {
    * @default - none: the deployment has no jobs
    */
   readonly jobData?: JobData;
+  /**
+   * Topic of the alarms, as the stack of data made it.
+   *
+   * @default - none: the alarms have no actions
+   */
+  readonly alarmTopic?: ITopic;
 }
 
 /**
@@ -62,12 +69,17 @@ export class JobsStack extends Stack {
     this.#keepExports(this.jobs);
   }
 
-  #createJobs({ config, stageName, models, resultsTable, endpoints }: JobsStackProps, jobData: JobData): Jobs {
+  #createJobs(props: JobsStackProps, jobData: JobData): Jobs {
+    const { config, stageName, models, resultsTable, endpoints, alarmTopic } = props;
     const { enabled: _, ...settings } = config.jobs;
-    const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, concurrency } = config;
+    const { logRetentionDays, systemLogLevel, tracing, retainData, metrics, metricsNamespace, cache, concurrency } =
+      config;
     return new Jobs(this, 'Jobs', {
       ...settings,
+      alarms: settings.alarms || config.alarms?.enabled === true,
+      alarmTopic,
       logRetentionDays,
+      systemLogLevel,
       tracing,
       retainData,
       metrics,

@@ -51,6 +51,17 @@ describe('bin/app.ts', () => {
     }
   });
 
+  it('tags every stack, and protects those with data and keys, if the configuration says so', () => {
+    const directory = writeProject('deletionProtection: true\ntags: { team: search }');
+    expect(runApp(directory)).toMatchObject({ status: 0 });
+    const { artifacts } = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
+    const of = (stack: string) => artifacts[`Tensorgate${stack}-dev`].properties;
+    expect(['Data', 'Jobs', 'Api'].map((stack) => of(stack).tags)).toEqual(Array(3).fill({ team: 'search' }));
+    expect(['Data', 'Api'].map((stack) => of(stack).terminationProtection)).toEqual([true, true]);
+    // `cdk deploy` deletes these stacks when they become empty.
+    expect(of('Jobs').terminationProtection).toBeFalsy();
+  });
+
   it('reports what costs money while idle', () => {
     const { stderr } = runApp(writeProject('', { compute: { target: 'lambda', provisioned: { min: 1 } } }));
     expect(stderr).toMatch(/while idle: \$\d+\.\d\d a month\n {2}provisioned concurrency, 1 x 1769 MiB x86_64: \$/);

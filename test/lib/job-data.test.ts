@@ -38,6 +38,31 @@ describe.each([
   });
 });
 
+describe('deletion protection', () => {
+  const protections = (deletionProtection: boolean) =>
+    resourcesOf(
+      Template.fromStack(
+        new DataStack(testApp(), 'Data', { config: parseDeployConfig({ deletionProtection }, 'test') }),
+      ),
+      'AWS::DynamoDB::GlobalTable',
+    ).map(({ logicalId, Properties: { Replicas } }) => [
+      /^[A-Z][a-z]+/.exec(logicalId)?.[0],
+      Replicas[0].DeletionProtectionEnabled ?? false,
+    ]);
+
+  it('covers the tables whose content cannot be computed again', () => {
+    expect(protections(true)).toEqual([
+      ['Results', false],
+      ['Jobs', true],
+      ['Webhooks', true],
+    ]);
+  });
+
+  it('is off by default, so that a stage can be removed with one command', () => {
+    expect(protections(false).map(([, isProtected]) => isProtected)).toEqual([false, false, false]);
+  });
+});
+
 describe('JobsTable', () => {
   it('lists records of an owner and due records by an index each, and a deployed table gets one more index only', () => {
     const table = propertiesOf(

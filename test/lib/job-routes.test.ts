@@ -84,7 +84,7 @@ describe('JobsStack', () => {
   });
 
   it('hands settings of the deployment on', () => {
-    expect(jobsStack.jobs?.alarms).toHaveLength(2 + models.length * 2);
+    expect(jobsStack.jobs?.alarms).toHaveLength(6 + models.length * 2);
     const template = Template.fromStack(jobsStack);
     template.hasResourceProperties('AWS::Events::EventBus', { Name: 'tensorgate-dev' });
   });
@@ -101,7 +101,7 @@ describe('cost of jobs', () => {
 
   it('fails with CONFIG_INVALID when it is more than the deployment may cost', () => {
     expect(() => deploy({ maxIdleMonthlyUsd: 1, jobs: { alarms: true } })).toThrow(
-      /costs \$2\.76 a month while idle \(polling of 8 queues, 5,256,000 requests: \$2\.10; function sweep-records every 5 minutes, 8,760 runs: \$0\.06; alarms of queues, 6: \$0\.60\)/,
+      /costs \$3\.16 a month while idle \(polling of 8 queues, 5,256,000 requests: \$2\.10; function sweep-records every 5 minutes, 8,760 runs: \$0\.06; alarms of jobs, 10: \$1\.00\)/,
     );
   });
 });

@@ -260,22 +260,26 @@ describe('the sweep', () => {
 
   it('has a price, with which a deployment of one model stays below two dollars a month', () => {
     const { priced } = new Jobs(otherStack(), 'Jobs', { models: [packedEmbedding('one')] });
-    const { total, lines } = idleMonthlyUsd([], priced);
+    const { total, lines } = idleMonthlyUsd([], { queues: priced });
     expect(total).toBeLessThan(2);
     expect(lines.map(({ what }) => what)).toContain('function sweep-records every 5 minutes, 8,760 runs');
   });
 });
 
 describe('alarms', () => {
-  it('are not there unless they are wanted, for they cost money', () => {
+  it('do not exist by default, because they cost money', () => {
     template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
   });
 
-  it('watch dead letters, and the age of what waits', () => {
+  it('watch dead letters, the age of what waits, and the function that runs by itself', () => {
     const alarms = resourcesOf(synthesizeJobs({ models, alarms: true }), 'AWS::CloudWatch::Alarm');
     expect(alarms.map(({ Properties: { MetricName, Threshold } }) => [MetricName, Threshold])).toEqual([
       ['ApproximateNumberOfMessagesVisible', 0],
-      ['ApproximateAgeOfOldestMessage', 900],
+      ['ApproximateAgeOfOldestMessage', 900], // jobs
+      ['ApproximateAgeOfOldestMessage', 1800], // lost-jobs
+      ['ApproximateAgeOfOldestMessage', 1800], // batches
+      ['ApproximateAgeOfOldestMessage', 1800], // webhooks
+      ['Errors', 0], // sweep-records
       ['ApproximateAgeOfOldestMessage', 900],
       ['ApproximateAgeOfOldestMessage', 43_200],
       ['ApproximateAgeOfOldestMessage', 900],

@@ -10,14 +10,14 @@ function synthesize(props?: ResultsTableProps) {
 }
 
 describe('ResultsTable', () => {
-  it('is paid by request, forgets by time to live, can be restored and stays by default', () => {
+  it('is paid by request, drops old items, has no backups to pay for, and is retained by default', () => {
     expect(synthesize()).toMatchObject({
       DeletionPolicy: 'Retain',
       Properties: {
         BillingMode: 'PAY_PER_REQUEST',
         KeySchema: [{ AttributeName: 'fingerprint', KeyType: 'HASH' }],
         TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
-        Replicas: [{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }],
+        Replicas: [{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: false } }],
       },
     });
   });

@@ -61,7 +61,7 @@ describe('parseDeployConfig', () => {
   usagePlans.Free.keys: must be a list of key names, got "a"
   logRetentionDays: must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, got 2
   tracing: must be true or false, got 1
-  alarm: is not a known key, known are usagePlans, tenants, auth, cache, throttle, concurrency, logRetentionDays, minimumCompressionBytes, tracing, metrics, metricsNamespace, retainData, maxIdleMonthlyUsd, jobs`,
+  alarm: is not a known key, known are usagePlans, tenants, auth, cache, throttle, concurrency, logRetentionDays, systemLogLevel, minimumCompressionBytes, alarms, tracing, metrics, metricsNamespace, retainData, deletionProtection, tags, maxIdleMonthlyUsd, jobs`,
       }),
     );
   });

@@ -68,7 +68,7 @@ describe('compute of a manifest', () => {
 describe('what an endpoint costs while idle', () => {
   it('is its instances by the hour, and its alarms', () => {
     const endpoint = { instanceType: 'ml.g5.xlarge', instances: 2, alarms: 3 };
-    const { total } = idleMonthlyUsd([], undefined, [endpoint]);
+    const { total } = idleMonthlyUsd([], { endpoints: [endpoint] });
     expect(total).toBeCloseTo(2 * 730 * 1.408 + 0.3, 6);
   });
 });
