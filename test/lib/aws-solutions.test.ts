@@ -4,13 +4,14 @@ import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { ApiStack, DataStack, GpuEndpoint, InferenceApi, Jobs, JobsStack, PayloadBucket } from '../../lib/index.ts';
+import { TemplateRules } from '../../lib/limits/template-rules.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';
 
 /** An app whose synthesis fails on findings of the AWS Solutions rules and of CloudFormation's own. */
 function checkedApp(): App {
   const app = testApp({ '@aws-cdk/core:validateAgainstDefaultRules': true });
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new TemplateRules());
   return app;
 }
 
