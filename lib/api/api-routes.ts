@@ -15,6 +15,7 @@ import { TASK_ROUTES } from '../../core/tasks/task-routes.ts';
 import { countResources } from '../limits/stack-size.ts';
 import type { RouteModels } from '../packaging/route-models.ts';
 import type { CallerAuthorizer } from './caller-authorizer.ts';
+import { methodArns } from './method-arns.ts';
 import type { ModelFunction } from './model-function.ts';
 import { routeDocument } from './route-document.ts';
 import { addDocument, addProblem } from './static-method.ts';
@@ -150,7 +151,7 @@ export class ApiRoutes extends Construct {
     if (existing !== undefined) return existing;
     fn.alias.addPermission('Gateway', {
       principal: new ServicePrincipal('apigateway.amazonaws.com'),
-      sourceArn: this.restApi.arnForExecuteApi('*', '/*', this.restApi.deploymentStage.stageName),
+      sourceArn: methodArns(this.restApi),
     });
     const integration = new AwsIntegration({
       service: 'lambda',

@@ -10,6 +10,7 @@ import {
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -153,6 +154,7 @@ export class InferenceApi extends Construct {
     this.authorizerFunctions = [authorizer.function, hashes?.function].filter((fn) => fn !== undefined);
     this.setStageVariables({ ...plans.variables, ...hashes?.variables });
     authorizer.deployWith(this.restApi);
+    this.orderDeployment();
     const { restApi, functions } = this;
     this.alarms = hasAlarms ? new ApiAlarms(this, 'Alarms', { restApi, functions }).alarms : [];
     notifyOf(this.alarms, props.alarmTopic);
@@ -250,6 +252,17 @@ export class InferenceApi extends Construct {
     stage.variables = { ...variables };
   }
 
+  /**
+   * New routes go live after API Gateway may invoke their functions. The role of its logs is set after the functions exist:
+   * by then IAM has made it known everywhere, which takes seconds and which API Gateway checks.
+   */
+  private orderDeployment(): void {
+    const permissions = this.node.findAll().filter((construct) => construct instanceof CfnPermission);
+    this.restApi.latestDeployment?.node.addDependency(...permissions);
+    const account = this.restApi.node.tryFindChild('Account');
+    account?.node.addDependency(...this.functions.map(({ alias }) => alias));
+  }
+
   private addJobRoutes(jobs: Jobs, authorizer: CallerAuthorizer): readonly ServiceFunction[] {
     const { restApi } = this;
     const routes = new JobRoutes(this, 'JobRoutes', { ...this.functionOptions, restApi, authorizer, jobs });
@@ -280,7 +293,8 @@ export class InferenceApi extends Construct {
         stageName: settings.stageName,
         accessLogDestination: new LogGroupLogDestination(accessLogs),
         accessLogFormat: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG_FIELDS)),
-        loggingLevel: MethodLoggingLevel.ERROR,
+        // API Gateway would create the log group of its execution log itself, which no stack could limit or delete.
+        loggingLevel: MethodLoggingLevel.OFF,
         dataTraceEnabled: false,
         throttlingRateLimit: settings.throttle.rateLimit,
         throttlingBurstLimit: settings.throttle.burstLimit,
@@ -305,7 +319,7 @@ function openMethodOptions(): Record<string, MethodDeploymentOptions> {
     ]),
     ...UNKNOWN_PATHS.map((path) => `${path}/ANY`),
   ];
-  const settings = { ...OPEN_THROTTLE, loggingLevel: MethodLoggingLevel.ERROR, dataTraceEnabled: false };
+  const settings = { ...OPEN_THROTTLE, loggingLevel: MethodLoggingLevel.OFF, dataTraceEnabled: false };
   return Object.fromEntries(methods.map((method) => [method, settings]));
 }
 
@@ -322,6 +336,11 @@ function acknowledgeFindings(restApi: RestApi): void {
     },
     { id: 'AwsSolutions-COG4', reason: 'Callers are programs with API keys, not people who sign in.' },
     { id: 'AwsSolutions-APIG3', reason: 'A web ACL costs money while idle; attach one to restApi if you need it.' },
+    {
+      id: 'AwsSolutions-APIG6',
+      reason:
+        'The access log names the reason for every error. API Gateway creates the log group of execution logs outside of the stack: it would have no retention and outlive the stack.',
+    },
     {
       id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
       reason: 'The account-wide role of API Gateway: AWS documents that it requires this managed policy.',

@@ -8,6 +8,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { bundlePackage } from '../packaging/function-package.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
 import type { CallerAuthorizer } from './caller-authorizer.ts';
+import { methodArns } from './method-arns.ts';
 
 /** Settings of {@link JobRoutes}. */
 export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
@@ -57,7 +58,7 @@ export class JobRoutes extends Construct {
 function integrate({ fn }: ServiceFunction, restApi: RestApi): Integration {
   fn.addPermission('Gateway', {
     principal: new ServicePrincipal('apigateway.amazonaws.com'),
-    sourceArn: restApi.arnForExecuteApi('*', '/*', restApi.deploymentStage.stageName),
+    sourceArn: methodArns(restApi),
   });
   return new AwsIntegration({
     service: 'lambda',

@@ -1,4 +1,11 @@
-import { type IResource, type MethodOptions, MockIntegration, PassthroughBehavior } from 'aws-cdk-lib/aws-apigateway';
+import {
+  ContentHandling,
+  type IResource,
+  type MethodOptions,
+  MockIntegration,
+  PassthroughBehavior,
+} from 'aws-cdk-lib/aws-apigateway';
+import { BINARY_MEDIA_TYPES } from '../../core/api/accepted-media-type.ts';
 import { ERROR_MEDIA_TYPES, errorFormOf, retryHeaders } from '../../core/api/problem-body.ts';
 import type { Route } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
@@ -14,13 +21,12 @@ interface StaticResponse {
 
 /** Content types that clients send with requests that take no body; any other gets 415. */
 const REQUEST_TYPES = [
+  ...BINARY_MEDIA_TYPES,
   'application/json',
-  'application/octet-stream',
-  'application/x-protobuf',
   'application/x-www-form-urlencoded',
   'multipart/form-data',
   'text/plain',
-] as const;
+];
 
 /**
  * Adds a method that returns a document known at synthesis; the response to `HEAD` has no body.
@@ -76,16 +82,24 @@ export function quoteAll(headers: Readonly<Record<string, string>>): Record<stri
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`]));
 }
 
+/**
+ * Both directions are converted to text. Without that, API Gateway cannot apply a template to a body of a binary media
+ * type, and decodes the response as base64 if the client accepts such a type first.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+ */
 function addResponse(resource: IResource, method: string, admission: MethodOptions, response: StaticResponse): void {
   const statusCode = String(response.status);
   const headers = { ...quoteAll(response.headers), 'x-request-id': 'context.requestId' };
   const parameters = Object.entries(headers).map(([name, value]) => [`method.response.header.${name}`, value] as const);
   const integration = new MockIntegration({
+    contentHandling: ContentHandling.CONVERT_TO_TEXT,
     passthroughBehavior: PassthroughBehavior.WHEN_NO_TEMPLATES,
     requestTemplates: Object.fromEntries(REQUEST_TYPES.map((type) => [type, `{"statusCode": ${statusCode}}`])),
     integrationResponses: [
       {
         statusCode,
+        contentHandling: ContentHandling.CONVERT_TO_TEXT,
         responseParameters: Object.fromEntries(parameters),
         responseTemplates: { 'application/json': response.body },
       },

@@ -1,12 +1,12 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
 import { hashFile } from '../../disk/file-hash.ts';
 import { hashFacts } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
-import type { Model } from './model.ts';
+import { DEFAULT_WORK_DIRECTORY, type Model } from './model.ts';
 import {
   functionBundle,
   NATIVE_FILES,
@@ -14,6 +14,7 @@ import {
   nativesDirectory,
   PACKAGE_VERSION,
 } from './package-layout.ts';
+import { isReadable, placeReadable } from './readable-file.ts';
 
 /**
  * Maximum size of a function on AWS Lambda, unzipped. Assets are uploaded through S3, where the zipped size has no limit
@@ -41,6 +42,12 @@ export interface FunctionPackage {
   readonly hash: string;
   readonly sizes: PackageSizes;
 }
+
+/**
+ * Marks packages whose files every user may read. It is one of the facts that distinguish packages: the CDK uploads a package
+ * once, so an earlier package with other modes would stay in use for as long as its contents do not change.
+ */
+const MODES = 'readable by every user';
 
 /** The file of the bundle that holds the handler. */
 const BUNDLE_ENTRY = 'index.mjs';
@@ -80,11 +87,11 @@ export function composeFunctionPackage(model: Model, bundle = functionBundle('se
 function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[]): readonly string[] {
   const converted = new Set(Object.values(versions).map(({ file }) => `model/${file}`));
   const counted = files.filter(({ target }) => !converted.has(target));
-  return [PACKAGE_VERSION, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
+  return [PACKAGE_VERSION, MODES, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
 }
 
 /**
- * The package of a function without a model: its bundle as it was built.
+ * The package of a function without a model: its bundle as it was built, or a copy of it that every user may read.
  *
  * @param bundle - Folder of the built function.
  * @throws AppError `CONFIG_INVALID` when it is not built.
@@ -92,9 +99,19 @@ function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[])
 export function bundlePackage(bundle: string): FunctionPackage {
   checkBundle(bundle);
   const names = filesIn(bundle);
-  const facts = names.flatMap((name) => [name, hashFile(join(bundle, name))]);
+  const hash = hashFacts([MODES, ...names.flatMap((name) => [name, hashFile(join(bundle, name))])]);
   const code = names.reduce((sum, name) => sum + statSync(join(bundle, name)).size, 0);
-  return { directory: bundle, hash: hashFacts(facts), sizes: { code, natives: 0, model: 0 } };
+  return { directory: readableBundle(bundle, names, hash), hash, sizes: { code, natives: 0, model: 0 } };
+}
+
+/** The folder of a bundle; a copy of it, if any of its files is for its owner only. */
+function readableBundle(bundle: string, names: readonly string[], hash: string): string {
+  if (names.every((name) => isReadable(join(bundle, name)))) return bundle;
+  const directory = resolve(DEFAULT_WORK_DIRECTORY, 'packages', basename(bundle), hash.slice(0, 32));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => {
+    for (const name of names) placeReadable(join(bundle, name), join(unfinished, name));
+  });
+  return directory;
 }
 
 function checkBundle(bundle: string): void {
@@ -156,18 +173,5 @@ function checkSize(id: string, { code, natives, model }: PackageSizes): void {
 }
 
 function stage(files: readonly PackageFile[], directory: string): void {
-  for (const { source, target } of files) {
-    const path = join(directory, target);
-    mkdirSync(dirname(path), { recursive: true });
-    linkOrCopy(source, path);
-  }
-}
-
-/** A hard link costs neither time nor space; it needs the same file system. */
-function linkOrCopy(source: string, target: string): void {
-  try {
-    linkSync(source, target);
-  } catch {
-    copyFileSync(source, target);
-  }
+  for (const { source, target } of files) placeReadable(source, join(directory, target));
 }

@@ -71,4 +71,5 @@ export class Model {
   }
 }
 
-const DEFAULT_WORK_DIRECTORY = '.tensorgate';
+/** Folder for what is packed and composed, in the current directory. */
+export const DEFAULT_WORK_DIRECTORY = '.tensorgate';

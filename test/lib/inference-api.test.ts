@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
 import { InferenceApi, Jobs } from '../../lib/index.ts';
@@ -59,7 +59,7 @@ describe('InferenceApi', () => {
           ThrottlingRateLimit: 7,
           ThrottlingBurstLimit: 8,
           DataTraceEnabled: false,
-          LoggingLevel: 'ERROR',
+          LoggingLevel: 'OFF',
         },
       ]),
     });
@@ -210,6 +210,33 @@ describe('InferenceApi', () => {
   });
 });
 
+describe('the order of creation', () => {
+  const stack = otherStack();
+  const models = [packedEmbedding('one'), packedTensor()];
+  new InferenceApi(stack, 'Api', { models, jobs: new Jobs(stack, 'Jobs', { models }) });
+  const template = Template.fromStack(stack);
+  const dependenciesOf = (type: string): readonly string[] =>
+    Object.values(template.findResources(type)).flatMap(({ DependsOn = [] }) => DependsOn);
+
+  it('lets API Gateway invoke every function before new routes are deployed', () => {
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
+      ({ Properties }) => Properties.Principal === 'apigateway.amazonaws.com',
+    );
+    expect(permissions).toHaveLength(5);
+    expect(dependenciesOf('AWS::ApiGateway::Deployment')).toEqual(
+      expect.arrayContaining(permissions.map(({ logicalId }) => logicalId)),
+    );
+  });
+
+  it('sets the role of the logs of API Gateway once IAM has had time to make it known', () => {
+    const aliases = resourcesOf(template, 'AWS::Lambda::Alias').map(({ logicalId }) => logicalId);
+    expect(dependenciesOf('AWS::ApiGateway::Account')).toEqual(expect.arrayContaining(aliases));
+    expect(dependenciesOf('AWS::ApiGateway::Stage')).toEqual(
+      expect.arrayContaining(resourcesOf(template, 'AWS::ApiGateway::Account').map(({ logicalId }) => logicalId)),
+    );
+  });
+});
+
 describe('routes', () => {
   const models = [packedEmbedding('one'), packedEmbedding('two', { aliases: ['ada-002'] }), packedTensor()];
   const template = synthesizeApi({ models });
@@ -263,6 +290,26 @@ describe('routes', () => {
       expect(problem['detail']).toContain('one, two, ada-002, adder');
     },
   );
+
+  it('converts the bodies of every integration that is no proxy to text, because templates cannot read bytes', () => {
+    const others = [...methods.values()]
+      .map(({ Properties }) => Properties.Integration)
+      .filter(({ Type }) => Type !== 'AWS_PROXY');
+    expect(others.length).toBeGreaterThan(20);
+    const conversions = others.flatMap(({ ContentHandling, IntegrationResponses }) => [
+      ContentHandling,
+      ...IntegrationResponses.map((response: { ContentHandling?: string }) => response.ContentHandling),
+    ]);
+    expect(new Set(conversions)).toEqual(new Set(['CONVERT_TO_TEXT']));
+  });
+
+  it('accepts every binary media type of the API on routes that return an error', () => {
+    const [{ BinaryMediaTypes = [] } = {}] = resourcesOf(template, 'AWS::ApiGateway::RestApi').map(
+      ({ Properties }) => Properties,
+    );
+    const templates = methods.get('ANY /v2/models/{model}/{proxy+}')?.Properties.Integration.RequestTemplates;
+    expect(Object.keys(templates)).toEqual(expect.arrayContaining([...BinaryMediaTypes]));
+  });
 
   it('has no method beyond routes and their refusals', () => {
     const paths = new Set(routes.map(({ path }) => path));
@@ -384,8 +431,9 @@ describe('gateway responses', () => {
     ['UNSUPPORTED_MEDIA_TYPE', 'UNSUPPORTED_MEDIA_TYPE'],
     ['INTEGRATION_TIMEOUT', 'TIMEOUT'],
     ['INTEGRATION_FAILURE', 'UNAVAILABLE'],
+    ['API_CONFIGURATION_ERROR', 'UNAVAILABLE'],
     ['AUTHORIZER_FAILURE', 'UNAVAILABLE'],
-    ['API_CONFIGURATION_ERROR', 'INTERNAL'],
+    ['AUTHORIZER_CONFIGURATION_ERROR', 'UNAVAILABLE'],
     ['DEFAULT_5XX', 'BAD_GATEWAY'],
   ])('%s answers %s', (type, code) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
@@ -395,12 +443,27 @@ describe('gateway responses', () => {
   it.each([
     ['THROTTLED', 'retry-after', "'1'"],
     ['INTEGRATION_FAILURE', 'retry-after', "'1'"],
+    ['API_CONFIGURATION_ERROR', 'retry-after', "'1'"],
     ['AUTHORIZER_FAILURE', 'retry-after', "'1'"],
+    ['AUTHORIZER_CONFIGURATION_ERROR', 'retry-after', "'1'"],
     ['QUOTA_EXCEEDED', 'retry-after', "'3600'"],
     ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
   ])('%s tells clients whether to try again', (type, header, value) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
     expect(response.ResponseParameters[`gatewayresponse.header.${header}`]).toBe(value);
+  });
+
+  it('explains a throttled function and a function that cannot be invoked differently', () => {
+    const detailOf = (type: string) => {
+      const response = responses.find(({ ResponseType }) => ResponseType === type);
+      return renderTemplate(response.ResponseTemplates['application/json'])['detail'];
+    };
+    const throttled = 'as many requests are in progress as AWS Lambda allows; retry after 1 s';
+    expect(detailOf('INTEGRATION_FAILURE')).toBe(throttled);
+    expect(detailOf('AUTHORIZER_FAILURE')).toBe(throttled);
+    const notInvoked = /^API Gateway could not invoke the function .* throttled, .*retry after 1 s$/;
+    expect(detailOf('API_CONFIGURATION_ERROR')).toMatch(notInvoked);
+    expect(detailOf('AUTHORIZER_CONFIGURATION_ERROR')).toMatch(notInvoked);
   });
 });
 

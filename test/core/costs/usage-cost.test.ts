@@ -73,7 +73,6 @@ describe('logsUsdPerMillionRequests', () => {
       requestId: '3f2b1c9e-7f61-4c43-9a55-0f2a6a3c9d11',
       time: '28/Nov/2026:07:29:06 +0000',
       ip: '203.0.113.17',
-      userAgent: 'OpenAI/Python 1.58.1',
       apiKeyId: '1a2b3c4d5e',
       method: 'POST',
       route: '/v1/embeddings',
@@ -84,6 +83,7 @@ describe('logsUsdPerMillionRequests', () => {
       latencyMs: '14',
       integrationLatencyMs: '11',
       integrationStatus: '200',
+      authorizerStatus: '200',
     };
     expect(Object.keys(values)).toEqual(Object.keys(ACCESS_LOG_FIELDS));
     expectWithinTwentieth(Buffer.byteLength(JSON.stringify(values)), LOG_BYTES.access);
