@@ -10,7 +10,17 @@ import { key, numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../par
 import { CACHE_SCOPES, DEFAULT_CACHE_SCOPE } from '../results/cache-scope.ts';
 import { MAX_SUBSCRIPTIONS } from '../webhooks/subscription.ts';
 
-const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
+/** Names of plans, tenants and keys. The AWS CDK keeps constructs as members of an object, which has a `constructor`. */
+const planName = v.pipe(
+  text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most'),
+  v.check((name) => name !== 'constructor', 'must be another name, because constructor has a meaning in the AWS CDK'),
+);
+
+/** Refuses lists that hold a name twice. */
+const eachOnce = v.check<string[], (issue: v.CheckIssue<string[]>) => string>(
+  (names) => new Set(names).size === names.length,
+  ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+);
 
 const RATES = {
   rateLimit: key(numberIn(0.1, 10_000), 'Requests a second in the long run.', 5),
@@ -113,7 +123,7 @@ const usagePlanSchema = objectOf({
     'Maximum number of requests of one key over a longer time. Without it there is none.',
   ),
   keys: key(
-    v.optional(v.array(planName, 'must be a list of key names'), ['default']),
+    v.optional(v.pipe(v.array(planName, 'must be a list of key names'), eachOnce), ['default']),
     'Names of the keys of the plan. AWS generates a value for each. The keys have the rates and the quota of the plan each for itself.',
     ['batch', 'site'],
   ),
@@ -137,10 +147,7 @@ const tenantKeys = v.pipe(
   v.array(planName, 'must be a list of key names'),
   v.minLength(1, 'must hold at least one key name'),
   v.maxLength(MAX_TENANT_KEYS, `must hold ${MAX_TENANT_KEYS} key names at most`),
-  v.check(
-    (names) => new Set(names).size === names.length,
-    ({ input }) => `must hold each name once, got ${input.join(', ')}`,
-  ),
+  eachOnce,
 );
 
 const tenantSchema = objectOf({
@@ -278,7 +285,7 @@ export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
 const concurrencySchema = objectOf({
   account: key(
     v.optional(wholeNumber(10, 1_000_000), 1000),
-    'Quota "Concurrent executions" of AWS Lambda of your account in the region. A new account may have 10.',
+    'Quota "Concurrent executions" of AWS Lambda of your account in the region. A new account may have 10: `aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions` shows it.',
     10,
   ),
   interactiveShare: key(
@@ -456,6 +463,9 @@ export type TenantConfig = v.InferOutput<typeof tenantSchema>;
 
 /** Stage names: the first part of the API's path, and of the file's name. */
 export const STAGE_PATTERN = /^[a-z][a-z0-9-]{0,30}$/;
+
+/** The rule of stage names, for messages. */
+export const STAGE_RULE = 'lower-case letters, digits and hyphens, a letter first, 31 at most';
 
 /**
  * Reads a parsed `config/<stage>.yaml`.

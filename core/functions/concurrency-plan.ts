@@ -21,7 +21,7 @@ export interface ConcurrencyOptions {
   /** Share of the account for requests that callers wait for. */
   readonly interactiveShare: number;
   readonly background: readonly BackgroundWork[];
-  /** Concurrent executions that functions of the deployment reserve. */
+  /** Concurrent executions that functions of the deployment reserve, or provision without a reservation. */
   readonly reserved: number;
   /** Path of the setting, for messages. */
   readonly source: string;
@@ -51,9 +51,13 @@ export interface ConcurrencyPlan {
 export function planConcurrency(options: ConcurrencyOptions): ConcurrencyPlan {
   const { account, interactiveShare, background, reserved, source } = options;
   if (reserved > 0 && reserved > account - UNRESERVED) {
+    const advice =
+      account <= UNRESERVED
+        ? `so an account with ${account} can reserve and provision none; remove compute.reservedConcurrency and compute.provisioned`
+        : 'lower compute.reservedConcurrency and compute.provisioned';
     throw new AppError(
       'CONFIG_INVALID',
-      `${source}: models reserve ${reserved} concurrent executions, but AWS Lambda keeps ${UNRESERVED} of the account's ${account} unreserved; lower compute.reservedConcurrency, or raise concurrency.account once AWS has raised your quota`,
+      `${source}: models reserve or provision ${reserved} concurrent executions, but AWS Lambda keeps ${UNRESERVED} of the account's ${account} unreserved; ${advice}, or raise concurrency.account once AWS has raised your quota`,
     );
   }
   const share = Math.floor((account - reserved) * (1 - interactiveShare));

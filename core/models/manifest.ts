@@ -3,6 +3,7 @@ import { key, numberIn, objectOf, oneOf, parse, relativePath, text, wholeNumber 
 import type { Rows } from '../tasks/contract/task.ts';
 import type { TaskDefinition, TaskKeys } from '../tasks/contract/task-definition.ts';
 import { TASKS, type TaskName, taskOf } from '../tasks/tasks.ts';
+import { cronProblem, isTimeZone } from './cron.ts';
 import {
   DEFAULT_INSTANCE_TYPE,
   GPU_INSTANCE_TYPES,
@@ -48,7 +49,11 @@ const functionMembers = {
     "Memory of the model's function. Lambda gives CPU in proportion: 1769 MiB is one core. A model runs on one thread, so more memory makes a single request no faster.",
     3008,
   ),
-  architecture: key(v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'), "Processor of the model's function.", 'arm64'),
+  architecture: key(
+    v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
+    "Processor of the model's function. `arm64` costs a fifth less. Measure it with your model first: onnxruntime runs on it in AWS Lambda since 1.30, and may log `Error in cpuinfo: failed to parse …` at a cold start, which is harmless.",
+    'arm64',
+  ),
   timeoutSeconds: key(
     v.optional(wholeNumber(1, 29), 29),
     'Time that a synchronous request may take; API Gateway waits no longer than 29 seconds.',
@@ -67,21 +72,59 @@ const functionMembers = {
 
 const TARGET = 'Where the model runs: `lambda`, on CPUs, or `sagemaker`, on a GPU endpoint.';
 
-const lambdaComputeSchema = objectOf({
-  target: key(v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'), TARGET, 'lambda'),
-  ...functionMembers,
-});
+interface Concurrency {
+  readonly reservedConcurrency?: number | undefined;
+  readonly provisioned?: { readonly max: number } | undefined;
+}
+
+/** AWS Lambda refuses more provisioned than reserved concurrency, at the deployment or when it scales. */
+function isWithinReservation({ reservedConcurrency, provisioned }: Concurrency): boolean {
+  return (provisioned?.max ?? 0) <= (reservedConcurrency ?? Number.POSITIVE_INFINITY);
+}
+
+function beyondReservation({ reservedConcurrency, provisioned }: Concurrency): string {
+  return `must have a max of reservedConcurrency at most, which is ${reservedConcurrency}, got ${provisioned?.max}`;
+}
+
+const lambdaComputeSchema = v.pipe(
+  objectOf({
+    target: key(v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'), TARGET, 'lambda'),
+    ...functionMembers,
+  }),
+  v.forward(
+    v.check(
+      (compute) => isWithinReservation(compute),
+      ({ input }) => beyondReservation(input),
+    ),
+    ['provisioned'],
+  ),
+);
 
 /** A scheduled instance range. It applies until the next schedule. */
 const scheduleSchema = v.pipe(
   objectOf({
     cron: key(
-      text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+      v.pipe(
+        text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+        v.check(
+          (cron) => cronProblem(cron) === undefined,
+          ({ input }) => `must be a cron expression of AWS: ${cronProblem(input)}`,
+        ),
+      ),
       'When the range starts to apply: six fields of a cron expression of AWS.',
       '0 20 ? * MON-FRI *',
     ),
     timeZone: key(
-      v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
+      v.optional(
+        v.pipe(
+          text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'),
+          v.check(
+            isTimeZone,
+            ({ input }) => `must be a time zone of the IANA database, as Europe/Berlin, got ${JSON.stringify(input)}`,
+          ),
+        ),
+        'UTC',
+      ),
       'Time zone of `cron`.',
       'Europe/Berlin',
     ),
@@ -205,6 +248,13 @@ const sageMakerMembers = {
 function sageMakerSchemaOf(members: ReturnType<typeof objectOf<typeof sageMakerMembers>>) {
   return v.pipe(
     members,
+    v.forward(
+      v.check(
+        (compute) => isWithinReservation(compute),
+        ({ input }) => beyondReservation(input),
+      ),
+      ['provisioned'],
+    ),
     v.forward(
       v.check(
         ({ image, instanceType }) => image !== undefined || capabilityOf(instanceType) >= MIN_COMPUTE_CAPABILITY,

@@ -55,6 +55,13 @@ export interface ApiSettings {
    */
   readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
   /**
+   * The account's concurrent executions of AWS Lambda, against which reservations of models are checked. With jobs, those of
+   * `Jobs` count.
+   *
+   * @default - an account of 1000
+   */
+  readonly concurrency?: Partial<DeployConfig['concurrency']>;
+  /**
    * How many days logs are kept; one of the periods that CloudWatch Logs offers.
    *
    * @default 30
@@ -190,7 +197,7 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
   const { usagePlans, auth, tenants, cache, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
-  const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace, systemLogLevel, alarms } = settings;
+  const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace, systemLogLevel, alarms, concurrency } = settings;
   const { jobs: _, ...config } = parseDeployConfig(
     {
       usagePlans,
@@ -198,6 +205,7 @@ export function resolveApiSettings(settings: ApiSettings, source: string): Resol
       tenants,
       cache,
       throttle,
+      concurrency,
       logRetentionDays,
       minimumCompressionBytes,
       systemLogLevel,

@@ -26,6 +26,9 @@ import { ResultsTable } from '../data/results-table.ts';
 import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { ServiceFunction, ServiceFunctionOptions } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { checkReservations } from '../jobs/jobs-concurrency.ts';
+import { warnOfAccountThrottle } from '../limits/account-throttle.ts';
+import { checkKeyResources } from '../limits/key-limits.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
 import { notifyOf } from '../monitoring/alarm-topic.ts';
 import type { Model } from '../packaging/model.ts';
@@ -126,6 +129,8 @@ export class InferenceApi extends Construct {
       queues: jobs?.priced,
     };
     this.concurrency = jobs?.concurrency;
+    if (jobs === undefined) checkReservations(this, props.models, this.settings.concurrency);
+    warnOfAccountThrottle(this, this.settings);
     const source = props.settingsFile ?? this.node.path;
     checkIdleCost(this, this.deployed, { maxUsd: this.settings.maxIdleMonthlyUsd, source });
     if (jobs !== undefined) checkGranted(grantsByPath(this.settings), jobs.grantable, source);
@@ -161,6 +166,7 @@ export class InferenceApi extends Construct {
     const functionResources = Math.max(...this.functions.map(countResources));
     const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;
     const perModel = routes.resourcesPerModel + functionResources + jobResources;
+    checkKeyResources(this, this.keys.length);
     checkStackSize(this, this.functions.length, perModel);
   }
 

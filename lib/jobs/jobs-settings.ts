@@ -3,6 +3,7 @@ import {
   type JobsConfig,
   parseDeployConfig,
   STAGE_PATTERN,
+  STAGE_RULE,
 } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
@@ -219,8 +220,5 @@ export function resolveJobsSettings(settings: JobsSettings, source: string): Res
 /** @throws AppError `CONFIG_INVALID` when a name cannot be part of a path. */
 export function checkStageName(stageName: string): void {
   if (STAGE_PATTERN.test(stageName)) return;
-  throw new AppError(
-    'CONFIG_INVALID',
-    `stageName must be lower-case letters, digits and hyphens, a letter first, got ${JSON.stringify(stageName)}`,
-  );
+  throw new AppError('CONFIG_INVALID', `stageName must be ${STAGE_RULE}, got ${JSON.stringify(stageName)}`);
 }

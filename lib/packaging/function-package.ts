@@ -7,14 +7,8 @@ import { hashFile } from '../../disk/file-hash.ts';
 import { hashFacts } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
 import { DEFAULT_WORK_DIRECTORY, type Model } from './model.ts';
-import {
-  functionBundle,
-  NATIVE_FILES,
-  type NativeArchitecture,
-  nativesDirectory,
-  PACKAGE_VERSION,
-} from './package-layout.ts';
-import { isReadable, placeReadable } from './readable-file.ts';
+import { functionBundle, NATIVE_FILES, type NativeArchitecture, nativesDirectory } from './package-layout.ts';
+import { isReadable, placeReadable, writeReadable } from './readable-file.ts';
 
 /**
  * Maximum size of a function on AWS Lambda, unzipped. Assets are uploaded through S3, where the zipped size has no limit
@@ -49,6 +43,12 @@ export interface FunctionPackage {
  */
 const MODES = 'readable by every user';
 
+/**
+ * A file of the package that holds its hash. A package with another hash therefore has other contents: AWS Lambda publishes
+ * no second version for the same contents, and CloudFormation fails with "A version for this Lambda function exists".
+ */
+const HASH_FILE = 'package.sha256';
+
 /** The file of the bundle that holds the handler. */
 const BUNDLE_ENTRY = 'index.mjs';
 
@@ -76,7 +76,10 @@ export function composeFunctionPackage(model: Model, bundle = functionBundle('se
   checkSize(model.id, sizes);
   const hash = hashFacts(factsOf(model, files));
   const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
-  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => {
+    stage(files, unfinished);
+    writeReadable(join(unfinished, HASH_FILE), hash);
+  });
   return { directory, hash, sizes };
 }
 
@@ -87,7 +90,7 @@ export function composeFunctionPackage(model: Model, bundle = functionBundle('se
 function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[]): readonly string[] {
   const converted = new Set(Object.values(versions).map(({ file }) => `model/${file}`));
   const counted = files.filter(({ target }) => !converted.has(target));
-  return [PACKAGE_VERSION, MODES, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
+  return [MODES, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
 }
 
 /**

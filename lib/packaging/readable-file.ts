@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, linkSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, linkSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Everyone may read the file, and its owner may write it. */
@@ -24,6 +24,12 @@ export function placeReadable(source: string, target: string): void {
   if (isReadable(source) && linked(source, target)) return;
   copyFileSync(source, target);
   chmodSync(target, READABLE_MODE);
+}
+
+/** Writes a file that every user may read. */
+export function writeReadable(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, READABLE_MODE);
 }
 
 function linked(source: string, target: string): boolean {

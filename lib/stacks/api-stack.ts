@@ -7,6 +7,7 @@ import type { PlanKey } from '../api/usage-plans.ts';
 import type { ResultsTable } from '../data/results-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { checkKeyOutputs } from '../limits/key-limits.ts';
 import type { Model } from '../packaging/model.ts';
 import { readOutputs } from './stack-references.ts';
 
@@ -69,15 +70,21 @@ export class ApiStack extends Stack {
       settingsFile: props.configFile,
     });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
+    checkKeyOutputs(this, this.api.keys.map(keyOutputId));
     for (const key of this.api.keys) this.addKeyOutput(key);
   }
 
   /** The key's value is a secret, so the output is the command that fetches it. */
-  private addKeyOutput({ plan, tenant, name, key }: PlanKey): void {
+  private addKeyOutput(planKey: PlanKey): void {
+    const { plan, tenant, name, key } = planKey;
     const owner = tenant === undefined ? `plan ${plan}` : `tenant ${tenant}`;
-    new CfnOutput(this, tenant === undefined ? `Key-${plan}-${name}` : `TenantKey-${tenant}-${name}`, {
+    new CfnOutput(this, keyOutputId(planKey), {
       value: `aws apigateway get-api-key --include-value --query value --output text --api-key ${key.keyId}`,
       description: `Prints the key ${name} of the ${owner}`,
     });
   }
+}
+
+function keyOutputId({ plan, tenant, name }: PlanKey): string {
+  return tenant === undefined ? `Key-${plan}-${name}` : `TenantKey-${tenant}-${name}`;
 }

@@ -69,6 +69,16 @@ describe('parseDeployConfig', () => {
   it.each<[string, unknown, string]>([
     ['no plan', { usagePlans: {} }, 'usagePlans: must hold at least one plan'],
     [
+      'a key twice',
+      { usagePlans: { free: { rateLimit: 1, burstLimit: 1, keys: ['a', 'b', 'a'] } } },
+      'usagePlans.free.keys: must hold each name once, got a, b, a',
+    ],
+    [
+      'a key that the CDK cannot create',
+      { usagePlans: { free: { rateLimit: 1, burstLimit: 1, keys: ['constructor'] } } },
+      'usagePlans.free.keys.0: must be another name, because constructor has a meaning in the AWS CDK',
+    ],
+    [
       'half a throttle',
       { throttle: { rateLimit: 1 } },
       'throttle.burstLimit: is missing, it must be a whole number from 1 to 5000',

@@ -26,6 +26,12 @@ const SHADOWED = {
   shadow: { version: '2', percent: 10 },
 };
 
+/** A model on an endpoint with one schedule. */
+function scheduled(schedule: object) {
+  const schedules = [{ cron: '0 8 ? * * *', min: 1, max: 2, ...schedule }];
+  return { ...MINIMAL, compute: { target: 'sagemaker', instances: { schedules } } };
+}
+
 describe('parseManifest', () => {
   it('fills in every default', () => {
     expect(parseManifest(MINIMAL, 'model.yaml')).toEqual({
@@ -109,6 +115,31 @@ describe('parseManifest', () => {
       'a map for a text',
       { ...MINIMAL, tokenizer: {} },
       'tokenizer: must be a relative path inside the model folder, got a map',
+    ],
+    [
+      'more provisioned than reserved concurrency',
+      { ...MINIMAL, compute: { target: 'lambda', reservedConcurrency: 2, provisioned: { min: 5, max: 6 } } },
+      'compute.provisioned: must have a max of reservedConcurrency at most, which is 2, got 6',
+    ],
+    [
+      'provisioned concurrency that exceeds the reservation when it scales',
+      { ...MINIMAL, compute: { target: 'lambda', reservedConcurrency: 5, provisioned: { min: 5, max: 6 } } },
+      'compute.provisioned: must have a max of reservedConcurrency at most, which is 5, got 6',
+    ],
+    [
+      'more provisioned than reserved concurrency in front of an endpoint',
+      { ...MINIMAL, compute: { target: 'sagemaker', reservedConcurrency: 1, provisioned: { min: 1, max: 2 } } },
+      'compute.provisioned: must have a max of reservedConcurrency at most, which is 1, got 2',
+    ],
+    [
+      'a cron expression that AWS refuses',
+      scheduled({ cron: '0 25 ? * * *' }),
+      'compute.instances.schedules.0.cron: must be a cron expression of AWS: the hours must be from 0 to 23, got 25',
+    ],
+    [
+      'a time zone that does not exist',
+      scheduled({ timeZone: 'Europe/Atlantis' }),
+      'compute.instances.schedules.0.timeZone: must be a time zone of the IANA database, as Europe/Berlin, got "Europe/Atlantis"',
     ],
     ['a path that climbs', { ...MINIMAL, tokenizer: 'a/../../b' }, 'tokenizer: must be a relative path'],
     [

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from '@jest/globals';
 import { bundlePackage, composeFunctionPackage, MAX_UNZIPPED_BYTES } from '../../../lib/packaging/function-package.ts';
@@ -33,6 +42,7 @@ describe('composeFunctionPackage', () => {
       'model/tokenizer.json',
       `onnxruntime/linux/${folder}/libonnxruntime.so.1`,
       `onnxruntime/linux/${folder}/onnxruntime_binding.node`,
+      'package.sha256',
     ]);
     expect(sizes.code).toBe(10);
     expect(sizes.natives).toBeGreaterThan(20e6);
@@ -43,6 +53,17 @@ describe('composeFunctionPackage', () => {
     const first = composeFunctionPackage(model, writeBundle());
     expect(composeFunctionPackage(model, writeBundle()).hash).toBe(first.hash);
     expect(composeFunctionPackage(model, writeBundle('export default 1;')).hash).not.toBe(first.hash);
+  });
+
+  it('holds its hash, so that packages with different hashes never have the same contents', () => {
+    const model = packedEmbedding();
+    const packages = ['export {};', 'export default 2;'].map((code) =>
+      composeFunctionPackage(model, writeBundle(code)),
+    );
+    for (const { directory, hash } of packages) {
+      expect(readFileSync(join(directory, 'package.sha256'), 'utf8')).toBe(hash);
+    }
+    expect(packages[0]?.hash).not.toBe(packages[1]?.hash);
   });
 
   it('has the same hash when the same weights were converted into other bytes', () => {
