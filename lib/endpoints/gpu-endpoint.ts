@@ -83,7 +83,7 @@ export class GpuEndpoint extends Construct {
     checkKey(compute, encryptionKey);
     this.model = model;
     this.#compute = compute;
-    this.endpointName = endpointPrefix(Stack.of(this).stackName, model.id);
+    this.endpointName = endpointPrefix(Stack.of(this).stackName, model.id, compute);
     this.#versions = Object.keys(model.packed.versions);
     this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
     this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
@@ -202,9 +202,15 @@ function checkKey({ instanceType }: SageMakerCompute, key: IKey | undefined): vo
 /**
  * Prefix of the names of a model's endpoints. Characters that SageMaker does not allow become hyphens. A name that is
  * changed or too long ends with a suffix that keeps it unique.
+ *
+ * Instance type and mode are part of it, so another type or mode is another endpoint. SageMaker refuses to change the
+ * instance type of an endpoint that scales.
+ *
+ * @see https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
  */
-function endpointPrefix(stackName: string, id: string): string {
-  const name = `${stackName}-${id}`;
+function endpointPrefix(stackName: string, id: string, { instanceType, mode }: SageMakerCompute): string {
+  const type = instanceType.replace(/^ml\./, '');
+  const name = [stackName, id, type, ...(mode === 'async' ? [mode] : [])].join('-');
   const clean = name.replaceAll(/[^a-zA-Z0-9-]/g, '-');
   const most = MAX_NAME_CHARACTERS - VERSION_CHARACTERS;
   if (isPlainModelId(id) && clean.length <= most) return clean;

@@ -55,7 +55,7 @@ describe('GpuEndpoint', () => {
       { VariantName: 'v1', InitialVariantWeight: 1, InitialInstanceCount: 1, InstanceType: 'ml.g5.xlarge' },
     ]);
     expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({
-      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny-v1',
+      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny-g5-xlarge-v1',
       RetentionInDays: 30,
     });
   });
@@ -63,7 +63,7 @@ describe('GpuEndpoint', () => {
   it('is updated blue/green, rolled back by an alarm, and keeps what operators set', () => {
     const properties = propertiesOf(synthesize(gpuModel()), 'AWS::SageMaker::Endpoint');
     expect(properties).toMatchObject({
-      EndpointName: 'Test-tiny-v1',
+      EndpointName: 'Test-tiny-g5-xlarge-v1',
       RetainAllVariantProperties: true,
       DeploymentConfig: {
         BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: { Type: 'ALL_AT_ONCE' } },
@@ -101,7 +101,7 @@ describe('GpuEndpoint', () => {
   ])('scales by what %j says', (instances, metric, target) => {
     const template = synthesize(gpuModel({ instances }));
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ResourceId: 'endpoint/Test-tiny-v1/variant/v1',
+      ResourceId: 'endpoint/Test-tiny-g5-xlarge-v1/variant/v1',
       MinCapacity: 1,
       MaxCapacity: 4,
     });
@@ -274,7 +274,7 @@ describe('an asynchronous GpuEndpoint', () => {
       { InitialInstanceCount: 1 },
     ]);
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ResourceId: 'endpoint/Test-tiny-v1/variant/v1',
+      ResourceId: 'endpoint/Test-tiny-g5-xlarge-async-v1/variant/v1',
       MinCapacity: 0,
       MaxCapacity: 4,
     });
@@ -289,7 +289,7 @@ describe('an asynchronous GpuEndpoint', () => {
             TargetValue: 5,
             CustomizedMetricSpecification: expect.objectContaining({
               MetricName: 'ApproximateBacklogSizePerInstance',
-              Dimensions: [{ Name: 'EndpointName', Value: 'Test-tiny-v1' }],
+              Dimensions: [{ Name: 'EndpointName', Value: 'Test-tiny-g5-xlarge-async-v1' }],
             }),
           }),
         }),
@@ -333,7 +333,7 @@ describe('an asynchronous GpuEndpoint', () => {
     expect(policies.filter((policy) => policy.includes('sagemaker:InvokeEndpoint"'))).toEqual([]);
     const asking = policies.filter((policy) => policy.includes('sagemaker:InvokeEndpointAsync'));
     expect(asking).toHaveLength(1);
-    expect(asking[0]).toContain(':endpoint/test-tiny-v1');
+    expect(asking[0]).toContain(':endpoint/test-tiny-g5-xlarge-async-v1');
     expect(propertiesOf(template, 'AWS::SNS::Subscription')).toMatchObject({
       Protocol: 'sqs',
       RawMessageDelivery: true,
@@ -359,7 +359,7 @@ describe('a model on an endpoint', () => {
     const template = Template.fromStack(stack);
     expect(api.functions[0]?.packageSizes.natives).toBe(0);
     const [fn] = resourcesOf(template, 'AWS::Lambda::Function');
-    expect(fn?.Properties.Environment.Variables.TENSORGATE_ENDPOINT).toBe('Test-tiny');
+    expect(fn?.Properties.Environment.Variables.TENSORGATE_ENDPOINT).toBe('Test-tiny-g5-xlarge');
     const statements = resourcesOf(template, 'AWS::IAM::Policy').flatMap(
       ({ Properties }) => Properties.PolicyDocument.Statement,
     );
@@ -409,6 +409,6 @@ describe('a model on an endpoint', () => {
     for (const stack of [jobsStack, apiStack]) expect(stack.dependencies).toContain(gpu);
     const workers = resourcesOf(Template.fromStack(jobsStack), 'AWS::Lambda::Function');
     const endpoints = workers.map(({ Properties }) => Properties.Environment.Variables.TENSORGATE_ENDPOINT);
-    expect(endpoints.filter((name) => name !== undefined)).toEqual(['Gpu-tiny']);
+    expect(endpoints.filter((name) => name !== undefined)).toEqual(['Gpu-tiny-g5-xlarge']);
   });
 });

@@ -70,7 +70,7 @@ describe('models with an id in lower case', () => {
     new InferenceApi(stack, 'Api', { models: [packedTensor('my-model2')] });
     const ids = Object.keys(Template.fromStack(stack).findResources('AWS::Lambda::Function'));
     expect(ids).toContain('Apimymodel2Function28B5B574');
-    expect(endpointNameOf('my-model2')).toBe('Test-my-model2');
+    expect(endpointNameOf('my-model2')).toBe('Test-my-model2-g5-xlarge');
     expect(endpointNameOf('a'.repeat(63))).toMatch(/^Test-a{38}-[0-9a-f]{8}$/);
   });
 });
