@@ -15,7 +15,7 @@ export interface FairnessLoad {
   readonly webhooks: number;
 }
 
-/** What the jobs and webhooks of a quiet tenant took, in milliseconds. */
+/** Durations of the jobs and webhooks of a quiet tenant, in milliseconds. */
 export interface FairnessResult extends FairnessLoad {
   /** From acceptance to the end of a job, with nothing else to do. */
   readonly idleJobMs: Summary;

@@ -4,7 +4,7 @@ import { portOption } from './local-instance.ts';
 import { examples, jsonOption, printResult } from './output.ts';
 import type { RedriveCommandOptions } from './run-redrive.ts';
 
-/** `tensorgate jobs redrive`: puts dead letters back to the queues that they came from. */
+/** Defines `tensorgate jobs redrive`, which returns dead letters to their queues. */
 export function jobsRedriveCommand(): Command {
   return new Command('redrive')
     .description('Put dead letters back to the queues that they came from, once the cause is gone.')

@@ -21,7 +21,7 @@ export interface SessionOptions extends Omit<LocalOptions, 'assembly' | 'onActiv
   readonly isVerbose: boolean;
 }
 
-/** Tells when a session must stop. */
+/** Notifies a session that it must stop. */
 export interface StopSignal {
   readonly promise: Promise<void>;
   readonly requested: boolean;
@@ -33,7 +33,7 @@ const WATCHED = ['models', 'config'];
 /** A synthesized app, and what was said about it. */
 interface Prepared {
   readonly assembly: string;
-  /** What the app printed. */
+  /** The output of the app. */
   readonly report: string;
   /** Lines for the first screen. */
   readonly notices: readonly string[];
@@ -204,7 +204,7 @@ class LocalSession implements AsyncDisposable {
     );
   }
 
-  /** Tells instances in one folder apart. */
+  /** Distinguishes instances in one folder. */
   async #describeOthers({ url, file }: LocalStack): Promise<string[]> {
     const { running } = await findInstances(this.#options.directory);
     const others = running.filter(({ description }) => description.url !== url);

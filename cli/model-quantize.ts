@@ -50,7 +50,7 @@ function collect(value: string, earlier: readonly string[]): string[] {
 const choice = (flags: string, description: string, choices: readonly string[]): Option =>
   new Option(flags, description).choices(choices).default(choices[0]);
 
-/** `tensorgate model quantize`: makes an 8-bit model and says what it cost. */
+/** Defines `tensorgate model quantize`, which writes an 8-bit model and reports its accuracy. */
 export function modelQuantizeCommand(): Command {
   const schemes = ['auto', 'static', 'static-smooth', 'dynamic', 'weight-only'];
   return new Command('quantize')

@@ -175,7 +175,7 @@ export interface Problem {
 /** Media type of a {@link Problem} (RFC 9457 §3). */
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** The `type` of a code's problem documents: a name, not an address (RFC 9457 §3.1.1 allows any URI). */
+/** Returns the `type` of a code's problem documents: a name, not an address (RFC 9457 §3.1.1 allows any URI). */
 export function problemType(code: ErrorCode): string {
   return `urn:tensorgate:error:${code.toLowerCase().replaceAll('_', '-')}`;
 }
@@ -184,7 +184,7 @@ export function problemType(code: ErrorCode): string {
  * Describes an error as a problem document (RFC 9457).
  *
  * @param code - Stable code.
- * @param detail - What was wrong this time.
+ * @param detail - The problem of this occurrence.
  */
 export function problem(
   code: ErrorCode,

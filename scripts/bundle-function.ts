@@ -13,12 +13,12 @@ export interface BundleFile {
   readonly bytes: number;
 }
 
-/** What `bundle.json` beside a bundle says: its files, and which of them a cold start loads. */
+/** The contents of `bundle.json` beside a bundle: its files, and which of them a cold start loads. */
 export interface BundleReport {
   /** The entry and what it imports statically. */
   readonly coldPath: readonly BundleFile[];
   readonly coldPathBytes: number;
-  /** What is imported only once it is needed. */
+  /** Files that are imported only when they are needed. */
   readonly lazy: readonly BundleFile[];
   readonly lazyBytes: number;
 }

@@ -63,7 +63,7 @@ export interface Batch {
   readonly outputBytes?: number | undefined;
   /** Usage plan of the caller, if it has one. */
   readonly plan?: string | undefined;
-  /** What the caller said about the results cache. */
+  /** The requested use of the results cache. */
   readonly cacheControl?: CacheControl | undefined;
 }
 
@@ -86,18 +86,18 @@ export function whyStopped(
   return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
 }
 
-/** Whether a batch waits for no more chunks: those without an outcome count as stopped, see {@link whyStopped}. */
+/** Returns whether a batch waits for no more chunks: those without an outcome count as stopped, see {@link whyStopped}. */
 export function isOver({ status, windowEndsAtMs, cancellingAtMs }: Batch, nowMs: number): boolean {
   if (nowMs >= windowEndsAtMs) return true;
   return status === 'cancelling' && nowMs >= (cancellingAtMs ?? 0) + CANCEL_LIMIT_MS;
 }
 
-/** Whether the record of a batch counts as deleted. A batch that has not ended does not expire. */
+/** Returns whether the record of a batch counts as deleted. A batch that has not ended does not expire. */
 export function isExpiredBatch({ endedAtMs, expiresAtMs }: Batch, nowMs: number): boolean {
   return endedAtMs !== undefined && expiresAtMs <= nowMs;
 }
 
-/** Whether the outputs of a batch can be merged: all of its chunks are cut and complete. */
+/** Returns whether the outputs of a batch can be merged: all of its chunks are cut and complete. */
 export function isMergeDue({ splitDone, chunksDone, chunks }: Batch): boolean {
   return splitDone && chunksDone >= chunks;
 }

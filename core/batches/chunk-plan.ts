@@ -32,7 +32,7 @@ const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d]);
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** Bytes at the head of a file that are no text: three for the byte order mark of UTF-8, else none. */
+/** Returns the number of bytes before the text of a file: three if it starts with the byte order mark of UTF-8, else none. */
 export function textStart(head: Uint8Array): number {
   return BYTE_ORDER_MARK.every((byte, index) => head[index] === byte) ? BYTE_ORDER_MARK.length : 0;
 }
@@ -91,7 +91,7 @@ export class ChunkPlan {
   /**
    * Ends the file.
    *
-   * @returns What is left: the last line need not end with a line feed.
+   * @returns The last chunk, whose last line may lack a line feed.
    */
   end(): PlannedChunk[] {
     const chunks: PlannedChunk[] = [];

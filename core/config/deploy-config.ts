@@ -23,8 +23,8 @@ const eachOnce = v.check<string[], (issue: v.CheckIssue<string[]>) => string>(
 );
 
 const RATES = {
-  rateLimit: key(numberIn(0.1, 10_000), 'Requests a second in the long run.', 5),
-  burstLimit: key(wholeNumber(1, 5000), 'Requests that may arrive at the same moment.', 10),
+  rateLimit: key(numberIn(0.1, 10_000), 'Average number of requests per second.', 5),
+  burstLimit: key(wholeNumber(1, 5000), 'Maximum number of requests in a burst.', 10),
 };
 
 /** Names of reply queues, as jobs name them. */
@@ -87,21 +87,17 @@ const GRANTS = {
   ),
 };
 
-/** A budget of whole numbers up to what no budget is meant to reach. */
+/** A budget: a whole number up to a limit that no budget needs. */
 function budget(name: BudgetName, description: string, example: number, most = 1_000_000_000_000_000) {
   return key(v.optional(wholeNumber(1, most), DEFAULT_BUDGETS[name]), description, example);
 }
 
 const budgetsSchema = objectOf({
-  storedBytes: budget(
-    'storedBytes',
-    'Bytes of files and of uploads under way, outputs of batches included.',
-    1_000_000_000,
-  ),
+  storedBytes: budget('storedBytes', 'Bytes of files, open uploads and outputs of batches.', 1_000_000_000),
   files: budget('files', 'Number of files.', 100),
-  fileBytes: budget('fileBytes', 'Bytes of one file; `jobs.maxFileBytes` holds too.', 100_000_000),
+  fileBytes: budget('fileBytes', 'Bytes of one file; `jobs.maxFileBytes` applies too.', 100_000_000),
   webhooks: budget('webhooks', 'Registered webhooks. Each of them is called for every job.', 2, MAX_SUBSCRIPTIONS),
-  openUploads: budget('openUploads', 'Uploads in parts that are under way.', 5, 1000),
+  openUploads: budget('openUploads', 'Number of open uploads in parts.', 5, 1000),
   openBatches: budget('openBatches', 'Batches that have not ended.', 5, 1000),
   batchRequests: budget('batchRequests', 'Requests of one batch.', 50_000, MAX_BATCH_REQUESTS),
   batchOutputBytes: budget(
@@ -130,7 +126,7 @@ const usagePlanSchema = objectOf({
   ...GRANTS,
   budgets: key(
     v.optional(budgetsSchema, {}),
-    'What the work of one tenant may take up at a time. See [budgets](security.md#budgets).',
+    'Limits on the storage and the running work of one tenant. See [budgets](security.md#budgets).',
     { openBatches: 5, batchRequests: 50_000 },
   ),
 });
@@ -253,7 +249,7 @@ export const jobsConfigSchema = objectOf({
   ),
   producers: key(
     v.optional(producersSchema, {}),
-    'What jobs on the producer queue may use. Whoever may send to the queue may use it.',
+    'Resources that jobs on the producer queue may use. Every principal that may send to the queue can use them.',
     { inputBuckets: [{ bucket: 'my-inputs', prefix: 'shop/' }] },
   ),
   alarms: key(
@@ -363,7 +359,7 @@ export const deployConfigSchema = v.pipe(
           internal: { rateLimit: 1000, burstLimit: 2000 },
         },
       ),
-      'What callers may do, by plan. AWS applies the limits on a best-effort basis.',
+      'Limits and grants of callers, by plan. AWS enforces the rates and quotas on a best-effort basis.',
       { free: { rateLimit: 5, burstLimit: 10 } },
     ),
     tenants: key(
@@ -403,7 +399,7 @@ export const deployConfigSchema = v.pipe(
     tracing: key(v.optional(v.boolean('must be true or false'), false), 'Whether AWS X-Ray traces requests.', true),
     metrics: key(
       v.optional(oneOf(METRICS_LEVELS), 'basic'),
-      'How much is measured: see [logs and metrics](observability.md#how-much-is-measured).',
+      'Set of metrics that is recorded: see [logs and metrics](observability.md#how-much-is-measured).',
       'detailed',
     ),
     metricsNamespace: key(
@@ -470,7 +466,7 @@ export const STAGE_RULE = 'lower-case letters, digits and hyphens, a letter firs
 /**
  * Reads a parsed `config/<stage>.yaml`.
  *
- * @param value - What the YAML parser gave; nothing at all means every default.
+ * @param value - The value from the YAML parser; for an empty file, every key has its default.
  * @param source - Path of the file, for the message.
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import type { InputPlace } from '../identity/grants.ts';
 
-/** What a plan or the producers are granted, as far as it names resources. */
+/** Resources that a plan or the producers are granted. */
 interface NamedGrants {
   readonly replyQueues?: readonly string[] | undefined;
   readonly inputBuckets?: readonly InputPlace[] | undefined;

@@ -50,10 +50,10 @@ export interface PricedEndpoint {
   readonly alarms: number;
 }
 
-/** What a deployment pays for besides its functions. */
+/** Billable resources of a deployment besides its functions. */
 export interface PricedExtras {
   /**
-   * What jobs add.
+   * Queues of jobs.
    *
    * @default - a deployment without jobs
    */

@@ -14,7 +14,7 @@ export const LOG_BYTES = {
   /** The line of a worker. */
   worker: { off: 290, basic: 695, detailed: 695 },
   /**
-   * What AWS Lambda writes about an invocation, in JSON.
+   * Lines of AWS Lambda itself about an invocation, in JSON.
    *
    * @see https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
    */
@@ -98,12 +98,15 @@ export function authorizerUsdPerMillionCalls(memoryMiB: number, architecture: Ar
 /** Time of a look-up in the results table, in milliseconds, in which the function is billed. */
 export const LOOKUP_MS = 4;
 
-/** A read of the results table that finds an item of this size, in US dollars: eventually consistent, 4 KiB a unit. */
+/**
+ * Returns the price of a read of the results table that finds an item of this size, in US dollars: eventually consistent, 4 KiB
+ * a unit.
+ */
 export function tableReadUsd(itemBytes: number): number {
   return (Math.ceil(itemBytes / 4096) * 0.5 * PRICES.dynamoDbMillionReadUnits) / 1e6;
 }
 
-/** A write of an item of this size to the results table, in US dollars. */
+/** Returns the price of a write of an item of this size to the results table, in US dollars. */
 export function tableWriteUsd(itemBytes: number): number {
   return (Math.ceil(itemBytes / 1024) * PRICES.dynamoDbMillionWriteUnits) / 1e6;
 }

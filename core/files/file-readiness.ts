@@ -25,12 +25,12 @@ export async function refreshFile(file: StoredFile, { files, objects }: FileRead
 }
 
 /**
- * Finds a file that is wanted as an input.
+ * Finds a file that a request names as its input.
  *
  * @param param - Member of the request that names it, for the error.
  * @returns The file; its status is `processed`.
- * @throws AppError `FILE_NOT_FOUND`, `FILE_NOT_READY` while its bytes are on the way, `UPLOAD_EXPIRED` when they did not
- * come in time, `UPLOAD_INCOMPLETE` when others came than were declared.
+ * @throws AppError `FILE_NOT_FOUND`, `FILE_NOT_READY` until its bytes are uploaded, `UPLOAD_EXPIRED` if they did not
+ * arrive in time, `UPLOAD_INCOMPLETE` if they differ from the declared ones.
  */
 export async function openFile(
   owner: string,
@@ -51,7 +51,7 @@ export async function openFile(
   throw new AppError('FILE_NOT_READY', notReady(file), { param });
 }
 
-/** Whether the time for uploading a pending file is over. */
+/** Returns whether the time for uploading a pending file is over. */
 export function isOverdue({ uploadExpiresAtMs, status }: StoredFile, clock: Clock): boolean {
   return status === 'pending' && uploadExpiresAtMs !== undefined && clock.now() >= uploadExpiresAtMs;
 }

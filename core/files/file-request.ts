@@ -6,7 +6,7 @@ import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } fro
 
 const { min, max } = EXPIRES_AFTER_SECONDS;
 
-/** When a file expires, as OpenAI's API has it. */
+/** The expiry of a file, as OpenAI's API defines it. */
 export const expiresAfter = v.optional(
   tolerantRequest({ anchor: v.literal('created_at', 'must be created_at'), seconds: wholeNumber(min, max) }),
 );
@@ -24,7 +24,7 @@ const filename = v.pipe(
 const purpose = oneOf(FILE_PURPOSES);
 const bytes = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
-/** Schema of a file whose bytes will come to a presigned URL. */
+/** Schema of a file whose bytes will be sent to a presigned URL. */
 export const declaredFile = tolerantRequest({ filename, purpose, bytes, expires_after: expiresAfter });
 
 /** Schema of the form fields of a file that is in the request. */
@@ -49,7 +49,7 @@ export const completeRequest = tolerantRequest({
   md5: v.optional(text(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits')),
 });
 
-/** A file whose bytes will come to a presigned URL. */
+/** A file whose bytes will be sent to a presigned URL. */
 export type DeclaredFile = v.InferOutput<typeof declaredFile>;
 
 /** The form fields of a file that is in the request. */

@@ -14,7 +14,7 @@ export interface BackgroundWork {
   readonly maxConcurrency: number;
 }
 
-/** What the plan depends on. */
+/** Inputs of the plan. */
 export interface ConcurrencyOptions {
   /** Concurrent executions of the account in the region, over all functions. */
   readonly account: number;
@@ -38,13 +38,14 @@ export interface ConcurrencyPlan {
   readonly limits: readonly number[];
   /** Whether background work has fewer than it may use. */
   readonly isReduced: boolean;
-  /** What is wrong with the plan although AWS accepts it. */
+  /** Problems of a plan that AWS accepts. */
   readonly warning?: string;
 }
 
 /**
- * Divides the concurrent executions of an account, so that batches do not starve callers: background work gets what it may use
- * if that is within its share, and otherwise a part of the share in proportion, two for each event source mapping at least.
+ * Divides the concurrent executions of an account, so that batches do not starve callers: background work gets the executions
+ * that it may use if that is within its share, and otherwise a part of the share in proportion, two for each event source
+ * mapping at least.
  *
  * @throws AppError `CONFIG_INVALID` when functions reserve more than AWS lets an account reserve.
  */
@@ -61,8 +62,8 @@ export function planConcurrency(options: ConcurrencyOptions): ConcurrencyPlan {
     );
   }
   const share = Math.floor((account - reserved) * (1 - interactiveShare));
-  const wanted = background.map(({ maxConcurrency }) => maxConcurrency);
-  const limits = reduceTo(share, wanted);
+  const requested = background.map(({ maxConcurrency }) => maxConcurrency);
+  const limits = reduceTo(share, requested);
   const total = limits.reduce((sum, limit) => sum + limit, 0);
   return {
     account,
@@ -75,12 +76,12 @@ export function planConcurrency(options: ConcurrencyOptions): ConcurrencyPlan {
 }
 
 /** Reduces limits in proportion until their sum is within a budget, but none below the minimum of a mapping. */
-function reduceTo(budget: number, wanted: readonly number[]): number[] {
-  let limits = [...wanted];
+function reduceTo(budget: number, requested: readonly number[]): number[] {
+  let limits = [...requested];
   let factor = 1;
   while (limits.reduce((sum, limit) => sum + limit, 0) > budget && factor > 0.001) {
     factor *= 0.99;
-    limits = wanted.map((limit) => Math.min(limit, Math.max(MIN_OF_MAPPING, Math.floor(limit * factor))));
+    limits = requested.map((limit) => Math.min(limit, Math.max(MIN_OF_MAPPING, Math.floor(limit * factor))));
   }
   return limits;
 }

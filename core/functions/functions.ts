@@ -57,7 +57,7 @@ const API_TIMEOUT_SECONDS = 29;
 /** Maximum duration of a function that works on few messages of a queue. */
 const QUEUE_TIMEOUT_SECONDS = 60;
 
-/** Settings of `serve-model`. They stand apart so that its cold start loads nothing else of the table. */
+/** Settings of `serve-model`. They are separate so that its cold start does not load the rest of the table. */
 export const SERVE_MODEL_SETTINGS = {
   required: ['stage', 'metricsNamespace', 'metrics'],
   optional: ['resultsTable', 'cacheScope', 'endpoint', 'siblings', 'modelAliases'],
@@ -379,7 +379,7 @@ export const AUTHORIZE = {
 export const HASH_KEYS = {
   description: 'Hashes the API keys of the deployment for the authorizer',
   memoryMiB: SMALL_MEMORY_MIB,
-  // API Gateway answers ten calls a second for the whole account, so calls may have to wait.
+  // API Gateway accepts ten calls a second for the whole account, so calls may have to wait.
   timeoutSeconds: 120,
   settings: { required: [] },
   permissions: { records: [], objects: {}, sends: [] },

@@ -28,7 +28,7 @@ export interface FunctionSettings {
   readonly endpoint: string;
   /**
    * Functions of the other models of the task by model id, for requests to a shared route that name them.
-   * Values are what Lambda's Invoke takes: an ARN of the alias.
+   * Values are names that Lambda's Invoke accepts: ARNs of aliases.
    */
   readonly siblings: Readonly<Record<string, string>>;
   /** Name of the jobs table. */
@@ -57,7 +57,7 @@ export interface FunctionSettings {
   readonly eventBus: string;
   /** URLs of reply queues by name. */
   readonly replyQueues: Readonly<Record<string, string>>;
-  /** What the jobs of producers may use. */
+  /** Resources that the jobs of producers may use. */
   readonly producerGrants: Grants;
   /** How many days records and payloads of jobs are kept. */
   readonly retentionDays: number;
@@ -81,7 +81,7 @@ export interface SettingsOfFunction {
   /** Settings that the function always gets. */
   readonly required: readonly SettingName[];
   /**
-   * Settings that the function gets only if the deployment has what they name.
+   * Settings that the function gets only if the deployment has the resource that they name.
    *
    * @default - none
    */
@@ -113,7 +113,7 @@ export const ALLOW_LOOPBACK_VARIABLE = 'TENSORGATE_ALLOW_LOOPBACK_WEBHOOKS';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The environment variable of a setting: `jobsTable` is in `TENSORGATE_JOBS_TABLE`. */
+/** Returns the environment variable of a setting: `jobsTable` is in `TENSORGATE_JOBS_TABLE`. */
 export function variableOf(name: SettingName): string {
   return `TENSORGATE_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
 }

@@ -56,7 +56,7 @@ export interface JobEvent {
  *
  * @param value - The parsed body of the message.
  * @throws AppError `INVALID_EVENT` that lists every wrong attribute, `UNSUPPORTED_VERSION` when the type has another
- * version, `INVALID_BODY` when its data is no job request.
+ * version, `INVALID_BODY` if its data is not a job request.
  */
 export function parseJobEvent(value: unknown): JobEvent {
   checkKind(value);

@@ -16,7 +16,7 @@ const OWN_ID = /^(?:batch|chunk|evt|file|job|part|upload|wh)[_-]/i;
 /**
  * Reads the id of a job that its caller chose.
  *
- * @throws AppError `INVALID_PARAMETER` when it is no id, or begins as the ids do that this product makes.
+ * @throws AppError `INVALID_PARAMETER` if it is not an id, or has a prefix of the ids that this product generates.
  */
 export function readChosenId(id: string): string {
   const param = 'id';

@@ -95,7 +95,7 @@ export interface JobStore {
   /** Reads a record, or when the job was deleted, strongly consistent. */
   lookUp(key: JobKey): Promise<FoundJob>;
   /**
-   * Deletes a job that is complete: a tombstone replaces its record (see `tombstoneOf`). Deleting a job twice is no error.
+   * Deletes a job that is complete: a tombstone replaces its record (see `tombstoneOf`). Deleting a job twice succeeds.
    *
    * @returns When it was deleted, milliseconds since the Unix epoch; the job if it is not complete; undefined if it does
    * not exist.

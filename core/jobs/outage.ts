@@ -13,14 +13,14 @@ const FIRST_WAIT_SECONDS = 4;
  */
 const MAX_WAIT_SECONDS = 300;
 
-/** Whether an error says that a dependency is unavailable, which is no fault of the work that met it. */
+/** Returns whether an error says that a dependency is unavailable, which the affected work did not cause. */
 export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
   return code === 'UNAVAILABLE';
 }
 
 /**
- * How long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half of it, so that work that failed
- * together does not return together.
+ * Returns how long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half
+ * of it, so that work that failed together does not return together.
  *
  * @param waits - Number of this wait, from 1.
  * @param random - From 0 up to but not including 1.

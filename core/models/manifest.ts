@@ -350,7 +350,7 @@ const weightMembers = {
   weights: key(filePath, 'Path of the weight file, inside the model folder.', '1/model.onnx'),
   sha256: key(
     sha256,
-    'SHA-256 of the weight file, which packing checks. A wrong value makes the message print the right one.',
+    'SHA-256 of the weight file, which packing checks. If it is wrong, the message contains the right one.',
     '8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5',
   ),
   externalData: key(
@@ -409,7 +409,7 @@ function unionOf(tasks: readonly TaskDefinition[]): TaskKeys {
   );
 }
 
-/** An object with common keys and those of a task; a key that only other tasks have is refused with what to do about it. */
+/** An object with common keys and those of a task; a key that only other tasks have is refused with advice. */
 function sectionOf<E extends v.ObjectEntries>(common: E, own: v.ObjectEntries, all: v.ObjectEntries, task: string) {
   const entries: E = { ...common, ...own };
   return objectOf(entries, (key) =>
@@ -418,7 +418,7 @@ function sectionOf<E extends v.ObjectEntries>(common: E, own: v.ObjectEntries, a
 }
 
 /**
- * The schema of a manifest.
+ * Creates the schema of a manifest.
  *
  * @param names - Tasks that `task` may name; the keys of all of them are allowed.
  */
@@ -441,12 +441,12 @@ function schemaOf(names: readonly TaskName[]) {
     ),
     description: key(
       v.optional(v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')), ''),
-      'What the model does, for people: the metadata routes show it.',
+      'Description of the model, which the metadata routes return.',
       'Sentence embeddings, 384 dimensions',
     ),
     aliases: key(
       v.optional(v.array(modelId, 'must be a list of names'), []),
-      'Other names of the model, for tools with a name that cannot be changed. They stand for the id in every path and body. Responses name the id.',
+      'Other names of the model, for tools with a name that cannot be changed. They can replace the id in every path and body. Responses contain the id.',
       ['text-embedding-3-small'],
     ),
     versions: key(
@@ -477,7 +477,7 @@ function schemaOf(names: readonly TaskName[]) {
     ),
     compute: key(
       v.optional(compute, {}),
-      'Where the model runs: in a Lambda function, on CPUs, unless it says otherwise. See [models on GPUs](gpu.md).',
+      'Where the model runs. The default is a Lambda function, on CPUs. See [models on GPUs](gpu.md).',
     ),
   };
   const sections = {
@@ -594,7 +594,7 @@ export const anyManifestSchema = schemaOf(TASK_NAMES);
 
 const SCHEMAS = new Map<unknown, typeof anyManifestSchema>(TASK_NAMES.map((name) => [name, schemaOf([name])]));
 
-/** Schema of the manifests of a task; of every task if none has the name. */
+/** Returns the schema of the manifests of a task; of every task if none has the name. */
 export function manifestSchemaOf(task: unknown): typeof anyManifestSchema {
   return SCHEMAS.get(task) ?? anyManifestSchema;
 }
@@ -630,7 +630,7 @@ export type SageMakerCompute = Extract<Compute, { readonly target: 'sagemaker' }
 /**
  * Reads a parsed `model.yaml`.
  *
- * @param value - What the YAML parser gave.
+ * @param value - The value from the YAML parser.
  * @param source - Path of the file, for the message.
  * @throws AppError `MANIFEST_INVALID` that lists all problems.
  */

@@ -22,7 +22,7 @@ const TOMBSTONE_KINDS = ['job', 'file', 'upload', 'batch'] as const;
 /** One of the kinds of records that leave a tombstone. */
 export type TombstoneKind = (typeof TOMBSTONE_KINDS)[number];
 
-/** Whether records of this kind leave a tombstone. */
+/** Returns whether records of this kind leave a tombstone. */
 export function isTombstoneKind(kind: string): kind is TombstoneKind {
   return (TOMBSTONE_KINDS as readonly string[]).includes(kind);
 }

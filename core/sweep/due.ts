@@ -27,7 +27,7 @@ export interface DueRecord {
   readonly dueAtMs: number;
 }
 
-/** What a sweep saw at an item. A second look that sees the same confirms it. */
+/** The observation of an item by a sweep. The same observation in a later sweep confirms it. */
 export interface Observation {
   /** Time of the first look that saw it, milliseconds since the Unix epoch. */
   readonly atMs: number;
@@ -60,7 +60,7 @@ export function parseDueRecord(key: string, dueAtMs: number): DueRecord | undefi
   return { kind, owner, id, dueAtMs };
 }
 
-/** Key of the item of a due record. */
+/** Returns the key of the item of a due record. */
 export function dueRecordKey({ kind, owner, id }: Pick<DueRecord, 'kind' | 'owner' | 'id'>): string {
   return `${kind}/${owner}/${id}`;
 }

@@ -21,7 +21,7 @@ export function nonFiniteText(value: number): string {
   return `"${value}"`;
 }
 
-/** The error for a result that contains NaN or infinity. */
+/** Creates the error for a result that contains NaN or infinity. */
 export function notFinite(): AppError {
   return new AppError('ANSWER_NOT_FINITE', 'the model answered with a number that is NaN or infinite');
 }

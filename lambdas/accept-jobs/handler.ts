@@ -21,7 +21,7 @@ import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 /** Dependencies of the function. */
 export interface AcceptJobsDeps {
   readonly resolve: ResolveDeps;
-  /** What the jobs of producers may use. */
+  /** Resources that the jobs of producers may use. */
   readonly grants: Grants;
   readonly submit: Submit;
   readonly deadLetters: DeadLetters;

@@ -41,7 +41,7 @@ export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise
 /**
  * Creates the handler: it fails jobs and chunks whose messages were delivered too often, because no worker could start them.
  *
- * A job fails with the last reason that a worker recorded, and a chunk counts as lost, so that no caller waits for ever.
+ * A job fails with the last reason that a worker recorded, and a chunk counts as lost. No caller then waits for ever.
  * The messages move to the dead letters, from which an operator can redrive them. Every step can be repeated.
  */
 export function createHandler(deps: FailLostJobsDeps): FailLostJobsHandler {

@@ -26,7 +26,7 @@ const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 export interface ProcessBatchesDeps extends BatchDeps, LogSettings {
   /** The queue of steps, for messages that wait. */
   readonly queue: Pick<WorkQueue, 'url' | 'hold' | 'letGo' | 'setVisibility'>;
-  /** Receives messages that are no steps. */
+  /** Receives messages that are not steps. */
   readonly deadLetters: DeadLetters;
   /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;

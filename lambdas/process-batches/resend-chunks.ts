@@ -15,7 +15,7 @@ const WINDOW_BYTES = 512 * 1024;
 
 /**
  * Sends the chunks of a split batch again that have no outcome, or counts them as stopped if the batch is over. The
- * messages of such chunks are gone; a chunk whose message still waits runs once all the same.
+ * messages of such chunks are gone; a chunk whose message still waits nevertheless runs once.
  *
  * The chunks of a gap are cut again from the last chunk before it whose place is known: splitting depends on nothing but
  * the bytes from there.

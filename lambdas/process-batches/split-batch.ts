@@ -42,7 +42,7 @@ export async function splitBatch(step: BatchStepMessage, call: StepCall): Promis
   if (batch === undefined) return;
   if (isComplete(batch)) return notifyBatchOnce(batch, call);
   if (isSpare === true && batch.inProgressAtMs !== undefined) return;
-  // A step that starts late cannot tell an endless line from a lack of time.
+  // A step that starts late cannot distinguish an endless line from a lack of time.
   if (!call.hasTime()) return continueBatch(batch, call, resend);
   const file = await findInput(batch, call);
   if ('code' in file) return failBatch(batch, [file], call);

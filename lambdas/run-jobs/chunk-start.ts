@@ -44,8 +44,8 @@ type Line = LineRequest | BrokenLine;
  * One start of a chunk.
  *
  * Lines run together while all is well. If a worker crashed, they run one by one: the line that runs is recorded before, so
- * that the next worker knows which one is to blame. Lines with the fewest tries come first. A line that was tried as often
- * as it may be becomes an error line. Results are stored as they come, and the next start continues from there.
+ * that the next worker knows which one crashed it. Lines with the fewest attempts run first. A line that was tried as often
+ * as allowed becomes an error line. Each result is stored immediately, and the next start continues from there.
  */
 export class ChunkStart {
   progress: ChunkProgress = NO_PROGRESS;
@@ -71,7 +71,7 @@ export class ChunkStart {
     if (!hasPast(this.#work)) return;
     const { batchId, index } = message;
     const found = await this.#run.deps.progress.read(batchId, index);
-    // A worker that stopped by itself sent a copy, which is new, or noted that it stopped.
+    // A worker that stopped without a crash has sent a copy, which is new, or recorded that it stopped.
     const isDeliveredAgain = Number(record.attributes.ApproximateReceiveCount) > 1;
     const hasCrashed = isDeliveredAgain && (found?.isStarted ?? true);
     this.progress = hasCrashed ? afterCrash(found ?? NO_PROGRESS) : (found ?? NO_PROGRESS);
@@ -86,7 +86,7 @@ export class ChunkStart {
     await this.#run.deps.progress.save(batchId, index, this.progress);
   }
 
-  /** Stores what is known, so that the next start continues from here. */
+  /** Stores the progress, so that the next start continues from here. */
   async stop(change: Partial<ChunkProgress> = {}): Promise<void> {
     await this.#storeResults();
     await this.save({ ...change, running: undefined, isStarted: false });
@@ -233,7 +233,7 @@ export class ChunkStart {
 /** Errors that lines share which ran together: none of them is to blame. */
 const SHARED: ReadonlySet<ErrorCode> = new Set(['TIMEOUT']);
 
-/** The requests to the model that lines are. */
+/** Returns the requests to the model that lines are. */
 export function modelRequests(
   lines: readonly LineRequest[],
   { endpoint, owner }: ChunkMessage,

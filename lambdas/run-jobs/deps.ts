@@ -90,7 +90,7 @@ interface AsyncRunsDeps {
   readonly table: DynamoDbStoreOptions;
 }
 
-/** Only where the model runs on an asynchronous endpoint: its client is loaded for that. */
+/** Present only if the model runs on an asynchronous endpoint, because its client is loaded for that. */
 async function openAsyncRuns({ packed }: InferenceDeps, options: AsyncRunsDeps) {
   const { name, payloads, memoryMiB, table } = options;
   const { compute } = packed.manifest;

@@ -105,14 +105,14 @@ async function waitOrLose(start: ChunkStart, work: Work, error: AppError, run: J
     if (nowMs - waitingSinceMs >= MAX_OUTAGE_MS) return await loseLines(work, jobError(error), run);
     await start.stop({ waitingSinceMs });
   } catch {
-    // The table or the bucket is what is unavailable: the copy itself says that the worker has not crashed.
+    // The table or the bucket is unavailable, so the copy itself says that the worker has not crashed.
   }
   return waitForDependency(work, queues.chunks, random);
 }
 
 /**
- * A chunk that fails as a whole, for a reason that is no outage, is started as often as a job. A chunk whose input file is gone
- * fails at its first start.
+ * A chunk that fails as a whole, for a reason that is not an outage, is started as often as a job. A chunk whose input file is
+ * gone fails at its first start.
  */
 async function failStart(start: ChunkStart, work: Work, error: AppError, run: JobRun): Promise<Verdict> {
   const { queues, random, maxReceiveCount } = run.deps;

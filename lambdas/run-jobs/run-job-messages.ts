@@ -25,7 +25,7 @@ type Work = Received<JobMessage>;
 /**
  * Runs the jobs of an invocation.
  *
- * New messages run together. A job that a worker began before may crash the worker. Such jobs therefore run last, one at
+ * New messages run together. A job that a worker has started before may crash the worker. Such jobs therefore run last, one at
  * a time, in order of attempts, and each result is stored before the next one starts.
  *
  * @param decide - Called with the verdict of each message.
@@ -74,7 +74,7 @@ async function runOrRequeue(group: readonly Work[], run: JobRun): Promise<[Work,
   if (!run.watch.hasTime) return eachWith(group, (work) => requeue(work, queues.jobs));
   const needed = new Set(group.flatMap(({ message }) => dependenciesOf(message)));
   if (run.breakers.areClosed([...needed])) return run.watch.measure(() => runGroup(group, run));
-  // One by one: the first is a probe, and the others go on if it succeeds.
+  // One by one: the first is a probe, and the others follow if it succeeds.
   const verdicts: [Work, Verdict][] = [];
   for (const work of group) {
     const away = run.breakers.away(dependenciesOf(work.message));
@@ -117,7 +117,7 @@ function groupsOf(works: readonly Work[]): Work[][] {
   return groups;
 }
 
-/** Separates jobs that a worker began, those with the fewest attempts first, from those whose message only waited. */
+/** Separates jobs that a worker started, those with the fewest attempts first, from those whose message only waited. */
 async function byAttempts(works: readonly Work[], { deps }: JobRun): Promise<{ begun: Work[]; waited: Work[] }> {
   // If the attempts cannot be read now, the receives of the messages take their place.
   const attempts = await deps.jobs.attempts(works.map(({ message }) => message)).catch(() => undefined);

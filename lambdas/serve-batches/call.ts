@@ -25,13 +25,13 @@ export interface RouteDeps {
   readonly uploads: UploadStore;
   readonly batches: BatchStore;
   readonly usage: UsageStore;
-  /** Opens S3: what only reads records never needs it. */
+  /** Opens S3. Requests that only read records never need it. */
   readonly storage: () => Promise<Storage>;
   readonly openMd5: () => Promise<ResumableMd5>;
   /** Opens the queue of batch steps. */
   readonly steps: () => Promise<MessageQueue>;
   readonly clock: Clock;
-  /** As many random bytes as asked for. */
+  /** Returns the requested number of random bytes. */
   readonly entropy: (bytes: number) => Uint8Array;
 }
 
@@ -45,16 +45,16 @@ export interface Call extends HttpRequest<NotedRequest>, RouteDeps {
   readonly budgets: Budgets;
   /** Whether there is time for more work before the response. */
   readonly hasTime: () => boolean;
-  /** Logs what went wrong without failing the request. */
+  /** Logs failures that did not fail the request. */
   readonly note: (message: string, cause: unknown) => void;
 }
 
-/** The id in the path of a request. */
+/** Returns the id in the path of a request. */
 export function idOf({ params }: Call): string {
   return params['id'] ?? '';
 }
 
-/** Query parameters of a request. */
+/** Returns query parameters of a request. */
 export function queryOf({ event }: Call): Readonly<Record<string, string | undefined>> {
   return event.queryStringParameters ?? {};
 }

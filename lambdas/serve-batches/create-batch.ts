@@ -20,7 +20,7 @@ import { identifyBatch, newBatch } from './repeated-batch.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
 import { withinBudgets } from './usage.ts';
 
-/** `POST /v1/batches`. A request that was accepted before returns the same batch. */
+/** Serves `POST /v1/batches`. A request that was accepted before returns the same batch. */
 export async function createBatch(call: Call): Promise<HttpResult> {
   const request = withHeader(parseBatchRequest(readJsonBody(call.body)), call);
   const endpoint = resolveModel(parseEndpoint(request.endpoint), call);
@@ -85,7 +85,7 @@ function checkModel(endpoint: JobEndpoint, { settings }: Call): void {
   });
 }
 
-/** The order of metadata says nothing. What later versions added counts only if it is there, so that hashes stay. */
+/** The order of metadata is irrelevant. Members that later releases added count only if present, so that hashes stay. */
 function hashOf(request: BatchRequest): string {
   const { endpoint, input_file_id: file, metadata, output_expires_after: expiry, cache_control: cache } = request;
   const pairs = Object.entries(metadata ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));

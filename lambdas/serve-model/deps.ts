@@ -42,7 +42,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
   };
 }
 
-/** Opens job submission on the first request that asks for a job. */
+/** Opens job submission on the first request that submits a job. */
 function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Promise<JobSubmitter> {
   return lazily(async () => {
     const { openSubmission } = await import('../shared/jobs/open-submission.ts');

@@ -29,13 +29,13 @@ export interface SweepBatchDeps {
   readonly clock: Clock;
 }
 
-/** What a batch waits for. */
+/** The work that a batch waits for. */
 type Need =
   /** Its outcomes: chunks are in the queues of its model. */
   | 'chunks'
   /** A step: splitting, merging, or notifying. */
   | 'step'
-  /** Nothing that may still come: its window is over, or it was canceled a while ago. */
+  /** No more work: its window is over, or it was canceled some time ago. */
   | 'end';
 
 /**

@@ -49,7 +49,7 @@ export class CallerAuthorizer extends Construct {
     const kept = keepsResults(props.acceptedHeaders);
     this.#authorizer = new RequestAuthorizer(this, 'Authorizer', {
       handler: this.function.fn,
-      // An identity source that a request lacks is answered with 401 at once, so there is none if either header will do.
+      // An identity source that a request lacks causes an immediate 401, so there is none if either header is enough.
       identitySources: kept ? [IdentitySource.header('Authorization')] : [],
       resultsCacheTtl: Duration.seconds(kept ? KEPT_RESULT_SECONDS : 0),
     });

@@ -35,7 +35,7 @@ const FORM: ErrorForm = 'open-inference';
  * A throttled function is INTEGRATION_FAILURE by what users report, and a 500 of an unnamed type by AWS's own pages. So
  * every type that may mean it is UNAVAILABLE with `retry-after`, and each names its most frequent cause. Our template is
  * complete, so the other causes of configuration errors pass too: a deployment in progress, or a permission that has not
- * reached every server of API Gateway. The access log tells them apart by `refusedAs` and `integrationStatus`.
+ * reached every server of API Gateway. The access log distinguishes them by `refusedAs` and `integrationStatus`.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html
  * @see https://repost.aws/questions/QUL-z6rJbmR4meafB7MzYXxw
@@ -80,7 +80,7 @@ const REJECTIONS: readonly Rejection[] = [
   {
     type: ResponseType.REQUEST_TOO_LARGE,
     code: 'BODY_TOO_LARGE',
-    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} that are no text; send fewer inputs in one request`,
+    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} if they are binary; send fewer inputs in one request`,
   },
   {
     type: ResponseType.UNSUPPORTED_MEDIA_TYPE,

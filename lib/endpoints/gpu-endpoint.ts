@@ -62,7 +62,7 @@ export class GpuEndpoint extends Construct {
   readonly endpoints: readonly CfnEndpoint[];
   /** Prefix of the names of the versions' endpoints. */
   readonly endpointName: string;
-  /** Hears of each request that an asynchronous endpoint ended; undefined for a realtime one. */
+  /** Receives a notification of each request that an asynchronous endpoint completed; undefined for a realtime one. */
   readonly notifications: Topic | undefined;
   /** Number of alarms of the endpoints, including those for scaling. */
   readonly alarms: number;

@@ -39,7 +39,7 @@ const SCHEDULED = (Object.keys(FUNCTIONS) as FunctionName[]).filter(
 );
 
 /** One chunk fills an invocation, and a chunk that crashes it affects no other. */
-const CHUNKS_AT_ONCE = 1;
+const CONCURRENT_CHUNKS = 1;
 
 /** Settings of {@link JobFunctions}. */
 export interface JobFunctionsProps extends ServiceFunctionOptions {
@@ -156,7 +156,7 @@ export class JobFunctions extends Construct {
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
     const limitOf = (queue: ModelQueueName): number => parts.concurrency.ofWorker(model, queue);
     consume('run-jobs', worker, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
-    consume('run-jobs', worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: limitOf('chunks') });
+    consume('run-jobs', worker, queues.chunks, { batchSize: CONCURRENT_CHUNKS, maxConcurrency: limitOf('chunks') });
     return worker;
   }
 

@@ -15,7 +15,7 @@ export const SHARED_MAX_RECEIVES = 5;
  * Consumers count the tries of their work themselves, and fail it. These numbers are the last net, for messages whose
  * workers end before they can count. A message that waits for a dependency may be received 400 times a day.
  *
- * AWS documents that the count of a message goes on in the dead-letter queue ("across all queues", API reference of
+ * AWS documents that the count of a message continues in the dead-letter queue ("across all queues", API reference of
  * ReceiveMessage). It does not say which count the redrive policy of that queue compares. The number of the shared queues
  * is larger by as much as their consumers need, so that either reading gives `fail-lost-jobs` its turn.
  */

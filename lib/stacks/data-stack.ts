@@ -82,7 +82,7 @@ export class DataStack extends Stack {
     }
     Annotations.of(this).addWarningV2(
       'Tensorgate:AlarmsWithoutRecipient',
-      `${configFile}: alarms notify nobody: set alarms.email or alarms.topicArn`,
+      `${configFile}: alarms have no recipient: set alarms.email or alarms.topicArn`,
     );
     return undefined;
   }

@@ -94,7 +94,7 @@ export function resolveObject(value: JsonObject, scope: Scope): JsonObject {
   return Object.fromEntries(members);
 }
 
-/** Logical ids that a value refers to by `Ref`, `Fn::GetAtt` or `Fn::Sub`, pseudo parameters left out. */
+/** Returns the logical ids that a value refers to by `Ref`, `Fn::GetAtt` or `Fn::Sub`, pseudo parameters left out. */
 export function references(value: Json): Set<string> {
   const found = new Set<string>();
   collect(value, found);

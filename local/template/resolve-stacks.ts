@@ -180,7 +180,7 @@ class StackResolver implements Scope {
       'AWS::StackName': this.#stack,
       'AWS::URLSuffix': LOCAL_ACCOUNT.urlSuffix,
     };
-    if (!(name in values)) throw this.#invalid(`uses ${name}, which is no pseudo parameter`);
+    if (!(name in values)) throw this.#invalid(`uses ${name}, which is not a pseudo parameter`);
     return values[name];
   }
 

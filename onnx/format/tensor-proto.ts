@@ -15,7 +15,7 @@ function dataTypeOf(values: WrittenArray): DataType {
   return DataType.INT64;
 }
 
-/** The bytes of a typed array, not copied where its buffer is not shared. */
+/** Returns the bytes of a typed array, not copied where its buffer is not shared. */
 export function bytesOf(values: ArrayBufferView): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = values;
   return buffer instanceof ArrayBuffer
@@ -37,12 +37,12 @@ export function tensorProto(name: string, dims: readonly number[], values: Writt
   });
 }
 
-/** Length of each dimension of a constant tensor. */
+/** Returns the length of each dimension of a constant tensor. */
 export function shapeOf(tensor: TensorProto): number[] {
   return tensor.dims.map(Number);
 }
 
-/** Whether a constant tensor holds 32-bit floats, the only weights that are quantized. */
+/** Returns whether a constant tensor holds 32-bit floats, the only weights that are quantized. */
 export function isFloat(tensor: TensorProto | undefined): tensor is TensorProto {
   return tensor?.dataType === DataType.FLOAT;
 }

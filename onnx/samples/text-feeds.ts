@@ -67,7 +67,7 @@ export function textFeeds(
 /**
  * Parses a JSON file.
  *
- * @throws AppError `INVALID_PARAMETER` when it cannot be read or is no JSON.
+ * @throws AppError `INVALID_PARAMETER` when it cannot be read or is not JSON.
  */
 export function readJson(path: string): unknown {
   try {

@@ -75,12 +75,12 @@ describe('a model on an asynchronous endpoint', () => {
     expect(app.plan.notRun).toEqual([]);
   });
 
-  it('answers nobody who waits', async () => {
+  it('refuses synchronous requests whose result is not cached', async () => {
     const { status, json } = await call('POST', `${app.url}/v1/embeddings`, { model: 'minilm', input: 'now' });
     expect({ status, code: json['code'] }).toEqual({ status: 400, code: 'JOBS_ONLY' });
   });
 
-  it('runs jobs without a function that waits, and tells of their end', async () => {
+  it('runs jobs without a waiting function, and notifies of their end', async () => {
     const accepted = await submit(TEXTS);
     expect(accepted.status).toBe(202);
     const job = await ended(accepted.headers.get('location') ?? '');

@@ -93,7 +93,7 @@ describe('a model of several versions on endpoints', () => {
     expect(second.data).not.toEqual(first.data);
   });
 
-  it('copies requests to the shadow, which nobody can ask', async () => {
+  it('copies requests to the shadow, which callers cannot select', async () => {
     const before = await answered('v1');
     for (let count = 0; count < 5; count++) expect(await infer('')).toMatchObject({ status: 200, version: '1' });
     expect(await answered('v1')).toBe(before + 5);

@@ -57,7 +57,7 @@ describe('a model that one line moves to an endpoint', () => {
     await writeFile(config, text.replace(/^maxIdleMonthlyUsd: .*$/m, 'maxIdleMonthlyUsd: 1100'));
   });
 
-  it('is deployed with an endpoint in the place of the runtime, and runs here', async () => {
+  it('is deployed with an endpoint instead of the runtime, and runs here', async () => {
     assembly = await synthesizeApp(folder);
     app = await startLocal({
       assembly,

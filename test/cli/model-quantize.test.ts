@@ -213,8 +213,8 @@ describe('tensorgate model quantize', () => {
     ['auto has no inputs', [], 'scheme auto needs sample inputs'],
     [
       'a node to exclude does not exist',
-      ['--scheme', 'dynamic', '--exclude-node', 'nobody'],
-      'the model has no node named nobody\n',
+      ['--scheme', 'dynamic', '--exclude-node', 'absent'],
+      'the model has no node named absent\n',
     ],
   ])('fails with INVALID_PARAMETER when %s', async (_, args, message) => {
     const { exitCode, stderr } = await quantize(...args);

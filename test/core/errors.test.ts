@@ -16,7 +16,7 @@ describe('docs/errors.md', () => {
     expect(DOCUMENTED.map(({ code }) => code).sort()).toEqual([...CODES].sort());
   });
 
-  it.each(CODES)('tells the status of %s and whether to try again', (code) => {
+  it.each(CODES)('states the status of %s and whether to try again', (code) => {
     const row = DOCUMENTED.find((documented) => documented.code === code);
     const { status, retryable } = ERRORS[code];
     expect(row?.status).toBe(String(status));

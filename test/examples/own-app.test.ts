@@ -71,7 +71,7 @@ function typeCheck(...files: readonly string[]) {
   return { status, stdout };
 }
 
-describe('somebody else’s app', () => {
+describe('an app outside of this repository', () => {
   it('gets function, API and table from the published package and one construct', () => {
     expect(synthesize('app.ts')).toEqual({ status: 0, stderr: '' });
     const types = resourceTypes('Search');
@@ -166,7 +166,7 @@ describe('somebody else’s app', () => {
     expect(typeCheck('app.ts', 'app-with-jobs.ts', ...files)).toEqual({ status: 0, stdout: '' });
   });
 
-  it('is told about a setting that does not exist', () => {
+  it('gets an error for a setting that does not exist', () => {
     const code = readFileSync(join(app, 'app.ts'), 'utf8').replace('stageName', 'stageNames');
     writeFileSync(join(app, 'wrong.ts'), code);
     expect(typeCheck('wrong.ts').stdout).toContain("'stageNames' does not exist in type 'InferenceApiProps'");

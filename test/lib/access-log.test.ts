@@ -30,7 +30,7 @@ test('no header or path of a request can forge a member of its line in the acces
   expect(line).not.toContain('someone-else');
 });
 
-test('the access log tells a throttled function from one that API Gateway may not invoke', () => {
+test('the access log distinguishes a throttled function from one that API Gateway may not invoke', () => {
   expect(JSON.parse(AccessLogSetting.Format)).toMatchObject({
     refusedAs: '$context.error.responseType',
     integrationStatus: '$context.integrationStatus',

@@ -19,7 +19,7 @@ function deploy(settings: object, region?: string) {
   return { data: stacks.data, jobs, api: stacks.api.api };
 }
 
-/** Alarms of every stack that notify somebody of their start and their end. */
+/** Alarms of every stack that send notifications of their start and their end. */
 function notifying({ jobs, api }: ReturnType<typeof deploy>): readonly string[] {
   return [jobs, api].flatMap((construct) =>
     resourcesOf(Template.fromStack(Stack.of(construct)), 'AWS::CloudWatch::Alarm')
@@ -69,9 +69,12 @@ describe('alarms of a deployment', () => {
     });
   });
 
-  it('warn at synthesis if they notify nobody', () => {
+  it('warn at synthesis if they have no recipient', () => {
     const { data } = deploy({ alarms: {} });
-    Annotations.fromStack(data).hasWarning('*', Match.stringLikeRegexp('^config/test.yaml: alarms notify nobody: set'));
+    Annotations.fromStack(data).hasWarning(
+      '*',
+      Match.stringLikeRegexp('^config/test.yaml: alarms have no recipient: set'),
+    );
   });
 
   it('refuse a topic of another region, which CloudWatch cannot notify', () => {

@@ -27,7 +27,7 @@ import {
 import { LISTED, type ManifestDraft, packedEmbedding } from './packed-models.ts';
 import { otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
 
-/** A packed model for an endpoint: its archive is a few bytes, for nothing here opens it. */
+/** A packed model for an endpoint: its archive is a few bytes, because nothing here opens it. */
 function gpuModel(compute: object = {}, draft: ManifestDraft = {}): Model {
   const model = packedEmbedding('tiny', { compute: { target: 'sagemaker', ...compute }, ...draft });
   mkdirSync(join(model.packedDirectory, 'endpoint'));
@@ -124,7 +124,7 @@ describe('GpuEndpoint', () => {
     expect(named(two)).toEqual(expect.arrayContaining(named(one)));
   });
 
-  it('gives a version in the shadow of another copies of its requests, and alarms nobody for it', () => {
+  it('gives a shadow version copies of requests, and creates no alarms for it', () => {
     const versions = { '1': LISTED, '2': LISTED, '3': LISTED };
     const draft = { versions, traffic: { '1': 10, '3': 90 }, shadow: { version: '2', percent: 12.5 } };
     const model = gpuModel({}, draft);
@@ -252,7 +252,7 @@ describe('GpuEndpoint', () => {
 describe('an asynchronous GpuEndpoint', () => {
   const withBucket = (stack: Stack) => ({ payloadBucket: new PayloadBucket(stack, 'Payloads') });
 
-  it('finds requests in S3, leaves answers there, and tells of their ends', () => {
+  it('reads requests from S3, writes responses there, and notifies of their completion', () => {
     const template = synthesize(gpuModel({ mode: 'async', instances: { concurrency: 3 } }), withBucket);
     const config = propertiesOf(template, 'AWS::SageMaker::EndpointConfig').AsyncInferenceConfig;
     expect(config.ClientConfig).toEqual({ MaxConcurrentInvocationsPerInstance: 3 });
@@ -321,7 +321,7 @@ describe('an asynchronous GpuEndpoint', () => {
     expect(total).toBeCloseTo(0.4, 6);
   });
 
-  it('is asked by workers, which hear of the end on the queue of their jobs, and by nobody else', () => {
+  it('is invoked by workers only, which are notified on the queue of their jobs', () => {
     const model = gpuModel({ mode: 'async' });
     const stack = otherStack();
     const payloadBucket = new PayloadBucket(stack, 'Payloads');
@@ -368,7 +368,7 @@ describe('a model on an endpoint', () => {
     expect(JSON.stringify(invoke[0].Resource)).toContain(':endpoint/test-tiny');
   });
 
-  it('tells how alike the weights answer that were made for it', () => {
+  it('states how similar the results of the converted weights are', () => {
     const models = [gpuModel(), gpuModel({}, { id: 'other', task: 'tensor' })];
     const measured = { meanCosine: 0.99678, minCosine: 0.98654, inputs: 313 };
     for (const [index, folded] of [measured, { inputs: 0 }].entries()) {

@@ -448,7 +448,7 @@ describe('gateway responses', () => {
     ['AUTHORIZER_CONFIGURATION_ERROR', 'retry-after', "'1'"],
     ['QUOTA_EXCEEDED', 'retry-after', "'3600'"],
     ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
-  ])('%s tells clients whether to try again', (type, header, value) => {
+  ])('%s says whether clients should try again', (type, header, value) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
     expect(response.ResponseParameters[`gatewayresponse.header.${header}`]).toBe(value);
   });

@@ -47,7 +47,7 @@ describe('permissions of functions around jobs', () => {
     ]);
   });
 
-  it('let those that list records use the index, and nobody read the whole table', () => {
+  it('let functions that list records use the index, and none read the whole table', () => {
     expect(allowed(/^dynamodb:Query$/, 'JobsRecordsTable/index/byOwner')).toEqual([
       'ApiJobRoutesservejobs',
       'ApiJobRoutesservebatches',
@@ -93,7 +93,7 @@ describe('permissions of functions around jobs', () => {
     expect(allowed(/^sqs:SendMessage$/, queue)).toEqual(names);
   });
 
-  it('let those tell of an end that can end a job, and no others', () => {
+  it('let only functions that can complete a job notify of it', () => {
     const notifiers = [
       'ApiJobRoutesservejobs',
       'JobsFunctionsfaillostjobs',
@@ -110,7 +110,7 @@ describe('permissions of functions around jobs', () => {
     );
   });
 
-  it('let nobody into the bucket beyond the prefixes of what they work on', () => {
+  it('grant access to the prefixes of the bucket that they use, and to no others', () => {
     const bucket = 'JobsPayloadsBucket';
     expect(allowed(/^s3:(?!ListBucket)/, bucket)).toEqual([]);
     expect(allowed(/^s3:/, `${bucket}/*`)).toEqual([]);

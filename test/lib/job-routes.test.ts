@@ -72,7 +72,7 @@ describe('JobsStack', () => {
   const { jobsStack } = deploy({ jobs: { replyQueues: ['results', 'late-ones'], alarms: true } });
   if (jobsStack === undefined) throw new Error('the stack is not there');
 
-  it('tells where the queues are that programs use', () => {
+  it('outputs the queues that programs use', () => {
     const outputs = Object.entries(Template.fromStack(jobsStack).findOutputs('*'));
     const named = outputs.filter(([id]) => id.startsWith('QueueUrl'));
     expect(named.map(([id, { Description, Export }]) => [id, Description, Export])).toEqual([

@@ -64,7 +64,7 @@ describe('queues', () => {
   });
 
   it.each([
-    ['goes on in the dead-letter queue', (lost: number, model: number) => lost - model],
+    ['continues in the dead-letter queue', (lost: number, model: number) => lost - model],
     ['starts again in the dead-letter queue', (lost: number) => lost],
   ])('let fail-lost-jobs have its turn for a day where the count of receives %s', (_, deliveries) => {
     const receives = (name: string) => Number(queueOf(template, name).RedrivePolicy.maxReceiveCount);
@@ -77,7 +77,7 @@ describe('queues', () => {
     expect(queueOf(template, name).RedrivePolicy).toBeUndefined();
   });
 
-  it('keep dead letters for as long as told', () => {
+  it('keep dead letters for the configured time', () => {
     const short = synthesizeJobs({ models, deadLetterRetentionDays: 3 });
     expect(queueOf(short, 'dead-letters').MessageRetentionPeriod).toBe(3 * DAY);
     expect(queueOf(short, 'jobs').MessageRetentionPeriod).toBe(14 * DAY);
@@ -85,14 +85,14 @@ describe('queues', () => {
 });
 
 describe('event source mappings', () => {
-  it('tell which messages of a batch are to come again, and run a bounded number at once', () => {
+  it('report the failed messages of a batch, and run a bounded number concurrently', () => {
     for (const { Properties } of resourcesOf(template, 'AWS::Lambda::EventSourceMapping')) {
       expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
       expect(Properties.ScalingConfig.MaximumConcurrency).toBeGreaterThanOrEqual(2);
     }
   });
 
-  it('take batch size, window and concurrency of a model’s jobs from its manifest, and one chunk at once', () => {
+  it('take batch size, window and concurrency of a model’s jobs from its manifest, and one chunk at a time', () => {
     expect(mappingsOf(template, 'run-jobs-slow')).toEqual([
       expect.objectContaining({
         EventSourceArn: { 'Fn::GetAtt': [queueId(template, 'jobs-slow'), 'Arn'] },
@@ -113,7 +113,7 @@ describe('event source mappings', () => {
     ['fail-lost-jobs', 'lost-jobs', 10],
     ['process-batches', 'batches', 1],
     ['deliver-webhooks', 'webhooks', 10],
-  ])('invoke %s with messages of %s, %i at once', (name, queue, batchSize) => {
+  ])('invoke %s with messages of %s, %i together', (name, queue, batchSize) => {
     expect(mappingsOf(template, name)).toEqual([
       expect.objectContaining({
         EventSourceArn: { 'Fn::GetAtt': [queueId(template, queue), 'Arn'] },
@@ -144,7 +144,7 @@ describe('functions', () => {
     });
   });
 
-  it('are told the queues that they need, for an environment has little room', () => {
+  it('receive only the queues that they need, because an environment has little room', () => {
     const queuesOf = (name: string) =>
       JSON.stringify(functionOf(template, name).Environment.Variables.TENSORGATE_MODEL_QUEUES);
     expect(queuesOf('accept-jobs')).toMatch(/jobsone/);
@@ -191,7 +191,7 @@ describe('functions', () => {
     expect(() => jobs.metric('JobsFailed')).toThrow('JobsFailed is recorded under stage, model');
   });
 
-  it('log to groups of their own for as long as told', () => {
+  it('log to their own groups with the configured retention', () => {
     const traced = synthesizeJobs({ models, logRetentionDays: 5, tracing: true });
     traced.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 5 });
     traced.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });

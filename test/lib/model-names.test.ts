@@ -57,7 +57,7 @@ describe('models with capitals, underscores and dots in their ids', () => {
     }
   });
 
-  it('have endpoints whose names SageMaker accepts and tells apart, whatever the case', () => {
+  it('have endpoints whose names SageMaker accepts and distinguishes, whatever the case', () => {
     const names = IDS.map(endpointNameOf);
     for (const name of names) expect(`${name}-v1`).toMatch(ENDPOINT_NAME);
     expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(IDS.length);

@@ -13,7 +13,7 @@ export function testApp(context: Readonly<Record<string, unknown>> = {}): App {
   });
 }
 
-/** A stack of somebody else's. */
+/** A stack outside of this product. */
 export function otherStack(): Stack {
   return new Stack(testApp(), 'Test');
 }

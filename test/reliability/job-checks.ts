@@ -11,7 +11,7 @@ export interface Notification {
 }
 
 /** Everything that the destinations of a job received. */
-export interface Told {
+export interface Received {
   readonly replies: readonly Notification[];
   readonly webhooks: readonly Notification[];
 }
@@ -29,7 +29,7 @@ const MAX_ATTEMPTS = 5;
 export async function checkJob(
   job: PlannedJob,
   { status: answered, json }: ApiResponse,
-  { replies, webhooks }: Told,
+  { replies, webhooks }: Received,
   expected: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   if (answered !== 200) return [`is answered ${answered}`];

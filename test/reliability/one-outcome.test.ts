@@ -167,9 +167,9 @@ test('a destination that is unavailable is notified later, and the others once',
     events += 1;
     return undefined;
   };
-  await submit('told', { reply_queue: 'results', event_bus: true });
+  await submit('notified', { reply_queue: 'results', event_bus: true });
   await product.passTime(product.stack.now() + HOUR_MS, () => events > 0 && product.inFlight().every(isEmpty));
-  expect([await statusOf('told'), events]).toEqual(['succeeded', 1]);
+  expect([await statusOf('notified'), events]).toEqual(['succeeded', 1]);
   expect(await replies()).toHaveLength(1);
 }, 120_000);
 

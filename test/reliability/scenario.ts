@@ -323,8 +323,8 @@ class Scenario {
     const [repliesOf, webhooksOf] = [this.#replies, webhooks].map((all) => Map.groupBy(all, ({ subject }) => subject));
     await inParallel([...ids], WIDTH, async ([job, id]) => {
       const { status, json } = await this.#callers[job.tenant].call('GET', `/v1/jobs/${id}`);
-      const told = { replies: repliesOf?.get(id) ?? [], webhooks: webhooksOf?.get(id) ?? [] };
-      const problems = await checkJob(job, { status, json }, told, this.#expected);
+      const received = { replies: repliesOf?.get(id) ?? [], webhooks: webhooksOf?.get(id) ?? [] };
+      const problems = await checkJob(job, { status, json }, received, this.#expected);
       this.#problems.push(...problems.map((problem) => `${job.key} (${id}) ${problem}`));
       this.#outcomes.set(job.key, job.isCanceled ? 'canceled or succeeded' : String(json['status']));
       this.#totals.attempts += Number(json['attempts'] ?? 0);
@@ -355,7 +355,7 @@ class Scenario {
       }
       const accepted = new Set([...ids].filter(([job]) => job.tenant === tenant).map(([, id]) => id));
       const orphans = listed.filter((id) => !accepted.has(id));
-      if (orphans.length > 0) this.#problems.push(`${tenant} has jobs that nobody submitted: ${orphans.join(', ')}`);
+      if (orphans.length > 0) this.#problems.push(`${tenant} has jobs that were not submitted: ${orphans.join(', ')}`);
       if (new Set(listed).size !== listed.length) this.#problems.push(`${tenant} has a job listed twice`);
       const missing = accepted.size - new Set(listed.filter((id) => accepted.has(id))).size;
       if (missing > 0) this.#problems.push(`${tenant} has ${missing} jobs that are not listed`);

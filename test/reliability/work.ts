@@ -173,7 +173,7 @@ function shortText(random: SeededRandom, texts: readonly string[]): string {
 
 function planInvalidMessages(): InvalidMessage[] {
   const event = { specversion: '1.0', id: 'n', source: '/test', type: 'tensorgate.job.v1' };
-  const data = { endpoint: '/v2/models/nobody/infer', body: {} };
+  const data = { endpoint: '/v2/models/absent/infer', body: {} };
   return [
     { body: 'no JSON at all', code: 'INVALID_EVENT' },
     { body: JSON.stringify({ ...event, data: undefined }), code: 'INVALID_EVENT' },

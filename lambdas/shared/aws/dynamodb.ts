@@ -28,7 +28,7 @@ export interface WireAttribute {
 /** An item as DynamoDB's JSON protocol writes it. */
 export type WireItem = Readonly<Record<string, WireAttribute>>;
 
-/** DynamoDB by its JSON protocol: what a cold start can afford of a client (docs/adr/009-lean-dynamodb-client.md). */
+/** A DynamoDB client on its JSON protocol, small enough for a cold start (docs/adr/009-lean-dynamodb-client.md). */
 export interface DynamoDb {
   /**
    * Runs one operation. Nothing is retried, except once when a kept connection proves to be closed.

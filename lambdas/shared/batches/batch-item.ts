@@ -30,7 +30,7 @@ interface ListedRecord {
   readonly createdAtMs: number;
 }
 
-/** The attributes by which the index lists a record. */
+/** Returns the attributes by which the index lists a record. */
 export function listAttributes(kind: 'file' | 'batch', { owner, id, createdAtMs }: ListedRecord): Item {
   return toItem({
     [JOBS_TABLE.listKey]: jobsTableKeys.listKey(kind, owner),
@@ -38,7 +38,7 @@ export function listAttributes(kind: 'file' | 'batch', { owner, id, createdAtMs 
   });
 }
 
-/** The attributes that name an item and say when DynamoDB may delete it. */
+/** Returns the attributes that name an item and say when DynamoDB may delete it. */
 export function keyAttributes(key: string, expiresAtMs: number): Item {
   return toItem({ [JOBS_TABLE.partitionKey]: key, [JOBS_TABLE.expiresAt]: Math.ceil(expiresAtMs / 1000) });
 }
@@ -71,7 +71,9 @@ export function readBatchItem(item: Item): BatchRecord {
   return { ...batch, counts: { completed, failed } } as BatchRecord;
 }
 
-/** When the record of a tombstone was deleted (see `tombstoneOf`), milliseconds since the Unix epoch; else undefined. */
+/**
+ * Returns when the record of a tombstone was deleted (see `tombstoneOf`), milliseconds since the Unix epoch; else undefined.
+ */
 export function tombstoneTime(item: Item | undefined): number | undefined {
   return item?.['hash']?.S === TOMBSTONE_HASH ? Number(item[DELETED_AT]?.N) : undefined;
 }

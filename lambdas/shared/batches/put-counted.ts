@@ -55,7 +55,7 @@ function refused(): AppError {
   return new AppError('BUDGET_EXCEEDED', 'a budget of the usage plan has no room');
 }
 
-/** Whether a record can have room at all: conditions of DynamoDB subtract nothing. */
+/** Returns whether a record can ever fit: conditions of DynamoDB cannot subtract. */
 function fits({ storedBytes = 0, files = 0 }: Charge, budgets: Budgets | undefined): boolean {
   return budgets === undefined || (storedBytes <= budgets.storedBytes && files <= budgets.files);
 }

@@ -37,7 +37,7 @@ export async function writePartList(
 }
 
 /**
- * Puts the parts of a completed upload together as far as the time reaches, and settles its file once it is whole: it
+ * Assembles the parts of a completed upload as far as the time allows, and settles its file once it is complete: it
  * can be used, or its sum is not the one that was declared.
  *
  * @returns How the file stands now.

@@ -8,7 +8,7 @@ export type Forward = (target: string, event: APIGatewayProxyEvent) => Promise<A
 /**
  * Opens the client that forwards events.
  *
- * @param config - Endpoint and credentials of Lambda. Defaults to what the SDK finds in the environment.
+ * @param config - Endpoint and credentials of Lambda. By default, the SDK reads them from the environment.
  * @returns A function that throws AppError `UNAVAILABLE` when the other function is throttled, `BAD_GATEWAY` when it
  * fails or returns no valid response.
  */

@@ -42,7 +42,9 @@ function openValues({ hash }: JobReference) {
   return { ...INCOMPLETE, ':hash': { S: hash } };
 }
 
-/** The condition of a new record: there is none, an expired one, or the tombstone of a job that was submitted before. */
+/**
+ * Returns the condition of a new record: there is none, an expired one, or the tombstone of a job that was submitted before.
+ */
 export function absent({ createdAtMs }: JobDefinition, nowMs: number): Pick<Change, 'condition' | 'values'> {
   return {
     condition: `attribute_not_exists(#hash) OR (${EXPIRED}) OR #deletedAtMs < :createdAtMs`,
@@ -50,7 +52,7 @@ export function absent({ createdAtMs }: JobDefinition, nowMs: number): Pick<Chan
   };
 }
 
-/** The condition of a record that its owner may delete: its job is complete, and neither expired nor deleted. */
+/** Returns the condition of a record that its owner may delete: its job is complete, and neither expired nor deleted. */
 export function deletable(nowMs: number): Pick<Change, 'condition' | 'values'> {
   return {
     condition: `attribute_exists(#status) AND NOT ${NOT_COMPLETE} AND #expiresAtMs > :now`,
@@ -58,12 +60,12 @@ export function deletable(nowMs: number): Pick<Change, 'condition' | 'values'> {
   };
 }
 
-/** The condition of a tombstone that a new job replaces: the job was submitted after the deletion. */
+/** Returns the condition of a tombstone that a new job replaces: the job was submitted after the deletion. */
 export function replaceable({ createdAtMs }: JobDefinition): Pick<Change, 'condition' | 'values'> {
   return { condition: '#deletedAtMs < :createdAtMs', values: toItem({ ':createdAtMs': createdAtMs }) };
 }
 
-/** The condition of a record that may be deleted: its job is complete, and its retention is over. */
+/** Returns the condition of a record that may be deleted: its job is complete, and its retention is over. */
 export function expired(nowMs: number): Pick<Change, 'condition' | 'values'> {
   return { condition: EXPIRED, values: { ...INCOMPLETE, ...toItem({ ':now': nowMs }) } };
 }
@@ -217,7 +219,9 @@ function dueOf(job: CompleteJob) {
     : { set: {}, removed: NOT_DUE };
 }
 
-/** Whether the bucket holds objects that nothing needs once the job has expired. A redriven dead letter needs its input. */
+/**
+ * Returns whether the bucket holds objects that nothing needs once the job has expired. A redriven dead letter needs its input.
+ */
 function hasObjects({ result, storesInput, status, error }: CompleteJob): boolean {
   const mayBeRedriven = status === 'failed' && error !== undefined && ERRORS[error.code].retryable;
   return result?.kind === 'payload' || (storesInput === true && !mayBeRedriven);

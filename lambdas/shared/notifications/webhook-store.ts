@@ -84,7 +84,7 @@ export interface ReserveOptions {
 
 /** Time that is reserved for one attempt. */
 export interface Reservation {
-  /** Gives the time back that was not needed. Time that is not given back passes. */
+  /** Releases the time that was not needed. Time that is not released passes. */
   release(unusedMs: number): Promise<void>;
 }
 
@@ -186,16 +186,16 @@ class DynamoDbWebhookStore implements WebhookStore {
 
   async reserve(owner: string, receiver: string, options: ReserveOptions): Promise<Reservation | undefined> {
     const { limits, holdMs } = options;
-    const wanted = [
+    const shares = [
       { key: receiverKey(owner, receiver), limit: limits.ofReceiver },
       { key: webhooksTableKeys.attempts(owner), limit: limits.ofTenant },
       { key: webhooksTableKeys.attempts(), limit: limits.ofAll },
     ];
-    const taken: typeof wanted = [];
+    const taken: typeof shares = [];
     const release = async (unusedMs: number): Promise<void> => {
-      await Promise.all(taken.map(({ key, limit }) => this.#giveBack(key, Math.round(unusedMs / limit))));
+      await Promise.all(taken.map(({ key, limit }) => this.#release(key, Math.round(unusedMs / limit))));
     };
-    for (const share of wanted) {
+    for (const share of shares) {
       if (!(await this.#take(share.key, share.limit, holdMs))) {
         await release(holdMs);
         return undefined;
@@ -288,7 +288,7 @@ class DynamoDbWebhookStore implements WebhookStore {
 
   /**
    * Takes one of `limit` places for `holdMs`, if one is free. `busyUntilMs` is when all places are free again if attempts
-   * follow each other at the rate that they allow (generic cell rate algorithm). A place that is never given back is free
+   * follow each other at the rate that they allow (generic cell rate algorithm). A place that is never released is free
    * once its time has passed, so a function that is killed blocks nothing.
    */
   async #take(key: string, limit: number, holdMs: number): Promise<boolean> {
@@ -321,7 +321,7 @@ class DynamoDbWebhookStore implements WebhookStore {
     return this.#writes(further);
   }
 
-  async #giveBack(key: string, ms: number): Promise<void> {
+  async #release(key: string, ms: number): Promise<void> {
     const { table } = this.#options;
     const command = new UpdateItemCommand({
       TableName: table,

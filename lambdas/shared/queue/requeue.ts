@@ -7,9 +7,9 @@ import type { Verdict } from './handle-each.ts';
 import type { WorkQueue } from './sqs-work-queue.ts';
 
 /**
- * A message with what is known of its past.
+ * A message with its known history.
  *
- * How often SQS received a message decides nothing, because it also counts deliveries that no worker began: it is a hint
+ * How often SQS received a message decides nothing, because it also counts deliveries that no worker started. It is a hint
  * that the message may have crashed a worker, and makes pauses longer.
  */
 export interface ReceivedRecord {
@@ -98,7 +98,7 @@ export async function resumeLater(received: ReceivedRecord, queue: WorkQueue, de
   }
 }
 
-/** Whether a message is a copy that was sent after its work had been started, or may have been. */
+/** Returns whether a message is a copy that was sent after its work had been started, or may have been. */
 export function hasPast({ record, receives }: ReceivedRecord): boolean {
   return receives > 1 || record.messageAttributes[PAST_ATTRIBUTE] !== undefined;
 }

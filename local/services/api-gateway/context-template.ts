@@ -80,12 +80,12 @@ export function compileHeaderValue(source: string, where: string): CompiledTempl
   );
 }
 
-/** The value of a `$context` variable for one request; empty if there is no such variable. */
+/** Returns the value of a `$context` variable for one request; empty if there is no such variable. */
 export function contextValue(name: string, context: TemplateContext): string {
   return VARIABLES[name]?.(context) ?? '';
 }
 
-/** Time as in the Common Log Format: `23/Nov/2026:22:00:00 +0000`. */
+/** Returns a time in the Common Log Format: `23/Nov/2026:22:00:00 +0000`. */
 export function clfTime(epochMs: number): string {
   const [, day, month, year, time] = new Date(epochMs).toUTCString().split(' ');
   return `${day}/${month}/${year}:${time} +0000`;

@@ -110,7 +110,7 @@ function withReturn(iterator: LevelIterator): LevelIterator {
   return Object.assign(iterator, { return: () => iterator.close() });
 }
 
-/** Whether the engine knows an operation. */
+/** Returns whether the engine knows an operation. */
 export function isEngineOperation(operation: string): operation is EngineOperation {
   return ACTIONS.has(operation);
 }
@@ -136,7 +136,7 @@ export function perform(store: Store, operation: EngineOperation, validated: Wir
   });
 }
 
-/** Whether the condition of a validated write holds for the item that is there. */
+/** Returns whether the condition of a validated write holds for the item that is there. */
 export function conditionHolds(validated: Wire, existing: Wire | undefined): boolean {
   return !database.checkConditional(validated, existing);
 }
@@ -148,7 +148,7 @@ export function readTable(store: Store, name: string): Promise<StoredTable> {
   });
 }
 
-/** Whether an error is one of the API, for the client. */
+/** Returns whether an error is one of the API, for the client. */
 export function isApiError(error: unknown): error is ApiError {
   return error instanceof Error && 'statusCode' in error && 'body' in error;
 }

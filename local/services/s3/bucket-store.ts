@@ -60,7 +60,7 @@ export class Bucket {
     return object === undefined || this.#isExpired(key, object) ? undefined : object;
   }
 
-  /** Puts an object in the place of what was there. */
+  /** Stores an object, and replaces an existing one. */
   async put(key: string, object: NewObject): Promise<StoredObject> {
     const before = this.#objects.get(key);
     const stored = { ...object, lastModifiedMs: this.#clock.now() };
@@ -107,7 +107,7 @@ export class Bucket {
   }
 
   /**
-   * Adds a part to an upload, in the place of one with the same number.
+   * Adds a part to an upload, and replaces one with the same number.
    *
    * @throws S3Error `NoSuchUpload` if the upload has ended in the meantime; the bytes are then discarded.
    */

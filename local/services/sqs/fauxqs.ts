@@ -104,7 +104,7 @@ export function openStore(): QueueStore {
   return new SqsStore();
 }
 
-/** Whether there is such an operation. */
+/** Returns whether there is such an operation. */
 export function isQueueOperation(operation: string): boolean {
   return ACTIONS.has(operation);
 }
@@ -114,7 +114,7 @@ export function perform(operation: string, input: Wire, store: QueueLookup): Wir
   return ACTIONS.get(operation)?.(input, store, { headers: {} });
 }
 
-/** Whether an error is one of SQS's API, for the client. */
+/** Returns whether an error is one of SQS's API, for the client. */
 export function isSqsError(error: unknown): error is SqsApiError {
   return error instanceof Error && 'code' in error && 'statusCode' in error && 'queryErrorHeader' in error;
 }

@@ -43,7 +43,7 @@ describe('parseDeployConfig', () => {
     });
   });
 
-  it('fails with CONFIG_INVALID when anything is wrong, naming every problem at once', () => {
+  it('fails with CONFIG_INVALID when anything is wrong, and names every problem', () => {
     const wrong = {
       usagePlans: { Free: { rateLimit: 0, quota: { limit: 1, period: 'YEAR' }, keys: 'a' } },
       logRetentionDays: 2,
@@ -117,7 +117,7 @@ describe('parseDeployConfig', () => {
     ],
     ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must hold 20 at most'],
     [
-      'an address in the place of a bucket',
+      'an address instead of a bucket',
       { jobs: { inputBuckets: ['s3://inputs'] } },
       'jobs.inputBuckets.0: must be the name of an S3 bucket, got "s3://inputs"',
     ],
@@ -156,7 +156,7 @@ describe('parseDeployConfig', () => {
       'tenants: must hold 100 at most: each is a stage variable',
     ],
     [
-      'a prefix in the place of a bucket',
+      'a prefix instead of a bucket',
       { usagePlans: { free: { rateLimit: 1, burstLimit: 1, inputBuckets: ['lake/a'] } } },
       'usagePlans.free.inputBuckets.0: must be a map with the keys bucket, prefix',
     ],

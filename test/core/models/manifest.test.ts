@@ -72,7 +72,7 @@ describe('parseManifest', () => {
     expect(parseManifest(full, 'model.yaml')).toEqual(full);
   });
 
-  it('fails with MANIFEST_INVALID when anything is wrong, naming the file and every problem at once', () => {
+  it('fails with MANIFEST_INVALID when anything is wrong, and names the file and every problem', () => {
     const wrong = {
       id: 'Mini LM',
       task: 'ocr',
@@ -215,7 +215,7 @@ describe('parseManifest', () => {
       'versions.01: must be a whole number in quotes, as "1", got "01"',
     ],
     [
-      'a batch that no queue fills at once',
+      'a batch that no queue fills in one receive',
       { ...MINIMAL, jobs: { batchSize: 11 } },
       'jobs: must have windowSeconds of 1 or more where batchSize exceeds 10, got batchSize 11',
     ],

@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-/** Sends one message, lets the function work, and tells what lies among the dead letters. */
+/** Sends one message, runs the function, and returns the dead letters. */
 async function refuse(body: unknown) {
   await harness.send(body);
   expect(await harness.work()).toEqual(DONE);
@@ -72,8 +72,8 @@ describe('an event of a producer', () => {
 
   it('passes its destinations and its trace context to the job', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    const told = { webhook_url: 'https://example.com/hook', reply_queue: 'answers', event_bus: true };
-    await harness.send(jobEvent('1', told, { traceparent }));
+    const requested = { webhook_url: 'https://example.com/hook', reply_queue: 'answers', event_bus: true };
+    await harness.send(jobEvent('1', requested, { traceparent }));
     await harness.work();
     const destinations = { webhookUrl: 'https://example.com/hook', replyQueue: 'answers', eventBus: true };
     expect(await harness.submitted()).toMatchObject([{ destinations, traceparent }]);

@@ -36,7 +36,7 @@ const BODY = '{"type":"job.succeeded","data":{"id":"job_1"}}';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server that answers as it is told, and keeps what it got. */
+/** A server with configurable responses that records its requests. */
 class Receiver {
   answer: Answer = (_, response) => void response.writeHead(204).end();
   readonly got: { readonly headers: Record<string, string>; readonly body: string }[] = [];
@@ -78,7 +78,7 @@ const post = createPost({ allowLoopback: true, resolve: async () => [] });
 beforeEach(async () => {
   [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
   clock = movableClock();
-  // Fauxqs has the machine's time: what is delayed is taken at once by a queue that never hides anything for long.
+  // Fauxqs has the machine's time: a delayed message is received immediately from a queue whose delays are short.
   queue = await servers.createQueue(`webhooks-${queues++}`, { VisibilityTimeout: '0' });
   deadLetters = await servers.createQueue(`dead-${queues}`);
   receiver = new Receiver();

@@ -157,7 +157,7 @@ describe('splitting', () => {
   it.each([
     ['an empty file', '\n \n', 'EMPTY_FILE', undefined],
     ['a file of anything else', '\nhello\nworld\n', 'INVALID_LINE', 2],
-    ['a model that is not there', lineOf('a', 'nobody'), 'MODEL_NOT_FOUND', 1],
+    ['a model that is not there', lineOf('a', 'absent'), 'MODEL_NOT_FOUND', 1],
   ])('refuses %s and notifies the webhooks once', async (_, text, code, line) => {
     await processor.createBatch(text);
     await processor.invoke(SPLIT);
@@ -237,7 +237,7 @@ describe('a step that was overtaken', () => {
     expect((await processor.batch()).merge?.output).toEqual(later);
   });
 
-  it('does not write over the progress of a split, and goes on from there', async () => {
+  it('does not overwrite the progress of a split, and continues from there', async () => {
     await processor.createBatch(linesOf(3));
     const splitAt = linesOf(1).length;
     const started = { status: 'in_progress', model: 'minilm', inProgressAtMs: 1, splitAt } as const;

@@ -41,7 +41,7 @@ async function resultOf(id: string): Promise<string | undefined> {
   return result?.kind === 'inline' && 'json' in result ? result.json : undefined;
 }
 
-/** Gives the worker what comes again, as soon as it does. */
+/** Gives the worker each message that is delivered again. */
 async function workAgain() {
   for (;;) {
     const before = worker.lines.length;
@@ -235,9 +235,9 @@ describe('a job', () => {
     expect(worker.shapes()).toHaveLength(runs);
     expect((await worker.read('one'))?.status).toBe('canceled');
     await worker.send('jobs', message);
-    const told = worker.notifier.jobs.length;
+    const notified = worker.notifier.jobs.length;
     await worker.work();
-    expect(worker.notifier.jobs).toHaveLength(told);
+    expect(worker.notifier.jobs).toHaveLength(notified);
   });
 
   it('is dropped when its id belongs to another job', async () => {
@@ -405,7 +405,7 @@ describe('a message', () => {
   });
 });
 
-/** A model that fails as often as it is told to. */
+/** A model that fails a given number of times. */
 class Fragile extends WordEncoder {
   failures: number;
   readonly #error: () => Error;

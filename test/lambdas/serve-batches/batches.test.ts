@@ -61,7 +61,7 @@ describe('POST /v1/batches', () => {
     });
   });
 
-  it('knows the model at once where the endpoint names it', async () => {
+  it('knows the model immediately if the endpoint names it', async () => {
     const body = { ...request(await upload()), endpoint: '/v1/models/minilm:predict', output_expires_after: null };
     const { output_expires_after: _, ...rest } = body;
     expect(await service.client().post('/batches', { body: rest })).toMatchObject({ model: 'minilm' });
@@ -141,7 +141,7 @@ describe('POST /v1/batches with an idempotency key', () => {
 
   it('makes one batch of two concurrent requests', async () => {
     const body = request(await upload());
-    const made = await Promise.all([1, 2].map(() => service.client().batches.create(body, idempotent('at once'))));
+    const made = await Promise.all([1, 2].map(() => service.client().batches.create(body, idempotent('concurrent'))));
     expect(made[0]?.id).toBe(made[1]?.id);
   });
 
@@ -229,7 +229,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     expect((await usage.read('key-1')).openBatches.filter((id) => !before.includes(id))).toEqual([again.id]);
   });
 
-  it('makes one batch of two requests at once', async () => {
+  it('creates one batch for two concurrent requests', async () => {
     const body = request(await upload());
     const [one, other] = await Promise.all([post(body), post(body)]);
     expect(one.id).toBe(other.id);
@@ -419,7 +419,7 @@ describe('the function', () => {
     },
   );
 
-  it('fails with UNAUTHORIZED when the gateway tells no key', async () => {
+  it('fails with UNAUTHORIZED when the gateway passes no key', async () => {
     const answer = await service.send('GET', '/v1/files', { headers: { 'x-api-key': '' } });
     expect(answer.status).toBe(401);
   });
@@ -441,7 +441,7 @@ describe('the function', () => {
     ]);
   });
 
-  it('tells nothing of a failure that is not known, but logs its name', async () => {
+  it('reveals nothing about an unknown failure, but logs its name', async () => {
     service.log.length = 0;
     const list = () => Promise.reject(new TypeError('secret'));
     const gateway = await service.start({ batches: { ...service.deps.batches, list } });

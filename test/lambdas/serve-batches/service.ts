@@ -28,7 +28,7 @@ export interface Service {
   readonly gateway: Gateway;
   readonly servers: QueuesAndBuckets;
   readonly clock: MovableClock;
-  /** What the function works with; tests may exchange parts of it. */
+  /** Dependencies of the function; tests may exchange parts of it. */
   readonly deps: ServeBatchesDeps;
   /** Lines that the function logged. */
   readonly log: Record<string, unknown>[];
@@ -45,7 +45,7 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Most bytes of a file here. */
+/** Maximum bytes of a file here. */
 export const MAX_FILE_BYTES = 40_000_000;
 
 /** Starts everything, empty. */
@@ -119,7 +119,7 @@ export async function startService(): Promise<Service> {
   };
 }
 
-/** The unchanged client of OpenAI, told the address and the header that the gateway reads the key from. */
+/** The unchanged client of OpenAI, with the address and the header from which the gateway reads the key. */
 export function clientOf({ url }: Gateway, apiKey = 'key-1'): OpenAI {
   return new OpenAI({
     apiKey: 'unused',

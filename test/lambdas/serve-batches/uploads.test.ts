@@ -159,7 +159,7 @@ describe('completing an upload', () => {
     await expect(completed).rejects.toMatchObject({ status: 400, code: 'INVALID_BODY' });
   });
 
-  it('fails with INVALID_PARAMETER for a part of another upload, telling its place', async () => {
+  it('fails with INVALID_PARAMETER for a part of another upload, and names its position', async () => {
     const [one, other] = [await parted(), await parted()];
     const part_ids = [one.part_ids[0] ?? '', other.part_ids[1] ?? ''];
     const completed = service.client().uploads.complete(one.id, { part_ids });
@@ -193,7 +193,7 @@ describe('completing an upload', () => {
     expect(file).toMatchObject({ status: 'error' });
   });
 
-  it('fails with UPLOAD_EXPIRED an hour after the upload began', async () => {
+  it('fails with UPLOAD_EXPIRED an hour after the upload started', async () => {
     const { id, part_ids } = await parted();
     service.clock.nowMs += 3_600_000;
     const expired = { status: 410, code: 'UPLOAD_EXPIRED' };
@@ -228,7 +228,7 @@ describe('completing an upload', () => {
     expect(await content.text()).toBe(won === 0 ? TEXT : [...HALVES].reverse().join(''));
   });
 
-  it('sends the step that goes on before it records anything', async () => {
+  it('sends the next step before it records anything', async () => {
     const { id, part_ids } = await parted();
     const gateway = await service.start({
       uploads: { ...service.deps.uploads, change: () => Promise.reject(new Error('the function was stopped')) },
@@ -240,7 +240,7 @@ describe('completing an upload', () => {
     expect(await service.deps.uploads.get('key-1', id)).toMatchObject({ status: 'pending' });
   });
 
-  it('goes on where a first try stopped before the file was there', async () => {
+  it('continues where a first attempt stopped before the file existed', async () => {
     const { id, part_ids } = await parted();
     const stopped = () => Promise.reject(new Error('the function was stopped'));
     const gateway = await service.start({ files: { ...service.deps.files, create: stopped } });

@@ -152,7 +152,7 @@ describe('POST /v1/embeddings', () => {
       ['plan', 'HIT', 'MISS', 'HIT'],
       ['deployment', 'HIT', 'HIT', 'HIT'],
     ] as const)(
-      'of the scope %s tells nothing about callers outside of it',
+      'of the scope %s reveals nothing about callers outside of it',
       async (cacheScope, samePlan, other, own) => {
         const { deps } = serveInMemory();
         const handler = createHandler({ ...deps, environment: { ...deps.environment, cacheScope } });

@@ -51,9 +51,11 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
   const clock = movableClock(Date.now() - 7_200_000);
   const store = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock });
   await store.create(definitionOf(jobMessage(clock.nowMs, 'waits')));
-  const told = definitionOf(jobMessage(clock.nowMs, 'ended', undefined, { destinations: { replyQueue: 'answers' } }));
-  await store.create(told);
-  await store.finish(told, { status: 'failed', error: { code: 'INPUT_EMPTY', message: 'empty' } });
+  const definition = definitionOf(
+    jobMessage(clock.nowMs, 'ended', undefined, { destinations: { replyQueue: 'answers' } }),
+  );
+  await store.create(definition);
+  await store.finish(definition, { status: 'failed', error: { code: 'INPUT_EMPTY', message: 'empty' } });
   expect(await handler({}, { getRemainingTimeInMillis: () => 240_000 })).toMatchObject({
     looked: 2,
     settled: { 'job notified': 1 },

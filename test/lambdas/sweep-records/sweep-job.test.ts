@@ -190,7 +190,7 @@ describe('a sweep', () => {
     expect(await sweep.after(5)).toMatchObject({ settled: { 'job failed': 25 }, isComplete: true });
   });
 
-  test('goes on after a record that it cannot look at', async () => {
+  test('continues after a record that it cannot read', async () => {
     await submit('bad');
     await submit('good');
     const { jobs } = sweep;

@@ -358,7 +358,7 @@ describe('packModel, given a broken folder,', () => {
     });
   });
 
-  it('fails with MANIFEST_INVALID and every problem at once when the manifest breaks its schema', async () => {
+  it('fails with MANIFEST_INVALID and every problem when the manifest violates its schema', async () => {
     writeFolder(perceptron(), { task: 'guess', colour: 'red' });
     await expect(packModel(folder, out)).rejects.toMatchObject({
       code: 'MANIFEST_INVALID',

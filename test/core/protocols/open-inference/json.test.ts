@@ -199,7 +199,7 @@ describe('writeInferResponse', () => {
   });
 
   it('writes what decodeInferRequest reads back, for every datatype', () => {
-    // Every half, but one NaN only: JSON does not tell them apart.
+    // Every half, but one NaN only: JSON does not distinguish them.
     const half = fc.uint16Array().map(
       (data): Tensor => ({
         datatype: 'FP16',

@@ -113,7 +113,7 @@ describe('the tries of a job', () => {
     expect(await store.get(job)).toMatchObject({ attempts: 2 });
   });
 
-  it('are given back by the claim that met an outage, once, and by no other', async () => {
+  it('are returned by the claim that met an outage, once, and by no other', async () => {
     const job = definition();
     for (const claimId of ['one', 'two']) await store.claim(job, { claimId, maxTries: 5 });
     await store.release(job, 'one', UNAVAILABLE);
@@ -131,7 +131,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 0 });
     });
 
-    it('once: whoever comes later gets the record that is there', async () => {
+    it('once: later calls get the existing record', async () => {
       const first = definition();
       await store.create(first);
       const second = await store.create(definition({ hash: 'hash-2', model: 'other' }));
@@ -145,7 +145,7 @@ describe('openDynamoDbJobStore', () => {
       expect(new Set(seen).size).toBe(1);
     });
 
-    it('in the place of one that has expired, which only a complete job does', async () => {
+    it('replacing one that has expired, which only a complete job does', async () => {
       const job = await jobIn('succeeded');
       const other = () => definition({ hash: 'hash-2' });
       clock.nowMs = job.expiresAtMs - 1;
@@ -189,7 +189,7 @@ describe('openDynamoDbJobStore', () => {
     it('apart for each owner', async () => {
       const mine = definition();
       await store.create(mine);
-      expect(await store.get({ owner: 'somebody', id: mine.id })).toBeUndefined();
+      expect(await store.get({ owner: 'other', id: mine.id })).toBeUndefined();
     });
   });
 
@@ -302,7 +302,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toEqual(ended);
     });
 
-    it('with the reason of a failure, in the place of that of an attempt', async () => {
+    it('with the reason of a failure, instead of that of an attempt', async () => {
       const job = await jobIn('running');
       await store.noteError(job, { code: 'TIMEOUT', message: 'too slow' });
       expect(await store.get(job)).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
@@ -567,10 +567,10 @@ describe('openDynamoDbJobStore', () => {
       expect(jobs[0]).not.toHaveProperty('result');
     });
 
-    it('no jobs of others, whoever made the cursor', async () => {
+    it('no jobs of others, even with the cursor of another owner', async () => {
       const owner = await createMany(3);
       const { next = '' } = await store.list({ owner, limit: 1 });
-      expect((await store.list({ owner: 'nobody', limit: 10, after: next })).jobs).toEqual([]);
+      expect((await store.list({ owner: 'absent', limit: 10, after: next })).jobs).toEqual([]);
     });
 
     it('no jobs that have expired', async () => {

@@ -114,7 +114,7 @@ export interface QueuesAndBuckets {
   readonly url: string;
   readonly sqs: SQSClient;
   readonly s3: S3Client;
-  /** Creates a queue and tells its URL. */
+  /** Creates a queue and returns its URL. */
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
   createBucket(name: string): Promise<void>;
   /** Takes up to ten messages that are visible. */

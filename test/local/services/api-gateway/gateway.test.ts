@@ -468,7 +468,7 @@ describe('the gateway, where the template does not say otherwise', () => {
     expect((await call('/keyed', KEYED('key-wide'))).status).toBe(200);
   });
 
-  it('counts a quota and starts it anew at midnight', async () => {
+  it('counts a quota and restarts it at midnight', async () => {
     const get = () => call('/keyed', KEYED('key-counted'));
     expect([(await get()).status, (await get()).status]).toEqual([200, 200]);
     const { status, text, headers } = await get();
@@ -481,7 +481,7 @@ describe('the gateway, where the template does not say otherwise', () => {
     expect((await get()).status).toBe(200);
   });
 
-  it('throttles a method as its stage says, whoever asks', async () => {
+  it('throttles a method as its stage says, for all callers together', async () => {
     expect([(await call('/throttled')).status, (await call('/throttled')).status]).toEqual([200, 429]);
     expect((await call('/open')).status).toBe(200);
   });
@@ -605,7 +605,7 @@ describe('the answer of a Lambda proxy integration', () => {
     expect(gunzipSync(raw.body).toString()).toBe('y'.repeat(5000));
   });
 
-  it('never tells the client what went wrong in the function', async () => {
+  it('never reveals to the client what failed in the function', async () => {
     const { text, headers } = await call('/open?answer=throw');
     expect(text + JSON.stringify([...headers])).not.toContain('secret');
   });

@@ -157,7 +157,7 @@ describe('LambdaHost', () => {
     expect(env['HOME']).toBeUndefined();
   });
 
-  it('tells the handler how much time is left', async () => {
+  it('passes the remaining time to the handler', async () => {
     const invoke = await openObedient({ timeoutMs: 200_000 });
     const remainingMs = Number(answerOf(await invoke({}))['remainingMs']);
     expect(remainingMs).toBeGreaterThan(100_000);
@@ -314,7 +314,7 @@ describe('LambdaHost', () => {
     await outer;
   });
 
-  it('throttles beyond the reserved concurrency at once', async () => {
+  it('throttles beyond the reserved concurrency immediately', async () => {
     const invoke = await openObedient({ reservedConcurrency: 1 }, { maxEnvironments: 4 });
     const [first, second] = await Promise.all([invoke({ waitMs: 200 }), invoke({})]);
     expect(first?.outcome.kind).toBe('responded');
