@@ -42,8 +42,8 @@ export interface JobsStackProps extends StackProps {
 }
 
 /**
- * Maximum number of models in a deployment of an earlier release. The exports and outputs of more than 50 models would
- * exceed the 200 outputs of a stack.
+ * Maximum number of models in a deployment of an earlier release. Larger deployments need no exports, and the exports of 60
+ * models and 20 reply queues would exceed the 200 outputs of a stack.
  */
 const MAX_MODELS_WITH_EXPORTS = 13;
 
@@ -104,7 +104,8 @@ export class JobsStack extends Stack {
   }
 
   #keepExports({ queues: { shared, models, replies }, events: { bus } }: Jobs): void {
-    const ofModels = models.size > MAX_MODELS_WITH_EXPORTS ? [] : [...models.values()].map(({ jobs }) => jobs);
+    if (models.size > MAX_MODELS_WITH_EXPORTS) return;
+    const ofModels = [...models.values()].map(({ jobs }) => jobs);
     for (const { queueArn, queueUrl } of [...ofModels, shared.webhooks, shared.batches, ...replies.values()]) {
       keepExports(this, [queueArn, queueUrl]);
     }

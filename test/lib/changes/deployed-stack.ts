@@ -24,6 +24,8 @@ export interface DeployedStack {
   readonly name: string;
   /** Names of the stacks that `cdk deploy` deploys first. */
   readonly after: readonly string[];
+  /** Whether CloudFormation refuses to delete it. */
+  readonly isProtected: boolean;
   /** Resources by logical id; those of a nested stack have its id in front, and a slash. */
   readonly resources: ReadonlyMap<string, DeployedResource>;
   /** Values of outputs by logical id. */
@@ -60,6 +62,7 @@ function readStack(stack: Stack, templates: ReadonlyMap<Stack, string>): Deploye
   return {
     name: stack.stackName,
     after: stack.dependencies.map(({ stackName }) => stackName),
+    isProtected: stack.terminationProtection === true,
     resources: reader.resources,
     outputs,
     exports: reader.exports,

@@ -27,6 +27,8 @@ export const UPDATE_RULES: readonly Rule[] = [
   takesNoIdentity,
   updatesEndpointsAsAllowed,
   publishesNoUnchangedVersion,
+  changesOneIndex,
+  deletesNoProtectedStack,
   staysWithinQuotas,
 ];
 
@@ -133,6 +135,21 @@ function publishesNoUnchangedVersion(update: Update): readonly string[] {
       );
     return isEqual(versioned(was), versioned(is)) ? [`${id} is a version of ${functionId}, which does not change`] : [];
   });
+}
+
+/** DynamoDB creates or deletes one index of a table at a time. */
+function changesOneIndex(update: Update): readonly string[] {
+  const namesOf = ({ Properties: { GlobalSecondaryIndexes: indexes } }: DeployedResource) =>
+    new Set(((indexes ?? []) as readonly { readonly IndexName: string }[]).map(({ IndexName }) => IndexName));
+  return kept(update).flatMap(({ id, was, is }) => {
+    const changed = namesOf(was).symmetricDifference(namesOf(is)).size;
+    return changed > 1 ? [`${id} changes ${changed} indexes, 1 is possible`] : [];
+  });
+}
+
+function deletesNoProtectedStack({ before, after }: Update): readonly string[] {
+  const isDeleted = before !== undefined && after.resources.size === 0;
+  return isDeleted && before.isProtected ? ['the stack is deleted, and protected'] : [];
 }
 
 function staysWithinQuotas({ after }: Update): readonly string[] {
