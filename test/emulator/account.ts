@@ -49,7 +49,7 @@ export class Account {
     return moved;
   }
 
-  /** What costs money or holds data in the account, one line for each resource. The resources of the bootstrap are left out. */
+  /** Lists the resources that cost money or hold data, without those of the bootstrap: `queue https://…`. */
   async resources(): Promise<string[]> {
     const sqs = { 'x-amz-target': 'AmazonSQS.ListQueues', 'content-type': 'application/x-amz-json-1.0' };
     const dynamodb = { 'x-amz-target': 'DynamoDB_20120810.ListTables', 'content-type': 'application/x-amz-json-1.0' };

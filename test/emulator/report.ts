@@ -5,11 +5,11 @@ type Verdict = 'passes' | 'differs' | 'FAILS';
 export interface KnownDifference {
   /** Name of the check. */
   readonly check: string;
-  /** What its message says. With any other message the check fails. */
+  /** Pattern of its message. With any other message the check fails. */
   readonly message: RegExp;
-  /** What the emulator does. */
+  /** Behavior of the emulator. */
   readonly emulator: string;
-  /** What AWS does, and how we know. */
+  /** Behavior of AWS, and how we know it. */
   readonly aws: string;
 }
 
