@@ -6,7 +6,8 @@ import { encodeModel } from '../../onnx/format/proto.ts';
 import { tensorProto } from '../../onnx/format/tensor-proto.ts';
 import { smallModel, value } from '../onnx/small-models.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+/** This checkout of the repository. */
+export const ROOT = join(import.meta.dirname, '../..');
 
 /** A folder in which the app of the repository is synthesized with models and a configuration of its own. */
 export class Project {
@@ -23,9 +24,17 @@ export class Project {
     for (const name of ['models', 'config']) await cp(join(ROOT, name), join(folder, name), { recursive: true });
     const project = new Project(folder);
     await project.edit('config/dev.yaml', /^maxIdleMonthlyUsd: .*$/m, '');
-    const { context } = JSON.parse(await readFile(join(ROOT, 'cdk.json'), 'utf8')) as { readonly context: object };
-    await writeFile(join(folder, 'cdk.json'), JSON.stringify({ app: `node ${join(ROOT, 'bin/app.ts')}`, context }));
+    await project.useCheckout(ROOT);
     return project;
+  }
+
+  /** Makes the app that of a checkout of the repository, whose functions are built. */
+  async useCheckout(root: string): Promise<void> {
+    const { context } = JSON.parse(await readFile(join(root, 'cdk.json'), 'utf8')) as { readonly context: object };
+    await writeFile(
+      join(this.folder, 'cdk.json'),
+      JSON.stringify({ app: `node ${join(root, 'bin/app.ts')}`, context }),
+    );
   }
 
   /** Replaces a part of a file. */

@@ -2,15 +2,18 @@
  * Deploys the app of this repository with the CDK command to an emulator of AWS that other people wrote, and checks
  * requests, jobs, batches, changes, a rollback and the removal there. It prints a table of verdicts.
  *
- * Usage: npm run emulate
+ * Usage: npm run emulate [-- --from CHECKOUT]
+ * With --from, it first deploys the app of another checkout of the repository, whose functions are built, and upgrades it.
+ *
  * It installs the emulator from PyPI into a virtual environment. Without Python it prints a line and does nothing. The
  * emulator listens on the loopback interface only, and nothing here can reach AWS.
  */
 import { deepStrictEqual as equal, ok } from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Project } from '../app/project.ts';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Project, ROOT } from '../app/project.ts';
 import { withPython } from '../python/environment.ts';
 import { Account } from './account.ts';
 import { CdkCommand } from './cdk-command.ts';
@@ -18,12 +21,15 @@ import { DeployedApi } from './deployed-api.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { checkJobs, JOB, resultOfJob } from './job-checks.ts';
 import { KNOWN_DIFFERENCES } from './known-differences.ts';
+import { checkProducers, Queues } from './producer-checks.ts';
 import { Report } from './report.ts';
 import { checkRequests } from './request-checks.ts';
 
 interface Embeddings {
   readonly data: unknown;
 }
+
+const { from } = parseArgs({ options: { from: { type: 'string' } } }).values;
 
 /** Runs every check; returns the exit code. */
 async function emulate(python: string): Promise<number> {
@@ -44,13 +50,35 @@ async function emulate(python: string): Promise<number> {
   }
 }
 
+const EARLIER_JOB = 'earlier-1';
+
+/** Deploys the app of an earlier checkout and submits a job to it. */
+async function deployEarlier(
+  checkout: string,
+  project: Project,
+  report: Report,
+  deploy: () => Promise<{ readonly api: DeployedApi }>,
+): Promise<DeployedApi | undefined> {
+  await project.useCheckout(checkout);
+  return report.check('cdk deploy --all creates the app of the earlier checkout', async () => {
+    const { api } = await deploy();
+    await api.call('PUT', `/v1/jobs/${EARLIER_JOB}`, { body: JOB });
+    ok(await resultOfJob(api, EARLIER_JOB));
+    await project.useCheckout(ROOT);
+    return api;
+  });
+}
+
 /** Deploys, calls, changes and removes the app. */
 async function checkDeployment(emulator: Emulator, project: Project, report: Report): Promise<void> {
   const account = new Account(emulator);
   const cdk = new CdkCommand(project.folder, emulator);
   const deploy = async () => {
-    const { 'TensorgateApi-dev': outputs = {} } = await cdk.deploy();
-    return DeployedApi.find(outputs, emulator, account);
+    const outputs = await cdk.deploy();
+    return {
+      api: await DeployedApi.find(outputs['TensorgateApi-dev'] ?? {}, emulator, account),
+      queues: new Queues(outputs['TensorgateJobs-dev'] ?? {}, emulator),
+    };
   };
   await project.writeMultiplier('times', 2);
   await report.check('cdk bootstrap prepares the account', async () => {
@@ -59,13 +87,23 @@ async function checkDeployment(emulator: Emulator, project: Project, report: Rep
   await report.check('cdk synth --strict finds nothing to warn about', async () => {
     await cdk.run('synth', '--quiet', '--strict');
   });
-  const api = await report.check('cdk deploy --all creates the app', deploy);
-  if (api === undefined) return;
+  const earlier = from === undefined ? undefined : await deployEarlier(resolve(from), project, report, deploy);
+  const deployment = await report.check('cdk deploy --all creates the app, or upgrades it', deploy);
+  if (deployment === undefined) return;
+  const { api, queues } = deployment;
+  if (earlier !== undefined) {
+    await report.check('an upgrade keeps the address, the keys and the jobs of the app', async () => {
+      equal([api.url, api.key], [earlier.url, earlier.key]);
+      ok(await resultOfJob(api, EARLIER_JOB));
+    });
+  }
   await report.check('cdk diff finds no difference after a deployment', async () => {
-    await cdk.run('diff', '--fail');
+    // The stack of endpoints is empty, so it was not deployed.
+    await cdk.run('diff', '--fail', 'TensorgateData-dev', 'TensorgateJobs-dev', 'TensorgateApi-dev');
   });
   await checkRequests(api, report);
   await checkJobs(api, report);
+  await checkProducers(queues, report);
 
   await project.writeMultiplier('times', 3);
   await project.copyEmbeddingModel('minilm-copy');

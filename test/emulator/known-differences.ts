@@ -12,7 +12,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     check: 'every response has a request id',
-    message: /Input: 'context\.requestId'/,
+    message: /'context\.requestId'/,
     emulator: 'does not substitute $context.requestId in the templates of MOCK integrations',
     aws: 'substitutes it: "Variables for data models and mapping templates" in the developer guide of API Gateway',
   },

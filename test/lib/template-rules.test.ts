@@ -1,7 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { App, CfnResource, NestedStack, Stack, Validations } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import cdkJson from '../../cdk.json' with { type: 'json' };
 import { TemplateRules } from '../../lib/limits/template-rules.ts';
 import { temporaryDirectory } from './packed-models.ts';
 
@@ -14,7 +14,7 @@ const SCOPES: Readonly<Record<string, (stack: Stack) => Construct>> = {
 
 /** An app with the context of cdk.json and one queue. */
 function appWithQueue(scopeOf: (stack: Stack) => Construct, properties: Readonly<Record<string, unknown>>): App {
-  const { context } = cdkJson;
+  const { context } = JSON.parse(readFileSync('cdk.json', 'utf8'));
   const app = new App({ outdir: temporaryDirectory(), analyticsReporting: false, autoSynth: false, context });
   Validations.of(app).addPlugins(new TemplateRules());
   new CfnResource(scopeOf(new Stack(app, 'Stack')), 'Queue', { type: 'AWS::SQS::Queue', properties });
