@@ -114,7 +114,7 @@ export async function openServices(context: ServiceContext): Promise<LocalServic
     new EventBridgeService(events),
     new SageMakerService(sagemaker, asyncInference),
   ];
-  endpoint.connect(services, callers, options.faults, (environmentId) => lambda.kill(environmentId));
+  endpoint.connect(services, callers, options.faults, lambda);
   const schedules = resources.use(new Schedules({ rules: plan.schedules, router: events, clock }));
   clock.onAdvance(() => schedules.wake());
   const eventSources = openEventSources(context, { queues, host, callers }).map((source) => resources.use(source));

@@ -24,6 +24,9 @@ const SIGNAL_NAMES: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
   SIGTERM: 'terminated',
 };
 
+/** How long an environment stays stopped before its invocation times out. */
+const STALLED_MS = 1000;
+
 /** Settings of an {@link ExecutionEnvironment}. */
 export interface EnvironmentSettings {
   readonly plan: FunctionPlan;
@@ -134,6 +137,17 @@ export class ExecutionEnvironment {
     this.#memory?.pause();
     this.idleSinceMs = performance.now();
     return outcome;
+  }
+
+  /**
+   * Stops the process as if its work never ended. The invocation times out soon, whatever its timeout is: a process that is
+   * stopped does not notice the time.
+   */
+  stall(): void {
+    const { freezer, plan } = this.#settings;
+    if (this.#process === undefined || this.#current === undefined) return;
+    freezer?.freeze(this.#process);
+    setTimeout(() => this.#timeOut(plan.timeoutMs), STALLED_MS);
   }
 
   /** Kills the process, as Lambda does. */

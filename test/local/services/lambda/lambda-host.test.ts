@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Activity } from '../../../../local/activity/activity.ts';
 import { errorOf, type InvocationResult, MAX_REQUEST_BYTES } from '../../../../local/services/lambda/invocation.ts';
 import { LambdaHost, type LambdaHostOptions } from '../../../../local/services/lambda/lambda-host.ts';
 import type { FunctionPlan } from '../../../../local/template/plan-functions.ts';
@@ -348,6 +349,23 @@ describe('LambdaHost', () => {
     host?.kill((env as Record<string, string>)['AWS_SESSION_TOKEN'] ?? '');
     while (isAlive(Number(pid))) await setImmediate();
     expect(answerOf(await invoke({}))['pid']).not.toBe(pid);
+  });
+
+  it('a stalled environment does nothing more, and its invocation times out soon', async () => {
+    let started = 0;
+    const publish = ({ type }: Activity) => {
+      if (type === 'invocation.started') started += 1;
+    };
+    const invoke = await openObedient({ timeoutMs: 60_000 }, { activity: { isFollowed: false, publish } });
+    const { pid, env } = answerOf(await invoke({ env: true }));
+    const release = join(folder, 'open');
+    const stalled = invoke({ until: release });
+    while (started < 2) await setImmediate();
+    host?.stall('unknown');
+    host?.stall((env as Record<string, string>)['AWS_SESSION_TOKEN'] ?? '');
+    await writeFile(release, '');
+    expect(failureOf(await stalled).errorMessage).toContain('timed out after 60.00 seconds');
+    while (isAlive(Number(pid))) await setImmediate();
   });
 
   it('ends environments that are idle for long, but not provisioned ones', async () => {
