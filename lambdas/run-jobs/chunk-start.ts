@@ -35,9 +35,6 @@ const MAX_RESULT_BYTES = 256 * 1024 * 1024;
 /** Results that are not stored may be computed again after a crash: that much time of it at most. */
 const UNSTORED_MS = 2000;
 
-/** Time that remains to note that a line took all of the function's time. */
-const NOTE_MS = 2000;
-
 type Line = LineRequest | BrokenLine;
 
 /**
@@ -149,21 +146,12 @@ export class ChunkStart {
       const isSuspect = this.progress.tries[line.line] !== undefined;
       if (isSuspect || deps.inference.timer() - this.#storedAtMs > UNSTORED_MS) await this.#storeResults();
       await this.save({ running: line.line });
-      const noting = this.#noteTimeout(line);
+      const note = deps.notes.ofLine(this.#work.message, this.progress, line.line, watch.remainingMs);
       const [answer] = await watch.measure(() => this.#ask([line], batch));
-      clearTimeout(noting);
+      await note.cancel();
       this.progress = { ...this.progress, running: undefined };
       this.#settle(line, answer, true);
     }
-  }
-
-  /** A line that takes all of the function's time ends with its worker: the reason is noted shortly before. */
-  #noteTimeout({ line }: LineRequest): NodeJS.Timeout {
-    const { watch } = this.#run;
-    const ms = Math.max(0, watch.remainingMs - NOTE_MS);
-    const message = `the line ran for ${Math.round(ms / 1000)} s, until the time of its worker ended`;
-    const reasons = { ...this.progress.reasons, [line]: { code: 'TIMEOUT', message } as const };
-    return setTimeout(() => void this.save({ reasons }).catch(() => undefined), ms).unref();
   }
 
   get #isAway(): boolean {

@@ -18,7 +18,9 @@ import { openDeadLetters } from '../shared/queue/dead-letters.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
+import { openDeadlineNotes } from './deadline-notes.ts';
 import type { RunJobsHandlerDeps } from './handler.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** Time that the table of results may take: a batch waits longer than a caller would. */
 const READ_BUDGET_MS = 200;
@@ -31,6 +33,8 @@ export interface OpenDepsOptions {
   readonly settings: SettingsOf<typeof RUN_JOBS.settings>;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
+  /** The bundled `watchdog-thread.ts`. */
+  readonly watchdogFile: string;
 }
 
 /**
@@ -40,8 +44,9 @@ export interface OpenDepsOptions {
  * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
-  const { settings, modelFolder, memoryMiB } = options;
+  const { settings, modelFolder, memoryMiB, watchdogFile } = options;
   const { resultsTable, endpoint } = settings;
+  const starting = Watchdog.start(watchdogFile);
   const { deps: inference, takeCacheFailures } = await openInference({
     modelFolder,
     resultsTable,
@@ -55,6 +60,8 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
   const { clock } = inference;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);
+  const watchdog = await starting;
+  const open = (url: string) => openSqsWorkQueue(sqs, url, watchdog.holderOf(url));
   const payloads = openS3PayloadStore({
     client: new S3Client(PAYLOAD_CLIENT_SETTINGS),
     bucket: settings.payloadBucket,
@@ -67,7 +74,8 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     chunks: openDynamoDbChunkStore(tableOptions),
     progress: openChunkProgressStore(tableOptions),
     payloads,
-    queues: { jobs: openSqsWorkQueue(sqs, queues.jobs), chunks: openSqsWorkQueue(sqs, queues.chunks) },
+    notes: openDeadlineNotes(watchdog, tableOptions),
+    queues: { jobs: open(queues.jobs), chunks: open(queues.chunks) },
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
     notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),

@@ -9,6 +9,7 @@ import type { Decide, JobRun } from './job-run.ts';
 import { runRequests } from './run-requests.ts';
 import { type NotStarted, type StartedJob, startJob } from './start-job.ts';
 import { pollLater } from './waiting-messages.ts';
+import type { ScheduledWrite } from './watchdog.ts';
 import { dependenciesOf, notTried, type Received } from './work.ts';
 
 /**
@@ -16,9 +17,6 @@ import { dependenciesOf, notTried, type Received } from './work.ts';
  * sixteen thousand inputs.
  */
 const MAX_GROUP_BYTES = 64 * 1024;
-
-/** Time that remains to note that a job took all of the function's time. */
-const NOTE_MS = 2000;
 
 type Work = Received<JobMessage>;
 
@@ -132,13 +130,13 @@ async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Ver
   if (asyncRuns !== undefined) return eachWith(group, (work) => runOnEndpoint(work, asyncRuns, run));
   const started = await eachWith(group, (work) => startJob(work, run));
   const requests = started.map(([, job]) => job).filter(isStarted);
-  const noting = noteTimeout(started, run);
+  const notes = noteTimeout(started, run);
   const answers = await runRequests(
     requests.map(({ request }) => request),
     run.deps.inference,
     { deadlineMs: run.watch.deadlineMs, measures: run.measures },
   );
-  clearTimeout(noting);
+  await Promise.all(notes.map((note) => note.cancel()));
   const answerOf = new Map(requests.map((job, index) => [job, answers[index]]));
   return Promise.all(
     started.map(async ([work, job]): Promise<[Work, Verdict]> => {
@@ -148,19 +146,10 @@ async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Ver
   );
 }
 
-/**
- * Notes shortly before the worker ends that its time did not suffice, for jobs that never end: otherwise the last worker
- * would seem to have crashed.
- */
-function noteTimeout(started: readonly [Work, StartedJob | NotStarted][], { watch, deps }: JobRun): NodeJS.Timeout {
-  const ms = Math.max(0, watch.remainingMs - NOTE_MS);
-  const message = `the job ran for ${Math.round(ms / 1000)} s, until the time of its worker ended`;
-  const note = () => {
-    for (const [work, job] of started) {
-      if (isStarted(job)) deps.jobs.noteError(work.message, { code: 'TIMEOUT', message }).catch(() => undefined);
-    }
-  };
-  return setTimeout(note, ms).unref();
+/** Jobs that take all of the worker's time get that noted. */
+function noteTimeout(started: readonly [Work, StartedJob | NotStarted][], { watch, deps }: JobRun): ScheduledWrite[] {
+  const running = started.filter(([, job]) => isStarted(job));
+  return running.map(([{ message }]) => deps.notes.ofJob(message, watch.remainingMs));
 }
 
 function isStarted(job: StartedJob | NotStarted): job is StartedJob {

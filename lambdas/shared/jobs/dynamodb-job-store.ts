@@ -50,6 +50,7 @@ import {
   released,
   reopened,
   replaceable,
+  updateInput,
 } from './job-changes.ts';
 import { CLAIM, CLAIMED_AT, deletionOf, jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
@@ -235,17 +236,8 @@ class DynamoDbJobStore implements JobStore {
     return this.#clock.now() < startMs + retentionMsOf(definition);
   }
 
-  #change(key: JobKey, { update, condition, values }: Change): Promise<ConditionalWrite> {
-    const command = new UpdateItemCommand({
-      TableName: this.#table,
-      Key: jobItemKey(key),
-      UpdateExpression: update,
-      ConditionExpression: condition,
-      ExpressionAttributeNames: namesIn(update, condition),
-      ExpressionAttributeValues: values,
-      ReturnValues: 'ALL_NEW',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    });
+  #change(key: JobKey, change: Change): Promise<ConditionalWrite> {
+    const command = new UpdateItemCommand(updateInput(this.#table, key, change));
     return writeIf(TABLE, async () => (await this.#client.send(command)).Attributes);
   }
 

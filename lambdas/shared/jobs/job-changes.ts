@@ -1,10 +1,11 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { AttributeValue, UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { ERRORS } from '../../../core/errors.ts';
 import type { Redrive } from '../../../core/jobs/dead-letter.ts';
 import {
   type Job,
   type JobDefinition,
   type JobError,
+  type JobKey,
   type JobOutcome,
   type JobReference,
   retentionMsOf,
@@ -13,7 +14,16 @@ import type { ClaimOptions, FinishOptions, Notified } from '../../../core/jobs/j
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { DUE_ATTRIBUTES, dueAttributes, JOB_DUE_MS } from '../../../core/sweep/due.ts';
 import { toAttribute, toItem } from '../aws/attribute-value.ts';
-import { CLAIM, CLAIMED_AT, definitionItem, expirySeconds, NOTIFIED, openJobExpiry, REDRIVES } from './job-item.ts';
+import {
+  CLAIM,
+  CLAIMED_AT,
+  definitionItem,
+  expirySeconds,
+  jobItemKey,
+  NOTIFIED,
+  openJobExpiry,
+  REDRIVES,
+} from './job-item.ts';
 
 /**
  * A conditional change to one item: expressions of DynamoDB, in which every attribute is `#` and its own name.
@@ -25,6 +35,20 @@ export interface Change {
   readonly update: string;
   readonly condition: string;
   readonly values: Readonly<Record<string, AttributeValue>>;
+}
+
+/** The write that makes a change to the record of a job. */
+export function updateInput(table: string, key: JobKey, { update, condition, values }: Change): UpdateItemCommandInput {
+  return {
+    TableName: table,
+    Key: jobItemKey(key),
+    UpdateExpression: update,
+    ConditionExpression: condition,
+    ExpressionAttributeNames: namesIn(update, condition),
+    ExpressionAttributeValues: values,
+    ReturnValues: 'ALL_NEW',
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  };
 }
 
 const { expiresAt } = JOBS_TABLE;

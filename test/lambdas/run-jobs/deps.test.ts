@@ -15,6 +15,7 @@ describe('openDeps', () => {
   const options = (modelQueues: OpenDepsOptions['settings']['modelQueues']): OpenDepsOptions => ({
     modelFolder,
     memoryMiB: 1769,
+    watchdogFile: join(import.meta.dirname, '../../../lambdas/run-jobs/watchdog-thread.ts'),
     settings: {
       stage: 'test',
       metricsNamespace: 'Tensorgate',
