@@ -15,6 +15,9 @@ const CHANGES = 'lambdas/shared/jobs/job-changes.ts';
 const JOB_STORE = 'test/lambdas/shared/jobs/dynamodb-job-store.test.ts';
 const RUN_JOBS = 'test/lambdas/run-jobs';
 
+/** The scenario of faults. */
+const SCENARIO = 'test/reliability/faults.test.ts';
+
 /**
  * Defects of the kind that reviews found or feared: a condition that is missing, an order that is swapped, an attempt that
  * is not named, a failure that counts as success. `npm run mutants` applies each to a copy of the repository and runs its
@@ -305,5 +308,47 @@ export const MUTANTS: readonly Mutant[] = [
     find: "    statusIn: ['pending'],",
     replace: "    statusIn: ['pending', 'completed'],",
     tests: ['test/lambdas/serve-batches/uploads.test.ts'],
+  },
+  {
+    name: 'lines run together again after their worker crashed',
+    file: 'core/batches/chunk-progress.ts',
+    find: 'const crashed = { ...progress, isAlone: true };',
+    replace: 'const crashed = { ...progress, isAlone: progress.isAlone };',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'nothing is noted about a job or line that never ends',
+    file: 'lambdas/run-jobs/deadline-notes.ts',
+    find: 'const NOTE_MS = 2000;',
+    replace: 'const NOTE_MS = -60_000;',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'a late message runs a job again that was deleted',
+    file: 'lambdas/shared/jobs/dynamodb-job-store.ts',
+    find: 'if (!mayCreate || definition.createdAtMs <= (deletionOf(item) ?? 0))',
+    replace: 'if (!mayCreate)',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'a repeated request without a key is another job',
+    file: 'lambdas/shared/jobs/submit-repeatable.ts',
+    find: 'if (current !== undefined && isRepeatable(current, nowMs)) return',
+    replace: 'if (current !== undefined && isRepeatable(current, 2 * nowMs)) return',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'an input that does not exist counts as an outage',
+    file: 'lambdas/shared/jobs/s3-payload-store.ts',
+    find: "throw new AppError('INPUT_NOT_FOUND', 'the object does not exist', { cause });",
+    replace: "throw new AppError('UNAVAILABLE', 'the object does not exist', { cause });",
+    tests: [SCENARIO],
+  },
+  {
+    name: 'a file is deleted while a batch reads it',
+    file: 'lambdas/shared/files/dynamodb-file-store.ts',
+    find: '#readers <= :none)',
+    replace: '#readers <= :none OR attribute_exists(#pk))',
+    tests: [SCENARIO],
   },
 ];
