@@ -143,9 +143,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'destinations are notified before the record is written',
     file: 'lambdas/shared/jobs/complete-job.ts',
-    find: '  const job = await deps.jobs.finish(reference, outcome);\n',
+    find: '  const job = await deps.jobs.finish(reference, outcome, { hasNoDestination: deps.hasNoDestination });\n',
     replace:
-      "  await deps.notifier.notifyJob({ ...reference, ...outcome, destinations: {} } as never, 'webhooks');\n  const job = await deps.jobs.finish(reference, outcome);\n",
+      "  await deps.notifier.notifyJob({ ...reference, ...outcome, destinations: {} } as never, 'webhooks');\n  const job = await deps.jobs.finish(reference, outcome, { hasNoDestination: deps.hasNoDestination });\n",
     tests: ['test/lambdas/shared/jobs', RUN_JOBS],
   },
   {
@@ -298,7 +298,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a sweep fails a job that a worker has started meanwhile',
     file: 'lambdas/sweep-records/sweep-job.ts',
-    find: "{ status: 'failed', error: lostMessage(job) }, job);",
+    find: "{ status: 'failed', error: lostMessage(job) }, { seen: job });",
     replace: "{ status: 'failed', error: lostMessage(job) });",
     tests: ['test/lambdas/sweep-records'],
   },
