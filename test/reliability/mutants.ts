@@ -338,10 +338,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [SCENARIO],
   },
   {
-    name: 'an input that does not exist counts as an outage',
+    name: 'an input that may not be read counts as an outage',
     file: 'lambdas/shared/jobs/s3-payload-store.ts',
-    find: "throw new AppError('INPUT_NOT_FOUND', 'the object does not exist', { cause });",
-    replace: "throw new AppError('UNAVAILABLE', 'the object does not exist', { cause });",
+    find: "throw new AppError('INPUT_FORBIDDEN', 'the object does not exist or may not be read', { cause });",
+    replace: "throw new AppError('UNAVAILABLE', 'the object does not exist or may not be read', { cause });",
     tests: [SCENARIO],
   },
   {

@@ -25,7 +25,7 @@ export interface PlannedJob {
   readonly texts: readonly string[];
   readonly input: InputPlace;
   /** Error code with which the job must fail. */
-  readonly expectedError?: 'INPUT_EMPTY' | 'INPUT_NOT_FOUND';
+  readonly expectedError?: 'INPUT_EMPTY' | 'INPUT_FORBIDDEN';
   readonly wantsWebhook: boolean;
   readonly wantsReply: boolean;
   readonly wantsEvent: boolean;
@@ -157,7 +157,8 @@ function planJob(random: SeededRandom, texts: readonly string[], { wave, number 
   const isInvalid = via === 'queue' && random.chance(0.05);
   const isKeyless = via === 'prefer' && random.chance(0.5);
   const input = isInvalid || via === 'prefer' ? 'request' : planPlace(random, { via, isGranted });
-  const expectedError = isInvalid ? 'INPUT_EMPTY' : input === 'object that is missing' ? 'INPUT_NOT_FOUND' : undefined;
+  // Workers may not list the buckets of callers, so that they cannot know whether an object exists.
+  const expectedError = isInvalid ? 'INPUT_EMPTY' : input === 'object that is missing' ? 'INPUT_FORBIDDEN' : undefined;
   const isStopped = expectedError === undefined && via !== 'queue';
   return {
     tenant,
