@@ -1,6 +1,6 @@
 import type { TableWrite } from '../shared/aws/table-write.ts';
 
-/** What a worker asks of its watchdog. The watchdog answers requests to let go and to cancel, with their ids. */
+/** A request of a worker to its watchdog. The watchdog answers requests to let go and to cancel, with their ids. */
 export type WatchdogRequest =
   | { readonly kind: 'hold'; readonly queueUrl: string; readonly receiptHandles: readonly string[] }
   | { readonly kind: 'letGo'; readonly id: number; readonly queueUrl: string; readonly receiptHandle: string }

@@ -44,7 +44,7 @@ export class WatchdogTasks {
   #schedule(id: number, afterMs: number, write: TableWrite): void {
     const start = () => {
       this.#writes.delete(id);
-      // A note that cannot be written is missing, and the work itself goes on.
+      // A note that cannot be written is missing, and the work itself continues.
       const written = this.#deps.write(write).catch(() => undefined);
       this.#writing = Promise.all([this.#writing, written]);
     };

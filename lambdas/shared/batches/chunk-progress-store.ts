@@ -38,7 +38,7 @@ export function openChunkProgressStore(options: DynamoDbStoreOptions): ChunkProg
   };
 }
 
-/** The write that replaces the progress of a chunk. */
+/** Creates the write that replaces the progress of a chunk. */
 export function progressInput(
   { table, clock }: Omit<DynamoDbStoreOptions, 'client'>,
   batchId: string,

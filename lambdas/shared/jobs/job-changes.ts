@@ -37,7 +37,7 @@ export interface Change {
   readonly values: Readonly<Record<string, AttributeValue>>;
 }
 
-/** The write that makes a change to the record of a job. */
+/** Creates the write that makes a change to the record of a job. */
 export function updateInput(table: string, key: JobKey, { update, condition, values }: Change): UpdateItemCommandInput {
   return {
     TableName: table,
