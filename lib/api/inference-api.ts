@@ -10,6 +10,7 @@ import {
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -50,11 +51,11 @@ export interface InferenceApiProps extends ApiSettings {
   /** Models to serve, as {@link Models.fromDirectory} reads them: at least one, each id once. */
   readonly models: readonly Model[];
   /**
-   * Table that caches results for later requests.
+   * Table that caches results for later requests: that of a {@link ResultsTable}, or your own with the same keys.
    *
-   * @default - a table of its own, when a model's manifest asks for one
+   * @default - a new table, if the manifest of a model says `cache: { store: table }`
    */
-  readonly resultsTable?: ResultsTable;
+  readonly resultsTable?: ITable;
   /**
    * Where models run whose manifests say `target: sagemaker`.
    *
@@ -197,7 +198,7 @@ export class InferenceApi extends Construct {
 
   /** Functions behind routes that models share come last, because they know the functions of the other models. */
   private createFunctions(props: InferenceApiProps, routeModels: readonly RouteModels[]): readonly ModelFunction[] {
-    const resultsTable = props.resultsTable ?? this.createTableIfWanted(props.models);
+    const resultsTable = props.resultsTable ?? this.createTableIfRequested(props);
     const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction => {
       const endpoint = endpointOf(model, props.endpoints);
       return new ModelFunction(this, modelConstructId(model), {
@@ -230,14 +231,12 @@ export class InferenceApi extends Construct {
   private createEndpoints(models: readonly Model[]): readonly GpuEndpoint[] {
     return models
       .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
-      .map(
-        (model) => new GpuEndpoint(this, `Gpu-${model.id}`, { model, logRetention: this.settings.logRetentionDays }),
-      );
+      .map((model) => new GpuEndpoint(this, `Gpu-${model.id}`, { model, logRetention: this.settings.logRetention }));
   }
 
-  private createTableIfWanted(models: readonly Model[]): ResultsTable | undefined {
+  private createTableIfRequested({ models, removalPolicy }: InferenceApiProps): ITable | undefined {
     if (models.every(({ manifest }) => manifest.cache.store !== 'table')) return undefined;
-    return new ResultsTable(this, 'Results', { retainData: this.settings.retainData });
+    return new ResultsTable(this, 'Results', { removalPolicy }).table;
   }
 
   private hashKeys(): KeyHashes {
@@ -278,14 +277,14 @@ export class InferenceApi extends Construct {
 
   /** Settings that all functions share. */
   private get functionOptions(): Required<ServiceFunctionOptions> {
-    const { logRetentionDays: logRetention, tracing, systemLogLevel } = this.settings;
+    const { logRetention, tracing, systemLogLevel } = this.settings;
     return { logRetention, tracing, systemLogLevel };
   }
 
   private createRestApi({ cloudWatchRole = true, jobs }: InferenceApiProps): RestApi {
     const { settings } = this;
     const accessLogs = new LogGroup(this, 'AccessLogs', {
-      retention: settings.logRetentionDays,
+      retention: settings.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const restApi = new RestApi(this, 'RestApi', {

@@ -1,5 +1,6 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -11,7 +12,7 @@ import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { Compute } from '../../core/models/manifest.ts';
 import type { ModelAliases } from '../../core/models/model-names.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
-import type { ResultsTable } from '../data/results-table.ts';
+import { checkResultsTable, grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
 import { ARCHITECTURES, createLogGroup, createRole, systemLogLevel } from '../functions/service-function.ts';
@@ -29,11 +30,11 @@ export interface ModelFunctionProps {
   /** The model to serve; its manifest sets memory, architecture, time and concurrency. */
   readonly model: Model;
   /**
-   * Table that caches results for later requests.
+   * Table that caches results for later requests: that of a {@link ResultsTable}, or your own with the same keys.
    *
    * @default - results are cached in the function's memory only, even if the manifest says `cache: { store: table }`
    */
-  readonly resultsTable?: ResultsTable;
+  readonly resultsTable?: ITable;
   /**
    * Where the model runs whose manifest says `target: sagemaker`.
    *
@@ -128,6 +129,7 @@ export class ModelFunction extends Construct {
     const { metrics = 'basic', metricsNamespace = 'Tensorgate' } = props;
     const { compute, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
+    if (resultsTable !== undefined) checkResultsTable(resultsTable);
     const endpoint = endpointFor(model, props.endpoint);
     const functionPackage = composeFunctionPackage(model);
 
@@ -151,7 +153,7 @@ export class ModelFunction extends Construct {
       tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
         ...modelEnvironment({
-          resultsTable: resultsTable?.table.tableName,
+          resultsTable: resultsTable?.tableName,
           cacheScope: props.cacheScope,
           endpoint: endpoint?.endpointName,
           siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
@@ -169,10 +171,10 @@ export class ModelFunction extends Construct {
     this.#measured = { stageName: stage, metrics, metricsNamespace };
     this.packageSizes = functionPackage.sizes;
     this.alias = this.createAlias(fn, compute);
-    resultsTable?.grantReadWriteBatches(role);
+    if (resultsTable !== undefined) grantCachedResults(resultsTable, role);
     if (endpoint?.isAsync === false) {
       endpoint.grantInvoke(role);
-      resultsTable?.grantClaims(role);
+      if (resultsTable !== undefined) grantClaims(resultsTable, role);
     }
     props.jobs?.grantSubmit(role, model);
     for (const sibling of siblings) sibling.grantInvoke(role);

@@ -2,17 +2,19 @@ import { Aws, Stack, Validations } from 'aws-cdk-lib';
 import { Grant, type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { CfnEndpoint, CfnEndpointConfig } from 'aws-cdk-lib/aws-sagemaker';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { AppError } from '../../core/errors.ts';
+import type { ObjectAction } from '../../core/functions/permissions.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { gpuInstanceType } from '../../core/models/gpu-instance-types.ts';
 import type { SageMakerCompute } from '../../core/models/manifest.ts';
 import { isPlainModelId } from '../../core/models/model-id.ts';
 import { endpointName } from '../../core/sagemaker/endpoint-contract.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
-import type { PayloadBucket } from '../data/payload-bucket.ts';
+import { grantObjects } from '../data/payload-bucket.ts';
 import { hashFacts } from '../packaging/content-hash.ts';
 import type { Model } from '../packaging/model.ts';
 import { type ContainerImage, containerImage } from './container-images.ts';
@@ -34,7 +36,7 @@ export interface GpuEndpointProps {
    *
    * @default - none; a model whose manifest says `mode: async` needs one
    */
-  readonly payloadBucket?: PayloadBucket;
+  readonly payloadBucket?: IBucket;
   /**
    * How long the containers' logs are kept.
    *
@@ -69,7 +71,7 @@ export class GpuEndpoint extends Construct {
   /** The model that runs here. */
   readonly model: Model;
   readonly #compute: SageMakerCompute;
-  readonly #payloadBucket: PayloadBucket | undefined;
+  readonly #payloadBucket: IBucket | undefined;
   readonly #versions: readonly string[];
 
   /** @throws AppError `CONFIG_INVALID` when the model does not run on an endpoint, or the key can't be used. */
@@ -111,10 +113,14 @@ export class GpuEndpoint extends Construct {
 
   /** Grants `grantee` permission to invoke the endpoint; an asynchronous one through the payload bucket. */
   grantInvoke(grantee: IGrantable): Grant {
-    this.#payloadBucket?.grantObjects(grantee, 'invocations', ['GetObject', 'PutObject']);
+    this.#grantInvocations(grantee, ['GetObject', 'PutObject']);
     const action = this.isAsync ? 'sagemaker:InvokeEndpointAsync' : 'sagemaker:InvokeEndpoint';
     const resourceArns = this.#versions.map((version) => this.#arn(endpointName(this.endpointName, version)));
     return Grant.addToPrincipal({ grantee, actions: [action], resourceArns });
+  }
+
+  #grantInvocations(grantee: IGrantable, actions: readonly ObjectAction[]): void {
+    if (this.#payloadBucket !== undefined) grantObjects(this.#payloadBucket, grantee, 'invocations', actions);
   }
 
   #arn(name: string): string {
@@ -124,7 +130,7 @@ export class GpuEndpoint extends Construct {
   }
 
   #asyncConfig(): CfnEndpointConfig.AsyncInferenceConfigProperty | undefined {
-    const [bucket, topic] = [this.#payloadBucket?.bucket, this.notifications];
+    const [bucket, topic] = [this.#payloadBucket, this.notifications];
     if (bucket === undefined || topic === undefined) return undefined;
     return {
       clientConfig: {
@@ -143,7 +149,7 @@ export class GpuEndpoint extends Construct {
    */
   #createRole({ repositoryArn }: ContainerImage): Role {
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('sagemaker.amazonaws.com') });
-    this.#payloadBucket?.grantObjects(role, 'invocations', ['GetObject', 'PutObject', 'AbortMultipartUpload']);
+    this.#grantInvocations(role, ['GetObject', 'PutObject', 'AbortMultipartUpload']);
     this.notifications?.grantPublish(role);
     const pull = ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'];
     role.addToPolicy(new PolicyStatement({ actions: pull, resources: [repositoryArn] }));
@@ -183,7 +189,7 @@ export function endpointFor(model: Model, endpoint: GpuEndpoint | undefined): Gp
   );
 }
 
-function bucketFor({ id }: Model, bucket: PayloadBucket | undefined): PayloadBucket {
+function bucketFor({ id }: Model, bucket: IBucket | undefined): IBucket {
   if (bucket !== undefined) return bucket;
   throw new AppError(
     'CONFIG_INVALID',

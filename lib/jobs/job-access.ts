@@ -1,5 +1,6 @@
-import { Stack } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { JobsConfig } from '../../core/config/deploy-config.ts';
 import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../core/functions/functions.ts';
@@ -8,9 +9,8 @@ import type { PayloadKind, Permissions } from '../../core/functions/permissions.
 import { type FunctionSettings, type ModelQueues, renderSettings } from '../../core/functions/settings.ts';
 import type { Grants } from '../../core/identity/grants.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
-import type { JobsTable } from '../data/jobs-table.ts';
-import type { PayloadBucket } from '../data/payload-bucket.ts';
-import type { WebhooksTable } from '../data/webhooks-table.ts';
+import { grantList, grantListDue, grantRecords } from '../data/jobs-table.ts';
+import { grantListKeys, grantObjects } from '../data/payload-bucket.ts';
 import type { Model } from '../packaging/model.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
@@ -28,9 +28,11 @@ export interface JobParts {
   readonly taskModels: FunctionSettings['taskModels'];
   /** Ids of the models by alias; undefined if there are none. */
   readonly modelAliases: FunctionSettings['modelAliases'] | undefined;
-  readonly jobsTable: JobsTable;
-  readonly webhooksTable: WebhooksTable;
-  readonly payloadBucket: PayloadBucket;
+  readonly jobsTable: ITable;
+  readonly webhooksTable: ITable;
+  readonly payloadBucket: IBucket;
+  /** Buckets from which jobs may read inputs, in addition to the payload bucket. */
+  readonly inputBuckets: readonly IBucket[];
   readonly queues: JobQueues;
   readonly events: JobEvents;
   readonly concurrency: JobsConcurrency;
@@ -60,11 +62,11 @@ export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model)
 export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: JobParts, own?: Model): void {
   const { permissions }: FunctionDefinition = FUNCTIONS[name];
   const { records, webhooks } = permissions;
-  if (records.length > 0) parts.jobsTable.grantRecords(grantee, records, permissions.recordKinds);
-  if (permissions.listsRecords === true) parts.jobsTable.grantList(grantee);
-  if (permissions.listsDueRecords === true) parts.jobsTable.grantListDue(grantee);
-  if (webhooks !== undefined) parts.webhooksTable.grantItems(grantee, webhooks);
-  grantObjects(permissions, grantee, parts);
+  if (records.length > 0) grantRecords(parts.jobsTable, grantee, records, permissions.recordKinds);
+  if (permissions.listsRecords === true) grantList(parts.jobsTable, grantee);
+  if (permissions.listsDueRecords === true) grantListDue(parts.jobsTable, grantee);
+  if (webhooks !== undefined) grantRecords(parts.webhooksTable, grantee, webhooks);
+  grantPayloads(permissions, grantee, parts);
   grantQueues(permissions, grantee, parts, own);
   if (permissions.notifies === true) parts.events.bus.grantPutEventsTo(grantee);
 }
@@ -78,9 +80,9 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     metricsNamespace: parts.metricsNamespace,
     metrics: parts.metrics,
     cacheScope: parts.cacheScope,
-    jobsTable: parts.jobsTable.table.tableName,
-    webhooksTable: parts.webhooksTable.table.tableName,
-    payloadBucket: parts.payloadBucket.bucket.bucketName,
+    jobsTable: parts.jobsTable.tableName,
+    webhooksTable: parts.webhooksTable.tableName,
+    payloadBucket: parts.payloadBucket.bucketName,
     modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(permissions, one)])),
     taskModels: parts.taskModels,
     modelAliases: parts.modelAliases,
@@ -120,20 +122,21 @@ function queuesOf({ models }: JobQueues, own: Scope): readonly (readonly [string
   return [...models].filter(([id]) => own === undefined || own.id === id);
 }
 
-function grantObjects(permissions: Permissions, grantee: IGrantable, { payloadBucket, config }: JobParts): void {
+function grantPayloads(permissions: Permissions, grantee: IGrantable, { payloadBucket, inputBuckets }: JobParts): void {
   for (const [kind, actions] of Object.entries(permissions.objects)) {
-    payloadBucket.grantObjects(grantee, kind as PayloadKind, actions);
+    grantObjects(payloadBucket, grantee, kind as PayloadKind, actions);
   }
-  if (permissions.listsObjects === true) payloadBucket.grantList(grantee);
+  if (permissions.listsObjects === true) grantListKeys(payloadBucket, grantee);
   if (permissions.readsInputBuckets !== true) return;
-  for (const name of config.inputBuckets) grantReadInputs(grantee, payloadBucket, name);
+  for (const bucket of inputBuckets) grantReadInputs(grantee, bucket);
 }
 
-function grantReadInputs(grantee: IGrantable, payloadBucket: PayloadBucket, name: string): void {
-  const arn = Stack.of(payloadBucket).formatArn({ service: 's3', region: '', account: '', resource: name });
+/** `grantRead` of a bucket would also grant listing its keys. */
+function grantReadInputs(grantee: IGrantable, bucket: IBucket): void {
   const reason = 'The configuration allows inputs in the whole bucket.';
-  explainWildcard(grantee, { arn, suffix: '/*', reason });
-  Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [`${arn}/*`] });
+  explainWildcard(grantee, { arn: bucket.bucketArn, suffix: '/*', reason });
+  Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [bucket.arnForObjects('*')] });
+  bucket.encryptionKey?.grantDecrypt(grantee);
 }
 
 function grantQueues(permissions: Permissions, grantee: IGrantable, { queues }: JobParts, own: Scope): void {

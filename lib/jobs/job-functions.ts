@@ -1,4 +1,5 @@
 import { Duration, Names } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Grant } from 'aws-cdk-lib/aws-iam';
@@ -14,7 +15,7 @@ import {
   type ScheduledName,
 } from '../../core/functions/functions.ts';
 import type { ModelQueueName } from '../../core/functions/permissions.ts';
-import type { ResultsTable } from '../data/results-table.ts';
+import { grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
 import { SERVICE_ARCHITECTURE, ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
@@ -52,7 +53,7 @@ export interface JobFunctionsProps extends ServiceFunctionOptions {
    *
    * @default - results are cached in the functions' memory only
    */
-  readonly resultsTable?: ResultsTable;
+  readonly resultsTable?: ITable;
   /**
    * Where models run whose manifests say `target: sagemaker`.
    *
@@ -143,14 +144,14 @@ export class JobFunctions extends Construct {
       architecture: compute.architecture,
       timeoutSeconds: jobs.timeoutSeconds,
       environment: {
-        ...modelEnvironment({ resultsTable: resultsTable?.table.tableName, endpoint: endpoint?.endpointName }),
+        ...modelEnvironment({ resultsTable: resultsTable?.tableName, endpoint: endpoint?.endpointName }),
         ...jobEnvironment('run-jobs', parts, model),
       },
     });
     grantJobAccess('run-jobs', worker, parts, model);
-    resultsTable?.grantReadWriteBatches(worker);
+    if (resultsTable !== undefined) grantCachedResults(resultsTable, worker);
     endpoint?.grantInvoke(worker);
-    if (endpoint?.isAsync === false) resultsTable?.grantClaims(worker);
+    if (endpoint?.isAsync === false && resultsTable !== undefined) grantClaims(resultsTable, worker);
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));

@@ -1,6 +1,7 @@
 import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { checkGranted, type Grantable } from '../../core/config/granted.ts';
@@ -9,10 +10,10 @@ import { AppError } from '../../core/errors.ts';
 import type { ConcurrencyPlan } from '../../core/functions/concurrency-plan.ts';
 import type { FunctionName } from '../../core/functions/functions.ts';
 import type { ModelAliases } from '../../core/models/model-names.ts';
-import { JobsTable } from '../data/jobs-table.ts';
+import { checkJobsTable, JobsTable } from '../data/jobs-table.ts';
 import { PayloadBucket } from '../data/payload-bucket.ts';
-import type { ResultsTable } from '../data/results-table.ts';
-import { WebhooksTable } from '../data/webhooks-table.ts';
+import { checkResultsTable } from '../data/results-table.ts';
+import { checkWebhooksTable, WebhooksTable } from '../data/webhooks-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
 import { notifyOf } from '../monitoring/alarm-topic.ts';
@@ -34,11 +35,11 @@ export interface JobsProps extends JobsSettings {
   /** Models that jobs may name, at least one; an API with these jobs serves no others. */
   readonly models: readonly Model[];
   /**
-   * Table that caches results for later requests and jobs.
+   * Table that caches results for later requests and jobs: that of a {@link ResultsTable}, or your own with the same keys.
    *
    * @default - results are cached in the workers' memory only, even if a manifest says `cache: { store: table }`
    */
-  readonly resultsTable?: ResultsTable;
+  readonly resultsTable?: ITable;
   /**
    * Where models run whose manifests say `target: sagemaker`.
    *
@@ -46,23 +47,23 @@ export interface JobsProps extends JobsSettings {
    */
   readonly endpoints?: readonly GpuEndpoint[];
   /**
-   * Records of jobs, files and batches.
+   * Records of jobs, files and batches: the table of a {@link JobsTable}, or your own with the same keys and indexes.
    *
-   * @default - a table of its own
+   * @default - a new table
    */
-  readonly jobsTable?: JobsTable;
+  readonly jobsTable?: ITable;
   /**
-   * Secrets of webhooks and the log of deliveries.
+   * Secrets of webhooks and the log of deliveries: the table of a {@link WebhooksTable}, or your own with the same key.
    *
-   * @default - a table of its own
+   * @default - a new table
    */
-  readonly webhooksTable?: WebhooksTable;
+  readonly webhooksTable?: ITable;
   /**
-   * Large inputs and results, and files.
+   * Large inputs and results, and files: the bucket of a {@link PayloadBucket}, or your own with its lifecycle rules.
    *
-   * @default - a bucket of its own
+   * @default - a new bucket
    */
-  readonly payloadBucket?: PayloadBucket;
+  readonly payloadBucket?: IBucket;
   /**
    * Topic that is notified when an alarm starts and when it ends.
    *
@@ -115,8 +116,8 @@ export class Jobs extends Construct {
     const { models } = props;
     checkModelIds(models);
     const settings = resolveJobsSettings(props, this.node.path);
-    const { config, cache, stageName, retainData, tracing, systemLogLevel, metrics, metricsNamespace } = settings;
-    const logRetention: RetentionDays = settings.logRetentionDays;
+    const { config, cache, stageName, logRetention, tracing, systemLogLevel, metrics, metricsNamespace } = settings;
+    const { removalPolicy, inputBuckets = [] } = props;
     this.models = models;
     this.grantable = config;
     checkGranted({ 'jobs.producers': config.producers }, config, this.node.path);
@@ -135,10 +136,14 @@ export class Jobs extends Construct {
       concurrency,
       taskModels: taskModels(models, props),
       modelAliases: optionalAliases(models),
-      jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { retainData }),
-      webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { retainData }),
-      payloadBucket: props.payloadBucket ?? new PayloadBucket(this, 'Payloads', { ...config, retainData }),
+      inputBuckets,
+      jobsTable: props.jobsTable ?? new JobsTable(this, 'Records', { removalPolicy }).table,
+      webhooksTable: props.webhooksTable ?? new WebhooksTable(this, 'Webhooks', { removalPolicy }).table,
+      payloadBucket: props.payloadBucket ?? new PayloadBucket(this, 'Payloads', props).bucket,
     };
+    checkJobsTable(this.#parts.jobsTable);
+    checkWebhooksTable(this.#parts.webhooksTable);
+    if (props.resultsTable !== undefined) checkResultsTable(props.resultsTable);
     this.functions = new JobFunctions(this, 'Functions', {
       models,
       parts: this.#parts,

@@ -1,14 +1,15 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import { InferenceApi } from '../api/inference-api.ts';
 import type { PlanKey } from '../api/usage-plans.ts';
-import type { ResultsTable } from '../data/results-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { checkKeyOutputs } from '../limits/key-limits.ts';
 import type { Model } from '../packaging/model.ts';
+import { apiSettingsOf } from './construct-settings.ts';
 import { readOutputs } from './stack-references.ts';
 
 /** Settings of an {@link ApiStack}. */
@@ -26,7 +27,7 @@ export interface ApiStackProps extends StackProps {
   /** Models to serve. */
   readonly models: readonly Model[];
   /** Results of earlier requests. */
-  readonly resultsTable: ResultsTable;
+  readonly resultsTable: ITable;
   /**
    * Where models run whose manifests say `target: sagemaker`.
    *
@@ -57,10 +58,8 @@ export class ApiStack extends Stack {
     readOutputs(this);
     for (const endpoint of props.endpoints ?? [])
       this.addStackDependency(Stack.of(endpoint), 'functions ask its endpoints');
-    const { jobs: _, alarms, ...settings } = props.config;
     this.api = new InferenceApi(this, 'Api', {
-      ...settings,
-      alarms: alarms?.enabled === true,
+      ...apiSettingsOf(this, props.config),
       alarmTopic: props.alarmTopic,
       stageName: props.stageName,
       models: props.models,

@@ -1,4 +1,6 @@
 import { Annotations, CfnOutput, Stack, type StackProps, Token } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
@@ -8,6 +10,7 @@ import { PayloadBucket } from '../data/payload-bucket.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { WebhooksTable } from '../data/webhooks-table.ts';
 import { AlarmTopic } from '../monitoring/alarm-topic.ts';
+import { payloadRetentionOf, removalPolicyOf } from './construct-settings.ts';
 import { keepExports, readOutputs } from './stack-references.ts';
 
 /** Settings of a {@link DataStack}. */
@@ -25,17 +28,17 @@ export interface DataStackProps extends StackProps {
 /** Stored data of jobs. */
 export interface JobData {
   /** Records of jobs, files and batches. */
-  readonly jobsTable: JobsTable;
+  readonly jobsTable: ITable;
   /** Secrets of webhooks and the log of deliveries. */
-  readonly webhooksTable: WebhooksTable;
+  readonly webhooksTable: ITable;
   /** Large inputs and results, and files. */
-  readonly payloadBucket: PayloadBucket;
+  readonly payloadBucket: IBucket;
 }
 
 /** Data that outlives a deployment: cached results, and the stored data of jobs. */
 export class DataStack extends Stack {
   /** Results of earlier requests. */
-  readonly results: ResultsTable;
+  readonly results: ITable;
   /** Stored data of jobs; undefined if the configuration has no jobs. */
   readonly jobData: JobData | undefined;
   /** Topic that alarms notify; undefined if the configuration names no recipient. */
@@ -44,31 +47,32 @@ export class DataStack extends Stack {
   constructor(scope: Construct, id: string, props: DataStackProps) {
     super(scope, id, props);
     readOutputs(this);
-    const { jobs, retainData, deletionProtection } = props.config;
-    this.results = new ResultsTable(this, 'Results', { retainData });
+    const { jobs, deletionProtection } = props.config;
+    const removalPolicy = removalPolicyOf(props.config);
+    this.results = new ResultsTable(this, 'Results', { removalPolicy }).table;
     this.jobData = jobs.enabled
       ? {
-          jobsTable: new JobsTable(this, 'Jobs', { retainData, deletionProtection }),
-          webhooksTable: new WebhooksTable(this, 'Webhooks', { retainData, deletionProtection }),
-          payloadBucket: new PayloadBucket(this, 'Payloads', { ...jobs, retainData }),
+          jobsTable: new JobsTable(this, 'Jobs', { removalPolicy, deletionProtection }).table,
+          webhooksTable: new WebhooksTable(this, 'Webhooks', { removalPolicy, deletionProtection }).table,
+          payloadBucket: new PayloadBucket(this, 'Payloads', { ...payloadRetentionOf(props.config), removalPolicy })
+            .bucket,
         }
       : undefined;
     this.#keepExports();
     this.alarmTopic = this.#createAlarmTopic(props);
-    this.#addOutput('ResultsTable', 'results', this.results.table.tableName);
+    this.#addOutput('ResultsTable', 'results', this.results.tableName);
     if (this.jobData === undefined) return;
-    this.#addOutput('JobsTable', 'jobs', this.jobData.jobsTable.table.tableName);
-    this.#addOutput('WebhooksTable', 'webhooks', this.jobData.webhooksTable.table.tableName);
-    this.#addOutput('PayloadBucket', 'payloads', this.jobData.payloadBucket.bucket.bucketName);
+    this.#addOutput('JobsTable', 'jobs', this.jobData.jobsTable.tableName);
+    this.#addOutput('WebhooksTable', 'webhooks', this.jobData.webhooksTable.tableName);
+    this.#addOutput('PayloadBucket', 'payloads', this.jobData.payloadBucket.bucketName);
   }
 
   #keepExports(): void {
     const { jobsTable, webhooksTable, payloadBucket } = this.jobData ?? {};
-    for (const table of [this.results.table, jobsTable?.table, webhooksTable?.table]) {
+    for (const table of [this.results, jobsTable, webhooksTable]) {
       if (table !== undefined) keepExports(this, [table.tableArn, table.tableName]);
     }
-    if (payloadBucket !== undefined)
-      keepExports(this, [payloadBucket.bucket.bucketArn, payloadBucket.bucket.bucketName]);
+    if (payloadBucket !== undefined) keepExports(this, [payloadBucket.bucketArn, payloadBucket.bucketName]);
   }
 
   /** The topic is here because its e-mail subscription is confirmed once, and the other stacks can be deleted at any time. */

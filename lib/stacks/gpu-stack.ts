@@ -1,7 +1,7 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
-import type { PayloadBucket } from '../data/payload-bucket.ts';
 import { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Model } from '../packaging/model.ts';
 import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
@@ -19,7 +19,7 @@ export interface GpuStackProps extends StackProps {
    *
    * @default - none; models whose manifests say `mode: async` need one
    */
-  readonly payloadBucket?: PayloadBucket;
+  readonly payloadBucket?: IBucket;
 }
 
 /**

@@ -1,12 +1,13 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
-import type { ResultsTable } from '../data/results-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { Jobs } from '../jobs/jobs.ts';
 import type { Model } from '../packaging/model.ts';
+import { jobsSettingsOf } from './construct-settings.ts';
 import type { JobData } from './data-stack.ts';
 import { allowEmpty, withoutMetadata } from './empty-stack.ts';
 import { keepExports, readOutputs } from './stack-references.ts';
@@ -20,7 +21,7 @@ export interface JobsStackProps extends StackProps {
   /** Models that jobs may name. */
   readonly models: readonly Model[];
   /** Results of earlier requests. */
-  readonly resultsTable: ResultsTable;
+  readonly resultsTable: ITable;
   /**
    * Where models run whose manifests say `target: sagemaker`.
    *
@@ -71,21 +72,9 @@ export class JobsStack extends Stack {
 
   #createJobs(props: JobsStackProps, jobData: JobData): Jobs {
     const { config, stageName, models, resultsTable, endpoints, alarmTopic } = props;
-    const { enabled: _, ...settings } = config.jobs;
-    const { logRetentionDays, systemLogLevel, tracing, retainData, metrics, metricsNamespace, cache, concurrency } =
-      config;
     return new Jobs(this, 'Jobs', {
-      ...settings,
-      alarms: settings.alarms || config.alarms?.enabled === true,
+      ...jobsSettingsOf(this, config),
       alarmTopic,
-      logRetentionDays,
-      systemLogLevel,
-      tracing,
-      retainData,
-      metrics,
-      metricsNamespace,
-      cache,
-      concurrency,
       stageName,
       models,
       resultsTable,

@@ -44,7 +44,7 @@ describe('AWS Solutions rules', () => {
     const app = checkedApp();
     const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
     const models = [packedEmbedding('one'), packedTensor()];
-    const jobs = new Jobs(stack, 'Jobs', { models, inputBuckets: ['inputs'] });
+    const jobs = new Jobs(stack, 'Jobs', { models, inputBuckets: [Bucket.fromBucketName(stack, 'Inputs', 'inputs')] });
     new InferenceApi(stack, 'Api', { models, jobs });
     expect(() => app.synth()).not.toThrow();
   });
@@ -61,7 +61,7 @@ describe('AWS Solutions rules', () => {
     const app = checkedApp();
     const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
     const models = [packedEmbedding('one', { compute: { target: 'sagemaker', mode: 'async' } })];
-    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const { bucket: payloadBucket } = new PayloadBucket(stack, 'Payloads');
     const endpoints = models.map((model) => new GpuEndpoint(stack, 'Gpu', { model, payloadBucket }));
     const jobs = new Jobs(stack, 'Jobs', { models, endpoints, payloadBucket });
     new InferenceApi(stack, 'Api', { models, endpoints, jobs });

@@ -250,7 +250,7 @@ describe('GpuEndpoint', () => {
 });
 
 describe('an asynchronous GpuEndpoint', () => {
-  const withBucket = (stack: Stack) => ({ payloadBucket: new PayloadBucket(stack, 'Payloads') });
+  const withBucket = (stack: Stack) => ({ payloadBucket: new PayloadBucket(stack, 'Payloads').bucket });
 
   it('reads requests from S3, writes responses there, and notifies of their completion', () => {
     const template = synthesize(gpuModel({ mode: 'async', instances: { concurrency: 3 } }), withBucket);
@@ -315,7 +315,7 @@ describe('an asynchronous GpuEndpoint', () => {
   it('costs nothing but alarms while idle', () => {
     const model = gpuModel({ mode: 'async' });
     const stack = otherStack();
-    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const { bucket: payloadBucket } = new PayloadBucket(stack, 'Payloads');
     const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, payloadBucket })];
     const { total } = idleCost({ models: [model], endpoints });
     expect(total).toBeCloseTo(0.4, 6);
@@ -324,7 +324,7 @@ describe('an asynchronous GpuEndpoint', () => {
   it('is invoked by workers only, which are notified on the queue of their jobs', () => {
     const model = gpuModel({ mode: 'async' });
     const stack = otherStack();
-    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const { bucket: payloadBucket } = new PayloadBucket(stack, 'Payloads');
     const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, payloadBucket })];
     const jobs = new Jobs(stack, 'Jobs', { models: [model], endpoints, payloadBucket });
     new InferenceApi(stack, 'Api', { models: [model], endpoints, jobs });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { RemovalPolicy, Size } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Period } from 'aws-cdk-lib/aws-apigateway';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
 import { InferenceApi, Jobs } from '../../lib/index.ts';
@@ -40,12 +44,12 @@ describe('InferenceApi', () => {
       models: [packedEmbedding('one'), packedEmbedding('two')],
       stageName: 'beta',
       defaultEmbeddingModel: 'two',
-      usagePlans: { only: { rateLimit: 1, burstLimit: 2, quota: { limit: 3, period: 'WEEK' }, keys: ['a', 'b'] } },
+      usagePlans: { only: { rateLimit: 1, burstLimit: 2, quota: { limit: 3, period: Period.WEEK }, keys: ['a', 'b'] } },
       throttle: { rateLimit: 7, burstLimit: 8 },
-      logRetentionDays: 3,
-      minimumCompressionBytes: 0,
+      logRetention: RetentionDays.THREE_DAYS,
+      minCompressionSize: Size.bytes(0),
       tracing: true,
-      retainData: false,
+      removalPolicy: RemovalPolicy.DESTROY,
       maxIdleMonthlyUsd: 0,
       cloudWatchRole: false,
     });
@@ -103,7 +107,8 @@ describe('InferenceApi', () => {
   });
 
   it('sets stage variables for what plans grant, also without an authorizer', () => {
-    const grants = { replyQueues: ['results'], eventBus: true, inputBuckets: [{ bucket: 'lake', prefix: 'a/' }] };
+    const bucket = Bucket.fromBucketName(otherStack(), 'Lake', 'lake');
+    const grants = { replyQueues: ['results'], eventBus: true, inputBuckets: [{ bucket, prefix: 'a/' }] };
     const usagePlans = { free: { rateLimit: 1, burstLimit: 1, ...grants } };
     const template = synthesizeApi({ models: [packedEmbedding('tiny')], auth: { accept: 'x-api-key' }, usagePlans });
     expect(propertiesOf(template, 'AWS::ApiGateway::Stage').Variables).toEqual({
@@ -162,7 +167,7 @@ describe('InferenceApi', () => {
       'several wrong settings',
       {
         models: [packedEmbedding()],
-        minimumCompressionBytes: -1,
+        throttle: { rateLimit: 0, burstLimit: 1 },
         usagePlans: { free: { rateLimit: 0, burstLimit: 0 } },
       },
       'Test/Api has 3 problems',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { DataStack, JobsTable, PayloadBucket, type PayloadBucketProps, WebhooksTable } from '../../lib/index.ts';
@@ -12,12 +12,12 @@ function synthesize(build: (stack: Stack) => unknown): Template {
 }
 
 describe.each([
-  ['JobsTable', (stack: Stack, retainData?: boolean) => new JobsTable(stack, 'T', optional({ retainData }))],
-  ['WebhooksTable', (stack: Stack, retainData?: boolean) => new WebhooksTable(stack, 'T', optional({ retainData }))],
+  ['JobsTable', (stack: Stack, removalPolicy?: RemovalPolicy) => new JobsTable(stack, 'T', { removalPolicy })],
+  ['WebhooksTable', (stack: Stack, removalPolicy?: RemovalPolicy) => new WebhooksTable(stack, 'T', { removalPolicy })],
 ])('%s', (_, create) => {
-  const tableOf = (retainData?: boolean) =>
+  const tableOf = (removalPolicy?: RemovalPolicy) =>
     resourcesOf(
-      synthesize((stack) => create(stack, retainData)),
+      synthesize((stack) => create(stack, removalPolicy)),
       'AWS::DynamoDB::GlobalTable',
     )[0];
 
@@ -33,8 +33,8 @@ describe.each([
     });
   });
 
-  it('goes with its stack when data is not retained', () => {
-    expect(tableOf(false)).toMatchObject({ DeletionPolicy: 'Delete' });
+  it('is deleted with its stack if the removal policy says so', () => {
+    expect(tableOf(RemovalPolicy.DESTROY)).toMatchObject({ DeletionPolicy: 'Delete' });
   });
 });
 
@@ -118,7 +118,11 @@ describe('PayloadBucket', () => {
 
   it('deletes objects that no record can name any more, and multipart uploads that were not completed', () => {
     const { Rules } = propertiesOf(
-      bucketOf({ retentionDays: 3, fileRetentionDays: 20, deadLetterRetentionDays: 10 }),
+      bucketOf({
+        retention: Duration.days(3),
+        fileRetention: Duration.days(20),
+        deadLetterRetention: Duration.days(10),
+      }),
       'AWS::S3::Bucket',
     ).LifecycleConfiguration;
     expect(Rules).toEqual([
@@ -135,10 +139,10 @@ describe('PayloadBucket', () => {
     ]);
   });
 
-  it('stays by default, and goes with its stack when data is not retained', () => {
+  it('is retained by default, and deleted with its stack if the removal policy says so', () => {
     const policyOf = (props?: PayloadBucketProps) => resourcesOf(bucketOf(props), 'AWS::S3::Bucket')[0]?.DeletionPolicy;
     expect(policyOf()).toBe('Retain');
-    expect(policyOf({ retainData: false })).toBe('Delete');
+    expect(policyOf({ removalPolicy: RemovalPolicy.DESTROY })).toBe('Delete');
   });
 });
 
@@ -185,10 +189,3 @@ describe('DataStack', () => {
     template.resourceCountIs('AWS::S3::Bucket', 0);
   });
 });
-
-/** Leaves out what is undefined, as callers do. */
-function optional<T extends object>(settings: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: NonNullable<T[K]>;
-  };
-}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Template } from 'aws-cdk-lib/assertions';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { InferenceApi, Jobs } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { otherStack } from './synthesized-api.ts';
@@ -9,7 +10,10 @@ import { permissionsOf } from './synthesized-jobs.ts';
 function deploy(): Template {
   const stack = otherStack();
   const models = [packedEmbedding('one'), packedTensor('two')];
-  const jobs = new Jobs(stack, 'Jobs', { models, replyQueues: ['results'], inputBuckets: ['inputs'] });
+  const jobs = new Jobs(stack, 'Jobs', {
+    ...{ models, replyQueues: ['results'] },
+    inputBuckets: [Bucket.fromBucketName(stack, 'Inputs', 'inputs')],
+  });
   new InferenceApi(stack, 'Api', { models, jobs });
   return Template.fromStack(stack);
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { Duration } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { idleMonthlyUsd } from '../../core/costs/cost.ts';
 import { growingDelaySeconds } from '../../core/jobs/outage.ts';
 import { InferenceApi, Jobs, type JobsSettings, ResultsTable } from '../../lib/index.ts';
@@ -13,7 +16,11 @@ const DAY = 86_400;
 const SLOW = { batchSize: 20, windowSeconds: 3, maxConcurrency: 4, timeoutSeconds: 120, maxReceiveCount: 2 };
 
 const models = [packedEmbedding('one'), packedTensor('slow', { jobs: SLOW })];
-const template = synthesizeJobs({ models, replyQueues: ['results'], inputBuckets: ['inputs'] });
+const template = synthesizeJobs({
+  models,
+  replyQueues: ['results'],
+  inputBuckets: [Bucket.fromBucketName(otherStack(), 'Inputs', 'inputs')],
+});
 
 describe('queues', () => {
   it('are encrypted, keep what waits for as long as can be, and take no plain HTTP', () => {
@@ -78,7 +85,7 @@ describe('queues', () => {
   });
 
   it('keep dead letters for the configured time', () => {
-    const short = synthesizeJobs({ models, deadLetterRetentionDays: 3 });
+    const short = synthesizeJobs({ models, deadLetterRetention: Duration.days(3) });
     expect(queueOf(short, 'dead-letters').MessageRetentionPeriod).toBe(3 * DAY);
     expect(queueOf(short, 'jobs').MessageRetentionPeriod).toBe(14 * DAY);
   });
@@ -164,7 +171,7 @@ describe('functions', () => {
   });
 
   it('keep files for longer than jobs', () => {
-    const kept = synthesizeJobs({ models, retentionDays: 3, fileRetentionDays: 40 });
+    const kept = synthesizeJobs({ models, retention: Duration.days(3), fileRetention: Duration.days(40) });
     const variablesOf = (name: string) => functionOf(kept, name).Environment.Variables;
     expect(variablesOf('accept-jobs').TENSORGATE_RETENTION_DAYS).toBe('3');
     expect(variablesOf('process-batches').TENSORGATE_FILE_RETENTION_DAYS).toBe('40');
@@ -192,7 +199,7 @@ describe('functions', () => {
   });
 
   it('log to their own groups with the configured retention', () => {
-    const traced = synthesizeJobs({ models, logRetentionDays: 5, tracing: true });
+    const traced = synthesizeJobs({ models, logRetention: RetentionDays.FIVE_DAYS, tracing: true });
     traced.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 5 });
     traced.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
   });
@@ -330,7 +337,11 @@ describe('Jobs', () => {
       'replyQueues must hold others for it to be read, known: results',
     ],
     ['there is no model', () => new Jobs(otherStack(), 'Jobs', { models: [] }), 'models must hold at least one model'],
-    ['a setting is wrong', () => new Jobs(otherStack(), 'Jobs', { models, retentionDays: 0 }), 'jobs.retentionDays: '],
+    [
+      'a setting is wrong',
+      () => new Jobs(otherStack(), 'Jobs', { models, retention: Duration.days(0) }),
+      'jobs.retentionDays: ',
+    ],
     ['the stage has no proper name', () => new Jobs(otherStack(), 'Jobs', { models, stageName: 'A' }), 'got "A"'],
     [
       'a function would have more of an environment than AWS Lambda takes',
@@ -356,7 +367,7 @@ describe('Jobs', () => {
   it('uses a table of results in the workers whose manifest asks for it', () => {
     const stack = otherStack();
     const memory = packedEmbedding('light', { cache: { store: 'memory' } });
-    const resultsTable = new ResultsTable(stack, 'Results');
+    const { table: resultsTable } = new ResultsTable(stack, 'Results');
     new Jobs(stack, 'Jobs', { models: [...models, memory], resultsTable });
     const synthesized = Template.fromStack(stack);
     const tableOf = (name: string) => functionOf(synthesized, name).Environment.Variables.TENSORGATE_RESULTS_TABLE;

@@ -90,7 +90,10 @@ describe('ModelFunction', () => {
   });
 
   it('may write to its own log group, read and write batches of its table, and nothing else', () => {
-    const template = synthesize((stack) => ({ model: packedEmbedding(), resultsTable: new ResultsTable(stack, 'R') }));
+    const template = synthesize((stack) => ({
+      model: packedEmbedding(),
+      resultsTable: new ResultsTable(stack, 'R').table,
+    }));
     expect(statements(template)).toEqual([
       {
         Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -106,7 +109,7 @@ describe('ModelFunction', () => {
 
   it('gets no table when its manifest keeps results in memory', () => {
     const model = packedEmbedding('tiny', { cache: { store: 'memory' } });
-    const template = synthesize((stack) => ({ model, resultsTable: new ResultsTable(stack, 'R') }));
+    const template = synthesize((stack) => ({ model, resultsTable: new ResultsTable(stack, 'R').table }));
     expect(statements(template)).toHaveLength(1);
     const [fn] = resourcesOf(template, 'AWS::Lambda::Function');
     expect(fn?.Properties.Environment.Variables.TENSORGATE_RESULTS_TABLE).toBeUndefined();

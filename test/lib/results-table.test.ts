@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { RemovalPolicy } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { ResultsTable, type ResultsTableProps } from '../../lib/index.ts';
 import { otherStack, resourcesOf } from './synthesized-api.ts';
@@ -22,7 +23,7 @@ describe('ResultsTable', () => {
     });
   });
 
-  it('goes with its stack when data is not retained', () => {
-    expect(synthesize({ retainData: false })).toMatchObject({ DeletionPolicy: 'Delete' });
+  it('is deleted with its stack if the removal policy says so', () => {
+    expect(synthesize({ removalPolicy: RemovalPolicy.DESTROY })).toMatchObject({ DeletionPolicy: 'Delete' });
   });
 });
