@@ -61,11 +61,11 @@ function functionAlarms(fn: ModelFunction): readonly Alarm[] {
   const { id } = fn.model;
   return [
     functionAlarm(fn, 'FailedAlarm', {
-      metric: fn.metricErrors(SUM),
+      metric: fn.alias.metricErrors(SUM),
       alarmDescription: `At least ${FEW} invocations of the model ${id} crashed or timed out within 5 minutes`,
     }),
     functionAlarm(fn, 'ThrottledAlarm', {
-      metric: fn.metricThrottles(SUM),
+      metric: fn.alias.metricThrottles(SUM),
       alarmDescription: `At least ${FEW} requests to the model ${id} were throttled within 5 minutes`,
     }),
   ];

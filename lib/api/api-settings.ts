@@ -266,7 +266,13 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs' | 'logRet
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
   const { usagePlans, auth, tenants, cache, throttle, tracing, maxIdleMonthlyUsd, systemLogLevel, alarms } = settings;
-  const { metrics, metricsNamespace, stageName = 'prod', logRetention = RetentionDays.ONE_MONTH, concurrency } = settings;
+  const {
+    metrics,
+    metricsNamespace,
+    stageName = 'prod',
+    logRetention = RetentionDays.ONE_MONTH,
+    concurrency,
+  } = settings;
   const names = new BucketNames();
   const { jobs: _, ...config } = parseDeployConfig(
     {

@@ -89,7 +89,12 @@ const FORM_MEDIA_TYPE = 'multipart/form-data';
  * A REST API that serves models: keys and usage plans in front, one function for each model behind.
  *
  * @example
- * new InferenceApi(this, 'Api', { models: Models.fromDirectory('models') });
+ * const api = new InferenceApi(stack, 'Api', {
+ *   models: Models.fromDirectory('models'),
+ *   usagePlans: { site: { rateLimit: 20, burstLimit: 40, quota: { limit: 100_000, period: Period.DAY } } },
+ *   logRetention: RetentionDays.THREE_MONTHS,
+ * });
+ * new CfnOutput(stack, 'Url', { value: api.url });
  */
 export class InferenceApi extends Construct {
   /** The REST API, for features without a property here: domain names, web ACLs, alarms. */
@@ -106,9 +111,17 @@ export class InferenceApi extends Construct {
   readonly keys: readonly PlanKey[];
   /** Alarms on failed requests and on functions of models; none unless `alarms` is set. */
   readonly alarms: readonly Alarm[];
-  /** Resources of the deployment that cost money while idle. */
+  /**
+   * Resources of the deployment that cost money while idle.
+   *
+   * @internal
+   */
   readonly deployed: Deployed;
-  /** How the concurrent executions of the account are divided; undefined without jobs, which are the only background work. */
+  /**
+   * How the concurrent executions of the account are divided; undefined without jobs, which are the only background work.
+   *
+   * @internal
+   */
   readonly concurrency: ConcurrencyPlan | undefined;
   private readonly settings: ResolvedApiSettings;
 

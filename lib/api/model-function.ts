@@ -1,10 +1,10 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
-import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Grant, type IGrantable, type IPrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
+import { Alias, Code, Function as Fn, type IFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { SERVE_MODEL } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
@@ -18,6 +18,7 @@ import { modelEnvironment } from '../functions/model-environment.ts';
 import { ARCHITECTURES, createLogGroup, createRole, systemLogLevel } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { catalogueMetric, type MeasuredStage, type ModelMetricName } from '../monitoring/catalogue-metric.ts';
+import { type ModelMetricOptions, ModelMetrics } from '../monitoring/model-metrics.ts';
 import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { aliasesOf } from '../packaging/model-aliases.ts';
@@ -99,24 +100,23 @@ export interface ModelFunctionProps {
   readonly systemLogLevel?: SystemLogLevel;
 }
 
-/** Options of a metric of one model. */
-export interface ModelMetricOptions extends MetricOptions {
-  /**
-   * Version of the model; needs `metrics: 'detailed'`.
-   *
-   * @default - all versions together
-   */
-  readonly version?: string;
-}
-
 /**
  * One model behind the alias `live` of an AWS Lambda function of its own.
  *
  * Earlier versions of the function stay, so that the alias can be pointed back at one of them.
+ *
+ * @example
+ * const fn = new ModelFunction(stack, 'Embed', { model: Model.fromDirectory('models/minilm') });
+ * fn.grantInvoke(new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('states.amazonaws.com') }));
+ * fn.metricErrors().createAlarm(stack, 'Failures', { threshold: 10, evaluationPeriods: 1 });
  */
-export class ModelFunction extends Construct {
-  /** The alias that callers invoke. It has the provisioned concurrency. */
+export class ModelFunction extends ModelMetrics implements IGrantable {
+  /** The function. Callers invoke its alias instead, which has the provisioned concurrency. */
+  readonly fn: IFunction;
+  /** The alias that callers invoke. It has metrics of AWS Lambda: `alias.metricThrottles()`. */
   readonly alias: Alias;
+  /** Permissions of the function. */
+  readonly role: IRole;
   /** The served model. */
   readonly model: Model;
   /** Bytes of the function's package by part. */
@@ -167,6 +167,8 @@ export class ModelFunction extends Construct {
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
 
+    this.fn = fn;
+    this.role = role;
     this.model = model;
     this.#measured = { stageName: stage, metrics, metricsNamespace };
     this.packageSizes = functionPackage.sizes;
@@ -178,6 +180,11 @@ export class ModelFunction extends Construct {
     }
     props.jobs?.grantSubmit(role, model);
     for (const sibling of siblings) sibling.grantInvoke(role);
+  }
+
+  /** The principal of the function, so that `bucket.grantRead(modelFunction)` gives it a permission. */
+  get grantPrincipal(): IPrincipal {
+    return this.role.grantPrincipal;
   }
 
   /** Grants `grantee` permission to invoke the alias, and no other version. */
@@ -194,32 +201,9 @@ export class ModelFunction extends Construct {
    *
    * @param name - `Latency`, `Errors`, `ColdStart`, …
    * @throws AppError `CONFIG_INVALID` when the deployment does not record it, or not for single versions.
-   *
-   * @example
-   * fn.metric('Errors', { period: Duration.minutes(5) }).createAlarm(stack, 'Errors', { threshold: 10, evaluationPeriods: 1 });
    */
-  metric(name: ModelMetricName, { version, ...options }: ModelMetricOptions = {}): Metric {
+  override metric(name: ModelMetricName, { version, ...options }: ModelMetricOptions = {}): Metric {
     return catalogueMetric(name, this.#measured, { model: this.model.id, version }, options);
-  }
-
-  /** Requests that reached the function. */
-  metricInvocations(options?: MetricOptions): Metric {
-    return this.alias.metricInvocations(options);
-  }
-
-  /** Failed invocations: crashes and timeouts, not refused input. */
-  metricErrors(options?: MetricOptions): Metric {
-    return this.alias.metricErrors(options);
-  }
-
-  /** Time from event to response, in milliseconds. */
-  metricDuration(options?: MetricOptions): Metric {
-    return this.alias.metricDuration(options);
-  }
-
-  /** Requests refused because every allowed environment was busy. */
-  metricThrottles(options?: MetricOptions): Metric {
-    return this.alias.metricThrottles(options);
   }
 
   private createAlias(fn: Fn, { provisioned }: Compute): Alias {

@@ -14,6 +14,10 @@ const EXTENSION = '.yaml';
  * @returns The configuration with every default filled in.
  * @throws AppError `CONFIG_INVALID` when the name is no stage name, when there is no such stage (the message lists those
  * that exist), or with all problems of the file.
+ *
+ * @example
+ * const config = readDeployConfig('prod', 'config');
+ * console.log(config.jobs.enabled, config.maxIdleMonthlyUsd);
  */
 export function readDeployConfig(stage: string, directory = 'config'): DeployConfig {
   if (!STAGE_PATTERN.test(stage)) {

@@ -69,7 +69,7 @@ export function idleCost({ models, queues, endpoints = [], alarms }: Deployed): 
   return idleMonthlyUsd(functions, { queues, endpoints: endpoints.map(pricedEndpoint), alarms });
 }
 
-function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): PricedEndpoint {
+function pricedEndpoint({ model: { manifest, packed }, alarmCount: alarms }: GpuEndpoint): PricedEndpoint {
   const { compute } = manifest;
   // GpuEndpoint accepts no other models.
   if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };

@@ -58,6 +58,11 @@ const VERSION_CHARACTERS = 11;
  * are.
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+ *
+ * @example
+ * const model = Model.fromDirectory('models/large');
+ * const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, encryptionKey: new Key(stack, 'Key') })];
+ * new InferenceApi(stack, 'Api', { models: [model], endpoints });
  */
 export class GpuEndpoint extends Construct {
   /** The endpoint of each version, for features without a property here. */
@@ -66,8 +71,12 @@ export class GpuEndpoint extends Construct {
   readonly endpointName: string;
   /** Receives a notification of each request that an asynchronous endpoint completed; undefined for a realtime one. */
   readonly notifications: Topic | undefined;
-  /** Number of alarms of the endpoints, including those for scaling. */
-  readonly alarms: number;
+  /**
+   * Number of alarms of the endpoints, including those for scaling.
+   *
+   * @internal
+   */
+  readonly alarmCount: number;
   /** The model that runs here. */
   readonly model: Model;
   readonly #compute: SageMakerCompute;
@@ -103,7 +112,7 @@ export class GpuEndpoint extends Construct {
         }),
     );
     this.endpoints = created.map(({ endpoint }) => endpoint);
-    this.alarms = created.reduce((sum, { alarms }) => sum + alarms, 0);
+    this.alarmCount = created.reduce((sum, { alarms }) => sum + alarms, 0);
   }
 
   /** Whether the endpoint is asynchronous: it queues requests, and callers do not wait for the responses. */

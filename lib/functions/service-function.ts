@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
   Code,
@@ -77,13 +77,22 @@ export class ServiceFunction extends Construct implements IGrantable {
   readonly fn: Fn;
   /** Permissions of the function. */
   readonly role: Role;
-  /** Memory in MiB. */
+  /**
+   * Memory in MiB.
+   *
+   * @internal
+   */
   readonly memoryMiB: number;
-  /** Processor. */
+  /**
+   * Processor.
+   *
+   * @internal
+   */
   readonly architecture: LambdaCompute['architecture'];
   /** Bytes of the function's package by part. */
   readonly packageSizes: PackageSizes;
 
+  /** @internal */
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id);
     checkEnvironmentSize(this, props.environment);
@@ -110,7 +119,8 @@ export class ServiceFunction extends Construct implements IGrantable {
     });
   }
 
-  get grantPrincipal() {
+  /** The principal of the function. */
+  get grantPrincipal(): IPrincipal {
     return this.role.grantPrincipal;
   }
 }

@@ -70,12 +70,21 @@ export class JobFunctions extends Construct {
   readonly scheduled: ReadonlyMap<ScheduledName, ServiceFunction>;
   /** Workers by model id. */
   readonly workers: ReadonlyMap<string, ServiceFunction>;
-  /** Number of event source mappings, each of which polls a queue. */
+  /**
+   * Number of event source mappings, each of which polls a queue.
+   *
+   * @internal
+   */
   readonly mappings: number;
-  /** The billable properties of the scheduled functions. */
+  /**
+   * The billable properties of the scheduled functions.
+   *
+   * @internal
+   */
   readonly schedules: readonly PricedSchedule[];
   readonly #props: JobFunctionsProps;
 
+  /** @internal */
   constructor(scope: Construct, id: string, props: JobFunctionsProps) {
     super(scope, id);
     this.#props = props;

@@ -55,6 +55,7 @@ export class JobQueues extends Construct {
   /** Queues that jobs may name for their results. */
   readonly replies: ReadonlyMap<string, IQueue>;
 
+  /** @internal */
   constructor(scope: Construct, id: string, props: JobQueuesProps) {
     super(scope, id);
     const deadLetters = this.#create('dead-letters', {

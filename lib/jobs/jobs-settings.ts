@@ -177,10 +177,7 @@ export interface JobsSettings extends PayloadRetention {
 
 /** Settings with every default filled in. */
 export interface ResolvedJobs
-  extends Pick<
-    DeployConfig,
-    'systemLogLevel' | 'tracing' | 'metrics' | 'metricsNamespace' | 'cache' | 'concurrency'
-  > {
+  extends Pick<DeployConfig, 'systemLogLevel' | 'tracing' | 'metrics' | 'metricsNamespace' | 'cache' | 'concurrency'> {
   readonly stageName: string;
   readonly logRetention: RetentionDays;
   readonly config: JobsConfig;

@@ -1,9 +1,9 @@
-import type { Alarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { checkGranted, type Grantable } from '../../core/config/granted.ts';
 import type { PricedQueues } from '../../core/costs/cost.ts';
 import { AppError } from '../../core/errors.ts';
@@ -18,6 +18,7 @@ import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { checkStackSize, countResources } from '../limits/stack-size.ts';
 import { notifyOf } from '../monitoring/alarm-topic.ts';
 import { catalogueMetric, type JobMetricName } from '../monitoring/catalogue-metric.ts';
+import { type JobMetricOptions, JobMetrics } from '../monitoring/job-metrics.ts';
 import type { Model } from '../packaging/model.ts';
 import { aliasesOf } from '../packaging/model-aliases.ts';
 import { checkModelIds } from '../packaging/model-ids.ts';
@@ -72,25 +73,20 @@ export interface JobsProps extends JobsSettings {
   readonly alarmTopic?: ITopic;
 }
 
-/** Options of a metric of jobs. */
-export interface JobMetricOptions extends MetricOptions {
-  /**
-   * Id of the model.
-   *
-   * @default - all models together, for metrics that have such a series
-   */
-  readonly model?: string;
-}
-
 /**
  * Asynchronous inference: queues, workers for each model, records, files, webhooks and events. Pass it to an
  * `InferenceApi` to add the routes. Producers can use its queue without the API.
  *
  * @example
- * const jobs = new Jobs(this, 'Jobs', { models });
- * new InferenceApi(this, 'Api', { models, jobs });
+ * const jobs = new Jobs(stack, 'Jobs', { models, replyQueues: ['results'], retention: Duration.days(3) });
+ * new InferenceApi(stack, 'Api', { models, jobs });
+ *
+ * const shop = new Role(stack, 'Shop', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
+ * jobs.grantSendMessages(shop);
+ * jobs.grantConsumeReplies(shop, 'results');
+ * jobs.metricJobsFailed('minilm').createAlarm(stack, 'Failed', { threshold: 10, evaluationPeriods: 1 });
  */
-export class Jobs extends Construct {
+export class Jobs extends JobMetrics {
   /** Every queue. */
   readonly queues: JobQueues;
   /** The event bus, and the log of its events. */
@@ -101,13 +97,29 @@ export class Jobs extends Construct {
   readonly alarms: readonly Alarm[];
   /** Models that jobs may name. */
   readonly models: readonly Model[];
-  /** Resources that usage plans can grant. */
+  /**
+   * Resources that usage plans can grant.
+   *
+   * @internal
+   */
   readonly grantable: Grantable;
-  /** Resources of the queues that cost money while idle. */
+  /**
+   * Resources of the queues that cost money while idle.
+   *
+   * @internal
+   */
   readonly priced: PricedQueues;
-  /** How the concurrent executions of the account are divided. */
+  /**
+   * How the concurrent executions of the account are divided.
+   *
+   * @internal
+   */
   readonly concurrency: ConcurrencyPlan;
-  /** Resources that each model adds to the stack. */
+  /**
+   * Resources that each model adds to the stack.
+   *
+   * @internal
+   */
   readonly resourcesPerModel: number;
   readonly #parts: JobParts;
 
@@ -167,16 +179,13 @@ export class Jobs extends Construct {
    *
    * @param name - `JobsFailed`, `JobsLost`, `DeadLetters`, …
    * @throws AppError `CONFIG_INVALID` when the deployment does not record it with or without a model.
-   *
-   * @example
-   * jobs.metric('JobsFailed', { model: 'minilm' }).createAlarm(stack, 'Failed', { threshold: 10, evaluationPeriods: 1 });
    */
-  metric(name: JobMetricName, { model, ...options }: JobMetricOptions = {}): Metric {
+  override metric(name: JobMetricName, { model, ...options }: JobMetricOptions = {}): Metric {
     return catalogueMetric(name, this.#parts, { model }, options);
   }
 
   /** Grants `grantee` permission to send messages to the producer queue, and nothing else. */
-  grantProduce(grantee: IGrantable): Grant {
+  grantSendMessages(grantee: IGrantable): Grant {
     return grantSend(grantee, this.queues.shared.jobs.queueArn);
   }
 
@@ -193,24 +202,40 @@ export class Jobs extends Construct {
     throw new AppError('CONFIG_INVALID', `replyQueues must hold ${name} for it to be read, known: ${known}`);
   }
 
-  /** Grants the function of a model permission to submit jobs. */
+  /**
+   * Grants the function of a model permission to submit jobs.
+   *
+   * @internal
+   */
   grantSubmit(grantee: IGrantable, model: Model): void {
     this.#checkModel(model);
     grantJobAccess('serve-model', grantee, this.#parts, model);
   }
 
-  /** Environment variables with which the function of a model submits jobs. */
+  /**
+   * Environment variables with which the function of a model submits jobs.
+   *
+   * @internal
+   */
   submitterEnvironment(model: Model): Readonly<Record<string, string>> {
     this.#checkModel(model);
     return jobEnvironment('serve-model', this.#parts, model);
   }
 
-  /** Environment variables of a function that belongs to no model. */
+  /**
+   * Environment variables of a function that belongs to no model.
+   *
+   * @internal
+   */
   environmentOf(name: FunctionName): Readonly<Record<string, string>> {
     return jobEnvironment(name, this.#parts);
   }
 
-  /** Grants a function that belongs to no model the permissions that it needs. */
+  /**
+   * Grants a function that belongs to no model the permissions that it needs.
+   *
+   * @internal
+   */
   grantAccess(name: FunctionName, grantee: IGrantable): void {
     grantJobAccess(name, grantee, this.#parts);
   }

@@ -33,6 +33,10 @@ const EXAMPLE_COMPUTE_MS = [10, 50];
  * requests, and the hit rate from which the results table saves money.
  *
  * @returns Lines of text, with a line break at the end.
+ *
+ * @example
+ * const api = new InferenceApi(stack, 'Api', { models });
+ * process.stderr.write(renderSynthReport(api));
  */
 export function renderSynthReport(api: InferenceApi): string {
   const models = api.functions.map(({ model }) => model);

@@ -1,6 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import { InferenceApi } from '../api/inference-api.ts';
@@ -48,7 +48,15 @@ export interface ApiStackProps extends StackProps {
   readonly alarmTopic?: ITopic;
 }
 
-/** The API and its functions. You can delete and redeploy this stack at any time. */
+/**
+ * The API and its functions. You can delete and redeploy this stack at any time.
+ *
+ * @example
+ * const config = readDeployConfig('prod');
+ * const { results: resultsTable } = new DataStack(app, 'Data', { config });
+ * const { api } = new ApiStack(app, 'Api', { config, stageName: 'prod', models, resultsTable });
+ * console.error(renderSynthReport(api));
+ */
 export class ApiStack extends Stack {
   /** The API. */
   readonly api: InferenceApi;

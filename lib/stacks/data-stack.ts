@@ -35,7 +35,15 @@ export interface JobData {
   readonly payloadBucket: IBucket;
 }
 
-/** Data that outlives a deployment: cached results, and the stored data of jobs. */
+/**
+ * Data that outlives a deployment: cached results, and the stored data of jobs.
+ *
+ * @example
+ * const config = readDeployConfig('prod');
+ * const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
+ * const { jobs } = new JobsStack(app, 'Jobs', { config, stageName: 'prod', models, resultsTable, jobData });
+ * new ApiStack(app, 'Api', { config, stageName: 'prod', models, resultsTable, jobs });
+ */
 export class DataStack extends Stack {
   /** Results of earlier requests. */
   readonly results: ITable;

@@ -34,6 +34,16 @@ export interface Deployment {
  *
  * Every stack is in the app, even if it is empty: `cdk deploy --all` skips an empty stack that was never deployed, and
  * deletes one that was. A stack that left the app would stay deployed, and its endpoints would be paid for.
+ *
+ * @example
+ * const { api } = addDeployment(app, {
+ *   config: readDeployConfig('prod'),
+ *   configFile: 'config/prod.yaml',
+ *   stageName: 'prod',
+ *   models,
+ *   env: { account: '111122223333', region: 'eu-west-1' },
+ * });
+ * console.error(renderSynthReport(api.api));
  */
 export function addDeployment(scope: Construct, props: DeploymentProps): Deployment {
   const { config, configFile, stageName, models, env } = props;

@@ -25,6 +25,12 @@ export interface GpuStackProps extends StackProps {
 /**
  * Endpoints on GPUs, which take minutes to change. Without models on endpoints the stack is empty, and `cdk deploy` deletes
  * a deployed one.
+ *
+ * @example
+ * const config = readDeployConfig('prod');
+ * const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
+ * const { endpoints } = new GpuStack(app, 'Gpu', { config, models, payloadBucket: jobData?.payloadBucket });
+ * new ApiStack(app, 'Api', { config, stageName: 'prod', models, resultsTable, endpoints });
  */
 export class GpuStack extends Stack {
   /** One endpoint for each such model. */

@@ -1,6 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
@@ -51,6 +51,12 @@ const MAX_MODELS_WITH_EXPORTS = 13;
 /**
  * Queues, workers and events of jobs. You can delete and redeploy this stack while no message waits. Without jobs the stack
  * is empty, and `cdk deploy` deletes a deployed one.
+ *
+ * @example
+ * const config = readDeployConfig('prod');
+ * const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
+ * const { jobs } = new JobsStack(app, 'Jobs', { config, stageName: 'prod', models, resultsTable, jobData });
+ * if (jobs !== undefined) console.log(jobs.node.path);
  */
 export class JobsStack extends Stack {
   /** The jobs; undefined if the configuration has none. */

@@ -18,6 +18,7 @@ import { promisify } from 'node:util';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startLocal } from '../../local/start.ts';
+import { exportedValues, tsdocExamples, unexportedTypes } from './public-declarations.ts';
 
 const PACKAGE = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -45,6 +46,24 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
+
+/** The declarations of the installed package. */
+function declarations(): string {
+  return join(app, 'node_modules/tensorgate/dist/lib/index.d.ts');
+}
+
+/** What the examples of TSDoc comments do not repeat: imports, an app, a stack and models. */
+function preludeOfExamples(): string {
+  return `import { Annotations, App, CfnOutput, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { Period } from 'aws-cdk-lib/aws-apigateway';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { ${exportedValues(declarations()).join(', ')} } from 'tensorgate';
+declare const app: App, stack: Stack, models: readonly Model[];
+`;
+}
 
 /** Synthesizes one of the apps. */
 function synthesize(file: string) {
@@ -156,14 +175,47 @@ describe('an app outside of this repository', () => {
     expect(stderr).toContain(`${found}: npm install --save-exact --ignore-scripts ${wanted}`);
   });
 
-  it('type-checks against the published declarations, as does every example of docs/constructs.md', () => {
-    const examples = readFileSync('docs/constructs.md', 'utf8').matchAll(/^```ts\n(.*?)^```/gms);
-    const files = [...examples].map(([, code], index) => {
-      writeFileSync(join(app, `example-${index}.ts`), code ?? '');
+  it('type-checks against the published declarations, as does every example of docs/constructs.md and of the constructs', () => {
+    const guide = [...readFileSync('docs/constructs.md', 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(
+      ([, code = '']) => code,
+    );
+    const comments = tsdocExamples(declarations()).map(({ code }) => `${preludeOfExamples()}{\n${code}\n}`);
+    expect(guide.length).toBeGreaterThan(3);
+    const files = [...guide, ...comments].map((code, index) => {
+      writeFileSync(join(app, `example-${index}.ts`), code);
       return `example-${index}.ts`;
     });
-    expect(files.length).toBeGreaterThan(3);
     expect(typeCheck('app.ts', 'app-with-jobs.ts', ...files)).toEqual({ status: 0, stdout: '' });
+  });
+
+  it('finds an example at every class, function and object that the package exports', () => {
+    const subjects = tsdocExamples(declarations()).map(({ subject }) => subject);
+    const without = exportedValues(declarations()).filter(
+      (name) => !subjects.some((one) => one.split(/\W+/).includes(name)),
+    );
+    expect(without).toEqual([]);
+  });
+
+  it('can name every type that an exported declaration uses', () => {
+    expect(unexportedTypes(declarations())).toEqual([]);
+  });
+
+  it('does not see what only the product itself needs', () => {
+    const internal = [
+      'submitterEnvironment',
+      'environmentOf',
+      'grantAccess',
+      'priced',
+      'resourcesPerModel',
+      'deployed',
+    ];
+    const code = internal.map((name) => `jobs.${name}; api.${name};`).join('\n');
+    writeFileSync(
+      join(app, 'internal.ts'),
+      `${preludeOfExamples()}declare const jobs: Jobs, api: InferenceApi;\n${code}\n`,
+    );
+    const errors = typeCheck('internal.ts').stdout.match(/error TS2339/g) ?? [];
+    expect(errors).toHaveLength(2 * internal.length);
   });
 
   it('gets an error for a setting that does not exist', () => {

@@ -311,7 +311,7 @@ describe('Jobs', () => {
 
   it('lets a producer send to the queue of jobs, and nothing else', () => {
     const { stack, jobs, program } = setUp();
-    jobs.grantProduce(program);
+    jobs.grantSendMessages(program);
     expect(permissionsOf(Template.fromStack(stack), 'Program')).toEqual({
       'sqs:SendMessage': ['JobsQueuesjobs'],
       'sqs:GetQueueUrl': ['JobsQueuesjobs'],

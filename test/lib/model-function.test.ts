@@ -130,12 +130,6 @@ describe('ModelFunction', () => {
       TargetTrackingScalingPolicyConfiguration: { TargetValue: 0.6 },
     });
   });
-
-  it('offers metrics of the alias', () => {
-    const fn = new ModelFunction(otherStack(), 'Fn', { model: packedEmbedding() });
-    const metrics = [fn.metricInvocations(), fn.metricErrors(), fn.metricDuration(), fn.metricThrottles()];
-    expect(metrics.map(({ metricName }) => metricName)).toEqual(['Invocations', 'Errors', 'Duration', 'Throttles']);
-  });
 });
 
 describe('functions of one API', () => {
