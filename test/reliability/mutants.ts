@@ -149,6 +149,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/lambdas/shared/jobs', RUN_JOBS],
   },
   {
+    name: 'a job with destinations is recorded as notified when it completes',
+    file: 'lambdas/run-jobs/finish-job.ts',
+    find: 'const hasNoDestination = !(await run.deps.notifier.hasDestinations(work.message));',
+    replace: 'const hasNoDestination = await run.deps.notifier.hasDestinations(work.message);',
+    tests: [RUN_JOBS],
+  },
+  {
     name: 'destinations are marked as notified before they are',
     file: 'lambdas/shared/jobs/complete-job.ts',
     find: '  const outcomes = await Promise.allSettled(pending.map((kind) => notifier.notifyJob(job, kind)));\n',
