@@ -48,7 +48,7 @@ export function cronProblem(cron: string): string | undefined {
   return `either the day of month or the day of week must be ?, got ${days.join(' and ')}`;
 }
 
-/** Whether the IANA database has a time zone. */
+/** Returns whether the IANA database has a time zone. */
 export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
