@@ -179,7 +179,7 @@ export class GpuEndpoint extends Construct {
   }
 }
 
-/** The endpoint of a model among several. */
+/** Returns the endpoint of a model among several. */
 export function endpointOf({ id }: Model, endpoints: readonly GpuEndpoint[] = []): GpuEndpoint | undefined {
   return endpoints.find(({ model }) => model.id === id);
 }

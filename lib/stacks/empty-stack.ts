@@ -9,7 +9,7 @@ export function allowEmpty(stack: Stack): void {
   Validations.of(stack).acknowledge({ id: 'CloudFormation-Validate::F0001', reason });
 }
 
-/** The settings of an empty stack. The resource by which the CDK reports its use would keep the stack deployed. */
+/** Returns the settings of an empty stack. The resource by which the CDK reports its use would keep the stack deployed. */
 export function withoutMetadata<Props extends StackProps>(props: Props): Props {
   return { ...props, analyticsReporting: false };
 }

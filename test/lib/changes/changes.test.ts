@@ -11,7 +11,7 @@ import { CloudFormation } from './cloud-formation.ts';
 import { type DeployedStack, synthesize } from './deployed-stack.ts';
 import { earlierRelease } from './earlier-release.ts';
 
-/** What an operator can change: models, configuration and stage. */
+/** The settings that an operator can change: models, configuration and stage. */
 interface Settings {
   readonly models?: readonly Model[];
   readonly config?: object;

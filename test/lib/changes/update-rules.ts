@@ -87,7 +87,7 @@ function takesNoIdentity(update: Update): readonly string[] {
 }
 
 /**
- * What SageMaker refuses: another instance type for a variant that is registered for scaling, or its removal; other variants
+ * Returns updates that SageMaker refuses: another instance type for a variant that is registered for scaling, or its removal; other variants
  * together with a deployment policy; another kind of endpoint.
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
@@ -114,7 +114,7 @@ function updatesEndpointsAsAllowed(update: Update): readonly string[] {
   });
 }
 
-/** Properties of a function that are no part of its versions. */
+/** Properties of a function that its versions do not hold. */
 const OUTSIDE_VERSIONS = ['ReservedConcurrentExecutions', 'Tags', 'CodeSigningConfigArn'];
 
 /** "A version for this Lambda function exists": a version needs changed code or configuration. */
