@@ -142,7 +142,7 @@ function nestedStacks(stack: Stack): readonly NestedStack[] {
 }
 
 function idOf({ nestedStackResource }: NestedStack): string {
-  return nestedStackResource === undefined ? '' : Stack.of(nestedStackResource).getLogicalId(nestedStackResource);
+  return nestedStackResource === undefined ? '' : Stack.of(nestedStackResource).resolve(nestedStackResource.logicalId);
 }
 
 /** Nested stacks after those whose outputs they get, and before the resources that read their outputs. */

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 
 /** The rules of CloudFormation for one type of resources. */
 export interface ResourceType {
-  /** Whether resources of the type hold data. Logs are data too, but no deployment depends on them. */
+  /** Whether resources of the type hold data that must not be lost. */
   readonly isStateful: boolean;
   /** Properties whose change replaces the resource. */
   readonly replacedBy: readonly string[];
@@ -23,6 +23,9 @@ const IDENTITIES: Readonly<Record<string, readonly string[]>> = {
   'AWS::SageMaker::Endpoint': ['EndpointName'],
   'AWS::SQS::Queue': ['QueueName'],
 };
+
+/** Stateful types that hold nothing of value: logs, and stacks, whose resources are judged one by one. */
+const DISPENSABLE = ['AWS::CloudFormation::Stack', 'AWS::Logs::LogGroup'];
 
 /** A resource type in the database that the CDK command ships for `cdk diff`. */
 interface Entry {
@@ -43,7 +46,7 @@ export function readResourceTypes(): ReadonlyMap<string, ResourceType> {
 function resourceType({ cloudFormationType, isStateful, primaryIdentifier = [], properties }: Entry): ResourceType {
   const chosen = primaryIdentifier.length > 0 && primaryIdentifier.every((name) => name in properties);
   return {
-    isStateful: isStateful === true && cloudFormationType !== 'AWS::Logs::LogGroup',
+    isStateful: isStateful === true && !DISPENSABLE.includes(cloudFormationType),
     replacedBy: Object.entries(properties).flatMap(([name, { causesReplacement }]) =>
       causesReplacement === 'yes' ? [name] : [],
     ),
