@@ -1,7 +1,7 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import { InferenceApi } from '../api/inference-api.ts';
 import type { PlanKey } from '../api/usage-plans.ts';
@@ -77,8 +77,22 @@ export class ApiStack extends Stack {
       settingsFile: props.configFile,
     });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Address of the API' });
+    this.addFunctionOutputs();
     checkKeyOutputs(this, this.api.keys.map(keyOutputId));
     for (const key of this.api.keys) this.addKeyOutput(key);
+  }
+
+  /** Operators find the function of a model by the description. */
+  private addFunctionOutputs(): void {
+    const functions = new Construct(this, 'Functions');
+    for (const { model, alias } of this.api.functions) {
+      const description = `function of ${model.id}`;
+      new CfnOutput(functions, model.id, { value: alias.lambda.functionName, description });
+    }
+    const services = [...this.api.authorizerFunctions, ...this.api.jobFunctions];
+    for (const { node, fn } of services.filter((service) => Stack.of(service) === this)) {
+      new CfnOutput(functions, node.id, { value: fn.functionName, description: node.id });
+    }
   }
 
   /** The key's value is a secret, so the output is the command that fetches it. */

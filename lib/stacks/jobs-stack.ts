@@ -2,7 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import { Jobs } from '../jobs/jobs.ts';
@@ -92,8 +92,12 @@ export class JobsStack extends Stack {
   #addOutputs({ queues: { shared, replies }, functions }: Jobs): void {
     this.#addQueueOutput('Jobs', 'jobs', shared.jobs);
     this.#addQueueOutput('DeadLetters', 'dead-letters', shared['dead-letters']);
-    for (const [name, { fn }] of functions.scheduled) {
+    for (const [name, { fn }] of [...functions.scheduled, ...functions.consumers]) {
       new CfnOutput(this, `Function${pascalCase(name)}`, { value: fn.functionName, description: name });
+    }
+    const workers = new Construct(this, 'Workers');
+    for (const [id, { fn }] of functions.workers) {
+      new CfnOutput(workers, id, { value: fn.functionName, description: `worker of ${id}` });
     }
     for (const [name, queue] of replies) this.#addQueueOutput(`Reply${pascalCase(name)}`, name, queue);
   }
