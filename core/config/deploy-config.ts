@@ -384,7 +384,7 @@ export const deployConfigSchema = v.pipe(
     ),
     systemLogLevel: key(
       v.optional(oneOf(SYSTEM_LOG_LEVELS), 'INFO'),
-      'Which lines AWS Lambda itself writes about invocations: with `INFO` two for each (start, and a report of time and memory), with `WARN` those of failures only, which costs less. See [logs](deploy.md#what-requests-cost).',
+      'Which lines AWS Lambda itself writes about invocations. `INFO`: two for each, its start and a report of time and memory. `WARN`: those of failures only, which costs less. See [logs](deploy.md#what-requests-cost).',
       'WARN',
     ),
     minimumCompressionBytes: key(
