@@ -34,9 +34,7 @@ export function checkKeyResources(scope: Construct, keys: number): void {
  * @throws AppError `CONFIG_INVALID` when there are too many, or when two have the same name.
  */
 export function checkKeyOutputs(stack: Stack, ids: readonly string[]): void {
-  const others = stack.node
-    .findAll()
-    .filter((child) => child instanceof CfnOutput && Stack.of(child) === stack).length;
+  const others = stack.node.findAll().filter((child) => child instanceof CfnOutput && Stack.of(child) === stack).length;
   if (others + ids.length > MAX_STACK_OUTPUTS) {
     throw new AppError(
       'CONFIG_INVALID',

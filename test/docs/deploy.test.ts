@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from '@jest/globals';
-import { DefaultStackSynthesizer } from 'aws-cdk-lib';
+import { DefaultStackSynthesizer, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { parse } from 'yaml';
@@ -97,12 +97,12 @@ describe('docs/deploy.md', () => {
 
   it('names the stacks of a deployment, and no others', () => {
     const names = new Set([...PAGE.matchAll(/\bTensorgate[A-Z]\w*(?=-)/g)].map(([name]) => name));
-    const existing = Object.values(stacks).map(({ stackName }) => stackName.replace(/-prod$/, ''));
+    const existing = Object.values<Stack>(stacks).map(({ stackName }) => stackName.replace(/-prod$/, ''));
     expect([...names].sort()).toEqual(existing.sort());
   });
 
   it('names outputs that the stacks have', () => {
-    const outputs = Object.values(stacks).flatMap((stack) =>
+    const outputs = Object.values<Stack>(stacks).flatMap((stack) =>
       Object.entries(Template.fromStack(stack).findOutputs('*')),
     );
     const ids = outputs.map(([id]) => id);
@@ -123,7 +123,9 @@ describe('docs/deploy.md', () => {
   });
 
   it('has every alarm of a deployment in its table', () => {
-    const alarms = Object.values(stacks).flatMap((stack) => stack.node.findAll().filter((one) => one instanceof Alarm));
+    const alarms = Object.values<Stack>(stacks).flatMap(({ node }) =>
+      node.findAll().filter((one) => one instanceof Alarm),
+    );
     const rows = [...PAGE.matchAll(/^\| (`[^|]+) \| [^|]+ \| [^|]+ \|$/gm)].map(([, names = '']) => names).join(' ');
     for (const { node } of alarms) {
       const name = node.id.replace(/-minilm$/, '-<model>');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CfnOutput, type Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { addDeployment } from '../../lib/index.ts';
