@@ -23,7 +23,8 @@ export interface ChunkLimits {
   readonly lineBytes: number;
 }
 
-const LIMITS: ChunkLimits = { lines: MAX_CHUNK_LINES, bytes: MAX_CHUNK_BYTES, lineBytes: MAX_LINE_BYTES };
+/** Bounds of the chunks of a batch that starts now. The record of the batch keeps them. */
+export const CHUNK_LIMITS: ChunkLimits = { lines: MAX_CHUNK_LINES, bytes: MAX_CHUNK_BYTES, lineBytes: MAX_LINE_BYTES };
 
 const LINE_FEED = 0x0a;
 
@@ -60,7 +61,7 @@ export class ChunkPlan {
    * @param start - First byte of the plan in the file.
    * @param firstLine - Number of the line that starts there.
    */
-  constructor(start: number, firstLine: number, limits = LIMITS) {
+  constructor(start: number, firstLine: number, limits = CHUNK_LIMITS) {
     this.#start = start;
     this.#lineStart = start;
     this.#position = start;

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
-import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
+import { CHUNK_LIMITS, ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
 import type { DuplicateLine } from '../../core/batches/custom-ids.ts';
 import type { BatchStepMessage, ChunkPlace } from '../../core/batches/step-message.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
@@ -90,7 +91,7 @@ async function findInput(batch: BatchRecord, call: StepCall): Promise<PayloadRef
 async function splitFrom(from: BatchRecord, file: PayloadReference, call: StepCall): Promise<Outcome> {
   let batch = from;
   let position = from.splitAt === 0 ? await findText(file, call) : from.splitAt;
-  const plan = new ChunkPlan(position, from.lines + 1);
+  const plan = new ChunkPlan(position, from.lines + 1, from.chunkLimits);
   let chunks: PlannedChunk[] = [];
   while (position < from.inputBytes && call.hasTime()) {
     const window = await readWindow(file, position, Math.min(position + WINDOW_BYTES, from.inputBytes), call);
@@ -166,15 +167,21 @@ async function startBatch(
   const model = batch.model ?? named ?? '';
   const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || models.includes(model));
   if (!isKnown) return refused(unknownModel(first.line, models));
-  const started = await markStarted(batch, { model, inProgressAtMs: call.clock.now() }, call);
-  const isHere = started !== undefined && !isComplete(started) && started.splitAt === batch.splitAt;
+  const now = { model, inProgressAtMs: call.clock.now(), chunkLimits: CHUNK_LIMITS };
+  const started = await markStarted(batch, now, call);
+  const isHere = started !== undefined && !isComplete(started) && isCutAlike(started, batch);
   return isHere ? { kind: 'continued', batch: started } : { kind: 'changed', batch: started };
+}
+
+/** Whether the chunks that this step has cut are those of the record: a step of another release may have started it. */
+function isCutAlike({ splitAt, chunkLimits = CHUNK_LIMITS }: BatchRecord, before: BatchRecord): boolean {
+  return splitAt === before.splitAt && isDeepStrictEqual(chunkLimits, CHUNK_LIMITS);
 }
 
 /** A batch that was canceled meanwhile runs as well, because each of its lines becomes an error line. */
 async function markStarted(
   { owner, id }: BatchRecord,
-  set: Pick<BatchRecord, 'model' | 'inProgressAtMs'>,
+  set: Pick<BatchRecord, 'model' | 'inProgressAtMs' | 'chunkLimits'>,
   { batches }: StepCall,
 ): Promise<BatchRecord | undefined> {
   const expect = { inProgressAtMs: undefined };
