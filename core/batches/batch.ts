@@ -51,6 +51,8 @@ export interface Batch {
   /** Chunks that have a final state. */
   readonly chunksDone: number;
   readonly counts: BatchCounts;
+  /** Failed lines that were not run because the window had ended; absent if an earlier release counted. */
+  readonly expired?: number;
   readonly outputFileId?: string;
   readonly errorFileId?: string;
   /** Address of the API as the caller used it. */
@@ -112,6 +114,8 @@ export interface ChunkOutcome extends BatchCounts {
    * Absent if the splitter wrote them, or an earlier release.
    */
   readonly attempt?: string;
+  /** Failed lines that were not run because the window of the batch had ended. Defaults to none. */
+  readonly expired?: number;
   /** Whether there is an output part, and an error part. */
   readonly hasOutput: boolean;
   readonly hasErrors: boolean;

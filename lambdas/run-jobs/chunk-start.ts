@@ -102,9 +102,15 @@ export class ChunkStart {
     return lines.every(({ line }) => this.#results.has(line));
   }
 
-  /** Gives lines without a result the same error. */
-  failRest(lines: readonly Line[], error: AppError): void {
+  /**
+   * Gives lines without a result the same error.
+   *
+   * @returns Number of these lines.
+   */
+  failRest(lines: readonly Line[], error: AppError): number {
+    const before = this.#results.size;
     for (const line of lines) this.#fail(line, error);
+    return this.#results.size - before;
   }
 
   /** Takes over the results of all requests, which another endpoint computed. */

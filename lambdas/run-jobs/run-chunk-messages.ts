@@ -72,13 +72,15 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
   const lines = await readChunk(message, run);
   run.breakers.succeeded([OBJECT_STORE]);
   const stopped = whyStopped(batch, inference.clock.now());
-  if (stopped !== undefined) start.failRest(lines, stopped);
+  let stoppedLines = 0;
+  if (stopped !== undefined) stoppedLines = start.failRest(lines, stopped);
   else if (run.deps.asyncRuns !== undefined) {
     const answers = await askEndpoint(lines, work, batch, run.deps.asyncRuns, run);
     if (answers === undefined) return pollLater(work, run.deps.queues.chunks);
     if (!start.settleAll(lines, answers)) return continueLater(start, work, run);
   } else if (!(await start.runLines(lines, batch))) return continueLater(start, work, run);
-  const outcome = await writeParts(message, start.written(), run);
+  const expired = stopped?.code === 'BATCH_EXPIRED' ? stoppedLines : 0;
+  const outcome = { ...(await writeParts(message, start.written(), run)), expired };
   run.onLines(outcome);
   await requestMerge(await chunks.finishChunk(owner, batchId, outcome), batchSteps);
   return 'done';

@@ -81,14 +81,17 @@ async function countOnce(
     ...keyAttributes(jobsTableKeys.chunk(batchId, outcome.index), clock.now() + CHUNK_RETENTION_MS),
     ...toItem(outcome),
   };
-  const { completed, failed, bytes: outputBytes = 0 } = outcome;
+  const { completed, failed, expired = 0, bytes: outputBytes = 0 } = outcome;
   const unmet = await transact(client, [
     { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },
     {
       Update: {
         TableName: table,
         Key: { [pk]: { S: batchKey } },
-        ...updateExpressions({ add: { chunksDone: 1, completed, failed, outputBytes }, expect: { id: batchId } }),
+        ...updateExpressions({
+          add: { chunksDone: 1, completed, failed, expired, outputBytes },
+          expect: { id: batchId },
+        }),
       },
     },
   ]);

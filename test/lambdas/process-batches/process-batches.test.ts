@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ChunkOutcome } from '../../../core/batches/batch.ts';
 import { MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
@@ -30,9 +31,9 @@ function linesOf(count: number, name = (index: number) => `line-${index}`): stri
   return Array.from({ length: count }, (_, index) => lineOf(name(index))).join('');
 }
 
-async function workAll(): Promise<ChunkMessage[]> {
+async function workAll(more?: Partial<ChunkOutcome>): Promise<ChunkMessage[]> {
   const chunks = await processor.takeJson<ChunkMessage>('chunks');
-  for (const chunk of chunks) await processor.work(chunk);
+  for (const chunk of chunks) await processor.work(chunk, more);
   return chunks;
 }
 
@@ -338,11 +339,19 @@ describe('merging', () => {
     expect(processor.notifier.batches).toMatchObject([{ status: 'cancelled' }]);
   });
 
-  it('completes a batch with failures after its window as expired', async () => {
+  it('completes a batch whose lines ran in time and failed as completed, even if it is merged after its window', async () => {
     await processor.createBatch(`${lineOf('a')}${lineOf('bad')}`);
     await processor.invoke(SPLIT);
     await workAll();
     processor.clock.nowMs += DAY_MS;
+    await processor.invoke(MERGE);
+    expect(await processor.batch()).toMatchObject({ status: 'completed', counts: { completed: 1, failed: 1 } });
+  });
+
+  it('completes a batch as expired if its workers came too late for some of its lines', async () => {
+    await processor.createBatch(linesOf(2));
+    await processor.invoke(SPLIT);
+    await workAll({ completed: 1, failed: 1, expired: 1 });
     await processor.invoke(MERGE);
     expect(await processor.batch()).toMatchObject({ status: 'expired', counts: { completed: 1, failed: 1 } });
   });
