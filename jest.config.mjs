@@ -17,7 +17,6 @@ export default {
   collectCoverageFrom: [
     'core/**/*.ts',
     // Types only: nothing of them exists at run time.
-    '!core/clock.ts',
     '!core/batches/{batch-record,batch-store}.ts',
     '!core/files/{file-objects,upload}.ts',
     '!core/functions/permissions.ts',

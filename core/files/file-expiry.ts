@@ -1,4 +1,4 @@
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../clock.ts';
 
 /**
  * Returns when a file is deleted: after the deployment's retention, or sooner where its owner said so.

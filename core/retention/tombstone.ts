@@ -1,8 +1,7 @@
+import { DAY_MS } from '../clock.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../jobs/jobs-table.ts';
 import { dueAttributes } from '../sweep/due.ts';
 import { messageLifeDays } from './retention.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Days that a tombstone is kept: as long as a message of the deleted record can exist. */
 export const TOMBSTONE_DAYS = messageLifeDays();

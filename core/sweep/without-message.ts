@@ -1,7 +1,7 @@
+import { DAY_MS } from '../clock.ts';
 import type { Observation } from './due.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** Minimum time between two looks that confirm each other: SQS counts messages approximately, and settles in a minute. */
 export const CONFIRM_AFTER_MS = 4 * MINUTE_MS;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../core/clock.ts';
 import type { FunctionSettings } from '../../core/functions/settings.ts';
 import { isFinal, type Job, type JobError } from '../../core/jobs/job.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
@@ -10,7 +10,6 @@ import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import type { QueueDepths } from '../shared/queue/queue-depths.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** Dependencies of {@link sweepJob}. */
 export interface SweepJobDeps {

@@ -1,11 +1,10 @@
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
+import { DAY_MS } from '../../../core/clock.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { messageLifeDays } from '../../../core/retention/retention.ts';
 import { TOMBSTONE_HASH } from '../../../core/retention/tombstone.ts';
 import { BATCH_DUE_MS, DUE_ATTRIBUTES, dueAttributes } from '../../../core/sweep/due.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Attribute of a file: the number of batches that read it and have not ended. */
 export const READERS = 'readers';

@@ -1,12 +1,11 @@
 import { PutItemCommand, type PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { type ChunkProgress, NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
+import { DAY_MS } from '../../../core/clock.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { keyAttributes, recordOf } from './batch-item.ts';
 import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb-chunk-store.ts';
-
-const DAY_MS = 86_400_000;
 
 /** How long progress is kept: longer than any batch takes. */
 const PROGRESS_RETENTION_MS = 14 * DAY_MS;

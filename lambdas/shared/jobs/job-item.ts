@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../../core/clock.ts';
 import { DESTINATION_KINDS, type Job, type JobDefinition, type JobKey, queuedJob } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { messageLifeDays } from '../../../core/retention/retention.ts';
@@ -15,8 +16,6 @@ export const CLAIM = 'claim';
 
 /** When the last claim was made, milliseconds since the Unix epoch. */
 export const CLAIMED_AT = 'claimedAtMs';
-
-const DAY_MS = 86_400_000;
 
 /** Attributes of an item that are not members of the job. */
 const BESIDE: ReadonlySet<string> = new Set([

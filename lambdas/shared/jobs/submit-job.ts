@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { InlineBody } from '../../../core/jobs/inline-body.ts';
 import {
@@ -19,8 +19,6 @@ import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import type { CacheControl } from '../../../core/results/cache-policy.ts';
 import { sha256 } from '../sha256.ts';
 import { fromInlineBody, inlineBytes } from './inline-body.ts';
-
-const DAY_MS = 24 * 3600 * 1000;
 
 /** Dependencies of {@link createSubmit}. */
 export interface SubmitDeps {

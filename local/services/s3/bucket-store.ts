@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
 import type { BucketPlan } from '../../template/plan-buckets.ts';
 import type { Checksum, ChecksumAlgorithm } from './checksums.ts';
 import type { StoredBytes } from './object-files.ts';
 import { S3Error } from './s3-error.ts';
-
-const DAY_MS = 86_400_000;
 
 /** An object, as it was written; a later write makes another one. */
 export interface StoredObject {
