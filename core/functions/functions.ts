@@ -111,7 +111,6 @@ export const ACCEPT_JOBS = {
   permissions: {
     records: ['GetItem', 'PutItem'],
     recordKinds: ['job', 'file'],
-    delays: true,
     objects: { jobs: ['PutObject'] },
     sends: ['dead-letters'],
     sendsToModels: ['jobs'],
@@ -148,7 +147,6 @@ export const RUN_JOBS = {
       files: ['GetObject'],
       chunks: ['GetObject', 'PutObject'],
     },
-    delays: true,
     listsObjects: true,
     readsInputBuckets: true,
     sends: ['batches', 'dead-letters'],
@@ -181,7 +179,6 @@ export const FAIL_LOST_JOBS = {
   consumes: { queue: 'lost-jobs', batchSize: 10, maxConcurrency: 5 },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem'],
-    delays: true,
     objects: { jobs: ['GetObject'], results: ['GetObject'] },
     sends: ['batches', 'dead-letters'],
     namesModels: ['jobs', 'chunks'],
@@ -218,7 +215,6 @@ export const PROCESS_BATCHES = {
   consumes: { queue: 'batches', batchSize: 1, maxConcurrency: 10 },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
-    delays: true,
     objects: {
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
       chunks: ['GetObject', 'PutObject', 'DeleteObject'],
@@ -255,7 +251,6 @@ export const DELIVER_WEBHOOKS = {
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
     sends: ['webhooks', 'dead-letters'],
-    delays: true,
   },
 } as const satisfies FunctionDefinition;
 
@@ -350,12 +345,14 @@ export const SERVE_BATCHES = {
       'taskModels',
       'fileRetentionDays',
       'maxFileBytes',
+      'webhooksTable',
     ],
     optional: ['modelAliases'],
   },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
     listsRecords: true,
+    webhooks: ['PutItem'],
     objects: {
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
       chunks: ['GetObject', 'PutObject', 'DeleteObject'],

@@ -45,7 +45,8 @@ export async function cancelBatch(call: Call): Promise<HttpResult> {
 
 /**
  * Serves `DELETE /v1/batches/{id}`: deletes the record of a batch that has ended. Its files are files of their own and stay, as
- * those of OpenAI's API. Deleting a batch again succeeds. A tombstone keeps late messages of the batch from doing anything.
+ * those of OpenAI's API. Webhooks that were not delivered are dropped. A tombstone keeps late messages of the batch from doing
+ * anything. Deleting a batch again succeeds, so that a request that failed halfway can be repeated.
  */
 export async function deleteBatch(call: Call): Promise<HttpResult> {
   const id = idOf(call);
@@ -55,6 +56,7 @@ export async function deleteBatch(call: Call): Promise<HttpResult> {
     const message = `the batch is ${removed.status}: cancel it first, with POST /v1/batches/{id}/cancel`;
     throw new AppError('BATCH_NOT_ENDED', message);
   }
+  await call.forgetDeliveries(call.owner, id, removed);
   return jsonResult(JSON.stringify({ id, object: 'batch', deleted: true }));
 }
 

@@ -25,6 +25,8 @@ export interface RouteDeps {
   readonly uploads: UploadStore;
   readonly batches: BatchStore;
   readonly usage: UsageStore;
+  /** Drops the webhooks of a deleted batch that were not delivered. */
+  readonly forgetDeliveries: (owner: string, batchId: string, deletedAtMs: number) => Promise<void>;
   /** Opens S3. Requests that only read records never need it. */
   readonly storage: () => Promise<Storage>;
   readonly openMd5: () => Promise<ResumableMd5>;

@@ -5,8 +5,7 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Clock } from '../../../core/clock.ts';
-import { TOMBSTONE_DAYS } from '../../../core/retention/tombstone.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { type EndpointHealth, type PatientLimits, UNKNOWN } from '../../../core/webhooks/endpoint-health.ts';
@@ -18,6 +17,7 @@ import { callAws } from '../aws/client-settings.ts';
 import { writeIf } from '../aws/conditional-write.ts';
 import { openVersionedLists, type VersionedLists } from '../aws/versioned-list.ts';
 import { sha256 } from '../sha256.ts';
+import { DELETED_AT, forgetDeliveries, WEBHOOKS_TABLE_NAME as TABLE } from './forget-deliveries.ts';
 
 /** A secret that signs a caller's webhooks. */
 export interface SigningSecret {
@@ -99,8 +99,6 @@ export interface WebhookStoreOptions {
   readonly secretBytes: () => Uint8Array;
 }
 
-const DAY_MS = 86_400_000;
-
 /** How long a replaced secret still signs. */
 const OVERLAP_MS = DAY_MS;
 
@@ -116,10 +114,6 @@ const MAX_HEALTH_ATTEMPTS = 5;
  */
 const DELIVERY_PREFIX = 'delivery/';
 
-/** Attribute of the deliveries of a deleted job or batch: the time of the deletion. */
-const DELETED_AT = 'deletedAtMs';
-
-const TABLE = 'the webhooks table';
 const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
 
 /** Opens the webhooks table. Its methods throw AppError `UNAVAILABLE` if it does not respond. */
@@ -222,8 +216,7 @@ class DynamoDbWebhookStore implements WebhookStore {
   }
 
   async forget(owner: string, subject: DeliveryMessage['subject'], deletedAtMs: number): Promise<void> {
-    const expiry = this.#expiry(deletedAtMs + TOMBSTONE_DAYS * DAY_MS);
-    await this.#put(deliveriesKey(owner, subject), { [DELETED_AT]: deletedAtMs, ...expiry });
+    await forgetDeliveries(this.#options, owner, subject, deletedAtMs);
   }
 
   async putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void> {

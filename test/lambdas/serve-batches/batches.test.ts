@@ -36,6 +36,14 @@ const stepsOf = async (batchId: string) => {
 
 const idempotent = (key: string) => ({ headers: { 'Idempotency-Key': key } });
 
+/** Ends a batch that has not been split. */
+async function end(id: string, status: 'completed' | 'failed' = 'completed'): Promise<void> {
+  const batch = await service.deps.batches.getBatch('key-1', id);
+  if (batch === undefined) throw new Error('there is no such batch');
+  const set = { status, endedAtMs: service.clock.nowMs, expiresAtMs: service.clock.nowMs + 1e9 } as const;
+  await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
+}
+
 describe('POST /v1/batches', () => {
   it('accepts a batch and has it split', async () => {
     const input_file_id = await upload();
@@ -185,13 +193,6 @@ describe('POST /v1/batches without an idempotency key', () => {
     service.clock.nowMs = Math.ceil((service.clock.nowMs + 1) / REPEAT_WINDOW_MS) * REPEAT_WINDOW_MS + offsetMs;
   };
 
-  const end = async (id: string, status: 'completed' | 'failed') => {
-    const batch = await service.deps.batches.getBatch('key-1', id);
-    if (batch === undefined) throw new Error('there is no such batch');
-    const set = { status, endedAtMs: service.clock.nowMs, expiresAtMs: service.clock.nowMs + 1e9 } as const;
-    await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
-  };
-
   it('makes one batch of a request that is repeated within the window, at its edges too', async () => {
     const body = request(await upload());
     moveTo(-1);
@@ -338,17 +339,31 @@ describe('DELETE /v1/batches/{id}', () => {
 
   it('deletes the record of a batch that has ended, once and again, and leaves its files', async () => {
     const { id, input_file_id: fileId } = await create();
-    const batch = await service.deps.batches.getBatch('key-1', id);
-    if (batch === undefined) throw new Error('the batch was not created');
-    const nowMs = service.clock.nowMs;
-    const set = { status: 'completed', endedAtMs: nowMs, expiresAtMs: nowMs + 1e9 } as const;
-    await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
+    await end(id);
     for (let time = 0; time < 2; time++) {
       expect(await remove(id)).toEqual({ status: 200, body: { id, object: 'batch', deleted: true } });
     }
     await expect(service.client().batches.retrieve(id)).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' });
     expect((await service.client().batches.list()).data.map((one) => one.id)).not.toContain(id);
     expect(await service.client().files.retrieve(fileId)).toMatchObject({ id: fileId, status: 'processed' });
+  });
+
+  it('drops the webhooks of the batch that were not delivered, even if a first request failed halfway', async () => {
+    const dropped: unknown[] = [];
+    let isAway = true;
+    const gateway = await service.start({
+      forgetDeliveries: async (...args) => {
+        if (isAway) throw new AppError('UNAVAILABLE', 'away');
+        dropped.push(args);
+      },
+    });
+    const { id } = await create();
+    await end(id);
+    const statusOf = async () => (await fetch(`${gateway.url}/v1/batches/${id}`, { method: 'DELETE' })).status;
+    expect(await statusOf()).toBe(503);
+    isAway = false;
+    expect(await statusOf()).toBe(200);
+    expect(dropped).toEqual([['key-1', id, service.clock.nowMs]]);
   });
 
   it('fails with BATCH_NOT_ENDED for a batch that has not ended, and with 404 for one that does not exist', async () => {

@@ -37,6 +37,7 @@ describe('openDeps', () => {
       modelQueues: {},
       taskModels: { embedding: ['minilm'] },
       maxFileBytes: 1000,
+      webhooksTable: 'webhooks',
     });
     const deps = openDeps(readSettings(variables, SERVE_BATCHES.settings));
     const { objects, payloads } = await deps.storage();

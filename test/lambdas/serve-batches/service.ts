@@ -9,6 +9,7 @@ import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
 import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
+import { forgetDeliveries } from '../../../lambdas/shared/notifications/forget-deliveries.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { openDynamoDbUsageStore } from '../../../lambdas/shared/usage/dynamodb-usage-store.ts';
 import {
@@ -19,6 +20,7 @@ import {
   type QueuesAndBuckets,
   startQueuesAndBuckets,
   startTables,
+  WEBHOOKS,
 } from '../shared/jobs/job-servers.ts';
 import { clientFor } from '../shared/results/dynamodb-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -80,6 +82,8 @@ export async function startService(): Promise<Service> {
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
     usage: openDynamoDbUsageStore(options),
+    forgetDeliveries: (owner, id, deletedAtMs) =>
+      forgetDeliveries({ client: tables.client, table: WEBHOOKS }, owner, { object: 'batch', id }, deletedAtMs),
     storage: async () => storage,
     openMd5: openWasmMd5,
     steps: async () => steps,

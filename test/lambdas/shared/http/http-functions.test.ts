@@ -135,6 +135,7 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
     uploads: failing(),
     batches: failing(),
     usage: failing(),
+    forgetDeliveries: unexpected,
     storage: unexpected,
     openMd5: unexpected,
     steps: unexpected,
