@@ -41,8 +41,6 @@ export interface Permissions {
   readonly listsObjects?: true;
   /** Whether it reads inputs in the buckets that the deployment names. */
   readonly readsInputBuckets?: true;
-  /** Whether it changes how long messages that it received stay invisible. */
-  readonly delays?: true;
   /** Queues without a model that it sends to. */
   readonly sends: readonly SharedQueueName[];
   /** Queues of models that it sends to: of its own model if it has one, otherwise of every model. */

@@ -7,13 +7,7 @@ import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { PricedSchedule } from '../../core/costs/cost.ts';
-import {
-  type ConsumerName,
-  FUNCTIONS,
-  type FunctionDefinition,
-  type FunctionName,
-  type ScheduledName,
-} from '../../core/functions/functions.ts';
+import { type ConsumerName, FUNCTIONS, type FunctionName, type ScheduledName } from '../../core/functions/functions.ts';
 import type { ModelQueueName } from '../../core/functions/permissions.ts';
 import { grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
@@ -104,7 +98,7 @@ export class JobFunctions extends Construct {
     const { consumes } = FUNCTIONS[name];
     const created = this.#createService(name);
     const { queues, concurrency } = this.#props.parts;
-    consume(name, created, queues.shared[consumes.queue], {
+    consume(created, queues.shared[consumes.queue], {
       ...consumes,
       maxConcurrency: concurrency.ofFunction(name),
     });
@@ -165,8 +159,8 @@ export class JobFunctions extends Construct {
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
     const limitOf = (queue: ModelQueueName): number => parts.concurrency.ofWorker(model, queue);
-    consume('run-jobs', worker, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
-    consume('run-jobs', worker, queues.chunks, { batchSize: CONCURRENT_CHUNKS, maxConcurrency: limitOf('chunks') });
+    consume(worker, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
+    consume(worker, queues.chunks, { batchSize: CONCURRENT_CHUNKS, maxConcurrency: limitOf('chunks') });
     return worker;
   }
 
@@ -176,17 +170,18 @@ export class JobFunctions extends Construct {
   }
 }
 
-/** Permissions that AWS Lambda needs to poll a queue for a function (developer guide, "Using Lambda with Amazon SQS"). */
-const POLLING = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+/**
+ * Permissions that AWS Lambda needs to poll a queue for a function (developer guide, "Using Lambda with Amazon SQS"), and
+ * the one by which the function decides how long messages stay invisible.
+ */
+const CONSUMING = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'];
 
 /** Invokes a function with messages of a queue. The response of the function says which messages are retried. */
 function consume(
-  name: FunctionName,
   created: ServiceFunction,
   queue: IQueue,
   { batchSize, windowSeconds = 0, maxConcurrency }: Consumption,
 ): void {
-  const { permissions }: FunctionDefinition = FUNCTIONS[name];
   // `SqsEventSource` of the AWS CDK grants actions that nothing uses. The id is its id, so that deployed mappings stay.
   created.fn.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
     eventSourceArn: queue.queueArn,
@@ -195,9 +190,5 @@ function consume(
     reportBatchItemFailures: true,
     ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
   });
-  Grant.addToPrincipal({
-    grantee: created,
-    actions: permissions.delays === true ? [...POLLING, 'sqs:ChangeMessageVisibility'] : POLLING,
-    resourceArns: [queue.queueArn],
-  });
+  Grant.addToPrincipal({ grantee: created, actions: CONSUMING, resourceArns: [queue.queueArn] });
 }
