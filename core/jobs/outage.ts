@@ -18,6 +18,19 @@ export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
   return code === 'UNAVAILABLE';
 }
 
+/** How often a message is tried that meets a defect of this product. Then it moves to the dead letters. */
+const DEFECT_TRIES = 8;
+
+/**
+ * Whether a message met a defect of this product that no further try will pass: after a few tries an operator must see it.
+ * The message can be redriven once the defect is repaired.
+ *
+ * @param tries - How often the message was tried.
+ */
+export function isLastingDefect({ code }: Pick<AppError, 'code'>, tries: number): boolean {
+  return code === 'INTERNAL' && tries >= DEFECT_TRIES;
+}
+
 /**
  * Returns how long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half
  * of it, so that work that failed together does not return together.

@@ -1,7 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../../core/jobs/dead-letter.ts';
-import { growingDelaySeconds } from '../../../core/jobs/outage.ts';
+import { growingDelaySeconds, isLastingDefect } from '../../../core/jobs/outage.ts';
 import { type MoveOptions, moveToDeadLetters } from './dead-letters.ts';
 import type { Verdict } from './handle-each.ts';
 import type { WorkQueue } from './sqs-work-queue.ts';
@@ -147,13 +147,18 @@ export interface WaitOrMoveOptions extends Pick<MoveOptions, 'deadLetters' | 'on
   readonly random: () => number;
 }
 
-/** Lets a message wait whose error may pass. A message with a permanent error moves to the dead letters with the reason. */
+/**
+ * Lets a message wait whose error may pass. A message with a permanent error moves to the dead letters with the reason, and
+ * so does one that has met a defect of this product with each of its tries.
+ */
 export function waitOrMove(
   record: SQSRecord,
   error: AppError,
   { queue, random, deadLetters, onFailure }: WaitOrMoveOptions,
 ): Promise<Verdict> {
-  if (ERRORS[error.code].retryable) return waitByVisibility(record, queue, random);
+  const receives = Number(record.attributes.ApproximateReceiveCount);
+  const mayPass = ERRORS[error.code].retryable && !isLastingDefect(error, receives);
+  if (mayPass) return waitByVisibility(record, queue, random);
   return moveToDeadLetters(record, error, { deadLetters, sourceQueue: queue.url, onFailure });
 }
 

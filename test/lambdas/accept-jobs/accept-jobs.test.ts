@@ -256,6 +256,14 @@ describe('an event that cannot be accepted right now', () => {
     ]);
   });
 
+  it('moves to the dead letters with INTERNAL after 8 tries that met a defect of this product', async () => {
+    harness.files.get = () => Promise.reject(new TypeError('a defect'));
+    await harness.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
+    for (let receive = 1; receive < 8; receive++) expect((await harness.work()).batchItemFailures).toHaveLength(1);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.dead()).toMatchObject([{ attributes: { errorCode: 'INTERNAL' } }]);
+  });
+
   it('is retried while its file is being assembled', async () => {
     await harness.files.create(fileOf('key1', 'file-1', { status: 'uploaded' }));
     await harness.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));

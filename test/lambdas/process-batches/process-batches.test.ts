@@ -388,6 +388,21 @@ describe('a step that does not complete', () => {
     expect(processor.notifier.batches).toHaveLength(1);
   });
 
+  it('moves to the dead letters after 8 tries that met a defect of this product, and continues once it is redriven', async () => {
+    const { servers, urls, deps } = processor;
+    await processor.createBatch(linesOf(3));
+    const { change } = deps.batches;
+    deps.batches.change = () => Promise.reject(new TypeError('a defect'));
+    await processor.invoke({ ...SPLIT, attempt: 6 });
+    expect(await servers.receive(urls.dead)).toEqual([]);
+    expect((await processor.invoke({ ...SPLIT, attempt: 7 })).batchItemFailures).toEqual([]);
+    const [letter] = await servers.receive(urls.dead);
+    expect(letter?.MessageAttributes).toMatchObject({ errorCode: { StringValue: 'INTERNAL' } });
+    deps.batches.change = change;
+    await processor.invoke(letter?.Body ?? '');
+    expect(await processor.batch()).toMatchObject({ status: 'in_progress', splitDone: true });
+  });
+
   it('moves to the dead letters with the reason at its first delivery if it is invalid', async () => {
     const { servers, urls } = processor;
     expect((await processor.invoke('{"v":1,"kind":"stroll"}')).batchItemFailures).toEqual([]);
