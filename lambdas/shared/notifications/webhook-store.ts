@@ -6,6 +6,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { type Clock, DAY_MS } from '../../../core/clock.ts';
+import { REPEAT_WINDOW_MS } from '../../../core/jobs/job-id.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { type EndpointHealth, type PatientLimits, UNKNOWN } from '../../../core/webhooks/endpoint-health.ts';
@@ -32,7 +33,10 @@ export interface SigningSecret {
 export interface WebhookStore {
   /** Returns the active secrets, the newest first. Creates the first one if there is none. */
   secrets(owner: string): Promise<readonly SigningSecret[]>;
-  /** Creates a new secret. The previous one signs for another day. Older ones stop signing. */
+  /**
+   * Creates a new secret. The previous one signs for another day. Older ones stop signing. Does nothing within 5 minutes of
+   * the last rotation: a caller repeats a request whose response was lost, and its receivers know the previous secret only.
+   */
   rotate(owner: string): Promise<readonly SigningSecret[]>;
   /** @param receiver - Host of the receiver. */
   health(owner: string, receiver: string): Promise<EndpointHealth>;
@@ -136,11 +140,13 @@ class DynamoDbWebhookStore implements WebhookStore {
   }
 
   rotate(owner: string): Promise<readonly SigningSecret[]> {
-    const expiresAtMs = this.#options.clock.now() + OVERLAP_MS;
-    return this.#changeSecrets(owner, ([newest]) => [
-      this.#newSecret(),
-      ...(newest === undefined ? [] : [{ ...newest, expiresAtMs }]),
-    ]);
+    const nowMs = this.#options.clock.now();
+    return this.#changeSecrets(owner, (active) => {
+      const [newest, previous] = active;
+      if (newest === undefined) return [this.#newSecret()];
+      const isRepeated = previous !== undefined && nowMs - newest.createdAtMs < REPEAT_WINDOW_MS;
+      return isRepeated ? active : [this.#newSecret(), { ...newest, expiresAtMs: nowMs + OVERLAP_MS }];
+    });
   }
 
   async health(owner: string, receiver: string): Promise<EndpointHealth> {

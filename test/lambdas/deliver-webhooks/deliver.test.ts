@@ -186,10 +186,19 @@ describe('a delivery', () => {
     await deps.webhooks.rotate(OWNER);
     await handle(message());
     expect(receiver.got[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(2);
+    clock.nowMs += 5 * 60_000;
     await deps.webhooks.rotate(OWNER);
     expect(await deps.webhooks.secrets(OWNER)).toHaveLength(2);
     clock.nowMs += 25 * 3_600_000;
     expect(await deps.webhooks.secrets(OWNER)).toHaveLength(1);
+  });
+
+  it('carries the signature of the secret that receivers know, even if the rotation was repeated', async () => {
+    const [known] = await deps.webhooks.secrets(OWNER);
+    const rotated = await deps.webhooks.rotate(OWNER);
+    clock.nowMs += 5 * 60_000 - 1;
+    expect(await deps.webhooks.rotate(OWNER)).toEqual(rotated);
+    expect(rotated.map(({ secret }) => secret)).toContain(known?.secret);
   });
 
   it('that succeeded is not repeated, unless its owner requests it', async () => {
