@@ -54,7 +54,7 @@ async function startMerge(batch: BatchRecord, call: StepCall): Promise<BatchReco
   return cancelled.batch;
 }
 
-/** Whether lines were not run in time. Lines that ran and failed do not count, however late they are merged. */
+/** Returns whether lines were not run in time. Lines that ran and failed do not count, however late they are merged. */
 function hasExpired({ expired, windowEndsAtMs, counts }: BatchRecord, nowMs: number): boolean {
   // A batch whose chunks an earlier release has run does not say why they failed.
   return expired === undefined ? nowMs >= windowEndsAtMs && counts.failed > 0 : expired > 0;

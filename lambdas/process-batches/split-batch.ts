@@ -173,7 +173,7 @@ async function startBatch(
   return isHere ? { kind: 'continued', batch: started } : { kind: 'changed', batch: started };
 }
 
-/** Whether the chunks that this step has cut are those of the record: a step of another release may have started it. */
+/** Returns whether the chunks that this step has cut are those of the record: a step of another release may have started it. */
 function isCutAlike({ splitAt, chunkLimits = CHUNK_LIMITS }: BatchRecord, before: BatchRecord): boolean {
   return splitAt === before.splitAt && isDeepStrictEqual(chunkLimits, CHUNK_LIMITS);
 }
