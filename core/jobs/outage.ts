@@ -22,7 +22,7 @@ export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
 const DEFECT_TRIES = 8;
 
 /**
- * Whether a message met a defect of this product that no further try will pass: after a few tries an operator must see it.
+ * Returns whether a message met a defect of this product that no further try will pass: after a few tries an operator must see it.
  * The message can be redriven once the defect is repaired.
  *
  * @param tries - How often the message was tried.
