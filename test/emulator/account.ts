@@ -1,4 +1,10 @@
-import { GetAliasCommand, LambdaClient, ListFunctionsCommand, UpdateAliasCommand } from '@aws-sdk/client-lambda';
+import {
+  GetAliasCommand,
+  LambdaClient,
+  ListFunctionsCommand,
+  ResourceNotFoundException,
+  UpdateAliasCommand,
+} from '@aws-sdk/client-lambda';
 import aws4 from 'aws4';
 import { type Emulator, REGION } from './emulator.ts';
 
@@ -30,23 +36,22 @@ export class Account {
   }
 
   /**
-   * Points the alias `live` of functions at an earlier version.
+   * Points the alias `live` of every function to the version before the current one, if there is one.
    *
-   * @param part - Part of the names of the functions.
-   * @param by - Number of versions to go back; negative to go forward.
-   * @returns Names of the functions.
+   * @returns Function that points the aliases to the current versions again.
    */
-  async rollBack(part: string, by: number): Promise<string[]> {
-    const names = (await this.#functionNames()).filter((name) => name.toLowerCase().includes(part));
-    const moved: string[] = [];
-    for (const FunctionName of names) {
-      const alias = await this.#lambda.send(new GetAliasCommand({ FunctionName, Name: 'live' })).catch(() => undefined);
-      if (alias === undefined) continue;
-      const FunctionVersion = String(Number(alias.FunctionVersion) - by);
-      await this.#lambda.send(new UpdateAliasCommand({ FunctionName, Name: 'live', FunctionVersion }));
-      moved.push(FunctionName);
+  async rollBack(): Promise<() => Promise<void>> {
+    const current = new Map<string, number>();
+    for (const name of await this.#functionNames()) {
+      const version = await this.#liveVersion(name);
+      if (version === undefined || version < 2) continue;
+      current.set(name, version);
+      await this.#pointLive(name, version - 1);
     }
-    return moved;
+    if (current.size === 0) throw new Error('no function has an earlier version');
+    return async () => {
+      for (const [name, version] of current) await this.#pointLive(name, version);
+    };
   }
 
   /** Lists the resources that cost money or hold data, without those of the bootstrap: `queue https://…`. */
@@ -80,6 +85,20 @@ export class Account {
       function: functions,
     };
     return Object.entries(kinds).flatMap(([kind, names]) => names.map((name) => `${kind} ${name}`));
+  }
+
+  /** Returns the version that the alias `live` of a function points to. */
+  async #liveVersion(FunctionName: string): Promise<number | undefined> {
+    const command = new GetAliasCommand({ FunctionName, Name: 'live' });
+    const alias = await this.#lambda.send(command).catch((error: unknown) => {
+      if (error instanceof ResourceNotFoundException) return undefined;
+      throw error;
+    });
+    return alias === undefined ? undefined : Number(alias.FunctionVersion);
+  }
+
+  async #pointLive(FunctionName: string, version: number): Promise<void> {
+    await this.#lambda.send(new UpdateAliasCommand({ FunctionName, Name: 'live', FunctionVersion: String(version) }));
   }
 
   async #functionNames(): Promise<string[]> {

@@ -74,7 +74,7 @@ export class DeployedApi {
   async multiply(model: string): Promise<unknown> {
     const { status, json } = await this.call('POST', `/v2/models/${model}/infer`, { body: MULTIPLICATION });
     if (status !== 200) throw new Error(`${model} responded ${status}: ${JSON.stringify(json)}`);
-    return (json as { outputs: { data: number[] }[] }).outputs[0]?.data[0];
+    return productOf(json);
   }
 
   /** The unchanged client of OpenAI with a key in `x-api-key`. */
@@ -82,6 +82,11 @@ export class DeployedApi {
     const defaultHeaders = { 'x-api-key': this.key };
     return new OpenAI({ baseURL: `${this.url}/v1`, apiKey: 'unused', defaultHeaders, maxRetries: 0 });
   }
+}
+
+/** Returns the product in the body of a response of such a model. */
+export function productOf(body: unknown): number | undefined {
+  return (body as { outputs: { data: number[] }[] }).outputs[0]?.data[0];
 }
 
 /** Body of a request for {@link DeployedApi.multiply}. */

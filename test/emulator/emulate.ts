@@ -17,7 +17,7 @@ import { Project, ROOT } from '../app/project.ts';
 import { withPython } from '../python/environment.ts';
 import { Account } from './account.ts';
 import { CdkCommand } from './cdk-command.ts';
-import { DeployedApi } from './deployed-api.ts';
+import { DeployedApi, MULTIPLICATION, productOf } from './deployed-api.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { checkJobs, JOB, resultOfJob } from './job-checks.ts';
 import { KNOWN_DIFFERENCES } from './known-differences.ts';
@@ -69,6 +69,13 @@ async function deployEarlier(
   });
 }
 
+/** Multiplies as `DeployedApi.multiply` does, by a job. */
+async function multiplyByJob(api: DeployedApi, id: string): Promise<unknown> {
+  const body = { endpoint: '/v2/models/times/infer', body: MULTIPLICATION };
+  await api.call('PUT', `/v1/jobs/${id}`, { body });
+  return productOf(await resultOfJob(api, id));
+}
+
 /** Deploys, calls, changes and removes the app. */
 async function checkDeployment(emulator: Emulator, project: Project, report: Report): Promise<void> {
   const account = new Account(emulator);
@@ -117,12 +124,17 @@ async function checkDeployment(emulator: Emulator, project: Project, report: Rep
     equal((added.json as Embeddings).data, (original.json as Embeddings).data);
   });
 
-  await report.check('a rollback of the alias moves requests to the earlier weights', async () => {
-    const functions = await account.rollBack('times', 1);
-    equal(functions.length > 0, true);
+  const undo = await report.check('a rollback of the aliases moves requests to the earlier weights', async () => {
+    const rolledBack = await account.rollBack();
     equal(await api.multiply('times'), 6);
-    await account.rollBack('times', -1);
-    equal(await api.multiply('times'), 9);
+    return rolledBack;
+  });
+  await report.check('a rollback of the aliases moves jobs to the earlier weights', async () =>
+    equal(await multiplyByJob(api, 'rolled-back'), 6),
+  );
+  await report.check('the aliases move forward again', async () => {
+    await undo?.();
+    equal([await api.multiply('times'), await multiplyByJob(api, 'undone')], [9, 9]);
   });
 
   await project.removeModel('minilm-copy');

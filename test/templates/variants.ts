@@ -59,6 +59,19 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
   'alarms, reply queues and input buckets': {
     change: configure('jobs: { alarms: true, replyQueues: [results], inputBuckets: [example-inputs] }'),
   },
+  'alarms that notify, tags and protection': {
+    change: configure(
+      'alarms: { email: operators@example.com }',
+      'tags: { team: search }',
+      'deletionProtection: true',
+      'systemLogLevel: WARN',
+    ),
+  },
+  'eight models': {
+    change: async (project) => {
+      for (let factor = 1; factor < 8; factor += 1) await project.writeMultiplier(`times-${factor}`, factor);
+    },
+  },
   'provisioned concurrency that scales, and reserved concurrency': {
     change: model('compute: { target: lambda, reservedConcurrency: 20, provisioned: { min: 1, max: 4 } }'),
   },
