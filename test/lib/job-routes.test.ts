@@ -39,7 +39,7 @@ describe('routes of jobs', () => {
     );
     expect(permissions).toHaveLength(2);
     for (const { Properties } of permissions) {
-      expect(JSON.stringify(Properties.SourceArn)).toMatch(/execute-api.*DeploymentStagedev.*"\/\*\/\*"/);
+      expect(JSON.stringify(Properties.SourceArn)).toMatch(/execute-api.*"\/dev\/\*\/\*"/);
     }
   });
 

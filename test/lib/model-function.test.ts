@@ -147,7 +147,7 @@ describe('functions of one API', () => {
         Principal: 'apigateway.amazonaws.com',
         FunctionName: { Ref: expect.stringMatching(/Live/) },
       });
-      expect(JSON.stringify(permission.SourceArn)).toMatch(/execute-api.*DeploymentStagebeta.*"\/\*\/\*"/);
+      expect(JSON.stringify(permission.SourceArn)).toMatch(/execute-api.*"\/beta\/\*\/\*"/);
     }
   });
 
