@@ -12,7 +12,7 @@ const COVERED = [
 const OTHERS = ['{lib,test}/**'];
 
 /** Number of long sentences in pages written before this limit. Lower it as pages are rewritten; never raise it. */
-const LONG_SENTENCES = 105;
+const LONG_SENTENCES = 45;
 
 /** The rules and their test contain the words that they forbid. The others are generated, or data. */
 const EXCLUDED = [
