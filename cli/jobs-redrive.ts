@@ -11,7 +11,7 @@ export function jobsRedriveCommand(): Command {
     .option('--queue-url <url>', 'dead-letter queue, as the deployment prints it (default: the one of local mode)')
     .option('--jobs-table <name>', 'jobs table, as the deployment prints it: messages without effect are left alone')
     .addOption(portOption())
-    .option('--code <code>', 'only those with this error code, as WORKER_LOST', errorCode)
+    .option('--code <code>', 'only those with this error code, such as WORKER_LOST', errorCode)
     .option('--limit <number>', 'maximum number of messages to redrive', wholeNumber)
     .option('--dry-run', 'list the messages and change nothing', false)
     .addOption(jsonOption())

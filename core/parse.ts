@@ -127,7 +127,7 @@ export function text(pattern: RegExp, what: string) {
 /** A string of whole characters: half of a surrogate pair has no UTF-8, and would be stored as another character. */
 export const wellFormed = v.check<string, string>(
   (value) => value.isWellFormed(),
-  'must hold no half of a surrogate pair',
+  'must not contain half of a surrogate pair',
 );
 
 /** Creates the schema of one of a few words. */

@@ -12,14 +12,14 @@ import { MAX_SUBSCRIPTIONS } from '../webhooks/subscription.ts';
 
 /** Names of plans, tenants and keys. The AWS CDK keeps constructs as members of an object, which has a `constructor`. */
 const planName = v.pipe(
-  text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most'),
+  text(/^[a-z][a-z0-9-]{0,30}$/, 'lowercase letters, digits and hyphens, a letter first, up to 31 characters'),
   v.check((name) => name !== 'constructor', 'must be another name, because constructor has a meaning in the AWS CDK'),
 );
 
 /** Refuses lists that hold a name twice. */
 const eachOnce = v.check<string[], (issue: v.CheckIssue<string[]>) => string>(
   (names) => new Set(names).size === names.length,
-  ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+  ({ input }) => `must contain each name once, got ${input.join(', ')}`,
 );
 
 const RATES = {
@@ -28,7 +28,10 @@ const RATES = {
 };
 
 /** Names of reply queues, as jobs name them. */
-const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
+const queueName = text(
+  /^[a-z][a-z0-9-]{0,30}$/,
+  'lowercase letters, digits and hyphens, a letter first, up to 31 characters',
+);
 
 const bucketName = text(/^(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket');
 
@@ -38,9 +41,9 @@ function namesOf(name: typeof queueName, what: string, keyOf = (one: string) => 
     v.array(name, `must be a list of ${what}`),
     v.check(
       (names) => new Set(names.map(keyOf)).size === names.length,
-      ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+      ({ input }) => `must contain each name once, got ${input.join(', ')}`,
     ),
-    v.maxLength(20, 'must hold 20 at most'),
+    v.maxLength(20, 'must contain at most 20'),
   );
 }
 
@@ -51,7 +54,7 @@ function withoutHyphens(name: string): string {
 
 const bucketPrefix = text(
   /^[\w.\-/=:~]{0,200}$/,
-  'the beginning of keys: letters, digits and . - _ / = : ~, 200 at most',
+  'a prefix of keys: letters, digits and . - _ / = : ~, up to 200 characters',
 );
 
 const inputPlaces = v.pipe(
@@ -66,7 +69,7 @@ const inputPlaces = v.pipe(
     }),
     'must be a list of buckets with prefixes',
   ),
-  v.maxLength(20, 'must hold 20 at most'),
+  v.maxLength(20, 'must contain at most 20'),
 );
 
 const GRANTS = {
@@ -135,14 +138,14 @@ const usagePlanSchema = objectOf({
 const MAX_TENANT_KEYS = 2;
 
 const tenantId = v.pipe(
-  text(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'letters, digits, - and _, a letter or digit first, 64 at most'),
+  text(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'letters, digits, - and _, a letter or digit first, up to 64 characters'),
   v.check((id) => id !== PRODUCERS, `must not be ${PRODUCERS}, the owner of the jobs of producers`),
 );
 
 const tenantKeys = v.pipe(
   v.array(planName, 'must be a list of key names'),
-  v.minLength(1, 'must hold at least one key name'),
-  v.maxLength(MAX_TENANT_KEYS, `must hold ${MAX_TENANT_KEYS} key names at most`),
+  v.minLength(1, 'must contain at least one key name'),
+  v.maxLength(MAX_TENANT_KEYS, `must contain ${MAX_TENANT_KEYS} key names at most`),
   eachOnce,
 );
 
@@ -162,7 +165,7 @@ const tenantSchema = objectOf({
 
 const tenantsSchema = v.pipe(
   v.record(v.pipe(planName, tenantId), tenantSchema, 'must map tenant names to plans and keys'),
-  v.maxEntries(MAX_STAGE_VARIABLES, `must hold ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
+  v.maxEntries(MAX_STAGE_VARIABLES, `must contain ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
 );
 
 const keyHeader = oneOf(KEY_HEADERS);
@@ -205,7 +208,7 @@ const RETENTION_DAYS = [
  */
 const metricsNamespace = text(
   /^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9 ._/#:-]{0,254}$/,
-  'letters, digits, spaces and . - _ / # :, 255 at most, not beginning with AWS/',
+  'letters, digits, spaces and . - _ / # :, up to 255 characters, not starting with AWS/',
 );
 
 /** Largest object that one PUT takes (Amazon S3), and so the largest file. */
@@ -300,12 +303,15 @@ const tagsSchema = v.pipe(
   v.record(
     text(
       /^(?!aws:)[\p{L}\p{N} _.:/=+@-]{1,128}$/iu,
-      'letters, digits, spaces and _ . : / = + - @, 128 at most, not beginning with aws:',
+      'letters, digits, spaces and _ . : / = + - @, up to 128 characters, not starting with aws:',
     ),
-    text(/^[\p{L}\p{N} _.:/=+@-]{1,256}$/u, 'a text of letters, digits, spaces and _ . : / = + - @, 256 at most'),
+    text(
+      /^[\p{L}\p{N} _.:/=+@-]{1,256}$/u,
+      'a text of letters, digits, spaces and _ . : / = + - @, up to 256 characters',
+    ),
     'must map names of tags to texts',
   ),
-  v.maxEntries(50, 'must hold 50 at most'),
+  v.maxEntries(50, 'must contain at most 50'),
 );
 
 /** One address, as RFC 5321 limits its length; AWS checks it by a message that its owner confirms. */
@@ -351,7 +357,7 @@ export const deployConfigSchema = v.pipe(
       v.optional(
         v.pipe(
           v.record(planName, usagePlanSchema, 'must map plan names to limits'),
-          v.minEntries(1, 'must hold at least one plan'),
+          v.minEntries(1, 'must contain at least one plan'),
         ),
         {
           free: { rateLimit: 5, burstLimit: 10, quota: { limit: 10_000, period: 'DAY' } },
@@ -461,7 +467,7 @@ export type TenantConfig = v.InferOutput<typeof tenantSchema>;
 export const STAGE_PATTERN = /^[a-z][a-z0-9-]{0,30}$/;
 
 /** The rule of stage names, for messages. */
-export const STAGE_RULE = 'lower-case letters, digits and hyphens, a letter first, 31 at most';
+export const STAGE_RULE = 'lowercase letters, digits and hyphens, a letter first, up to 31 characters';
 
 /**
  * Reads a parsed `config/<stage>.yaml`.

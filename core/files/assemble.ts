@@ -132,7 +132,7 @@ function finished(state: AssemblyState): AssemblyState {
 async function fillPart(state: AssemblyState, { pieces, md5 }: Run) {
   const targetBytes = partBytes(state.parts + 1);
   if (targetBytes === undefined)
-    throw new AppError('FILE_TOO_LARGE', 'the file would need more parts than S3 takes; send several smaller files');
+    throw new AppError('FILE_TOO_LARGE', 'the file would need more parts than S3 accepts; send several smaller files');
   const slices: Uint8Array[] = [];
   let { index, offset } = state;
   let length = 0;

@@ -43,10 +43,10 @@ export async function openFile(
   const file = await refreshFile(found, deps);
   if (file.status === 'processed') return file;
   if (file.status === 'error') {
-    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the file did not arrive as declared', { param });
+    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the file differs from its declaration', { param });
   }
   if (isOverdue(file, deps.clock)) {
-    throw new AppError('UPLOAD_EXPIRED', 'the bytes of the file did not come in time, create it again', { param });
+    throw new AppError('UPLOAD_EXPIRED', 'the bytes of the file did not arrive in time, create it again', { param });
   }
   throw new AppError('FILE_NOT_READY', notReady(file), { param });
 }
@@ -59,5 +59,5 @@ export function isOverdue({ uploadExpiresAtMs, status }: StoredFile, clock: Cloc
 function notReady({ status, bytes }: StoredFile): string {
   return status === 'pending'
     ? `the ${bytes} bytes of the file are not at its upload_url yet`
-    : 'the parts of the file are being put together, try again in a moment';
+    : 'the parts of the file are being assembled, try again in a moment';
 }

@@ -17,7 +17,7 @@ const filename = v.pipe(
   v.string('must be the name of a file'),
   v.minLength(1, 'must be the name of a file'),
   v.maxLength(MAX_FILE_NAME_CHARACTERS, `must be ${MAX_FILE_NAME_CHARACTERS} characters at most`),
-  v.check((name) => !controls.test(name), 'must hold no control characters'),
+  v.check((name) => !controls.test(name), 'must not contain control characters'),
   wellFormed,
 );
 
@@ -43,8 +43,8 @@ export const uploadRequest = tolerantRequest({
 export const completeRequest = tolerantRequest({
   part_ids: v.pipe(
     v.array(text(/^part_[0-9a-z]{26}$/, 'the id of a part'), 'must be the ids of the parts in order'),
-    v.minLength(1, 'must hold one id at least'),
-    v.maxLength(MAX_UPLOAD_PARTS, `must hold ${MAX_UPLOAD_PARTS} ids at most`),
+    v.minLength(1, 'must contain at least one id'),
+    v.maxLength(MAX_UPLOAD_PARTS, `must contain ${MAX_UPLOAD_PARTS} ids at most`),
   ),
   md5: v.optional(text(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits')),
 });

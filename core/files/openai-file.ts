@@ -41,7 +41,7 @@ export function toSeconds(milliseconds: number): number {
 /** Shows a file; a file whose bytes did not arrive in time has the status `error`. */
 export function openAiFile(file: StoredFile, clock: Clock, uploadUrl?: string): OpenAiFile {
   const isLate = isOverdue(file, clock);
-  const details = isLate ? 'the bytes of the file did not come in time' : file.statusDetails;
+  const details = isLate ? 'the bytes of the file did not arrive in time' : file.statusDetails;
   return {
     id: file.id,
     object: 'file',

@@ -14,7 +14,7 @@ import { isReservedModelId, MODEL_ID_PATTERN } from './model-id.ts';
 import { namesOf } from './model-names.ts';
 
 const modelId = v.pipe(
-  text(MODEL_ID_PATTERN, 'letters, digits, and inner hyphens, underscores and dots, 63 at most'),
+  text(MODEL_ID_PATTERN, 'letters, digits, and inner hyphens, underscores and dots, up to 63 characters'),
   v.check(
     (id) => !isReservedModelId(id),
     ({ input }) => `must be another name, because ${input} has a meaning of its own in the AWS CDK`,
@@ -105,7 +105,7 @@ const scheduleSchema = v.pipe(
   objectOf({
     cron: key(
       v.pipe(
-        text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+        text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, such as "0 20 ? * MON-FRI *"'),
         v.check(
           (cron) => cronProblem(cron) === undefined,
           ({ input }) => `must be a cron expression of AWS: ${cronProblem(input)}`,
@@ -117,7 +117,7 @@ const scheduleSchema = v.pipe(
     timeZone: key(
       v.optional(
         v.pipe(
-          text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'),
+          text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, such as Europe/Berlin'),
           v.check(
             isTimeZone,
             ({ input }) => `must be a time zone of the IANA database, as Europe/Berlin, got ${JSON.stringify(input)}`,
@@ -224,7 +224,7 @@ const sageMakerMembers = {
     v.optional(
       text(
         /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
-        'an image in Amazon ECR, as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
+        'an image in Amazon ECR, such as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
       ),
     ),
     'Your own image in Amazon ECR, of the server that `container` names. Default: the image of AWS in the region.',
@@ -288,7 +288,7 @@ function sageMakerSchemaOf(members: ReturnType<typeof objectOf<typeof sageMakerM
       v.check(
         ({ mode, instances: { min, schedules } }) =>
           mode === 'async' || (min !== 0 && schedules.every((schedule) => schedule.min > 0)),
-        () => 'must have a min of 1 or more, for only an async endpoint can do without instances',
+        () => 'must have a min of 1 or more, because only an async endpoint can run without instances',
       ),
       ['instances'],
     ),
@@ -342,7 +342,7 @@ const jobsSchema = v.pipe(
   ),
 );
 
-const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
+const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, such as "1"');
 
 const sha256 = text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits');
 
@@ -440,7 +440,7 @@ function schemaOf(names: readonly TaskName[]) {
       ...names,
     ),
     description: key(
-      v.optional(v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')), ''),
+      v.optional(v.pipe(v.string('must be a string'), v.maxLength(300, 'must have at most 300 characters')), ''),
       'Description of the model, which the metadata routes return.',
       'Sentence embeddings, 384 dimensions',
     ),
@@ -452,7 +452,7 @@ function schemaOf(names: readonly TaskName[]) {
     versions: key(
       v.pipe(
         v.record(versionName, versionSchema, 'must map version numbers to weights'),
-        v.minEntries(1, 'must hold at least one version'),
+        v.minEntries(1, 'must contain at least one version'),
       ),
       'Versions of the model by their number, a whole number in quotes. All of them are deployed. Without `traffic`, the highest number gets all requests that name no version.',
       { '1': { weights: '1/model.onnx', sha256: '8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5' } },
@@ -535,7 +535,7 @@ function schemaOf(names: readonly TaskName[]) {
     v.forward(
       v.check(
         (manifest) => new Set(namesOf(manifest)).size === namesOf(manifest).length,
-        ({ input }) => `must hold each name once, and not the id, got ${input.aliases.join(', ')}`,
+        ({ input }) => `must contain each name once, and not the id, got ${input.aliases.join(', ')}`,
       ),
       ['aliases'],
     ),

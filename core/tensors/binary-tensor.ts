@@ -41,7 +41,7 @@ export function readTensorBytes(
       `has ${bytes.byteLength} bytes, ${datatype} of the shape ${describeShape(shape)} needs ${describeLength(needed)}`,
     );
   }
-  if (datatype === 'BOOL' && bytes.some((byte) => byte > 1)) throw fail('must hold bytes of 0 and 1, as BOOL needs');
+  if (datatype === 'BOOL' && bytes.some((byte) => byte > 1)) throw fail('must contain only bytes of 0 and 1 for BOOL');
   // A copy, because elements must be aligned and a tensor may start anywhere in a body.
   return new ELEMENTS[datatype](new Uint8Array(bytes).buffer);
 }

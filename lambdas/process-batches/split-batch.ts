@@ -159,7 +159,7 @@ async function startBatch(
   call: StepCall,
 ): Promise<Outcome> {
   if (batch.inProgressAtMs !== undefined) return { kind: 'continued', batch };
-  if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file holds no line' });
+  if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file has no lines' });
   const first = await findFirstRequest(file.key, chunks, call.objects);
   if (first === undefined) return refused(unreadable(chunks));
   const models = modelsOf(parseEndpoint(batch.endpoint), call.settings.taskModels);
@@ -219,10 +219,10 @@ function unknownModel(line: number, models: readonly string[]): Refusal {
 }
 
 function duplicate({ line }: DuplicateLine): Refusal {
-  const message = 'the custom_id of the line is that of an earlier line, each must be used once in a batch';
+  const message = 'an earlier line has the same custom_id, which must be unique in a batch';
   return { code: 'DUPLICATE_CUSTOM_ID', message, param: 'custom_id', line };
 }
 
 function endless({ lines }: BatchRecord): Refusal {
-  return { code: 'INVALID_LINE', message: 'the line is longer than can be read', line: lines + 1 };
+  return { code: 'INVALID_LINE', message: 'the line is too long to read', line: lines + 1 };
 }

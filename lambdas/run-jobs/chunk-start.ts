@@ -177,7 +177,7 @@ export class ChunkStart {
       this.#keep({ line: line.line, file: 'output', text });
       return;
     }
-    const error = answer?.error ?? new AppError('INTERNAL', 'the line has no answer');
+    const error = answer?.error ?? new AppError('INTERNAL', 'the line has no result');
     if (isOutage(error)) {
       this.failure = error;
       return;

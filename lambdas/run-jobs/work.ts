@@ -40,5 +40,5 @@ export function dependenciesOf(message: WorkMessage): readonly string[] {
 
 /** Creates the error of work that was not tried, because a dependency is away. */
 export function notTried(dependency: string): AppError {
-  return new AppError('UNAVAILABLE', `${dependency} cannot be used right now, the work waits for it`);
+  return new AppError('UNAVAILABLE', `${dependency} is unavailable right now, and the work waits for it`);
 }

@@ -29,7 +29,7 @@ export async function completeUpload(call: Call): Promise<HttpResult> {
       ? await resume(upload, request, call)
       : await begin(upload, { request, partsHash }, call);
   if (file?.status === 'error') {
-    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the parts are not what was declared');
+    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the parts differ from the declared bytes');
   }
   const completed: Upload = { ...upload, status: 'completed' };
   return jsonResult(JSON.stringify(openAiUpload(completed, call.clock, file)));
@@ -82,7 +82,7 @@ async function putTogether(upload: Upload, parts: readonly ListedPart[], call: C
     const status = await assembleUpload(upload, { ...call, objects });
     if (status !== 'error') return { ...file, status };
   } catch (error) {
-    call.note('the parts are put together later', error);
+    call.note('the parts are assembled later', error);
     return file;
   }
   return (await call.files.get(file.owner, file.id)) ?? file;

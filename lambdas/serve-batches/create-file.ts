@@ -28,7 +28,7 @@ export async function createFile(call: Call): Promise<HttpResult> {
 async function takeFile(call: Call): Promise<HttpResult> {
   const form = await readForm(call, 'file');
   if (form.file === undefined)
-    throw new AppError('INVALID_BODY', 'the form must hold the field file', { param: 'file' });
+    throw new AppError('INVALID_BODY', 'the form must contain the field file', { param: 'file' });
   const request = parseSentFile({ ...withSeconds(form), filename: form.file.filename ?? UNNAMED });
   const { objects } = await call.storage();
   const file = describe(call, objects.bucket, { ...request, bytes: sizeOf(form.file) });

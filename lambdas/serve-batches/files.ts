@@ -90,7 +90,7 @@ async function lookAt(file: StoredFile, call: Call): Promise<StoredFile> {
   const { uploadExpiresAtMs, ...rest } = current;
   // A transfer that started in time may still be running.
   if (current.status !== 'pending' || call.clock.now() < (uploadExpiresAtMs ?? 0) + UPLOAD_WINDOW_MS) return current;
-  const statusDetails = 'the bytes of the file did not come in time';
+  const statusDetails = 'the bytes of the file did not arrive in time';
   await call.files.settle(file.owner, file.id, 'error', statusDetails);
   return { ...rest, status: 'error', statusDetails };
 }

@@ -67,7 +67,7 @@ function collect(open: () => FormParser, body: Uint8Array, fileField: string): P
         fields.push([name, value]);
       });
       parser.on('fieldsLimit', () => refuse(`the form holds more than ${LIMITS.fields} fields`));
-      parser.on('filesLimit', () => refuse('the form must hold one file, got more'));
+      parser.on('filesLimit', () => refuse('the form must contain one file, got more'));
       parser.on('file', (name, stream, filename) => {
         stream.on('error', refuseWhole);
         stream.on('data', (slice: Buffer) => slices.push(slice));

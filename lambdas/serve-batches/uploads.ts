@@ -51,7 +51,7 @@ export async function addPart(call: Call): Promise<HttpResult> {
   const upload = await findUpload(call, uploadId);
   checkOpen(upload, call);
   const { file } = await readForm(call, 'data');
-  if (file === undefined) throw new AppError('INVALID_BODY', 'the form must hold the field data', { param: 'data' });
+  if (file === undefined) throw new AppError('INVALID_BODY', 'the form must contain the field data', { param: 'data' });
   if (file.bytes.length === 0) throw new AppError('INVALID_BODY', 'the part is empty', { param: 'data' });
   await makeRoom(upload, file.bytes.length, call);
   const createdAtMs = call.clock.now();

@@ -1,9 +1,8 @@
 /**
  * Members of the access log line of each request, which is one JSON object.
  *
- * API Gateway writes the values of variables as they are, without escaping quotes. So no member holds text of a client: not
- * the user agent, not the path, whose route is logged instead. A client may choose the request id, within the characters that
- * API Gateway accepts in one. The key's id is included, but
+ * API Gateway writes the values of variables as they are, without escaping quotes. So no member holds anything that a
+ * client chooses freely: not the user agent, not the path, whose route is logged instead. The key's id is included, but
  * never its value, and nothing of a body.
  */
 export const ACCESS_LOG_FIELDS = {

@@ -113,13 +113,13 @@ export interface ContainerImage {
  * Returns the image of a model's containers: the deployer's own, else what AWS offers in the region of a stack; a stack without a
  * region gets a map of all of them.
  *
- * @throws AppError `CONFIG_INVALID` in a region where AWS does not offer it, or if the deployer's own is in another region.
+ * @throws AppError `CONFIG_INVALID` in a region where AWS does not offer it.
  */
 export function containerImage(
   scope: Construct,
   { image, container }: Pick<SageMakerCompute, 'image' | 'container'>,
 ): ContainerImage {
-  if (image !== undefined) return ownImage(image, Stack.of(scope).region);
+  if (image !== undefined) return ownImage(image);
   const offered = container === 'tei' ? TEI : TRITON;
   const { repository, tag } = offered;
   const { region } = Stack.of(scope);
@@ -151,17 +151,8 @@ function accountByMap(scope: Construct, { accounts, mapping: id }: OfferedImage)
   return Fn.findInMap(mapping.logicalId, Aws.REGION, 'account');
 }
 
-/**
- * @param uri - Address in Amazon ECR, as the manifest's schema has it.
- * @param stackRegion - SageMaker pulls images of its own region only.
- */
-function ownImage(uri: string, stackRegion: string): ContainerImage {
+/** @param uri - Address in Amazon ECR, as the manifest's schema has it. */
+function ownImage(uri: string): ContainerImage {
   const [, account, region, repository] = /^(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+\/([^:@]+)/.exec(uri) ?? [];
-  if (!Token.isUnresolved(stackRegion) && region !== stackRegion) {
-    throw new AppError(
-      'CONFIG_INVALID',
-      `the image of an endpoint must be in the region of its stack, ${stackRegion}, got ${uri}: replicate the repository`,
-    );
-  }
   return { uri, repositoryArn: `arn:${Aws.PARTITION}:ecr:${region}:${account}:repository/${repository}` };
 }

@@ -199,7 +199,7 @@ export class Jobs extends JobMetrics {
     const queue = this.queues.replies.get(name);
     if (queue !== undefined) return queue.grantConsumeMessages(grantee);
     const known = [...this.queues.replies.keys()].join(', ') || 'none';
-    throw new AppError('CONFIG_INVALID', `replyQueues must hold ${name} for it to be read, known: ${known}`);
+    throw new AppError('CONFIG_INVALID', `replyQueues must contain ${name} for it to be read, known: ${known}`);
   }
 
   /**

@@ -28,7 +28,7 @@ function parseModel(bytes: Uint8Array, source: string): ModelProto {
   }
   // Random bytes can parse as a message of unknown fields only.
   if (model.graph === undefined || model.graph.node.length === 0 || model.opsetImport.length === 0) {
-    throw new AppError('ONNX_INVALID', `${source} is not an ONNX model: it must hold a graph and its operator sets`);
+    throw new AppError('ONNX_INVALID', `${source} is not an ONNX model: it must contain a graph and its operator sets`);
   }
   shortenDomains(model);
   return model;

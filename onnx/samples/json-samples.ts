@@ -53,7 +53,7 @@ export class JsonSamples {
     const spans = elementsOf(path);
     if (spans === undefined) throw new AppError('INVALID_PARAMETER', `${path} ${RULE}`, { param: 'inputs' });
     if (spans.length === 0) {
-      throw new AppError('INVALID_PARAMETER', `${path} is an empty list, it must hold at least one input`, {
+      throw new AppError('INVALID_PARAMETER', `${path} is an empty list, it must contain at least one input`, {
         param: 'inputs',
       });
     }

@@ -238,7 +238,7 @@ describe('tensorgate model quantize', () => {
     [['--scheme', 'best'], 'Allowed choices are auto, static, static-smooth, dynamic, weight-only.'],
     [['--min-cosine', '2'], 'must be from 0 to 1.'],
     [['--max-tokens', 'many'], 'must be a whole number from 2 on.'],
-    [['--image-size', '640'], 'must be a height and a width, as 480x640.'],
+    [['--image-size', '640'], 'must be a height and a width, such as 480x640.'],
     [['--image-mean', '0.5,0.5'], 'must be one number, or three with commas between them'],
     [['--image-std', '0'], 'must be above 0.'],
     [['--image-range', '-1'], 'must be a number above 0.'],

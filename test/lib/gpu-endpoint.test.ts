@@ -220,14 +220,6 @@ describe('GpuEndpoint', () => {
     expect(JSON.stringify(policy?.Properties)).toContain(':ecr:eu-west-1:222222222222:repository/team/triton"');
   });
 
-  it('refuses an image in another region than its stack, which SageMaker cannot pull', () => {
-    const stack = new Stack(testApp(), 'Test', { env: { region: 'us-east-1' } });
-    const image = '222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/triton:1.0';
-    expect(() => new GpuEndpoint(stack, 'Gpu', { model: gpuModel({ image }) })).toThrow(
-      `the image of an endpoint must be in the region of its stack, us-east-1, got ${image}: replicate the repository`,
-    );
-  });
-
   it('says so where AWS has no image', () => {
     const stack = new Stack(testApp(), 'Test', { env: { region: 'moon-1' } });
     expect(() => new GpuEndpoint(stack, 'Gpu', { model: gpuModel() })).toThrow('AWS offers no Triton image in moon-1');

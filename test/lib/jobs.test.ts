@@ -334,9 +334,13 @@ describe('Jobs', () => {
         const { jobs, program } = setUp();
         return jobs.grantConsumeReplies(program, 'others');
       },
-      'replyQueues must hold others for it to be read, known: results',
+      'replyQueues must contain others for it to be read, known: results',
     ],
-    ['there is no model', () => new Jobs(otherStack(), 'Jobs', { models: [] }), 'models must hold at least one model'],
+    [
+      'there is no model',
+      () => new Jobs(otherStack(), 'Jobs', { models: [] }),
+      'models must contain at least one model',
+    ],
     [
       'a setting is wrong',
       () => new Jobs(otherStack(), 'Jobs', { models, retention: Duration.days(0) }),

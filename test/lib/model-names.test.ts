@@ -79,7 +79,7 @@ describe('two models with one id', () => {
   const twins = [packedTensor('twin'), packedTensor('twin')];
   const error = expect.objectContaining({
     code: 'CONFIG_INVALID',
-    message: expect.stringMatching(/models must hold each id once, got more than one twin/),
+    message: expect.stringMatching(/models must contain each id once, got more than one twin/),
   });
 
   it('are refused by the API, by jobs and by the stack of endpoints', () => {

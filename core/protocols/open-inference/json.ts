@@ -55,7 +55,7 @@ function readParameters(value: unknown, param: string): InferParameters {
     if (!SCALARS.includes(typeof member)) {
       throw new AppError(
         'INVALID_BODY',
-        `${param} must hold strings, numbers and booleans only, got ${describeValue(member)}`,
+        `${param} must contain only strings, numbers and booleans, got ${describeValue(member)}`,
         { param },
       );
     }
@@ -157,7 +157,7 @@ export function readShape(value: unknown, param: string): readonly number[] {
   const shape = readArray(value, param);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || (length as number) < 0) {
-      throw invalidTensor(`must hold whole numbers from 0, got ${describeNumber(length)}`, param);
+      throw invalidTensor(`must contain whole numbers from 0, got ${describeNumber(length)}`, param);
     }
   }
   if (shape.length > MAX_RANK)

@@ -98,5 +98,5 @@ export function readTruncation(
 export function textItem(text: string, param: string): TextItem {
   if (text === '') throw new AppError('INPUT_EMPTY', `${param} is an empty string`, { param });
   if (text.isWellFormed()) return { kind: 'text', text };
-  throw new AppError('INVALID_BODY', `${param} holds half of a surrogate pair, which is no character`, { param });
+  throw new AppError('INVALID_BODY', `${param} contains half of a surrogate pair, which is not a character`, { param });
 }

@@ -127,6 +127,6 @@ export async function callAws<T>(what: string, call: () => Promise<T>): Promise<
     if (cause instanceof Error && '$metadata' in cause && isInvalidRequest(cause.name)) {
       throw new AppError('INTERNAL', `${what} refused the request as invalid: ${cause.name}`, { cause });
     }
-    throw new AppError('UNAVAILABLE', `${what} cannot be used right now`, { cause, dependency: what });
+    throw new AppError('UNAVAILABLE', `${what} is unavailable right now`, { cause, dependency: what });
   }
 }

@@ -16,7 +16,7 @@ export interface CountedItem {
   readonly item: Item;
   readonly charge: Charge;
   /**
-   * Budgets that must hold afterwards.
+   * Budgets that must contain afterwards.
    *
    * @default - the record is counted, and never refused
    */
@@ -52,7 +52,7 @@ export async function putCounted(options: DynamoDbStoreOptions, counted: Counted
 }
 
 function refused(): AppError {
-  return new AppError('BUDGET_EXCEEDED', 'a budget of the usage plan has no room');
+  return new AppError('BUDGET_EXCEEDED', 'a budget of the usage plan is exhausted');
 }
 
 /** Returns whether a record can ever fit: conditions of DynamoDB cannot subtract. */

@@ -53,7 +53,7 @@ export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): Fil
     begin: async (key, contentType) => {
       const command = new CreateMultipartUploadCommand({ ...at(key), ContentType: contentType });
       const { UploadId: id } = await callAws(PLACE, () => client.send(command));
-      if (id === undefined) throw new AppError('UNAVAILABLE', 'the payload bucket gave no upload id');
+      if (id === undefined) throw new AppError('UNAVAILABLE', 'the payload bucket returned no upload id');
       return id;
     },
     writePart: async (key, uploadId, number, bytes) => {

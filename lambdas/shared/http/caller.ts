@@ -23,7 +23,7 @@ type IdentityEvent = Pick<APIGatewayProxyEvent, 'requestContext' | 'stageVariabl
  */
 export function callerOf(event: IdentityEvent): Caller {
   const caller = findCaller(event);
-  if (caller === undefined) throw new AppError('UNAUTHORIZED', 'the request carries no API key and no token');
+  if (caller === undefined) throw new AppError('UNAUTHORIZED', 'the request has no API key and no token');
   return caller;
 }
 

@@ -54,7 +54,7 @@ describe('parseDeployConfig', () => {
       expect.objectContaining({
         code: 'CONFIG_INVALID',
         message: `config/dev.yaml has 8 problems:
-  usagePlans.Free: must be lower-case letters, digits and hyphens, a letter first, 31 at most, got "Free"
+  usagePlans.Free: must be lowercase letters, digits and hyphens, a letter first, up to 31 characters, got "Free"
   usagePlans.Free.rateLimit: must be a number from 0.1 to 10000, got 0
   usagePlans.Free.burstLimit: is missing, it must be a whole number from 1 to 5000
   usagePlans.Free.quota.period: must be one of DAY, WEEK, MONTH, got "YEAR"
@@ -67,11 +67,11 @@ describe('parseDeployConfig', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['no plan', { usagePlans: {} }, 'usagePlans: must hold at least one plan'],
+    ['no plan', { usagePlans: {} }, 'usagePlans: must contain at least one plan'],
     [
       'a key twice',
       { usagePlans: { free: { rateLimit: 1, burstLimit: 1, keys: ['a', 'b', 'a'] } } },
-      'usagePlans.free.keys: must hold each name once, got a, b, a',
+      'usagePlans.free.keys: must contain each name once, got a, b, a',
     ],
     [
       'a key that the CDK cannot create',
@@ -102,20 +102,20 @@ describe('parseDeployConfig', () => {
     [
       'a reply queue twice',
       { jobs: { replyQueues: ['a', 'a'] } },
-      'jobs.replyQueues: must hold each name once, got a, a',
+      'jobs.replyQueues: must contain each name once, got a, a',
     ],
     [
       'reply queues that differ by hyphens',
       { jobs: { replyQueues: ['a1', 'a-1'] } },
-      'must hold each name once, got a1, a-1',
+      'must contain each name once, got a1, a-1',
     ],
-    ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lower-case letters'],
+    ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lowercase letters'],
     [
       'reply queues as text',
       { jobs: { replyQueues: 'a' } },
       'jobs.replyQueues: must be a list of queue names, got "a"',
     ],
-    ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must hold 20 at most'],
+    ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must contain at most 20'],
     [
       'an address instead of a bucket',
       { jobs: { inputBuckets: ['s3://inputs'] } },
@@ -135,13 +135,13 @@ describe('parseDeployConfig', () => {
     [
       'a third key of a tenant',
       { tenants: { acme: { plan: 'pro', keys: ['a', 'b', 'c'] } } },
-      'tenants.acme.keys: must hold 2 key names at most',
+      'tenants.acme.keys: must contain 2 key names at most',
     ],
-    ['a tenant without keys', { tenants: { acme: { plan: 'pro', keys: [] } } }, 'must hold at least one key name'],
+    ['a tenant without keys', { tenants: { acme: { plan: 'pro', keys: [] } } }, 'must contain at least one key name'],
     [
       'a key of a tenant twice',
       { tenants: { acme: { plan: 'pro', keys: ['a', 'a'] } } },
-      'tenants.acme.keys: must hold each name once, got a, a',
+      'tenants.acme.keys: must contain each name once, got a, a',
     ],
     ['the owner of the jobs of producers', { tenants: { producers: { plan: 'pro' } } }, 'must not be producers'],
     ['an id with a slash', { tenants: { acme: { plan: 'pro', id: 'a/b' } } }, 'tenants.acme.id: must be letters'],
@@ -153,7 +153,7 @@ describe('parseDeployConfig', () => {
     [
       'more tenants than a stage has variables',
       { tenants: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`t${at}`, { plan: 'pro' }])) },
-      'tenants: must hold 100 at most: each is a stage variable',
+      'tenants: must contain 100 at most: each is a stage variable',
     ],
     [
       'a prefix instead of a bucket',
@@ -163,7 +163,7 @@ describe('parseDeployConfig', () => {
     [
       'a prefix that a stage variable cannot hold',
       { jobs: { producers: { inputBuckets: [{ bucket: 'lake', prefix: 'a&b' }] } } },
-      'jobs.producers.inputBuckets.0.prefix: must be the beginning of keys',
+      'jobs.producers.inputBuckets.0.prefix: must be a prefix of keys',
     ],
     [
       'a budget that is no number',

@@ -13,7 +13,7 @@ test('jitter takes up to half of a wait', () => {
 });
 
 test('only UNAVAILABLE is an outage', () => {
-  expect(isOutage(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'))).toBe(true);
+  expect(isOutage(new AppError('UNAVAILABLE', 'the jobs table is unavailable right now'))).toBe(true);
   expect(isOutage(new AppError('TIMEOUT', 'the model took too long'))).toBe(false);
 });
 

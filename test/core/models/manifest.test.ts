@@ -86,9 +86,9 @@ describe('parseManifest', () => {
       expect.objectContaining({
         code: 'MANIFEST_INVALID',
         message: `models/minilm/model.yaml has 10 problems:
-  id: must be letters, digits, and inner hyphens, underscores and dots, 63 at most, got "Mini LM"
+  id: must be letters, digits, and inner hyphens, underscores and dots, up to 63 characters, got "Mini LM"
   task: must be one of embedding, tensor, got "ocr"
-  versions.v1: must be a whole number in quotes, as "1", got "v1"
+  versions.v1: must be a whole number in quotes, such as "1", got "v1"
   versions.v1.weights: must be a relative path inside the model folder, got "/etc/model.onnx"
   versions.v1.sha256: must be the SHA-256 of the weight file, 64 lower-case hexadecimal digits, got "x"
   versions.v1.size: is not a known key, known are weights, sha256, externalData, sagemaker
@@ -103,7 +103,7 @@ describe('parseManifest', () => {
   it.each<[string, unknown, string]>([
     ['nothing', undefined, '(root): must be a map with the keys id, task,'],
     ['a list', [], 'id: is missing'],
-    ['no versions', { ...MINIMAL, versions: {} }, 'versions: must hold at least one version'],
+    ['no versions', { ...MINIMAL, versions: {} }, 'versions: must contain at least one version'],
     ['missing keys', { id: 'a', versions: MINIMAL.versions }, 'task: is missing, it must be one of embedding, tensor'],
     [
       'a missing map',
@@ -145,7 +145,7 @@ describe('parseManifest', () => {
     [
       'a very long text',
       { ...MINIMAL, description: 'x'.repeat(301) },
-      `description: must be 300 characters at most, got "${'x'.repeat(80)}…"`,
+      `description: must have at most 300 characters, got "${'x'.repeat(80)}…"`,
     ],
     ['traffic that lacks', { ...MINIMAL, traffic: { '1': 99.5 } }, 'traffic: must sum to 100 percent, got 99.5'],
     [
@@ -212,7 +212,7 @@ describe('parseManifest', () => {
     [
       'a version in letters',
       { ...MINIMAL, versions: { '01': VERSION } },
-      'versions.01: must be a whole number in quotes, as "1", got "01"',
+      'versions.01: must be a whole number in quotes, such as "1", got "01"',
     ],
     [
       'a batch that no queue fills in one receive',
@@ -238,7 +238,7 @@ describe('parseManifest', () => {
     ['a name twice', ['a', 'a']],
   ])('fails when aliases hold %s', (_, aliases) => {
     expect(problemsOf({ ...MINIMAL, aliases })).toEqual([
-      `aliases: must hold each name once, and not the id, got ${aliases.join(', ')}`,
+      `aliases: must contain each name once, and not the id, got ${aliases.join(', ')}`,
     ]);
   });
 

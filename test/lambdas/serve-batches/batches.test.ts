@@ -219,7 +219,7 @@ describe('POST /v1/batches without an idempotency key', () => {
         ...batches,
         create: async (...batch) => {
           await batches.create(...batch);
-          throw new AppError('UNAVAILABLE', 'the jobs table cannot be used right now');
+          throw new AppError('UNAVAILABLE', 'the jobs table is unavailable right now');
         },
       },
     });
@@ -291,7 +291,7 @@ describe('a function that stops while it accepts a batch', () => {
     const steps = await service.deps.steps();
     const sent: object[] = [];
     const send = async (message: object, options?: { readonly delaySeconds?: number }) => {
-      if (options?.delaySeconds === undefined) throw new AppError('UNAVAILABLE', 'the queue cannot be used right now');
+      if (options?.delaySeconds === undefined) throw new AppError('UNAVAILABLE', 'the queue is unavailable right now');
       sent.push({ ...message, ...options });
     };
     const gateway = await service.start({ steps: async () => ({ ...steps, send }) });
@@ -302,7 +302,7 @@ describe('a function that stops while it accepts a batch', () => {
 
   it('accepts nothing when no step can be sent at all', async () => {
     const steps = await service.deps.steps();
-    const send = () => Promise.reject(new AppError('UNAVAILABLE', 'the queue cannot be used right now'));
+    const send = () => Promise.reject(new AppError('UNAVAILABLE', 'the queue is unavailable right now'));
     const gateway = await service.start({ steps: async () => ({ ...steps, send }) });
     const failed = clientOf(gateway, 'key-4').batches.create(request(await upload('key-4')));
     await expect(failed).rejects.toMatchObject({ status: 503, code: 'UNAVAILABLE' });

@@ -83,7 +83,7 @@ describe('POST /v1/files with a form', () => {
 
   it.each([
     ['EMPTY_FILE', 'the file is empty', { file: new Blob([]), purpose: 'batch' }],
-    ['INVALID_BODY', 'the form must hold the field file', { purpose: 'batch' }],
+    ['INVALID_BODY', 'the form must contain the field file', { purpose: 'batch' }],
     ['INVALID_BODY', 'purpose: must be one of batch, user_data', { file: new Blob(['x']), purpose: 'fine-tune' }],
     ['INVALID_BODY', 'purpose: is missing', { file: new Blob(['x']) }],
     ['INVALID_BODY', 'the file must come in the field file', { data: new Blob(['x']), purpose: 'batch' }],
@@ -203,7 +203,7 @@ describe('POST /v1/files with JSON', () => {
     service.clock.nowMs += 3_600_000;
     expect(await service.client().files.retrieve(id)).toMatchObject({
       status: 'error',
-      status_details: 'the bytes of the file did not come in time',
+      status_details: 'the bytes of the file did not arrive in time',
     });
     await expect(service.client().files.content(id)).rejects.toMatchObject({ code: 'UPLOAD_EXPIRED', status: 410 });
     service.clock.nowMs += 3_600_000;

@@ -123,7 +123,7 @@ describe('a part', () => {
 
   it.each([
     ['the part is empty', { data: new Blob([]) }],
-    ['must hold the field data', { number: '1' }],
+    ['must contain the field data', { number: '1' }],
   ])('fails with INVALID_BODY when %s', async (detail, fields) => {
     const { id } = await begin();
     const body = new FormData();
@@ -186,7 +186,7 @@ describe('completing an upload', () => {
   it('fails with UPLOAD_INCOMPLETE when the MD5 sum is another one, each time it is tried', async () => {
     const { id, part_ids } = await parted();
     const complete = () => service.client().uploads.complete(id, { part_ids, md5: '0'.repeat(32) });
-    const message = expect.stringContaining('the MD5 sum of the parts is not the one declared');
+    const message = expect.stringContaining('the MD5 hash of the parts differs from the declared one');
     await expect(complete()).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE', message });
     await expect(complete()).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE', message });
     const file = await service.client().files.retrieve(id.replace('upload_', 'file-'));
@@ -264,14 +264,14 @@ describe('completing an upload', () => {
   it('leaves the rest to a step when S3 fails on the way, and logs why', async () => {
     const { id, part_ids } = await parted();
     const { objects, payloads } = await service.deps.storage();
-    const read = () => Promise.reject(new AppError('UNAVAILABLE', 'the payload bucket cannot be used right now'));
+    const read = () => Promise.reject(new AppError('UNAVAILABLE', 'the payload bucket is unavailable right now'));
     const gateway = await service.start({ storage: async () => ({ objects: { ...objects, read }, payloads }) });
     const { file } = await clientOf(gateway).uploads.complete(id, { part_ids });
     expect(file).toMatchObject({ status: 'uploaded' });
     expect(service.log.at(-1)).toMatchObject({
       level: 'WARN',
       status: 200,
-      notes: [{ message: 'the parts are put together later', code: 'UNAVAILABLE' }],
+      notes: [{ message: 'the parts are assembled later', code: 'UNAVAILABLE' }],
     });
   });
 });
@@ -291,7 +291,7 @@ describe('canceling an upload', () => {
     const { id, part_ids } = await parted();
     const wrong = service.client().uploads.complete(id, { part_ids, md5: '0'.repeat(32) });
     await expect(wrong).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE' });
-    const message = expect.stringMatching(/the upload has failed, because the MD5 sum .* start another upload$/);
+    const message = expect.stringMatching(/the upload has failed, because the MD5 hash .* start another upload$/);
     const again = { status: 409, code: 'UPLOAD_ENDED', message };
     await expect(service.client().uploads.complete(id, { part_ids })).rejects.toMatchObject(again);
     await expect(service.client().uploads.cancel(id)).rejects.toMatchObject(again);

@@ -55,11 +55,11 @@ describe('a job without a message', () => {
       claimId: crypto.randomUUID(),
       maxTries: 5,
     });
-    await sweep.jobs.noteError(await record(), { code: 'UNAVAILABLE', message: 'the bucket cannot be used right now' });
+    await sweep.jobs.noteError(await record(), { code: 'UNAVAILABLE', message: 'the bucket is unavailable right now' });
     await sweep.after(60);
     await sweep.after(5);
     expect((await sweep.read('one'))?.error?.message).toBe(
-      'no queue holds the message of the job any more, and workers started it 2 times: submit it again; the last error was UNAVAILABLE: the bucket cannot be used right now',
+      'no queue holds the message of the job any more, and workers started it 2 times: submit it again; the last error was UNAVAILABLE: the bucket is unavailable right now',
     );
   });
 

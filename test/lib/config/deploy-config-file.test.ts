@@ -30,7 +30,7 @@ describe('readDeployConfig', () => {
       expect(() => readDeployConfig(stage, directory)).toThrow(
         expect.objectContaining({
           code: 'CONFIG_INVALID',
-          message: `the name of a stage must be lower-case letters, digits and hyphens, a letter first, 31 at most, got ${JSON.stringify(stage)}: rename the file in ${directory}/, and use -c stage=<name>`,
+          message: `the name of a stage must be lowercase letters, digits and hyphens, a letter first, up to 31 characters, got ${JSON.stringify(stage)}: rename the file in ${directory}/, and use -c stage=<name>`,
         }),
       );
     },

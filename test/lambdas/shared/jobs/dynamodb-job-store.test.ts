@@ -96,7 +96,7 @@ async function ttlOf({ owner, id }: JobKey): Promise<number> {
 }
 
 describe('the tries of a job', () => {
-  const UNAVAILABLE = { code: 'UNAVAILABLE', message: 'the jobs table cannot be used right now' } as const;
+  const UNAVAILABLE = { code: 'UNAVAILABLE', message: 'the jobs table is unavailable right now' } as const;
 
   it('are spent once by a claim, however often the SDK or the worker repeats it', async () => {
     const job = definition();
