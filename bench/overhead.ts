@@ -160,7 +160,7 @@ async function openBenchDeps(modelFolder: string): Promise<ServeModelDeps> {
   const nowhere = openSync(devNull, 'w');
   const deps = await openDeps({
     modelFolder,
-    environment: { siblings: {}, metricsNamespace: 'Bench', metrics: 'basic' as const, stage: 'bench' },
+    environment: { siblings: [], metricsNamespace: 'Bench', metrics: 'basic' as const, stage: 'bench' },
     variables: {},
     memoryMiB: MEMORY_MIB,
   });

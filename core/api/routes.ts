@@ -59,6 +59,11 @@ export function modelRoutes(name: string): readonly Route[] {
   ];
 }
 
+/** Returns whether a route is below the path of a model, `/v2/models/{name}`, where the function of the model serves every path. */
+export function isBelowModel({ path }: Pick<Route, 'path'>, name: string): boolean {
+  return path.startsWith(`/v2/models/${name}/`);
+}
+
 /** A path that one function serves, with everything below it and by every method. */
 export interface RouteTree {
   readonly path: string;

@@ -1,11 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { AppError } from '../../core/errors.ts';
 import type { RUN_JOBS } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDeployedNames } from '../shared/aws/deployed-names.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { openChunkProgressStore } from '../shared/batches/chunk-progress-store.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
@@ -15,6 +15,7 @@ import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openDeadLetters } from '../shared/queue/dead-letters.ts';
+import { openQueueDirectory } from '../shared/queue/queue-directory.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
@@ -41,7 +42,7 @@ export interface OpenDepsOptions {
  * Opens the dependencies of messages: the model, the records, the payloads, the queues. It opens all of them
  * immediately, because no caller waits.
  *
- * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
+ * @throws AppError `ONNX_INVALID` when the packed model cannot be used.
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
   const { settings, modelFolder, memoryMiB, watchdogFile } = options;
@@ -54,12 +55,11 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     endpoint,
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
-  const { id } = inference.packed.manifest;
-  const queues = settings.modelQueues[id];
-  if (queues === undefined) throw new AppError('CONFIG_INVALID', `the model ${id} has no queues`);
+  const { ownQueues: queues } = settings;
   const { clock } = inference;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);
+  const directory = openQueueDirectory(openDeployedNames({ clock }), settings.queuesPath);
   const watchdog = await starting;
   const open = (url: string) => openSqsWorkQueue(sqs, url, watchdog.holderOf(url));
   const payloads = openS3PayloadStore({
@@ -78,7 +78,7 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     queues: { jobs: open(queues.jobs), chunks: open(queues.chunks) },
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
-    notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),
+    notifier: openNotifier({ settings, directory, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),
     maxReceiveCount: settings.maxReceiveCount,
     random: Math.random,
     stage: settings.stage,

@@ -19,7 +19,7 @@ export interface Storage {
 
 /** Dependencies of the routes. */
 export interface RouteDeps {
-  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelQueues'> &
+  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelIds'> &
     Partial<Pick<FunctionSettings, 'modelAliases'>>;
   readonly files: FileStore;
   readonly uploads: UploadStore;

@@ -75,11 +75,9 @@ function resolveModel(endpoint: JobEndpoint, { settings }: Call): JobEndpoint {
 function checkModel(endpoint: JobEndpoint, { settings }: Call): void {
   const { model } = endpoint;
   const isServed =
-    model === undefined
-      ? modelsOf(endpoint, settings.taskModels).length > 0
-      : Object.hasOwn(settings.modelQueues, model);
+    model === undefined ? modelsOf(endpoint, settings.taskModels).length > 0 : settings.modelIds.includes(model);
   if (isServed) return;
-  const known = Object.keys(settings.modelQueues).sort().join(', ');
+  const known = [...settings.modelIds].sort().join(', ');
   throw new AppError('MODEL_NOT_FOUND', `endpoint names no model of this deployment, known are ${known}`, {
     param: 'endpoint',
   });

@@ -8,6 +8,7 @@ import type { DueStore, SweepResult } from '../../core/sweep/sweep.ts';
 import { messageState, nextLookAtMs } from '../../core/sweep/without-message.ts';
 import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import type { QueueDepths } from '../shared/queue/queue-depths.ts';
+import type { QueueDirectory } from '../shared/queue/queue-directory.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -17,8 +18,9 @@ export interface SweepJobDeps {
   readonly notifier: Notifier;
   readonly due: Pick<DueStore, 'observationOf'>;
   readonly depths: QueueDepths;
-  /** Queues by model, and the queue of lost messages: one of them holds the message of a job that waits. */
-  readonly settings: Pick<FunctionSettings, 'modelQueues' | 'lostJobsQueue'>;
+  /** The queue of lost messages: it, or the queue of the model, holds the message of a job that waits. */
+  readonly settings: Pick<FunctionSettings, 'lostJobsQueue'>;
+  readonly directory: Pick<QueueDirectory, 'ofModel'>;
   readonly clock: Clock;
 }
 
@@ -36,7 +38,7 @@ export async function sweepJob(due: DueRecord, deps: SweepJobDeps): Promise<Swee
     nowMs,
     sinceMs,
     progress: `attempts ${job.attempts}`,
-    areQueuesEmpty: await deps.depths.areEmpty(queuesOf(job, deps.settings)),
+    areQueuesEmpty: await deps.depths.areEmpty(await queuesOf(job, deps)),
     before: await deps.due.observationOf(due),
   });
   if (state.kind === 'waiting') return { nextAtMs: nextLookAtMs(nowMs, sinceMs) };
@@ -51,9 +53,9 @@ export async function sweepJob(due: DueRecord, deps: SweepJobDeps): Promise<Swee
 }
 
 /** A model that the deployment no longer has keeps no queue, and so no message. */
-function queuesOf({ model }: Job, { modelQueues, lostJobsQueue }: SweepJobDeps['settings']): readonly string[] {
-  const url = Object.hasOwn(modelQueues, model) ? modelQueues[model]?.jobs : undefined;
-  return url === undefined ? [lostJobsQueue] : [url, lostJobsQueue];
+async function queuesOf({ model }: Job, { settings, directory }: SweepJobDeps): Promise<readonly string[]> {
+  const queues = await directory.ofModel(model);
+  return queues === undefined ? [settings.lostJobsQueue] : [queues.jobs, settings.lostJobsQueue];
 }
 
 async function notifyAgain(job: Job, deps: SweepJobDeps): Promise<SweepResult> {

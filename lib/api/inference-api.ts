@@ -1,4 +1,4 @@
-import { RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
+import { Names, RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   ApiKeySourceType,
@@ -25,12 +25,14 @@ import { MAX_STAGE_VARIABLES } from '../../core/identity/key-tenants.ts';
 import { checkIdleCost, type Deployed } from '../costs/idle-cost.ts';
 import { ResultsTable } from '../data/results-table.ts';
 import { endpointOf, GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { ModelStack } from '../functions/model-stack.ts';
 import type { ServiceFunction, ServiceFunctionOptions } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { checkReservations } from '../jobs/jobs-concurrency.ts';
 import { warnOfAccountThrottle } from '../limits/account-throttle.ts';
+import { checkApiPaths } from '../limits/api-paths.ts';
 import { checkKeyResources } from '../limits/key-limits.ts';
-import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import { checkStackSize } from '../limits/stack-size.ts';
 import { notifyOf } from '../monitoring/alarm-topic.ts';
 import type { Model } from '../packaging/model.ts';
 import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
@@ -160,12 +162,6 @@ export class InferenceApi extends Construct {
       hasJobs: jobs !== undefined,
     });
     const authorizer = new CallerAuthorizer(this, 'Authorizer', { acceptedHeaders, ...this.functionOptions });
-    const routes = new ApiRoutes(this, 'Routes', {
-      restApi: this.restApi,
-      authorizer,
-      functions: this.functions,
-      routeModels,
-    });
     this.jobFunctions = jobs === undefined ? [] : this.addJobRoutes(jobs, authorizer);
     const plans = new UsagePlans(this, 'UsagePlans', { restApi: this.restApi, plans: usagePlans, tenants });
     this.keys = plans.keys;
@@ -173,15 +169,20 @@ export class InferenceApi extends Construct {
     this.authorizerFunctions = [authorizer.function, hashes?.function].filter((fn) => fn !== undefined);
     this.setStageVariables({ ...plans.variables, ...hashes?.variables });
     authorizer.deployWith(this.restApi);
-    this.orderDeployment();
     const { restApi, functions } = this;
     this.alarms = hasAlarms ? new ApiAlarms(this, 'Alarms', { restApi, functions }).alarms : [];
     notifyOf(this.alarms, props.alarmTopic);
-    const functionResources = Math.max(...this.functions.map(countResources));
-    const jobResources = jobs !== undefined && Stack.of(jobs) === Stack.of(this) ? jobs.resourcesPerModel : 0;
-    const perModel = routes.resourcesPerModel + functionResources + jobResources;
+    // Last, because the number of other resources decides how many paths each model has.
+    new ApiRoutes(this, 'Routes', {
+      restApi: this.restApi,
+      authorizer,
+      functions: this.functions,
+      routeModels,
+    });
+    this.orderDeployment();
+    checkApiPaths(this.restApi, props.models);
     checkKeyResources(this, this.keys.length);
-    checkStackSize(this, this.functions.length, perModel);
+    checkStackSize(this, this.functions.length);
   }
 
   /** Address of the deployed stage, with a slash at the end. */
@@ -212,11 +213,16 @@ export class InferenceApi extends Construct {
   /** Functions behind routes that models share come last, because they know the functions of the other models. */
   private createFunctions(props: InferenceApiProps, routeModels: readonly RouteModels[]): readonly ModelFunction[] {
     const resultsTable = props.resultsTable ?? this.createTableIfRequested(props);
+    const functionsPath = `/tensorgate/${Names.uniqueResourceName(this, { maxLength: 128, separator: '-' })}`;
+    const hasShared = (model: Model): boolean =>
+      routeModels.some(({ first, others }) => others.length > 0 && (model === first || others.includes(model)));
     const create = (model: Model, siblings: readonly ModelFunction[]): ModelFunction => {
       const endpoint = endpointOf(model, props.endpoints);
-      return new ModelFunction(this, modelConstructId(model), {
+      const stack = new ModelStack(this, model, 'Function and routes');
+      return new ModelFunction(stack, modelConstructId(model), {
         model,
         siblings,
+        functionsPath: hasShared(model) ? functionsPath : undefined,
         endpoint,
         stageName: this.settings.stageName,
         ...this.functionOptions,

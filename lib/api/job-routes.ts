@@ -5,8 +5,6 @@ import { JOB_ROUTES, type RouteTree } from '../../core/api/routes.ts';
 import { FUNCTIONS } from '../../core/functions/functions.ts';
 import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { bundlePackage } from '../packaging/function-package.ts';
-import { functionBundle } from '../packaging/package-layout.ts';
 import type { CallerAuthorizer } from './caller-authorizer.ts';
 import { methodArns } from './method-arns.ts';
 
@@ -46,8 +44,7 @@ export class JobRoutes extends Construct {
       description,
       memoryMiB,
       timeoutSeconds,
-      package: bundlePackage(functionBundle(name)),
-      environment: jobs.environmentOf(name),
+      ...jobs.functionOf(name),
     });
     jobs.grantAccess(name, created);
     return created;

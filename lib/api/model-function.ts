@@ -1,19 +1,29 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable, type IPrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
-import { Alias, Code, Function as Fn, type IFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  type Alias,
+  Code,
+  Function as Fn,
+  type IFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { modelFunctionParameter } from '../../core/functions/deployed-names.ts';
 import { SERVE_MODEL } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
-import type { SettingsOf } from '../../core/functions/settings.ts';
+import { renderPackagedSettings, type SettingsOf } from '../../core/functions/settings.ts';
 import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { Compute } from '../../core/models/manifest.ts';
-import type { ModelAliases } from '../../core/models/model-names.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
 import { checkResultsTable, grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { createLiveAlias, VERSION_OPTIONS } from '../functions/live-alias.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
 import { ARCHITECTURES, createLogGroup, createRole, systemLogLevel } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -22,9 +32,9 @@ import { type ModelMetricOptions, ModelMetrics } from '../monitoring/model-metri
 import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { aliasesOf } from '../packaging/model-aliases.ts';
-
-/** Name of the alias that callers invoke. */
-export const LIVE_ALIAS = 'live';
+import { functionBundle } from '../packaging/package-layout.ts';
+import { grantByModel } from '../security/grant-by-model.ts';
+import { explainWildcard } from '../security/wildcard-reason.ts';
 
 /** Settings of a {@link ModelFunction}. */
 export interface ModelFunctionProps {
@@ -49,11 +59,17 @@ export interface ModelFunctionProps {
    */
   readonly jobs?: Jobs;
   /**
-   * Functions of other embedding models, to which requests are handed that name them.
+   * Functions of the other models of the task, to which requests are forwarded that name them.
    *
    * @default - none: a request that names another model fails with MODEL_NOT_FOUND
    */
   readonly siblings?: readonly ModelFunction[];
+  /**
+   * Path of the parameters by which functions find one another: that of this function is below it.
+   *
+   * @default - none: no function forwards requests to this one, or it to others
+   */
+  readonly functionsPath?: string;
   /**
    * Callers who share cached results: those of a tenant, of a usage plan, or all.
    *
@@ -131,7 +147,17 @@ export class ModelFunction extends ModelMetrics implements IGrantable {
     const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
     if (resultsTable !== undefined) checkResultsTable(resultsTable);
     const endpoint = endpointFor(model, props.endpoint);
-    const functionPackage = composeFunctionPackage(model);
+    const settings = {
+      resultsTable: resultsTable?.tableName,
+      cacheScope: props.cacheScope,
+      endpoint: endpoint?.endpointName,
+      ...settingsOfSiblings(siblings, props.functionsPath),
+      stage,
+      metricsNamespace,
+      metrics,
+    } satisfies SettingsOf<typeof SERVE_MODEL.settings>;
+    const packaged = renderPackagedSettings(settings);
+    const functionPackage = composeFunctionPackage(model, functionBundle('serve-model'), packaged);
 
     const logGroup = createLogGroup(this, props.logRetention);
     const role = createRole(this, logGroup, props.tracing ?? false);
@@ -152,19 +178,10 @@ export class ModelFunction extends ModelMetrics implements IGrantable {
       systemLogLevelV2: systemLogLevel(props.systemLogLevel),
       tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
-        ...modelEnvironment({
-          resultsTable: resultsTable?.tableName,
-          cacheScope: props.cacheScope,
-          endpoint: endpoint?.endpointName,
-          siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
-          modelAliases: aliasesOfSiblings(siblings),
-          stage,
-          metricsNamespace,
-          metrics,
-        } satisfies SettingsOf<typeof SERVE_MODEL.settings>),
+        ...modelEnvironment(settings),
         ...props.jobs?.submitterEnvironment(model),
       },
-      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      currentVersionOptions: VERSION_OPTIONS,
     });
 
     this.fn = fn;
@@ -179,7 +196,9 @@ export class ModelFunction extends ModelMetrics implements IGrantable {
       if (resultsTable !== undefined) grantClaims(resultsTable, role);
     }
     props.jobs?.grantSubmit(role, model);
-    for (const sibling of siblings) sibling.grantInvoke(role);
+    if (siblings.length > 0 && props.functionsPath !== undefined)
+      this.#grantForward(role, siblings, props.functionsPath);
+    if (props.functionsPath !== undefined) this.#publishArn(props.functionsPath);
   }
 
   /** The principal of the function, so that `bucket.grantRead(modelFunction)` gives it a permission. */
@@ -206,12 +225,29 @@ export class ModelFunction extends ModelMetrics implements IGrantable {
     return catalogueMetric(name, this.#measured, { model: this.model.id, version }, options);
   }
 
-  private createAlias(fn: Fn, { provisioned }: Compute): Alias {
-    const alias = new Alias(this, 'Live', {
-      aliasName: LIVE_ALIAS,
-      version: fn.currentVersion,
-      provisionedConcurrentExecutions: provisioned?.min,
+  /** The function looks up the ARNs of the others by itself, because its environment has no room for many. */
+  #grantForward(role: IRole, siblings: readonly ModelFunction[], functionsPath: string): void {
+    const resources = siblings.map(({ model, alias }) => [model.id, [alias.functionArn]] as const);
+    grantByModel(role, 'lambda:InvokeFunction', new Map(resources));
+    const arn = Stack.of(this).formatArn({
+      service: 'ssm',
+      resource: 'parameter',
+      resourceName: functionsPath.slice(1),
     });
+    explainWildcard(role, { arn, suffix: '/*', reason: 'Every parameter below the path is the ARN of a function.' });
+    Grant.addToPrincipal({ grantee: role, actions: ['ssm:GetParameter'], resourceArns: [`${arn}/*`] });
+  }
+
+  #publishArn(functionsPath: string): void {
+    new StringParameter(this, 'Arn', {
+      parameterName: modelFunctionParameter(functionsPath, this.model.id),
+      stringValue: this.alias.functionArn,
+      simpleName: false,
+    });
+  }
+
+  private createAlias(fn: Fn, { provisioned }: Compute): Alias {
+    const alias = createLiveAlias(this, fn, { provisionedConcurrentExecutions: provisioned?.min });
     if (provisioned !== undefined) {
       alias
         .addAutoScaling({ minCapacity: provisioned.min, maxCapacity: provisioned.max })
@@ -221,12 +257,13 @@ export class ModelFunction extends ModelMetrics implements IGrantable {
   }
 }
 
-/** @returns Undefined if the siblings have no aliases. */
-function aliasesOfSiblings(siblings: readonly ModelFunction[]): ModelAliases | undefined {
+/** @returns Nothing if there are no siblings; no aliases if the siblings have none. */
+function settingsOfSiblings(siblings: readonly ModelFunction[], functionsPath: string | undefined) {
+  if (siblings.length === 0) return {};
   const aliases = aliasesOf(siblings.map(({ model }) => model));
-  return Object.keys(aliases).length === 0 ? undefined : aliases;
-}
-
-function arnsOf(functions: readonly ModelFunction[]): Record<string, string> {
-  return Object.fromEntries(functions.map(({ model, alias }) => [model.id, alias.functionArn]));
+  return {
+    functionsPath,
+    siblings: siblings.map(({ model }) => model.id),
+    modelAliases: Object.keys(aliases).length === 0 ? undefined : aliases,
+  };
 }

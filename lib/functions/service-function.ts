@@ -15,6 +15,7 @@ import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { checkEnvironmentSize } from '../limits/environment-size.ts';
 import type { FunctionPackage, PackageSizes } from '../packaging/function-package.ts';
+import { VERSION_OPTIONS } from './live-alias.ts';
 
 /** Settings that the functions of a deployment share. */
 export interface ServiceFunctionOptions {
@@ -116,6 +117,7 @@ export class ServiceFunction extends Construct implements IGrantable {
       systemLogLevelV2: systemLogLevel(props.systemLogLevel),
       tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: { ...props.environment },
+      currentVersionOptions: VERSION_OPTIONS,
     });
   }
 

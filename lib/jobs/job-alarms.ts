@@ -11,7 +11,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { FUNCTIONS, type ScheduledName } from '../../core/functions/functions.ts';
-import type { ServiceFunction } from '../functions/service-function.ts';
+import type { JobFunctions } from './job-functions.ts';
 import type { JobQueues } from './job-queues.ts';
 
 /** Age above which a waiting job raises an alarm. */
@@ -29,8 +29,8 @@ const FAILED_RUNS = 3;
 /** Settings of {@link JobAlarms}. */
 export interface JobAlarmsProps {
   readonly queues: JobQueues;
-  /** Functions that run by themselves, by name. No message waits if they fail. */
-  readonly scheduled: ReadonlyMap<ScheduledName, ServiceFunction>;
+  /** Functions behind the queues: the alarms of a model are in the stack of its worker. */
+  readonly functions: Pick<JobFunctions, 'scheduled' | 'stackOf'>;
 }
 
 /** Alarms that need an operator. They have no actions: add some to {@link JobAlarms.alarms}. */
@@ -38,7 +38,7 @@ export class JobAlarms extends Construct {
   /** Every alarm. */
   readonly alarms: readonly Alarm[];
 
-  constructor(scope: Construct, id: string, { queues, scheduled }: JobAlarmsProps) {
+  constructor(scope: Construct, id: string, { queues, functions }: JobAlarmsProps) {
     super(scope, id);
     const deadLetters = queues.shared['dead-letters'];
     this.alarms = [
@@ -50,16 +50,17 @@ export class JobAlarms extends Construct {
       this.#age('lost-jobs', queues.shared['lost-jobs'], OLD_STEP),
       this.#age('batches', queues.shared.batches, OLD_STEP),
       this.#age('webhooks', queues.shared.webhooks, OLD_STEP),
-      ...[...scheduled].map(([name, { fn }]) => this.#failedRuns(name, fn)),
+      ...[...functions.scheduled].map(([name, { fn }]) => this.#failedRuns(name, fn)),
       ...[...queues.models].flatMap(([model, { jobs, chunks }]) => [
-        this.#age(`jobs-${model}`, jobs, OLD_JOB),
-        this.#age(`chunks-${model}`, chunks, OLD_CHUNK),
+        this.#age(`jobs-${model}`, jobs, OLD_JOB, functions.stackOf(model)),
+        this.#age(`chunks-${model}`, chunks, OLD_CHUNK, functions.stackOf(model)),
       ]),
     ];
   }
 
-  #age(name: string, queue: IQueue, age: Duration): Alarm {
+  #age(name: string, queue: IQueue, age: Duration, scope: Construct = this): Alarm {
     return this.#alarm(name, queue.metricApproximateAgeOfOldestMessage(MAXIMUM), {
+      scope,
       above: age.toSeconds(),
       description: `The oldest message of ${name} has waited for more than ${age.toHumanString()}`,
     });
@@ -77,9 +78,14 @@ export class JobAlarms extends Construct {
   #alarm(
     name: string,
     metric: Metric,
-    { above, description, evaluationPeriods = 1 }: AlarmOptions & Partial<Pick<AlarmProps, 'evaluationPeriods'>>,
+    {
+      above,
+      description,
+      scope = this,
+      evaluationPeriods = 1,
+    }: AlarmOptions & Partial<Pick<AlarmProps, 'evaluationPeriods'>>,
   ): Alarm {
-    return new Alarm(this, name, {
+    return new Alarm(scope, name, {
       metric,
       alarmDescription: description,
       threshold: above,
@@ -93,6 +99,8 @@ export class JobAlarms extends Construct {
 interface AlarmOptions {
   readonly above: number;
   readonly description: string;
+  /** Construct that the alarm belongs to. Defaults to all alarms. */
+  readonly scope?: Construct;
 }
 
 const MAXIMUM = { statistic: 'Maximum', period: Duration.minutes(5) } as const;

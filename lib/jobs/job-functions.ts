@@ -3,6 +3,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Grant } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -11,12 +12,14 @@ import { type ConsumerName, FUNCTIONS, type FunctionName, type ScheduledName } f
 import type { ModelQueueName } from '../../core/functions/permissions.ts';
 import { grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { createLiveAlias } from '../functions/live-alias.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
+import { ModelStack } from '../functions/model-stack.ts';
 import { SERVICE_ARCHITECTURE, ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
-import { bundlePackage, composeFunctionPackage } from '../packaging/function-package.ts';
+import { composeFunctionPackage, composeServicePackage } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
-import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
+import { grantJobAccess, type JobParts, jobSettings } from './job-access.ts';
 
 /** How a function consumes a queue. */
 interface Consumption {
@@ -65,6 +68,12 @@ export class JobFunctions extends Construct {
   /** Workers by model id. */
   readonly workers: ReadonlyMap<string, ServiceFunction>;
   /**
+   * Stacks with the stateless resources of each model, by model id.
+   *
+   * @internal
+   */
+  readonly stacks: ReadonlyMap<string, ModelStack>;
+  /**
    * Number of event source mappings, each of which polls a queue.
    *
    * @internal
@@ -84,6 +93,7 @@ export class JobFunctions extends Construct {
     this.#props = props;
     this.consumers = new Map(CONSUMERS.map((name) => [name, this.#createConsumer(name)]));
     this.scheduled = new Map(SCHEDULED.map((name) => [name, this.#createScheduled(name)]));
+    this.stacks = new Map(props.models.map((model) => [model.id, new ModelStack(this, model, 'Worker for jobs')]));
     this.workers = new Map(props.models.map((model) => [model.id, this.#createWorker(model)]));
     this.schedules = SCHEDULED.map((name) => ({
       name,
@@ -98,7 +108,7 @@ export class JobFunctions extends Construct {
     const { consumes } = FUNCTIONS[name];
     const created = this.#createService(name);
     const { queues, concurrency } = this.#props.parts;
-    consume(created, queues.shared[consumes.queue], {
+    consume({ fn: created.fn, grantee: created }, queues.shared[consumes.queue], {
       ...consumes,
       maxConcurrency: concurrency.ofFunction(name),
     });
@@ -121,14 +131,15 @@ export class JobFunctions extends Construct {
   ): ServiceFunction {
     const { parts } = this.#props;
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
+    const { environment, packaged } = jobSettings(name, parts);
     const created = new ServiceFunction(this, name, {
       ...this.#options(),
       ...options,
       description,
       memoryMiB,
       timeoutSeconds,
-      package: bundlePackage(functionBundle(name)),
-      environment: jobEnvironment(name, parts),
+      package: composeServicePackage(functionBundle(name), packaged, parts.workDirectory),
+      environment,
     });
     grantJobAccess(name, created, parts);
     return created;
@@ -139,7 +150,8 @@ export class JobFunctions extends Construct {
     const { compute, jobs, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? this.#props.resultsTable : undefined;
     const endpoint = endpointFor(model, endpointOf(model, this.#props.endpoints));
-    const worker = new ServiceFunction(this, `run-jobs-${model.id}`, {
+    const stack = this.stackOf(model.id);
+    const worker = new ServiceFunction(stack, `run-jobs-${model.id}`, {
       ...this.#options(),
       description: `${FUNCTIONS['run-jobs'].description} ${model.id}`,
       package: composeFunctionPackage(model, functionBundle('run-jobs')),
@@ -148,7 +160,7 @@ export class JobFunctions extends Construct {
       timeoutSeconds: jobs.timeoutSeconds,
       environment: {
         ...modelEnvironment({ resultsTable: resultsTable?.tableName, endpoint: endpoint?.endpointName }),
-        ...jobEnvironment('run-jobs', parts, model),
+        ...jobSettings('run-jobs', parts, model).environment,
       },
     });
     grantJobAccess('run-jobs', worker, parts, model);
@@ -158,10 +170,20 @@ export class JobFunctions extends Construct {
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
+    parts.queues.publishUrls(stack, model);
+    const alias = createLiveAlias(worker, worker.fn);
     const limitOf = (queue: ModelQueueName): number => parts.concurrency.ofWorker(model, queue);
-    consume(worker, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
-    consume(worker, queues.chunks, { batchSize: CONCURRENT_CHUNKS, maxConcurrency: limitOf('chunks') });
+    const consumer = { fn: alias, grantee: worker };
+    consume(consumer, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
+    consume(consumer, queues.chunks, { batchSize: CONCURRENT_CHUNKS, maxConcurrency: limitOf('chunks') });
     return worker;
+  }
+
+  /** The stack with the stateless resources of a model. */
+  stackOf(id: string): ModelStack {
+    const stack = this.stacks.get(id);
+    if (stack === undefined) throw new TypeError(`the model ${id} has no stack`);
+    return stack;
   }
 
   #options(): ServiceFunctionOptions {
@@ -176,19 +198,26 @@ export class JobFunctions extends Construct {
  */
 const CONSUMING = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'];
 
+/** A function that gets messages of a queue. */
+interface Consumer {
+  /** The function, or an alias of it. */
+  readonly fn: IFunction;
+  readonly grantee: ServiceFunction;
+}
+
 /** Invokes a function with messages of a queue. The response of the function says which messages are retried. */
 function consume(
-  created: ServiceFunction,
+  { fn, grantee }: Consumer,
   queue: IQueue,
   { batchSize, windowSeconds = 0, maxConcurrency }: Consumption,
 ): void {
   // `SqsEventSource` of the AWS CDK grants actions that nothing uses. The id is its id, so that deployed mappings stay.
-  created.fn.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
+  fn.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
     eventSourceArn: queue.queueArn,
     batchSize,
     maxConcurrency,
     reportBatchItemFailures: true,
     ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
   });
-  Grant.addToPrincipal({ grantee: created, actions: CONSUMING, resourceArns: [queue.queueArn] });
+  Grant.addToPrincipal({ grantee, actions: CONSUMING, resourceArns: [queue.queueArn] });
 }

@@ -15,15 +15,18 @@ import { PayloadBucket } from '../data/payload-bucket.ts';
 import { checkResultsTable } from '../data/results-table.ts';
 import { checkWebhooksTable, WebhooksTable } from '../data/webhooks-table.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
-import { checkStackSize, countResources } from '../limits/stack-size.ts';
+import type { ServiceFunctionProps } from '../functions/service-function.ts';
+import { checkStackSize } from '../limits/stack-size.ts';
 import { notifyOf } from '../monitoring/alarm-topic.ts';
 import { catalogueMetric, type JobMetricName } from '../monitoring/catalogue-metric.ts';
 import { type JobMetricOptions, JobMetrics } from '../monitoring/job-metrics.ts';
+import { composeServicePackage } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { aliasesOf } from '../packaging/model-aliases.ts';
 import { checkModelIds } from '../packaging/model-ids.ts';
+import { functionBundle } from '../packaging/package-layout.ts';
 import { chooseRouteModels, type DefaultModels } from '../packaging/route-models.ts';
-import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
+import { grantJobAccess, type JobParts, jobSettings } from './job-access.ts';
 import { JobAlarms } from './job-alarms.ts';
 import { JobEvents } from './job-events.ts';
 import { JobFunctions } from './job-functions.ts';
@@ -115,12 +118,6 @@ export class Jobs extends JobMetrics {
    * @internal
    */
   readonly concurrency: ConcurrencyPlan;
-  /**
-   * Resources that each model adds to the stack.
-   *
-   * @internal
-   */
-  readonly resourcesPerModel: number;
   readonly #parts: JobParts;
 
   constructor(scope: Construct, id: string, props: JobsProps) {
@@ -146,6 +143,7 @@ export class Jobs extends JobMetrics {
       queues: this.queues,
       events: this.events,
       concurrency,
+      workDirectory: workDirectoryOf(models),
       taskModels: taskModels(models, props),
       modelAliases: optionalAliases(models),
       inputBuckets,
@@ -166,12 +164,10 @@ export class Jobs extends JobMetrics {
       endpoints: props.endpoints,
     });
     const { queues, functions } = this;
-    const { scheduled } = functions;
-    this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues, scheduled }).alarms : [];
+    this.alarms = config.alarms ? new JobAlarms(this, 'Alarms', { queues, functions }).alarms : [];
     notifyOf(this.alarms, props.alarmTopic);
     this.priced = { mappings: functions.mappings, alarms: this.alarms.length, scheduled: functions.schedules };
-    this.resourcesPerModel = this.#countPerModel();
-    checkStackSize(this, models.length, this.resourcesPerModel);
+    checkStackSize(this, models.length);
   }
 
   /**
@@ -219,16 +215,18 @@ export class Jobs extends JobMetrics {
    */
   submitterEnvironment(model: Model): Readonly<Record<string, string>> {
     this.#checkModel(model);
-    return jobEnvironment('serve-model', this.#parts, model);
+    return jobSettings('serve-model', this.#parts, model).environment;
   }
 
   /**
-   * Environment variables of a function that belongs to no model.
+   * Properties of a function that belongs to no model: its package, and its environment variables.
    *
    * @internal
    */
-  environmentOf(name: FunctionName): Readonly<Record<string, string>> {
-    return jobEnvironment(name, this.#parts);
+  functionOf(name: FunctionName): Pick<ServiceFunctionProps, 'package' | 'environment'> {
+    const { environment, packaged } = jobSettings(name, this.#parts);
+    const { workDirectory } = this.#parts;
+    return { environment, package: composeServicePackage(functionBundle(name), packaged, workDirectory) };
   }
 
   /**
@@ -245,14 +243,11 @@ export class Jobs extends JobMetrics {
     const known = [...this.queues.models.keys()].join(', ');
     throw new AppError('CONFIG_INVALID', `jobs must have every model of the API, ${id} is not among ${known}`);
   }
+}
 
-  #countPerModel(): number {
-    const workers = [...this.functions.workers.values()].map(countResources);
-    const queues = [...this.queues.models.values()].map(
-      ({ jobs, chunks }) => countResources(jobs) + countResources(chunks),
-    );
-    return Math.max(...workers) + Math.max(...queues) + (this.alarms.length === 0 ? 0 : 2);
-  }
+/** There is at least one model. */
+function workDirectoryOf([first]: readonly Model[]): string {
+  return first?.workDirectory ?? '';
 }
 
 function grantSend(grantee: IGrantable, queueArn: string): Grant {
@@ -263,7 +258,6 @@ function grantSend(grantee: IGrantable, queueArn: string): Grant {
   });
 }
 
-/** Models have aliases rarely, and the environment of a function is small. */
 function optionalAliases(models: readonly Model[]): ModelAliases | undefined {
   const aliases = aliasesOf(models);
   return Object.keys(aliases).length === 0 ? undefined : aliases;

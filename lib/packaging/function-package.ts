@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { AppError } from '../../core/errors.ts';
+import { PACKAGED_SETTINGS_FILE } from '../../core/functions/settings.ts';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
 import { hashFile } from '../../disk/file-hash.ts';
@@ -68,16 +69,21 @@ const NATIVE_ARCHITECTURES = { x86_64: 'x64', arm64: 'arm64' } as const satisfie
  * Composes the package of a model's function: bundle, natives of one platform, packed model.
  *
  * @param bundle - Folder of the built function. Defaults to `serve-model` of this package.
+ * @param settings - The settings that the package holds, as text. Defaults to none.
  * @throws AppError `CONFIG_INVALID` when the bundle is not built, `PACKAGE_TOO_LARGE` beyond {@link MAX_UNZIPPED_BYTES}.
  */
-export function composeFunctionPackage(model: Model, bundle = functionBundle('serve-model')): FunctionPackage {
+export function composeFunctionPackage(
+  model: Model,
+  bundle = functionBundle('serve-model'),
+  settings?: string,
+): FunctionPackage {
   const files = listFiles(model, bundle);
   const sizes = measure(files);
   checkSize(model.id, sizes);
-  const hash = hashFacts(factsOf(model, files));
+  const hash = hashFacts([...factsOf(model, files), ...factsOfSettings(settings)]);
   const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
   makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => {
-    stage(files, unfinished);
+    stage(files, unfinished, settings);
     writeReadable(join(unfinished, HASH_FILE), hash);
   });
   return { directory, hash, sizes };
@@ -93,6 +99,10 @@ function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[])
   return [MODES, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
 }
 
+function factsOfSettings(settings: string | undefined): readonly string[] {
+  return settings === undefined ? [] : [PACKAGED_SETTINGS_FILE, settings];
+}
+
 /**
  * The package of a function without a model: its bundle as it was built, or a copy of it that every user may read.
  *
@@ -100,11 +110,38 @@ function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[])
  * @throws AppError `CONFIG_INVALID` when it is not built.
  */
 export function bundlePackage(bundle: string): FunctionPackage {
+  const { names, facts, sizes } = describeBundle(bundle);
+  const hash = hashFacts(facts);
+  return { directory: readableBundle(bundle, names, hash), hash, sizes };
+}
+
+/**
+ * The package of a function without a model: its bundle, and a file with settings if it has any.
+ *
+ * @param bundle - Folder of the built function.
+ * @param workDirectory - Folder for packages.
+ * @throws AppError `CONFIG_INVALID` when it is not built.
+ */
+export function composeServicePackage(
+  bundle: string,
+  settings: string | undefined,
+  workDirectory: string,
+): FunctionPackage {
+  if (settings === undefined) return bundlePackage(bundle);
+  const { names, facts, sizes } = describeBundle(bundle);
+  const hash = hashFacts([...facts, ...factsOfSettings(settings)]);
+  const directory = join(workDirectory, 'packages', basename(bundle), hash.slice(0, 32));
+  const files = names.map((name) => ({ part: 'code' as const, source: join(bundle, name), target: name }));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished, settings));
+  return { directory, hash, sizes };
+}
+
+function describeBundle(bundle: string) {
   checkBundle(bundle);
   const names = filesIn(bundle);
-  const hash = hashFacts([MODES, ...names.flatMap((name) => [name, hashFile(join(bundle, name))])]);
+  const facts = [MODES, ...names.flatMap((name) => [name, hashFile(join(bundle, name))])];
   const code = names.reduce((sum, name) => sum + statSync(join(bundle, name)).size, 0);
-  return { directory: readableBundle(bundle, names, hash), hash, sizes: { code, natives: 0, model: 0 } };
+  return { names, facts, sizes: { code, natives: 0, model: 0 } };
 }
 
 /** The folder of a bundle; a copy of it, if any of its files is for its owner only. */
@@ -175,6 +212,7 @@ function checkSize(id: string, { code, natives, model }: PackageSizes): void {
   );
 }
 
-function stage(files: readonly PackageFile[], directory: string): void {
+function stage(files: readonly PackageFile[], directory: string, settings?: string): void {
   for (const { source, target } of files) placeReadable(source, join(directory, target));
+  if (settings !== undefined) writeReadable(join(directory, PACKAGED_SETTINGS_FILE), settings);
 }

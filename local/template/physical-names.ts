@@ -99,6 +99,11 @@ const NAMERS: Readonly<Record<string, Namer>> = {
     const arn = localArn('sns', name);
     return { ref: arn, attributes: { TopicArn: arn, TopicName: name } };
   },
+  'AWS::SSM::Parameter': (resource) => {
+    const name = textOf(resource.properties['Name']) ?? composed(resource, 255);
+    const { Type: type = '', Value: value = '' } = resource.properties;
+    return { ref: name, attributes: { Type: String(type), Value: String(value) } };
+  },
   'AWS::SageMaker::Model': (resource) => sageMaker(resource, 'model', 'ModelName'),
   'AWS::SageMaker::EndpointConfig': (resource) => sageMaker(resource, 'endpoint-config', 'EndpointConfigName'),
   'AWS::SageMaker::Endpoint': (resource) => sageMaker(resource, 'endpoint', 'EndpointName'),

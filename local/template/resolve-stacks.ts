@@ -4,7 +4,8 @@ import { dependencyOrder } from './dependency-order.ts';
 import { resolve, resolveObject, type Scope } from './intrinsics.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { attributeOf, functionArn, type NamedResource, type PhysicalName, physicalName } from './physical-names.ts';
-import type { StackDocument, Template } from './read-assembly.ts';
+import type { StackDocument } from './read-assembly.ts';
+import type { Template } from './template.ts';
 
 /** A resource with its intrinsic functions resolved and its names given. */
 export interface Resource {

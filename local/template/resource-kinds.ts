@@ -36,6 +36,7 @@ const RUN = new Set([
   'AWS::SNS::Subscription',
   'AWS::SNS::Topic',
   'AWS::SQS::Queue',
+  'AWS::SSM::Parameter',
   'AWS::SageMaker::Endpoint',
   'AWS::SageMaker::EndpointConfig',
   'AWS::SageMaker::Model',

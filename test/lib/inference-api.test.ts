@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { RemovalPolicy, Size } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
@@ -15,6 +17,7 @@ import {
   renderTemplate,
   resourcesOf,
   synthesizeApi,
+  templateOf,
 } from './synthesized-api.ts';
 
 const NO_TABLE = { cache: { store: 'memory' } };
@@ -199,11 +202,14 @@ describe('InferenceApi', () => {
     );
   });
 
-  it('fails with CONFIG_INVALID that says how many models fit when a stack would hold too many resources', () => {
-    const models = Array.from({ length: 14 }, (_, index) => packedEmbedding(`m${index}`));
+  it('has few paths for each model if there are many models, and fails with CONFIG_INVALID if they are too many', () => {
+    const models = Array.from({ length: 100 }, (_, index) => packedEmbedding(`m${index}`));
     const build = (count: number) => new InferenceApi(otherStack(), 'Api', { models: models.slice(0, count) });
-    expect(() => build(14)).toThrow(/14 models need \d+ resources, a stack holds 500: 13 models fit/);
-    expect(() => build(13)).not.toThrow();
+    expect(() => build(60)).not.toThrow();
+    const message = /^100 names of models need \d+ paths, an API has 300: \d\d ids and aliases fit, /;
+    expect(() => build(100)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    );
   });
 
   it('offers metrics of the API and address of the stage', () => {
@@ -262,11 +268,20 @@ describe('routes', () => {
     expect(data[2]).toMatchObject({ max_model_len: 512, max_client_batch_size: 2048, dimensions: 384 });
   });
 
-  it('gives the first model the aliases of the others', () => {
-    const [environment] = resourcesOf(template, 'AWS::Lambda::Function')
-      .map(({ Properties }) => Properties.Environment?.Variables ?? {})
-      .filter((variables) => 'TENSORGATE_SIBLINGS' in variables);
-    expect(environment.TENSORGATE_MODEL_ALIASES).toBe('{"ada-002":"two"}');
+  it('gives the first model the ids and aliases of the others', () => {
+    const stack = otherStack();
+    const [first] = new InferenceApi(stack, 'Api', { models }).functions;
+    const variables = resourcesOf(templateOf(stack), 'AWS::Lambda::Function').map(
+      ({ Properties }) => Properties.Environment?.Variables ?? {},
+    );
+    expect(variables.filter((one) => 'TENSORGATE_FUNCTIONS_PATH' in one)).toHaveLength(1);
+    expect(first?.model.id).toBe('one');
+    const packages = join(first?.model.workDirectory ?? '', 'packages/one');
+    const settings = readdirSync(packages)
+      .map((folder) => join(packages, folder, 'settings.json'))
+      .filter((file) => existsSync(file))
+      .map((file) => JSON.parse(readFileSync(file, 'utf8')));
+    expect(settings).toContainEqual({ siblings: ['two'], modelAliases: { 'ada-002': 'two' } });
   });
 
   it.each(routes)('has $method $path', ({ method, path, answeredBy, access }) => {

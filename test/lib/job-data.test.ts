@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { Duration, RemovalPolicy, type Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { DataStack, JobsTable, PayloadBucket, type PayloadBucketProps, WebhooksTable } from '../../lib/index.ts';
-import { otherStack, propertiesOf, resourcesOf, testApp } from './synthesized-api.ts';
+import { otherStack, propertiesOf, resourcesOf, templateOf, testApp } from './synthesized-api.ts';
 
 function synthesize(build: (stack: Stack) => unknown): Template {
   const stack = otherStack();
   build(stack);
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 describe.each([
@@ -41,9 +41,7 @@ describe.each([
 describe('deletion protection', () => {
   const protections = (deletionProtection: boolean) =>
     resourcesOf(
-      Template.fromStack(
-        new DataStack(testApp(), 'Data', { config: parseDeployConfig({ deletionProtection }, 'test') }),
-      ),
+      templateOf(new DataStack(testApp(), 'Data', { config: parseDeployConfig({ deletionProtection }, 'test') })),
       'AWS::DynamoDB::GlobalTable',
     ).map(({ logicalId, Properties: { Replicas } }) => [
       /^[A-Z][a-z]+/.exec(logicalId)?.[0],
@@ -149,7 +147,7 @@ describe('PayloadBucket', () => {
 describe('DataStack', () => {
   const synthesizeData = (settings: object) => {
     const stack = new DataStack(testApp(), 'Data', { config: parseDeployConfig(settings, 'test') });
-    return Template.fromStack(stack);
+    return templateOf(stack);
   };
 
   it('names its tables and its bucket in outputs, for commands of operators', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { InferenceApi, Jobs } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
-import { otherStack } from './synthesized-api.ts';
+import { otherStack, templateOf } from './synthesized-api.ts';
 import { permissionsOf } from './synthesized-jobs.ts';
 
 /** A deployment in one stack, with all that jobs can have. */
@@ -15,7 +15,7 @@ function deploy(): Template {
     inputBuckets: [Bucket.fromBucketName(stack, 'Inputs', 'inputs')],
   });
   new InferenceApi(stack, 'Api', { models, jobs });
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 const template = deploy();

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Duration } from 'aws-cdk-lib';
-import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -8,8 +10,16 @@ import { idleMonthlyUsd } from '../../core/costs/cost.ts';
 import { growingDelaySeconds } from '../../core/jobs/outage.ts';
 import { InferenceApi, Jobs, type JobsSettings, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
-import { otherStack, resourcesOf } from './synthesized-api.ts';
-import { functionOf, mappingsOf, permissionsOf, queueId, queueOf, synthesizeJobs } from './synthesized-jobs.ts';
+import { otherStack, resourcesOf, templateOf } from './synthesized-api.ts';
+import {
+  functionOf,
+  invokedBy,
+  mappingsOf,
+  permissionsOf,
+  queueId,
+  queueOf,
+  synthesizeJobs,
+} from './synthesized-jobs.ts';
 
 const DAY = 86_400;
 
@@ -41,11 +51,14 @@ describe('queues', () => {
 
   it('hide a message for at least six timeouts of each function that takes it, and for the window', () => {
     const functions = new Map(resourcesOf(template, 'AWS::Lambda::Function').map((one) => [one.logicalId, one]));
+    const aliases = new Map(resourcesOf(template, 'AWS::Lambda::Alias').map((one) => [one.logicalId, one]));
     const queues = new Map(resourcesOf(template, 'AWS::SQS::Queue').map((one) => [one.logicalId, one]));
     const mappings = resourcesOf(template, 'AWS::Lambda::EventSourceMapping');
     expect(mappings).toHaveLength(4 + models.length * 2);
     for (const { Properties } of mappings) {
-      const timeout = functions.get(Properties.FunctionName.Ref)?.Properties.Timeout;
+      const invoked = invokedBy(Properties);
+      const id = aliases.get(invoked)?.Properties.FunctionName.Ref ?? invoked;
+      const timeout = functions.get(id)?.Properties.Timeout;
       const visibility = queues.get(Properties.EventSourceArn['Fn::GetAtt'][0])?.Properties.VisibilityTimeout;
       const window = Properties.MaximumBatchingWindowInSeconds ?? 0;
       expect(visibility).toBeGreaterThanOrEqual(6 * timeout + window);
@@ -142,7 +155,7 @@ describe('functions', () => {
 
   it('know the queues of their own model only, and how often it lets a message come', () => {
     const variables = functionOf(template, 'run-jobs-slow').Environment.Variables;
-    const text = JSON.stringify(variables.TENSORGATE_MODEL_QUEUES);
+    const text = JSON.stringify(variables.TENSORGATE_OWN_QUEUES);
     expect(text).toContain(queueId(template, 'chunks-slow'));
     expect(text).not.toContain(queueId(template, 'jobs-one'));
     expect(variables).toMatchObject({
@@ -151,23 +164,23 @@ describe('functions', () => {
     });
   });
 
-  it('receive only the queues that they need, because an environment has little room', () => {
-    const queuesOf = (name: string) =>
-      JSON.stringify(functionOf(template, name).Environment.Variables.TENSORGATE_MODEL_QUEUES);
-    expect(queuesOf('accept-jobs')).toMatch(/jobsone/);
-    expect(queuesOf('accept-jobs')).not.toMatch(/chunksone/);
-    expect(queuesOf('process-batches')).toMatch(/chunksone/);
-    expect(queuesOf('process-batches')).not.toMatch(/jobsone/);
+  it('look up the queues of models by parameters, which are in the stacks of the workers', () => {
+    const { TENSORGATE_QUEUES_PATH: path } = functionOf(template, 'accept-jobs').Environment.Variables;
+    const parameters = resourcesOf(template, 'AWS::SSM::Parameter').map(({ Properties }) => Properties);
+    const ofOne = parameters.find(({ Name: name }) => name === `${path}/models/one`);
+    expect(JSON.stringify(ofOne.Value)).toMatch(/JobsQueuesjobsone.*JobsQueueschunksone/);
+    expect(permissionsOf(template, 'JobsFunctionsacceptjobs')).toHaveProperty('ssm:GetParameter');
   });
 
   it('that serve all models know them all, the one for requests without a name first', () => {
+    const stack = otherStack();
     const both = [packedEmbedding('a'), packedTensor('b'), packedEmbedding('c')];
-    const { Variables } = functionOf(
-      synthesizeJobs({ models: both, defaultEmbeddingModel: 'c' }),
-      'accept-jobs',
-    ).Environment;
-    expect(Variables.TENSORGATE_TASK_MODELS).toBe('{"embedding":["c","a"]}');
-    expect(JSON.stringify(Variables.TENSORGATE_MODEL_QUEUES)).toMatch(/jobsa.*jobsb.*jobsc/);
+    const jobs = new Jobs(stack, 'Jobs', { models: both, defaultEmbeddingModel: 'c' });
+    const { package: built } = jobs.functionOf('accept-jobs');
+    expect(JSON.parse(readFileSync(join(built.directory, 'settings.json'), 'utf8'))).toMatchObject({
+      modelIds: ['a', 'b', 'c'],
+      taskModels: { embedding: ['c', 'a'] },
+    });
   });
 
   it('keep files for longer than jobs', () => {
@@ -253,13 +266,14 @@ describe('the sweep', () => {
     expect(LoggingConfig).toMatchObject({ SystemLogLevel: 'WARN' });
   });
 
-  it('adds six resources to a stack, however many models there are', () => {
+  it('adds seven resources to a stack, and at most seven more policies for many models', () => {
     const ids = Object.keys(template.toJSON()['Resources']).filter((id) => id.startsWith('JobsFunctionssweeprecords'));
     expect(ids.map((id) => id.replace(/(TestJobs\w+)?[0-9A-F]{8}$/, '')).sort()).toEqual([
       'JobsFunctionssweeprecordsFunction',
       'JobsFunctionssweeprecordsLogs',
       'JobsFunctionssweeprecordsRole',
       'JobsFunctionssweeprecordsRoleDefaultPolicy',
+      expect.stringMatching(/^JobsFunctionssweeprecordsRoleModels\d$/),
       'JobsFunctionssweeprecordsSchedule',
       'JobsFunctionssweeprecordsScheduleAllowEventRule',
     ]);
@@ -312,7 +326,7 @@ describe('Jobs', () => {
   it('lets a producer send to the queue of jobs, and nothing else', () => {
     const { stack, jobs, program } = setUp();
     jobs.grantSendMessages(program);
-    expect(permissionsOf(Template.fromStack(stack), 'Program')).toEqual({
+    expect(permissionsOf(templateOf(stack), 'Program')).toEqual({
       'sqs:SendMessage': ['JobsQueuesjobs'],
       'sqs:GetQueueUrl': ['JobsQueuesjobs'],
       'sqs:GetQueueAttributes': ['JobsQueuesjobs'],
@@ -322,7 +336,7 @@ describe('Jobs', () => {
   it('lets a program read one reply queue', () => {
     const { stack, jobs, program } = setUp();
     jobs.grantConsumeReplies(program, 'results');
-    const permissions = permissionsOf(Template.fromStack(stack), 'Program');
+    const permissions = permissionsOf(templateOf(stack), 'Program');
     expect(Object.keys(permissions)).toEqual(expect.arrayContaining(['sqs:ReceiveMessage', 'sqs:DeleteMessage']));
     expect(new Set(Object.values(permissions).flat())).toEqual(new Set(['JobsQueuesreplyresults']));
   });
@@ -348,15 +362,6 @@ describe('Jobs', () => {
     ],
     ['the stage has no proper name', () => new Jobs(otherStack(), 'Jobs', { models, stageName: 'A' }), 'got "A"'],
     [
-      'a function would have more of an environment than AWS Lambda takes',
-      () =>
-        new Jobs(otherStack(), 'Jobs', {
-          models,
-          replyQueues: Array.from({ length: 20 }, (_, index) => `a-long-name-of-a-queue-${index}`),
-        }),
-      /Jobs\/Functions\/[a-z-]+ needs \d+ bytes of environment variables, AWS Lambda takes 4096/,
-    ],
-    [
       'the API has a model that jobs do not know',
       () => {
         const { stack, jobs } = setUp();
@@ -373,7 +378,7 @@ describe('Jobs', () => {
     const memory = packedEmbedding('light', { cache: { store: 'memory' } });
     const { table: resultsTable } = new ResultsTable(stack, 'Results');
     new Jobs(stack, 'Jobs', { models: [...models, memory], resultsTable });
-    const synthesized = Template.fromStack(stack);
+    const synthesized = templateOf(stack);
     const tableOf = (name: string) => functionOf(synthesized, name).Environment.Variables.TENSORGATE_RESULTS_TABLE;
     expect(tableOf('run-jobs-one')).toEqual({ Ref: expect.stringMatching(/^ResultsTable/) });
     expect(tableOf('run-jobs-light')).toBeUndefined();

@@ -1,25 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ModelFunction, type ModelFunctionProps, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding } from './packed-models.ts';
-import { otherStack, propertiesOf, resourcesOf, synthesizeApi } from './synthesized-api.ts';
+import { otherStack, propertiesOf, resourcesOf, synthesizeApi, templateOf } from './synthesized-api.ts';
 
 function synthesize(props: (stack: Stack) => ModelFunctionProps): Template {
   const stack = otherStack();
   new ModelFunction(stack, 'Fn', props(stack));
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 /** Every allowed action and its resources. */
 function statements(template: Template): readonly unknown[] {
-  return resourcesOf(template, 'AWS::IAM::Policy').flatMap(({ Properties }) =>
-    Properties.PolicyDocument.Statement.map(({ Action, Resource }: { Action: unknown; Resource: unknown }) => ({
-      Action,
-      Resource,
-    })),
-  );
+  return ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
+    .flatMap((type) => resourcesOf(template, type))
+    .flatMap(({ Properties }) =>
+      Properties.PolicyDocument.Statement.map(({ Action, Resource }: { Action: unknown; Resource: unknown }) => ({
+        Action,
+        Resource,
+      })),
+    );
 }
 
 describe('ModelFunction', () => {
@@ -151,17 +153,21 @@ describe('functions of one API', () => {
     }
   });
 
-  it('hand requests from the default embedding model to its siblings', () => {
-    const siblings = resourcesOf(template, 'AWS::Lambda::Function')
-      .map(({ Properties }) => Properties.Environment?.Variables ?? {})
-      .filter(({ TENSORGATE_SIBLINGS }) => TENSORGATE_SIBLINGS !== undefined);
-    expect(siblings).toHaveLength(1);
-    expect(siblings[0].TENSORGATE_SIBLINGS).toEqual({
-      'Fn::Join': ['', ['{"two":"', { Ref: expect.stringMatching(/^ApitwoLive/) }, '"}']],
-    });
+  it('forward requests from the default embedding model to its siblings, which it finds by their parameters', () => {
+    const paths = resourcesOf(template, 'AWS::Lambda::Function')
+      .map(({ Properties }) => Properties.Environment?.Variables?.TENSORGATE_FUNCTIONS_PATH)
+      .filter((path) => path !== undefined);
+    expect(paths).toHaveLength(1);
+    const parameters = resourcesOf(template, 'AWS::SSM::Parameter').map(({ Properties }) => Properties);
+    expect(parameters).toContainEqual(
+      expect.objectContaining({
+        Name: `${paths[0]}/functions/two`,
+        Value: { Ref: expect.stringMatching(/^Modeltwo\w+twoLive/) },
+      }),
+    );
     expect(statements(template)).toContainEqual({
       Action: 'lambda:InvokeFunction',
-      Resource: { Ref: expect.stringMatching(/^ApitwoLive/) },
+      Resource: { Ref: expect.stringMatching(/^Modeltwo\w+twoLive/) },
     });
   });
 });

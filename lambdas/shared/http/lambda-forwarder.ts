@@ -2,7 +2,11 @@ import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/c
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
 
-/** Forwards an event to another function, and returns its response. */
+/**
+ * Forwards an event to another function, and returns its response.
+ *
+ * @param target - The function: an ARN of its alias for the client, the id of its model for the routes.
+ */
 export type Forward = (target: string, event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 
 /**

@@ -13,7 +13,7 @@ import type { Submission } from './submit-job.ts';
 
 /** Properties of the deployment that requests are checked against. */
 export interface ResolveDeps {
-  readonly settings: Pick<FunctionSettings, 'modelQueues' | 'taskModels' | 'payloadBucket'> &
+  readonly settings: Pick<FunctionSettings, 'modelIds' | 'taskModels' | 'payloadBucket'> &
     Partial<Pick<FunctionSettings, 'modelAliases'>>;
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
@@ -92,7 +92,7 @@ export function resolveDestinations(
 /** Returns the model of the path. For the shared route, it is the one that the body names, or the deployment's first. */
 function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: ResolveDeps): string {
   if (endpoint.model !== undefined) {
-    return known(endpoint.model, Object.keys(settings.modelQueues), settings, 'endpoint');
+    return known(endpoint.model, settings.modelIds, settings, 'endpoint');
   }
   const models = modelsOf(endpoint, settings.taskModels);
   const [first, ...others] = models;

@@ -14,16 +14,16 @@ import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../co
 import { canonicalUrl } from '../../../core/webhooks/webhook-url.ts';
 import { callAws, refusal } from '../aws/client-settings.ts';
 import { fromPayload, toInlineBody } from '../jobs/inline-body.ts';
+import type { QueueDirectory } from '../queue/queue-directory.ts';
 import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
 import { sha256 } from '../sha256.ts';
 import { openSubscriptionStore } from './subscription-store.ts';
 
 /** Dependencies of {@link openNotifier}. */
 export interface NotifierOptions {
-  readonly settings: Pick<
-    FunctionSettings,
-    'stage' | 'jobsTable' | 'webhooksQueue' | 'replyQueues' | 'eventBus' | 'payloadBucket'
-  >;
+  readonly settings: Pick<FunctionSettings, 'stage' | 'jobsTable' | 'webhooksQueue' | 'eventBus' | 'payloadBucket'>;
+  /** Queues that jobs may name for their results. */
+  readonly directory: Pick<QueueDirectory, 'ofReplies'>;
   readonly dynamoDb: DynamoDBClient;
   readonly sqs: SQSClient;
   /** Opens the client of the event bus on first use. */
@@ -80,7 +80,7 @@ function shareConcurrent<T>(call: (key: string) => Promise<T>): (key: string) =>
 }
 
 async function reply(job: Job, name: string, options: NotifierOptions): Promise<void> {
-  const url = Object.hasOwn(options.settings.replyQueues, name) ? options.settings.replyQueues[name] : undefined;
+  const url = await options.directory.ofReplies(name);
   // The queue may have been removed from the deployment since. The result is still in the record.
   if (url === undefined) return;
   const event = jobCloudEvent(job, await eventOptions(job, MAX_REPLY_RESULT_BYTES, options));

@@ -73,7 +73,7 @@ export async function startService(): Promise<Service> {
       fileRetentionDays: 30,
       maxFileBytes: MAX_FILE_BYTES,
       taskModels: { embedding: ['minilm'] },
-      modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },
+      modelIds: ['minilm'],
     },
     stage: 'dev',
     metricsNamespace: 'Tensorgate',

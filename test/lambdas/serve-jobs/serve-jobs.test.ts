@@ -42,6 +42,8 @@ beforeAll(async () => {
   [words, replies, webhooks] = (await Promise.all(
     ['words', 'replies', 'webhooks'].map((name) => servers.createQueue(name)),
   )) as [string, string, string];
+  servers.parameters.set('/queues/models/words', JSON.stringify({ jobs: words, chunks: words }));
+  servers.parameters.set('/queues/replies/results', replies);
   handler = createHandler({
     ...openDeps({
       stage: 'dev',
@@ -50,12 +52,12 @@ beforeAll(async () => {
       jobsTable: JOBS,
       webhooksTable: WEBHOOKS,
       payloadBucket: PAYLOADS,
-      modelQueues: { words: { jobs: words, chunks: words } },
+      queuesPath: '/queues',
+      modelIds: ['words'],
       taskModels: { embedding: ['words'] },
       modelAliases: { ada: 'words' },
       webhooksQueue: webhooks,
       eventBus: 'bus',
-      replyQueues: { results: replies },
       retentionDays: 7,
     }),
     write: () => undefined,
@@ -503,7 +505,7 @@ describe('Prefer on an inference route', () => {
     const settings = {
       jobsTable: JOBS,
       payloadBucket: PAYLOADS,
-      modelQueues: { words: { jobs: words, chunks: words } },
+      ownJobsQueue: words,
       retentionDays: 7,
     };
     const submission = openSubmission(renderSettings(settings), clock);

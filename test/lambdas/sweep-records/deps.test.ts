@@ -33,6 +33,8 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
   const [words = '', answers = '', lost = ''] = await Promise.all(
     ['words', 'answers', 'lost'].map((name) => servers.createQueue(name)),
   );
+  servers.parameters.set('/queues/models/words', JSON.stringify({ jobs: words, chunks: words }));
+  servers.parameters.set('/queues/replies/answers', answers);
   const handler = createHandler(
     openDeps({
       stage: 'dev',
@@ -40,10 +42,9 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
       metrics: 'basic',
       jobsTable: JOBS,
       payloadBucket: PAYLOADS,
-      modelQueues: { words: { jobs: words, chunks: '' } },
+      queuesPath: '/queues',
       lostJobsQueue: lost,
       batchesQueue: lost,
-      replyQueues: { answers },
       webhooksQueue: lost,
       eventBus: 'none',
     }),

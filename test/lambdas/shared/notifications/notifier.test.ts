@@ -7,6 +7,7 @@ import type { Subscription } from '../../../../core/webhooks/subscription.ts';
 import { openNotifier } from '../../../../lambdas/shared/notifications/notifier.ts';
 import { openSubscriptionStore } from '../../../../lambdas/shared/notifications/subscription-store.ts';
 import { JOBS, movableClock, startTables, type Tables } from '../jobs/job-servers.ts';
+import { queueDirectory } from '../queue/fixed-queue-directory.ts';
 
 const WEBHOOK: Subscription = { id: 'wh_1', url: 'https://example.com/hook', events: [], createdAtMs: 0 };
 
@@ -26,10 +27,10 @@ function notifierOf() {
       stage: 'test',
       jobsTable: JOBS,
       webhooksQueue: 'https://sqs.example.com/1/webhooks',
-      replyQueues: {},
       eventBus: 'tensorgate-test',
       payloadBucket: 'payloads',
     },
+    directory: queueDirectory({}),
     dynamoDb: tables.client,
     sqs: new SQSClient({ region: 'us-east-1' }),
     eventBridge: unused,
