@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { AppError } from '../core/errors.ts';
 import { checkPort, findInstances, portOf, removeLeftovers } from '../local/instances.ts';
 import type { LocalOptions, LocalStack } from '../local/start.ts';
 import { CONTROL_C, CONTROL_D, listenForKeys } from '../local/terminal/key-presses.ts';
@@ -222,21 +221,14 @@ class LocalSession implements AsyncDisposable {
   }
 }
 
-/** Local mode needs packages that are not dependencies of the published package, and time to load them. */
+/** Local mode takes time to load. */
 async function loadLocalMode() {
-  try {
-    const [start, banner, activityLine] = await Promise.all([
-      import('../local/start.ts'),
-      import('../local/terminal/banner.ts'),
-      import('../local/terminal/activity-line.ts'),
-    ]);
-    return { ...start, ...banner, ...activityLine };
-  } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
-    if (!missing) throw cause;
-    const message = `a package that local mode needs is not installed (${cause.message}); run npm ci in a checkout of tensorgate`;
-    throw new AppError('LOCAL_START', message, { cause });
-  }
+  const [start, banner, activityLine] = await Promise.all([
+    import('../local/start.ts'),
+    import('../local/terminal/banner.ts'),
+    import('../local/terminal/activity-line.ts'),
+  ]);
+  return { ...start, ...banner, ...activityLine };
 }
 
 function print(line: string): void {

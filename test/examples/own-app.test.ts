@@ -1,4 +1,5 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -17,10 +18,13 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startLocal } from '../../local/start.ts';
+import type { LocalDescription } from '../../local/local-description.ts';
 import { exportedValues, tsdocExamples, unexportedTypes } from './public-declarations.ts';
 
 const PACKAGE = JSON.parse(readFileSync('package.json', 'utf8'));
+
+const LOCK: { readonly packages: Readonly<Record<string, { hasInstallScript?: boolean; dependencies?: object }>> } =
+  JSON.parse(readFileSync('package-lock.json', 'utf8'));
 
 const COMPILER = resolve('node_modules/typescript/bin/tsc');
 
@@ -46,6 +50,14 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
+
+/** Whether a package runs a script when it is installed, or one of the packages that it installs does. */
+function hasInstallScript(name: string, seen = new Set<string>()): boolean {
+  if (seen.has(name)) return false;
+  seen.add(name);
+  const { hasInstallScript: own, dependencies = {} } = LOCK.packages[`node_modules/${name}`] ?? {};
+  return own === true || Object.keys(dependencies).some((next) => hasInstallScript(next, seen));
+}
 
 /** The declarations of the installed package. */
 function declarations(): string {
@@ -73,6 +85,32 @@ function synthesize(file: string) {
     env: { ...process.env, CDK_OUTDIR: join(app, 'cdk.out') },
   });
   return { status, stderr };
+}
+
+/** Runs `tensorgate start` of the installed package in the app's folder, until it responds. */
+async function startInstalled(): Promise<LocalDescription & { stop(): Promise<number | null> }> {
+  const command = join(app, 'node_modules/tensorgate/dist/bin/tensorgate.js');
+  const child = spawn(process.execPath, [command, 'start', '--port', '0'], { cwd: app });
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const ready = Promise.withResolvers<void>();
+  let output = '';
+  const collect = (text: unknown): void => {
+    output += String(text);
+    if (output.includes('Ctrl-C stops everything')) ready.resolve();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const failed = exited.then(() => Promise.reject(new Error(`local mode did not start:\n${output}`)));
+  await Promise.race([ready.promise, failed]);
+  const description = JSON.parse(readFileSync(join(app, '.tensorgate/local.json'), 'utf8')) as LocalDescription;
+  return {
+    ...description,
+    async stop() {
+      child.kill('SIGINT');
+      const [code] = await exited;
+      return code;
+    },
+  };
 }
 
 /** Types of the resources of a stack. */
@@ -110,17 +148,17 @@ describe('an app outside of this repository', () => {
   });
 
   it('computes what its README asks for, by HTTP and as a job from a queue', async () => {
-    expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
-    const running = await startLocal({ assembly: join(app, 'cdk.out'), directory: join(app, 'local'), port: 0 });
+    writeFileSync(join(app, 'cdk.json'), JSON.stringify({ app: 'node app-with-jobs.ts' }));
+    const running = await startInstalled();
     try {
       const request = readFileSync(join(app, 'README.md'), 'utf8').match(/curl "\$API_URL.*\n.*'\{.*\}'$/m)?.[0] ?? '';
-      const env = { ...process.env, API_URL: running.url, API_KEY: running.description.apiKeys[0]?.value ?? '' };
+      const env = { ...process.env, API_URL: running.url, API_KEY: running.apiKeys[0]?.value ?? '' };
       const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --silent --show-error`], { env });
       expect(JSON.parse(stdout)).toMatchObject({ predictions: [3] });
 
-      const { jobs = '', results = '' } = running.description.queues;
+      const { jobs = '', results = '' } = running.queues;
       const client = new SQSClient({
-        endpoint: running.endpointUrl,
+        endpoint: running.endpoints['sqs'],
         region: 'us-east-1',
         credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       });
@@ -140,7 +178,7 @@ describe('an app outside of this repository', () => {
         data: { status: 'succeeded', result: { predictions: [3] } },
       });
     } finally {
-      await running.stop();
+      expect(await running.stop()).toBe(0);
     }
   });
 
@@ -228,5 +266,21 @@ describe('an app outside of this repository', () => {
     const names = readdirSync(join(app, 'node_modules/tensorgate'), { recursive: true }).map(String);
     expect(names.filter((name) => name.endsWith('.test.js') || name.startsWith('test'))).toEqual([]);
     expect(names).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'dist/lib/index.d.ts']));
+    expect(names).toContain('dist/local/LICENSES.txt');
+  });
+
+  it('runs no script at installation, and leaves onnxruntime-node to the app', () => {
+    const { scripts, dependencies } = JSON.parse(
+      readFileSync(join(app, 'node_modules/tensorgate/package.json'), 'utf8'),
+    );
+    expect(['preinstall', 'install', 'postinstall'].filter((name) => name in scripts)).toEqual([]);
+    expect(Object.keys(dependencies).filter((name) => hasInstallScript(name))).toEqual([]);
+  });
+
+  it('has every page that the README of the package links to', () => {
+    const installed = join(app, 'node_modules/tensorgate');
+    const links = readFileSync(join(installed, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g);
+    const missing = [...links].map(([, path = '']) => path).filter((path) => !existsSync(join(installed, path)));
+    expect(missing).toEqual([]);
   });
 });
