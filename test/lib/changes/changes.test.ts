@@ -40,6 +40,7 @@ function inMemory(id: string): Model {
 
 const [one, two, three] = [packedEmbedding('one'), packedTensor('two'), packedEmbedding('three')];
 const [gpu, otherGpu] = [onGpu('one'), onGpu('three')];
+const MORE_MODELS = Array.from({ length: 12 }, (_, index) => packedTensor(`m${index}`));
 const replies = { jobs: { replyQueues: ['results'] } };
 const plans = (...keys: readonly string[]) => ({ usagePlans: { free: { rateLimit: 5, burstLimit: 10, keys } } });
 const versions = (...names: readonly string[]) => Object.fromEntries(names.map((name) => [name, LISTED]));
@@ -81,6 +82,7 @@ type Change = readonly [name: string, from: Settings, to: Settings, lost?: reado
 
 const CHANGES: readonly Change[] = [
   ['a model is removed', { models: [one, two, three] }, {}, ['JobsQueuesjobsthree', 'JobsQueueschunksthree']],
+  ['the number of models grows', {}, { models: [one, two, ...MORE_MODELS] }],
   ['the models are listed in another order', {}, { models: [two, one] }],
   ['a model gets a version', {}, { models: [packedEmbedding('one', { versions: versions('1', '2') }), two] }],
   ['a model gets an alias', {}, { models: [packedEmbedding('one', { aliases: ['first'] }), two] }],
