@@ -272,7 +272,10 @@ const OF_LAMBDA = /^(?:logs:|sqs:(?:ReceiveMessage|DeleteMessage|GetQueueAttribu
 
 /** Name of a function without that of its stack and without hashes. */
 function shortName(functionName: string): string {
-  return functionName.replace(/^.*?-dev-/, '').replace(/(?:Function)?[0-9A-F]{8}.*$/, '');
+  return functionName
+    .replace(/^.*?-dev-/, '')
+    .replaceAll(/[0-9A-F]{8}/g, '')
+    .replace(/Function$/, '');
 }
 
 /** Name of a resource without account, region and hashes. */
