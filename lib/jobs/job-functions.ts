@@ -179,7 +179,11 @@ export class JobFunctions extends Construct {
     return worker;
   }
 
-  /** The stack with the stateless resources of a model. */
+  /**
+   * The stack with the stateless resources of a model.
+   *
+   * @internal
+   */
   stackOf(id: string): ModelStack {
     const stack = this.stacks.get(id);
     if (stack === undefined) throw new TypeError(`the model ${id} has no stack`);
