@@ -5,7 +5,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { addDeployment, InferenceApi, renderSynthReport } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
-import { otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
+import { otherStack, propertiesOf, resourcesOf, synthesizeApi, templateOf, testApp } from './synthesized-api.ts';
 
 const models = [packedEmbedding('one'), packedTensor()];
 
@@ -22,7 +22,7 @@ function deploy(settings: object, region?: string) {
 /** Alarms of every stack that send notifications of their start and their end. */
 function notifying({ jobs, api }: ReturnType<typeof deploy>): readonly string[] {
   return [jobs, api].flatMap((construct) =>
-    resourcesOf(Template.fromStack(Stack.of(construct)), 'AWS::CloudWatch::Alarm')
+    resourcesOf(templateOf(Stack.of(construct)), 'AWS::CloudWatch::Alarm')
       .filter(({ Properties: { AlarmActions: [start] = [], OKActions: [end] = [] } }) => start && end)
       .map(({ logicalId }) => logicalId),
   );
