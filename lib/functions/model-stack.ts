@@ -8,7 +8,7 @@ const NAME_CHARACTERS = 24;
 /**
  * The stateless resources of one model: a nested stack, because a stack has 500 resources and many models need more.
  *
- * Nothing in it is kept: its resources are created again if the layout of stacks changes (docs/adr/015-nested-stacks.md).
+ * Nothing in it is kept: its resources are created again if the layout of stacks changes (docs/adr/016-nested-stacks.md).
  */
 export class ModelStack extends NestedStack {
   /** @param purpose - Use of the resources, for the description of the stack. */
