@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Duration, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { AttributeType, Table, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -14,7 +14,7 @@ import {
   WebhooksTable,
 } from '../../lib/index.ts';
 import { packedEmbedding } from './packed-models.ts';
-import { otherStack, resourcesOf, testApp } from './synthesized-api.ts';
+import { otherStack, resourcesOf, templateOf, testApp } from './synthesized-api.ts';
 import { permissionsOf } from './synthesized-jobs.ts';
 
 const models = [packedEmbedding('one')];
@@ -23,7 +23,7 @@ const FINGERPRINT = { name: 'fingerprint', type: AttributeType.STRING };
 
 function synthesize(build: (stack: Stack) => unknown, stack = otherStack()): Template {
   build(stack);
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 describe('a table of the app itself', () => {

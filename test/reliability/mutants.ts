@@ -276,9 +276,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a chunk is counted before its parts are written',
     file: 'lambdas/run-jobs/run-chunk-messages.ts',
-    find: '  const outcome = await writeParts(message, start.written(), run);\n',
+    find: '  const outcome = { ...(await writeParts(message, start.written(), run)), expired };\n',
     replace:
-      "  await chunks.finishChunk(owner, batchId, { ...message, state: 'done', completed: start.written().output.length, failed: start.written().errors.length } as never);\n  const outcome = await writeParts(message, start.written(), run);\n",
+      "  await chunks.finishChunk(owner, batchId, { ...message, state: 'done', completed: start.written().output.length, failed: start.written().errors.length } as never);\n  const outcome = { ...(await writeParts(message, start.written(), run)), expired };\n",
     tests: [RUN_JOBS],
   },
   {
