@@ -19,6 +19,7 @@ import { promisify } from 'node:util';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { LocalDescription } from '../../local/local-description.ts';
+import { readAssembly } from '../../local/template/read-assembly.ts';
 import { exportedValues, tsdocExamples, unexportedTypes } from './public-declarations.ts';
 
 const PACKAGE = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -113,10 +114,10 @@ async function startInstalled(): Promise<LocalDescription & { stop(): Promise<nu
   };
 }
 
-/** Types of the resources of a stack. */
-function resourceTypes(stack: string): readonly string[] {
-  const { Resources } = JSON.parse(readFileSync(join(app, `cdk.out/${stack}.template.json`), 'utf8'));
-  return Object.values(Resources).map((resource) => (resource as { readonly Type: string }).Type);
+/** Types of the resources of a stack and its nested stacks. */
+async function resourceTypes(stack: string): Promise<readonly string[]> {
+  const documents = (await readAssembly(join(app, 'cdk.out'))).filter(({ name }) => name === stack);
+  return documents.flatMap(({ template }) => Object.values(template.Resources)).map(({ Type }) => Type);
 }
 
 function typeCheck(...files: readonly string[]) {
@@ -129,17 +130,17 @@ function typeCheck(...files: readonly string[]) {
 }
 
 describe('an app outside of this repository', () => {
-  it('gets function, API and table from the published package and one construct', () => {
+  it('gets function, API and table from the published package and one construct', async () => {
     expect(synthesize('app.ts')).toEqual({ status: 0, stderr: '' });
-    const types = resourceTypes('Search');
+    const types = await resourceTypes('Search');
     // The model's, the authorizer, and the one that hashes the keys.
     expect(types.filter((type) => type === 'AWS::Lambda::Function')).toHaveLength(3);
     expect(types).toEqual(expect.arrayContaining(['AWS::ApiGateway::RestApi', 'AWS::DynamoDB::GlobalTable']));
   });
 
-  it('gets workers, queues and routes from one construct more', () => {
+  it('gets workers, queues and routes from one construct more', async () => {
     expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
-    const types = resourceTypes('SearchWithJobs');
+    const types = await resourceTypes('SearchWithJobs');
     const count = (wanted: string) => types.filter((type) => type === wanted).length;
     expect(count('AWS::Lambda::Function')).toBe(3 + 6 + 2);
     expect(count('AWS::Lambda::EventSourceMapping')).toBe(6);
