@@ -44,9 +44,10 @@ function allowed(action: RegExp, target: string): readonly string[] {
 }
 
 describe('permissions of functions around jobs', () => {
-  it('let only the two functions that sign and show secrets touch the table of webhooks', () => {
+  it('let only the functions that sign deliveries, show secrets and drop deliveries touch the table of webhooks', () => {
     expect(allowed(/^dynamodb:/, 'JobsWebhooksTable')).toEqual([
       'ApiJobRoutesservejobs',
+      'ApiJobRoutesservebatches',
       'JobsFunctionsdeliverwebhooks',
     ]);
   });
