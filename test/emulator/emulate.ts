@@ -20,7 +20,7 @@ import { CdkCommand } from './cdk-command.ts';
 import { DeployedApi, MULTIPLICATION, productOf } from './deployed-api.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { checkJobs, JOB, resultOfJob } from './job-checks.ts';
-import { KNOWN_DIFFERENCES } from './known-differences.ts';
+import { CORRECTED_FAULTS, KNOWN_DIFFERENCES } from './known-differences.ts';
 import { checkProducers, Queues } from './producer-checks.ts';
 import { Report } from './report.ts';
 import { checkRequests } from './request-checks.ts';
@@ -37,7 +37,7 @@ async function emulate(python: string): Promise<number> {
   try {
     const emulator = await startEmulator(python, join(folder, 'emulator'));
     try {
-      const report = new Report(KNOWN_DIFFERENCES);
+      const report = new Report(KNOWN_DIFFERENCES, CORRECTED_FAULTS);
       await checkDeployment(emulator, await Project.create(join(folder, 'app')), report);
       report.close();
       if (report.failures > 0) console.log(`\n${(await readFile(emulator.logFile, 'utf8')).slice(-5000)}`);

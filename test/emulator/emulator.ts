@@ -37,7 +37,7 @@ export async function startEmulator(python: string, folder: string): Promise<Emu
   const logFile = join(folder, 'emulator.log');
   const log = await open(logFile, 'w');
   const environment = isolatedEnvironment(url, folder);
-  const child = spawn(python, ['-m', 'ministack'], {
+  const child = spawn(python, [join(import.meta.dirname, 'run_ministack.py')], {
     cwd: folder,
     // A process group of its own, because its functions are processes too.
     detached: true,

@@ -1,4 +1,4 @@
-import type { KnownDifference } from './report.ts';
+import type { Difference, KnownDifference } from './report.ts';
 
 /** Where the emulator, ministack 1.5.33, differs from AWS. */
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
@@ -27,5 +27,17 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     message: /AWS::SageMaker::/,
     emulator: 'has no resource types of AWS::SageMaker, so this deployment fails and is rolled back',
     aws: 'has them: "Resource type reference" of CloudFormation. cfn-lint checks the template against their schemas',
+  },
+];
+
+/** Faults of the emulator that `run_ministack.py` corrects. */
+export const CORRECTED_FAULTS: readonly Difference[] = [
+  {
+    emulator: 'forgets the attributes of unchanged resources when a nested stack is updated, so Fn::GetAtt fails',
+    aws: 'changes only what differs: "Update behaviors of stack resources" in the user guide of CloudFormation',
+  },
+  {
+    emulator: 'replaces a table by an empty one when a setting such as its deletion protection changes',
+    aws: 'changes it in place: DeletionProtectionEnabled of AWS::DynamoDB::GlobalTable has "Update requires: No interruption"',
   },
 ];
