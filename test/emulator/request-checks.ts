@@ -3,7 +3,7 @@ import OpenAI from 'openai';
 import type { DeployedApi } from './deployed-api.ts';
 import type { Report } from './report.ts';
 
-const BODY = { model: 'minilm', input: 'The parcel arrived this morning.', encoding_format: 'float' };
+const BODY = { model: 'minilm', input: 'The invoice was paid yesterday.', encoding_format: 'float' };
 
 /** Checks synchronous requests, and the responses that API Gateway gives by itself. */
 export async function checkRequests(api: DeployedApi, report: Report): Promise<void> {
