@@ -23,6 +23,6 @@ export async function synthesize(): Promise<Assembly> {
   const { functions } = planAssembly(await readAssembly(directory));
   // The model's worker of jobs has its name, too.
   const plan = functions.find(({ name }) => name.includes(MODEL_ID) && !/run-?jobs/i.test(name)) ?? functions[0];
-  if (plan === undefined) throw new Error('the synthesized app must hold a function, it holds none');
+  if (plan === undefined) throw new Error('the synthesized app must contain a function, it holds none');
   return { directory, plan };
 }

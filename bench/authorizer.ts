@@ -12,7 +12,7 @@ import { postEvent } from './gateway-event.ts';
 import { REPOSITORY, WORK_DIRECTORY } from './repository.ts';
 import { type Summary, summarize } from './statistics.ts';
 
-/** What the authorizer takes, by how many keys it knows. */
+/** Durations of the authorizer, by the number of keys that it knows. */
 export interface AuthorizerResult {
   readonly keys: number;
   /** From spawning the process to the first result, in milliseconds. */

@@ -9,7 +9,7 @@ import { MODEL_ID } from './repository.ts';
 import { interleave, type Summary, summarize } from './statistics.ts';
 import { makeTexts } from './texts.ts';
 
-/** What to measure. */
+/** Settings of the measurement. */
 export interface BatchingOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
@@ -17,7 +17,7 @@ export interface BatchingOptions {
   readonly quick: boolean;
 }
 
-/** What merging the inputs of many jobs gains. */
+/** The gain from merging the inputs of many jobs. */
 export interface BatchingResult {
   /** Which texts: `mixed`, `short` or `long`. */
   readonly lengths: string;
@@ -31,7 +31,7 @@ export interface BatchingResult {
   readonly gain: Summary;
 }
 
-/** Jobs at once: a batch of the queue, and a chunk of a file. */
+/** Numbers of jobs that run together: a batch of the queue, and a chunk of a file. */
 const SIZES = [10, 200] as const;
 
 const MEMORY_MIB = 1769;

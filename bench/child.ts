@@ -15,7 +15,7 @@ process.once('exit', () => {
 
 /** A program of the bench that runs in a process group of its own. */
 export interface Child {
-  /** Memory of the child and its descendants; undefined where the system does not tell. */
+  /** Memory of the child and its descendants; undefined if the system does not report it. */
   memory(): ProcessMemory | undefined;
   /**
    * Waits for a line of output that matches.
@@ -27,7 +27,7 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** What a child runs with, apart from its arguments. */
+/** Settings of a child process, apart from its arguments. */
 export interface ChildOptions {
   readonly cwd: string;
   /** Environment variables besides those of the bench. */

@@ -11,14 +11,14 @@ import { measureMemory } from './process-memory.ts';
 import { MODEL_ID, REPOSITORY, WORK_DIRECTORY } from './repository.ts';
 import { interleave, median, type Summary, summarize } from './statistics.ts';
 
-/** What a cold start of one variant took. */
+/** Durations of a cold start of one variant. */
 export interface ColdStartResult {
   readonly variant: 'package' | 'naive';
   /** From spawning the process to the first answer, in milliseconds. */
   readonly totalMs: Summary;
   /** Of that, the init phase: until the runtime asks for the first request. */
   readonly initMs: Summary;
-  /** Resident memory right after the first answer, in MiB; absent where the system does not tell. */
+  /** Resident memory right after the first answer, in MiB; absent if the system does not report it. */
   readonly rssMiB?: Summary;
 }
 
@@ -112,7 +112,7 @@ function describeStarts(variant: ColdStartResult['variant'], starts: readonly Co
   };
 }
 
-/** The same model as people first serve it: modules from node_modules, the weights as ONNX, clients made at once. */
+/** The same model as people first serve it: modules from node_modules, the weights as ONNX, clients created at the start. */
 function naivePlan(plan: FunctionPlan): FunctionPlan {
   const { weights, tokenizer } = findModelFiles();
   return {

@@ -1,5 +1,5 @@
 // Loaded by `--import` into a function that the bench starts: notes when what is slow begins and ends. Each mark is
-// written at once, for the process is killed in the end.
+// written immediately, because the process is killed in the end.
 import fs, { appendFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 

@@ -15,7 +15,7 @@ export interface FairnessLoad {
   readonly webhooks: number;
 }
 
-/** What the jobs and webhooks of a quiet tenant took, in milliseconds. */
+/** Durations of the jobs and webhooks of a quiet tenant, in milliseconds. */
 export interface FairnessResult extends FairnessLoad {
   /** From acceptance to the end of a job, with nothing else to do. */
   readonly idleJobMs: Summary;
@@ -23,6 +23,8 @@ export interface FairnessResult extends FairnessLoad {
   /** From the end of a job to its webhook, with nothing else to do. */
   readonly idleWebhookMs: Summary;
   readonly busyWebhookMs: Summary;
+  /** Jobs of the other tenant that ended while a job of the quiet tenant waited or ran. */
+  readonly endedMeanwhile: Summary;
   /** Jobs of the other tenant that had not ended when the last job of the quiet tenant was measured. */
   readonly leftOver: number;
 }
@@ -66,12 +68,16 @@ export async function measureFairness(assembly: Assembly, quick: boolean): Promi
     await until(async () => ((await readJob(server, noisyKey, ids[0] ?? '')).ended_at === null ? undefined : true));
     const busy = await inTurn(makeTexts(SAMPLES, 3), sample);
     const leftOver = await countOpen(server, noisyKey, ids);
+    const ends = await endsOf(server, noisyKey, ids.slice(0, ids.length - leftOver + CONNECTIONS));
     return {
       ...load,
       idleJobMs: summarize(idle.map(({ jobMs }) => jobMs)),
       busyJobMs: summarize(busy.map(({ jobMs }) => jobMs)),
       idleWebhookMs: summarize(idle.map(({ webhookMs }) => webhookMs)),
       busyWebhookMs: summarize(busy.map(({ webhookMs }) => webhookMs)),
+      endedMeanwhile: summarize(
+        busy.map(({ createdMs, endedMs }) => ends.filter((ms) => ms > createdMs && ms < endedMs).length),
+      ),
       leftOver,
     };
   } finally {
@@ -114,10 +120,18 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+/** A job and its webhook; times in milliseconds since the Unix epoch. */
+interface Sample {
+  readonly createdMs: number;
+  readonly endedMs: number;
+  readonly jobMs: number;
+  readonly webhookMs: number;
+}
+
 async function measureOne(
   server: LocalStack,
   { key, text, receiver }: { readonly key: string; readonly text: string; readonly receiver: Receiver },
-): Promise<{ jobMs: number; webhookMs: number }> {
+): Promise<Sample> {
   const id = await submit(server, key, text, receiver.url);
   const job = await until(async () => {
     const found = await readJob(server, key, id);
@@ -125,7 +139,8 @@ async function measureOne(
   });
   const arrivedMs = await until(async () => receiver.arrived.get(id));
   const endedMs = Date.parse(job.ended_at ?? '');
-  return { jobMs: endedMs - Date.parse(job.created_at), webhookMs: Math.max(0, arrivedMs - endedMs) };
+  const createdMs = Date.parse(job.created_at);
+  return { createdMs, endedMs, jobMs: endedMs - createdMs, webhookMs: Math.max(0, arrivedMs - endedMs) };
 }
 
 /** Submits the jobs of the noisy tenant; those with webhooks are spread over all. */
@@ -187,6 +202,12 @@ async function countOpen(server: LocalStack, key: string, ids: readonly string[]
     else low = middle + 1;
   }
   return ids.length - low;
+}
+
+/** When jobs ended, milliseconds since the Unix epoch; of those that have ended. */
+async function endsOf(server: LocalStack, key: string, ids: readonly string[]): Promise<number[]> {
+  const jobs = await inTurn(ids, (id) => readJob(server, key, id));
+  return jobs.flatMap(({ ended_at: at }) => (at === null ? [] : [Date.parse(at)]));
 }
 
 async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent, Context } from 'aws-lambda';
 
 const REQUEST_ID = '6f0ec2a4-7a5c-4c6e-9a59-3d1b7f1c2d3e';
 
-/** An event as API Gateway gives it to a function for a POST with a JSON body. */
+/** Returns an event as API Gateway gives it to a function for a POST with a JSON body. */
 export function postEvent(
   resource: string,
   body: string,
@@ -31,7 +31,7 @@ export function postEvent(
   };
 }
 
-/** The context of an invocation that has all its time left. */
+/** Returns the context of an invocation that has all its time left. */
 export function invocationContext(): Context {
   return {
     callbackWaitsForEmptyEventLoop: true,

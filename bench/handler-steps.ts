@@ -123,7 +123,7 @@ function stepsOf({ body, texts, encodingFormat, runs, deps }: SteppedRequest): R
   };
 }
 
-/** What the model gave for one batch, and how many tokens each of its items has. */
+/** Reads the output of the model for one batch, and the number of tokens of each item. */
 function readBatch({ feeds, results }: SessionRun, outputName: string) {
   const output = results[outputName];
   const mask = feeds['attention_mask'];

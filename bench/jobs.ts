@@ -11,7 +11,7 @@ export interface JobsOptions {
   readonly quick: boolean;
 }
 
-/** What became of jobs that were submitted at once. */
+/** The outcome of jobs that were submitted together. */
 export interface JobsLevel {
   /** Jobs of one text each, submitted over a few connections as fast as they are accepted. */
   readonly depth: number;
@@ -33,7 +33,7 @@ const CONNECTIONS = 8;
 /** How often a job is asked for that has not ended. */
 const POLL_MS = 10;
 
-/** What one burst of jobs measured, in milliseconds. */
+/** Durations of one burst of jobs, in milliseconds. */
 interface Burst {
   readonly submitMs: readonly number[];
   readonly endToEndMs: readonly number[];

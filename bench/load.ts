@@ -7,7 +7,7 @@ export interface LoadTarget {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What a server did under load for some seconds. */
+/** Results of a server under load for some seconds. */
 export interface LoadResult {
   readonly requestsPerSecond: number;
   readonly p50Ms: number;

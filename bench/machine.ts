@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { REPOSITORY } from './repository.ts';
 
-/** What the figures depend on. */
+/** The machine and the versions on which the figures depend. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -11,11 +11,11 @@ export interface Machine {
   readonly platform: string;
   readonly node: string;
   readonly onnxruntime: string;
-  /** Load average over one minute when the bench began: near zero on a machine that does nothing else. */
+  /** Load average over one minute when the bench started: near zero on a machine that does nothing else. */
   readonly loadAtStart: number;
 }
 
-/** The machine that this process runs on. */
+/** Returns the machine that this process runs on. */
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -28,13 +28,13 @@ export function describeMachine(): Machine {
   };
 }
 
-/** Version of an installed package of this project. */
+/** Returns the version of an installed package of this project. */
 export function installedVersion(name: string): string {
   const { version } = createRequire(import.meta.url)(`${name}/package.json`) as { version: string };
   return version;
 }
 
-/** The commit that is measured: its short hash, with `+` after it when files differ from it. */
+/** Returns the commit that is measured: its short hash, with `+` after it when files differ from it. */
 export function describeCommit(): string {
   const hash = git('rev-parse', '--short=10', 'HEAD');
   return git('status', '--porcelain', '--untracked-files=no') === '' ? hash : `${hash}+`;

@@ -16,7 +16,7 @@ export const PARTS = [
 /** A part of the bench. */
 export type Part = (typeof PARTS)[number];
 
-/** What to measure, and how thoroughly. */
+/** The parts to measure, and the number of rounds. */
 export interface BenchOptions {
   readonly parts: readonly Part[];
   readonly rounds: number;

@@ -19,7 +19,7 @@ export interface OverheadOptions {
   readonly quick: boolean;
 }
 
-/** What the handler adds to the model for one kind of request. Durations are in microseconds. */
+/** The overhead of the handler for one kind of request. Durations are in microseconds. */
 export interface OverheadResult {
   readonly items: number;
   readonly encodingFormat: 'float' | 'base64';
@@ -34,7 +34,7 @@ export interface OverheadResult {
   readonly overheadUs: Summary;
   /** The handler with recorded answers instead of the model: its own work while the processor's caches are warm. */
   readonly stubbedUs: Summary;
-  /** What single steps take when called alone. */
+  /** Durations of single steps that are called alone. */
   readonly stepsUs: Readonly<Record<HandlerStep, number>>;
 }
 
@@ -44,7 +44,7 @@ const CALLS: Readonly<Record<number, number>> = { 1: 200, 8: 40, 32: 12 };
 /** Without the model a call takes next to no time. */
 const STUBBED_CALLS = 300;
 
-/** What `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` gives one whole vCPU, and with it one thread. */
+/** Value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` for one whole vCPU, and therefore one thread. */
 const MEMORY_MIB = 1769;
 
 /** Measures what the handler adds to raw `session.run`: same session, same token ids, results cache off. */
@@ -160,7 +160,7 @@ async function openBenchDeps(modelFolder: string): Promise<ServeModelDeps> {
   const nowhere = openSync(devNull, 'w');
   const deps = await openDeps({
     modelFolder,
-    environment: { siblings: {}, metricsNamespace: 'Bench', metrics: 'basic' as const, stage: 'bench' },
+    environment: { siblings: [], metricsNamespace: 'Bench', metrics: 'basic' as const, stage: 'bench' },
     variables: {},
     memoryMiB: MEMORY_MIB,
   });

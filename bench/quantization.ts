@@ -29,7 +29,7 @@ interface Entrant {
   readonly path: string;
 }
 
-/** What was measured of one file. */
+/** Measurements of one file. */
 interface Row extends Accuracy {
   readonly name: string;
   readonly bytes: number;

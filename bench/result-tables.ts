@@ -11,7 +11,7 @@ import { type FigureTable, formatBytes, formatFigure, formatRatio, formatSummary
 import type { TensorResult } from './tensors.ts';
 import type { ThroughputResult } from './throughput.ts';
 
-/** The tables of a run, in the order of its parts. */
+/** Returns the tables of a run, in the order of its parts. */
 export function resultTables({
   sizes,
   overhead,
@@ -137,7 +137,7 @@ function batchingTable(results: readonly BatchingResult[]): FigureTable {
   return {
     title:
       'Jobs of one text each: merged by run-jobs against one by one as serve-model (texts/s, median, range of the rounds)',
-    columns: ['texts', 'jobs at once', 'one by one', 'merged', 'gain'],
+    columns: ['texts', 'jobs together', 'one by one', 'merged', 'gain'],
     rows: results.map(({ lengths, jobs, alone, merged, gain }) => [
       lengths,
       String(jobs),
@@ -168,7 +168,7 @@ function tensorsTable(results: readonly TensorResult[]): FigureTable {
 
 function jobsTable(levels: readonly JobsLevel[]): FigureTable {
   return {
-    title: 'Jobs of one text through local mode, submitted at once (median, range of the rounds)',
+    title: 'Jobs of one text through local mode, submitted together (median, range of the rounds)',
     columns: ['jobs', 'submit p50 ms', 'submit p99 ms', 'end to end p50 ms', 'end to end p99 ms', 'jobs/s'],
     rows: levels.map(({ depth, submitP50Ms, submitP99Ms, endToEndP50Ms, endToEndP99Ms, jobsPerSecond }) => [
       String(depth),
@@ -179,7 +179,7 @@ function jobsTable(levels: readonly JobsLevel[]): FigureTable {
 }
 
 function fairnessTable(result: FairnessResult): FigureTable {
-  const { jobs, webhooks, leftOver, idleJobMs, busyJobMs, idleWebhookMs, busyWebhookMs } = result;
+  const { jobs, webhooks, leftOver, endedMeanwhile, idleJobMs, busyJobMs, idleWebhookMs, busyWebhookMs } = result;
   return {
     title: `A single job and webhook of one tenant while another has ${jobs} jobs and ${webhooks} webhooks (ms: median, range)`,
     columns: ['', 'idle', 'busy', 'busy/idle'],
@@ -192,7 +192,10 @@ function fairnessTable(result: FairnessResult): FigureTable {
         formatRatio(busyWebhookMs.median, idleWebhookMs.median),
       ],
     ],
-    notes: [`The other tenant's receiver takes 10 s. At the end, ${leftOver} of its jobs still waited.`],
+    notes: [
+      `The other tenant's receiver takes 10 s. At the end, ${leftOver} of its jobs still waited.`,
+      `While a single job waited or ran, ${formatSummary(endedMeanwhile)} of the other tenant's jobs ended.`,
+    ],
   };
 }
 

@@ -1,4 +1,4 @@
-/** What is kept of repeated measurements of one thing. */
+/** A summary of repeated measurements. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
@@ -8,7 +8,7 @@ export interface Summary {
 }
 
 /**
- * Median, smallest and largest of repeated measurements.
+ * Returns the median, smallest and largest of repeated measurements.
  *
  * @throws RangeError without any value.
  */
@@ -18,7 +18,7 @@ export function summarize(values: readonly number[]): Summary {
 }
 
 /**
- * The middle value; of an even number of values, the mean of the two in the middle.
+ * Returns the middle value; of an even number of values, the mean of the two in the middle.
  *
  * @throws RangeError without any value.
  */
@@ -29,7 +29,7 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The smallest value that at least this share of all values does not exceed (nearest rank).
+ * Returns the smallest value that at least this share of all values does not exceed (nearest rank).
  *
  * @param share - From 0 to 1: 0.99 gives the 99th percentile.
  * @throws RangeError without any value.
@@ -60,7 +60,7 @@ export async function interleave<S, M>(
   return measured;
 }
 
-/** Cosine of the angle between two vectors of the same length. */
+/** Returns the cosine of the angle between two vectors of the same length. */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let dot = 0;
   let squaresOfA = 0;

@@ -6,7 +6,7 @@ export interface FigureTable {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** What a reader must know to read the figures right. */
+  /** Notes that a reader needs to interpret the figures. */
   readonly notes?: readonly string[];
 }
 
@@ -19,19 +19,19 @@ export function renderTable({ title, columns, rows, notes = [] }: FigureTable): 
   return [title, table, ...notes.map((note) => `  ${note}`)].join('\n');
 }
 
-/** A figure with as many digits as mean something: three, but never less than the whole number. */
+/** Returns a figure with as many digits as mean something: three, but never less than the whole number. */
 export function formatFigure(value: number): string {
   if (!Number.isFinite(value)) return '-';
   const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(digits, 3));
 }
 
-/** Median with the range that the rounds spanned: `712 (690-731)`. */
+/** Returns the median with the range that the rounds spanned: `712 (690-731)`. */
 export function formatSummary({ median, min, max }: Summary): string {
   return `${formatFigure(median)} (${formatFigure(min)}-${formatFigure(max)})`;
 }
 
-/** How many times as much: `2.13x`; a dash where there is nothing to compare with. */
+/** Returns how many times as much: `2.13x`; a dash where there is nothing to compare with. */
 export function formatRatio(value: number, reference: number | undefined): string {
   return reference === undefined || reference === 0 ? '-' : `${(value / reference).toFixed(2)}x`;
 }

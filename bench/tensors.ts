@@ -78,7 +78,7 @@ async function openHandler(folder: string): Promise<HttpHandler> {
   await packModel(join(folder, 'means'), join(folder, 'packed'));
   const deps = await openDeps({
     modelFolder: join(folder, 'packed'),
-    environment: { siblings: {}, metricsNamespace: 'Bench', metrics: 'basic' as const, stage: 'bench' },
+    environment: { siblings: [], metricsNamespace: 'Bench', metrics: 'basic' as const, stage: 'bench' },
     variables: {},
     memoryMiB: 1769,
   });

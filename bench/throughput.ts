@@ -12,7 +12,7 @@ export interface ThroughputOptions {
   readonly seconds: number;
 }
 
-/** What a server reached at one concurrency. */
+/** Results of a server at one concurrency. */
 export interface ThroughputLevel {
   readonly concurrency: number;
   readonly requestsPerSecond: Summary;
@@ -20,13 +20,13 @@ export interface ThroughputLevel {
   readonly p99Ms: Summary;
 }
 
-/** What a server reached. */
+/** Results of a server. */
 export interface ThroughputResult {
   readonly name: string;
   readonly side: Contender['side'];
   readonly levels: readonly ThroughputLevel[];
   readonly answers: AnswerCheck;
-  /** Memory of all its processes after the heaviest load, in MiB; absent where the system does not tell. */
+  /** Memory of all its processes after the heaviest load, in MiB; absent if the system does not report it. */
   readonly rssMiB?: number;
   /** The same with shared pages split among those who share them. */
   readonly pssMiB?: number;
@@ -36,7 +36,7 @@ const BODIES = 200;
 const CONCURRENCIES = [1, 8, 32] as const;
 
 /**
- * Measures servers in turns, each alone on the machine, at growing concurrency: every round starts it anew, compares
+ * Measures servers in turns, each alone on the machine, at growing concurrency: every round starts it again, compares
  * its answers with the reference, warms it up, then measures.
  */
 export async function measureThroughput(

@@ -7,7 +7,7 @@ import { AppError } from '../core/errors.ts';
 /**
  * Builds the functions of a checkout, as `npm run build:functions` does.
  *
- * @throws AppError `LOCAL_START` if this is no checkout, or with the output of the build when it fails.
+ * @throws AppError `LOCAL_START` if this is not a checkout, or with the output of the build when it fails.
  */
 export async function buildFunctions(): Promise<void> {
   const script = join(import.meta.dirname, '../scripts/build-functions.ts');

@@ -81,8 +81,8 @@ const BY_ID: readonly string[] = [...PIECES, 'async-run'];
 type Item = Record<string, AttributeValue>;
 
 /**
- * Deletes everything that belongs to a tenant: records first, then objects, secrets, logs of deliveries and cached results. It can be
- * repeated, and a run that was interrupted is completed by the next one.
+ * Deletes everything that belongs to a tenant: records first, then objects, secrets, logs of deliveries and cached results. It
+ * can be repeated, and a run that was interrupted is completed by the next one.
  *
  * Jobs, files, uploads and batches are replaced by tombstones, so that a message or a presigned URL of them does not create
  * them again. The sweep removes what a function wrote at the same time.
@@ -283,7 +283,7 @@ async function eraseUploads(
   } while (marker !== undefined);
 }
 
-/** Whether a key is that of an item of the tenant: `<kind>/<tenant>`, and more parts. */
+/** Returns whether a key is that of an item of the tenant: `<kind>/<tenant>`, and more parts. */
 function belongsTo(key: string, tenant: string): boolean {
   const [kind = '', owner] = key.split('/');
   return owner === tenant && !BY_ID.includes(kind);

@@ -11,7 +11,7 @@ export const EXIT_CODES = {
   interrupted: { code: 130, meaning: 'interrupted a second time, before everything had stopped' },
 } as const;
 
-/** What happened, of {@link EXIT_CODES}. */
+/** The outcome of a command: a key of {@link EXIT_CODES}. */
 export type Ending = keyof typeof EXIT_CODES;
 
 const ENDINGS: Partial<Record<ErrorCode, Ending>> = {

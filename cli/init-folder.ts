@@ -33,7 +33,7 @@ export interface Initialized {
   readonly text: string;
 }
 
-/** What a new manifest says of the weights. */
+/** The entry of the weights in a new manifest. */
 interface Weights {
   readonly version: string;
   readonly weights: string;
@@ -151,7 +151,7 @@ function renderManifest(folder: string, id: string, task: TaskName, { version, w
   return `${schemaComment(folder)}${body}`;
 }
 
-/** Tells editors where the schema is, if it belongs to the project that the folder is part of. */
+/** Returns the line that shows editors the schema, if the schema belongs to the project of the folder. */
 function schemaComment(folder: string): string {
   const schema = join(packageRoot(), 'docs/schemas/model.schema.json');
   const isInProject = (path: string) => !relative(process.cwd(), path).startsWith('..');

@@ -29,7 +29,7 @@ export interface FileInspection extends Inspection {
 /**
  * Describes an ONNX file. Files that it stores tensors in may be missing.
  *
- * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
+ * @throws AppError `ONNX_INVALID` when the file cannot be read or is not an ONNX model.
  */
 export function inspectFile(path: string): FileInspection {
   const inspection = inspectModel(readGraph(path));

@@ -4,14 +4,14 @@ import { portOption } from './local-instance.ts';
 import { examples, jsonOption, printResult } from './output.ts';
 import type { RedriveCommandOptions } from './run-redrive.ts';
 
-/** `tensorgate jobs redrive`: puts dead letters back to the queues that they came from. */
+/** Defines `tensorgate jobs redrive`, which returns dead letters to their queues. */
 export function jobsRedriveCommand(): Command {
   return new Command('redrive')
     .description('Put dead letters back to the queues that they came from, once the cause is gone.')
     .option('--queue-url <url>', 'dead-letter queue, as the deployment prints it (default: the one of local mode)')
     .option('--jobs-table <name>', 'jobs table, as the deployment prints it: messages without effect are left alone')
     .addOption(portOption())
-    .option('--code <code>', 'only those with this error code, as WORKER_LOST', errorCode)
+    .option('--code <code>', 'only those with this error code, such as WORKER_LOST', errorCode)
     .option('--limit <number>', 'maximum number of messages to redrive', wholeNumber)
     .option('--dry-run', 'list the messages and change nothing', false)
     .addOption(jsonOption())

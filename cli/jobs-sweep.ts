@@ -3,7 +3,9 @@ import { portOption } from './local-instance.ts';
 import { examples, jsonOption, printResult } from './output.ts';
 import type { SweepCommandOptions } from './run-sweep.ts';
 
-/** `tensorgate jobs sweep`: settles jobs and batches whose messages are gone, without waiting for the schedule. */
+/**
+ * Defines `tensorgate jobs sweep`, which settles jobs and batches whose messages are gone, without waiting for the schedule.
+ */
 export function jobsSweepCommand(): Command {
   return new Command('sweep')
     .description('Settle jobs and batches whose messages are gone, now instead of at the next scheduled sweep.')

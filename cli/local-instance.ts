@@ -11,7 +11,7 @@ export const LOCAL_CREDENTIALS = {
   credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
 } as const;
 
-/** The option `--port`, which chooses among several instances of local mode. */
+/** Returns the option `--port`, which chooses among several instances of local mode. */
 export function portOption(): Option {
   return new Option('--port <number>', 'port of the API in local mode, if several run in this folder').argParser(
     (text: string): number => {
@@ -42,6 +42,6 @@ export async function findInstance(port: number | undefined, alternative: string
   const left = stale.map(
     ({ file, description }) => `; ${file} is left over from process ${description.pid}, which ended`,
   );
-  const wanted = port === undefined ? '' : ` on port ${port}`;
-  throw new AppError('UNAVAILABLE', `local mode does not run in this folder${wanted}: ${where}${left.join('')}`);
+  const requested = port === undefined ? '' : ` on port ${port}`;
+  throw new AppError('UNAVAILABLE', `local mode does not run in this folder${requested}: ${where}${left.join('')}`);
 }

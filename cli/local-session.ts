@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { AppError } from '../core/errors.ts';
 import { checkPort, findInstances, portOf, removeLeftovers } from '../local/instances.ts';
 import type { LocalOptions, LocalStack } from '../local/start.ts';
 import { CONTROL_C, CONTROL_D, listenForKeys } from '../local/terminal/key-presses.ts';
@@ -21,7 +20,7 @@ export interface SessionOptions extends Omit<LocalOptions, 'assembly' | 'onActiv
   readonly isVerbose: boolean;
 }
 
-/** Tells when a session must stop. */
+/** Notifies a session that it must stop. */
 export interface StopSignal {
   readonly promise: Promise<void>;
   readonly requested: boolean;
@@ -33,7 +32,7 @@ const WATCHED = ['models', 'config'];
 /** A synthesized app, and what was said about it. */
 interface Prepared {
   readonly assembly: string;
-  /** What the app printed. */
+  /** The output of the app. */
   readonly report: string;
   /** Lines for the first screen. */
   readonly notices: readonly string[];
@@ -204,7 +203,7 @@ class LocalSession implements AsyncDisposable {
     );
   }
 
-  /** Tells instances in one folder apart. */
+  /** Distinguishes instances in one folder. */
   async #describeOthers({ url, file }: LocalStack): Promise<string[]> {
     const { running } = await findInstances(this.#options.directory);
     const others = running.filter(({ description }) => description.url !== url);
@@ -222,21 +221,14 @@ class LocalSession implements AsyncDisposable {
   }
 }
 
-/** Local mode needs packages that are not dependencies of the published package, and time to load them. */
+/** Local mode takes time to load. */
 async function loadLocalMode() {
-  try {
-    const [start, banner, activityLine] = await Promise.all([
-      import('../local/start.ts'),
-      import('../local/terminal/banner.ts'),
-      import('../local/terminal/activity-line.ts'),
-    ]);
-    return { ...start, ...banner, ...activityLine };
-  } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND';
-    if (!missing) throw cause;
-    const message = `a package that local mode needs is not installed (${cause.message}); run npm ci in a checkout of tensorgate`;
-    throw new AppError('LOCAL_START', message, { cause });
-  }
+  const [start, banner, activityLine] = await Promise.all([
+    import('../local/start.ts'),
+    import('../local/terminal/banner.ts'),
+    import('../local/terminal/activity-line.ts'),
+  ]);
+  return { ...start, ...banner, ...activityLine };
 }
 
 function print(line: string): void {

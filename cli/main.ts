@@ -34,7 +34,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The command line with all commands. */
+/** Returns the command line with all commands. */
 export function program(asJson = false): Command {
   const root = new Command('tensorgate');
   root

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { GpuWeightsArguments } from './gpu-weights-file.ts';
 import { examples } from './output.ts';
 
-/** `tensorgate model gpu-weights`: makes of weights for CPUs a file that a GPU runs fast, and says what changed. */
+/** Defines `tensorgate model gpu-weights`, which converts weights for CPUs to a file for GPUs, and reports the changes. */
 export function modelGpuWeightsCommand(): Command {
   const precision = new Option('--precision <name>', 'precision of the floats inside the file');
   return new Command('gpu-weights')

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { InitArguments } from './init-folder.ts';
 import { examples, jsonOption, printResult } from './output.ts';
 
-/** `tensorgate model init`: writes the manifest of a model folder. */
+/** Defines `tensorgate model init`, which writes the manifest of a model folder. */
 export function modelInitCommand(): Command {
   return new Command('init')
     .description('Write a model.yaml for a folder with an ONNX file: task, hash and limits are found in its files.')

@@ -7,7 +7,7 @@ interface InspectOptions {
   readonly json?: boolean;
 }
 
-/** `tensorgate model inspect`: says what an ONNX file consists of. */
+/** Defines `tensorgate model inspect`, which shows the contents of an ONNX file. */
 export function modelInspectCommand(): Command {
   return new Command('inspect')
     .description('Show inputs, outputs, operators, weights and metadata of an ONNX model.')

@@ -7,7 +7,7 @@ interface PackOptions {
   readonly json?: boolean;
 }
 
-/** `tensorgate model pack`: converts a model folder to the files that a function's package carries. */
+/** Defines `tensorgate model pack`, which converts a model folder to the files that a function's package carries. */
 export function modelPackCommand(): Command {
   return new Command('pack')
     .description('Check a model folder, and convert it to the files that a function loads.')

@@ -17,7 +17,7 @@ function share(value: string): number {
 function size(value: string): readonly [number, number] {
   const [, height, width] = /^(\d{1,5})x(\d{1,5})$/.exec(value) ?? [];
   if (!(Number(height) > 0 && Number(width) > 0)) {
-    throw new InvalidArgumentError('must be a height and a width, as 480x640.');
+    throw new InvalidArgumentError('must be a height and a width, such as 480x640.');
   }
   return [Number(height), Number(width)];
 }
@@ -32,7 +32,7 @@ function positive(value: string): number {
 function channels(value: string): number[] {
   const numbers = value.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (![1, 3].includes(numbers.length) || !numbers.every(Number.isFinite)) {
-    throw new InvalidArgumentError('must be one number, or three with commas between them, as 0.485,0.456,0.406.');
+    throw new InvalidArgumentError('must be one number, or three with commas between them, such as 0.485,0.456,0.406.');
   }
   return numbers;
 }
@@ -50,7 +50,7 @@ function collect(value: string, earlier: readonly string[]): string[] {
 const choice = (flags: string, description: string, choices: readonly string[]): Option =>
   new Option(flags, description).choices(choices).default(choices[0]);
 
-/** `tensorgate model quantize`: makes an 8-bit model and says what it cost. */
+/** Defines `tensorgate model quantize`, which writes an 8-bit model and reports its accuracy. */
 export function modelQuantizeCommand(): Command {
   const schemes = ['auto', 'static', 'static-smooth', 'dynamic', 'weight-only'];
   return new Command('quantize')
@@ -68,7 +68,11 @@ export function modelQuantizeCommand(): Command {
       'for texts: cut after this many tokens (default: what the tokenizer says)',
       wholeNumber,
     )
-    .option('--image-size <size>', 'for pictures: height and width, as 480x640 (default: what the model says)', size)
+    .option(
+      '--image-size <size>',
+      'for pictures: height and width, such as 480x640 (default: the size of the model)',
+      size,
+    )
     .addOption(
       choice('--image-fit <how>', 'for pictures: change the proportions, or cut off two sides', ['stretch', 'cover']),
     )

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 
-/** The option `--json`, which every command that computes something has. */
+/** Returns the option `--json`, which every command that computes something has. */
 export function jsonOption(): Option {
   return new Option('--json', 'print JSON: the result, or {"error": {"code", "message"}}');
 }

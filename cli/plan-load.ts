@@ -61,7 +61,7 @@ export interface Plan {
 /**
  * Compares what a load costs on functions and on a GPU endpoint.
  *
- * @throws AppError `MANIFEST_INVALID`, `WEIGHTS_MISMATCH` or `ONNX_INVALID` for a folder that is no model,
+ * @throws AppError `MANIFEST_INVALID`, `WEIGHTS_MISMATCH` or `ONNX_INVALID` for a folder that is not a model,
  * `INVALID_PARAMETER` for an instance type without GPUs, a model whose time cannot be measured by tokens, or a load that the
  * model or AWS Lambda does not allow.
  */
@@ -160,7 +160,7 @@ function weightsOf(folder: string, manifest: Manifest): VersionWeights {
   if (version.weights.endsWith('.safetensors')) {
     throw new AppError(
       'INVALID_PARAMETER',
-      `--cpu-ms and --gpu-ms are needed: ${version.weights} is no ONNX file, which alone can be measured here`,
+      `--cpu-ms and --gpu-ms are needed: ${version.weights} is not an ONNX file, and only those can be measured here`,
     );
   }
   return readVersionWeights(folder, version);
@@ -209,7 +209,7 @@ export function renderPlan(plan: Plan, options: PlanOptions): string {
       `Function: ${cpuMs.toFixed(1)} ms (${sources.cpuMs}), ${memoryMiB} MiB ${architecture}.`,
       `GPU: ${gpuMs.toFixed(2)} ms (${sources.gpuMs}), and ${ENDPOINT_CALL_MS} ms for the call (assumed).`,
       `Prices of us-east-1, 2026-11, without API Gateway, which adds $${PRICES.apiGatewayMillionRequests.toFixed(2)} a million to each.`,
-      'p95 leaves cold starts out; provisioned environments have none. One instance is no redundancy: two cost twice.',
+      'p95 leaves cold starts out; provisioned environments have none. One instance gives no redundancy; two cost twice as much.',
     ].join('\n'),
   ]
     .join('\n\n')

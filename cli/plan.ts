@@ -8,7 +8,7 @@ function positive(text: string): number {
   throw new InvalidArgumentError('must be a number above 0');
 }
 
-/** `tensorgate plan`: says where a load is cheaper to run, on functions or on a GPU endpoint. */
+/** Defines `tensorgate plan`, which shows where a load is cheaper: on functions or on a GPU endpoint. */
 export function planCommand(): Command {
   return new Command('plan')
     .description('Compare what a load costs on AWS Lambda and on a SageMaker GPU endpoint.')

@@ -9,7 +9,7 @@ const INTERVAL_MS = 80;
 
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** A bar on one line of a terminal, which disappears in the end. Where the output is no terminal nothing is written. */
+/** A bar on one line of a terminal, which disappears in the end. If the output is not a terminal, nothing is written. */
 export class ProgressLine implements Disposable {
   readonly #stream: Pick<WriteStream, 'write' | 'isTTY'>;
   #shownAt = Number.NEGATIVE_INFINITY;

@@ -13,7 +13,7 @@ export interface QuantizationReport {
   readonly model: string;
   readonly out: string;
   readonly scheme: SchemeName;
-  /** What decided among the schemes that passed; undefined when nothing was measured. */
+  /** The criterion that chose among the schemes that passed; undefined if nothing was measured. */
   readonly prefer: string | undefined;
   /** Size of both files in bytes. */
   readonly bytes: { readonly before: number; readonly after: number };

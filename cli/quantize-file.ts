@@ -79,7 +79,7 @@ export async function quantizeFile(
   }
 }
 
-/** Whether two paths lead to one file, by links too. */
+/** Returns whether two paths lead to one file, by links too. */
 function areSameFile(a: string, b: string): boolean {
   const [one, other] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }));
   return one !== undefined && other !== undefined && one.dev === other.dev && one.ino === other.ino;

@@ -89,8 +89,8 @@ export async function redriveDeadLetters(client: SQSClient, options: RedriveOpti
   const next = () => receive(client, options, seen);
   for (let letters = await next(); letters.length > 0; letters = await next()) {
     for (const letter of letters) {
-      const isWanted = !options.dryRun && putBack < options.limit && (options.code ?? letter.code) === letter.code;
-      const isPutBack = isWanted && letter.sourceUrl !== undefined && letter.obsolete === undefined;
+      const isSelected = !options.dryRun && putBack < options.limit && (options.code ?? letter.code) === letter.code;
+      const isPutBack = isSelected && letter.sourceUrl !== undefined && letter.obsolete === undefined;
       if (letter.sourceUrl !== undefined && isPutBack) {
         await sendBack(client, letter.message, letter.sourceUrl, options);
         putBack += 1;

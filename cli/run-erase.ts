@@ -111,7 +111,7 @@ function remainingOf({ tombstones }: Erasure): Remaining[] {
     { what: 'cached results that tenants share (cache.scope)', kept: 'cache.ttlSeconds' },
     { what: 'requests and responses of asynchronous endpoints', kept: '3 days' },
     { what: 'log lines, which hold ids and no inputs', kept: 'logRetentionDays' },
-    { what: 'point-in-time backups of the tables', kept: '35 days' },
+    { what: 'point-in-time backups of the tables of jobs and webhooks', kept: '35 days' },
   ];
 }
 

@@ -10,7 +10,7 @@ import { examples } from './output.ts';
 const OLDEST_NODE = 24;
 
 /**
- * The `start` command: synthesizes the CDK app in the current directory and runs it on this machine.
+ * Defines `tensorgate start`, which synthesizes the CDK app in the current directory and runs it on this machine.
  *
  * @returns A command for commander; its action ends when the app has been stopped.
  */

@@ -88,7 +88,7 @@ async function readCdkJson(directory: string): Promise<v.InferOutput<typeof cdkJ
   try {
     return v.parse(cdkJsonSchema, JSON.parse(text));
   } catch (cause) {
-    throw new AppError('LOCAL_START', 'cdk.json names no app; it must hold {"app": "<command that synthesizes>"}', {
+    throw new AppError('LOCAL_START', 'cdk.json names no app; it must contain {"app": "<command that synthesizes>"}', {
       cause,
     });
   }

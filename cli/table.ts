@@ -7,7 +7,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * Lays rows out in columns under bold headings; plain text if `NO_COLOR` is set or the output is no terminal.
+ * Lays rows out in columns under bold headings; plain text if `NO_COLOR` is set or the output is not a terminal.
  *
  * @param rightAligned - Indices of the columns to align to the right.
  */
@@ -23,7 +23,7 @@ export function renderTable(
 const WIDTH = 80;
 
 /**
- * Lays facts out as one `name  value` for each line under another. Values that are too long for 80 columns go on below
+ * Lays facts out as one `name  value` for each line under another. Values that are too long for 80 columns continue below
  * themselves; a word is never broken.
  */
 export function renderFacts(facts: readonly (readonly [string, string])[]): string {

@@ -3,7 +3,7 @@ import { portOption } from './local-instance.ts';
 import { examples, jsonOption, printResult } from './output.ts';
 import type { EraseCommandOptions } from './run-erase.ts';
 
-/** `tensorgate tenant erase`: deletes everything that belongs to a tenant. */
+/** Defines `tensorgate tenant erase`, which deletes everything that belongs to a tenant. */
 export function tenantEraseCommand(): Command {
   return new Command('erase')
     .description('Delete the jobs, files, batches, webhooks, secrets and usage of a tenant. Remove its keys first.')

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Folder of this package: `cli/` holds TypeScript in a checkout, `dist/cli/` JavaScript when published. */
+/** Returns the folder of this package: `cli/` holds TypeScript in a checkout, `dist/cli/` JavaScript when published. */
 export function packageRoot(): string {
   return join(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '..' : '../..');
 }

@@ -16,7 +16,7 @@ export function watchFiles(folders: readonly string[], onChange: (file: string) 
       const watcher = watch(folder, { recursive: true }, (_, name) => {
         if (name !== null && !EDITORS_OWN.test(name)) onChange(join(folder, name));
       });
-      // A folder that is removed while it is watched is no reason to end.
+      // The session continues if a watched folder is removed.
       return [watcher.on('error', () => watcher.close())];
     } catch {
       return [];

@@ -1,5 +1,5 @@
 /**
- * The element at an index that must exist.
+ * Returns the element at an index that must exist.
  *
  * @throws RangeError when it does not: a mistake of this program, never of a caller.
  */

@@ -117,21 +117,31 @@ export interface AppErrorOptions {
  * allowed.
  * Messages never hold input text or secrets, because they are sent to callers and logged: `core/describe-value.ts` describes
  * the data of callers. A message or name that is too long is cut.
+ *
+ * @example
+ * try {
+ *   Models.fromDirectory('models');
+ * } catch (error) {
+ *   if (error instanceof AppError && error.code === 'MANIFEST_INVALID') Annotations.of(app).addError(error.message);
+ *   else throw error;
+ * }
  */
 export class AppError extends Error {
   /** Stable code, a key of {@link ERRORS}. */
   readonly code: ErrorCode;
   /** Member of the request that was wrong (`input`, `inputs[0].shape`), if the error is about one. */
-  readonly param: string | undefined;
+  declare readonly param: string | undefined;
   /** The dependency that could not be used, if that is the error: `the jobs table`. */
-  readonly dependency: string | undefined;
+  declare readonly dependency: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
-    super(cut(message, MAX_MESSAGE_CHARACTERS), { cause: options.cause });
+    const { param, dependency, cause } = options;
+    super(cut(message, MAX_MESSAGE_CHARACTERS), cause === undefined ? undefined : { cause });
     this.name = 'AppError';
     this.code = code;
-    this.param = options.param === undefined ? undefined : cut(options.param, MAX_PARAM_CHARACTERS);
-    this.dependency = options.dependency;
+    // Node prints every member of an uncaught error, so members without a value are absent.
+    if (param !== undefined) this.param = cut(param, MAX_PARAM_CHARACTERS);
+    if (dependency !== undefined) this.dependency = dependency;
   }
 
   /** HTTP status of the response to this error. */
@@ -175,7 +185,7 @@ export interface Problem {
 /** Media type of a {@link Problem} (RFC 9457 §3). */
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** The `type` of a code's problem documents: a name, not an address (RFC 9457 §3.1.1 allows any URI). */
+/** Returns the `type` of a code's problem documents: a name, not an address (RFC 9457 §3.1.1 allows any URI). */
 export function problemType(code: ErrorCode): string {
   return `urn:tensorgate:error:${code.toLowerCase().replaceAll('_', '-')}`;
 }
@@ -184,7 +194,7 @@ export function problemType(code: ErrorCode): string {
  * Describes an error as a problem document (RFC 9457).
  *
  * @param code - Stable code.
- * @param detail - What was wrong this time.
+ * @param detail - The problem of this occurrence.
  */
 export function problem(
   code: ErrorCode,

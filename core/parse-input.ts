@@ -13,9 +13,9 @@ const HIDDEN_NAME = '(name)';
  * Turns data of a caller into a typed value, with a message that holds nothing of the caller: values are described by their
  * kind, and only names that the schema itself has are shown. The values of files are shown by `parse`.
  *
- * @param schema - What is allowed.
+ * @param schema - The allowed values.
  * @param value - The parsed data.
- * @param source - What the data is called in the message.
+ * @param source - The name of the data in the message.
  * @param code - Error code to throw with.
  * @throws AppError with `code`, one line for each of the first problems.
  */
@@ -41,7 +41,7 @@ function describeGot({ kind, input }: v.BaseIssue<unknown>): string {
   return kind === 'validation' && typeof input === 'number' ? describeNumber(input) : describeValue(input);
 }
 
-/** The place of a defect, as far as the schema knows its names. */
+/** The position of a defect, as far as the schema knows its names. */
 function pathIn(schema: object, { path }: v.BaseIssue<unknown>): string {
   let schemas = alternatives(schema);
   const names: string[] = [];

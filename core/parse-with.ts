@@ -10,7 +10,7 @@ export interface Reporting {
   readonly maxProblems: number;
 }
 
-/** What a message calls the value, and the code of its error. */
+/** The name of the value in messages, and the code of its error. */
 export interface Subject {
   readonly source: string;
   readonly code: ErrorCode;
@@ -23,7 +23,7 @@ const OBJECT_TYPES: readonly string[] = ['object', 'loose_object', 'strict_objec
 const QUOTING = /^Invalid [^:]+: .*[Rr]eceived /s;
 
 /**
- * Turns a value into a typed one, or reports what is wrong with it.
+ * Turns a value into a typed one, or reports its problems.
  *
  * @throws {@link AppError} that lists the first problems, one on each line.
  */

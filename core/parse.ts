@@ -23,7 +23,7 @@ function showGot(value: unknown): string {
  * Turns a file of the deployment into a typed value, or reports all of its problems together. The message shows values of
  * the file: data of callers is read by `parseInput`, whose message shows none.
  *
- * @param schema - What is allowed; objects should be strict, so that unknown keys are errors.
+ * @param schema - The allowed values; objects should be strict, so that unknown keys are errors.
  * @param value - The parsed file.
  * @param source - Name of the file in the message, usually its path.
  * @param code - Error code to throw with.
@@ -39,29 +39,30 @@ export function parse<S extends v.GenericSchema>(
 }
 
 /**
- * An object with these keys and no others.
+ * Creates the schema of an object with these keys and no others.
  *
- * @param explain - Says what is wrong with a key that is not known; by default, which keys are.
+ * @param explain - Describes the problem of an unknown key. The default lists the known keys.
  */
 export function objectOf<E extends v.ObjectEntries>(entries: E, explain?: (key: string) => string | undefined) {
   return v.strictObject(entries, messagesOf(entries, explain));
 }
 
 /**
- * An object of a caller. Null counts as absent in optional members, because clients in typed languages write absent members
- * as null. Members that are not known are left out, because clients of a protocol of others send what its next version has.
+ * Creates the schema of an object from a caller. Null counts as absent in optional members, because clients in typed languages
+ * write absent members as null. Unknown members are left out, because clients of another
+ * project's protocol send members of its next version.
  */
 export function tolerantRequest<E extends v.ObjectEntries>(entries: E) {
   return v.object(withNulls(entries), messagesOf(entries));
 }
 
-/** As {@link tolerantRequest}, for a protocol of our own: members that are not known are errors. */
+/** Creates the schema of an object like {@link tolerantRequest}, for a protocol of our own: unknown members are errors. */
 export function strictRequest<E extends v.ObjectEntries>(entries: E) {
   return v.strictObject(withNulls(entries), messagesOf(entries));
 }
 
 /**
- * As {@link tolerantRequest}, but members that are not known are kept.
+ * Creates the schema of an object like {@link tolerantRequest}, but unknown members are kept.
  *
  * @param rule - The rule that any value but an object breaks.
  */
@@ -104,19 +105,19 @@ function ruleOf(entries: v.ObjectEntries, key: unknown): string {
   return typeof message === 'string' ? `it ${message}` : 'it is needed';
 }
 
-/** A whole number from `min` to `max`, both included. */
+/** Creates the schema of a whole number from `min` to `max`, both included. */
 export function wholeNumber(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
   return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message));
 }
 
-/** A number from `min` to `max`, both included. */
+/** Creates the schema of a number from `min` to `max`, both included. */
 export function numberIn(min: number, max: number) {
   const message = `must be a number from ${min} to ${max}`;
   return v.pipe(v.number(message), v.minValue(min, message), v.maxValue(max, message));
 }
 
-/** A string that a pattern matches; `what` says in words what is allowed. */
+/** Creates the schema of a string that matches a pattern; `what` describes the allowed values in words. */
 export function text(pattern: RegExp, what: string) {
   const message = `must be ${what}`;
   // Editors show this message instead of the pattern, and reference pages show its words.
@@ -126,15 +127,15 @@ export function text(pattern: RegExp, what: string) {
 /** A string of whole characters: half of a surrogate pair has no UTF-8, and would be stored as another character. */
 export const wellFormed = v.check<string, string>(
   (value) => value.isWellFormed(),
-  'must hold no half of a surrogate pair',
+  'must not contain half of a surrogate pair',
 );
 
-/** One of a few words. */
+/** Creates the schema of one of a few words. */
 export function oneOf<const T extends readonly string[]>(words: T) {
   return v.picklist(words, `must be one of ${words.join(', ')}`);
 }
 
-/** A path that stays inside a folder. */
+/** Creates the schema of a path that stays inside a folder. */
 export function relativePath(folder: string) {
   return text(/^(?!\/)(?!.*\.\.)[\w./-]+$/, `a relative path inside ${folder}`);
 }

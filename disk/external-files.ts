@@ -38,7 +38,7 @@ const FIELDS: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
 /** Wire types of Protocol Buffers: https://protobuf.dev/programming-guides/encoding/#structure */
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
-/** Names are short; anything longer is no path. */
+/** Names are short; anything longer is not a path. */
 const MAX_NAME_BYTES = 4096;
 
 const WINDOW_BYTES = 64 * 1024;
@@ -48,8 +48,8 @@ const WINDOW_BYTES = 64 * 1024;
  *
  * @param folder - Model folder.
  * @param weights - Path of the ONNX file in the folder.
- * @returns Paths in the folder, sorted; those outside of the ONNX file's own folder are left out. Empty if the file is no
- * ONNX file or cannot be read.
+ * @returns Paths in the folder, sorted; those outside of the ONNX file's own folder are left out. Empty if the file is not an
+ * ONNX file, or cannot be read.
  */
 export function externalFiles(folder: string, weights: string): readonly string[] {
   const locations = new Set<string>();

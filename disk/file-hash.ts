@@ -7,7 +7,7 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 const known = new Map<string, string>();
 
 /**
- * SHA-256 of a file. A file that has not changed is read once in a process.
+ * Returns the SHA-256 of a file. A file that has not changed is read once in a process.
  *
  * @param path - Path of the file.
  * @returns 64 lower-case hexadecimal digits.

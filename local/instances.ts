@@ -55,7 +55,7 @@ export async function checkPort(port: number, directory: string): Promise<void> 
     : portError(port, `is in use by local mode of this folder, process ${own.description.pid}`);
 }
 
-/** Port of the API of a running app. */
+/** Returns the port of the API of a running app. */
 export function portOf({ url }: Pick<LocalDescription, 'url'>): number {
   return Number(new URL(url).port);
 }

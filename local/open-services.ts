@@ -22,6 +22,7 @@ import { SageMakerHost } from './services/sagemaker/sagemaker-host.ts';
 import { SageMakerService } from './services/sagemaker/sagemaker-service.ts';
 import { QueueEngine } from './services/sqs/queue-engine.ts';
 import { SqsService } from './services/sqs/sqs-service.ts';
+import { SsmService } from './services/ssm/ssm-service.ts';
 import type { CustomAttributes } from './template/custom-attributes.ts';
 import { functionArn } from './template/physical-names.ts';
 import type { LocalPlan } from './template/plan.ts';
@@ -112,9 +113,10 @@ export async function openServices(context: ServiceContext): Promise<LocalServic
     new SqsService(queues, endpoint.url),
     new S3Service(objects),
     new EventBridgeService(events),
+    new SsmService(plan.parameters, endpoint.url),
     new SageMakerService(sagemaker, asyncInference),
   ];
-  endpoint.connect(services, callers, options.faults, (environmentId) => lambda.kill(environmentId));
+  endpoint.connect(services, callers, options.faults, lambda);
   const schedules = resources.use(new Schedules({ rules: plan.schedules, router: events, clock }));
   clock.onAdvance(() => schedules.wake());
   const eventSources = openEventSources(context, { queues, host, callers }).map((source) => resources.use(source));

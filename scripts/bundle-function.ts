@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { build, type Metafile, type OutputFile } from 'esbuild';
 import { builtinModulesPlugin } from './builtin-modules-plugin.ts';
 import { onnxruntimePlugin } from './onnxruntime-plugin.ts';
@@ -13,18 +13,19 @@ export interface BundleFile {
   readonly bytes: number;
 }
 
-/** What `bundle.json` beside a bundle says: its files, and which of them a cold start loads. */
+/** The contents of `bundle.json` beside a bundle: its files, and which of them a cold start loads. */
 export interface BundleReport {
   /** The entry and what it imports statically. */
   readonly coldPath: readonly BundleFile[];
   readonly coldPathBytes: number;
-  /** What is imported only once it is needed. */
+  /** Files that are imported only when they are needed. */
   readonly lazy: readonly BundleFile[];
   readonly lazyBytes: number;
 }
 
 /**
- * Bundles a function: minified ES modules for Node 24, split so that what is imported lazily is a file of its own.
+ * Bundles a function: minified ES modules for Node 24, split so that what is imported lazily is a file of its own. A file
+ * beside the entry whose name ends with `-thread.ts` is the entry of a worker thread.
  *
  * Files whose bytes did not change are left alone, so that a bundle in use can be built again.
  *
@@ -33,7 +34,7 @@ export interface BundleReport {
  */
 export async function bundleFunction(entry: string, folder: string): Promise<BundleReport> {
   const { outputFiles, metafile } = await build({
-    entryPoints: { index: entry },
+    entryPoints: { index: entry, ...(await threadsBeside(entry)) },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -56,6 +57,12 @@ export async function bundleFunction(entry: string, folder: string): Promise<Bun
   files.set('bundle.json', Buffer.from(`${JSON.stringify(report, null, 2)}\n`));
   await writeFolder(folder, files);
   return report;
+}
+
+async function threadsBeside(entry: string): Promise<Record<string, string>> {
+  const folder = dirname(entry);
+  const files = (await readdir(folder)).filter((name) => name.endsWith('-thread.ts'));
+  return Object.fromEntries(files.map((name) => [basename(name, '.ts'), join(folder, name)]));
 }
 
 function reportOf({ outputs }: Metafile): BundleReport {

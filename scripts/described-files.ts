@@ -19,8 +19,8 @@ export interface DescribedFile {
 }
 
 const MODEL_INTRODUCTION = `
-Each model is a folder below \`models/\`, and its \`model.yaml\` says what the model does and where it runs. Inputs, outputs, shapes
-and datatypes are read from the ONNX file. [Getting a model](get-a-model.md) shows how the files get there.
+Each model is a folder in \`models/\`. Its \`model.yaml\` states what the model does and where it runs. Inputs, outputs, shapes
+and datatypes are read from the ONNX file. [Getting a model](get-a-model.md) shows how to create the files.
 
 \`\`\`yaml
 # yaml-language-server: $schema=../../docs/schemas/model.schema.json
@@ -30,8 +30,8 @@ versions:
   "1": { weights: 1/model.onnx, sha256: 8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5 }
 \`\`\`
 
-The first line is optional. With it, editors that have a YAML language server (in VS Code, the extension YAML by Red Hat)
-complete the keys, show their descriptions and mark mistakes. In your own CDK app, the schema is
+The first line is optional. It helps editors that have a YAML language server, such as VS Code with the extension YAML by Red Hat.
+These editors complete the keys, show their descriptions and mark mistakes. In your own CDK app, the schema is
 \`node_modules/tensorgate/docs/schemas/model.schema.json\`. Unknown keys are errors, and all problems are reported together.
 `;
 
@@ -48,8 +48,8 @@ logRetentionDays: 90
 maxIdleMonthlyUsd: 10
 \`\`\`
 
-The first line is optional. With it, editors that have a YAML language server (in VS Code, the extension YAML by Red Hat)
-complete the keys, show their descriptions and mark mistakes. Unknown keys are errors, and all problems are reported together.
+The first line is optional. It helps editors that have a YAML language server, such as VS Code with the extension YAML by Red Hat.
+These editors complete the keys, show their descriptions and mark mistakes. Unknown keys are errors, and all problems are reported together.
 [Deploy](deploy.md) explains stages, keys and tenants.
 `;
 
@@ -75,7 +75,7 @@ export const DESCRIBED_FILES: readonly DescribedFile[] = [
 ];
 
 /**
- * The JSON Schema of what people write: keys with a default may be left out. Checks across keys have no place in a JSON
+ * Returns the JSON Schema of what people write: keys with a default may be left out. Checks across keys have no place in a JSON
  * Schema. Descriptions are Markdown; keys of only some tasks say so in theirs.
  */
 export function jsonSchemaOf({ schema, page }: DescribedFile): JsonSchema {

@@ -9,7 +9,7 @@ const OWN_PATH =
 /** Where a function's package holds it: beside the bundle. Joined at run time, so that esbuild does not look for it. */
 const PACKAGE_PATH = "require(['./onnxruntime', process.platform, process.arch, 'onnxruntime_binding.node'].join('/'))";
 
-/** The ES modules of onnxruntime-common are smaller in a bundle than its CommonJS; whoever asks gets the same copy. */
+/** The ES modules of onnxruntime-common are smaller in a bundle than its CommonJS. All importers get the same copy. */
 function commonModules(): string {
   const ownRequire = createRequire(createRequire(import.meta.url).resolve('onnxruntime-node'));
   return ownRequire.resolve('onnxruntime-common').replace(/dist[\\/]cjs[\\/]index\.js$/, 'dist/esm/index.js');
@@ -18,7 +18,7 @@ function commonModules(): string {
 /** Parts of onnxruntime-common for images and graphics memory in browsers: a twelfth of a cold start's JavaScript. */
 const BROWSER_PARTS = /onnxruntime-common[\\/]dist[\\/]esm[\\/]tensor-(?:conversion|factory)-impl\.js$/;
 
-/** Keeps the exports of a module, and puts an error in the place of each. */
+/** Keeps the exports of a module, and replaces each with an error. */
 function withoutBodies(source: string): string {
   const names = Array.from(source.matchAll(/^export const (\w+)/gm), ([, name]) => `absent as ${name}`);
   return `const absent = () => { throw new Error('left out of the bundle'); };\nexport { ${names.join(', ')} };`;

@@ -48,7 +48,7 @@ export function keysOf(schema: JsonSchema): readonly Key[] {
   return sectionsOf(schema, '').flatMap(({ keys }) => keys);
 }
 
-/** Whether the value of a key is a section, whose own keys have the examples. */
+/** Returns whether the value of a key is a section, whose own keys have the examples. */
 export function isSection(schema: JsonSchema): boolean {
   return schema.properties !== undefined || schema.oneOf !== undefined || schema.items?.properties !== undefined;
 }
@@ -110,7 +110,7 @@ function variantsOf(variants: readonly JsonSchema[], path: string, description: 
   return [{ path, description, keys: shared }, ...inner, ...own];
 }
 
-/** Whether two variants have the same key; the key that tells them apart differs in its value only. */
+/** Returns whether two variants have the same key; the key that distinguishes them differs only in its value. */
 function sameKey(one: JsonSchema | undefined, other: JsonSchema): boolean {
   if (one === undefined) return false;
   return other.const !== undefined ? one.const !== undefined : JSON.stringify(one) === JSON.stringify(other);

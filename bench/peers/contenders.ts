@@ -6,7 +6,7 @@ import type { Contender, RunningServer, Skipped } from '../contender.ts';
 import { findModelFiles } from '../model-files.ts';
 import { WORK_DIRECTORY } from '../repository.ts';
 
-/** The peers that run on Node have dependencies of their own: half a gigabyte that nobody else needs. */
+/** The peers that run on Node have their own dependencies: half a gigabyte that nothing else needs. */
 const NODE_PEERS = join(import.meta.dirname, 'node');
 
 const START_TIMEOUT_MS = 60_000;

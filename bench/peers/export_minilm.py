@@ -88,7 +88,7 @@ def check(bert: torch.nn.Module, target: pathlib.Path) -> float:
         with torch.no_grad():
             expected = bert(**dict(zip(INPUTS, inputs))).last_hidden_state.numpy()
         got = session.run(None, dict(zip(INPUTS, (tensor.numpy() for tensor in inputs))))[0]
-        real = inputs[1].numpy().astype(bool)  # what stands in padded places is nobody's business
+        real = inputs[1].numpy().astype(bool)  # values in padded positions do not matter
         worst = max(worst, float(numpy.abs(expected - got)[real].max()))
     if worst > 1e-4:
         raise SystemExit(f"onnxruntime differs from torch by {worst}, at most 1e-4 is allowed")

@@ -12,12 +12,12 @@ export const BINARY_MEDIA_TYPES: readonly string[] = [
   'application/gzip',
 ];
 
-/** The media type that an `Accept` header names first, in lower case and without parameters. */
+/** Returns the media type that an `Accept` header names first, in lower case and without parameters. */
 export function firstAccepted(accept: string): string {
   return accept.split(',', 1)[0]?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Whether a caller can receive a response of bytes. */
+/** Returns whether a caller can receive a response of bytes. */
 export function acceptsBytes(accept: string): boolean {
   return BINARY_MEDIA_TYPES.includes(firstAccepted(accept));
 }

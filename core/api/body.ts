@@ -5,7 +5,7 @@ import { parseJson } from '../json/json.ts';
 /** The media type of JSON. */
 export const JSON_MEDIA_TYPE = 'application/json';
 
-/** What the sender of a body says about it. */
+/** Properties of a body that its sender states. */
 interface BodyHead {
   readonly mediaType: string;
   /** Media types of the response that the caller can receive, as an `Accept` header. Absent: any. */
@@ -29,8 +29,8 @@ export interface Encoded {
 }
 
 /**
- * Whether a media type is JSON, structured suffixes included (RFC 6839). Parameters must be removed. Triton's media type
- * has the suffix although the JSON is only the first part of its bodies.
+ * Returns whether a media type is JSON, structured suffixes included (RFC 6839). Parameters must be removed. Triton's media
+ * type has the suffix although the JSON is only the first part of its bodies.
  */
 export function isJsonMediaType(mediaType: string): boolean {
   return (
@@ -39,7 +39,7 @@ export function isJsonMediaType(mediaType: string): boolean {
 }
 
 /**
- * Reads a body as JSON; integers beyond 2^53 come as `bigint`.
+ * Reads a body as JSON; integers beyond 2^53 become `bigint`.
  *
  * @throws AppError `UNSUPPORTED_MEDIA_TYPE` when the body is something else, `INVALID_ENCODING` when bytes are not UTF-8,
  * `INVALID_JSON` when the text is not JSON.
@@ -55,7 +55,7 @@ export function readJsonBody(body: Body): unknown {
 }
 
 /**
- * The text of a body that holds text.
+ * Returns the text of a body that holds text.
  *
  * @throws AppError `INVALID_ENCODING` when its bytes are not UTF-8.
  */
@@ -64,7 +64,7 @@ export function textOf(body: RawBody): string {
 }
 
 /**
- * The text of a result that is JSON, as for a line of a batch file.
+ * Returns the text of a result that is JSON, as for a line of a batch file.
  *
  * @throws TypeError when it is something else.
  */
@@ -73,7 +73,7 @@ export function jsonTextOf({ mediaType, body }: Encoded): string {
   throw new TypeError(`the result must be JSON text, got ${mediaType}`);
 }
 
-/** A result written as JSON text. */
+/** Returns a result as JSON text. */
 export function jsonEncoded(text: string): Encoded {
   return { mediaType: JSON_MEDIA_TYPE, body: text };
 }

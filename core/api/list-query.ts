@@ -1,7 +1,7 @@
 import { describeName } from '../describe-value.ts';
 import { AppError } from '../errors.ts';
 
-/** The query of a request as API Gateway gives it; null if there is none. */
+/** The query of a request in API Gateway's format; null if there is none. */
 export type Query = Readonly<Record<string, string | undefined>> | null;
 
 /**
@@ -19,8 +19,8 @@ export function checkParameters(query: Query, known: readonly string[]): void {
 /**
  * Reads the maximum number of records on a page: decimal digits, as every list of this API takes them.
  *
- * @param max - The largest that callers may ask for.
- * @param usual - What applies if the parameter is absent.
+ * @param max - The maximum that callers may request.
+ * @param usual - The value if the parameter is absent.
  * @throws AppError `INVALID_PARAMETER`.
  */
 export function readLimit(text: string | undefined, max: number, usual: number): number {

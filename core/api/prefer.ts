@@ -34,7 +34,7 @@ export function parsePrefer(lines: readonly string[]): Preferences {
   }
   const wait = stated.get('wait') ?? '';
   return {
-    // A value of respond-async has no meaning; the preference is stated all the same.
+    // A value of respond-async has no meaning; but it does not invalidate the preference.
     respondAsync: stated.has('respond-async'),
     ...(/^\d+$/.test(wait) ? { waitSeconds: Math.min(Number(wait), MAX_WAIT_SECONDS) } : {}),
   };

@@ -24,7 +24,7 @@ export type ErrorForm = 'open-inference' | 'openai';
 export type ProblemBody = Problem & { readonly error: string | OpenAiError };
 
 /**
- * Media types of error responses. Clients of the Open Inference Protocol read nothing but `application/json`; elsewhere
+ * Media types of error responses. Clients of the Open Inference Protocol read only `application/json`; elsewhere
  * a problem document has its own media type (RFC 9457).
  */
 export const ERROR_MEDIA_TYPES: Readonly<Record<ErrorForm, string>> = {
@@ -32,7 +32,7 @@ export const ERROR_MEDIA_TYPES: Readonly<Record<ErrorForm, string>> = {
   openai: PROBLEM_MEDIA_TYPE,
 };
 
-/** The form of error responses below a path: that of the Open Inference Protocol below `/v2`, else OpenAI's. */
+/** Returns the form of error responses below a path: that of the Open Inference Protocol below `/v2`, else OpenAI's. */
 export function errorFormOf(path: string): ErrorForm {
   return path === '/v2' || path.startsWith('/v2/') ? 'open-inference' : 'openai';
 }
@@ -48,7 +48,7 @@ export function problemBody(
 }
 
 /**
- * Headers that tell clients whether and when to repeat a request that failed: `retry-after` with every 429 and 503, and
+ * Headers that say whether and when to repeat a failed request: `retry-after` with every 429 and 503, and
  * `x-should-retry: false` where OpenAI's clients would repeat a request (409, 429, 5xx) that cannot succeed.
  */
 export function retryHeaders(code: ErrorCode): Readonly<Record<string, string>> {

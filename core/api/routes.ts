@@ -20,9 +20,9 @@ export type Access = 'open' | 'caller';
 /** One method of one path. */
 export interface Route {
   readonly method: 'GET' | 'HEAD' | 'POST';
-  /** Path as API Gateway's resources have it; `{version}` is its only parameter. */
+  /** Path in the format of API Gateway's resources; `{version}` is its only parameter. */
   readonly path: string;
-  /** The name of a codec of the model's task, or what else the route does. */
+  /** The name of a codec of the model's task, or of another action of the route. */
   readonly operation: string;
   /** `function`: a model's function; `document`: static JSON in API Gateway. */
   readonly answeredBy: 'function' | 'document';
@@ -40,7 +40,7 @@ export const SHARED_ROUTES: readonly Route[] = [
   ...toHealth('/v2/health/ready', 'server-ready'),
 ];
 
-/** Resources for every path that is no route. Their 404 needs no key. */
+/** Resources for every path that is not a route. Their 404 needs no key. */
 export const UNKNOWN_PATHS: readonly string[] = ['/', '/{proxy+}', '/v2/{proxy+}'];
 
 /** Routes of one name of a model. */
@@ -57,6 +57,11 @@ export function modelRoutes(name: string): readonly Route[] {
     toFunction('POST', `${version}/infer`, 'infer'),
     toFunction('GET', `${version}/ready`, 'model-ready'),
   ];
+}
+
+/** Returns whether a route is below the path of a model, `/v2/models/{name}`, where the function of the model serves every path. */
+export function isBelowModel({ path }: Pick<Route, 'path'>, name: string): boolean {
+  return path.startsWith(`/v2/models/${name}/`);
 }
 
 /** A path that one function serves, with everything below it and by every method. */

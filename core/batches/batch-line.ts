@@ -3,7 +3,7 @@ import { AppError, type ErrorCode } from '../errors.ts';
 import { parseJson } from '../json/json.ts';
 import { taskRouteAt } from '../tasks/task-routes.ts';
 
-/** Where a line stands, and what its request is called. */
+/** The position of a line, and the id of its request. */
 export interface LineKey {
   /** Number in the file, from 1. */
   readonly line: number;
@@ -41,7 +41,7 @@ const LINE_FEED = 0x0a;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** A line of nothing but JSON's white space (RFC 8259 §2). */
+/** A line that contains only JSON's white space (RFC 8259 §2). */
 const BLANK = /^[ \t\r]*$/;
 
 /** Errors of lines that were never sent to the model: in OpenAI's API they have no HTTP response. */
@@ -54,7 +54,7 @@ const NOT_RUN: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Reads the lines of a chunk; blank ones are left out. A line that is not UTF-8 spoils no other.
+ * Reads the lines of a chunk; blank ones are left out. A line that is not UTF-8 does not affect others.
  *
  * @param bytes - Lines that end with a line feed, before which a carriage return may stand.
  * @param firstLine - Number of the first line in the file, from 1.
@@ -85,11 +85,11 @@ export function readLine(text: string, line: number, rules: LineRules): LineRequ
     customId = customIdOf(value);
     return { line, customId, body: bodyOf(value, rules) };
   } catch (error) {
-    return { line, customId, error: error instanceof AppError ? error : invalid('is no request') };
+    return { line, customId, error: error instanceof AppError ? error : invalid('is not a request') };
   }
 }
 
-/** Whether a line is a request. */
+/** Returns whether a line is a request. */
 export function isRequest(line: LineRequest | BrokenLine): line is LineRequest {
   return 'body' in line;
 }

@@ -1,5 +1,6 @@
 import type { AssemblyState } from '../files/assembly.ts';
 import type { Batch } from './batch.ts';
+import type { ChunkLimits } from './chunk-plan.ts';
 
 /** The whole record of a batch: the members for workers, and those for the functions of the Batch API. */
 export interface BatchRecord extends Batch {
@@ -7,6 +8,11 @@ export interface BatchRecord extends Batch {
   readonly hash: string;
   /** Bytes of the input file. */
   readonly inputBytes: number;
+  /**
+   * Bounds of its chunks, recorded when its first chunk is cut: another release may have others. Absent if an earlier
+   * release recorded none.
+   */
+  readonly chunkLimits?: ChunkLimits;
   /** Lines cut so far that are not blank. */
   readonly requests: number;
   /** How long the output files are kept, counted from their creation; absent: as long as every file. */

@@ -17,7 +17,7 @@ const metadata = v.pipe(
     ),
     'must be a map of strings',
   ),
-  v.maxEntries(pairs, `must hold ${pairs} pairs at most`),
+  v.maxEntries(pairs, `must contain ${pairs} pairs at most`),
 );
 
 /** Schema of the body of `POST /v1/batches`. */

@@ -85,7 +85,7 @@ export interface BatchStore extends ChunkStore {
    */
   end(batch: BatchRecord, end: BatchEnd): Promise<BatchChanged>;
   /**
-   * Deletes a batch that has ended: a tombstone replaces its record (see `tombstoneOf`). Deleting a batch twice is no error.
+   * Deletes a batch that has ended: a tombstone replaces its record (see `tombstoneOf`). Deleting a batch twice succeeds.
    *
    * @returns When it was deleted, milliseconds since the Unix epoch; the batch if it has not ended; undefined if it does not
    * exist.

@@ -51,6 +51,8 @@ export interface Batch {
   /** Chunks that have a final state. */
   readonly chunksDone: number;
   readonly counts: BatchCounts;
+  /** Failed lines that were not run because the window had ended; absent if an earlier release counted. */
+  readonly expired?: number;
   readonly outputFileId?: string;
   readonly errorFileId?: string;
   /** Address of the API as the caller used it. */
@@ -63,7 +65,7 @@ export interface Batch {
   readonly outputBytes?: number | undefined;
   /** Usage plan of the caller, if it has one. */
   readonly plan?: string | undefined;
-  /** What the caller said about the results cache. */
+  /** The requested use of the results cache. */
   readonly cacheControl?: CacheControl | undefined;
 }
 
@@ -86,18 +88,18 @@ export function whyStopped(
   return new AppError('BATCH_EXPIRED', 'the completion window of the batch ended before this line ran');
 }
 
-/** Whether a batch waits for no more chunks: those without an outcome count as stopped, see {@link whyStopped}. */
+/** Returns whether a batch waits for no more chunks: those without an outcome count as stopped, see {@link whyStopped}. */
 export function isOver({ status, windowEndsAtMs, cancellingAtMs }: Batch, nowMs: number): boolean {
   if (nowMs >= windowEndsAtMs) return true;
   return status === 'cancelling' && nowMs >= (cancellingAtMs ?? 0) + CANCEL_LIMIT_MS;
 }
 
-/** Whether the record of a batch counts as deleted. A batch that has not ended does not expire. */
+/** Returns whether the record of a batch counts as deleted. A batch that has not ended does not expire. */
 export function isExpiredBatch({ endedAtMs, expiresAtMs }: Batch, nowMs: number): boolean {
   return endedAtMs !== undefined && expiresAtMs <= nowMs;
 }
 
-/** Whether the outputs of a batch can be merged: all of its chunks are cut and complete. */
+/** Returns whether the outputs of a batch can be merged: all of its chunks are cut and complete. */
 export function isMergeDue({ splitDone, chunksDone, chunks }: Batch): boolean {
   return splitDone && chunksDone >= chunks;
 }
@@ -112,6 +114,8 @@ export interface ChunkOutcome extends BatchCounts {
    * Absent if the splitter wrote them, or an earlier release.
    */
   readonly attempt?: string;
+  /** Failed lines that were not run because the window of the batch had ended. Defaults to none. */
+  readonly expired?: number;
   /** Whether there is an output part, and an error part. */
   readonly hasOutput: boolean;
   readonly hasErrors: boolean;

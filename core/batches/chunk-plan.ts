@@ -23,7 +23,8 @@ export interface ChunkLimits {
   readonly lineBytes: number;
 }
 
-const LIMITS: ChunkLimits = { lines: MAX_CHUNK_LINES, bytes: MAX_CHUNK_BYTES, lineBytes: MAX_LINE_BYTES };
+/** Bounds of the chunks of a batch that starts now. The record of the batch keeps them. */
+export const CHUNK_LIMITS: ChunkLimits = { lines: MAX_CHUNK_LINES, bytes: MAX_CHUNK_BYTES, lineBytes: MAX_LINE_BYTES };
 
 const LINE_FEED = 0x0a;
 
@@ -32,7 +33,7 @@ const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d]);
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** Bytes at the head of a file that are no text: three for the byte order mark of UTF-8, else none. */
+/** Returns the number of bytes before the text of a file: three if it starts with the byte order mark of UTF-8, else none. */
 export function textStart(head: Uint8Array): number {
   return BYTE_ORDER_MARK.every((byte, index) => head[index] === byte) ? BYTE_ORDER_MARK.length : 0;
 }
@@ -60,7 +61,7 @@ export class ChunkPlan {
    * @param start - First byte of the plan in the file.
    * @param firstLine - Number of the line that starts there.
    */
-  constructor(start: number, firstLine: number, limits = LIMITS) {
+  constructor(start: number, firstLine: number, limits = CHUNK_LIMITS) {
     this.#start = start;
     this.#lineStart = start;
     this.#position = start;
@@ -91,7 +92,7 @@ export class ChunkPlan {
   /**
    * Ends the file.
    *
-   * @returns What is left: the last line need not end with a line feed.
+   * @returns The last chunk, whose last line may lack a line feed.
    */
   end(): PlannedChunk[] {
     const chunks: PlannedChunk[] = [];

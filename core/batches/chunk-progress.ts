@@ -2,7 +2,7 @@ import type { JobError } from '../jobs/job.ts';
 
 /** The progress of a chunk that no start has completed yet. */
 export interface ChunkProgress {
-  /** Whether a worker has started it and not stopped by itself: it runs, or it has crashed. */
+  /** Whether a worker has started it and has not stopped: it is running, or it has crashed. */
   readonly isStarted: boolean;
   /** Whether a worker crashed while it ran several lines. From then on they run one by one. */
   readonly isAlone: boolean;
@@ -32,7 +32,7 @@ export const NO_PROGRESS: ChunkProgress = {
   hasResults: false,
 };
 
-/** The progress of a chunk whose worker crashed: the line that ran alone has used up a try. */
+/** Returns the progress of a chunk whose worker crashed: the line that ran alone has used up a try. */
 export function afterCrash({ running, failure: _, ...progress }: ChunkProgress): ChunkProgress {
   const crashed = { ...progress, isAlone: true };
   return running === undefined
@@ -40,7 +40,7 @@ export function afterCrash({ running, failure: _, ...progress }: ChunkProgress):
     : { ...crashed, tries: { ...progress.tries, [running]: triesOf(crashed, running) + 1 } };
 }
 
-/** How often workers tried a line. Every line has been tried if a worker crashed with several of them. */
+/** Returns how often workers tried a line. Every line has been tried if a worker crashed with several of them. */
 export function triesOf({ tries, isAlone }: ChunkProgress, line: number): number {
   return tries[line] ?? (isAlone ? 1 : 0);
 }

@@ -18,7 +18,7 @@ export interface DuplicateLine {
   readonly line: number;
 }
 
-/** The progress of a {@link CustomIds}: what it has read, and what it knows. */
+/** The progress of a {@link CustomIds}: how far it has read, and the ids that it knows. */
 export interface CustomIdsState {
   /** Bytes of the file that were read; every line before is known. */
   readonly position: number;
@@ -133,7 +133,7 @@ export class CustomIds {
   }
 }
 
-/** Lines that are no requests have no id here: a worker refuses them one by one. */
+/** Lines that are not requests have no id here: a worker refuses them one by one. */
 function customIdIn(pieces: readonly Uint8Array[]): string | undefined {
   const [only] = pieces;
   const bytes = pieces.length === 1 && only !== undefined ? only : joined(pieces);

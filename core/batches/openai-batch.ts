@@ -69,7 +69,7 @@ function errorsOf({ errors }: BatchRecord): OpenAiBatch['errors'] {
   return { object: 'list', data };
 }
 
-/** A line that a worker sees and the plan does not, or the other way round, shows in the end only: what ran counts. */
+/** A worker and the plan may disagree about a line. At the end, only lines that ran count. */
 function requestCounts({ counts, requests, endedAtMs, status }: BatchRecord): OpenAiBatch['request_counts'] {
   const done = counts.completed + counts.failed;
   const isWhole = endedAtMs !== undefined && status !== 'failed';

@@ -61,7 +61,7 @@ export function parseStepMessage(text: string): StepMessage {
   return parseInput(schema, fromJson(text), 'the message', 'INVALID_EVENT');
 }
 
-/** Text that is no JSON fails as any other value that is no message. */
+/** Text that is not JSON fails like any other value that is not a message. */
 function fromJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -70,7 +70,7 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Work must be settled within 10 minutes of the end of an outage, so that it waits for 5 minutes at most. */
+/** Work must be settled within 10 minutes of the end of an outage, so it waits for at most 5 minutes. */
 const MAX_DELAY_SECONDS = 300;
 
 /** Returns the delay of a step after some failures in a row: 2 s, doubled each time, up to 5 minutes. */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { MAX_BATCH_REQUESTS } from '../files/limits.ts';
 import { METRICS_LEVELS } from '../functions/metrics-level.ts';
+import { SYSTEM_LOG_LEVELS } from '../functions/system-log-level.ts';
 import { type BudgetName, DEFAULT_BUDGETS } from '../identity/budgets.ts';
 import { KEY_HEADERS, type KeyHeader } from '../identity/credentials.ts';
 import { MAX_STAGE_VARIABLES } from '../identity/key-tenants.ts';
@@ -9,15 +10,28 @@ import { key, numberIn, objectOf, oneOf, parse, text, wholeNumber } from '../par
 import { CACHE_SCOPES, DEFAULT_CACHE_SCOPE } from '../results/cache-scope.ts';
 import { MAX_SUBSCRIPTIONS } from '../webhooks/subscription.ts';
 
-const planName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
+/** Names of plans, tenants and keys. The AWS CDK keeps constructs as members of an object, which has a `constructor`. */
+const planName = v.pipe(
+  text(/^[a-z][a-z0-9-]{0,30}$/, 'lowercase letters, digits and hyphens, a letter first, up to 31 characters'),
+  v.check((name) => name !== 'constructor', 'must be another name, because constructor has a meaning in the AWS CDK'),
+);
+
+/** Refuses lists that hold a name twice. */
+const eachOnce = v.check<string[], (issue: v.CheckIssue<string[]>) => string>(
+  (names) => new Set(names).size === names.length,
+  ({ input }) => `must contain each name once, got ${input.join(', ')}`,
+);
 
 const RATES = {
-  rateLimit: key(numberIn(0.1, 10_000), 'Requests a second in the long run.', 5),
-  burstLimit: key(wholeNumber(1, 5000), 'Requests that may arrive at the same moment.', 10),
+  rateLimit: key(numberIn(0.1, 10_000), 'Average number of requests per second.', 5),
+  burstLimit: key(wholeNumber(1, 5000), 'Maximum number of requests in a burst.', 10),
 };
 
 /** Names of reply queues, as jobs name them. */
-const queueName = text(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and hyphens, a letter first, 31 at most');
+const queueName = text(
+  /^[a-z][a-z0-9-]{0,30}$/,
+  'lowercase letters, digits and hyphens, a letter first, up to 31 characters',
+);
 
 const bucketName = text(/^(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket');
 
@@ -27,9 +41,9 @@ function namesOf(name: typeof queueName, what: string, keyOf = (one: string) => 
     v.array(name, `must be a list of ${what}`),
     v.check(
       (names) => new Set(names.map(keyOf)).size === names.length,
-      ({ input }) => `must hold each name once, got ${input.join(', ')}`,
+      ({ input }) => `must contain each name once, got ${input.join(', ')}`,
     ),
-    v.maxLength(20, 'must hold 20 at most'),
+    v.maxLength(20, 'must contain at most 20'),
   );
 }
 
@@ -40,7 +54,7 @@ function withoutHyphens(name: string): string {
 
 const bucketPrefix = text(
   /^[\w.\-/=:~]{0,200}$/,
-  'the beginning of keys: letters, digits and . - _ / = : ~, 200 at most',
+  'a prefix of keys: letters, digits and . - _ / = : ~, up to 200 characters',
 );
 
 const inputPlaces = v.pipe(
@@ -55,7 +69,7 @@ const inputPlaces = v.pipe(
     }),
     'must be a list of buckets with prefixes',
   ),
-  v.maxLength(20, 'must hold 20 at most'),
+  v.maxLength(20, 'must contain at most 20'),
 );
 
 const GRANTS = {
@@ -76,21 +90,17 @@ const GRANTS = {
   ),
 };
 
-/** A budget of whole numbers up to what no budget is meant to reach. */
+/** A budget: a whole number up to a limit that no budget needs. */
 function budget(name: BudgetName, description: string, example: number, most = 1_000_000_000_000_000) {
   return key(v.optional(wholeNumber(1, most), DEFAULT_BUDGETS[name]), description, example);
 }
 
 const budgetsSchema = objectOf({
-  storedBytes: budget(
-    'storedBytes',
-    'Bytes of files and of uploads under way, outputs of batches included.',
-    1_000_000_000,
-  ),
+  storedBytes: budget('storedBytes', 'Bytes of files, open uploads and outputs of batches.', 1_000_000_000),
   files: budget('files', 'Number of files.', 100),
-  fileBytes: budget('fileBytes', 'Bytes of one file; `jobs.maxFileBytes` holds too.', 100_000_000),
+  fileBytes: budget('fileBytes', 'Bytes of one file; `jobs.maxFileBytes` applies too.', 100_000_000),
   webhooks: budget('webhooks', 'Registered webhooks. Each of them is called for every job.', 2, MAX_SUBSCRIPTIONS),
-  openUploads: budget('openUploads', 'Uploads in parts that are under way.', 5, 1000),
+  openUploads: budget('openUploads', 'Number of open uploads in parts.', 5, 1000),
   openBatches: budget('openBatches', 'Batches that have not ended.', 5, 1000),
   batchRequests: budget('batchRequests', 'Requests of one batch.', 50_000, MAX_BATCH_REQUESTS),
   batchOutputBytes: budget(
@@ -112,14 +122,14 @@ const usagePlanSchema = objectOf({
     'Maximum number of requests of one key over a longer time. Without it there is none.',
   ),
   keys: key(
-    v.optional(v.array(planName, 'must be a list of key names'), ['default']),
+    v.optional(v.pipe(v.array(planName, 'must be a list of key names'), eachOnce), ['default']),
     'Names of the keys of the plan. AWS generates a value for each. The keys have the rates and the quota of the plan each for itself.',
     ['batch', 'site'],
   ),
   ...GRANTS,
   budgets: key(
     v.optional(budgetsSchema, {}),
-    'What the work of one tenant may take up at a time. See [budgets](security.md#budgets).',
+    'Limits on the storage and the running work of one tenant. See [budgets](security.md#budgets).',
     { openBatches: 5, batchRequests: 50_000 },
   ),
 });
@@ -128,18 +138,15 @@ const usagePlanSchema = objectOf({
 const MAX_TENANT_KEYS = 2;
 
 const tenantId = v.pipe(
-  text(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'letters, digits, - and _, a letter or digit first, 64 at most'),
+  text(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'letters, digits, - and _, a letter or digit first, up to 64 characters'),
   v.check((id) => id !== PRODUCERS, `must not be ${PRODUCERS}, the owner of the jobs of producers`),
 );
 
 const tenantKeys = v.pipe(
   v.array(planName, 'must be a list of key names'),
-  v.minLength(1, 'must hold at least one key name'),
-  v.maxLength(MAX_TENANT_KEYS, `must hold ${MAX_TENANT_KEYS} key names at most`),
-  v.check(
-    (names) => new Set(names).size === names.length,
-    ({ input }) => `must hold each name once, got ${input.join(', ')}`,
-  ),
+  v.minLength(1, 'must contain at least one key name'),
+  v.maxLength(MAX_TENANT_KEYS, `must contain ${MAX_TENANT_KEYS} key names at most`),
+  eachOnce,
 );
 
 const tenantSchema = objectOf({
@@ -158,7 +165,7 @@ const tenantSchema = objectOf({
 
 const tenantsSchema = v.pipe(
   v.record(v.pipe(planName, tenantId), tenantSchema, 'must map tenant names to plans and keys'),
-  v.maxEntries(MAX_STAGE_VARIABLES, `must hold ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
+  v.maxEntries(MAX_STAGE_VARIABLES, `must contain ${MAX_STAGE_VARIABLES} at most: each is a stage variable`),
 );
 
 const keyHeader = oneOf(KEY_HEADERS);
@@ -201,7 +208,7 @@ const RETENTION_DAYS = [
  */
 const metricsNamespace = text(
   /^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9 ._/#:-]{0,254}$/,
-  'letters, digits, spaces and . - _ / # :, 255 at most, not beginning with AWS/',
+  'letters, digits, spaces and . - _ / # :, up to 255 characters, not starting with AWS/',
 );
 
 /** Largest object that one PUT takes (Amazon S3), and so the largest file. */
@@ -245,12 +252,12 @@ export const jobsConfigSchema = objectOf({
   ),
   producers: key(
     v.optional(producersSchema, {}),
-    'What jobs on the producer queue may use. Whoever may send to the queue may use it.',
+    'Resources that jobs on the producer queue may use. Every principal that may send to the queue can use them.',
     { inputBuckets: [{ bucket: 'my-inputs', prefix: 'shop/' }] },
   ),
   alarms: key(
     v.optional(v.boolean('must be true or false'), false),
-    'Whether there are alarms on dead letters and on messages that wait for long: 15 minutes for jobs, 12 hours for chunks of batches. Each alarm costs $0.10 a month.',
+    'Whether there are alarms on jobs even if the section [`alarms`](#alarms) is absent.',
     true,
   ),
   maxFileBytes: key(
@@ -277,7 +284,7 @@ export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
 const concurrencySchema = objectOf({
   account: key(
     v.optional(wholeNumber(10, 1_000_000), 1000),
-    'Quota "Concurrent executions" of AWS Lambda of your account in the region. A new account may have 10.',
+    'Quota "Concurrent executions" of AWS Lambda of your account in the region. A new account may have 10: `aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions` shows it.',
     10,
   ),
   interactiveShare: key(
@@ -286,6 +293,59 @@ const concurrencySchema = objectOf({
     0.8,
   ),
 });
+
+/**
+ * Tags as CloudFormation takes them for stacks; names that begin with `aws:` are reserved.
+ *
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Tag.html
+ */
+const tagsSchema = v.pipe(
+  v.record(
+    text(
+      /^(?!aws:)[\p{L}\p{N} _.:/=+@-]{1,128}$/iu,
+      'letters, digits, spaces and _ . : / = + - @, up to 128 characters, not starting with aws:',
+    ),
+    text(
+      /^[\p{L}\p{N} _.:/=+@-]{1,256}$/u,
+      'a text of letters, digits, spaces and _ . : / = + - @, up to 256 characters',
+    ),
+    'must map names of tags to texts',
+  ),
+  v.maxEntries(50, 'must contain at most 50'),
+);
+
+/** One address, as RFC 5321 limits its length; AWS checks it by a message that its owner confirms. */
+const emailAddress = text(/^(?=.{6,254}$)[^\s@,;<>"]+@[^\s@,;<>"]+\.[^\s@,;<>"]+$/, 'an e-mail address');
+
+const topicArn = text(
+  /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/,
+  'the ARN of a standard SNS topic, arn:aws:sns:<region>:<account>:<name>',
+);
+
+/** Alarms of the deployment, and who is notified of them. */
+const alarmsSchema = v.pipe(
+  objectOf({
+    enabled: key(
+      v.optional(v.boolean('must be true or false'), true),
+      'Whether there are alarms. Each costs $0.10 a month, and synthesis prints the sum.',
+      false,
+    ),
+    email: key(
+      v.optional(emailAddress),
+      'Address that is notified when an alarm starts and when it ends. AWS sends a message to it whose link confirms the subscription. Not together with `topicArn`.',
+      'oncall@example.com',
+    ),
+    topicArn: key(
+      v.optional(topicArn),
+      'An SNS topic of yours that is notified instead, in the region of the deployment. Its policy must let `cloudwatch.amazonaws.com` publish.',
+      'arn:aws:sns:eu-central-1:111122223333:oncall',
+    ),
+  }),
+  v.check(
+    ({ email, topicArn }) => email === undefined || topicArn === undefined,
+    'must have email or topicArn, not both: subscribe the address to your topic',
+  ),
+);
 
 /**
  * Schema of `config/<stage>.yaml`. Every key has a default. An idle deployment with the defaults costs only the polling
@@ -297,7 +357,7 @@ export const deployConfigSchema = v.pipe(
       v.optional(
         v.pipe(
           v.record(planName, usagePlanSchema, 'must map plan names to limits'),
-          v.minEntries(1, 'must hold at least one plan'),
+          v.minEntries(1, 'must contain at least one plan'),
         ),
         {
           free: { rateLimit: 5, burstLimit: 10, quota: { limit: 10_000, period: 'DAY' } },
@@ -305,7 +365,7 @@ export const deployConfigSchema = v.pipe(
           internal: { rateLimit: 1000, burstLimit: 2000 },
         },
       ),
-      'What callers may do, by plan. AWS applies the limits on a best-effort basis.',
+      'Limits and grants of callers, by plan. AWS enforces the rates and quotas on a best-effort basis.',
       { free: { rateLimit: 5, burstLimit: 10 } },
     ),
     tenants: key(
@@ -328,15 +388,24 @@ export const deployConfigSchema = v.pipe(
       'Days that logs are kept.',
       90,
     ),
+    systemLogLevel: key(
+      v.optional(oneOf(SYSTEM_LOG_LEVELS), 'INFO'),
+      'Which lines AWS Lambda itself writes about invocations. `INFO`: two for each, its start and a report of time and memory. `WARN`: those of failures only, which costs less. See [logs](deploy.md#what-requests-cost).',
+      'WARN',
+    ),
     minimumCompressionBytes: key(
       v.optional(wholeNumber(0, 10_485_760), 1024),
       'Responses of at least this size are compressed for clients that accept it.',
       4096,
     ),
+    alarms: key(
+      v.optional(alarmsSchema),
+      'Alarms on failed requests, functions, dead letters and messages that wait for long, and who is notified of them. Without this section there are none. See [alarms](deploy.md#alarms).',
+    ),
     tracing: key(v.optional(v.boolean('must be true or false'), false), 'Whether AWS X-Ray traces requests.', true),
     metrics: key(
       v.optional(oneOf(METRICS_LEVELS), 'basic'),
-      'How much is measured: see [logs and metrics](observability.md#how-much-is-measured).',
+      'Set of metrics that is recorded: see [logs and metrics](observability.md#how-much-is-measured).',
       'detailed',
     ),
     metricsNamespace: key(
@@ -348,6 +417,16 @@ export const deployConfigSchema = v.pipe(
       v.optional(v.boolean('must be true or false'), true),
       'Whether the tables and the bucket are retained when their stack is deleted.',
       false,
+    ),
+    deletionProtection: key(
+      v.optional(v.boolean('must be true or false'), false),
+      'Whether AWS refuses to delete the stacks of data and of the API, and the tables of jobs and webhooks. Set it to false and deploy before you remove the stage. It costs nothing.',
+      true,
+    ),
+    tags: key(
+      v.optional(tagsSchema, {}),
+      'Tags of every stack, which CloudFormation passes on to the resources that can have tags. Cost Explorer groups by them.',
+      { team: 'search', 'cost-center': '4711' },
     ),
     maxIdleMonthlyUsd: key(
       v.optional(numberIn(0, 1_000_000)),
@@ -387,10 +466,13 @@ export type TenantConfig = v.InferOutput<typeof tenantSchema>;
 /** Stage names: the first part of the API's path, and of the file's name. */
 export const STAGE_PATTERN = /^[a-z][a-z0-9-]{0,30}$/;
 
+/** The rule of stage names, for messages. */
+export const STAGE_RULE = 'lowercase letters, digits and hyphens, a letter first, up to 31 characters';
+
 /**
  * Reads a parsed `config/<stage>.yaml`.
  *
- * @param value - What the YAML parser gave; nothing at all means every default.
+ * @param value - The value from the YAML parser; for an empty file, every key has its default.
  * @param source - Path of the file, for the message.
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import type { InputPlace } from '../identity/grants.ts';
 
-/** What a plan or the producers are granted, as far as it names resources. */
+/** Resources that a plan or the producers are granted. */
 interface NamedGrants {
   readonly replyQueues?: readonly string[] | undefined;
   readonly inputBuckets?: readonly InputPlace[] | undefined;
@@ -31,7 +31,10 @@ export function checkGranted(grants: Readonly<Record<string, NamedGrants>>, has:
     ),
   ]);
   if (problems.length === 0) return;
-  throw new AppError('CONFIG_INVALID', `${source} grants what it does not have:\n${problems.join('\n')}`);
+  throw new AppError(
+    'CONFIG_INVALID',
+    `${source} grants resources that the deployment does not have:\n${problems.join('\n')}`,
+  );
 }
 
 function missing(names: readonly string[], known: readonly string[], path: string, declared: string): string[] {

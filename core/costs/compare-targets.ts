@@ -1,7 +1,7 @@
 import type { GpuInstanceType } from '../models/gpu-instance-types.ts';
 import { type Architecture, MONTH_SECONDS, PRICES } from './prices.ts';
 
-/** A load, and what one request costs in time on each target. */
+/** A load, and the time of one request on each target. */
 export interface Load {
   /** Requests a second, around the clock. */
   readonly rps: number;
@@ -39,7 +39,7 @@ export const ENDPOINT_CALL_MS = 5;
 const FUNCTION_MS = 1;
 
 /**
- * Compares what a load costs on each target.
+ * Compares the cost of a load on each target.
  *
  * Lambda: requests x (price of a request + memory x time x price). Provisioned: by Little's law rps x time / utilization
  * environments, paid all the time at the lower price, and time of requests at the lower price. An endpoint: rps x GPU time /
@@ -77,7 +77,7 @@ function costs(load: Load, whole: (units: number) => number): readonly TargetCos
 }
 
 /**
- * Time that 95 of 100 requests wait for one of several servers at most: Erlang C and its exponential tail (Erlang 1917;
+ * Returns time that 95 of 100 requests wait for one of several servers at most: Erlang C and its exponential tail (Erlang 1917;
  * Kleinrock, Queueing Systems I, §3.8). Service times that vary less, as a GPU's do, wait less.
  *
  * @param rps - Arrivals a second.

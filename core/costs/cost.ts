@@ -1,5 +1,6 @@
 import { gpuInstanceType } from '../models/gpu-instance-types.ts';
 import { type Architecture, FREE_SQS_REQUESTS, MONTH_SECONDS, PRICES } from './prices.ts';
+import { LOOKUP_MS, tableReadUsd, tableWriteUsd } from './usage-cost.ts';
 
 /** The billable properties of a function. */
 export interface PricedFunction {
@@ -22,7 +23,7 @@ export interface CostLine {
 export interface PricedQueues {
   /** Event source mappings, each of which polls one queue continuously. */
   readonly mappings: number;
-  /** Alarms on queues. */
+  /** Alarms on queues and scheduled functions. */
   readonly alarms: number;
   /**
    * Functions that run by themselves.
@@ -49,6 +50,28 @@ export interface PricedEndpoint {
   readonly alarms: number;
 }
 
+/** Billable resources of a deployment besides its functions. */
+export interface PricedExtras {
+  /**
+   * Queues of jobs.
+   *
+   * @default - a deployment without jobs
+   */
+  readonly queues?: PricedQueues | undefined;
+  /**
+   * Endpoints on GPUs.
+   *
+   * @default - none
+   */
+  readonly endpoints?: readonly PricedEndpoint[];
+  /**
+   * Metrics in alarms on the API and on functions of models.
+   *
+   * @default 0
+   */
+  readonly alarms?: number | undefined;
+}
+
 /** A deployment without jobs. */
 const NO_QUEUES: PricedQueues = { mappings: 0, alarms: 0 };
 
@@ -72,14 +95,11 @@ const ALARMS_OF_TARGET_TRACKING = 2;
  * Computes the cost of a deployment in a month without a single request, at the prices of {@link PRICES}.
  *
  * @param functions - One for each model.
- * @param queues - What jobs add. Defaults to a deployment without jobs.
- * @param endpoints - Endpoints on GPUs. Defaults to none.
  * @returns The lines, those of zero included, because a reader looks for them.
  */
 export function idleMonthlyUsd(
   functions: readonly PricedFunction[],
-  queues: PricedQueues = NO_QUEUES,
-  endpoints: readonly PricedEndpoint[] = [],
+  { queues = NO_QUEUES, endpoints = [], alarms = 0 }: PricedExtras = {},
 ): {
   readonly total: number;
   readonly lines: CostLine[];
@@ -93,7 +113,8 @@ export function idleMonthlyUsd(
     { what: 'logs and metrics, paid by what requests write', usd: 0 },
     ...(queues.mappings === 0 ? [] : [pollingLine(queues.mappings)]),
     ...(queues.scheduled ?? []).map(scheduleLine),
-    ...(queues.alarms === 0 ? [] : [queueAlarmLine(queues.alarms)]),
+    ...(queues.alarms === 0 ? [] : [alarmsLine('jobs', queues.alarms)]),
+    ...(alarms === 0 ? [] : [alarmsLine('the API', alarms)]),
     ...endpoints.flatMap(endpointLines),
   ];
   return { total: lines.reduce((sum, { usd }) => sum + usd, 0), lines };
@@ -137,8 +158,8 @@ function usdOfSqs(requests: number): number {
   return (requests / 1e6) * PRICES.sqsMillionRequests;
 }
 
-function queueAlarmLine(alarms: number): CostLine {
-  return { what: `alarms of queues, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth };
+function alarmsLine(owner: string, alarms: number): CostLine {
+  return { what: `alarms of ${owner}, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth };
 }
 
 function endpointLines({ instanceType, instances, alarms }: PricedEndpoint): readonly CostLine[] {
@@ -149,7 +170,7 @@ function endpointLines({ instanceType, instances, alarms }: PricedEndpoint): rea
       usd: (instances * usdPerHour * MONTH_SECONDS) / 3600,
       note: 'they run whether requests come or not',
     },
-    { what: `alarms of the endpoint, ${alarms}`, usd: alarms * PRICES.cloudWatchAlarmMonth },
+    alarmsLine('the endpoint', alarms),
   ];
 }
 
@@ -171,11 +192,10 @@ export interface KeptResult {
  * @returns From 0 to 1; undefined if the table costs more than it saves at any hit rate.
  */
 export function breakEvenHitRate(result: KeptResult): number | undefined {
-  const { memoryMiB, architecture, computeMs, itemBytes, lookupMs = 4 } = result;
+  const { memoryMiB, architecture, computeMs, itemBytes, lookupMs = LOOKUP_MS } = result;
   const usdPerMs = ((memoryMiB / 1024) * PRICES.lambdaGibSecond[architecture]) / 1000;
-  // An eventually consistent read of up to 4 KiB is half a read unit.
-  const read = (Math.ceil(itemBytes / 4096) * 0.5 * PRICES.dynamoDbMillionReadUnits) / 1e6;
-  const write = (Math.ceil(itemBytes / 1024) * PRICES.dynamoDbMillionWriteUnits) / 1e6;
+  const read = tableReadUsd(itemBytes);
+  const write = tableWriteUsd(itemBytes);
   const rate = (read + lookupMs * usdPerMs + write) / (computeMs * usdPerMs + write);
   return rate <= 1 ? rate : undefined;
 }

@@ -13,7 +13,7 @@ const EFFICIENCY = 0.3;
 const LEAST_MS = 0.2;
 
 /**
- * GPU time of a request, derived and not measured: two operations for each weight and token, at a share of what the GPU
+ * Returns GPU time of a request, derived and not measured: two operations for each weight and token, at a share of what the GPU
  * could do.
  *
  * @param weights - Weights in matrix products.

@@ -1,9 +1,15 @@
 /** Processor of a function, as AWS Lambda names it. */
 export type Architecture = 'x86_64' | 'arm64';
 
+/** Region of the prices in {@link PRICES}. Those of other regions differ, and AWS publishes no factor. */
+export const PRICES_REGION = 'us-east-1';
+
+/** Month of the prices in {@link PRICES}. */
+export const PRICES_MONTH = '2026-11';
+
 /**
- * On-demand prices of us-east-1 in US dollars, without free tiers, as of 2026-11.
- * Sources: the pricing pages of AWS Lambda, Amazon DynamoDB, Amazon API Gateway, Amazon SQS and Amazon CloudWatch.
+ * On-demand prices of {@link PRICES_REGION} in US dollars, without free tiers, as of {@link PRICES_MONTH}.
+ * Sources: the pricing pages of AWS Lambda, Amazon DynamoDB, Amazon API Gateway, Amazon SQS, Amazon CloudWatch and AWS X-Ray.
  */
 export const PRICES = {
   /** AWS Lambda, a GiB of memory for a second of running code (first tier). */
@@ -28,6 +34,8 @@ export const PRICES = {
   cloudWatchLogsGb: 0.5,
   /** Amazon CloudWatch, a standard alarm for a month. */
   cloudWatchAlarmMonth: 0.1,
+  /** AWS X-Ray, a million recorded traces. */
+  xRayMillionTraces: 5,
 } as const satisfies Record<string, number | Readonly<Record<Architecture, number>>>;
 
 /** Seconds of a month as AWS's own estimates count them: 730 hours. */

@@ -29,7 +29,7 @@ export interface Assembly {
   /** Whether there is time for another part. */
   readonly hasTime: () => boolean;
   /**
-   * Records a state in the place of the one whose step is one lower.
+   * Records a state that replaces the one whose step is one lower.
    *
    * @returns The state that is recorded now: another one if a concurrent call was quicker.
    */
@@ -47,7 +47,7 @@ const PIECES_AHEAD = 6;
 
 /**
  * Puts a file together, in bounded memory: a part at a time, each recorded once it is uploaded, so that a later call
- * resumes there. Two concurrent calls do the same work twice and nothing else.
+ * resumes there. Two concurrent calls only do the same work twice.
  *
  * @returns The state reached; `done` unless the time ran out.
  * @throws AppError `FILE_TOO_LARGE` beyond the parts that S3 takes, and the errors of the objects and pieces.
@@ -113,7 +113,7 @@ async function settleGone(state: AssemblyState, { objects, key, pieces, save }: 
 }
 
 /**
- * The state in which an assembly starts.
+ * Returns the state in which an assembly starts.
  *
  * @param withMd5 - Whether the MD5 of the file is requested.
  */
@@ -130,13 +130,13 @@ function finished(state: AssemblyState): AssemblyState {
 }
 
 async function fillPart(state: AssemblyState, { pieces, md5 }: Run) {
-  const wanted = partBytes(state.parts + 1);
-  if (wanted === undefined)
-    throw new AppError('FILE_TOO_LARGE', 'the file would need more parts than S3 takes; send several smaller files');
+  const targetBytes = partBytes(state.parts + 1);
+  if (targetBytes === undefined)
+    throw new AppError('FILE_TOO_LARGE', 'the file would need more parts than S3 accepts; send several smaller files');
   const slices: Uint8Array[] = [];
   let { index, offset } = state;
   let length = 0;
-  while (length < wanted && index < pieces.count) {
+  while (length < targetBytes && index < pieces.count) {
     const { bytes, isLast } = await pieces.read(index, offset);
     slices.push(bytes);
     length += bytes.length;

@@ -1,9 +1,9 @@
-const DAY_MS = 86_400_000;
+import { DAY_MS } from '../clock.ts';
 
 /**
- * When a file is deleted: after the deployment's retention, or sooner where its owner said so.
+ * Returns when a file is deleted: after the deployment's retention, or sooner where its owner said so.
  *
- * @param expiresAfterSeconds - What the owner said, counted from the creation.
+ * @param expiresAfterSeconds - The expiry that the owner requested, counted from the creation.
  * @returns Milliseconds since the Unix epoch.
  */
 export function fileExpiry(createdAtMs: number, retentionDays: number, expiresAfterSeconds?: number): number {

@@ -25,12 +25,12 @@ export async function refreshFile(file: StoredFile, { files, objects }: FileRead
 }
 
 /**
- * Finds a file that is wanted as an input.
+ * Finds a file that a request names as its input.
  *
  * @param param - Member of the request that names it, for the error.
  * @returns The file; its status is `processed`.
- * @throws AppError `FILE_NOT_FOUND`, `FILE_NOT_READY` while its bytes are on the way, `UPLOAD_EXPIRED` when they did not
- * come in time, `UPLOAD_INCOMPLETE` when others came than were declared.
+ * @throws AppError `FILE_NOT_FOUND`, `FILE_NOT_READY` until its bytes are uploaded, `UPLOAD_EXPIRED` if they did not
+ * arrive in time, `UPLOAD_INCOMPLETE` if they differ from the declared ones.
  */
 export async function openFile(
   owner: string,
@@ -43,15 +43,15 @@ export async function openFile(
   const file = await refreshFile(found, deps);
   if (file.status === 'processed') return file;
   if (file.status === 'error') {
-    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the file did not arrive as declared', { param });
+    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the file differs from its declaration', { param });
   }
   if (isOverdue(file, deps.clock)) {
-    throw new AppError('UPLOAD_EXPIRED', 'the bytes of the file did not come in time, create it again', { param });
+    throw new AppError('UPLOAD_EXPIRED', 'the bytes of the file did not arrive in time, create it again', { param });
   }
   throw new AppError('FILE_NOT_READY', notReady(file), { param });
 }
 
-/** Whether the time for uploading a pending file is over. */
+/** Returns whether the time for uploading a pending file is over. */
 export function isOverdue({ uploadExpiresAtMs, status }: StoredFile, clock: Clock): boolean {
   return status === 'pending' && uploadExpiresAtMs !== undefined && clock.now() >= uploadExpiresAtMs;
 }
@@ -59,5 +59,5 @@ export function isOverdue({ uploadExpiresAtMs, status }: StoredFile, clock: Cloc
 function notReady({ status, bytes }: StoredFile): string {
   return status === 'pending'
     ? `the ${bytes} bytes of the file are not at its upload_url yet`
-    : 'the parts of the file are being put together, try again in a moment';
+    : 'the parts of the file are being assembled, try again in a moment';
 }

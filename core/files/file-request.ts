@@ -6,7 +6,7 @@ import { EXPIRES_AFTER_SECONDS, MAX_FILE_NAME_CHARACTERS, MAX_UPLOAD_PARTS } fro
 
 const { min, max } = EXPIRES_AFTER_SECONDS;
 
-/** When a file expires, as OpenAI's API has it. */
+/** The expiry of a file, as OpenAI's API defines it. */
 export const expiresAfter = v.optional(
   tolerantRequest({ anchor: v.literal('created_at', 'must be created_at'), seconds: wholeNumber(min, max) }),
 );
@@ -17,14 +17,14 @@ const filename = v.pipe(
   v.string('must be the name of a file'),
   v.minLength(1, 'must be the name of a file'),
   v.maxLength(MAX_FILE_NAME_CHARACTERS, `must be ${MAX_FILE_NAME_CHARACTERS} characters at most`),
-  v.check((name) => !controls.test(name), 'must hold no control characters'),
+  v.check((name) => !controls.test(name), 'must not contain control characters'),
   wellFormed,
 );
 
 const purpose = oneOf(FILE_PURPOSES);
 const bytes = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
-/** Schema of a file whose bytes will come to a presigned URL. */
+/** Schema of a file whose bytes will be sent to a presigned URL. */
 export const declaredFile = tolerantRequest({ filename, purpose, bytes, expires_after: expiresAfter });
 
 /** Schema of the form fields of a file that is in the request. */
@@ -43,13 +43,13 @@ export const uploadRequest = tolerantRequest({
 export const completeRequest = tolerantRequest({
   part_ids: v.pipe(
     v.array(text(/^part_[0-9a-z]{26}$/, 'the id of a part'), 'must be the ids of the parts in order'),
-    v.minLength(1, 'must hold one id at least'),
-    v.maxLength(MAX_UPLOAD_PARTS, `must hold ${MAX_UPLOAD_PARTS} ids at most`),
+    v.minLength(1, 'must contain at least one id'),
+    v.maxLength(MAX_UPLOAD_PARTS, `must contain ${MAX_UPLOAD_PARTS} ids at most`),
   ),
   md5: v.optional(text(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits')),
 });
 
-/** A file whose bytes will come to a presigned URL. */
+/** A file whose bytes will be sent to a presigned URL. */
 export type DeclaredFile = v.InferOutput<typeof declaredFile>;
 
 /** The form fields of a file that is in the request. */

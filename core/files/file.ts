@@ -13,7 +13,7 @@ export type FilePurpose = (typeof FILE_PURPOSES)[number] | 'batch_output';
  * - `pending`: its bytes are expected at a presigned URL until `uploadExpiresAtMs`;
  * - `uploaded`: its bytes have arrived in parts, and are being assembled;
  * - `processed`: it can be used;
- * - `error`: what has arrived was not what had been declared.
+ * - `error`: the bytes that arrived differ from the declared ones.
  */
 export type FileStatus = 'pending' | 'uploaded' | 'processed' | 'error';
 
@@ -30,7 +30,7 @@ export interface StoredFile {
   readonly status: FileStatus;
   /** Why the status is `error`. */
   readonly statusDetails?: string;
-  /** Where its bytes lie. */
+  /** The location of its bytes. */
   readonly payload: PayloadReference;
   /** Milliseconds since the Unix epoch, as all times here. */
   readonly createdAtMs: number;
@@ -62,7 +62,7 @@ export interface FilePage {
 /** How a new file counts in the usage of its owner. */
 export interface FileCounting {
   /**
-   * Budgets that must hold with it.
+   * Budgets that must contain with it.
    *
    * @default - the file is counted, and never refused
    */

@@ -33,15 +33,15 @@ export interface OpenAiUpload {
   readonly file: OpenAiFile | null;
 }
 
-/** Whole seconds since the Unix epoch. */
+/** Returns whole seconds since the Unix epoch. */
 export function toSeconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
 }
 
-/** Shows a file; one whose bytes did not come in time has the status `error`. */
+/** Shows a file; a file whose bytes did not arrive in time has the status `error`. */
 export function openAiFile(file: StoredFile, clock: Clock, uploadUrl?: string): OpenAiFile {
   const isLate = isOverdue(file, clock);
-  const details = isLate ? 'the bytes of the file did not come in time' : file.statusDetails;
+  const details = isLate ? 'the bytes of the file did not arrive in time' : file.statusDetails;
   return {
     id: file.id,
     object: 'file',

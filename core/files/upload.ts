@@ -31,7 +31,7 @@ export interface Upload {
   /** This member and the following ones exist after completion. */
   readonly fileId?: string;
   readonly completedAtMs?: number;
-  /** SHA-256 over the list of parts: completing again with the same list is no error. */
+  /** SHA-256 over the list of parts: completing again with the same list succeeds. */
   readonly partsHash?: string;
   /** Number of parts. */
   readonly partCount?: number;

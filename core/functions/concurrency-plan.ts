@@ -14,14 +14,14 @@ export interface BackgroundWork {
   readonly maxConcurrency: number;
 }
 
-/** What the plan depends on. */
+/** Inputs of the plan. */
 export interface ConcurrencyOptions {
   /** Concurrent executions of the account in the region, over all functions. */
   readonly account: number;
   /** Share of the account for requests that callers wait for. */
   readonly interactiveShare: number;
   readonly background: readonly BackgroundWork[];
-  /** Concurrent executions that functions of the deployment reserve. */
+  /** Concurrent executions that functions of the deployment reserve, or provision without a reservation. */
   readonly reserved: number;
   /** Path of the setting, for messages. */
   readonly source: string;
@@ -38,27 +38,32 @@ export interface ConcurrencyPlan {
   readonly limits: readonly number[];
   /** Whether background work has fewer than it may use. */
   readonly isReduced: boolean;
-  /** What is wrong with the plan although AWS accepts it. */
+  /** Problems of a plan that AWS accepts. */
   readonly warning?: string;
 }
 
 /**
- * Divides the concurrent executions of an account, so that batches do not starve callers: background work gets what it may use
- * if that is within its share, and otherwise a part of the share in proportion, two for each event source mapping at least.
+ * Divides the concurrent executions of an account, so that batches do not starve callers: background work gets the executions
+ * that it may use if that is within its share, and otherwise a part of the share in proportion, two for each event source
+ * mapping at least.
  *
  * @throws AppError `CONFIG_INVALID` when functions reserve more than AWS lets an account reserve.
  */
 export function planConcurrency(options: ConcurrencyOptions): ConcurrencyPlan {
   const { account, interactiveShare, background, reserved, source } = options;
   if (reserved > 0 && reserved > account - UNRESERVED) {
+    const advice =
+      account <= UNRESERVED
+        ? `so an account with ${account} can reserve and provision none; remove compute.reservedConcurrency and compute.provisioned`
+        : 'lower compute.reservedConcurrency and compute.provisioned';
     throw new AppError(
       'CONFIG_INVALID',
-      `${source}: models reserve ${reserved} concurrent executions, but AWS Lambda keeps ${UNRESERVED} of the account's ${account} unreserved; lower compute.reservedConcurrency, or raise concurrency.account once AWS has raised your quota`,
+      `${source}: models reserve or provision ${reserved} concurrent executions, but AWS Lambda keeps ${UNRESERVED} of the account's ${account} unreserved; ${advice}, or raise concurrency.account once AWS has raised your quota`,
     );
   }
   const share = Math.floor((account - reserved) * (1 - interactiveShare));
-  const wanted = background.map(({ maxConcurrency }) => maxConcurrency);
-  const limits = reduceTo(share, wanted);
+  const requested = background.map(({ maxConcurrency }) => maxConcurrency);
+  const limits = reduceTo(share, requested);
   const total = limits.reduce((sum, limit) => sum + limit, 0);
   return {
     account,
@@ -71,12 +76,12 @@ export function planConcurrency(options: ConcurrencyOptions): ConcurrencyPlan {
 }
 
 /** Reduces limits in proportion until their sum is within a budget, but none below the minimum of a mapping. */
-function reduceTo(budget: number, wanted: readonly number[]): number[] {
-  let limits = [...wanted];
+function reduceTo(budget: number, requested: readonly number[]): number[] {
+  let limits = [...requested];
   let factor = 1;
   while (limits.reduce((sum, limit) => sum + limit, 0) > budget && factor > 0.001) {
     factor *= 0.99;
-    limits = wanted.map((limit) => Math.min(limit, Math.max(MIN_OF_MAPPING, Math.floor(limit * factor))));
+    limits = requested.map((limit) => Math.min(limit, Math.max(MIN_OF_MAPPING, Math.floor(limit * factor))));
   }
   return limits;
 }

@@ -57,15 +57,15 @@ const API_TIMEOUT_SECONDS = 29;
 /** Maximum duration of a function that works on few messages of a queue. */
 const QUEUE_TIMEOUT_SECONDS = 60;
 
-/** Settings of `serve-model`. They stand apart so that its cold start loads nothing else of the table. */
+/** Settings of `serve-model`. They are separate so that its cold start does not load the rest of the table. */
 export const SERVE_MODEL_SETTINGS = {
   required: ['stage', 'metricsNamespace', 'metrics'],
-  optional: ['resultsTable', 'cacheScope', 'endpoint', 'siblings', 'modelAliases'],
+  optional: ['resultsTable', 'cacheScope', 'endpoint', 'functionsPath', 'siblings', 'modelAliases'],
 } as const satisfies SettingsOfFunction;
 
 /** Settings of a function that submits its own requests as jobs. */
 export const SUBMISSION_SETTINGS = {
-  required: ['jobsTable', 'payloadBucket', 'modelQueues', 'retentionDays'],
+  required: ['jobsTable', 'payloadBucket', 'ownJobsQueue', 'retentionDays'],
 } as const satisfies SettingsOfFunction;
 
 // Each function is a constant of its own, so that a bundle holds its own entry only.
@@ -78,7 +78,7 @@ export const SERVE_MODEL = {
   settings: SERVE_MODEL_SETTINGS,
   settingsWithJobs: SUBMISSION_SETTINGS,
   permissions: {
-    records: ['GetItem', 'PutItem'],
+    records: ['GetItem', 'BatchGetItem', 'PutItem'],
     recordKinds: ['job'],
     objects: { jobs: ['GetObject', 'PutObject'], results: ['GetObject'] },
     sends: [],
@@ -98,7 +98,8 @@ export const ACCEPT_JOBS = {
       'metrics',
       'jobsTable',
       'payloadBucket',
-      'modelQueues',
+      'queuesPath',
+      'modelIds',
       'taskModels',
       'deadLettersQueue',
       'jobsQueue',
@@ -111,8 +112,8 @@ export const ACCEPT_JOBS = {
   permissions: {
     records: ['GetItem', 'PutItem'],
     recordKinds: ['job', 'file'],
-    delays: true,
     objects: { jobs: ['PutObject'] },
+    findsQueues: true,
     sends: ['dead-letters'],
     sendsToModels: ['jobs'],
   },
@@ -130,12 +131,12 @@ export const RUN_JOBS = {
       'metrics',
       'jobsTable',
       'payloadBucket',
-      'modelQueues',
+      'ownQueues',
       'batchesQueue',
       'webhooksQueue',
       'deadLettersQueue',
       'eventBus',
-      'replyQueues',
+      'queuesPath',
       'maxReceiveCount',
     ],
     optional: ['resultsTable', 'cacheScope', 'endpoint'],
@@ -148,9 +149,9 @@ export const RUN_JOBS = {
       files: ['GetObject'],
       chunks: ['GetObject', 'PutObject'],
     },
-    delays: true,
     listsObjects: true,
     readsInputBuckets: true,
+    findsQueues: true,
     sends: ['batches', 'dead-letters'],
     sendsToModels: ['jobs', 'chunks'],
     notifies: true,
@@ -169,22 +170,20 @@ export const FAIL_LOST_JOBS = {
       'metrics',
       'jobsTable',
       'payloadBucket',
-      'modelQueues',
+      'queuesPath',
       'batchesQueue',
       'webhooksQueue',
       'deadLettersQueue',
       'lostJobsQueue',
       'eventBus',
-      'replyQueues',
     ],
   },
   consumes: { queue: 'lost-jobs', batchSize: 10, maxConcurrency: 5 },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem'],
-    delays: true,
     objects: { jobs: ['GetObject'], results: ['GetObject'] },
+    findsQueues: true,
     sends: ['batches', 'dead-letters'],
-    namesModels: ['jobs', 'chunks'],
     notifies: true,
   },
 } as const satisfies FunctionDefinition;
@@ -203,13 +202,13 @@ export const PROCESS_BATCHES = {
       'metrics',
       'jobsTable',
       'payloadBucket',
-      'modelQueues',
+      'queuesPath',
+      'modelIds',
       'taskModels',
       'batchesQueue',
       'webhooksQueue',
       'deadLettersQueue',
       'eventBus',
-      'replyQueues',
       'fileRetentionDays',
       'maxReceiveCount',
     ],
@@ -218,13 +217,13 @@ export const PROCESS_BATCHES = {
   consumes: { queue: 'batches', batchSize: 1, maxConcurrency: 10 },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
-    delays: true,
     objects: {
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
       chunks: ['GetObject', 'PutObject', 'DeleteObject'],
     },
     listsObjects: true,
     // Only webhooks are notified of batches.
+    findsQueues: true,
     sends: ['batches', 'webhooks', 'dead-letters'],
     sendsToModels: ['chunks'],
   },
@@ -255,7 +254,6 @@ export const DELIVER_WEBHOOKS = {
     webhooks: ['GetItem', 'PutItem', 'UpdateItem'],
     objects: {},
     sends: ['webhooks', 'dead-letters'],
-    delays: true,
   },
 } as const satisfies FunctionDefinition;
 
@@ -272,12 +270,11 @@ export const SWEEP_RECORDS = {
       'metrics',
       'jobsTable',
       'payloadBucket',
-      'modelQueues',
+      'queuesPath',
       'lostJobsQueue',
       'batchesQueue',
       'webhooksQueue',
       'eventBus',
-      'replyQueues',
     ],
   },
   schedule: { everyMinutes: 5 },
@@ -291,8 +288,8 @@ export const SWEEP_RECORDS = {
       chunks: ['DeleteObject'],
     },
     listsObjects: true,
+    findsQueues: true,
     sends: ['batches'],
-    namesModels: ['jobs', 'chunks'],
     inspects: ['lost-jobs', 'batches'],
     inspectsModels: ['jobs', 'chunks'],
     notifies: true,
@@ -312,11 +309,11 @@ export const SERVE_JOBS = {
       'jobsTable',
       'webhooksTable',
       'payloadBucket',
-      'modelQueues',
+      'queuesPath',
+      'modelIds',
       'taskModels',
       'webhooksQueue',
       'eventBus',
-      'replyQueues',
       'retentionDays',
     ],
     optional: ['modelAliases'],
@@ -327,6 +324,7 @@ export const SERVE_JOBS = {
     webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
     objects: { jobs: ['GetObject', 'PutObject', 'DeleteObject'], results: ['GetObject', 'DeleteObject'] },
     listsObjects: true,
+    findsQueues: true,
     sends: ['webhooks'],
     sendsToModels: ['jobs'],
     notifies: true,
@@ -346,16 +344,18 @@ export const SERVE_BATCHES = {
       'jobsTable',
       'payloadBucket',
       'batchesQueue',
-      'modelQueues',
+      'modelIds',
       'taskModels',
       'fileRetentionDays',
       'maxFileBytes',
+      'webhooksTable',
     ],
     optional: ['modelAliases'],
   },
   permissions: {
     records: ['GetItem', 'PutItem', 'UpdateItem', 'BatchGetItem'],
     listsRecords: true,
+    webhooks: ['PutItem'],
     objects: {
       files: ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'],
       chunks: ['GetObject', 'PutObject', 'DeleteObject'],
@@ -379,7 +379,7 @@ export const AUTHORIZE = {
 export const HASH_KEYS = {
   description: 'Hashes the API keys of the deployment for the authorizer',
   memoryMiB: SMALL_MEMORY_MIB,
-  // API Gateway answers ten calls a second for the whole account, so calls may have to wait.
+  // API Gateway accepts ten calls a second for the whole account, so calls may have to wait.
   timeoutSeconds: 120,
   settings: { required: [] },
   permissions: { records: [], objects: {}, sends: [] },

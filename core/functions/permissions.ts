@@ -41,18 +41,16 @@ export interface Permissions {
   readonly listsObjects?: true;
   /** Whether it reads inputs in the buckets that the deployment names. */
   readonly readsInputBuckets?: true;
-  /** Whether it changes how long messages that it received stay invisible. */
-  readonly delays?: true;
   /** Queues without a model that it sends to. */
   readonly sends: readonly SharedQueueName[];
   /** Queues of models that it sends to: of its own model if it has one, otherwise of every model. */
   readonly sendsToModels?: readonly ModelQueueName[];
-  /** Queues of models whose URLs it must know without sending to them. */
-  readonly namesModels?: readonly ModelQueueName[];
   /** Queues without a model whose depth it reads. */
   readonly inspects?: readonly SharedQueueName[];
   /** Queues of every model whose depth it reads. */
   readonly inspectsModels?: readonly ModelQueueName[];
+  /** Whether it looks up the URLs of queues that only the deployment knows. */
+  readonly findsQueues?: true;
   /** Whether it notifies destinations that a job has ended: reply queues, event bus, queue of webhooks. */
   readonly notifies?: true;
 }

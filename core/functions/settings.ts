@@ -26,19 +26,24 @@ export interface FunctionSettings {
   readonly cacheScope: CacheScope;
   /** Name of the SageMaker endpoint that runs the model. */
   readonly endpoint: string;
-  /**
-   * Functions of the other models of the task by model id, for requests to a shared route that name them.
-   * Values are what Lambda's Invoke takes: an ARN of the alias.
-   */
-  readonly siblings: Readonly<Record<string, string>>;
+  /** Ids of the other models of the task, for requests to a shared route that name them. */
+  readonly siblings: readonly string[];
+  /** Path of the parameters with the ARNs of the models' functions. */
+  readonly functionsPath: string;
   /** Name of the jobs table. */
   readonly jobsTable: string;
   /** Name of the webhooks table. */
   readonly webhooksTable: string;
   /** Name of the payload bucket. */
   readonly payloadBucket: string;
-  /** Queues by model id. */
-  readonly modelQueues: Readonly<Record<string, ModelQueues>>;
+  /** URL of the jobs queue of the function's own model. */
+  readonly ownJobsQueue: string;
+  /** Queues of the function's own model. */
+  readonly ownQueues: ModelQueues;
+  /** Path of the parameters with the URLs of the queues of models, and of reply queues. */
+  readonly queuesPath: string;
+  /** Ids of the models that jobs may name. */
+  readonly modelIds: readonly string[];
   /** Ids of the models by alias. */
   readonly modelAliases: ModelAliases;
   /** Ids of the models by task, of tasks with routes that models share; the first serves requests that name none. */
@@ -55,9 +60,7 @@ export interface FunctionSettings {
   readonly jobsQueue: string;
   /** Name of the event bus. */
   readonly eventBus: string;
-  /** URLs of reply queues by name. */
-  readonly replyQueues: Readonly<Record<string, string>>;
-  /** What the jobs of producers may use. */
+  /** Resources that the jobs of producers may use. */
   readonly producerGrants: Grants;
   /** How many days records and payloads of jobs are kept. */
   readonly retentionDays: number;
@@ -81,7 +84,7 @@ export interface SettingsOfFunction {
   /** Settings that the function always gets. */
   readonly required: readonly SettingName[];
   /**
-   * Settings that the function gets only if the deployment has what they name.
+   * Settings that the function gets only if the deployment has the resource that they name.
    *
    * @default - none
    */
@@ -92,13 +95,28 @@ export interface SettingsOfFunction {
 export type SettingsOf<S extends SettingsOfFunction> = Pick<FunctionSettings, S['required'][number]> &
   Partial<Pick<FunctionSettings, NonNullable<S['optional']>[number]>>;
 
+/**
+ * Settings that are in the package of the function, because they grow with the number of models: the environment variables of
+ * a function have 4 KB. Synthesis knows them, so they need no names that only the deployment knows.
+ */
+const PACKAGED: ReadonlySet<SettingName> = new Set<SettingName>([
+  'siblings',
+  'modelIds',
+  'modelAliases',
+  'taskModels',
+  'producerGrants',
+]);
+
+/** File of the package that holds its settings. */
+export const PACKAGED_SETTINGS_FILE = 'settings.json';
+
 /** Settings that are JSON in the environment, with the shape of each; all others are text as it stands. */
 const SHAPES: { readonly [name in SettingName]?: 'number' | 'list' | 'map' } = {
-  siblings: 'map',
+  ownQueues: 'map',
+  siblings: 'list',
+  modelIds: 'list',
   modelAliases: 'map',
-  modelQueues: 'map',
   taskModels: 'map',
-  replyQueues: 'map',
   producerGrants: 'map',
   acceptedHeaders: 'list',
   retentionDays: 'number',
@@ -113,19 +131,35 @@ export const ALLOW_LOOPBACK_VARIABLE = 'TENSORGATE_ALLOW_LOOPBACK_WEBHOOKS';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The environment variable of a setting: `jobsTable` is in `TENSORGATE_JOBS_TABLE`. */
+/** Settings as they are in a package, by name. */
+type Packaged = Readonly<Record<string, unknown>>;
+
+/** Returns the environment variable of a setting: `jobsTable` is in `TENSORGATE_JOBS_TABLE`. */
 export function variableOf(name: SettingName): string {
   return `TENSORGATE_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
 }
 
-/** Turns settings into environment variables. Text values may be tokens of the AWS CDK, also inside lists and maps. */
+/**
+ * Turns settings into environment variables, except those that are in the package. Text values may be tokens of the AWS CDK,
+ * also inside lists and maps.
+ */
 export function renderSettings(settings: Partial<FunctionSettings>): Record<string, string> {
-  const entries = Object.entries(settings) as [SettingName, unknown][];
   return Object.fromEntries(
-    entries
-      .filter(([, value]) => value !== undefined)
+    definedSettings(settings)
+      .filter(([name]) => !PACKAGED.has(name))
       .map(([name, value]) => [variableOf(name), SHAPES[name] === undefined ? String(value) : JSON.stringify(value)]),
   );
+}
+
+/** Renders the settings that are in the package; undefined if there are none. */
+export function renderPackagedSettings(settings: Partial<FunctionSettings>): string | undefined {
+  const packaged = definedSettings(settings).filter(([name]) => PACKAGED.has(name));
+  return packaged.length === 0 ? undefined : JSON.stringify(Object.fromEntries(packaged));
+}
+
+function definedSettings(settings: Partial<FunctionSettings>): readonly [SettingName, unknown][] {
+  const entries = Object.entries(settings) as [SettingName, unknown][];
+  return entries.filter(([, value]) => value !== undefined);
 }
 
 /**
@@ -135,13 +169,30 @@ export function renderSettings(settings: Partial<FunctionSettings>): Record<stri
  *
  * @param variables - The function's environment.
  * @param of - The function's settings in the table of functions.
- * @throws AppError `CONFIG_INVALID` when a variable is missing or has another shape.
+ * @param packaged - The settings in the function's package. Defaults to none.
+ * @throws AppError `CONFIG_INVALID` when a setting is missing or has another shape.
  */
-export function readSettings<const S extends SettingsOfFunction>(variables: Variables, of: S): SettingsOf<S> {
+export function readSettings<const S extends SettingsOfFunction>(
+  variables: Variables,
+  of: S,
+  packaged: Packaged = {},
+): SettingsOf<S> {
   const { required, optional = [] } = of;
-  const present = optional.filter((name) => variables[variableOf(name)] !== undefined);
-  const read = [...required, ...present].map((name) => [name, readSetting(variables, name)]);
+  const present = optional.filter((name) =>
+    PACKAGED.has(name) ? Object.hasOwn(packaged, name) : variables[variableOf(name)] !== undefined,
+  );
+  const read = [...required, ...present].map((name) => [
+    name,
+    PACKAGED.has(name) ? readPackaged(packaged, name) : readSetting(variables, name),
+  ]);
   return Object.fromEntries(read) as SettingsOf<S>;
+}
+
+function readPackaged(packaged: Packaged, name: SettingName): unknown {
+  const value = Object.hasOwn(packaged, name) ? packaged[name] : undefined;
+  const shape = SHAPES[name] ?? 'string';
+  if (shapeOf(value) === shape) return value;
+  throw new AppError('CONFIG_INVALID', `${PACKAGED_SETTINGS_FILE} of the package must hold a ${shape} ${name}`);
 }
 
 function readSetting(variables: Variables, name: SettingName): unknown {

@@ -1,4 +1,4 @@
-/** What the work of one tenant may take up. Every plan has a value for each, so nothing is without limit. */
+/** Limits on the storage and the running work of one tenant. Every plan has a value for each of them. */
 export interface Budgets {
   /** Bytes of files and of uploads under way, outputs of batches included. */
   readonly storedBytes: number;

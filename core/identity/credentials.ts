@@ -14,7 +14,7 @@ const BEARER = /^bearer +(\S+)$/i;
  * Lists the keys that a request presents, at most one for each accepted header.
  *
  * `x-api-key` comes first: OpenAI's clients always send an `Authorization` header, and callers who set `x-api-key` in them
- * fill it with a word that is no key.
+ * fill it with a word that is not a key.
  *
  * @param accepted - The headers that the deployment accepts.
  */
@@ -24,7 +24,7 @@ export function presentedKeys(headers: Headers, accepted: readonly KeyHeader[]):
   return [own?.trim() ?? '', BEARER.exec(bearer?.trim() ?? '')?.[1] ?? ''].filter((key) => key !== '');
 }
 
-/** How the accepted headers are written in messages: `Authorization: Bearer <key> or x-api-key: <key>`. */
+/** Returns how the accepted headers are written in messages: `Authorization: Bearer <key> or x-api-key: <key>`. */
 export function describeKeyHeaders(accepted: readonly KeyHeader[]): string {
   const forms = { bearer: 'Authorization: Bearer <key>', 'x-api-key': 'x-api-key: <key>' } as const;
   return accepted.map((header) => forms[header]).join(' or ');

@@ -1,7 +1,7 @@
 /**
  * Prefix of the stage variables that hold the hashes of API keys.
  *
- * API Gateway adds the variables of its stage to the event of an authorizer, so the authorizer asks no service, and a change
+ * API Gateway adds the variables of its stage to the event of an authorizer, so the authorizer calls no service, and a change
  * of keys needs no new version of a function.
  */
 const VARIABLE_PREFIX = 'keys_';
@@ -22,7 +22,7 @@ export interface KeyHash {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The name of a stage variable that holds hashes. */
+/** Returns the name of a stage variable that holds hashes. */
 export function keyHashesVariable(index: number): string {
   return `${VARIABLE_PREFIX}${index}`;
 }
@@ -32,7 +32,7 @@ export function renderKeyHashes(hashes: readonly KeyHash[]): string {
   return hashes.map(({ id, hash }) => `${id}=${hash}`).join(',');
 }
 
-/** The values of all stage variables that hold hashes, as one text that {@link parseKeyHashes} reads. */
+/** Returns the values of all stage variables that hold hashes, as one text that {@link parseKeyHashes} reads. */
 export function joinKeyHashes(variables: Variables): string {
   return Object.entries(variables)
     .filter(([name, value]) => name.startsWith(VARIABLE_PREFIX) && value !== undefined && value !== '')
@@ -40,7 +40,7 @@ export function joinKeyHashes(variables: Variables): string {
     .join(',');
 }
 
-/** Reads the hashes of keys; what is no hash is left out, so that nothing matches it. */
+/** Reads the hashes of keys. Values that are not hashes are left out, so no key matches them. */
 export function parseKeyHashes(text: string): readonly KeyHash[] {
   return text.split(',').flatMap((entry) => {
     const [id = '', hash = ''] = entry.split('=');

@@ -30,7 +30,7 @@ export function renderTenantVariable({ name, tenant, plan, keyIds }: TenantKeys)
   return [`${VARIABLE_PREFIX}${name.replaceAll('-', '_')}`, `${tenant}:${keyIds.join(',')}:${plan}`];
 }
 
-/** What a stage variable says of an API key. */
+/** The value of a stage variable for an API key. */
 interface ConfiguredTenant {
   readonly tenant: string;
   /** Empty in stages that an earlier version deployed. */
@@ -47,7 +47,7 @@ export function tenantOfKey(keyId: string, variables: Readonly<Record<string, st
   return configuredTenantOf(keyId, variables)?.tenant ?? keyId;
 }
 
-/** The configured tenant that has an API key; undefined if none is configured for it. */
+/** Returns the configured tenant that has an API key; undefined if none is configured for it. */
 export function configuredTenantOf(
   keyId: string,
   variables: Readonly<Record<string, string | undefined>>,

@@ -15,7 +15,7 @@ const VARIABLE_PREFIX = 'plan_';
 /** Keys in one variable: an id has 10 characters, with room for longer ones. */
 const KEYS_PER_VARIABLE = 20;
 
-/** What a plan says of a caller. */
+/** The plan of a caller, with its grants and budgets. */
 export interface Plan {
   readonly grants: Grants;
   readonly budgets: Budgets;
@@ -44,17 +44,17 @@ export function renderPlanVariables(plans: readonly PlanOfKeys[]): Readonly<Reco
   return Object.fromEntries(values.map((value, index) => [`${VARIABLE_PREFIX}${index}`, value]));
 }
 
-/** Name of the plan that has an API key; undefined if none has. */
+/** Returns the name of the plan that has an API key; undefined if none has. */
 export function planOfKey(keyId: string, variables: Variables): string | undefined {
   const ofTenant = configuredTenantOf(keyId, variables);
   if (ofTenant !== undefined) return ofTenant.plan || undefined;
   return readEntries(variables).find(({ name, value }) => name === 'keys' && value.split(',').includes(keyId))?.plan;
 }
 
-/** What a plan says; a caller without a plan, or of one that says nothing, has no grants and the default budgets. */
+/** Reads the values of a plan. Without a plan, or without values, a caller has no grants and the default budgets. */
 export function readPlan(plan: string | undefined, variables: Variables): Plan {
   const own = readEntries(variables).filter((entry) => entry.plan === plan);
-  const valuesOf = (wanted: string) => own.flatMap(({ name, value }) => (name === wanted ? [value] : []));
+  const valuesOf = (requested: string) => own.flatMap(({ name, value }) => (name === requested ? [value] : []));
   return {
     grants: {
       replyQueues: valuesOf('queue'),

@@ -26,7 +26,7 @@ export function timeOrderedId(nowMs: number, entropy: Uint8Array): string {
 /**
  * Reads the time of an id that {@link timeOrderedId} made.
  *
- * @returns Milliseconds since the Unix epoch; undefined when it is no such id.
+ * @returns Milliseconds since the Unix epoch; undefined if it is not such an id.
  */
 export function timeOfId(id: string): number | undefined {
   if (id.length !== TIME_LENGTH + TAIL_LENGTH) return undefined;

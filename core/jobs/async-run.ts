@@ -50,7 +50,7 @@ export function inferenceId({ run, submission, number }: InvocationId): string {
  * the notification, but from the objects that the endpoint wrote.
  *
  * @param value - The parsed message, as Amazon SNS delivers it raw.
- * @returns Undefined if the message is no notification about a request of a run.
+ * @returns Undefined if the message is not a notification about a request of a run.
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-check-predictions.html
  */
 export function invocationOfNotification(value: unknown): InvocationId | undefined {

@@ -56,7 +56,7 @@ export interface JobEvent {
  *
  * @param value - The parsed body of the message.
  * @throws AppError `INVALID_EVENT` that lists every wrong attribute, `UNSUPPORTED_VERSION` when the type has another
- * version, `INVALID_BODY` when its data is no job request.
+ * version, `INVALID_BODY` if its data is not a job request.
  */
 export function parseJobEvent(value: unknown): JobEvent {
   checkKind(value);
@@ -75,7 +75,7 @@ export function parseJobEvent(value: unknown): JobEvent {
 
 function checkKind(value: unknown): void {
   if (Array.isArray(value)) {
-    throw new AppError('INVALID_EVENT', 'the message holds a list, one message must be one CloudEvent');
+    throw new AppError('INVALID_EVENT', 'the message is a list, but one message must be one CloudEvent');
   }
   if (typeof value !== 'object' || value === null || !('type' in value)) return;
   if (typeof value.type === 'string' && OTHER_VERSION.test(value.type) && value.type !== JOB_EVENT_TYPE) {

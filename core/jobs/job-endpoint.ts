@@ -16,7 +16,7 @@ export interface JobEndpoint {
 }
 
 /**
- * The models that share the route of an endpoint; the first serves requests that name none.
+ * Returns the models that share the route of an endpoint; the first serves requests that name none.
  *
  * @param taskModels - Ids of the models by task.
  */

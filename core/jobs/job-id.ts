@@ -29,7 +29,7 @@ export function newJobId(nowMs: number, entropy: Uint8Array): string {
   return `job_${timeOrderedId(nowMs, entropy)}`;
 }
 
-/** The id of the job that a caller submits with a header `Idempotency-Key`. */
+/** Returns the id of the job that a caller submits with a header `Idempotency-Key`. */
 export function jobIdOfKey(hash: Hash, owner: string, idempotencyKey: string): string {
   return `job_${derivedId(hash, ['job-id/1', owner, idempotencyKey])}`;
 }
@@ -84,7 +84,10 @@ export function jobIdOfEvent(hash: Hash, source: string, eventId: string): strin
   return `evt_${derivedId(hash, ['event-id/1', source, eventId])}`;
 }
 
-/** SHA-256 over all that makes a job what it is. What later versions added counts only if it is there, so that hashes stay. */
+/**
+ * Returns the SHA-256 of everything that identifies a job. Members that later releases added count only if present, so that
+ * hashes stay.
+ */
 export function jobHash(hash: Hash, { endpoint, input, destinations, cacheControl }: JobIdentity): string {
   const { webhookUrl = null, replyQueue = null, eventBus = false } = destinations;
   const added = cacheControl === undefined ? [] : [cacheControl];

@@ -16,7 +16,7 @@ const OWN_ID = /^(?:batch|chunk|evt|file|job|part|upload|wh)[_-]/i;
 /**
  * Reads the id of a job that its caller chose.
  *
- * @throws AppError `INVALID_PARAMETER` when it is no id, or begins as the ids do that this product makes.
+ * @throws AppError `INVALID_PARAMETER` if it is not an id, or has a prefix of the ids that this product generates.
  */
 export function readChosenId(id: string): string {
   const param = 'id';
@@ -26,7 +26,7 @@ export function readChosenId(id: string): string {
   if (!OWN_ID.test(id)) return id;
   throw new AppError(
     'INVALID_PARAMETER',
-    'the id must not begin with evt_, job_ or another beginning of the ids that this service makes',
+    'the id must not start with evt_, job_ or another prefix of the ids that this service generates',
     { param },
   );
 }
@@ -51,7 +51,7 @@ export const jobRequestSchema = v.pipe(
     input_s3: v.optional(text(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/, 'an object as s3://bucket/key')),
     input_media_type: v.optional(text(/^[\w.+-]+\/[\w.+-]+(?:; *[\w-]+=[\w-]+)*$/, 'a media type')),
     webhook_url: v.optional(
-      v.pipe(v.string('must be a URL'), v.url('must be a URL'), v.maxLength(2048, 'must be 2048 characters at most')),
+      v.pipe(v.string('must be a URL'), v.url('must be a URL'), v.maxLength(2048, 'must have at most 2048 characters')),
     ),
     reply_queue: v.optional(text(REPLY_QUEUE_PATTERN, 'the name of a reply queue')),
     event_bus: v.optional(v.boolean('must be true or false')),
@@ -60,11 +60,11 @@ export const jobRequestSchema = v.pipe(
   v.check(
     ({ body, input_file_id, input_s3 }) =>
       [body, input_file_id, input_s3].filter((value) => value !== undefined).length === 1,
-    'must hold exactly one of body, input_file_id and input_s3',
+    'must contain exactly one of body, input_file_id and input_s3',
   ),
   v.check(
     ({ body, input_media_type }) => body === undefined || input_media_type === undefined,
-    'must hold no input_media_type beside body, which is JSON',
+    'must not have input_media_type beside body, which is JSON',
   ),
 );
 

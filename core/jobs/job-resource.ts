@@ -11,7 +11,7 @@ const MAX_RETRY_AFTER_SECONDS = 30;
 export interface JobView {
   /** Address of the API as the caller used it, without a slash at the end. */
   readonly baseUrl: string;
-  /** Address of a result that lies in S3, good for {@link RESULT_URL_SECONDS}. */
+  /** URL of a result in S3, valid for {@link RESULT_URL_SECONDS}. */
   readonly resultUrl?: string;
 }
 
@@ -40,7 +40,7 @@ export function renderJobList(jobs: readonly Job[], baseUrl: string, next: strin
   return `{"object":"list","data":[${data}],${more.slice(1)}`;
 }
 
-/** The address of a job. */
+/** Returns the address of a job. */
 export function jobUrl(baseUrl: string, id: string): string {
   return `${baseUrl}/v1/jobs/${id}`;
 }

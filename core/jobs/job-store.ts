@@ -36,6 +36,14 @@ export interface ClaimOptions {
 /** The progress of a job as it was read: no worker has started it since, and no redrive has queued it. */
 export type SeenJob = Pick<Job, 'status' | 'attempts'>;
 
+/** How {@link JobStore.finish} completes a job. */
+export interface FinishOptions {
+  /** The progress that the record must still have. Defaults to any progress. */
+  readonly seen?: SeenJob | undefined;
+  /** Whether no destination has to be notified. The same write then records that. Defaults to false. */
+  readonly hasNoDestination?: boolean | undefined;
+}
+
 /** The record of a job, or its tombstone. Both are absent if no job had the id. */
 export interface FoundJob {
   readonly job?: Job | undefined;
@@ -78,10 +86,16 @@ export interface Notified {
 export interface JobStore {
   /** Reads a record, strongly consistent. */
   get(key: JobKey): Promise<Job | undefined>;
+  /**
+   * Reads several records with one request, strongly consistent.
+   *
+   * @returns One job for each key, in the same order; undefined for a job without a record.
+   */
+  getAll(keys: readonly JobKey[]): Promise<readonly (Job | undefined)[]>;
   /** Reads a record, or when the job was deleted, strongly consistent. */
   lookUp(key: JobKey): Promise<FoundJob>;
   /**
-   * Deletes a job that is complete: a tombstone replaces its record (see `tombstoneOf`). Deleting a job twice is no error.
+   * Deletes a job that is complete: a tombstone replaces its record (see `tombstoneOf`). Deleting a job twice succeeds.
    *
    * @returns When it was deleted, milliseconds since the Unix epoch; the job if it is not complete; undefined if it does
    * not exist.
@@ -117,11 +131,10 @@ export interface JobStore {
   /**
    * Completes a job, unless it is complete. Its record is kept for the retention of the job from now on.
    *
-   * @param seen - The record must still have this progress. By default any progress.
    * @returns The record as it is now; its `status` may differ from the outcome's, and it may be incomplete if the outcome
    * is the failure of an attempt that a later one has replaced. Undefined if the job has no record.
    */
-  finish(job: JobReference, outcome: JobOutcome, seen?: SeenJob): Promise<Job | undefined>;
+  finish(job: JobReference, outcome: JobOutcome, options?: FinishOptions): Promise<Job | undefined>;
   /** Records why an attempt failed that will be retried. Does nothing if the job is complete. */
   noteError(job: JobReference, error: JobError): Promise<void>;
   /**

@@ -11,7 +11,7 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 /** A final {@link JobStatus}. */
 export type FinalJobStatus = 'succeeded' | 'failed' | 'canceled';
 
-/** Whether a job in this status will never change again. */
+/** Returns whether a job in this status will never change again. */
 export function isFinal(status: JobStatus): status is FinalJobStatus {
   return status === 'succeeded' || status === 'failed' || status === 'canceled';
 }
@@ -48,7 +48,7 @@ export interface Destinations {
   readonly eventBus?: boolean;
 }
 
-/** The ways in which a job can come: over the HTTP API, or by an event of a producer on the queue. */
+/** The ways to submit a job: over the HTTP API, or by an event of a producer on the queue. */
 export type Via = 'http' | 'producer';
 
 /** A job as it was submitted. It is sufficient to run the job without its record. */
@@ -74,9 +74,9 @@ export interface JobDefinition extends JobKey {
   readonly storesInput?: true;
   /** Usage plan of the caller, if it has one. */
   readonly plan?: string | undefined;
-  /** What the caller said about the results cache. */
+  /** The requested use of the results cache. */
   readonly cacheControl?: CacheControl | undefined;
-  /** By which way it came; absent in jobs of earlier versions. */
+  /** How it was submitted; absent in jobs of earlier releases. */
   readonly via?: Via;
   /** Address of the API as the caller used it, without a slash at the end; absent for producers. */
   readonly baseUrl?: string;
@@ -107,7 +107,7 @@ export interface PayloadResult {
 }
 
 /** Names one job. A record with the same id and another hash belongs to another job. */
-export type JobReference = Pick<JobDefinition, 'owner' | 'id' | 'hash' | 'createdAtMs' | 'expiresAtMs'>;
+export type JobReference = Pick<JobDefinition, 'owner' | 'id' | 'hash' | 'createdAtMs' | 'expiresAtMs' | 'storesInput'>;
 
 /** The kinds of destinations of a notification. Webhooks are those of the job and those that its owner registered. */
 export const DESTINATION_KINDS = ['reply', 'event', 'webhooks'] as const;
@@ -149,12 +149,12 @@ export interface Job extends JobDefinition {
   readonly notifiedAtMs?: number;
 }
 
-/** Whether a record counts as deleted, although DynamoDB may delete it later. A job that is not complete never does. */
+/** Returns whether a record counts as deleted, although DynamoDB may delete it later. A job that is not complete never does. */
 export function isExpired({ status, expiresAtMs }: Pick<Job, 'status' | 'expiresAtMs'>, nowMs: number): boolean {
   return isFinal(status) && expiresAtMs <= nowMs;
 }
 
-/** How long the record of a job is kept after its end, in milliseconds. */
+/** Returns how long the record of a job is kept after its end, in milliseconds. */
 export function retentionMsOf({
   createdAtMs,
   expiresAtMs,
@@ -162,7 +162,7 @@ export function retentionMsOf({
   return expiresAtMs - createdAtMs;
 }
 
-/** The record of a job that no worker has started. */
+/** Returns the record of a job that no worker has started. */
 export function queuedJob(definition: JobDefinition): Job {
   return { ...definition, status: 'queued', attempts: 0 };
 }

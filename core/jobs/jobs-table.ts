@@ -9,7 +9,7 @@ export const JOBS_TABLE = {
   partitionKey: 'pk',
   /** Number: when DynamoDB may delete the item, seconds since the Unix epoch (the TTL attribute). */
   expiresAt: 'expiresAt',
-  /** Index that lists what an owner has, newest last; holds keys, `status` and `model` only. */
+  /** Index that lists the records of an owner, newest last. It contains only keys, `status` and `model`. */
   byOwnerIndex: 'byOwner',
   /** Partition key of the index: `job/<owner>`. Absent from items that are never listed. */
   listKey: 'listKey',
@@ -23,7 +23,7 @@ export const JOBS_TABLE = {
   dueKey: 'dueKey',
   /** Number, the sort key of that index: when the item is due, milliseconds since the Unix epoch. */
   dueAtMs: 'dueAtMs',
-  /** What `sweep-records` saw at its last look; absent until then. */
+  /** The last observation of `sweep-records`; absent until then. */
   observation: 'observation',
 } as const;
 
@@ -44,7 +44,7 @@ export const jobsTableKeys = {
   chunkProgress: (batchId: string, index: number): string => `chunk/${batchId}/${index}/progress`,
   /** @param run - Key of a run on an asynchronous endpoint. */
   asyncRun: (run: string): string => `async-run/${run}`,
-  /** What a tenant takes up: see `core/usage`. */
+  /** The usage of a tenant: see `core/usage`. */
   usage: (owner: string): string => `usage/${owner}`,
   subscriptions: (owner: string): string => `subscriptions/${owner}`,
   listKey: (kind: ListedKind, owner: string): string => `${kind}/${owner}`,

@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts';
 
-/** Sort keys of the index that lists what an owner has: `jobsTableKeys.listSort`. */
+/** Sort keys of the index that lists the records of an owner: `jobsTableKeys.listSort`. */
 const LIST_SORT = /^\d{15}\/([A-Za-z0-9_-]{1,64})$/;
 
 /** Turns the sort key of the last item of a page into the opaque start of the next page. */

@@ -13,14 +13,27 @@ const FIRST_WAIT_SECONDS = 4;
  */
 const MAX_WAIT_SECONDS = 300;
 
-/** Whether an error says that a dependency is unavailable, which is no fault of the work that met it. */
+/** Returns whether an error says that a dependency is unavailable, which the affected work did not cause. */
 export function isOutage({ code }: Pick<AppError, 'code'>): boolean {
   return code === 'UNAVAILABLE';
 }
 
+/** How often a message is tried that meets a defect of this product. Then it moves to the dead letters. */
+const DEFECT_TRIES = 8;
+
 /**
- * How long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half of
- * it, so that work that failed together does not return together.
+ * Returns whether a message met a defect of this product that no further try will pass: after a few tries an operator must see it.
+ * The message can be redriven once the defect is repaired.
+ *
+ * @param tries - How often the message was tried.
+ */
+export function isLastingDefect({ code }: Pick<AppError, 'code'>, tries: number): boolean {
+  return code === 'INTERNAL' && tries >= DEFECT_TRIES;
+}
+
+/**
+ * Returns how long work waits before the next attempt, after a transient failure or for a dependency. Jitter takes up to half
+ * of it, so that work that failed together does not return together.
  *
  * @param waits - Number of this wait, from 1.
  * @param random - From 0 up to but not including 1.

@@ -1,4 +1,4 @@
-/** White space of JSON, and what ends a number or a word. */
+/** White space of JSON, and characters that end a number or a word. */
 const SPACE = /[ \t\n\r]*/y;
 const SCALAR = /[^ \t\n\r,\]}]*/y;
 const STRING = /"(?:[^"\\]|\\.)*"/y;
@@ -17,7 +17,7 @@ export function jsonMember(json: string, ...path: readonly string[]): string | u
   return text;
 }
 
-function memberOf(json: string, wanted: string): string | undefined {
+function memberOf(json: string, requested: string): string | undefined {
   let found: string | undefined;
   let at = after(SPACE, json, 0);
   if (json[at] !== '{') return undefined;
@@ -26,7 +26,7 @@ function memberOf(json: string, wanted: string): string | undefined {
     const nameEnd = after(STRING, json, at);
     const start = after(SPACE, json, after(SPACE, json, nameEnd) + 1);
     const end = endOfValue(json, start);
-    if (JSON.parse(json.slice(at, nameEnd)) === wanted) found = json.slice(start, end);
+    if (JSON.parse(json.slice(at, nameEnd)) === requested) found = json.slice(start, end);
     at = after(SPACE, json, end);
     if (json[at] === ',') at = after(SPACE, json, at + 1);
   }

@@ -7,7 +7,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads a value that must be a JSON object. Members that are null count as absent: clients in typed languages write them.
  *
- * @param what - What the value is called in the message.
+ * @param what - The name of the value in the message.
  * @throws AppError `INVALID_BODY` when it is something else.
  */
 export function readObject(value: unknown, what: string): JsonObject {

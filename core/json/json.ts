@@ -17,7 +17,7 @@ const parseWithSource = JSON.parse as (
 ) => unknown;
 
 /**
- * Parses JSON text, keeping integers exact: those beyond 2^53 come as `bigint`, all others as `number`.
+ * Parses JSON text, keeping integers exact: those beyond 2^53 become `bigint`, all others `number`.
  *
  * The common body costs one native parse and one walk; only a text that holds a number beyond 2^53 is parsed twice.
  *
@@ -50,7 +50,7 @@ function whereParsingStopped(error: unknown): string {
   return message.startsWith('Unexpected end') ? 'the text ends too early' : 'unexpected character';
 }
 
-/** Also checks what no body may hold, so that one walk does it all. */
+/** Also checks for members that no body may contain, so that one walk is enough. */
 function holdsUnsafeNumber(value: unknown, depth: number): boolean {
   if (typeof value === 'number') return isUnsafe(value);
   if (typeof value !== 'object' || value === null) return false;
@@ -81,7 +81,7 @@ function areSafeNumbers(values: readonly unknown[]): boolean {
 
 function someMemberUnsafe(object: object, depth: number): boolean {
   let found = false;
-  // What JSON.parse returns inherits nothing that this loop would meet.
+  // Objects from JSON.parse inherit no enumerable members, so this loop sees only their own.
   for (const key in object) {
     if (key === '__proto__') throw new AppError('INVALID_JSON', 'body names a member __proto__, which is not allowed');
     if (holdsUnsafeNumber(object[key as keyof typeof object], depth + 1)) found = true;

@@ -11,7 +11,7 @@ export type Dimension = 'stage' | 'model' | 'version' | 'code';
 export interface DimensionSets {
   /** Sets that are always recorded. */
   readonly basic: readonly (readonly Dimension[])[];
-  /** Sets that are recorded besides when the deployment says `metrics: detailed`. */
+  /** Sets that are also recorded if the deployment has `metrics: detailed`. */
   readonly detailed: readonly (readonly Dimension[])[];
 }
 
@@ -47,7 +47,7 @@ export const PER_LOSS = {
   detailed: [['stage', 'model', 'code']],
 } as const satisfies DimensionSets;
 
-/** The sets of dimensions that a deployment records. */
+/** Returns the sets of dimensions that a deployment records. */
 export function setsAt(level: MetricsLevel, { basic, detailed }: DimensionSets): readonly (readonly Dimension[])[] {
   if (level === 'off') return [];
   return level === 'basic' ? basic : [...basic, ...detailed];

@@ -3,6 +3,7 @@ import { key, numberIn, objectOf, oneOf, parse, relativePath, text, wholeNumber 
 import type { Rows } from '../tasks/contract/task.ts';
 import type { TaskDefinition, TaskKeys } from '../tasks/contract/task-definition.ts';
 import { TASKS, type TaskName, taskOf } from '../tasks/tasks.ts';
+import { cronProblem, isTimeZone } from './cron.ts';
 import {
   DEFAULT_INSTANCE_TYPE,
   GPU_INSTANCE_TYPES,
@@ -13,7 +14,7 @@ import { isReservedModelId, MODEL_ID_PATTERN } from './model-id.ts';
 import { namesOf } from './model-names.ts';
 
 const modelId = v.pipe(
-  text(MODEL_ID_PATTERN, 'letters, digits, and inner hyphens, underscores and dots, 63 at most'),
+  text(MODEL_ID_PATTERN, 'letters, digits, and inner hyphens, underscores and dots, up to 63 characters'),
   v.check(
     (id) => !isReservedModelId(id),
     ({ input }) => `must be another name, because ${input} has a meaning of its own in the AWS CDK`,
@@ -48,7 +49,11 @@ const functionMembers = {
     "Memory of the model's function. Lambda gives CPU in proportion: 1769 MiB is one core. A model runs on one thread, so more memory makes a single request no faster.",
     3008,
   ),
-  architecture: key(v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'), "Processor of the model's function.", 'arm64'),
+  architecture: key(
+    v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
+    "Processor of the model's function. `arm64` costs a fifth less. Measure it with your model first: onnxruntime runs on it in AWS Lambda since 1.30, and may log `Error in cpuinfo: failed to parse …` at a cold start, which is harmless.",
+    'arm64',
+  ),
   timeoutSeconds: key(
     v.optional(wholeNumber(1, 29), 29),
     'Time that a synchronous request may take; API Gateway waits no longer than 29 seconds.',
@@ -67,21 +72,59 @@ const functionMembers = {
 
 const TARGET = 'Where the model runs: `lambda`, on CPUs, or `sagemaker`, on a GPU endpoint.';
 
-const lambdaComputeSchema = objectOf({
-  target: key(v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'), TARGET, 'lambda'),
-  ...functionMembers,
-});
+interface Concurrency {
+  readonly reservedConcurrency?: number | undefined;
+  readonly provisioned?: { readonly max: number } | undefined;
+}
+
+/** AWS Lambda refuses more provisioned than reserved concurrency, at the deployment or when it scales. */
+function isWithinReservation({ reservedConcurrency, provisioned }: Concurrency): boolean {
+  return (provisioned?.max ?? 0) <= (reservedConcurrency ?? Number.POSITIVE_INFINITY);
+}
+
+function beyondReservation({ reservedConcurrency, provisioned }: Concurrency): string {
+  return `must have a max of reservedConcurrency at most, which is ${reservedConcurrency}, got ${provisioned?.max}`;
+}
+
+const lambdaComputeSchema = v.pipe(
+  objectOf({
+    target: key(v.optional(v.literal('lambda', 'must be lambda or sagemaker'), 'lambda'), TARGET, 'lambda'),
+    ...functionMembers,
+  }),
+  v.forward(
+    v.check(
+      (compute) => isWithinReservation(compute),
+      ({ input }) => beyondReservation(input),
+    ),
+    ['provisioned'],
+  ),
+);
 
 /** A scheduled instance range. It applies until the next schedule. */
 const scheduleSchema = v.pipe(
   objectOf({
     cron: key(
-      text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, as "0 20 ? * MON-FRI *"'),
+      v.pipe(
+        text(/^\S+( \S+){5}$/, 'six fields of a cron expression of AWS, such as "0 20 ? * MON-FRI *"'),
+        v.check(
+          (cron) => cronProblem(cron) === undefined,
+          ({ input }) => `must be a cron expression of AWS: ${cronProblem(input)}`,
+        ),
+      ),
       'When the range starts to apply: six fields of a cron expression of AWS.',
       '0 20 ? * MON-FRI *',
     ),
     timeZone: key(
-      v.optional(text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, as Europe/Berlin'), 'UTC'),
+      v.optional(
+        v.pipe(
+          text(/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone, such as Europe/Berlin'),
+          v.check(
+            isTimeZone,
+            ({ input }) => `must be a time zone of the IANA database, as Europe/Berlin, got ${JSON.stringify(input)}`,
+          ),
+        ),
+        'UTC',
+      ),
       'Time zone of `cron`.',
       'Europe/Berlin',
     ),
@@ -181,7 +224,7 @@ const sageMakerMembers = {
     v.optional(
       text(
         /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/[a-z0-9._/-]+(:[\w.-]{1,128}|@sha256:[0-9a-f]{64})$/,
-        'an image in Amazon ECR, as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
+        'an image in Amazon ECR, such as 111111111111.dkr.ecr.eu-west-1.amazonaws.com/triton:1.0',
       ),
     ),
     'Your own image in Amazon ECR, of the server that `container` names. Default: the image of AWS in the region.',
@@ -205,6 +248,13 @@ const sageMakerMembers = {
 function sageMakerSchemaOf(members: ReturnType<typeof objectOf<typeof sageMakerMembers>>) {
   return v.pipe(
     members,
+    v.forward(
+      v.check(
+        (compute) => isWithinReservation(compute),
+        ({ input }) => beyondReservation(input),
+      ),
+      ['provisioned'],
+    ),
     v.forward(
       v.check(
         ({ image, instanceType }) => image !== undefined || capabilityOf(instanceType) >= MIN_COMPUTE_CAPABILITY,
@@ -238,7 +288,7 @@ function sageMakerSchemaOf(members: ReturnType<typeof objectOf<typeof sageMakerM
       v.check(
         ({ mode, instances: { min, schedules } }) =>
           mode === 'async' || (min !== 0 && schedules.every((schedule) => schedule.min > 0)),
-        () => 'must have a min of 1 or more, for only an async endpoint can do without instances',
+        () => 'must have a min of 1 or more, because only an async endpoint can run without instances',
       ),
       ['instances'],
     ),
@@ -292,7 +342,7 @@ const jobsSchema = v.pipe(
   ),
 );
 
-const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, as "1"');
+const versionName = text(/^[1-9]\d{0,8}$/, 'a whole number in quotes, such as "1"');
 
 const sha256 = text(/^[0-9a-f]{64}$/, 'the SHA-256 of the weight file, 64 lower-case hexadecimal digits');
 
@@ -300,7 +350,7 @@ const weightMembers = {
   weights: key(filePath, 'Path of the weight file, inside the model folder.', '1/model.onnx'),
   sha256: key(
     sha256,
-    'SHA-256 of the weight file, which packing checks. A wrong value makes the message print the right one.',
+    'SHA-256 of the weight file, which packing checks. If it is wrong, the message contains the right one.',
     '8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5',
   ),
   externalData: key(
@@ -359,7 +409,7 @@ function unionOf(tasks: readonly TaskDefinition[]): TaskKeys {
   );
 }
 
-/** An object with common keys and those of a task; a key that only other tasks have is refused with what to do about it. */
+/** An object with common keys and those of a task; a key that only other tasks have is refused with advice. */
 function sectionOf<E extends v.ObjectEntries>(common: E, own: v.ObjectEntries, all: v.ObjectEntries, task: string) {
   const entries: E = { ...common, ...own };
   return objectOf(entries, (key) =>
@@ -368,7 +418,7 @@ function sectionOf<E extends v.ObjectEntries>(common: E, own: v.ObjectEntries, a
 }
 
 /**
- * The schema of a manifest.
+ * Creates the schema of a manifest.
  *
  * @param names - Tasks that `task` may name; the keys of all of them are allowed.
  */
@@ -390,19 +440,19 @@ function schemaOf(names: readonly TaskName[]) {
       ...names,
     ),
     description: key(
-      v.optional(v.pipe(v.string('must be a string'), v.maxLength(300, 'must be 300 characters at most')), ''),
-      'What the model does, for people: the metadata routes show it.',
+      v.optional(v.pipe(v.string('must be a string'), v.maxLength(300, 'must have at most 300 characters')), ''),
+      'Description of the model, which the metadata routes return.',
       'Sentence embeddings, 384 dimensions',
     ),
     aliases: key(
       v.optional(v.array(modelId, 'must be a list of names'), []),
-      'Other names of the model, for tools with a name that cannot be changed. They stand for the id in every path and body. Responses name the id.',
+      'Other names of the model, for tools with a name that cannot be changed. They can replace the id in every path and body. Responses contain the id.',
       ['text-embedding-3-small'],
     ),
     versions: key(
       v.pipe(
         v.record(versionName, versionSchema, 'must map version numbers to weights'),
-        v.minEntries(1, 'must hold at least one version'),
+        v.minEntries(1, 'must contain at least one version'),
       ),
       'Versions of the model by their number, a whole number in quotes. All of them are deployed. Without `traffic`, the highest number gets all requests that name no version.',
       { '1': { weights: '1/model.onnx', sha256: '8cf9edfe6bb587d0b10ba6e0ebae0165b232f18f1360a626455039c4b4cfc6c5' } },
@@ -427,7 +477,7 @@ function schemaOf(names: readonly TaskName[]) {
     ),
     compute: key(
       v.optional(compute, {}),
-      'Where the model runs: in a Lambda function, on CPUs, unless it says otherwise. See [models on GPUs](gpu.md).',
+      'Where the model runs. The default is a Lambda function, on CPUs. See [models on GPUs](gpu.md).',
     ),
   };
   const sections = {
@@ -485,7 +535,7 @@ function schemaOf(names: readonly TaskName[]) {
     v.forward(
       v.check(
         (manifest) => new Set(namesOf(manifest)).size === namesOf(manifest).length,
-        ({ input }) => `must hold each name once, and not the id, got ${input.aliases.join(', ')}`,
+        ({ input }) => `must contain each name once, and not the id, got ${input.aliases.join(', ')}`,
       ),
       ['aliases'],
     ),
@@ -544,7 +594,7 @@ export const anyManifestSchema = schemaOf(TASK_NAMES);
 
 const SCHEMAS = new Map<unknown, typeof anyManifestSchema>(TASK_NAMES.map((name) => [name, schemaOf([name])]));
 
-/** Schema of the manifests of a task; of every task if none has the name. */
+/** Returns the schema of the manifests of a task; of every task if none has the name. */
 export function manifestSchemaOf(task: unknown): typeof anyManifestSchema {
   return SCHEMAS.get(task) ?? anyManifestSchema;
 }
@@ -580,7 +630,7 @@ export type SageMakerCompute = Extract<Compute, { readonly target: 'sagemaker' }
 /**
  * Reads a parsed `model.yaml`.
  *
- * @param value - What the YAML parser gave.
+ * @param value - The value from the YAML parser.
  * @param source - Path of the file, for the message.
  * @throws AppError `MANIFEST_INVALID` that lists all problems.
  */

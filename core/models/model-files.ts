@@ -10,7 +10,7 @@ export const GOLDEN_FILE = 'golden.json';
 /** Name of the file with the texts or requests that a model was calibrated with. */
 export const CALIBRATION_FILE = 'calibration.json';
 
-/** Path of the configuration in the folder of the weights, as Hugging Face's libraries save it. */
+/** Returns the path of the configuration in the folder of the weights, as Hugging Face's libraries save it. */
 export function configPath(weights: string): string {
   return weights.replace(/[^/]*$/, 'config.json');
 }

@@ -1,7 +1,7 @@
 /** Ids of models by alias. */
 export type ModelAliases = Readonly<Record<string, string>>;
 
-/** The names that requests may use for a model: its id, then its aliases. */
+/** Returns the names that requests may use for a model: its id, then its aliases. */
 export function namesOf({
   id,
   aliases = [],
@@ -12,7 +12,7 @@ export function namesOf({
   return [id, ...aliases];
 }
 
-/** The id of the model that a name stands for; a name that is no alias stands for itself. */
+/** Returns the id of the model that a name refers to. A name that is not an alias is an id. */
 export function modelIdOf(name: string, aliases: ModelAliases = {}): string {
   return (Object.hasOwn(aliases, name) ? aliases[name] : undefined) ?? name;
 }

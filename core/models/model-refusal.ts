@@ -7,7 +7,7 @@ const MOST_MEMORY_BYTES = 10_240 * 1024 * 1024;
 /** Maximum length of onnxruntime's sentence in a message. */
 const MAX_LENGTH = 300;
 
-/** What is known of the inputs that a model refused. */
+/** Facts about the inputs that a model refused. */
 export interface RefusedInputs {
   /** Whether an input holds strings: then onnxruntime's sentence may quote one. */
   readonly readsText: boolean;
@@ -30,24 +30,24 @@ export function describeRefusal(cause: unknown, { readsText }: RefusedInputs): A
   return refusal(reason, cause);
 }
 
-/** Whether a smaller load may succeed. */
+/** Returns whether a smaller load may succeed. */
 function isShortOfMemory(text: string): boolean {
   const [, bytes] = /requested buffer of size (\d+)/.exec(text) ?? [];
   if (bytes !== undefined) return Number(bytes) <= MOST_MEMORY_BYTES;
   return /Failed to allocate memory|bad_alloc|bad allocation|out of memory/i.test(text);
 }
 
-/** What onnxruntime says about inputs before it runs the graph: names, types and shapes only. Anything else is left out. */
+/** Messages of onnxruntime about inputs before it runs the graph: names, types and shapes only. Others are left out. */
 const CHECKED_BEFORE =
   /^(?:Got invalid dimensions for input: \S{1,80} for the following indices(?:\s+index: \d{1,9} Got: \d{1,9} Expected: \d{1,9}){1,9}|Invalid rank for input: \S{1,80} Got: \d{1,3} Expected: \d{1,3}|Unexpected input data type\. Actual: \([\w()]{1,40}\) ?, expected: \([\w()]{1,40}\))/;
 
-/** What it says when a node fails. A container of Triton puts the code of the error before it. */
+/** Its message when a node fails. A Triton container puts the code of the error before it. */
 const FAILED_NODE = /running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/s;
 
 /**
  * Finds the reason in a message of onnxruntime.
  *
- * @returns One line that contains no value of an input; undefined if the message is none about inputs.
+ * @returns One line that contains no value of an input; undefined if the message is not about inputs.
  */
 function refusalReason(text: string, { readsText }: RefusedInputs): string | undefined {
   const message = text.replace(/^.*?onnx runtime error \d+: /s, '');
@@ -60,7 +60,7 @@ function refusalReason(text: string, { readsText }: RefusedInputs): string | und
 }
 
 /**
- * Finds the reason in what a container responded instead of a result: an object with a member `error`, or a text that
+ * Finds the reason in the response of a container that has no result: an object with a member `error`, or a text that
  * quotes one.
  *
  * @returns As {@link refusalReason}.
@@ -71,7 +71,7 @@ export function reasonInResponse(response: string, inputs: RefusedInputs): strin
   return refusalReason(typeof error === 'string' ? error : response, inputs);
 }
 
-/** The error for inputs that a model refused. */
+/** Creates the error for inputs that a model refused. */
 export function refusal(reason: string, cause?: unknown): AppError {
   return new AppError('INVALID_TENSOR', `the model refused the inputs: ${reason}`, { cause, param: 'inputs' });
 }

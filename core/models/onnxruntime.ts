@@ -4,9 +4,9 @@ import { AppError } from '../errors.ts';
 export const ONNXRUNTIME_VERSION = '1.30.0';
 
 /**
- * Error for an app that lacks onnxruntime-node, an optional peer of this package.
+ * Creates the error for an app that lacks onnxruntime-node, an optional peer of this package.
  *
- * @param found - What was found instead: `it is not installed`.
+ * @param found - The state that was found: `it is not installed`.
  */
 export function onnxruntimeMissing(found: string, cause?: unknown): AppError {
   return new AppError(

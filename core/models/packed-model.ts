@@ -29,11 +29,11 @@ const packedMetadataSchema = objectOf({
   tensors: v.array(packedTensorSchema, 'must be a list of tensors'),
   /** `metadata_props` of the file. */
   properties: v.record(v.string(), v.string('must be a string'), 'must map names to texts'),
-  /** What is left out because it is too large: names of properties, and of tensors whose classes are. */
+  /** Names of properties that are left out because they are too large, and of tensors whose classes are. */
   omitted: v.array(v.string('must be a string'), 'must be a list of names'),
 });
 
-/** What an ONNX file says about a model besides its graph. */
+/** Metadata of a model in its ONNX file, besides the graph. */
 export type PackedMetadata = v.InferOutput<typeof packedMetadataSchema>;
 
 const packedVersionSchema = objectOf({
@@ -55,7 +55,7 @@ const packedVersionSchema = objectOf({
   ),
   /** Meaning of the first dimension of the tensors, for tasks that use it; absent if it is not a batch. */
   rows: v.optional(v.picklist(['independent', 'together'], 'must be independent or together')),
-  /** What the file says about the model besides its graph; absent if it says nothing. */
+  /** Metadata of the model in its file; absent if there is none. */
   metadata: v.optional(packedMetadataSchema),
   inputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
   outputs: v.array(tensorDescriptionSchema, 'must be a list of tensors'),
@@ -71,7 +71,7 @@ export const packedModelSchema = objectOf({
   shadow: v.optional(packedVersionSchema),
 });
 
-/** A model ready to be served: its manifest, and what its ONNX files declare. */
+/** A model ready to be served: its manifest, and the declarations of its ONNX files. */
 export interface PackedModel {
   readonly manifest: Manifest;
   /** Versions that requests can name. */
@@ -83,7 +83,7 @@ export interface PackedModel {
 /** One version of a packed model. */
 export type PackedVersion = v.InferOutput<typeof packedVersionSchema>;
 
-/** All deployed versions: those that requests can name, and the shadow. */
+/** Returns all deployed versions: those that requests can name, and the shadow. */
 export function deployedVersions({ manifest, versions, shadow }: PackedModel): Readonly<Record<string, PackedVersion>> {
   if (manifest.shadow === undefined || shadow === undefined) return versions;
   return { ...versions, [manifest.shadow.version]: shadow };

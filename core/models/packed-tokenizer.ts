@@ -23,7 +23,7 @@ export function packTokenizer(text: string): string {
 }
 
 /**
- * The vocabulary of a WordPiece tokenizer, packed or not.
+ * Returns the vocabulary of a WordPiece tokenizer, packed or not.
  *
  * @param definition - Parsed `tokenizer.json`.
  * @returns Tokens in the order of their ids, with a line feed between them; undefined if it cannot be written like that.

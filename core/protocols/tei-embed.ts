@@ -7,7 +7,7 @@ import type { ContainerMessage } from './container-message.ts';
 export const SENTENCE_EMBEDDING = 'sentence_embedding';
 
 /**
- * Writes a request to Text Embeddings Inference: token ids of each text in, vectors out as they come from pooling.
+ * Writes a request to Text Embeddings Inference: token ids of each text in, pooled vectors out.
  *
  * @param inputs - `input_ids` and `attention_mask`, padded on the right, as text encoders take them.
  * @see https://github.com/huggingface/text-embeddings-inference/blob/main/router/src/http/types.rs `EmbedRequest`
@@ -34,7 +34,7 @@ export function encodeTeiRequest(inputs: Readonly<Record<string, Tensor>>): Cont
  */
 export function decodeTeiAnswer(body: Uint8Array): Record<string, Tensor> {
   const rows = jsonOrUndefined(new TextDecoder().decode(body));
-  if (!Array.isArray(rows) || !rows.every(isVector)) throw broken('it is no list of vectors');
+  if (!Array.isArray(rows) || !rows.every(isVector)) throw broken('it is not a list of vectors');
   const width = rows[0]?.length ?? 0;
   if (rows.some(({ length }) => length !== width)) throw broken('its vectors have different lengths');
   const data = new Float32Array(rows.length * width);

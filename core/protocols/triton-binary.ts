@@ -60,7 +60,7 @@ export function decodeTritonAnswer({ contentType, body }: ContainerMessage): Rec
   const outputs = readOutputs(body.subarray(0, headerBytes));
   for (const [index, { name, datatype, shape, parameters }] of outputs.entries()) {
     const end = at + parameters.binary_data_size;
-    // By its place, because a name is what the container said.
+    // By its position, because the name comes from the container.
     const what = `outputs[${index}]`;
     if (end > body.byteLength) throw broken(`${what} is cut off`);
     tensors[name] = {

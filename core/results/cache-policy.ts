@@ -6,13 +6,13 @@ export interface CachePolicy {
   readonly write: boolean;
 }
 
-/** What a caller may say about the cache, of a request, a job or a batch (RFC 9111 §5.2.1). */
+/** How a request, job or batch may use the cache (RFC 9111 §5.2.1). */
 export const CACHE_CONTROLS = ['no-cache', 'no-store'] as const;
 
 /** One of {@link CACHE_CONTROLS}. */
 export type CacheControl = (typeof CACHE_CONTROLS)[number];
 
-/** The policy of work whose caller says this about the cache. */
+/** Returns the policy of work whose caller says this about the cache. */
 export function cachePolicyOf(control: CacheControl | undefined): CachePolicy {
   return { read: control === undefined, write: control !== 'no-store' };
 }

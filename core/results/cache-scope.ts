@@ -8,8 +8,8 @@ export type CacheScope = (typeof CACHE_SCOPES)[number];
 export const DEFAULT_CACHE_SCOPE: CacheScope = 'tenant';
 
 /**
- * Beginning of the keys of cached results in the memory of an environment, in the results table and in claims. It ends with
- * a slash, which no id and no fingerprint holds, so that all results of a tenant can be found.
+ * Returns the beginning of the keys of cached results in the memory of an environment, in the results table and in claims. It
+ * ends with a slash, which no id and no fingerprint holds, so that all results of a tenant can be found.
  *
  * @param caller - Tenant and plan; nothing for a request that API Gateway did not admit.
  * @returns Empty where all callers share their results.

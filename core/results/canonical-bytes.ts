@@ -1,7 +1,7 @@
 /** Hashes bytes to a short string: SHA-256 in base64url. The caller provides it, because core/ does without Node. */
 export type Hash = (bytes: Uint8Array) => string;
 
-/** The bytes of a typed array, not copied. */
+/** Returns the bytes of a typed array, not copied. */
 export function viewOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -2,7 +2,7 @@
 export interface LookupPlan {
   /** Fingerprints without repeats, in the order of their first item. */
   readonly fingerprints: readonly string[];
-  /** For each fingerprint, the first item that has it: the one to compute when the cache holds nothing. */
+  /** For each fingerprint, the first item that has it: the one to compute if the cache has no result. */
   readonly items: readonly number[];
   /** For each item, the position of its fingerprint in {@link fingerprints}. */
   readonly positions: readonly number[];
@@ -26,7 +26,7 @@ export function planLookup(itemFingerprints: readonly string[]): LookupPlan {
   return { fingerprints: [...known.keys()], items, positions };
 }
 
-/** The items to compute: those whose result was not found. */
+/** Returns the items to compute: those whose result was not found. */
 export function missedItems(plan: LookupPlan, found: ReadonlyMap<string, unknown>): number[] {
   return plan.items.filter((_, position) => !found.has(plan.fingerprints[position] ?? ''));
 }
@@ -44,16 +44,16 @@ export function fanOut<T>(plan: LookupPlan, results: readonly T[]): T[] {
  * Returns whether the cache had all, some or none of a request's results, or was bypassed.
  *
  * @param found - Fingerprints that a cache held.
- * @param wanted - Fingerprints looked up, without repeats.
+ * @param lookedUp - Fingerprints looked up, without repeats.
  * @param read - Whether a cache was read at all.
  */
-export function cacheState(found: number, wanted: number, read: boolean): CacheState {
+export function cacheState(found: number, lookedUp: number, read: boolean): CacheState {
   if (!read) return 'BYPASS';
   if (found === 0) return 'MISS';
-  return found === wanted ? 'HIT' : 'PARTIAL';
+  return found === lookedUp ? 'HIT' : 'PARTIAL';
 }
 
-/** Age of a cached result, for the response header `age` (RFC 9111 §5.1): whole seconds, zero or more. */
+/** Returns the age of a cached result, for the response header `age` (RFC 9111 §5.1): whole seconds, zero or more. */
 export function ageSeconds(createdAtMs: number, nowMs: number): number {
   return Math.max(0, Math.floor((nowMs - createdAtMs) / 1000));
 }

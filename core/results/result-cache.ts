@@ -12,7 +12,7 @@ export interface ResultCache {
    * Looks results up.
    *
    * @param fingerprints - Fingerprints without repeats.
-   * @returns Those found and not expired; what is missing is absent.
+   * @returns The results that were found and have not expired.
    */
   get(fingerprints: readonly string[]): Promise<ReadonlyMap<string, CachedResult>>;
   /** Keeps results; they are forgotten once the cache's time to live has passed. */

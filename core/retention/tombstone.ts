@@ -1,8 +1,7 @@
+import { DAY_MS } from '../clock.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../jobs/jobs-table.ts';
 import { dueAttributes } from '../sweep/due.ts';
 import { messageLifeDays } from './retention.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Days that a tombstone is kept: as long as a message of the deleted record can exist. */
 export const TOMBSTONE_DAYS = messageLifeDays();
@@ -22,7 +21,7 @@ const TOMBSTONE_KINDS = ['job', 'file', 'upload', 'batch'] as const;
 /** One of the kinds of records that leave a tombstone. */
 export type TombstoneKind = (typeof TOMBSTONE_KINDS)[number];
 
-/** Whether records of this kind leave a tombstone. */
+/** Returns whether records of this kind leave a tombstone. */
 export function isTombstoneKind(kind: string): kind is TombstoneKind {
   return (TOMBSTONE_KINDS as readonly string[]).includes(kind);
 }

@@ -41,7 +41,7 @@ const TEI: ContainerCodec = {
 /** The members of `compute` that select the codec. */
 type Target = Pick<Compute, 'target'> & Partial<Pick<SageMakerCompute, 'container'>>;
 
-/** The codec of a model's containers. */
+/** Returns the codec of a model's containers. */
 export function codecOf({ container }: Target): ContainerCodec {
   return container === 'tei' ? TEI : TRITON;
 }

@@ -3,7 +3,7 @@ import { taskOf } from '../tasks/tasks.ts';
 import { MAX_INVOCATION_BYTES, MODEL_FOLDER } from './endpoint-contract.ts';
 
 /**
- * Environment variables of a model's containers.
+ * Returns environment variables of a model's containers.
  *
  * @see https://github.com/triton-inference-server/server/blob/main/docs/customization_guide/deploy.md
  * @see https://github.com/huggingface/text-embeddings-inference/blob/main/router/src/main.rs

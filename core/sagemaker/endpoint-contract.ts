@@ -8,7 +8,7 @@ export const MAX_INVOCATION_BYTES = 26_214_400;
 /** Maximum time of a container's response, in seconds. */
 export const INVOCATION_SECONDS = 60;
 
-/** Name of the production variant that runs a version of a model. */
+/** Returns the name of the production variant that runs a version of a model. */
 export function variantName(version: string): string {
   return `v${version}`;
 }
@@ -23,7 +23,7 @@ export const TEI_REPOSITORY = 'tei';
 export const MODEL_FOLDER = '/opt/ml/model';
 
 /**
- * Name of the endpoint that runs a version. Each version has its own, because an update with rollback alarms cannot
+ * Returns the name of the endpoint that runs a version. Each version has its own, because an update with rollback alarms cannot
  * add a variant to an endpoint.
  *
  * @param base - Name that the deployment gave the model's endpoints.

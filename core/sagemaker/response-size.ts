@@ -23,8 +23,8 @@ interface DeclaredOutputs {
 }
 
 /**
- * The maximum size of an endpoint's response that a function reads: what the declared outputs can hold for these inputs,
- * and never more than fits the function's memory.
+ * Returns the maximum size of an endpoint's response that a function reads: what the declared outputs can hold for these
+ * inputs, and never more than fits the function's memory.
  *
  * @param memoryMiB - Memory of the function.
  * @returns Bytes.

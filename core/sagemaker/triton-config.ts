@@ -52,7 +52,7 @@ const TYPES: Readonly<Record<Datatype, string>> = {
 const WARM_UP_LENGTH = 16;
 
 /**
- * Whether Triton may merge requests to the model: rows are independent, and the first dimension of every tensor varies.
+ * Returns whether Triton may merge requests to the model: rows are independent, and the first dimension of every tensor varies.
  *
  * @see https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_configuration.md
  */
@@ -88,7 +88,7 @@ export function renderTritonConfig(model: TritonModel): string {
 }
 
 /**
- * The `config.pbtxt` of a version, as the manifest says.
+ * Returns the `config.pbtxt` of a version, according to the manifest.
  *
  * @throws AppError `CONFIG_INVALID` when the model does not run on an endpoint.
  */

@@ -27,7 +27,7 @@ export interface DueRecord {
   readonly dueAtMs: number;
 }
 
-/** What a sweep saw at an item. A second look that sees the same confirms it. */
+/** The observation of an item by a sweep. The same observation in a later sweep confirms it. */
 export interface Observation {
   /** Time of the first look that saw it, milliseconds since the Unix epoch. */
   readonly atMs: number;

@@ -1,15 +1,15 @@
 import type { DueKind, DueRecord, Observation } from './due.ts';
 
-/** What a sweep did to a record, in one word for reports. */
+/** The action of a sweep on a record, in one word for reports. */
 export type SweepAction = 'failed' | 'notified' | 'resent' | 'ended' | 'deleted';
 
 /** The result of looking at one due record. */
 export interface SweepResult {
-  /** What was done. Absent if the record only waits. */
+  /** The action. Absent if the record only waits. */
   readonly action?: SweepAction;
   /** When to look again, milliseconds since the Unix epoch; undefined takes the record off the index. */
   readonly nextAtMs: number | undefined;
-  /** What was seen, for the next look. Absent forgets the previous observation. */
+  /** The observation, for the next sweep. If absent, the previous observation is removed. */
   readonly observation?: Observation;
   /** Why the record could not be settled now. */
   readonly error?: unknown;
@@ -47,7 +47,7 @@ export const MAX_SETTLED_SHOWN = 100;
 export interface DueStore {
   /** Lists the due records of every shard. */
   list(nowMs: number): AsyncIterable<DueRecord>;
-  /** Reads what the last look at a record saw. */
+  /** Reads the observation of a record by the last sweep. */
   observationOf(due: DueRecord): Promise<Observation | undefined>;
   /**
    * Applies the result of a look, unless the record has another due time by now.

@@ -1,7 +1,7 @@
+import { DAY_MS } from '../clock.ts';
 import type { Observation } from './due.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** Minimum time between two looks that confirm each other: SQS counts messages approximately, and settles in a minute. */
 export const CONFIRM_AFTER_MS = 4 * MINUTE_MS;
@@ -12,7 +12,7 @@ export const CONFIRM_AFTER_MS = 4 * MINUTE_MS;
  */
 export const MESSAGE_LIFE_MS = 15 * DAY_MS;
 
-/** What is known about the message of some work. */
+/** Facts about the message of some work. */
 export interface MessageFacts {
   readonly nowMs: number;
   /** When the work was last known to have a message, milliseconds since the Unix epoch. */
@@ -21,7 +21,7 @@ export interface MessageFacts {
   readonly progress: string;
   /** Whether every queue that could hold the message is empty. */
   readonly areQueuesEmpty: boolean;
-  /** What the last look saw. */
+  /** The observation of the last sweep. */
   readonly before: Observation | undefined;
 }
 

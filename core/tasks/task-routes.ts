@@ -17,7 +17,7 @@ export const TASK_ROUTES: readonly OwnedRoute[] = Object.entries(ROUTES_BY_TASK)
   routes.map((route) => ({ ...route, task: task as TaskName })),
 );
 
-/** The route of a task at a path; undefined if no task owns it. */
+/** Returns the route of a task at a path; undefined if no task owns it. */
 export function taskRouteAt(path: string): OwnedRoute | undefined {
   return TASK_ROUTES.find((route) => route.path === path);
 }

@@ -14,7 +14,7 @@ export const TASKS = { embedding: EMBEDDING, tensor: TENSOR } as const satisfies
 /** The name of a task, as manifests have it. */
 export type TaskName = keyof typeof TASKS;
 
-/** The task of a model. */
+/** Returns the task of a model. */
 export function taskOf({ task }: { readonly task: TaskName }): TaskDefinition {
   return TASKS[task];
 }

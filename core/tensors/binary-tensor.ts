@@ -4,7 +4,7 @@ import { DATATYPE_BYTES, type Datatype, ELEMENTS, elementCount, type Tensor, typ
 /** Bytes of the length that stands before each string. */
 const LENGTH_BYTES = 4;
 
-/** The elements of a tensor as binary protocols carry them: little-endian, strings with their lengths before them. */
+/** Returns the elements of a tensor as binary protocols carry them: little-endian, strings with their lengths before them. */
 export function tensorBytes({ data }: Pick<Tensor, 'data'>): Uint8Array {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const encoder = new TextEncoder();
@@ -18,14 +18,14 @@ export function tensorBytes({ data }: Pick<Tensor, 'data'>): Uint8Array {
   );
 }
 
-/** Creates the error for bytes that are no elements of a tensor. */
+/** Creates the error for bytes that are not elements of a tensor. */
 export type BadTensor = (rule: string) => Error;
 
 /**
- * Reads what {@link tensorBytes} wrote.
+ * Reads the output of {@link tensorBytes}.
  *
- * @param fail - Creates the error; what it gets continues the name of the tensor.
- * @throws What `fail` returns when the bytes do not fit datatype and shape.
+ * @param fail - Creates the error. Its argument continues the name of the tensor.
+ * @throws The error from `fail` if the bytes do not fit datatype and shape.
  */
 export function readTensorBytes(
   datatype: Datatype,
@@ -41,7 +41,7 @@ export function readTensorBytes(
       `has ${bytes.byteLength} bytes, ${datatype} of the shape ${describeShape(shape)} needs ${describeLength(needed)}`,
     );
   }
-  if (datatype === 'BOOL' && bytes.some((byte) => byte > 1)) throw fail('must hold bytes of 0 and 1, as BOOL needs');
+  if (datatype === 'BOOL' && bytes.some((byte) => byte > 1)) throw fail('must contain only bytes of 0 and 1 for BOOL');
   // A copy, because elements must be aligned and a tensor may start anywhere in a body.
   return new ELEMENTS[datatype](new Uint8Array(bytes).buffer);
 }

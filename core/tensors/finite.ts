@@ -21,9 +21,9 @@ export function nonFiniteText(value: number): string {
   return `"${value}"`;
 }
 
-/** The error for a result that contains NaN or infinity. */
+/** Creates the error for a result that contains NaN or infinity. */
 export function notFinite(): AppError {
-  return new AppError('ANSWER_NOT_FINITE', 'the model answered with a number that is NaN or infinite');
+  return new AppError('ANSWER_NOT_FINITE', 'the model returned a number that is NaN or infinite');
 }
 
 function allFinite(values: Float32Array | Float64Array): boolean {

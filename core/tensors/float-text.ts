@@ -7,7 +7,7 @@ import { checkFinite, notFinite } from './finite.ts';
 const FEWEST_DIGITS = 7;
 const MOST_DIGITS = 9;
 
-/** Decimal exponents of what is written as plain decimals; smaller and larger values go a slower way. */
+/** Decimal exponents of values that are written as plain decimals. Smaller and larger values take a slower path. */
 const SMALLEST_EXPONENT = -6;
 const LARGEST_EXPONENT = 5;
 
@@ -30,7 +30,7 @@ const ZERO = 0x30;
 /**
  * Writes float32 values as JSON numbers separated by commas; each reads back to the same bits, the sign of zero included.
  *
- * `JSON.stringify` widens a float32 to a double and prints up to 17 digits of it; nine tell all float32 apart.
+ * `JSON.stringify` widens a float32 to a double and prints up to 17 digits of it; nine distinguish all float32.
  *
  * @param writeNonFinite - Writes NaN and infinity, for which JSON has no number. By default they are refused.
  * @throws AppError `ANSWER_NOT_FINITE` when a value is NaN or infinite and no other way to write it is given.

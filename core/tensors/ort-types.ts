@@ -21,7 +21,7 @@ const DATATYPES = new Map<string, Datatype>(
   Object.entries(ORT_TYPES).map(([datatype, type]) => [type, datatype as Datatype]),
 );
 
-/** The protocol's name of an element type of onnxruntime; undefined for one that the protocol has not. */
+/** Returns the protocol's name of an element type of onnxruntime; undefined if the protocol lacks it. */
 export function datatypeOfOrtType(type: string): Datatype | undefined {
   return DATATYPES.get(type);
 }

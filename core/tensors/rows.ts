@@ -49,7 +49,7 @@ function joined(tensors: readonly Tensor[]): TensorData {
   return new ELEMENTS[datatype](bytes.buffer);
 }
 
-/** A tensor of zeros, of the shape [1, …] where the first dimension varies. */
+/** Returns a tensor of zeros, of the shape [1, …] where the first dimension varies. */
 export function zeros({ datatype, shape }: Pick<Tensor, 'datatype' | 'shape'>): Tensor {
   const fixed = shape.map((length) => (length === -1 ? 1 : length));
   const count = elementCount(fixed);

@@ -257,7 +257,7 @@ function writeFloat64(value: number): string {
   return Object.is(value, -0) ? '-0.0' : String(value);
 }
 
-/** Decimal digits that tell all halves apart (IEEE 754-2019 §5.12.2). */
+/** Decimal digits that distinguish all halves (IEEE 754-2019 §5.12.2). */
 const HALF_DIGITS = 5;
 
 /** Writes a half with as few digits as read back to it. */
@@ -290,27 +290,27 @@ function writeNested(tensor: Tensor, shape: readonly number[], start: number): s
 }
 
 /**
- * Checks that a tensor is what a model's input takes. A dimension that varies may be of length zero.
+ * Checks that a tensor fits an input of a model. A variable dimension may have length zero.
  *
  * @param param - Name of the tensor in the request, for messages.
  * @throws AppError `INVALID_TENSOR` when datatype, number of dimensions or a dimension differs.
  */
 export function checkTensor(
   tensor: Pick<Tensor, 'datatype' | 'shape'>,
-  wanted: TensorDescription,
+  expected: TensorDescription,
   param: string,
 ): void {
-  if (tensor.datatype !== wanted.datatype) {
-    throw invalid(`${param} must be ${wanted.datatype}, got ${tensor.datatype}`, param);
+  if (tensor.datatype !== expected.datatype) {
+    throw invalid(`${param} must be ${expected.datatype}, got ${tensor.datatype}`, param);
   }
   const fits =
-    wanted.anyRank === true ||
-    (tensor.shape.length === wanted.shape.length &&
-      tensor.shape.every((length, index) => wanted.shape[index] === -1 || wanted.shape[index] === length));
+    expected.anyRank === true ||
+    (tensor.shape.length === expected.shape.length &&
+      tensor.shape.every((length, index) => expected.shape[index] === -1 || expected.shape[index] === length));
   if (!fits) {
-    const rule = wanted.shape.includes(-1) ? ', where -1 is any length' : '';
+    const rule = expected.shape.includes(-1) ? ', where -1 is any length' : '';
     throw invalid(
-      `${param} must be of shape [${wanted.shape.join(', ')}]${rule}, got ${describeShape(tensor.shape)}`,
+      `${param} must be of shape [${expected.shape.join(', ')}]${rule}, got ${describeShape(tensor.shape)}`,
       param,
     );
   }

@@ -65,7 +65,7 @@ export interface TensorDescription {
   readonly anyRank?: true | undefined;
 }
 
-/** How many elements a shape holds; one for a scalar. */
+/** Returns the number of elements of a shape; one for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }

@@ -6,7 +6,7 @@ export interface TrafficSource {
   current(): Traffic;
 }
 
-/** A source whose split never changes, for example the one that the manifest declares. */
+/** Creates a source whose split never changes, for example the one that the manifest declares. */
 export function fixedTraffic(traffic: Traffic): TrafficSource {
   return { current: () => traffic };
 }

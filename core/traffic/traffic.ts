@@ -32,7 +32,7 @@ export class Traffic {
   /**
    * Picks the version that serves a caller, always the same for the same key and split.
    *
-   * @param key - Identifies what sticks to a version, for example a tenant.
+   * @param key - Identifies the caller that keeps its version, for example a tenant.
    */
   pick(key: string): string {
     return this.#only ?? pickVersion(this.shares, key);

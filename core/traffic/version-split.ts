@@ -8,7 +8,7 @@ const BUCKETS = 10_000;
  * share of the highest version moves callers to it and none back.
  *
  * @param traffic - Percent by version, summing to 100; hundredths of a percent count.
- * @param stickyKey - Identifies what sticks to a version: a tenant, a request id.
+ * @param stickyKey - Identifies the caller or request that keeps its version: a tenant, a request id.
  * @example
  * pickVersion({ '1': 90, '2': 10 }, 'acme');
  */
@@ -25,7 +25,10 @@ export function pickVersion(traffic: Readonly<Record<string, number>>, stickyKey
   return versions.at(-1) ?? '';
 }
 
-/** 32-bit FNV-1a over the UTF-16 units, low byte first (Fowler, Noll, Vo; draft-eastlake-fnv), then MurmurHash3's finalizer (Appleby). */
+/**
+ * 32-bit FNV-1a over the UTF-16 units, low byte first (Fowler, Noll, Vo; draft-eastlake-fnv), then MurmurHash3's finalizer
+ * (Appleby).
+ */
 function bucketOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) {

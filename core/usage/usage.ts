@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts';
 import { BUDGET_NAMES, type BudgetName, type Budgets } from '../identity/budgets.ts';
 
-/** What a tenant takes up now. */
+/** The current usage of a tenant. */
 export interface Usage {
   readonly storedBytes: number;
   readonly files: number;
@@ -11,7 +11,7 @@ export interface Usage {
   readonly openUploads: readonly string[];
 }
 
-/** What a new record takes up. */
+/** The usage that a new record adds. */
 export interface Charge {
   readonly storedBytes?: number;
   readonly files?: number;
@@ -20,8 +20,8 @@ export interface Charge {
 }
 
 /**
- * What tenants take up. A store counts a record in the transaction that creates it. Nothing is subtracted when a record
- * ends or is deleted: {@link recount} finds what is left, so that no crash, no duplicate and no other function can make the
+ * Usage of tenants. A store counts a record in the transaction that creates it. Nothing is subtracted when a record
+ * ends or is deleted: {@link recount} counts the rest, so that no crash, no duplicate and no other function can make the
  * counters wrong for good.
  */
 export interface UsageStore {
@@ -48,7 +48,7 @@ const FREES: Readonly<Record<keyof ReturnType<typeof usedOf>, string>> = {
 };
 
 /**
- * The error for a record that a budget has no room for. It says which one, what is left, and when it frees.
+ * Creates the error for a record that exceeds a budget. It names the budget, how much is left, and when it frees.
  *
  * @param usage - The usage that was found after the record was refused.
  */

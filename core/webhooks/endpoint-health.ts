@@ -1,4 +1,4 @@
-/** What is known of a receiver: one host, for one tenant. */
+/** The state of a receiver: one host, for one tenant. */
 export interface EndpointHealth {
   /** Failures in a row. */
   readonly failures: number;
@@ -8,7 +8,7 @@ export interface EndpointHealth {
   readonly meanMs?: number | undefined;
 }
 
-/** Failures in a row after which a receiver is not called for a while. */
+/** Number of failures in a row after which a receiver is paused. */
 export const MAX_FAILURES = 5;
 
 /** First and longest time for which it is not called. */
@@ -27,12 +27,12 @@ export const PATIENT_LIMIT_MS = 15_000;
 /** Health of a receiver that nothing is known of. */
 export const UNKNOWN: EndpointHealth = { failures: 0, openUntilMs: 0 };
 
-/** Whether a receiver has proven that it responds quickly. */
+/** Returns whether a receiver has proven that it responds quickly. */
 export function isQuick({ meanMs }: EndpointHealth): boolean {
   return meanMs !== undefined && meanMs <= QUICK_MEAN_MS;
 }
 
-/** The time that an attempt at a receiver that is not quick is expected to take at most. */
+/** Returns the time that an attempt at a receiver that is not quick is expected to take at most. */
 export function expectedMs({ meanMs = PATIENT_LIMIT_MS }: EndpointHealth): number {
   return Math.min(PATIENT_LIMIT_MS, Math.max(QUICK_LIMIT_MS, meanMs * 1.5));
 }
@@ -41,7 +41,7 @@ export function expectedMs({ meanMs = PATIENT_LIMIT_MS }: EndpointHealth): numbe
  * Returns the health of a receiver after another failure. After {@link MAX_FAILURES} in a row it is not called for a
  * minute. Each further failure doubles that time, up to an hour.
  *
- * @param startedMs - When the attempt started. Attempts that were under way when the pause began do not prolong it.
+ * @param startedMs - When the attempt started. Attempts that were running when the pause started do not prolong it.
  */
 export function afterFailure(health: EndpointHealth, startedMs: number, nowMs: number): EndpointHealth {
   if (health.openUntilMs > startedMs) return health;
@@ -76,7 +76,8 @@ export interface PatientLimits {
 
 /**
  * Divides the concurrent invocations of the function. Receivers that are not quick have half of them, one tenant a tenth,
- * and one receiver half of its tenant's. An invocation can hold several attempts, so quick receivers always find the other half.
+ * and one receiver half of its tenant's. An invocation can hold several attempts, so quick receivers always find the other
+ * half.
  */
 export function patientLimits(maxConcurrency: number): PatientLimits {
   const ofTenant = Math.max(1, Math.floor(maxConcurrency / 10));

@@ -4,7 +4,7 @@ export type Hmac = (key: Uint8Array, text: string) => Uint8Array;
 /** Prefix of a secret (Standard Webhooks, "Signature scheme", symmetric). */
 const SECRET_PREFIX = 'whsec_';
 
-/** Bytes of a secret: the standard asks for 24 to 64. */
+/** Bytes of a secret: the standard requires 24 to 64. */
 export const SECRET_BYTES = 32;
 
 /** A message to sign. */
@@ -22,7 +22,7 @@ export function formatSecret(bytes: Uint8Array): string {
 }
 
 /**
- * The headers of a webhook, signed with every active secret (Standard Webhooks 1.0): while a secret is replaced, a
+ * Returns the headers of a webhook, signed with every active secret (Standard Webhooks 1.0): while a secret is replaced, a
  * receiver finds a signature of the one that it knows.
  *
  * @param secrets - `whsec_` and base64, the newest first.

@@ -36,7 +36,7 @@ export function parseSubscriptionRequest(value: unknown): SubscriptionRequest {
   return parseInput(subscriptionRequest, value, 'the webhook', 'INVALID_BODY');
 }
 
-/** Whether a webhook receives events of a type. */
+/** Returns whether a webhook receives events of a type. */
 export function isSubscribed({ events, disabledAtMs }: Subscription, type: string): boolean {
   return disabledAtMs === undefined && (events.length === 0 || events.some((event) => event === type));
 }

@@ -41,7 +41,7 @@ export interface EndedBatch {
   readonly endedAtMs: number;
 }
 
-/** The event that a job has completed. It does not contain the result, which consumers read from its `url`. */
+/** Returns the event that a job has completed. It does not contain the result, which consumers read from its `url`. */
 export function jobEvent(job: Job): WebhookEvent {
   const { owner, id, status, model, ranVersion, version, baseUrl, traceparent, endedAtMs = job.createdAtMs } = job;
   const type = `job.${status}`;
@@ -52,7 +52,7 @@ export function jobEvent(job: Job): WebhookEvent {
   return traceparent === undefined ? event : { ...event, traceparent };
 }
 
-/** The event that a batch has ended. */
+/** Returns the event that a batch has ended. */
 export function batchEvent({ owner, id, status, endpoint, baseUrl, endedAtMs }: EndedBatch): WebhookEvent {
   const type = `batch.${status}`;
   const url = baseUrl === undefined ? null : `${baseUrl}/v1/batches/${id}`;
@@ -61,8 +61,8 @@ export function batchEvent({ owner, id, status, endpoint, baseUrl, endedAtMs }: 
 }
 
 /**
- * The first delivery of an event to a receiver. Its id is the same however often it is made, and another one for another
- * end: of a job that was redriven, or of a later job with the same id.
+ * Returns the first delivery of an event to a receiver. Its id is the same however often it is made, and another one for
+ * another end: of a job that was redriven, or of a later job with the same id.
  */
 export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: number): DeliveryMessage {
   const { owner, subject, endedAtMs, body, type, traceparent } = event;
@@ -73,7 +73,7 @@ export function deliveryOf(event: WebhookEvent, url: string, hash: Hash, nowMs: 
   };
 }
 
-/** The message for the first attempt of a delivery, which is due now. */
+/** Returns the message for the first attempt of a delivery, which is due now. */
 export function firstAttempt(
   { owner, id, url, subject, body }: Pick<DeliveryMessage, 'owner' | 'id' | 'url' | 'subject' | 'body'>,
   nowMs: number,

@@ -30,12 +30,12 @@ export function checkWebhookUrl(url: string, { allowLoopback, param = 'webhook_u
     throw invalid(`must be a URL of ${MAX_CHARACTERS} characters at most`);
   }
   const { protocol, hostname, username, password } = new URL(url);
-  if (username !== '' || password !== '') throw invalid('must hold no user name and password');
+  if (username !== '' || password !== '') throw invalid('must not contain a user name or password');
   const isLoopback = LOOPBACK.test(hostname);
   if (allowLoopback && isLoopback && (protocol === 'http:' || protocol === 'https:')) return;
   if (protocol !== 'https:')
     throw invalid(`must be an https URL, got ${protocol === 'http:' ? 'http' : 'another scheme'}`);
-  if (ADDRESS.test(hostname)) throw invalid('must name its host, addresses are not called');
+  if (ADDRESS.test(hostname)) throw invalid('must contain a host name: IP addresses are not called');
   const name = hostname.replace(/\.$/, '');
   if (!name.includes('.') || PRIVATE_NAME.test(name)) throw invalid('must name a public host');
 }

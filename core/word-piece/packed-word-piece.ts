@@ -98,7 +98,7 @@ function writeFile(description: Description, arrays: readonly ArrayBufferView[],
 /**
  * Opens a packed WordPiece tokenizer. Its tables are views of the file.
  *
- * @param file - What {@link packWordPiece} returned; it must not change afterwards.
+ * @param file - The result of {@link packWordPiece}; it must not change afterwards.
  * @param hash - The hash that it was packed with.
  * @throws AppError `ONNX_INVALID` when the file is another one, of another format, or damaged.
  */
@@ -108,7 +108,7 @@ export function openPackedWordPiece(file: Uint8Array, hash: Hash): PackedWordPie
   const { buffer, byteOffset: start, byteLength } = bytes;
   if (byteLength < DESCRIPTION_AT) throw unusable('ends too early');
   const [magic, format] = new Uint32Array(buffer, start, 2);
-  if (magic !== MAGIC) throw unusable('is no packed tokenizer');
+  if (magic !== MAGIC) throw unusable('is not a packed tokenizer');
   if (format !== FORMAT) throw unusable(`has format ${format}, this function reads format ${FORMAT}`);
   const expected = String.fromCharCode(...bytes.subarray(HASH_AT, CONTENTS_AT)).replace(/\0+$/, '');
   if (hash(bytes.subarray(CONTENTS_AT)) !== expected) throw unusable('is damaged');

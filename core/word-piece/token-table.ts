@@ -113,7 +113,7 @@ export function unitsOf(tokens: readonly string[]): Uint16Array {
 }
 
 /**
- * Fills the hash table of a {@link TokenTable}. It takes milliseconds, so that it is done when a model is packed.
+ * Fills the hash table of a {@link TokenTable}. It takes milliseconds, so packing does it.
  *
  * @param tokens - Tokens in the order of their ids, at most {@link MAX_TOKENS}.
  * @param units - The same tokens, as {@link unitsOf} lays them out.

@@ -11,7 +11,7 @@ const api = new InferenceApi(stack, 'Api', { models, jobs, stageName: 'beta' });
 
 // A program that sends jobs to the queue and reads its results from another one, without the API.
 const producer = new Role(stack, 'Producer', { assumedBy: new AccountRootPrincipal() });
-jobs.grantProduce(producer);
+jobs.grantSendMessages(producer);
 jobs.grantConsumeReplies(producer, 'results');
 
 new CfnOutput(stack, 'InferenceUrl', { value: api.url });

@@ -9,7 +9,7 @@ interface JobEnded {
   readonly data: {
     readonly id: string;
     readonly status: 'succeeded' | 'failed' | 'canceled';
-    /** What the route answered. */
+    /** The response of the route. */
     readonly result?: unknown;
     /** Where a result is that is too large for a message; good for an hour. */
     readonly result_url?: string;
@@ -22,14 +22,14 @@ interface JobEnded {
 const { QUEUE_URL: queueUrl } = process.env;
 if (queueUrl === undefined) throw new Error('QUEUE_URL is not set');
 
-/** How many results to wait for; without a number it goes on until it is stopped. */
-const wanted = Number(process.argv[2] ?? Number.POSITIVE_INFINITY);
+/** How many results to wait for; without a number, it continues until it is stopped. */
+const requested = Number(process.argv[2] ?? Number.POSITIVE_INFINITY);
 
 const client = new SQSClient({});
 // Queues deliver at least once. A real consumer remembers ids where it keeps the results.
 const seen = new Set<string>();
 
-while (seen.size < wanted) {
+while (seen.size < requested) {
   const { Messages: messages = [] } = await client.send(
     new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 20 }),
   );
@@ -40,7 +40,7 @@ while (seen.size < wanted) {
       if (!seen.has(event.id)) console.log(JSON.stringify(await outcomeOf(event)));
       seen.add(event.id);
     }
-    // Only now: had anything failed before, the message would come again.
+    // Only now: if anything had failed before, the message would be delivered again.
     await client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: handle }));
   }
 }

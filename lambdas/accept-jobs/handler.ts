@@ -5,7 +5,7 @@ import type { Grants } from '../../core/identity/grants.ts';
 import { type JobEvent, parseJobEvent } from '../../core/jobs/cloud-event.ts';
 import { PRODUCERS } from '../../core/jobs/job.ts';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
-import { MAX_OUTAGE_MS } from '../../core/jobs/outage.ts';
+import { isLastingDefect, MAX_OUTAGE_MS } from '../../core/jobs/outage.ts';
 import { parseJson } from '../../core/json/json.ts';
 import { jsonMember } from '../../core/json/json-member.ts';
 import { type ResolveDeps, resolveRequest } from '../shared/jobs/resolve-request.ts';
@@ -21,7 +21,7 @@ import type { JobsLog } from '../shared/telemetry/jobs-line.ts';
 /** Dependencies of the function. */
 export interface AcceptJobsDeps {
   readonly resolve: ResolveDeps;
-  /** What the jobs of producers may use. */
+  /** Resources that the jobs of producers may use. */
   readonly grants: Grants;
   readonly submit: Submit;
   readonly deadLetters: DeadLetters;
@@ -41,7 +41,7 @@ export type AcceptJobsHandler = (event: SQSEvent, context: Context) => Promise<S
  *
  * An event that is invalid or refused moves to the dead letters with the reason, because it would be refused each time.
  * A transient failure is retried with a delay that grows to 5 minutes. After 24 hours the message moves to the dead letters
- * too.
+ * too, and after 8 tries if the failure is a defect of this product.
  */
 export function createHandler(deps: AcceptJobsDeps): AcceptJobsHandler {
   return (event) =>
@@ -93,8 +93,9 @@ async function accept(
 
 async function retryOrMove(record: SQSRecord, error: AppError, deps: AcceptJobsDeps): Promise<Verdict> {
   const { queue, deadLetters, clock, random, log } = deps;
-  const firstReceivedMs = Number(record.attributes.ApproximateFirstReceiveTimestamp);
-  if (ERRORS[error.code].retryable && clock.now() - firstReceivedMs < MAX_OUTAGE_MS) {
+  const { ApproximateFirstReceiveTimestamp: firstReceivedMs, ApproximateReceiveCount: receives } = record.attributes;
+  const mayPass = ERRORS[error.code].retryable && !isLastingDefect(error, Number(receives));
+  if (mayPass && clock.now() - Number(firstReceivedMs) < MAX_OUTAGE_MS) {
     logRetry(record, error, deps);
     return waitByVisibility(record, queue, random);
   }

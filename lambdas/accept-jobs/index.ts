@@ -1,10 +1,11 @@
 import { ACCEPT_JOBS } from '../../core/functions/functions.ts';
 import { readSettings } from '../../core/functions/settings.ts';
+import { readPackagedSettings } from '../shared/packaged-settings.ts';
 import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
 // Runs once for each environment, in the init phase.
-const deps = openDeps(readSettings(process.env, ACCEPT_JOBS.settings));
+const deps = openDeps(readSettings(process.env, ACCEPT_JOBS.settings, readPackagedSettings(import.meta.dirname)));
 
 /** Accepts jobs of producers: the entry that AWS Lambda calls. */
 export const handler = createHandler(deps);

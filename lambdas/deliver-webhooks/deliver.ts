@@ -86,7 +86,7 @@ export async function deliver(message: DeliveryMessage, deps: DeliverDeps): Prom
   return isQuick(health) && message.isPatient !== true ? attemptQuickly(call, deps) : attemptPatiently(call, deps);
 }
 
-/** A message that is due, and what is known of it. */
+/** A message that is due, and the state of its delivery. */
 interface DeliveryCall {
   readonly message: DeliveryMessage;
   readonly delivery: Delivery;

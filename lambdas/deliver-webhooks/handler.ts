@@ -15,7 +15,7 @@ import { type DeliverDeps, type DeliveryNote, deliver } from './deliver.ts';
 export interface DeliverWebhooksDeps extends DeliverDeps, LogSettings {
   /** The queue that the messages come from. */
   readonly consumed: Pick<WorkQueue, 'url' | 'hold' | 'letGo' | 'setVisibility'>;
-  /** Receives messages that are no deliveries. */
+  /** Receives messages that are not deliveries. */
   readonly deadLetters: DeadLetters;
 }
 

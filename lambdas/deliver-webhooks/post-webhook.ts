@@ -36,8 +36,8 @@ export interface PostRequest {
 export type Post = (request: PostRequest) => Promise<PostResponse>;
 
 /**
- * Makes what posts webhooks: to public addresses only, the one that was checked and no other, without following
- * redirects, and in bounded time and memory.
+ * Creates a function that POSTs a webhook. It connects only to the public address that was checked, never follows
+ * redirects, and limits time and memory.
  *
  * @returns A function that throws AppError `INVALID_WEBHOOK_URL`, `UNAVAILABLE` or `TIMEOUT`.
  */

@@ -1,7 +1,6 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { ChunkStore } from '../../core/batches/batch-store.ts';
 import { AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
-import type { FunctionSettings } from '../../core/functions/settings.ts';
 import { type ChunkMessage, definitionOf, type JobMessage, type WorkMessage } from '../../core/jobs/job-message.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
 import { LOST_WORKER } from '../../core/jobs/lost-worker.ts';
@@ -12,6 +11,7 @@ import { loseChunk } from '../shared/batches/lose-chunk.ts';
 import { completeJob } from '../shared/jobs/complete-job.ts';
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import { type FailedMessage, handleEach, type Verdict } from '../shared/queue/handle-each.ts';
+import type { QueueDirectory } from '../shared/queue/queue-directory.ts';
 import { redriveOf } from '../shared/queue/redrive-of.ts';
 import { waitByVisibility } from '../shared/queue/requeue.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
@@ -30,8 +30,10 @@ export interface FailLostJobsDeps {
   readonly random: () => number;
   /** Queue of batch steps. */
   readonly batchSteps: MessageQueue;
-  /** Queues by model: a redrive sends lost messages back to them. */
-  readonly modelQueues: FunctionSettings['modelQueues'];
+  /** URL of the queue that the messages come from. */
+  readonly lostJobsQueue: string;
+  /** Queues of models: a redrive sends lost messages back to them. */
+  readonly directory: Pick<QueueDirectory, 'ofModel'>;
   readonly log: JobsLog<'fail-lost-jobs'>;
 }
 
@@ -41,7 +43,7 @@ export type FailLostJobsHandler = (event: SQSEvent, context: Context) => Promise
 /**
  * Creates the handler: it fails jobs and chunks whose messages were delivered too often, because no worker could start them.
  *
- * A job fails with the last reason that a worker recorded, and a chunk counts as lost, so that no caller waits for ever.
+ * A job fails with the last reason that a worker recorded, and a chunk counts as lost. No caller then waits for ever.
  * The messages move to the dead letters, from which an operator can redrive them. Every step can be repeated.
  */
 export function createHandler(deps: FailLostJobsDeps): FailLostJobsHandler {
@@ -112,9 +114,9 @@ interface LostMessage {
 }
 
 async function moveLost({ record, message, reason }: LostMessage, deps: FailLostJobsDeps): Promise<void> {
-  const { deadLetters, log, modelQueues } = deps;
+  const { deadLetters, log } = deps;
   const { code, message: words } = reason;
-  await deadLetters.add(record, { code, message: words, sourceQueue: sourceOf(record, message, modelQueues) });
+  await deadLetters.add(record, { code, message: words, sourceQueue: await sourceOf(record, message, deps) });
   const about = message?.kind === 'job' ? { jobId: message.id } : { batchId: message?.batchId, chunk: message?.index };
   log({
     metric: 'JobsLost',
@@ -126,14 +128,17 @@ async function moveLost({ record, message, reason }: LostMessage, deps: FailLost
 }
 
 /** Returns the queue that SQS moved the message from, or the queue of its model if SQS does not name one. */
-function sourceOf(
+async function sourceOf(
   { attributes }: SQSRecord,
   message: WorkMessage | undefined,
-  modelQueues: FailLostJobsDeps['modelQueues'],
-): string | undefined {
+  { lostJobsQueue, directory }: FailLostJobsDeps,
+): Promise<string | undefined> {
   const name = attributes.DeadLetterQueueSourceArn?.split(':').at(-1);
-  const urls = Object.values(modelQueues).flatMap(({ jobs, chunks }) => [jobs, chunks]);
-  const moved = urls.find((url) => url.split('/').at(-1) === name);
-  if (moved !== undefined || message === undefined || !Object.hasOwn(modelQueues, message.model)) return moved;
-  return modelQueues[message.model]?.[message.kind === 'job' ? 'jobs' : 'chunks'];
+  if (message === undefined) {
+    // Queues of one account and region differ by their names only.
+    return name === undefined ? undefined : `${lostJobsQueue.slice(0, lostJobsQueue.lastIndexOf('/'))}/${name}`;
+  }
+  const queues = await directory.ofModel(message.model);
+  const moved = [queues?.jobs, queues?.chunks].find((url) => name !== undefined && url?.endsWith(`/${name}`));
+  return moved ?? queues?.[message.kind === 'job' ? 'jobs' : 'chunks'];
 }

@@ -2,7 +2,7 @@ import aws4 from 'aws4';
 import { jsonOrUndefined } from '../../core/json/json.ts';
 import type { SignedSettings } from '../shared/aws/signed-settings.ts';
 
-/** Attempts to read one key: API Gateway answers ten calls a second for the whole account, other deployments included. */
+/** Attempts to read one key: API Gateway accepts ten calls a second for the whole account, including other deployments. */
 const ATTEMPTS = 8;
 
 /** First wait between two attempts in milliseconds; it doubles each time. */

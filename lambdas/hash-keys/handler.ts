@@ -39,7 +39,7 @@ async function hashKeys(event: CloudFormationCustomResourceEvent, { readKey }: H
   if (event.RequestType === 'Delete') return '';
   const ids = readIds(event.ResourceProperties['KeyIds']);
   const hashes = [];
-  // One after the other: API Gateway answers ten calls a second for the whole account.
+  // One after the other, because API Gateway accepts ten calls a second for the whole account.
   for (const id of ids) hashes.push({ id, hash: sha256(Buffer.from(await readKey(id))) });
   return renderKeyHashes(hashes);
 }

@@ -34,14 +34,14 @@ export interface StepCall extends BatchDeps {
 
 /**
  * Maximum number of chunks that are sent before progress is recorded: twenty requests to SQS. One of the first so many
- * must hold a readable line: up to 40,000 lines or 50 MiB without one are no batch file.
+ * must have a readable line: a file whose first 40,000 lines or 50 MiB have none is not a batch file.
  */
 export const CHUNKS_PER_RECORD = 200;
 
 /** Statuses of batches that are not complete. */
 export const INCOMPLETE = ['validating', 'in_progress', 'finalizing', 'cancelling'] as const;
 
-/** Whether a batch is in a final status. Only its notification may still be recorded. */
+/** Returns whether a batch is in a final status. Only its notification may still be recorded. */
 export function isComplete({ status }: BatchRecord): boolean {
   return !INCOMPLETE.some((incomplete) => incomplete === status);
 }

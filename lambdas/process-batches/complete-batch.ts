@@ -17,7 +17,7 @@ export async function failBatch(
   if (failed.batch !== undefined) await notifyBatchOnce(failed.batch, deps);
 }
 
-/** The members of a batch that ends now. Its record is kept for the retention of files from now on. */
+/** Returns the members of a batch that ends now. Its record is kept for the retention of files from now on. */
 export function endOf(status: BatchMerge['outcome'], { clock, settings }: Pick<BatchDeps, 'clock' | 'settings'>) {
   const endedAtMs = clock.now();
   return { status, endedAtMs, expiresAtMs: fileExpiry(endedAtMs, settings.fileRetentionDays) };

@@ -4,7 +4,7 @@ import { GRACE_MS } from '../../core/files/limits.ts';
 import type { BatchDeps } from './call.ts';
 import { abandonSplit, failBatch } from './complete-batch.ts';
 
-/** Whether the time in which a step may be retried is over. */
+/** Returns whether the time in which a step may be retried is over. */
 export async function isOverdueStep(step: StepMessage, { batches, uploads, clock }: BatchDeps): Promise<boolean> {
   if (step.kind === 'assemble') {
     const upload = await uploads.get(step.owner, step.uploadId);

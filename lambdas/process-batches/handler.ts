@@ -1,7 +1,8 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { parseStepMessage, type StepMessage, stepDelaySeconds } from '../../core/batches/step-message.ts';
-import { AppError, ERRORS } from '../../core/errors.ts';
-import type { DeadLetters } from '../shared/queue/dead-letters.ts';
+import { AppError, ERRORS, toAppError } from '../../core/errors.ts';
+import { isLastingDefect } from '../../core/jobs/outage.ts';
+import { type DeadLetters, moveToDeadLetters } from '../shared/queue/dead-letters.ts';
 import { handleEach, type Verdict } from '../shared/queue/handle-each.ts';
 import { waitByVisibility, waitOrMove } from '../shared/queue/requeue.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
@@ -26,7 +27,7 @@ const EXPECTED: ReadonlySet<string> = new Set(['FILE_NOT_READY']);
 export interface ProcessBatchesDeps extends BatchDeps, LogSettings {
   /** The queue of steps, for messages that wait. */
   readonly queue: Pick<WorkQueue, 'url' | 'hold' | 'letGo' | 'setVisibility'>;
-  /** Receives messages that are no steps. */
+  /** Receives messages that are not steps. */
   readonly deadLetters: DeadLetters;
   /** Returns a number from 0 up to but not including 1. */
   readonly random: () => number;
@@ -41,7 +42,7 @@ export type ProcessBatchesHandler = (event: SQSEvent, context: Context) => Promi
  * Creates the handler: it runs steps of batches one after another, and writes one log line for each.
  *
  * A step that fails is sent again with a delay. If that is not possible, the message itself waits. An invalid message moves
- * to the dead letters.
+ * to the dead letters, and so does a step that has met a defect of this product 8 times in a row.
  */
 export function createHandler(deps: ProcessBatchesDeps): ProcessBatchesHandler {
   return (event, context) => {
@@ -105,11 +106,20 @@ async function retryStep(
     }
     const isExpected = error instanceof AppError && EXPECTED.has(error.code);
     const attempt = isExpected ? (step.attempt ?? 0) : (step.attempt ?? 0) + 1;
+    const failure = toAppError(error);
+    if (isLastingDefect(failure, attempt)) return await moveStep(step, record, deps, failure);
     await deps.steps.send({ ...step, attempt }, { delaySeconds: stepDelaySeconds(attempt) });
     return 'done';
   } catch {
     return waitByVisibility(record, deps.queue, deps.random, step.attempt);
   }
+}
+
+/** A step that is redriven continues where the last one stopped, so nothing of the batch is lost meanwhile. */
+function moveStep(step: StepMessage, record: SQSRecord, deps: ProcessBatchesDeps, error: AppError): Promise<Verdict> {
+  const { deadLetters, queue } = deps;
+  const onFailure = (failure: AppError) => log(deps, { step, ms: 0, error: failure });
+  return moveToDeadLetters(record, error, { deadLetters, sourceQueue: queue.url, onFailure });
 }
 
 interface StepFacts {

@@ -7,7 +7,7 @@ import { sha256 } from '../shared/sha256.ts';
 import type { StepCall } from './call.ts';
 import type { PartName } from './merge-pieces.ts';
 
-/** Id of an output file: the same in every step that merges. */
+/** Returns the id of an output file, which is the same in every step that merges. */
 export function outputFileId({ id }: BatchRecord, { startedAtMs }: BatchMerge, part: PartName): string {
   return `file-${timeOrderedId(startedAtMs, Buffer.from(sha256(Buffer.from(`${id}/${part}`)), 'base64url'))}`;
 }

@@ -15,10 +15,10 @@ const WINDOW_BYTES = 512 * 1024;
 
 /**
  * Sends the chunks of a split batch again that have no outcome, or counts them as stopped if the batch is over. The
- * messages of such chunks are gone; a chunk whose message still waits runs once all the same.
+ * messages of such chunks are gone; a chunk whose message still waits nevertheless runs once.
  *
  * The chunks of a gap are cut again from the last chunk before it whose place is known: splitting depends on nothing but
- * the bytes from there.
+ * the bytes from there and the limits in the record of the batch.
  *
  * @param from - Where to start.
  * @returns Where the next step must continue; undefined when every chunk was looked at.
@@ -82,7 +82,7 @@ function placeOf({ index, start, firstLine }: ChunkPlace): ChunkPlace {
  * @throws AppError `INPUT_NOT_FOUND` when the file was deleted.
  */
 async function cut(
-  { inputBytes }: BatchRecord,
+  { inputBytes, chunkLimits }: BatchRecord,
   file: PayloadReference,
   from: ChunkPlace,
   last: number,
@@ -90,7 +90,7 @@ async function cut(
 ): Promise<readonly NumberedChunk[]> {
   let position = from.start;
   if (position === 0) position = textStart((await objects.read(file.key, 0, 3))?.bytes ?? new Uint8Array());
-  const plan = new ChunkPlan(position, from.firstLine);
+  const plan = new ChunkPlan(position, from.firstLine, chunkLimits);
   const chunks: NumberedChunk[] = [];
   const next = () => (chunks.at(-1)?.index ?? from.index - 1) + 1;
   while (position < inputBytes && next() <= last) {

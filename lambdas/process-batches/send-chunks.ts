@@ -57,7 +57,8 @@ async function stopChunk(
   { code, message }: AppError,
   { batches }: StepCall,
 ): Promise<void> {
-  const outcome = { index, state: 'lost', completed: 0, failed: requests, hasOutput: false, hasErrors: true } as const;
+  const counts = { completed: 0, failed: requests, expired: code === 'BATCH_EXPIRED' ? requests : 0 };
+  const outcome = { ...counts, index, state: 'lost', hasOutput: false, hasErrors: true } as const;
   await batches.finishChunk(owner, id, { ...outcome, start, end, firstLine, error: { code, message } });
 }
 

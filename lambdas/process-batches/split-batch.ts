@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { BatchRecord } from '../../core/batches/batch-record.ts';
-import { ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
+import { CHUNK_LIMITS, ChunkPlan, type PlannedChunk, textStart } from '../../core/batches/chunk-plan.ts';
 import type { DuplicateLine } from '../../core/batches/custom-ids.ts';
 import type { BatchStepMessage, ChunkPlace } from '../../core/batches/step-message.ts';
 import { AppError, ERRORS } from '../../core/errors.ts';
@@ -42,7 +43,7 @@ export async function splitBatch(step: BatchStepMessage, call: StepCall): Promis
   if (batch === undefined) return;
   if (isComplete(batch)) return notifyBatchOnce(batch, call);
   if (isSpare === true && batch.inProgressAtMs !== undefined) return;
-  // A step that starts late cannot tell an endless line from a lack of time.
+  // A step that starts late cannot distinguish an endless line from a lack of time.
   if (!call.hasTime()) return continueBatch(batch, call, resend);
   const file = await findInput(batch, call);
   if ('code' in file) return failBatch(batch, [file], call);
@@ -90,7 +91,7 @@ async function findInput(batch: BatchRecord, call: StepCall): Promise<PayloadRef
 async function splitFrom(from: BatchRecord, file: PayloadReference, call: StepCall): Promise<Outcome> {
   let batch = from;
   let position = from.splitAt === 0 ? await findText(file, call) : from.splitAt;
-  const plan = new ChunkPlan(position, from.lines + 1);
+  const plan = new ChunkPlan(position, from.lines + 1, from.chunkLimits);
   let chunks: PlannedChunk[] = [];
   while (position < from.inputBytes && call.hasTime()) {
     const window = await readWindow(file, position, Math.min(position + WINDOW_BYTES, from.inputBytes), call);
@@ -158,7 +159,7 @@ async function startBatch(
   call: StepCall,
 ): Promise<Outcome> {
   if (batch.inProgressAtMs !== undefined) return { kind: 'continued', batch };
-  if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file holds no line' });
+  if (isEnd && sum(chunks, 'requests') === 0) return refused({ code: 'EMPTY_FILE', message: 'the file has no lines' });
   const first = await findFirstRequest(file.key, chunks, call.objects);
   if (first === undefined) return refused(unreadable(chunks));
   const models = modelsOf(parseEndpoint(batch.endpoint), call.settings.taskModels);
@@ -166,15 +167,21 @@ async function startBatch(
   const model = batch.model ?? named ?? '';
   const isKnown = call.chunksOf(model) !== undefined && (batch.model !== undefined || models.includes(model));
   if (!isKnown) return refused(unknownModel(first.line, models));
-  const started = await markStarted(batch, { model, inProgressAtMs: call.clock.now() }, call);
-  const isHere = started !== undefined && !isComplete(started) && started.splitAt === batch.splitAt;
+  const now = { model, inProgressAtMs: call.clock.now(), chunkLimits: CHUNK_LIMITS };
+  const started = await markStarted(batch, now, call);
+  const isHere = started !== undefined && !isComplete(started) && isCutAlike(started, batch);
   return isHere ? { kind: 'continued', batch: started } : { kind: 'changed', batch: started };
+}
+
+/** Returns whether the chunks that this step has cut are those of the record: a step of another release may have started it. */
+function isCutAlike({ splitAt, chunkLimits = CHUNK_LIMITS }: BatchRecord, before: BatchRecord): boolean {
+  return splitAt === before.splitAt && isDeepStrictEqual(chunkLimits, CHUNK_LIMITS);
 }
 
 /** A batch that was canceled meanwhile runs as well, because each of its lines becomes an error line. */
 async function markStarted(
   { owner, id }: BatchRecord,
-  set: Pick<BatchRecord, 'model' | 'inProgressAtMs'>,
+  set: Pick<BatchRecord, 'model' | 'inProgressAtMs' | 'chunkLimits'>,
   { batches }: StepCall,
 ): Promise<BatchRecord | undefined> {
   const expect = { inProgressAtMs: undefined };
@@ -212,10 +219,10 @@ function unknownModel(line: number, models: readonly string[]): Refusal {
 }
 
 function duplicate({ line }: DuplicateLine): Refusal {
-  const message = 'the custom_id of the line is that of an earlier line, each must be used once in a batch';
+  const message = 'an earlier line has the same custom_id, which must be unique in a batch';
   return { code: 'DUPLICATE_CUSTOM_ID', message, param: 'custom_id', line };
 }
 
 function endless({ lines }: BatchRecord): Refusal {
-  return { code: 'INVALID_LINE', message: 'the line is longer than can be read', line: lines + 1 };
+  return { code: 'INVALID_LINE', message: 'the line is too long to read', line: lines + 1 };
 }

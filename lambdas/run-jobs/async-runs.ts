@@ -85,7 +85,7 @@ interface EndpointRequest {
  * The requests depend on the message alone, so that every run of it makes the same.
  *
  * The open requests of a submission are counted in the jobs table before the first one is submitted: a notification
- * costs one write, however many requests the run has, and none comes too early to count.
+ * costs one write, however many requests the run has, and none arrives too early to count.
  */
 export class AsyncRuns {
   readonly #endpoint: AsyncEndpoint;
@@ -309,7 +309,7 @@ function runKey({ message, record }: Received): string {
   return sha256(Buffer.from(JSON.stringify([message.kind, ...own, redrive])));
 }
 
-/** The requests of a run must not depend on what the cache holds at the time. */
+/** The requests of a run must not depend on the contents of the cache. */
 const COMPUTE_ALL = { read: false, write: true } as const;
 
 /** Discards the results of a dry run. */

@@ -35,17 +35,14 @@ const MAX_RESULT_BYTES = 256 * 1024 * 1024;
 /** Results that are not stored may be computed again after a crash: that much time of it at most. */
 const UNSTORED_MS = 2000;
 
-/** Time that remains to note that a line took all of the function's time. */
-const NOTE_MS = 2000;
-
 type Line = LineRequest | BrokenLine;
 
 /**
  * One start of a chunk.
  *
  * Lines run together while all is well. If a worker crashed, they run one by one: the line that runs is recorded before, so
- * that the next worker knows which one is to blame. Lines with the fewest tries come first. A line that was tried as often
- * as it may be becomes an error line. Results are stored as they come, and the next start continues from there.
+ * that the next worker knows which one crashed it. Lines with the fewest attempts run first. A line that was tried as often
+ * as allowed becomes an error line. Each result is stored immediately, and the next start continues from there.
  */
 export class ChunkStart {
   progress: ChunkProgress = NO_PROGRESS;
@@ -71,7 +68,7 @@ export class ChunkStart {
     if (!hasPast(this.#work)) return;
     const { batchId, index } = message;
     const found = await this.#run.deps.progress.read(batchId, index);
-    // A worker that stopped by itself sent a copy, which is new, or noted that it stopped.
+    // A worker that stopped without a crash has sent a copy, which is new, or recorded that it stopped.
     const isDeliveredAgain = Number(record.attributes.ApproximateReceiveCount) > 1;
     const hasCrashed = isDeliveredAgain && (found?.isStarted ?? true);
     this.progress = hasCrashed ? afterCrash(found ?? NO_PROGRESS) : (found ?? NO_PROGRESS);
@@ -86,7 +83,7 @@ export class ChunkStart {
     await this.#run.deps.progress.save(batchId, index, this.progress);
   }
 
-  /** Stores what is known, so that the next start continues from here. */
+  /** Stores the progress, so that the next start continues from here. */
   async stop(change: Partial<ChunkProgress> = {}): Promise<void> {
     await this.#storeResults();
     await this.save({ ...change, running: undefined, isStarted: false });
@@ -105,9 +102,15 @@ export class ChunkStart {
     return lines.every(({ line }) => this.#results.has(line));
   }
 
-  /** Gives lines without a result the same error. */
-  failRest(lines: readonly Line[], error: AppError): void {
+  /**
+   * Gives lines without a result the same error.
+   *
+   * @returns Number of these lines.
+   */
+  failRest(lines: readonly Line[], error: AppError): number {
+    const before = this.#results.size;
     for (const line of lines) this.#fail(line, error);
+    return this.#results.size - before;
   }
 
   /** Takes over the results of all requests, which another endpoint computed. */
@@ -149,21 +152,12 @@ export class ChunkStart {
       const isSuspect = this.progress.tries[line.line] !== undefined;
       if (isSuspect || deps.inference.timer() - this.#storedAtMs > UNSTORED_MS) await this.#storeResults();
       await this.save({ running: line.line });
-      const noting = this.#noteTimeout(line);
+      const note = deps.notes.ofLine(this.#work.message, this.progress, line.line, watch.remainingMs);
       const [answer] = await watch.measure(() => this.#ask([line], batch));
-      clearTimeout(noting);
+      await note.cancel();
       this.progress = { ...this.progress, running: undefined };
       this.#settle(line, answer, true);
     }
-  }
-
-  /** A line that takes all of the function's time ends with its worker: the reason is noted shortly before. */
-  #noteTimeout({ line }: LineRequest): NodeJS.Timeout {
-    const { watch } = this.#run;
-    const ms = Math.max(0, watch.remainingMs - NOTE_MS);
-    const message = `the line ran for ${Math.round(ms / 1000)} s, until the time of its worker ended`;
-    const reasons = { ...this.progress.reasons, [line]: { code: 'TIMEOUT', message } as const };
-    return setTimeout(() => void this.save({ reasons }).catch(() => undefined), ms).unref();
   }
 
   get #isAway(): boolean {
@@ -183,7 +177,7 @@ export class ChunkStart {
       this.#keep({ line: line.line, file: 'output', text });
       return;
     }
-    const error = answer?.error ?? new AppError('INTERNAL', 'the line has no answer');
+    const error = answer?.error ?? new AppError('INTERNAL', 'the line has no result');
     if (isOutage(error)) {
       this.failure = error;
       return;
@@ -233,7 +227,7 @@ export class ChunkStart {
 /** Errors that lines share which ran together: none of them is to blame. */
 const SHARED: ReadonlySet<ErrorCode> = new Set(['TIMEOUT']);
 
-/** The requests to the model that lines are. */
+/** Returns the requests to the model that lines are. */
 export function modelRequests(
   lines: readonly LineRequest[],
   { endpoint, owner }: ChunkMessage,

@@ -1,11 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { AppError } from '../../core/errors.ts';
 import type { RUN_JOBS } from '../../core/functions/functions.ts';
 import type { SettingsOf } from '../../core/functions/settings.ts';
 import type { PayloadStore } from '../../core/jobs/payload-store.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDeployedNames } from '../shared/aws/deployed-names.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { openChunkProgressStore } from '../shared/batches/chunk-progress-store.ts';
 import { type DynamoDbStoreOptions, openDynamoDbChunkStore } from '../shared/batches/dynamodb-chunk-store.ts';
@@ -15,10 +15,13 @@ import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openDeadLetters } from '../shared/queue/dead-letters.ts';
+import { openQueueDirectory } from '../shared/queue/queue-directory.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openSqsWorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import { writeLine } from '../shared/telemetry/write-line.ts';
+import { openDeadlineNotes } from './deadline-notes.ts';
 import type { RunJobsHandlerDeps } from './handler.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** Time that the table of results may take: a batch waits longer than a caller would. */
 const READ_BUDGET_MS = 200;
@@ -31,17 +34,20 @@ export interface OpenDepsOptions {
   readonly settings: SettingsOf<typeof RUN_JOBS.settings>;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
+  /** The bundled `watchdog-thread.ts`. */
+  readonly watchdogFile: string;
 }
 
 /**
  * Opens the dependencies of messages: the model, the records, the payloads, the queues. It opens all of them
  * immediately, because no caller waits.
  *
- * @throws AppError `ONNX_INVALID` when the packed model cannot be used, `CONFIG_INVALID` when the model has no queues.
+ * @throws AppError `ONNX_INVALID` when the packed model cannot be used.
  */
 export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandlerDeps> {
-  const { settings, modelFolder, memoryMiB } = options;
+  const { settings, modelFolder, memoryMiB, watchdogFile } = options;
   const { resultsTable, endpoint } = settings;
+  const starting = Watchdog.start(watchdogFile);
   const { deps: inference, takeCacheFailures } = await openInference({
     modelFolder,
     resultsTable,
@@ -49,12 +55,13 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     endpoint,
     budgets: { readMs: READ_BUDGET_MS, writeMs: WRITE_BUDGET_MS },
   });
-  const { id } = inference.packed.manifest;
-  const queues = settings.modelQueues[id];
-  if (queues === undefined) throw new AppError('CONFIG_INVALID', `the model ${id} has no queues`);
+  const { ownQueues: queues } = settings;
   const { clock } = inference;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);
+  const directory = openQueueDirectory(openDeployedNames({ clock }), settings.queuesPath);
+  const watchdog = await starting;
+  const open = (url: string) => openSqsWorkQueue(sqs, url, watchdog.holderOf(url));
   const payloads = openS3PayloadStore({
     client: new S3Client(PAYLOAD_CLIENT_SETTINGS),
     bucket: settings.payloadBucket,
@@ -67,10 +74,11 @@ export async function openDeps(options: OpenDepsOptions): Promise<RunJobsHandler
     chunks: openDynamoDbChunkStore(tableOptions),
     progress: openChunkProgressStore(tableOptions),
     payloads,
-    queues: { jobs: openSqsWorkQueue(sqs, queues.jobs), chunks: openSqsWorkQueue(sqs, queues.chunks) },
+    notes: openDeadlineNotes(watchdog, tableOptions),
+    queues: { jobs: open(queues.jobs), chunks: open(queues.chunks) },
     batchSteps: openSqsMessageQueue({ client: sqs, url: settings.batchesQueue }),
     deadLetters: openDeadLetters(sqs, settings.deadLettersQueue),
-    notifier: openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),
+    notifier: openNotifier({ settings, directory, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() }),
     maxReceiveCount: settings.maxReceiveCount,
     random: Math.random,
     stage: settings.stage,
@@ -90,7 +98,7 @@ interface AsyncRunsDeps {
   readonly table: DynamoDbStoreOptions;
 }
 
-/** Only where the model runs on an asynchronous endpoint: its client is loaded for that. */
+/** Present only if the model runs on an asynchronous endpoint, because its client is loaded for that. */
 async function openAsyncRuns({ packed }: InferenceDeps, options: AsyncRunsDeps) {
   const { name, payloads, memoryMiB, table } = options;
   const { compute } = packed.manifest;

@@ -37,7 +37,7 @@ export interface RunOutcome {
 
 /**
  * Stores the result of a job and notifies its destinations. A job that failed with a retryable error is retried, until
- * its last try. A job that met an unavailable dependency waits, which is no try.
+ * its last attempt. A job that met an unavailable dependency waits, which does not count as an attempt.
  */
 export async function finishJob(work: Work, { outcome, attempt }: RunOutcome, run: JobRun): Promise<Verdict> {
   if (outcome === 'done' || outcome === 'retry') return outcome;
@@ -46,7 +46,9 @@ export async function finishJob(work: Work, { outcome, attempt }: RunOutcome, ru
     if (outcome.kind === 'failed') throw outcome.error;
     const result = await placeResult(work.message, outcome.body, run.deps);
     const { version, items } = outcome;
-    await completeJob(work.message, { status: 'succeeded', result, version, items }, completion(run));
+    const hasNoDestination = !(await run.deps.notifier.hasDestinations(work.message));
+    const completion = { ...run.deps, onCompleted: run.onCompleted, hasNoDestination };
+    await completeJob(work.message, { status: 'succeeded', result, version, items }, completion);
     return 'done';
   } catch (cause) {
     return failJob(work, toAppError(cause), { outcome, attempt }, run);
@@ -59,7 +61,7 @@ async function failJob(work: Work, error: AppError, { outcome, attempt }: RunOut
   onError(error);
   try {
     if (isOutage(error)) return await waitOrFail(work, error, run);
-    // Without a claim no try was spent. An error that is no outage can then only be one of this product.
+    // Without a claim, no attempt was counted. An error that is not an outage can then only be one of this product.
     if (isRetryable(error) && tries < deps.maxReceiveCount) {
       await deps.jobs.noteError(work.message, jobError(error));
       return await retryWithBackoff(work, deps.queues.jobs, deps.random);
@@ -83,7 +85,7 @@ async function failJob(work: Work, error: AppError, { outcome, attempt }: RunOut
  */
 async function waitOrFail(work: Work, error: AppError, run: JobRun): Promise<Verdict> {
   const { jobs, inference, queues, random } = run.deps;
-  // If the table is what is unavailable, the copy keeps the name of the claim: the next claim continues the attempt.
+  // If the table is unavailable, the copy keeps the name of the claim, so that the next claim continues the attempt.
   const job = await jobs.release(work.message, work.claimId, jobError(error)).catch(() => undefined);
   if (job === undefined || inference.clock.now() - waitingSince(job) < MAX_OUTAGE_MS) {
     return waitForDependency(work, queues.jobs, random);
@@ -109,7 +111,7 @@ async function endFailed(work: Work, error: AppError, more: Failure, run: JobRun
 }
 
 /**
- * Does what is left to do for a job that is complete. The message of a job that may succeed later moves to the dead letters,
+ * Finishes the work on a complete job. The message of a job that may succeed later moves to the dead letters,
  * for an operator to redrive; a permanent error is the caller's to fix. It moves before the first destination is notified, so
  * that the record shows that it has moved.
  */
@@ -139,10 +141,6 @@ async function moveToDeadLetters(
   { deadLetters, queues }: RunJobsDeps,
 ): Promise<void> {
   await deadLetters.add(record, { code, message, sourceQueue: queues.jobs.url });
-}
-
-function completion({ deps: { jobs, notifier }, onCompleted }: JobRun) {
-  return { jobs, notifier, onCompleted };
 }
 
 /**

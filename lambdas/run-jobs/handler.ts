@@ -133,7 +133,7 @@ function bySubmission(notifications: readonly Notification[]): Notification[][] 
   return [...Map.groupBy(notifications, ({ invocation: { run, submission } }) => `${run}.${submission}`).values()];
 }
 
-/** An endpoint has completed requests of one submission: work that waits for nothing else is resumed. */
+/** Resumes work whose last outstanding request of a submission an endpoint has completed. */
 async function onEndpointNotifications(group: readonly Notification[], { deps, onError }: JobRun): Promise<Verdict> {
   const [first] = group;
   if (first === undefined) return 'done';

@@ -11,6 +11,7 @@ const deps = await openDeps({
   modelFolder: join(import.meta.dirname, 'model'),
   settings: readSettings(process.env, RUN_JOBS.settings),
   memoryMiB: Number(AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 1769),
+  watchdogFile: join(import.meta.dirname, 'watchdog-thread.mjs'),
 });
 
 /** Runs the jobs and chunks of one model: the entry that AWS Lambda calls. */

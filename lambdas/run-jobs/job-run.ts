@@ -25,5 +25,5 @@ export interface JobRun {
   readonly onLines: (counts: BatchCounts) => void;
 }
 
-/** Decides what happens to a message. */
+/** Decides the verdict on a message. */
 export type Decide = (work: Received, verdict: Verdict) => void;

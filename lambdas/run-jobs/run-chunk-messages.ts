@@ -72,13 +72,15 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
   const lines = await readChunk(message, run);
   run.breakers.succeeded([OBJECT_STORE]);
   const stopped = whyStopped(batch, inference.clock.now());
-  if (stopped !== undefined) start.failRest(lines, stopped);
+  let stoppedLines = 0;
+  if (stopped !== undefined) stoppedLines = start.failRest(lines, stopped);
   else if (run.deps.asyncRuns !== undefined) {
     const answers = await askEndpoint(lines, work, batch, run.deps.asyncRuns, run);
     if (answers === undefined) return pollLater(work, run.deps.queues.chunks);
     if (!start.settleAll(lines, answers)) return continueLater(start, work, run);
   } else if (!(await start.runLines(lines, batch))) return continueLater(start, work, run);
-  const outcome = await writeParts(message, start.written(), run);
+  const expired = stopped?.code === 'BATCH_EXPIRED' ? stoppedLines : 0;
+  const outcome = { ...(await writeParts(message, start.written(), run)), expired };
   run.onLines(outcome);
   await requestMerge(await chunks.finishChunk(owner, batchId, outcome), batchSteps);
   return 'done';
@@ -105,14 +107,14 @@ async function waitOrLose(start: ChunkStart, work: Work, error: AppError, run: J
     if (nowMs - waitingSinceMs >= MAX_OUTAGE_MS) return await loseLines(work, jobError(error), run);
     await start.stop({ waitingSinceMs });
   } catch {
-    // The table or the bucket is what is unavailable: the copy itself says that the worker has not crashed.
+    // The table or the bucket is unavailable, so the copy itself says that the worker has not crashed.
   }
   return waitForDependency(work, queues.chunks, random);
 }
 
 /**
- * A chunk that fails as a whole, for a reason that is no outage, is started as often as a job. A chunk whose input file is gone
- * fails at its first start.
+ * A chunk that fails as a whole, for a reason that is not an outage, is started as often as a job. A chunk whose input file is
+ * gone fails at its first start.
  */
 async function failStart(start: ChunkStart, work: Work, error: AppError, run: JobRun): Promise<Verdict> {
   const { queues, random, maxReceiveCount } = run.deps;

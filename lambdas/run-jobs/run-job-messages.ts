@@ -9,6 +9,7 @@ import type { Decide, JobRun } from './job-run.ts';
 import { runRequests } from './run-requests.ts';
 import { type NotStarted, type StartedJob, startJob } from './start-job.ts';
 import { pollLater } from './waiting-messages.ts';
+import type { ScheduledWrite } from './watchdog.ts';
 import { dependenciesOf, notTried, type Received } from './work.ts';
 
 /**
@@ -17,15 +18,12 @@ import { dependenciesOf, notTried, type Received } from './work.ts';
  */
 const MAX_GROUP_BYTES = 64 * 1024;
 
-/** Time that remains to note that a job took all of the function's time. */
-const NOTE_MS = 2000;
-
 type Work = Received<JobMessage>;
 
 /**
  * Runs the jobs of an invocation.
  *
- * New messages run together. A job that a worker began before may crash the worker. Such jobs therefore run last, one at
+ * New messages run together. A job that a worker has started before may crash the worker. Such jobs therefore run last, one at
  * a time, in order of attempts, and each result is stored before the next one starts.
  *
  * @param decide - Called with the verdict of each message.
@@ -74,7 +72,7 @@ async function runOrRequeue(group: readonly Work[], run: JobRun): Promise<[Work,
   if (!run.watch.hasTime) return eachWith(group, (work) => requeue(work, queues.jobs));
   const needed = new Set(group.flatMap(({ message }) => dependenciesOf(message)));
   if (run.breakers.areClosed([...needed])) return run.watch.measure(() => runGroup(group, run));
-  // One by one: the first is a probe, and the others go on if it succeeds.
+  // One by one: the first is a probe, and the others follow if it succeeds.
   const verdicts: [Work, Verdict][] = [];
   for (const work of group) {
     const away = run.breakers.away(dependenciesOf(work.message));
@@ -117,7 +115,7 @@ function groupsOf(works: readonly Work[]): Work[][] {
   return groups;
 }
 
-/** Separates jobs that a worker began, those with the fewest attempts first, from those whose message only waited. */
+/** Separates jobs that a worker started, those with the fewest attempts first, from those whose message only waited. */
 async function byAttempts(works: readonly Work[], { deps }: JobRun): Promise<{ begun: Work[]; waited: Work[] }> {
   // If the attempts cannot be read now, the receives of the messages take their place.
   const attempts = await deps.jobs.attempts(works.map(({ message }) => message)).catch(() => undefined);
@@ -132,13 +130,13 @@ async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Ver
   if (asyncRuns !== undefined) return eachWith(group, (work) => runOnEndpoint(work, asyncRuns, run));
   const started = await eachWith(group, (work) => startJob(work, run));
   const requests = started.map(([, job]) => job).filter(isStarted);
-  const noting = noteTimeout(started, run);
+  const notes = noteTimeout(started, run);
   const answers = await runRequests(
     requests.map(({ request }) => request),
     run.deps.inference,
     { deadlineMs: run.watch.deadlineMs, measures: run.measures },
   );
-  clearTimeout(noting);
+  await Promise.all(notes.map((note) => note.cancel()));
   const answerOf = new Map(requests.map((job, index) => [job, answers[index]]));
   return Promise.all(
     started.map(async ([work, job]): Promise<[Work, Verdict]> => {
@@ -148,19 +146,10 @@ async function runGroup(group: readonly Work[], run: JobRun): Promise<[Work, Ver
   );
 }
 
-/**
- * Notes shortly before the worker ends that its time did not suffice, for jobs that never end: otherwise the last worker
- * would seem to have crashed.
- */
-function noteTimeout(started: readonly [Work, StartedJob | NotStarted][], { watch, deps }: JobRun): NodeJS.Timeout {
-  const ms = Math.max(0, watch.remainingMs - NOTE_MS);
-  const message = `the job ran for ${Math.round(ms / 1000)} s, until the time of its worker ended`;
-  const note = () => {
-    for (const [work, job] of started) {
-      if (isStarted(job)) deps.jobs.noteError(work.message, { code: 'TIMEOUT', message }).catch(() => undefined);
-    }
-  };
-  return setTimeout(note, ms).unref();
+/** Jobs that take all of the worker's time get that noted. */
+function noteTimeout(started: readonly [Work, StartedJob | NotStarted][], { watch, deps }: JobRun): ScheduledWrite[] {
+  const running = started.filter(([, job]) => isStarted(job));
+  return running.map(([{ message }]) => deps.notes.ofJob(message, watch.remainingMs));
 }
 
 function isStarted(job: StartedJob | NotStarted): job is StartedJob {

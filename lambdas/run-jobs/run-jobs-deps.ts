@@ -7,6 +7,7 @@ import type { ChunkProgressStore } from '../shared/batches/chunk-progress-store.
 import type { DeadLetters } from '../shared/queue/dead-letters.ts';
 import type { WorkQueue } from '../shared/queue/sqs-work-queue.ts';
 import type { AsyncRuns } from './async-runs.ts';
+import type { DeadlineNotes } from './deadline-notes.ts';
 import type { RunRequestsDeps } from './run-requests.ts';
 
 /** Dependencies of the worker. */
@@ -15,6 +16,7 @@ export interface RunJobsDeps {
   readonly jobs: JobStore;
   readonly chunks: ChunkStore;
   readonly progress: ChunkProgressStore;
+  readonly notes: DeadlineNotes;
   readonly payloads: PayloadStore;
   readonly queues: { readonly jobs: WorkQueue; readonly chunks: WorkQueue };
   /** Queue of batch steps. */

@@ -25,7 +25,7 @@ export interface RunFacts {
   readonly lines: BatchCounts;
 }
 
-/** Writes what an invocation of the worker did as one line: log record and metrics in one. */
+/** Writes one line for an invocation of the worker, which is both log record and metrics. */
 export function writeRunLine(target: LogTarget, facts: RunFacts): void {
   const { measures, errors, ended, lines } = facts;
   const counts = {

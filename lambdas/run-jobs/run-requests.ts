@@ -22,7 +22,7 @@ export interface ModelRequest {
   readonly owner: string;
   /** Usage plan of the caller. */
   readonly plan?: string | undefined;
-  /** What the caller said about the results cache. */
+  /** The requested use of the results cache. */
   readonly cacheControl?: CacheControl | undefined;
 }
 
@@ -60,7 +60,7 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** Filled in. */
   readonly measures: RunMeasures;
-  /** Policy of the results cache, where the requests say no less. By default it may read and write. */
+  /** Policy of the results cache, unless a request restricts it further. By default, it may read and write. */
   readonly policy?: CachePolicy;
 }
 

@@ -130,7 +130,7 @@ function parseOnce(input: RawBody): Body {
   return isJsonMediaType(mediaType) ? { mediaType, value: readJsonBody(input) } : input;
 }
 
-/** Whether a body names the model, by its id or an alias. The protocol reports a `model` that is missing or invalid. */
+/** Returns whether a body names the model, by its id or an alias. The protocol reports a `model` that is missing or invalid. */
 function namesModel(input: Body, names: readonly string[]): boolean {
   const body = 'value' in input ? input.value : undefined;
   if (typeof body !== 'object' || body === null || !('model' in body)) return true;

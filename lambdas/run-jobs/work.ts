@@ -8,17 +8,17 @@ export interface Received<M extends WorkMessage = WorkMessage> extends ReceivedR
   readonly message: M;
 }
 
-/** Whether a message is a job. */
+/** Returns whether a message is a job. */
 export function isJob(received: Received): received is Received<JobMessage> {
   return received.message.kind === 'job';
 }
 
-/** Whether a message is a chunk. */
+/** Returns whether a message is a chunk. */
 export function isChunk(received: Received): received is Received<ChunkMessage> {
   return received.message.kind === 'chunk';
 }
 
-/** Whether the same work may succeed later. */
+/** Returns whether the same work may succeed later. */
 export function isRetryable({ code }: AppError): boolean {
   return ERRORS[code].retryable;
 }
@@ -32,13 +32,13 @@ export function jobError({ code, message, param }: AppError): JobError {
 export const JOBS_TABLE = 'the jobs table';
 export const OBJECT_STORE = 'the object store';
 
-/** The dependencies without which a message cannot run. */
+/** Returns the dependencies without which a message cannot run. */
 export function dependenciesOf(message: WorkMessage): readonly string[] {
   const readsObject = message.kind === 'chunk' || message.input.kind === 'payload';
   return readsObject ? [JOBS_TABLE, OBJECT_STORE] : [JOBS_TABLE];
 }
 
-/** The error of work that was not tried, because a dependency is away. */
+/** Creates the error of work that was not tried, because a dependency is away. */
 export function notTried(dependency: string): AppError {
-  return new AppError('UNAVAILABLE', `${dependency} cannot be used right now, the work waits for it`);
+  return new AppError('UNAVAILABLE', `${dependency} is unavailable right now, and the work waits for it`);
 }

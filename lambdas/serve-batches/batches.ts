@@ -8,14 +8,14 @@ import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import { type Call, idOf, queryOf } from './call.ts';
 import { pageOf } from './page.ts';
 
-/** `GET /v1/batches`, newest first. */
+/** Serves `GET /v1/batches`, newest first. */
 export async function listBatches(call: Call): Promise<HttpResult> {
   checkParameters(queryOf(call), ['limit', 'after']);
   const { batches, hasMore } = await call.batches.list({ owner: call.owner, ...pageOf(call) });
   return jsonResult(JSON.stringify(openAiList(batches.map(openAiBatch), hasMore)));
 }
 
-/** `GET /v1/batches/{id}`. */
+/** Serves `GET /v1/batches/{id}`. */
 export async function showBatch(call: Call): Promise<HttpResult> {
   const batch = await call.batches.getBatch(call.owner, idOf(call));
   if (batch === undefined) throw notFound();
@@ -23,8 +23,8 @@ export async function showBatch(call: Call): Promise<HttpResult> {
 }
 
 /**
- * `POST /v1/batches/{id}/cancel`: requests that have not run yet end as errors, and the results of the others are merged.
- * Canceling a batch again succeeds.
+ * Serves `POST /v1/batches/{id}/cancel`: requests that have not run yet end as errors, and the results of the others are
+ * merged. Canceling a batch again succeeds.
  */
 export async function cancelBatch(call: Call): Promise<HttpResult> {
   const id = idOf(call);
@@ -44,8 +44,9 @@ export async function cancelBatch(call: Call): Promise<HttpResult> {
 }
 
 /**
- * `DELETE /v1/batches/{id}`: deletes the record of a batch that has ended. Its files are files of their own and stay, as those
- * of OpenAI's API. Deleting a batch again succeeds. A tombstone keeps late messages of the batch from doing anything.
+ * Serves `DELETE /v1/batches/{id}`: deletes the record of a batch that has ended. Its files are files of their own and stay, as
+ * those of OpenAI's API. Webhooks that were not delivered are dropped. A tombstone keeps late messages of the batch from doing
+ * anything. Deleting a batch again succeeds, so that a request that failed halfway can be repeated.
  */
 export async function deleteBatch(call: Call): Promise<HttpResult> {
   const id = idOf(call);
@@ -55,6 +56,7 @@ export async function deleteBatch(call: Call): Promise<HttpResult> {
     const message = `the batch is ${removed.status}: cancel it first, with POST /v1/batches/{id}/cancel`;
     throw new AppError('BATCH_NOT_ENDED', message);
   }
+  await call.forgetDeliveries(call.owner, id, removed);
   return jsonResult(JSON.stringify({ id, object: 'batch', deleted: true }));
 }
 

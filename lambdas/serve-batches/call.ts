@@ -19,19 +19,21 @@ export interface Storage {
 
 /** Dependencies of the routes. */
 export interface RouteDeps {
-  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelQueues'> &
+  readonly settings: Pick<FunctionSettings, 'fileRetentionDays' | 'maxFileBytes' | 'taskModels' | 'modelIds'> &
     Partial<Pick<FunctionSettings, 'modelAliases'>>;
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly batches: BatchStore;
   readonly usage: UsageStore;
-  /** Opens S3: what only reads records never needs it. */
+  /** Drops the webhooks of a deleted batch that were not delivered. */
+  readonly forgetDeliveries: (owner: string, batchId: string, deletedAtMs: number) => Promise<void>;
+  /** Opens S3. Requests that only read records never need it. */
   readonly storage: () => Promise<Storage>;
   readonly openMd5: () => Promise<ResumableMd5>;
   /** Opens the queue of batch steps. */
   readonly steps: () => Promise<MessageQueue>;
   readonly clock: Clock;
-  /** As many random bytes as asked for. */
+  /** Returns the requested number of random bytes. */
   readonly entropy: (bytes: number) => Uint8Array;
 }
 
@@ -45,16 +47,16 @@ export interface Call extends HttpRequest<NotedRequest>, RouteDeps {
   readonly budgets: Budgets;
   /** Whether there is time for more work before the response. */
   readonly hasTime: () => boolean;
-  /** Logs what went wrong without failing the request. */
+  /** Logs failures that did not fail the request. */
   readonly note: (message: string, cause: unknown) => void;
 }
 
-/** The id in the path of a request. */
+/** Returns the id in the path of a request. */
 export function idOf({ params }: Call): string {
   return params['id'] ?? '';
 }
 
-/** Query parameters of a request. */
+/** Returns query parameters of a request. */
 export function queryOf({ event }: Call): Readonly<Record<string, string | undefined>> {
   return event.queryStringParameters ?? {};
 }

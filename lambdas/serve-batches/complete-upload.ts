@@ -15,7 +15,7 @@ import { SPARE_STEP_SECONDS } from './step-delay.ts';
 import { checkOpen, completedAlready, findUpload } from './uploads.ts';
 
 /**
- * `POST /v1/uploads/{id}/complete`: makes a file of the parts, here as far as the time reaches, else in steps.
+ * Serves `POST /v1/uploads/{id}/complete`: creates a file from the parts, here if the time is sufficient, otherwise in steps.
  *
  * The message for the next step is sent before anything is recorded, with a delay until this function has surely ended.
  * After a crash at any point, the client can complete the upload again, or that step assembles the file.
@@ -29,7 +29,7 @@ export async function completeUpload(call: Call): Promise<HttpResult> {
       ? await resume(upload, request, call)
       : await begin(upload, { request, partsHash }, call);
   if (file?.status === 'error') {
-    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the parts are not what was declared');
+    throw new AppError('UPLOAD_INCOMPLETE', file.statusDetails ?? 'the parts differ from the declared bytes');
   }
   const completed: Upload = { ...upload, status: 'completed' };
   return jsonResult(JSON.stringify(openAiUpload(completed, call.clock, file)));
@@ -37,7 +37,7 @@ export async function completeUpload(call: Call): Promise<HttpResult> {
 
 interface Completion {
   readonly request: CompleteRequest;
-  /** SHA-256 over what the upload is completed with. */
+  /** SHA-256 of the list of parts that completes the upload. */
   readonly partsHash: string;
 }
 
@@ -59,12 +59,12 @@ async function begin(upload: Upload, { request, partsHash }: Completion, call: C
     },
     statusIn: ['pending'],
   });
-  // Somebody else completed or canceled it meanwhile.
+  // A concurrent request has completed or canceled it.
   if (current?.partsHash !== partsHash) throw ended(current);
   return putTogether(current, parts, call);
 }
 
-/** Completing again with the same parts: what the first time began is going on, unless it crashed before the file. */
+/** Repeats a completion with the same parts: the first one is still running, unless it crashed before the file. */
 async function resume(upload: Upload, request: CompleteRequest, call: Call): Promise<StoredFile | undefined> {
   const file = await call.files.get(upload.owner, upload.fileId ?? '');
   if (file !== undefined || upload.assembly?.done === true) return file;
@@ -82,7 +82,7 @@ async function putTogether(upload: Upload, parts: readonly ListedPart[], call: C
     const status = await assembleUpload(upload, { ...call, objects });
     if (status !== 'error') return { ...file, status };
   } catch (error) {
-    call.note('the parts are put together later', error);
+    call.note('the parts are assembled later', error);
     return file;
   }
   return (await call.files.get(file.owner, file.id)) ?? file;

@@ -20,7 +20,7 @@ import { identifyBatch, newBatch } from './repeated-batch.ts';
 import { SPARE_STEP_SECONDS } from './step-delay.ts';
 import { withinBudgets } from './usage.ts';
 
-/** `POST /v1/batches`. A request that was accepted before returns the same batch. */
+/** Serves `POST /v1/batches`. A request that was accepted before returns the same batch. */
 export async function createBatch(call: Call): Promise<HttpResult> {
   const request = withHeader(parseBatchRequest(readJsonBody(call.body)), call);
   const endpoint = resolveModel(parseEndpoint(request.endpoint), call);
@@ -75,17 +75,15 @@ function resolveModel(endpoint: JobEndpoint, { settings }: Call): JobEndpoint {
 function checkModel(endpoint: JobEndpoint, { settings }: Call): void {
   const { model } = endpoint;
   const isServed =
-    model === undefined
-      ? modelsOf(endpoint, settings.taskModels).length > 0
-      : Object.hasOwn(settings.modelQueues, model);
+    model === undefined ? modelsOf(endpoint, settings.taskModels).length > 0 : settings.modelIds.includes(model);
   if (isServed) return;
-  const known = Object.keys(settings.modelQueues).sort().join(', ');
+  const known = [...settings.modelIds].sort().join(', ');
   throw new AppError('MODEL_NOT_FOUND', `endpoint names no model of this deployment, known are ${known}`, {
     param: 'endpoint',
   });
 }
 
-/** The order of metadata says nothing. What later versions added counts only if it is there, so that hashes stay. */
+/** The order of metadata is irrelevant. Members that later releases added count only if present, so that hashes stay. */
 function hashOf(request: BatchRequest): string {
   const { endpoint, input_file_id: file, metadata, output_expires_after: expiry, cache_control: cache } = request;
   const pairs = Object.entries(metadata ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));

@@ -18,7 +18,9 @@ const MEDIA_TYPES = { batch: 'application/jsonl', user_data: 'application/octet-
 /** Name of a file whose form gives none, as OpenAI's client for Python calls it. */
 const UNNAMED = 'upload';
 
-/** `POST /v1/files`: a form with the file itself, or JSON that declares one whose bytes come to a presigned URL. */
+/**
+ * Serves `POST /v1/files`: a form with the file itself, or JSON that declares a file whose bytes are sent to a presigned URL.
+ */
 export async function createFile(call: Call): Promise<HttpResult> {
   return isForm(call.body) ? takeFile(call) : declareFile(call);
 }
@@ -26,7 +28,7 @@ export async function createFile(call: Call): Promise<HttpResult> {
 async function takeFile(call: Call): Promise<HttpResult> {
   const form = await readForm(call, 'file');
   if (form.file === undefined)
-    throw new AppError('INVALID_BODY', 'the form must hold the field file', { param: 'file' });
+    throw new AppError('INVALID_BODY', 'the form must contain the field file', { param: 'file' });
   const request = parseSentFile({ ...withSeconds(form), filename: form.file.filename ?? UNNAMED });
   const { objects } = await call.storage();
   const file = describe(call, objects.bucket, { ...request, bytes: sizeOf(form.file) });
@@ -35,7 +37,7 @@ async function takeFile(call: Call): Promise<HttpResult> {
   try {
     return resultOf(await create(file, call), call);
   } catch (error) {
-    // Nothing else knows of the bytes; the rules of the bucket delete them if this fails.
+    // No record names the bytes; the rules of the bucket delete them if this fails.
     await objects.remove(file.payload.key).catch((cause: unknown) => call.note('the bytes stay for now', cause));
     throw error;
   }
@@ -62,7 +64,7 @@ function create(file: StoredFile, call: Call): Promise<StoredFile> {
 }
 
 /**
- * Holds a file to what the deployment and the plan take.
+ * Checks a file against the limits of the deployment and the plan.
  *
  * @throws AppError `FILE_TOO_LARGE`.
  */
@@ -73,7 +75,7 @@ export function checkFileSize(bytes: number, { settings, budgets }: Pick<Call, '
   throw new AppError('FILE_TOO_LARGE', message, { param: 'bytes' });
 }
 
-/** Numbers come as text in a form. */
+/** Numbers in a form are text. */
 function withSeconds({ fields }: Form): Record<string, unknown> {
   const { expires_after: expiry } = fields;
   if (typeof expiry !== 'object' || expiry === null || !('seconds' in expiry)) return { ...fields };

@@ -26,6 +26,11 @@ export function openDeps(settings: SettingsOf<typeof SERVE_BATCHES.settings>): S
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
     usage: openDynamoDbUsageStore(options),
+    forgetDeliveries: async (owner, id, deletedAtMs) => {
+      const { forgetDeliveries } = await import('../shared/notifications/forget-deliveries.ts');
+      const webhooks = { client: options.client, table: settings.webhooksTable };
+      await forgetDeliveries(webhooks, owner, { object: 'batch', id }, deletedAtMs);
+    },
     storage: lazily(() => openStorage(settings.payloadBucket)),
     openMd5: lazily(openMd5),
     steps: lazily(() => openSteps(settings.batchesQueue)),

@@ -13,7 +13,7 @@ import { pageOf } from './page.ts';
 
 const PURPOSES: readonly string[] = [...FILE_PURPOSES, 'batch_output'];
 
-/** `GET /v1/files`. */
+/** Serves `GET /v1/files`. */
 export async function listFiles(call: Call): Promise<HttpResult> {
   const { owner, files, clock } = call;
   checkParameters(queryOf(call), ['purpose', 'order', 'limit', 'after']);
@@ -28,24 +28,24 @@ export async function listFiles(call: Call): Promise<HttpResult> {
   return jsonResult(JSON.stringify(openAiList(shown, page.hasMore)));
 }
 
-/** `GET /v1/files/{id}`. */
+/** Serves `GET /v1/files/{id}`. */
 export async function showFile(call: Call): Promise<HttpResult> {
   const file = await lookAt(await findFile(call), call);
   return jsonResult(JSON.stringify(openAiFile(file, call.clock)));
 }
 
-/** `GET /v1/files/{id}/content`: redirects to S3, because a file can be larger than any response of a function. */
+/** Serves `GET /v1/files/{id}/content`: redirects to S3, because a file can be larger than any response of a function. */
 export async function redirectToContent(call: Call): Promise<HttpResult> {
   const { objects, payloads } = await call.storage();
   const file = await openFile(call.owner, idOf(call), { ...call, objects }, 'file_id');
   const options = { expiresSeconds: CONTENT_URL_SECONDS, fileName: file.filename };
   const location = await payloads.presignGet(file.payload.key, options);
-  // Whoever reads a stored response can download the file until the address expires.
+  // The reader of a stored response can download the file until the URL expires.
   return { status: 302, headers: { location, 'cache-control': 'no-store' } };
 }
 
 /**
- * `DELETE /v1/files/{id}`: the file counts as deleted first, unless a batch reads it. The bytes are deleted before the
+ * Serves `DELETE /v1/files/{id}`: the file counts as deleted first, unless a batch reads it. The bytes are deleted before the
  * record, so that a request that failed halfway can be repeated.
  */
 export async function deleteFile(call: Call): Promise<HttpResult> {
@@ -80,7 +80,7 @@ function noSuchFile(): AppError {
 }
 
 /**
- * The file as it is now: the bytes of a pending one may have arrived. One that is long overdue is settled, so that it is
+ * Returns the current file: the bytes of a pending one may have arrived. A file that is long overdue is settled, so that it is
  * not looked for again with every list.
  */
 async function lookAt(file: StoredFile, call: Call): Promise<StoredFile> {
@@ -88,9 +88,9 @@ async function lookAt(file: StoredFile, call: Call): Promise<StoredFile> {
   const { objects } = await call.storage();
   const current = await refreshFile(file, { ...call, objects });
   const { uploadExpiresAtMs, ...rest } = current;
-  // A transfer that began in time may still go on.
+  // A transfer that started in time may still be running.
   if (current.status !== 'pending' || call.clock.now() < (uploadExpiresAtMs ?? 0) + UPLOAD_WINDOW_MS) return current;
-  const statusDetails = 'the bytes of the file did not come in time';
+  const statusDetails = 'the bytes of the file did not arrive in time';
   await call.files.settle(file.owner, file.id, 'error', statusDetails);
   return { ...rest, status: 'error', statusDetails };
 }

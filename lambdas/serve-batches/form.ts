@@ -11,7 +11,7 @@ export interface FormFile {
   readonly bytes: Uint8Array;
 }
 
-/** A form as it came. */
+/** A form as it was received. */
 export interface Form {
   /** Fields by name; `a[b]` is member `b` of `a`. */
   readonly fields: Readonly<Record<string, unknown>>;
@@ -27,7 +27,7 @@ const MEMBER = /^([^[\]]+)\[([^[\]]+)\]$/;
 /** Media type of forms with files (RFC 7578). */
 const FORM_MEDIA_TYPE = 'multipart/form-data';
 
-/** Whether a body is a form. */
+/** Returns whether a body is a form. */
 export function isForm({ mediaType }: RawBody): boolean {
   return mediaType === FORM_MEDIA_TYPE;
 }
@@ -36,7 +36,7 @@ export function isForm({ mediaType }: RawBody): boolean {
  * Reads a form with one file (RFC 7578) as a whole, because Lambda holds it in memory anyway.
  *
  * @param fileField - Name of the field that holds the file.
- * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, or `INVALID_BODY` when it is no such form.
+ * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, or `INVALID_BODY` if it is not such a form.
  */
 export async function readForm({ body, event }: HttpRequest, fileField: string): Promise<Form> {
   if (!isForm(body)) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `content-type must be ${FORM_MEDIA_TYPE}`);
@@ -67,7 +67,7 @@ function collect(open: () => FormParser, body: Uint8Array, fileField: string): P
         fields.push([name, value]);
       });
       parser.on('fieldsLimit', () => refuse(`the form holds more than ${LIMITS.fields} fields`));
-      parser.on('filesLimit', () => refuse('the form must hold one file, got more'));
+      parser.on('filesLimit', () => refuse('the form must contain one file, got more'));
       parser.on('file', (name, stream, filename) => {
         stream.on('error', refuseWhole);
         stream.on('data', (slice: Buffer) => slices.push(slice));

@@ -1,10 +1,11 @@
 import { SERVE_BATCHES } from '../../core/functions/functions.ts';
 import { readSettings } from '../../core/functions/settings.ts';
+import { readPackagedSettings } from '../shared/packaged-settings.ts';
 import { openDeps } from './deps.ts';
 import { createHandler } from './handler.ts';
 
 // Runs once for each environment, in the init phase.
-const deps = openDeps(readSettings(process.env, SERVE_BATCHES.settings));
+const deps = openDeps(readSettings(process.env, SERVE_BATCHES.settings, readPackagedSettings(import.meta.dirname)));
 
 /** Serves files, uploads and batches: the entry that AWS Lambda calls. */
 export const handler = createHandler(deps);

@@ -6,7 +6,7 @@ import { type Call, queryOf } from './call.ts';
 const ID = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**
- * Reads which page of a list a request asks for.
+ * Reads the requested page of a list.
  *
  * @param usual - Records on a page when it does not say.
  * @throws AppError `INVALID_PARAMETER`.

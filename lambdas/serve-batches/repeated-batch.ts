@@ -44,7 +44,7 @@ export async function identifyBatch(call: Call, hash: string): Promise<BatchIden
   return key === undefined ? newBatch(call) : { id: idOfKey(owner, key), derivedKey: key, isChosen: false, present };
 }
 
-/** The identity of a batch that no key finds, because the batch of the derived key was deleted or has not completed. */
+/** Returns the identity of a batch that no key finds, because the batch of the derived key was deleted or has not completed. */
 export function newBatch({ clock, entropy }: Call): BatchIdentity {
   return { id: `batch_${timeOrderedId(clock.now(), entropy(ID_ENTROPY_BYTES))}`, isChosen: false };
 }

@@ -16,7 +16,7 @@ import { withinBudgets } from './usage.ts';
 /** Media type of the parts in S3. */
 const PART_MEDIA_TYPE = 'application/octet-stream';
 
-/** `POST /v1/uploads`. */
+/** Serves `POST /v1/uploads`. */
 export async function createUpload(call: Call): Promise<HttpResult> {
   const {
     filename,
@@ -45,13 +45,13 @@ export async function createUpload(call: Call): Promise<HttpResult> {
   return resultOf(upload, call);
 }
 
-/** `POST /v1/uploads/{id}/parts`: writes the bytes before the record, so that every recorded part has its bytes. */
+/** Serves `POST /v1/uploads/{id}/parts`: writes the bytes before the record, so that every recorded part has its bytes. */
 export async function addPart(call: Call): Promise<HttpResult> {
   const uploadId = idOf(call);
   const upload = await findUpload(call, uploadId);
   checkOpen(upload, call);
   const { file } = await readForm(call, 'data');
-  if (file === undefined) throw new AppError('INVALID_BODY', 'the form must hold the field data', { param: 'data' });
+  if (file === undefined) throw new AppError('INVALID_BODY', 'the form must contain the field data', { param: 'data' });
   if (file.bytes.length === 0) throw new AppError('INVALID_BODY', 'the part is empty', { param: 'data' });
   await makeRoom(upload, file.bytes.length, call);
   const createdAtMs = call.clock.now();
@@ -64,8 +64,8 @@ export async function addPart(call: Call): Promise<HttpResult> {
 }
 
 /**
- * Holds the parts of an upload to what it declared. Clients send a part again when a response is lost, so there is room for
- * every byte twice, and for one part more.
+ * Checks the parts of an upload against the declared bytes. Clients send a part again when a response is lost, so there is room
+ * for every byte twice, and for one part more.
  *
  * @throws AppError `FILE_TOO_LARGE`, or `UPLOAD_ENDED` when it ended meanwhile.
  */
@@ -77,7 +77,7 @@ async function makeRoom({ owner, id, bytes }: Upload, partBytes: number, call: C
   throw new AppError('FILE_TOO_LARGE', message, { param: 'data' });
 }
 
-/** `POST /v1/uploads/{id}/cancel`; canceling an upload again succeeds. */
+/** Serves `POST /v1/uploads/{id}/cancel`; canceling an upload again succeeds. */
 export async function cancelUpload(call: Call): Promise<HttpResult> {
   const id = idOf(call);
   await findUpload(call, id);
@@ -89,7 +89,7 @@ export async function cancelUpload(call: Call): Promise<HttpResult> {
   return resultOf(upload, call);
 }
 
-/** The error for an upload that was completed before: it states what became of its file. */
+/** Creates the error for an upload that was completed before: it states the outcome of its file. */
 export async function completedAlready({ owner, fileId = '' }: Upload, { files }: Call): Promise<AppError> {
   const file = await files.get(owner, fileId);
   if (file?.status !== 'error') {

@@ -3,7 +3,7 @@ import { budgetExceeded, type Charge, renderUsage } from '../../core/usage/usage
 import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import type { Call } from './call.ts';
 
-/** `GET /v1/usage`: the budgets of the caller's plan, and what its tenant takes up. */
+/** Serves `GET /v1/usage`: the budgets of the caller's plan, and the usage of its tenant. */
 export async function showUsage({ owner, plan, budgets, usage }: Call): Promise<HttpResult> {
   return jsonResult(renderUsage(plan, await usage.recount(owner), budgets), {
     headers: { 'cache-control': 'no-store' },
@@ -14,7 +14,7 @@ export async function showUsage({ owner, plan, budgets, usage }: Call): Promise<
  * Makes a write that is counted. If a budget refuses it, what is there is counted again, because the usage does not know
  * yet what was deleted or has ended since.
  *
- * @throws AppError `BUDGET_EXCEEDED` that says which budget, what is left and when it frees.
+ * @throws AppError `BUDGET_EXCEEDED`, which names the budget, how much is left and when it frees.
  */
 export async function withinBudgets<T>(
   { owner, budgets, usage }: Call,

@@ -30,7 +30,7 @@ export interface Call extends HttpRequest<NotedRequest> {
   readonly owner: string;
   /** Usage plan of the caller, if it has one. */
   readonly plan: string | undefined;
-  /** Reads what the plan of the caller says. */
+  /** Reads the grants and budgets of the caller's plan. */
   readonly readPlan: () => Plan;
   readonly deps: JobRouteDeps;
 }

@@ -5,13 +5,13 @@ import { type HttpResult, jsonResult } from '../shared/http/http-response.ts';
 import type { Call } from './call.ts';
 
 /**
- * `DELETE /v1/jobs/{id}`: deletes a job that has ended, with its input, its result and the log of its webhooks. Webhooks that
- * were not delivered are dropped. Deleting a job again succeeds.
+ * Serves `DELETE /v1/jobs/{id}`: deletes a job that has ended, with its input, its result and the log of its webhooks. Webhooks
+ * that were not delivered are dropped. Deleting a job again succeeds.
  *
  * A tombstone replaces the record before anything else is deleted. If the request fails halfway, the caller repeats it, or
  * the sweep, which looks at every tombstone, deletes the rest.
  *
- * @throws AppError `JOB_NOT_ENDED` for a job that is queued or running: its worker would go on, and its destinations would
+ * @throws AppError `JOB_NOT_ENDED` for a job that is queued or running: its worker would continue, and its destinations would
  * never be notified. Its owner cancels it first.
  */
 export async function deleteJob({ params: { id = '' }, owner, deps }: Call): Promise<HttpResult> {

@@ -8,6 +8,7 @@ import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { openDynamoDbFileStore } from '../shared/files/dynamodb-file-store.ts';
 import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { lazyPayloads } from '../shared/jobs/lazy-payloads.ts';
+import type { QueueDirectory } from '../shared/queue/queue-directory.ts';
 import { lazily } from '../shared/resilience/lazily.ts';
 import { systemClock, systemTimer } from '../shared/system-clock.ts';
 import { jobsLog } from '../shared/telemetry/jobs-line.ts';
@@ -22,6 +23,7 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
   const table = { client: dynamoDb, table: settings.jobsTable, clock };
   const jobs = openDynamoDbJobStore(table);
   const sqs = lazily(openSqs);
+  const directory = lazily(() => openDirectory(settings.queuesPath));
   const payloads = lazyPayloads(settings.payloadBucket, API_PAYLOAD_CLIENT_SETTINGS);
   const allowLoopback = process.env[ALLOW_LOOPBACK_VARIABLE] === '1';
   const { stage, metricsNamespace, metrics } = settings;
@@ -36,12 +38,21 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
         import('../shared/jobs/submit-job.ts'),
         import('../shared/queue/model-queues.ts'),
       ]);
-      const queueOf = modelQueueOpener(await sqs(), settings.modelQueues);
+      const queueOf = modelQueueOpener({
+        client: await sqs(),
+        modelIds: settings.modelIds,
+        directory: await directory(),
+      });
       return createSubmit({ jobs, payloads, queueOf, retentionDays: settings.retentionDays, clock });
     }),
     notifier: lazily(async () => {
       const { openNotifier } = await import('../shared/notifications/notifier.ts');
-      const clients = { dynamoDb, sqs: await sqs(), eventBridge: lazyEventBridge(API_CLIENT_SETTINGS) };
+      const clients = {
+        directory: await directory(),
+        dynamoDb,
+        sqs: await sqs(),
+        eventBridge: lazyEventBridge(API_CLIENT_SETTINGS),
+      };
       return openNotifier({ settings, ...clients, payloads: await payloads(), clock });
     }),
     webhooks: lazily(async () => {
@@ -58,6 +69,14 @@ export function openDeps(settings: SettingsOf<typeof SERVE_JOBS.settings>): Serv
 async function openSqs(): Promise<SQSClient> {
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   return new SQSClient(API_CLIENT_SETTINGS);
+}
+
+async function openDirectory(path: string): Promise<QueueDirectory> {
+  const [{ openDeployedNames }, { openQueueDirectory }] = await Promise.all([
+    import('../shared/aws/deployed-names.ts'),
+    import('../shared/queue/queue-directory.ts'),
+  ]);
+  return openQueueDirectory(openDeployedNames({ clock: systemClock }), path);
 }
 
 async function openObjects(bucket: string): Promise<FileObjects> {

@@ -27,7 +27,7 @@ const PAGE = { default: 20, max: 100 } as const;
 const LIST_PARAMETERS: readonly string[] = ['status', 'model', 'limit', 'after'];
 
 /**
- * `PUT /v1/jobs/{id}`: submits a job under an id that the caller chose. Repeated, it returns the same job.
+ * Serves `PUT /v1/jobs/{id}`: submits a job under an id that the caller chose. Repeated, it returns the same job.
  *
  * @throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to a job with another request.
  */
@@ -53,12 +53,12 @@ export async function putJob(call: Call): Promise<HttpResult> {
   return resultOf(job, call, status, { location: jobUrl(baseUrlOf(event), job.id) });
 }
 
-/** `GET /v1/jobs/{id}`. */
+/** Serves `GET /v1/jobs/{id}`. */
 export async function showJob(call: Call): Promise<HttpResult> {
   return resultOf(await findJob(call), call, 200);
 }
 
-/** `GET /v1/jobs`: the caller's jobs, newest first, without their results. */
+/** Serves `GET /v1/jobs`: the caller's jobs, newest first, without their results. */
 export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult> {
   const query = event.queryStringParameters ?? {};
   checkParameters(query, LIST_PARAMETERS);
@@ -74,9 +74,9 @@ export async function listJobs({ event, owner, deps }: Call): Promise<HttpResult
 }
 
 /**
- * `POST /v1/jobs/{id}/cancel`. If a worker is running the job, it may finish, but its result is dropped.
+ * Serves `POST /v1/jobs/{id}/cancel`. If a worker is running the job, it may finish, but its result is dropped.
  *
- * @throws AppError `JOB_ENDED` when the job has succeeded or failed; canceling twice is no error.
+ * @throws AppError `JOB_ENDED` when the job has succeeded or failed; canceling twice succeeds.
  */
 export async function cancelJob(call: Call): Promise<HttpResult> {
   const { deps } = call;

@@ -26,14 +26,14 @@ export interface WebhookCall extends Omit<Call, 'deps'> {
   readonly deps: WebhooksDeps;
 }
 
-/** `GET /v1/webhooks`. */
+/** Serves `GET /v1/webhooks`. */
 export async function listWebhooks({ event, owner, deps }: WebhookCall): Promise<HttpResult> {
   checkParameters(event.queryStringParameters, []);
   const data = (await deps.subscriptions.list(owner)).map(renderSubscription);
   return jsonResult(JSON.stringify({ object: 'list', data }));
 }
 
-/** `POST /v1/webhooks`. */
+/** Serves `POST /v1/webhooks`. */
 export async function createWebhook({ body, owner, readPlan, deps }: WebhookCall): Promise<HttpResult> {
   const { url, events } = parseSubscriptionRequest(readJsonBody(body));
   checkWebhookUrl(url, { ...deps, param: 'url' });
@@ -48,7 +48,7 @@ export async function createWebhook({ body, owner, readPlan, deps }: WebhookCall
   return jsonResult(JSON.stringify(renderSubscription(created)), { status: 201 });
 }
 
-/** `DELETE /v1/webhooks/{id}`. */
+/** Serves `DELETE /v1/webhooks/{id}`. */
 export async function deleteWebhook({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
   const { id = '' } = params;
   await deps.subscriptions.change(owner, (known) => {
@@ -58,7 +58,7 @@ export async function deleteWebhook({ params, owner, deps }: WebhookCall): Promi
   return jsonResult(JSON.stringify({ id, object: 'webhook', deleted: true }));
 }
 
-/** `POST /v1/webhooks/{id}/enable`: deliveries resume to a receiver that returned 410 or failed too often. */
+/** Serves `POST /v1/webhooks/{id}/enable`: deliveries resume to a receiver that returned 410 or failed too often. */
 export async function enableWebhook({ params, owner, deps }: WebhookCall): Promise<HttpResult> {
   const { id = '' } = params;
   const changed = await deps.subscriptions.change(owner, (known) =>
@@ -73,17 +73,17 @@ export async function enableWebhook({ params, owner, deps }: WebhookCall): Promi
   return jsonResult(JSON.stringify(renderSubscription(subscription)));
 }
 
-/** `GET /v1/webhooks/secret`. */
+/** Serves `GET /v1/webhooks/secret`. */
 export async function showSecrets({ owner, deps }: WebhookCall): Promise<HttpResult> {
   return renderSecrets(await deps.webhooks.secrets(owner));
 }
 
-/** `POST /v1/webhooks/secret/rotate`. */
+/** Serves `POST /v1/webhooks/secret/rotate`. */
 export async function rotateSecret({ owner, deps }: WebhookCall): Promise<HttpResult> {
   return renderSecrets(await deps.webhooks.rotate(owner));
 }
 
-/** `GET /v1/jobs/{id}/deliveries`: the id is that of a job or of a batch. */
+/** Serves `GET /v1/jobs/{id}/deliveries`: the id is that of a job or of a batch. */
 export async function listDeliveries({ event, params, owner, deps }: WebhookCall): Promise<HttpResult> {
   checkParameters(event.queryStringParameters, []);
   const subject = await findSubject(owner, params['id'] ?? '', deps);
@@ -92,7 +92,7 @@ export async function listDeliveries({ event, params, owner, deps }: WebhookCall
 }
 
 /**
- * `POST /v1/jobs/{id}/deliveries/{delivery}/redeliver`: sends an event again, in any status. It keeps its id, so
+ * Serves `POST /v1/jobs/{id}/deliveries/{delivery}/redeliver`: sends an event again, in any status. It keeps its id, so
  * that receivers recognize it.
  */
 export async function redeliver({ params, owner, deps }: WebhookCall): Promise<HttpResult> {

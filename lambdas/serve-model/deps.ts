@@ -1,4 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
+import { modelFunctionParameter } from '../../core/functions/deployed-names.ts';
 import type { SERVE_MODEL_SETTINGS } from '../../core/functions/functions.ts';
 import { type SettingsOf, variableOf } from '../../core/functions/settings.ts';
 import type { Forward } from '../shared/http/lambda-forwarder.ts';
@@ -35,14 +37,14 @@ export async function openDeps(options: OpenDepsOptions): Promise<ServeModelDeps
   return {
     ...deps,
     environment,
-    forward: lazyForward(),
+    forward: lazyForward(environment.functionsPath, deps.clock),
     ...(options.variables[JOBS_VARIABLE] === undefined ? {} : { submission: lazySubmission(options, deps.clock) }),
     write: writeLine,
     takeCacheFailures,
   };
 }
 
-/** Opens job submission on the first request that asks for a job. */
+/** Opens job submission on the first request that submits a job. */
 function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Promise<JobSubmitter> {
   return lazily(async () => {
     const { openSubmission } = await import('../shared/jobs/open-submission.ts');
@@ -50,11 +52,19 @@ function lazySubmission({ variables }: OpenDepsOptions, clock: Clock): () => Pro
   });
 }
 
-/** Opens the Lambda client on the first request for another model. */
-function lazyForward(): Forward {
-  const forward = lazily(async () => {
-    const { openLambdaForwarder } = await import('../shared/http/lambda-forwarder.ts');
-    return openLambdaForwarder();
+/** Opens the Lambda client on the first request for another model, and looks up the function of each model once. */
+function lazyForward(functionsPath: string | undefined, clock: Clock): Forward {
+  const open = lazily(async () => {
+    const [{ openLambdaForwarder }, { openDeployedNames }] = await Promise.all([
+      import('../shared/http/lambda-forwarder.ts'),
+      import('../shared/aws/deployed-names.ts'),
+    ]);
+    return { forward: openLambdaForwarder(), names: openDeployedNames({ clock }) };
   });
-  return async (target, event) => (await forward())(target, event);
+  return async (model, event) => {
+    const { forward, names } = await open();
+    const arn = functionsPath && (await names(modelFunctionParameter(functionsPath, model)));
+    if (arn === undefined) throw new AppError('UNAVAILABLE', 'the function of the model is not deployed yet');
+    return forward(arn, event);
+  };
 }

@@ -13,7 +13,7 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 const ADVICE = 'send fewer inputs in one request, or a job whose input is a file (input_file_id)';
 
-/** The routes that one model's function serves. */
+/** Returns the routes that one model's function serves. */
 export function createRoutes(deps: ServeDeps): HttpRoute<ServeRequest>[] {
   return [...SHARED_ROUTES, ...namesOf(deps.packed.manifest).flatMap(modelRoutes)]
     .filter(({ answeredBy }) => answeredBy === 'function')

@@ -150,7 +150,7 @@ async function resultOf(
   return { content, headers: { 'preference-applied': `wait=${waitSeconds}`, 'content-location': location } };
 }
 
-/** A job does not know what its caller accepts, so that its result may be bytes for a caller that can receive none. */
+/** A job does not know the media types that its caller accepts, so its result may be bytes that the caller cannot receive. */
 function canReceive(content: Encoded, { accept }: ServeRequest['body']): boolean {
   return typeof content.body === 'string' || accept === undefined || acceptsBytes(accept);
 }

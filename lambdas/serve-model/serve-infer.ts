@@ -18,7 +18,7 @@ const TRITON_MEDIA_TYPE = TRITON_BINARY_TYPE.slice(0, TRITON_BINARY_TYPE.indexOf
  * Serves an infer request of the Open Inference Protocol over HTTP, where the length of the JSON part of a binary body is
  * a header. Everywhere else it is in the media type of the body.
  *
- * @throws AppError `INVALID_BODY` when the header does not fit the body, and what {@link serveInference} throws.
+ * @throws AppError `INVALID_BODY` if the header does not fit the body, and the errors of {@link serveInference}.
  */
 export async function serveInfer(request: ServeRequest, deps: ServeDeps): Promise<HttpResult> {
   const accept = headerOf(request.event, 'accept') ?? '';
@@ -37,7 +37,7 @@ function inferBody({ event, body }: ServeRequest): RawBody {
   return { ...body, mediaType: `${TRITON_BINARY_TYPE}${stated?.trim() ?? ''}` };
 }
 
-/** API Gateway passes bytes under a few content types only. Under any other it has turned them into text, for good. */
+/** API Gateway passes bytes only with a few content types. With any other, it has already converted them to text. */
 function withJsonLength(body: RawBody, length: string): RawBody {
   if ('bytes' in body) return { ...body, mediaType: `${TRITON_BINARY_TYPE}${length.trim()}` };
   if (readJsonLength(length.trim()) === Buffer.byteLength(body.text)) return body;

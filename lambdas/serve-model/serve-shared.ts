@@ -30,15 +30,12 @@ function modelOf(body: unknown): string | undefined {
 }
 
 function forward(name: string, { event, measures }: ServeRequest, deps: ServeDeps): Promise<APIGatewayProxyResult> {
-  const { siblings = {}, modelAliases = {} } = deps.environment;
+  const { siblings = [], modelAliases = {} } = deps.environment;
   const model = modelIdOf(name, modelAliases);
-  const target = Object.hasOwn(siblings, model) ? siblings[model] : undefined;
-  if (target === undefined) {
-    const known = [...namesOf(deps.packed.manifest), ...Object.keys(siblings), ...Object.keys(modelAliases)]
-      .sort()
-      .join(', ');
+  if (!siblings.includes(model)) {
+    const known = [...namesOf(deps.packed.manifest), ...siblings, ...Object.keys(modelAliases)].sort().join(', ');
     throw new AppError('MODEL_NOT_FOUND', `model must be one of ${known}`, { param: 'model' });
   }
   measures.forwardedTo = model;
-  return deps.forward(target, event);
+  return deps.forward(model, event);
 }

@@ -6,6 +6,7 @@ import type { SettingsOf } from '../../core/functions/settings.ts';
 import { type DueRecord, dueRecordKey } from '../../core/sweep/due.ts';
 import type { Sweeper } from '../../core/sweep/sweep.ts';
 import { CLIENT_SETTINGS, PAYLOAD_CLIENT_SETTINGS } from '../shared/aws/client-settings.ts';
+import { openDeployedNames } from '../shared/aws/deployed-names.ts';
 import { lazyEventBridge } from '../shared/aws/lazy-event-bridge.ts';
 import { tombstoneTime } from '../shared/batches/batch-item.ts';
 import { openDynamoDbBatchStore } from '../shared/batches/dynamodb-batch-store.ts';
@@ -17,6 +18,7 @@ import { openDynamoDbJobStore } from '../shared/jobs/dynamodb-job-store.ts';
 import { openS3PayloadStore } from '../shared/jobs/s3-payload-store.ts';
 import { openNotifier } from '../shared/notifications/notifier.ts';
 import { openQueueDepths } from '../shared/queue/queue-depths.ts';
+import { openQueueDirectory } from '../shared/queue/queue-directory.ts';
 import { openSqsMessageQueue } from '../shared/queue/sqs-message-queue.ts';
 import { openDynamoDbDueStore } from '../shared/sweep/dynamodb-due-store.ts';
 import { systemClock } from '../shared/system-clock.ts';
@@ -34,6 +36,7 @@ export function openDeps(settings: SettingsOf<typeof SWEEP_RECORDS.settings>): S
   const clock = systemClock;
   const dynamoDb = new DynamoDBClient(CLIENT_SETTINGS);
   const sqs = new SQSClient(CLIENT_SETTINGS);
+  const directory = openQueueDirectory(openDeployedNames({ clock }), settings.queuesPath);
   const table = { client: dynamoDb, table: settings.jobsTable, clock };
   const bucket = { client: new S3Client(PAYLOAD_CLIENT_SETTINGS), bucket: settings.payloadBucket };
   const payloads = openS3PayloadStore(bucket);
@@ -44,7 +47,15 @@ export function openDeps(settings: SettingsOf<typeof SWEEP_RECORDS.settings>): S
   const jobs = openDynamoDbJobStore(table);
   const batches = openDynamoDbBatchStore(table);
   const steps = openSqsMessageQueue({ client: sqs, url: settings.batchesQueue });
-  const notifier = openNotifier({ settings, dynamoDb, sqs, payloads, clock, eventBridge: lazyEventBridge() });
+  const notifier = openNotifier({
+    settings,
+    directory,
+    dynamoDb,
+    sqs,
+    payloads,
+    clock,
+    eventBridge: lazyEventBridge(),
+  });
   const deletionOf = async (due: DueRecord) => tombstoneTime(await readItem(table, dueRecordKey(due)));
   const unlessDeleted = (sweeper: Sweeper) => sweepDeleted(sweeper, { deletionOf, objects, clock });
   return {
@@ -54,9 +65,11 @@ export function openDeps(settings: SettingsOf<typeof SWEEP_RECORDS.settings>): S
       return {
         file: unlessDeleted((record) => sweepFile(record, { files, objects, clock })),
         upload: unlessDeleted((record) => sweepUpload(record, { uploads, files, objects, steps, clock })),
-        batch: unlessDeleted((record) => sweepBatch(record, { batches, steps, due, depths, settings, clock })),
+        batch: unlessDeleted((record) =>
+          sweepBatch(record, { batches, steps, due, depths, settings, directory, clock }),
+        ),
         job: unlessDeleted(
-          sweepExpiredJob((record) => sweepJob(record, { jobs, notifier, due, depths, settings, clock }), {
+          sweepExpiredJob((record) => sweepJob(record, { jobs, notifier, due, depths, settings, directory, clock }), {
             jobs,
             objects,
             clock,

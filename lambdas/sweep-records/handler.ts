@@ -69,7 +69,7 @@ class Sweep {
     }
   }
 
-  /** Counts what was done. A sweep that found nothing due writes no line. */
+  /** Counts the actions. A sweep that found nothing due writes no line. */
   report(isComplete: boolean): SweepReport {
     const groups = Map.groupBy(this.#settled, ({ kind, action }) => `${kind} ${action}`);
     const settled = Object.fromEntries([...groups].map(([name, records]) => [name, records.length]));

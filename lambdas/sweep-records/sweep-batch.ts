@@ -9,6 +9,7 @@ import type { DueRecord, Observation } from '../../core/sweep/due.ts';
 import type { DueStore, SweepAction, SweepResult } from '../../core/sweep/sweep.ts';
 import { messageState } from '../../core/sweep/without-message.ts';
 import type { QueueDepths } from '../shared/queue/queue-depths.ts';
+import type { QueueDirectory } from '../shared/queue/queue-directory.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -25,17 +26,18 @@ export interface SweepBatchDeps {
   readonly depths: QueueDepths;
   /** Queue of batch steps. */
   readonly steps: MessageQueue;
-  readonly settings: Pick<FunctionSettings, 'modelQueues' | 'lostJobsQueue' | 'batchesQueue'>;
+  readonly settings: Pick<FunctionSettings, 'lostJobsQueue' | 'batchesQueue'>;
+  readonly directory: Pick<QueueDirectory, 'ofModel'>;
   readonly clock: Clock;
 }
 
-/** What a batch waits for. */
+/** The work that a batch waits for. */
 type Need =
   /** Its outcomes: chunks are in the queues of its model. */
   | 'chunks'
   /** A step: splitting, merging, or notifying. */
   | 'step'
-  /** Nothing that may still come: its window is over, or it was canceled a while ago. */
+  /** No more work: its window is over, or it was canceled some time ago. */
   | 'end';
 
 /**
@@ -91,11 +93,12 @@ async function isGone(
   batch: BatchRecord,
   need: 'chunks' | 'step',
   before: Observation | undefined,
-  { depths, settings, clock }: SweepBatchDeps,
+  { depths, settings, directory, clock }: SweepBatchDeps,
 ): Promise<boolean> {
-  const { batchesQueue, lostJobsQueue, modelQueues } = settings;
-  const chunks = Object.hasOwn(modelQueues, batch.model ?? '') ? modelQueues[batch.model ?? '']?.chunks : undefined;
-  const queues = need === 'step' ? [batchesQueue] : [lostJobsQueue, ...(chunks === undefined ? [] : [chunks])];
+  const { batchesQueue, lostJobsQueue } = settings;
+  const ofModel = need === 'step' || batch.model === undefined ? undefined : await directory.ofModel(batch.model);
+  const chunks = ofModel === undefined ? [] : [ofModel.chunks];
+  const queues = need === 'step' ? [batchesQueue] : [lostJobsQueue, ...chunks];
   const nowMs = clock.now();
   const progress = progressOf(batch, need);
   const areQueuesEmpty = await depths.areEmpty(queues);

@@ -10,7 +10,7 @@ export const MARGIN_MS = 60_000;
 
 /** Dependencies of {@link sweepDeleted}. */
 export interface SweepDeletedDeps {
-  /** Reads when the record was deleted, milliseconds since the Unix epoch; undefined if the item is no tombstone. */
+  /** Reads when the record was deleted, milliseconds since the Unix epoch; undefined if the item is not a tombstone. */
   readonly deletionOf: (due: DueRecord) => Promise<number | undefined>;
   readonly objects: Pick<FileObjects, 'removeAll'>;
   readonly clock: Clock;

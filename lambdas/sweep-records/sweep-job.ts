@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../core/clock.ts';
 import type { FunctionSettings } from '../../core/functions/settings.ts';
 import { isFinal, type Job, type JobError } from '../../core/jobs/job.ts';
 import type { JobStore } from '../../core/jobs/job-store.ts';
@@ -8,9 +8,9 @@ import type { DueStore, SweepResult } from '../../core/sweep/sweep.ts';
 import { messageState, nextLookAtMs } from '../../core/sweep/without-message.ts';
 import { notifyOnce } from '../shared/jobs/complete-job.ts';
 import type { QueueDepths } from '../shared/queue/queue-depths.ts';
+import type { QueueDirectory } from '../shared/queue/queue-directory.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** Dependencies of {@link sweepJob}. */
 export interface SweepJobDeps {
@@ -18,8 +18,9 @@ export interface SweepJobDeps {
   readonly notifier: Notifier;
   readonly due: Pick<DueStore, 'observationOf'>;
   readonly depths: QueueDepths;
-  /** Queues by model, and the queue of lost messages: one of them holds the message of a job that waits. */
-  readonly settings: Pick<FunctionSettings, 'modelQueues' | 'lostJobsQueue'>;
+  /** The queue of lost messages: it, or the queue of the model, holds the message of a job that waits. */
+  readonly settings: Pick<FunctionSettings, 'lostJobsQueue'>;
+  readonly directory: Pick<QueueDirectory, 'ofModel'>;
   readonly clock: Clock;
 }
 
@@ -37,13 +38,13 @@ export async function sweepJob(due: DueRecord, deps: SweepJobDeps): Promise<Swee
     nowMs,
     sinceMs,
     progress: `attempts ${job.attempts}`,
-    areQueuesEmpty: await deps.depths.areEmpty(queuesOf(job, deps.settings)),
+    areQueuesEmpty: await deps.depths.areEmpty(await queuesOf(job, deps)),
     before: await deps.due.observationOf(due),
   });
   if (state.kind === 'waiting') return { nextAtMs: nextLookAtMs(nowMs, sinceMs) };
   // Due again at the next sweep.
   if (state.kind === 'unconfirmed') return { nextAtMs: nowMs, observation: state.observation };
-  const failed = await deps.jobs.finish(job, { status: 'failed', error: lostMessage(job) }, job);
+  const failed = await deps.jobs.finish(job, { status: 'failed', error: lostMessage(job) }, { seen: job });
   if (failed === undefined) return { nextAtMs: undefined };
   // A worker started the job meanwhile: its message exists.
   if (!isFinal(failed.status)) return { nextAtMs: nextLookAtMs(nowMs, sinceMs) };
@@ -52,9 +53,9 @@ export async function sweepJob(due: DueRecord, deps: SweepJobDeps): Promise<Swee
 }
 
 /** A model that the deployment no longer has keeps no queue, and so no message. */
-function queuesOf({ model }: Job, { modelQueues, lostJobsQueue }: SweepJobDeps['settings']): readonly string[] {
-  const url = Object.hasOwn(modelQueues, model) ? modelQueues[model]?.jobs : undefined;
-  return url === undefined ? [lostJobsQueue] : [url, lostJobsQueue];
+async function queuesOf({ model }: Job, { settings, directory }: SweepJobDeps): Promise<readonly string[]> {
+  const queues = await directory.ofModel(model);
+  return queues === undefined ? [settings.lostJobsQueue] : [queues.jobs, settings.lostJobsQueue];
 }
 
 async function notifyAgain(job: Job, deps: SweepJobDeps): Promise<SweepResult> {

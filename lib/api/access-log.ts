@@ -1,13 +1,14 @@
 /**
  * Members of the access log line of each request, which is one JSON object.
- * They include the key's id, but never its value and nothing of a body. The route is logged instead of the path, because a
- * path that is no route can hold anything.
+ *
+ * API Gateway writes the values of variables as they are, without escaping quotes. So no member holds anything that a
+ * client chooses freely: not the user agent, not the path, whose route is logged instead. The key's id is included, but
+ * never its value, and nothing of a body.
  */
 export const ACCESS_LOG_FIELDS = {
   requestId: '$context.requestId',
   time: '$context.requestTime',
   ip: '$context.identity.sourceIp',
-  userAgent: '$context.identity.userAgent',
   apiKeyId: '$context.identity.apiKeyId',
   method: '$context.httpMethod',
   route: '$context.resourcePath',
@@ -18,4 +19,5 @@ export const ACCESS_LOG_FIELDS = {
   latencyMs: '$context.responseLatency',
   integrationLatencyMs: '$context.integrationLatency',
   integrationStatus: '$context.integrationStatus',
+  authorizerStatus: '$context.authorizer.integrationStatus',
 } as const;

@@ -1,13 +1,19 @@
-import {
-  type DeployConfig,
-  parseDeployConfig,
-  type TenantConfig,
-  type UsagePlanConfig,
-} from '../../core/config/deploy-config.ts';
+import type { RemovalPolicy, Size } from 'aws-cdk-lib';
+import type { Period } from 'aws-cdk-lib/aws-apigateway';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type DeployConfig, parseDeployConfig } from '../../core/config/deploy-config.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
-import type { Budgets } from '../../core/identity/budgets.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { KeyHeader } from '../../core/identity/credentials.ts';
-import { type CacheSettings, checkStageName, type GrantSettings } from '../jobs/jobs-settings.ts';
+import { BucketNames } from '../config/bucket-names.ts';
+import {
+  type CacheSettings,
+  type ConcurrencySettings,
+  checkStageName,
+  type GrantSettings,
+  grantsConfig,
+  resolvePlaces,
+} from '../jobs/jobs-settings.ts';
 
 /** Settings of the API; the same as in `config/<stage>.yaml`. */
 export interface ApiSettings {
@@ -52,13 +58,20 @@ export interface ApiSettings {
    *
    * @default - 2000 requests per second, bursts of 4000
    */
-  readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
+  readonly throttle?: RateSettings;
   /**
-   * How many days logs are kept; one of the periods that CloudWatch Logs offers.
+   * The account's concurrent executions of AWS Lambda, against which reservations of models are checked. With jobs, those of
+   * `Jobs` count.
    *
-   * @default 30
+   * @default - an account of 1000
    */
-  readonly logRetentionDays?: DeployConfig['logRetentionDays'];
+  readonly concurrency?: ConcurrencySettings;
+  /**
+   * How long logs are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
   /**
    * How much the functions measure: `off` records no CloudWatch metrics, `basic` one set for each model, `detailed` also
    * one for each version and error code.
@@ -74,11 +87,24 @@ export interface ApiSettings {
    */
   readonly metricsNamespace?: string;
   /**
-   * Responses of at least this many bytes are compressed for clients that accept it.
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
    *
-   * @default 1024
+   * @default 'INFO'
    */
-  readonly minimumCompressionBytes?: number;
+  readonly systemLogLevel?: SystemLogLevel;
+  /**
+   * Whether to create alarms on responses with status 5xx, and on failed and throttled functions of models. Each alarm costs
+   * money while idle.
+   *
+   * @default false
+   */
+  readonly alarms?: boolean;
+  /**
+   * Responses of at least this size are compressed for clients that accept it.
+   *
+   * @default Size.kibibytes(1)
+   */
+  readonly minCompressionSize?: Size;
   /**
    * Whether requests are traced by AWS X-Ray.
    *
@@ -86,11 +112,11 @@ export interface ApiSettings {
    */
   readonly tracing?: boolean;
   /**
-   * Whether the results table outlives the stack.
+   * What happens to a results table that the construct creates when the stack is deleted.
    *
-   * @default true
+   * @default RemovalPolicy.RETAIN
    */
-  readonly retainData?: boolean;
+  readonly removalPolicy?: RemovalPolicy;
   /**
    * Maximum cost of the idle deployment in US dollars a month. Synthesis fails if it costs more.
    *
@@ -106,25 +132,88 @@ export interface ApiSettings {
   readonly cloudWatchRole?: boolean;
 }
 
-/** Limits of a usage plan, and what it grants to the jobs of its callers. */
-export interface UsagePlanSettings extends GrantSettings {
+/** Maximum rate of requests. */
+export interface RateSettings {
   /** Requests per second in the long run, from 0.1 to 10,000. */
   readonly rateLimit: number;
   /** Maximum number of requests in a burst, from 1 to 5000. */
   readonly burstLimit: number;
+}
+
+/** Maximum number of requests over a longer time. */
+export interface RequestQuota {
+  /** Maximum number of requests of one key in a period. */
+  readonly limit: number;
+  /** Period after which the count starts again, in UTC. */
+  readonly period: Period;
+}
+
+/** What the work of one tenant may take up at a time. */
+export interface BudgetSettings {
   /**
-   * Requests in a period.
+   * Size of all files, outputs of batches included, and of uploads that have not ended.
+   *
+   * @default Size.gibibytes(100)
+   */
+  readonly storedSize?: Size;
+  /**
+   * Number of files.
+   *
+   * @default 10000
+   */
+  readonly files?: number;
+  /**
+   * Size of one file.
+   *
+   * @default Size.gibibytes(5)
+   */
+  readonly fileSize?: Size;
+  /**
+   * Registered webhooks. Each of them is called for every job.
+   *
+   * @default 20
+   */
+  readonly webhooks?: number;
+  /**
+   * Multipart uploads that have not ended.
+   *
+   * @default 100
+   */
+  readonly openUploads?: number;
+  /**
+   * Batches that have not ended.
+   *
+   * @default 100
+   */
+  readonly openBatches?: number;
+  /**
+   * Requests of one batch.
+   *
+   * @default 1000000
+   */
+  readonly batchRequests?: number;
+  /**
+   * Size of all outputs of one batch.
+   *
+   * @default Size.gibibytes(20)
+   */
+  readonly batchOutputSize?: Size;
+}
+
+/** Limits of a usage plan, and what it grants to the jobs of its callers. */
+export interface UsagePlanSettings extends RateSettings, GrantSettings {
+  /**
+   * Maximum number of requests of one key over a longer time.
    *
    * @default - no quota
    */
-  readonly quota?: NonNullable<UsagePlanConfig['quota']>;
+  readonly quota?: RequestQuota;
   /**
-   * What the work of one tenant may take up at a time: `storedBytes`, `files`, `fileBytes`, `webhooks`, `openUploads`,
-   * `openBatches`, `batchRequests` and `batchOutputBytes`.
+   * What the work of one tenant may take up at a time.
    *
-   * @default - 100 GiB, 10,000 files of up to 5 GiB, 20 webhooks, 100 uploads, 100 batches of up to 1,000,000 requests and 20 GiB of output
+   * @default - the default of each budget
    */
-  readonly budgets?: Partial<Budgets>;
+  readonly budgets?: BudgetSettings;
   /**
    * Names of the plan's keys.
    *
@@ -160,12 +249,13 @@ export interface TenantSettings {
    *
    * @default - the name of the tenant
    */
-  readonly id?: TenantConfig['id'];
+  readonly id?: string;
 }
 
 /** Settings with every default filled in. */
-export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
+export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs' | 'logRetentionDays' | 'retainData'> {
   readonly stageName: string;
+  readonly logRetention: RetentionDays;
 }
 
 /**
@@ -175,26 +265,55 @@ export interface ResolvedApiSettings extends Omit<DeployConfig, 'jobs'> {
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveApiSettings(settings: ApiSettings, source: string): ResolvedApiSettings {
-  const { usagePlans, auth, tenants, cache, throttle, logRetentionDays, minimumCompressionBytes, tracing } = settings;
-  const { retainData, maxIdleMonthlyUsd, metrics, metricsNamespace } = settings;
+  const { usagePlans, auth, tenants, cache, throttle, tracing, maxIdleMonthlyUsd, systemLogLevel, alarms } = settings;
+  const {
+    metrics,
+    metricsNamespace,
+    stageName = 'prod',
+    logRetention = RetentionDays.ONE_MONTH,
+    concurrency,
+  } = settings;
+  const names = new BucketNames();
   const { jobs: _, ...config } = parseDeployConfig(
     {
-      usagePlans,
+      usagePlans: usagePlans && mapValues(usagePlans, (plan) => planConfig(plan, names)),
       auth,
       tenants,
       cache,
       throttle,
-      logRetentionDays,
-      minimumCompressionBytes,
+      concurrency,
+      minimumCompressionBytes: settings.minCompressionSize?.toBytes(),
+      systemLogLevel,
+      alarms: alarms === undefined ? undefined : { enabled: alarms },
       tracing,
       metrics,
       metricsNamespace,
-      retainData,
       maxIdleMonthlyUsd,
     },
     source,
   );
-  const stageName = settings.stageName ?? 'prod';
   checkStageName(stageName);
-  return { ...config, stageName };
+  const plans = mapValues(config.usagePlans, (plan) => ({
+    ...plan,
+    inputBuckets: resolvePlaces(plan.inputBuckets, names),
+  }));
+  return { ...config, usagePlans: plans, stageName, logRetention };
+}
+
+/** Writes a usage plan as `config/<stage>.yaml` has it. */
+function planConfig({ budgets, ...plan }: UsagePlanSettings, names: BucketNames) {
+  return { ...grantsConfig(plan, names), budgets: budgets && budgetsConfig(budgets) };
+}
+
+function budgetsConfig({ storedSize, fileSize, batchOutputSize, ...counts }: BudgetSettings) {
+  return {
+    ...counts,
+    storedBytes: storedSize?.toBytes(),
+    fileBytes: fileSize?.toBytes(),
+    batchOutputBytes: batchOutputSize?.toBytes(),
+  };
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, convert: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, convert(value)]));
 }

@@ -49,7 +49,7 @@ export class CallerAuthorizer extends Construct {
     const kept = keepsResults(props.acceptedHeaders);
     this.#authorizer = new RequestAuthorizer(this, 'Authorizer', {
       handler: this.function.fn,
-      // An identity source that a request lacks is answered with 401 at once, so there is none if either header will do.
+      // An identity source that a request lacks causes an immediate 401, so there is none if either header is enough.
       identitySources: kept ? [IdentitySource.header('Authorization')] : [],
       resultsCacheTtl: Duration.seconds(kept ? KEPT_RESULT_SECONDS : 0),
     });
@@ -68,17 +68,17 @@ export class CallerAuthorizer extends Construct {
     restApi.latestDeployment?.addToLogicalId({ acceptedHeaders: this.#acceptedHeaders });
   }
 
-  #createFunction({ acceptedHeaders, logRetention, tracing }: CallerAuthorizerProps): ServiceFunction {
+  #createFunction({ acceptedHeaders, ...options }: CallerAuthorizerProps): ServiceFunction {
     const { description, memoryMiB, timeoutSeconds, settings } = FUNCTIONS.authorize;
     return new ServiceFunction(this, 'authorize', {
+      ...options,
       description,
       memoryMiB,
       timeoutSeconds,
       package: bundlePackage(functionBundle('authorize')),
       environment: renderSettings({ acceptedHeaders } satisfies SettingsOf<typeof settings>),
-      logRetention,
-      tracing,
-      logsInvocations: false,
+      // It runs for each request, and the request's other lines say all of it.
+      systemLogLevel: 'WARN',
     });
   }
 }

@@ -31,9 +31,18 @@ const API_KEY_CHALLENGE = 'ApiKey realm="tensorgate"';
  */
 const FORM: ErrorForm = 'open-inference';
 
-const MISCONFIGURED = 'API Gateway is not configured correctly for this route';
-
-const BUSY = 'as many requests are under way as AWS Lambda allows; retry after 1 s';
+/**
+ * A throttled function is INTEGRATION_FAILURE by what users report, and a 500 of an unnamed type by AWS's own pages. So
+ * every type that may mean it is UNAVAILABLE with `retry-after`, and each names its most frequent cause. Our template is
+ * complete, so the other causes of configuration errors pass too: a deployment in progress, or a permission that has not
+ * reached every server of API Gateway. The access log distinguishes them by `refusedAs` and `integrationStatus`.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html
+ * @see https://repost.aws/questions/QUL-z6rJbmR4meafB7MzYXxw
+ */
+const BUSY = 'as many requests are in progress as AWS Lambda allows; retry after 1 s';
+const NOT_INVOKED =
+  'API Gateway could not invoke the function of this route: it is being deployed, it is throttled, or its permission is missing; retry after 1 s';
 
 /** What else to do with a body that is too large, if the deployment has jobs and files. */
 const LARGER_BODIES = `, or a job whose input is a file (input_file_id); if the body is a file, ${LARGER_FILES}`;
@@ -71,7 +80,7 @@ const REJECTIONS: readonly Rejection[] = [
   {
     type: ResponseType.REQUEST_TOO_LARGE,
     code: 'BODY_TOO_LARGE',
-    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} that are no text; send fewer inputs in one request`,
+    detail: `the body is too large: at most 6291456 bytes with the headers reach a function, or ${FORM_FILE_BYTES} if they are binary; send fewer inputs in one request`,
   },
   {
     type: ResponseType.UNSUPPORTED_MEDIA_TYPE,
@@ -79,13 +88,11 @@ const REJECTIONS: readonly Rejection[] = [
     detail: 'the content type is not accepted here, send application/json',
   },
   { type: ResponseType.INTEGRATION_TIMEOUT, code: 'TIMEOUT', detail: 'the model did not respond in time' },
-  // API Gateway uses this type if Lambda throttles the function, and no other for that; a response of the function that is
-  // not valid is DEFAULT_5XX: https://repost.aws/questions/QUL-z6rJbmR4meafB7MzYXxw
   { type: ResponseType.INTEGRATION_FAILURE, code: 'UNAVAILABLE', detail: BUSY },
-  { type: ResponseType.API_CONFIGURATION_ERROR, code: 'INTERNAL', detail: MISCONFIGURED },
-  { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, code: 'INTERNAL', detail: MISCONFIGURED },
+  { type: ResponseType.API_CONFIGURATION_ERROR, code: 'UNAVAILABLE', detail: NOT_INVOKED },
   // A request calls the authorizer first, so under overload it is throttled first.
   { type: ResponseType.AUTHORIZER_FAILURE, code: 'UNAVAILABLE', detail: BUSY },
+  { type: ResponseType.AUTHORIZER_CONFIGURATION_ERROR, code: 'UNAVAILABLE', detail: NOT_INVOKED },
   { type: ResponseType.DEFAULT_4XX, code: 'INVALID_PARAMETER', detail: 'API Gateway rejected the request' },
   { type: ResponseType.DEFAULT_5XX, code: 'BAD_GATEWAY', detail: 'the model returned no valid response' },
 ];

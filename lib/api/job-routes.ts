@@ -5,9 +5,8 @@ import { JOB_ROUTES, type RouteTree } from '../../core/api/routes.ts';
 import { FUNCTIONS } from '../../core/functions/functions.ts';
 import { ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { bundlePackage } from '../packaging/function-package.ts';
-import { functionBundle } from '../packaging/package-layout.ts';
 import type { CallerAuthorizer } from './caller-authorizer.ts';
+import { methodArns } from './method-arns.ts';
 
 /** Settings of {@link JobRoutes}. */
 export interface JobRoutesProps extends Required<ServiceFunctionOptions> {
@@ -37,16 +36,15 @@ export class JobRoutes extends Construct {
     }
   }
 
-  #createFunction(name: RouteTree['answeredBy'], { jobs, logRetention, tracing }: JobRoutesProps): ServiceFunction {
+  #createFunction(name: RouteTree['answeredBy'], props: JobRoutesProps): ServiceFunction {
+    const { restApi: _, authorizer: __, jobs, ...options } = props;
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
     const created = new ServiceFunction(this, name, {
+      ...options,
       description,
       memoryMiB,
       timeoutSeconds,
-      package: bundlePackage(functionBundle(name)),
-      environment: jobs.environmentOf(name),
-      logRetention,
-      tracing,
+      ...jobs.functionOf(name),
     });
     jobs.grantAccess(name, created);
     return created;
@@ -57,7 +55,7 @@ export class JobRoutes extends Construct {
 function integrate({ fn }: ServiceFunction, restApi: RestApi): Integration {
   fn.addPermission('Gateway', {
     principal: new ServicePrincipal('apigateway.amazonaws.com'),
-    sourceArn: restApi.arnForExecuteApi('*', '/*', restApi.deploymentStage.stageName),
+    sourceArn: methodArns(restApi),
   });
   return new AwsIntegration({
     service: 'lambda',

@@ -27,17 +27,16 @@ export class KeyHashes extends Construct {
   /** Stage variables with the hashes, by name. */
   readonly variables: Readonly<Record<string, string>>;
 
-  constructor(scope: Construct, id: string, { keys, logRetention, tracing }: KeyHashesProps) {
+  constructor(scope: Construct, id: string, { keys, ...options }: KeyHashesProps) {
     super(scope, id);
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS['hash-keys'];
     this.function = new ServiceFunction(this, 'hash-keys', {
+      ...options,
       description,
       memoryMiB,
       timeoutSeconds,
       package: bundlePackage(functionBundle('hash-keys')),
       environment: {},
-      logRetention,
-      tracing,
     });
     const grant = Grant.addToPrincipal({
       grantee: this.function,

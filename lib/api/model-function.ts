@@ -1,38 +1,51 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
-import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
-import { Alias, Code, Function as Fn, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import { Grant, type IGrantable, type IPrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
+import {
+  type Alias,
+  Code,
+  Function as Fn,
+  type IFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+import { modelFunctionParameter } from '../../core/functions/deployed-names.ts';
 import { SERVE_MODEL } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
-import type { SettingsOf } from '../../core/functions/settings.ts';
+import { renderPackagedSettings, type SettingsOf } from '../../core/functions/settings.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { Compute } from '../../core/models/manifest.ts';
-import type { ModelAliases } from '../../core/models/model-names.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
-import type { ResultsTable } from '../data/results-table.ts';
+import { checkResultsTable, grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { createLiveAlias, VERSION_OPTIONS } from '../functions/live-alias.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
-import { ARCHITECTURES, createLogGroup, createRole } from '../functions/service-function.ts';
+import { ARCHITECTURES, createLogGroup, createRole, systemLogLevel } from '../functions/service-function.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { catalogueMetric, type MeasuredStage, type ModelMetricName } from '../monitoring/catalogue-metric.ts';
+import { type ModelMetricOptions, ModelMetrics } from '../monitoring/model-metrics.ts';
 import { composeFunctionPackage, type PackageSizes } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { aliasesOf } from '../packaging/model-aliases.ts';
-
-/** Name of the alias that callers invoke. */
-export const LIVE_ALIAS = 'live';
+import { functionBundle } from '../packaging/package-layout.ts';
+import { grantByModel } from '../security/grant-by-model.ts';
+import { explainWildcard } from '../security/wildcard-reason.ts';
 
 /** Settings of a {@link ModelFunction}. */
 export interface ModelFunctionProps {
   /** The model to serve; its manifest sets memory, architecture, time and concurrency. */
   readonly model: Model;
   /**
-   * Table that caches results for later requests.
+   * Table that caches results for later requests: that of a {@link ResultsTable}, or your own with the same keys.
    *
    * @default - results are cached in the function's memory only, even if the manifest says `cache: { store: table }`
    */
-  readonly resultsTable?: ResultsTable;
+  readonly resultsTable?: ITable;
   /**
    * Where the model runs whose manifest says `target: sagemaker`.
    *
@@ -46,11 +59,17 @@ export interface ModelFunctionProps {
    */
   readonly jobs?: Jobs;
   /**
-   * Functions of other embedding models, to which requests are handed that name them.
+   * Functions of the other models of the task, to which requests are forwarded that name them.
    *
    * @default - none: a request that names another model fails with MODEL_NOT_FOUND
    */
   readonly siblings?: readonly ModelFunction[];
+  /**
+   * Path of the parameters by which functions find one another: that of this function is below it.
+   *
+   * @default - none: no function forwards requests to this one, or it to others
+   */
+  readonly functionsPath?: string;
   /**
    * Callers who share cached results: those of a tenant, of a usage plan, or all.
    *
@@ -89,26 +108,31 @@ export interface ModelFunctionProps {
    * @default false
    */
   readonly tracing?: boolean;
-}
-
-/** Options of a metric of one model. */
-export interface ModelMetricOptions extends MetricOptions {
   /**
-   * Version of the model; needs `metrics: 'detailed'`.
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
    *
-   * @default - all versions together
+   * @default 'INFO'
    */
-  readonly version?: string;
+  readonly systemLogLevel?: SystemLogLevel;
 }
 
 /**
  * One model behind the alias `live` of an AWS Lambda function of its own.
  *
  * Earlier versions of the function stay, so that the alias can be pointed back at one of them.
+ *
+ * @example
+ * const fn = new ModelFunction(stack, 'Embed', { model: Model.fromDirectory('models/minilm') });
+ * fn.grantInvoke(new Role(stack, 'Caller', { assumedBy: new ServicePrincipal('states.amazonaws.com') }));
+ * fn.metricErrors().createAlarm(stack, 'Failures', { threshold: 10, evaluationPeriods: 1 });
  */
-export class ModelFunction extends Construct {
-  /** The alias that callers invoke. It has the provisioned concurrency. */
+export class ModelFunction extends ModelMetrics implements IGrantable {
+  /** The function. Callers invoke its alias instead, which has the provisioned concurrency. */
+  readonly fn: IFunction;
+  /** The alias that callers invoke. It has metrics of AWS Lambda: `alias.metricThrottles()`. */
   readonly alias: Alias;
+  /** Permissions of the function. */
+  readonly role: IRole;
   /** The served model. */
   readonly model: Model;
   /** Bytes of the function's package by part. */
@@ -121,8 +145,19 @@ export class ModelFunction extends Construct {
     const { metrics = 'basic', metricsNamespace = 'Tensorgate' } = props;
     const { compute, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? props.resultsTable : undefined;
+    if (resultsTable !== undefined) checkResultsTable(resultsTable);
     const endpoint = endpointFor(model, props.endpoint);
-    const functionPackage = composeFunctionPackage(model);
+    const settings = {
+      resultsTable: resultsTable?.tableName,
+      cacheScope: props.cacheScope,
+      endpoint: endpoint?.endpointName,
+      ...settingsOfSiblings(siblings, props.functionsPath),
+      stage,
+      metricsNamespace,
+      metrics,
+    } satisfies SettingsOf<typeof SERVE_MODEL.settings>;
+    const packaged = renderPackagedSettings(settings);
+    const functionPackage = composeFunctionPackage(model, functionBundle('serve-model'), packaged);
 
     const logGroup = createLogGroup(this, props.logRetention);
     const role = createRole(this, logGroup, props.tracing ?? false);
@@ -140,34 +175,35 @@ export class ModelFunction extends Construct {
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      systemLogLevelV2: systemLogLevel(props.systemLogLevel),
       tracing: (props.tracing ?? false) ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
-        ...modelEnvironment({
-          resultsTable: resultsTable?.table.tableName,
-          cacheScope: props.cacheScope,
-          endpoint: endpoint?.endpointName,
-          siblings: siblings.length === 0 ? undefined : arnsOf(siblings),
-          modelAliases: aliasesOfSiblings(siblings),
-          stage,
-          metricsNamespace,
-          metrics,
-        } satisfies SettingsOf<typeof SERVE_MODEL.settings>),
+        ...modelEnvironment(settings),
         ...props.jobs?.submitterEnvironment(model),
       },
-      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      currentVersionOptions: VERSION_OPTIONS,
     });
 
+    this.fn = fn;
+    this.role = role;
     this.model = model;
     this.#measured = { stageName: stage, metrics, metricsNamespace };
     this.packageSizes = functionPackage.sizes;
     this.alias = this.createAlias(fn, compute);
-    resultsTable?.grantReadWriteBatches(role);
+    if (resultsTable !== undefined) grantCachedResults(resultsTable, role);
     if (endpoint?.isAsync === false) {
       endpoint.grantInvoke(role);
-      resultsTable?.grantClaims(role);
+      if (resultsTable !== undefined) grantClaims(resultsTable, role);
     }
     props.jobs?.grantSubmit(role, model);
-    for (const sibling of siblings) sibling.grantInvoke(role);
+    if (siblings.length > 0 && props.functionsPath !== undefined)
+      this.#grantForward(role, siblings, props.functionsPath);
+    if (props.functionsPath !== undefined) this.#publishArn(props.functionsPath);
+  }
+
+  /** The principal of the function, so that `bucket.grantRead(modelFunction)` gives it a permission. */
+  get grantPrincipal(): IPrincipal {
+    return this.role.grantPrincipal;
   }
 
   /** Grants `grantee` permission to invoke the alias, and no other version. */
@@ -184,40 +220,34 @@ export class ModelFunction extends Construct {
    *
    * @param name - `Latency`, `Errors`, `ColdStart`, …
    * @throws AppError `CONFIG_INVALID` when the deployment does not record it, or not for single versions.
-   *
-   * @example
-   * fn.metric('Errors', { period: Duration.minutes(5) }).createAlarm(stack, 'Errors', { threshold: 10, evaluationPeriods: 1 });
    */
-  metric(name: ModelMetricName, { version, ...options }: ModelMetricOptions = {}): Metric {
+  override metric(name: ModelMetricName, { version, ...options }: ModelMetricOptions = {}): Metric {
     return catalogueMetric(name, this.#measured, { model: this.model.id, version }, options);
   }
 
-  /** Requests that reached the function. */
-  metricInvocations(options?: MetricOptions): Metric {
-    return this.alias.metricInvocations(options);
+  /** The function looks up the ARNs of the others by itself, because its environment has no room for many. */
+  #grantForward(role: IRole, siblings: readonly ModelFunction[], functionsPath: string): void {
+    const resources = siblings.map(({ model, alias }) => [model.id, [alias.functionArn]] as const);
+    grantByModel(role, 'lambda:InvokeFunction', new Map(resources));
+    const arn = Stack.of(this).formatArn({
+      service: 'ssm',
+      resource: 'parameter',
+      resourceName: functionsPath.slice(1),
+    });
+    explainWildcard(role, { arn, suffix: '/*', reason: 'Every parameter below the path is the ARN of a function.' });
+    Grant.addToPrincipal({ grantee: role, actions: ['ssm:GetParameter'], resourceArns: [`${arn}/*`] });
   }
 
-  /** Failed invocations: crashes and timeouts, not refused input. */
-  metricErrors(options?: MetricOptions): Metric {
-    return this.alias.metricErrors(options);
-  }
-
-  /** Time from event to response, in milliseconds. */
-  metricDuration(options?: MetricOptions): Metric {
-    return this.alias.metricDuration(options);
-  }
-
-  /** Requests refused because every allowed environment was busy. */
-  metricThrottles(options?: MetricOptions): Metric {
-    return this.alias.metricThrottles(options);
+  #publishArn(functionsPath: string): void {
+    new StringParameter(this, 'Arn', {
+      parameterName: modelFunctionParameter(functionsPath, this.model.id),
+      stringValue: this.alias.functionArn,
+      simpleName: false,
+    });
   }
 
   private createAlias(fn: Fn, { provisioned }: Compute): Alias {
-    const alias = new Alias(this, 'Live', {
-      aliasName: LIVE_ALIAS,
-      version: fn.currentVersion,
-      provisionedConcurrentExecutions: provisioned?.min,
-    });
+    const alias = createLiveAlias(this, fn, { provisionedConcurrentExecutions: provisioned?.min });
     if (provisioned !== undefined) {
       alias
         .addAutoScaling({ minCapacity: provisioned.min, maxCapacity: provisioned.max })
@@ -227,12 +257,13 @@ export class ModelFunction extends Construct {
   }
 }
 
-/** @returns Undefined if the siblings have no aliases. */
-function aliasesOfSiblings(siblings: readonly ModelFunction[]): ModelAliases | undefined {
+/** @returns Nothing if there are no siblings; no aliases if the siblings have none. */
+function settingsOfSiblings(siblings: readonly ModelFunction[], functionsPath: string | undefined) {
+  if (siblings.length === 0) return {};
   const aliases = aliasesOf(siblings.map(({ model }) => model));
-  return Object.keys(aliases).length === 0 ? undefined : aliases;
-}
-
-function arnsOf(functions: readonly ModelFunction[]): Record<string, string> {
-  return Object.fromEntries(functions.map(({ model, alias }) => [model.id, alias.functionArn]));
+  return {
+    functionsPath,
+    siblings: siblings.map(({ model }) => model.id),
+    modelAliases: Object.keys(aliases).length === 0 ? undefined : aliases,
+  };
 }

@@ -1,4 +1,12 @@
-import { ApiKey, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
+import { Names } from 'aws-cdk-lib';
+import {
+  ApiKey,
+  type CfnUsagePlan,
+  CfnUsagePlanKey,
+  Period,
+  type RestApi,
+  UsagePlan,
+} from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
 import type { TenantConfig, UsagePlanConfig } from '../../core/config/deploy-config.ts';
 import { renderTenantVariable } from '../../core/identity/key-tenants.ts';
@@ -42,9 +50,11 @@ export class UsagePlans extends Construct {
     super(scope, id);
     const plans = Object.entries(props.plans);
     this.#plans = new Map(plans.map(([name, plan]) => [name, this.#addPlan(props.restApi, name, plan)]));
+    this.#createPlansInTurn();
     const ofPlans = plans.flatMap(([name, plan]) => this.#addPlanKeys(name, plan));
     const tenants = Object.entries(props.tenants).map(([name, tenant]) => this.#addTenant(name, tenant));
     this.keys = [...ofPlans, ...tenants.flatMap(({ keys }) => keys)];
+    this.#addKeysInTurn();
     this.variables = {
       ...Object.fromEntries(tenants.map(({ variable }) => variable)),
       ...renderPlanVariables(plans.map(([name, plan]) => this.#planOfKeys(name, plan))),
@@ -71,9 +81,7 @@ export class UsagePlans extends Construct {
   #addPlanKeys(name: string, { keys }: UsagePlanConfig): PlanKey[] {
     const plan = this.#planOf(name);
     return keys.map((keyName) => {
-      const key = new ApiKey(plan, keyName, { apiKeyName: `${name}-${keyName}` });
-      plan.addApiKey(key);
-      return { plan: name, name: keyName, key };
+      return { plan: name, name: keyName, key: new ApiKey(plan, keyName, { apiKeyName: `${name}-${keyName}` }) };
     });
   }
 
@@ -82,11 +90,41 @@ export class UsagePlans extends Construct {
     const scope = new Construct(this, `Tenant-${name}`);
     const created = keys.map((keyName): PlanKey => {
       const key = new ApiKey(scope, keyName, { apiKeyName: `${plan}-${name}-${keyName}` });
-      this.#planOf(plan).addApiKey(key);
       return { plan, tenant: name, name: keyName, key };
     });
     const keyIds = created.map(({ key }) => key.keyId);
     return { keys: created, variable: renderTenantVariable({ name, tenant: id, plan, keyIds }) };
+  }
+
+  /** API Gateway runs one `UpdateUsagePlan` in 20 seconds, so plans that change together wait for one another. */
+  #createPlansInTurn(): void {
+    let earlier: CfnUsagePlan | undefined;
+    for (const { node } of this.#plans.values()) {
+      const plan = node.defaultChild as CfnUsagePlan;
+      if (earlier !== undefined) plan.addResourceDependency(earlier);
+      earlier = plan;
+    }
+  }
+
+  /**
+   * Adds each key to its plan after the key before it, across plans: API Gateway runs one `CreateUsagePlanKey` at a time in
+   * an account and region, and refuses concurrent calls with 409.
+   *
+   * @see https://github.com/serverless/serverless/issues/12065
+   */
+  #addKeysInTurn(): void {
+    let earlier: CfnUsagePlanKey | undefined;
+    for (const { plan: name, key } of this.keys) {
+      const plan = this.#planOf(name);
+      // The id that UsagePlan.addApiKey gives, which depends on the key and not on its place among the others.
+      const link = new CfnUsagePlanKey(plan, `UsagePlanKeyResource:${Names.nodeUniqueId(key.node)}`, {
+        keyId: key.keyId,
+        keyType: 'API_KEY',
+        usagePlanId: plan.usagePlanId,
+      });
+      if (earlier !== undefined) link.addResourceDependency(earlier);
+      earlier = link;
+    }
   }
 
   #planOf(name: string): UsagePlan {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type DeployConfig, parseDeployConfig, STAGE_PATTERN } from '../../core/config/deploy-config.ts';
+import { type DeployConfig, parseDeployConfig, STAGE_PATTERN, STAGE_RULE } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
 import { readYamlFile } from '../../disk/yaml-file.ts';
 
@@ -12,10 +12,20 @@ const EXTENSION = '.yaml';
  * @param stage - Name of the stage: lower-case letters, digits and hyphens, a letter first.
  * @param directory - Folder of the configurations. Defaults to `config` in the current directory.
  * @returns The configuration with every default filled in.
- * @throws AppError `CONFIG_INVALID` when there is no such stage (the message lists those that exist), or with all
- * problems of the file.
+ * @throws AppError `CONFIG_INVALID` when the name is no stage name, when there is no such stage (the message lists those
+ * that exist), or with all problems of the file.
+ *
+ * @example
+ * const config = readDeployConfig('prod', 'config');
+ * console.log(config.jobs.enabled, config.maxIdleMonthlyUsd);
  */
 export function readDeployConfig(stage: string, directory = 'config'): DeployConfig {
+  if (!STAGE_PATTERN.test(stage)) {
+    throw new AppError(
+      'CONFIG_INVALID',
+      `the name of a stage must be ${STAGE_RULE}, got ${JSON.stringify(stage)}: rename the file in ${directory}/, and use -c stage=<name>`,
+    );
+  }
   const stages = listStages(directory);
   if (!stages.includes(stage)) {
     const known = stages.length === 0 ? `no ${EXTENSION} file is in ${directory}/` : `known: ${stages.join(', ')}`;

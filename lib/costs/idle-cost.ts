@@ -2,8 +2,10 @@ import { Annotations } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { LOCAL_CONTEXT } from '../../core/config/local-context.ts';
 import { type CostLine, idleMonthlyUsd, type PricedEndpoint, type PricedQueues } from '../../core/costs/cost.ts';
+import { PRICES_REGION } from '../../core/costs/prices.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import { instanceBounds } from '../../core/models/manifest.ts';
 import { deployedVersions } from '../../core/models/packed-model.ts';
 import type { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
@@ -25,11 +27,29 @@ export interface Deployed {
    */
   readonly endpoints?: readonly GpuEndpoint[];
   /**
+   * Metrics in alarms on the API and on functions of models.
+   *
+   * @default 0
+   */
+  readonly alarms?: number;
+  /**
    * How much the functions measure.
    *
    * @default 'basic'
    */
   readonly metrics?: MetricsLevel;
+  /**
+   * Which lines AWS Lambda itself writes about invocations.
+   *
+   * @default 'INFO'
+   */
+  readonly systemLogLevel?: SystemLogLevel;
+  /**
+   * Whether requests are traced by AWS X-Ray.
+   *
+   * @default false
+   */
+  readonly tracing?: boolean;
 }
 
 /**
@@ -37,7 +57,7 @@ export interface Deployed {
  *
  * @returns US dollars, in all and line by line.
  */
-export function idleCost({ models, queues, endpoints = [] }: Deployed): {
+export function idleCost({ models, queues, endpoints = [], alarms }: Deployed): {
   readonly total: number;
   readonly lines: readonly CostLine[];
 } {
@@ -46,10 +66,10 @@ export function idleCost({ models, queues, endpoints = [] }: Deployed): {
     architecture: compute.architecture,
     provisionedMin: compute.provisioned?.min ?? 0,
   }));
-  return idleMonthlyUsd(functions, queues, endpoints.map(pricedEndpoint));
+  return idleMonthlyUsd(functions, { queues, endpoints: endpoints.map(pricedEndpoint), alarms });
 }
 
-function pricedEndpoint({ model: { manifest, packed }, alarms }: GpuEndpoint): PricedEndpoint {
+function pricedEndpoint({ model: { manifest, packed }, alarmCount: alarms }: GpuEndpoint): PricedEndpoint {
   const { compute } = manifest;
   // GpuEndpoint accepts no other models.
   if (compute.target !== 'sagemaker') return { instanceType: '', instances: 0, alarms };
@@ -79,7 +99,7 @@ export function checkIdleCost(scope: Construct, deployed: Deployed, { maxUsd, so
   const { total, lines } = idleCost(deployed);
   if (maxUsd === undefined || total <= maxUsd) return;
   const causes = lines.filter(({ usd }) => usd > 0).map(({ what, usd }) => `${what}: ${formatUsd(usd)}`);
-  const limit = `maxIdleMonthlyUsd allows ${formatUsd(maxUsd)}`;
+  const limit = `maxIdleMonthlyUsd allows ${formatUsd(maxUsd)} (prices of ${PRICES_REGION})`;
   if (scope.node.tryGetContext(LOCAL_CONTEXT) === undefined) {
     const cost = `the deployment costs ${formatUsd(total)} a month while idle (${causes.join('; ')})`;
     throw new AppError('CONFIG_INVALID', `${source}: ${cost}, ${limit}`, { param: 'maxIdleMonthlyUsd' });

@@ -1,26 +1,21 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, Billing, type ITableV2, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import type { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
+import { AttributeType, Billing, type ITable, type ITableV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
-import type { RecordAction } from '../../core/functions/permissions.ts';
 import { WEBHOOKS_TABLE } from '../../core/webhooks/webhooks-table.ts';
-import { grantActions } from './jobs-table.ts';
+import { checkTable } from './own-table.ts';
+import { type TableSettings, tableProperties } from './table-settings.ts';
 
 /** Settings of a {@link WebhooksTable}. */
-export interface WebhooksTableProps {
-  /**
-   * Whether the table outlives its stack.
-   *
-   * @default true
-   */
-  readonly retainData?: boolean;
-}
+export interface WebhooksTableProps extends TableSettings {}
 
 /**
  * Signing secrets of callers, health of their endpoints and the log of deliveries: a table of its own, so that only the
  * two functions that sign and show secrets may read it.
  *
  * On demand, encrypted with DynamoDB's own key, restorable to any second of the last 35 days.
+ *
+ * @example
+ * const { table: webhooksTable } = new WebhooksTable(stack, 'Webhooks', { encryptionKey: new Key(stack, 'Key') });
+ * new Jobs(stack, 'Jobs', { models, webhooksTable });
  */
 export class WebhooksTable extends Construct {
   /** The table itself. */
@@ -32,14 +27,17 @@ export class WebhooksTable extends Construct {
       partitionKey: { name: WEBHOOKS_TABLE.partitionKey, type: AttributeType.STRING },
       timeToLiveAttribute: WEBHOOKS_TABLE.expiresAt,
       billing: Billing.onDemand(),
-      encryption: TableEncryptionV2.dynamoOwnedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      removalPolicy: (props.retainData ?? true) ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      ...tableProperties(props),
     });
   }
+}
 
-  /** Grants `grantee` these actions on items, and nothing else. */
-  grantItems(grantee: IGrantable, actions: readonly RecordAction[]): Grant {
-    return grantActions(grantee, this.table.tableArn, actions);
-  }
+/**
+ * Checks that a table can hold secrets and deliveries.
+ *
+ * @throws AppError `CONFIG_INVALID` that lists all problems.
+ */
+export function checkWebhooksTable(table: ITable): void {
+  checkTable(table, { property: 'webhooksTable', ...WEBHOOKS_TABLE });
 }

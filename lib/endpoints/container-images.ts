@@ -110,7 +110,7 @@ export interface ContainerImage {
 }
 
 /**
- * The image of a model's containers: the deployer's own, else what AWS offers in the region of a stack; a stack without a
+ * Returns the image of a model's containers: the deployer's own, else what AWS offers in the region of a stack; a stack without a
  * region gets a map of all of them.
  *
  * @throws AppError `CONFIG_INVALID` in a region where AWS does not offer it.

@@ -2,17 +2,19 @@ import { Aws, Stack, Validations } from 'aws-cdk-lib';
 import { Grant, type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { CfnEndpoint, CfnEndpointConfig } from 'aws-cdk-lib/aws-sagemaker';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { AppError } from '../../core/errors.ts';
+import type { ObjectAction } from '../../core/functions/permissions.ts';
 import { payloadKeys } from '../../core/jobs/payload-keys.ts';
 import { gpuInstanceType } from '../../core/models/gpu-instance-types.ts';
 import type { SageMakerCompute } from '../../core/models/manifest.ts';
 import { isPlainModelId } from '../../core/models/model-id.ts';
 import { endpointName } from '../../core/sagemaker/endpoint-contract.ts';
 import { manifestTraffic } from '../../core/traffic/traffic.ts';
-import type { PayloadBucket } from '../data/payload-bucket.ts';
+import { grantObjects } from '../data/payload-bucket.ts';
 import { hashFacts } from '../packaging/content-hash.ts';
 import type { Model } from '../packaging/model.ts';
 import { type ContainerImage, containerImage } from './container-images.ts';
@@ -34,7 +36,7 @@ export interface GpuEndpointProps {
    *
    * @default - none; a model whose manifest says `mode: async` needs one
    */
-  readonly payloadBucket?: PayloadBucket;
+  readonly payloadBucket?: IBucket;
   /**
    * How long the containers' logs are kept.
    *
@@ -56,20 +58,29 @@ const VERSION_CHARACTERS = 11;
  * are.
  *
  * @see https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+ *
+ * @example
+ * const model = Model.fromDirectory('models/large');
+ * const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, encryptionKey: new Key(stack, 'Key') })];
+ * new InferenceApi(stack, 'Api', { models: [model], endpoints });
  */
 export class GpuEndpoint extends Construct {
   /** The endpoint of each version, for features without a property here. */
   readonly endpoints: readonly CfnEndpoint[];
   /** Prefix of the names of the versions' endpoints. */
   readonly endpointName: string;
-  /** Hears of each request that an asynchronous endpoint ended; undefined for a realtime one. */
+  /** Receives a notification of each request that an asynchronous endpoint completed; undefined for a realtime one. */
   readonly notifications: Topic | undefined;
-  /** Number of alarms of the endpoints, including those for scaling. */
-  readonly alarms: number;
+  /**
+   * Number of alarms of the endpoints, including those for scaling.
+   *
+   * @internal
+   */
+  readonly alarmCount: number;
   /** The model that runs here. */
   readonly model: Model;
   readonly #compute: SageMakerCompute;
-  readonly #payloadBucket: PayloadBucket | undefined;
+  readonly #payloadBucket: IBucket | undefined;
   readonly #versions: readonly string[];
 
   /** @throws AppError `CONFIG_INVALID` when the model does not run on an endpoint, or the key can't be used. */
@@ -83,7 +94,7 @@ export class GpuEndpoint extends Construct {
     checkKey(compute, encryptionKey);
     this.model = model;
     this.#compute = compute;
-    this.endpointName = endpointPrefix(Stack.of(this).stackName, model.id);
+    this.endpointName = endpointPrefix(Stack.of(this).stackName, model.id, compute);
     this.#versions = Object.keys(model.packed.versions);
     this.#payloadBucket = compute.mode === 'async' ? bucketFor(model, props.payloadBucket) : undefined;
     this.notifications = this.#payloadBucket === undefined ? undefined : new Topic(this, 'Ended', { enforceSSL: true });
@@ -101,7 +112,7 @@ export class GpuEndpoint extends Construct {
         }),
     );
     this.endpoints = created.map(({ endpoint }) => endpoint);
-    this.alarms = created.reduce((sum, { alarms }) => sum + alarms, 0);
+    this.alarmCount = created.reduce((sum, { alarms }) => sum + alarms, 0);
   }
 
   /** Whether the endpoint is asynchronous: it queues requests, and callers do not wait for the responses. */
@@ -111,10 +122,14 @@ export class GpuEndpoint extends Construct {
 
   /** Grants `grantee` permission to invoke the endpoint; an asynchronous one through the payload bucket. */
   grantInvoke(grantee: IGrantable): Grant {
-    this.#payloadBucket?.grantObjects(grantee, 'invocations', ['GetObject', 'PutObject']);
+    this.#grantInvocations(grantee, ['GetObject', 'PutObject']);
     const action = this.isAsync ? 'sagemaker:InvokeEndpointAsync' : 'sagemaker:InvokeEndpoint';
     const resourceArns = this.#versions.map((version) => this.#arn(endpointName(this.endpointName, version)));
     return Grant.addToPrincipal({ grantee, actions: [action], resourceArns });
+  }
+
+  #grantInvocations(grantee: IGrantable, actions: readonly ObjectAction[]): void {
+    if (this.#payloadBucket !== undefined) grantObjects(this.#payloadBucket, grantee, 'invocations', actions);
   }
 
   #arn(name: string): string {
@@ -124,7 +139,7 @@ export class GpuEndpoint extends Construct {
   }
 
   #asyncConfig(): CfnEndpointConfig.AsyncInferenceConfigProperty | undefined {
-    const [bucket, topic] = [this.#payloadBucket?.bucket, this.notifications];
+    const [bucket, topic] = [this.#payloadBucket, this.notifications];
     if (bucket === undefined || topic === undefined) return undefined;
     return {
       clientConfig: {
@@ -143,7 +158,7 @@ export class GpuEndpoint extends Construct {
    */
   #createRole({ repositoryArn }: ContainerImage): Role {
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('sagemaker.amazonaws.com') });
-    this.#payloadBucket?.grantObjects(role, 'invocations', ['GetObject', 'PutObject', 'AbortMultipartUpload']);
+    this.#grantInvocations(role, ['GetObject', 'PutObject', 'AbortMultipartUpload']);
     this.notifications?.grantPublish(role);
     const pull = ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'];
     role.addToPolicy(new PolicyStatement({ actions: pull, resources: [repositoryArn] }));
@@ -164,7 +179,7 @@ export class GpuEndpoint extends Construct {
   }
 }
 
-/** The endpoint of a model among several. */
+/** Returns the endpoint of a model among several. */
 export function endpointOf({ id }: Model, endpoints: readonly GpuEndpoint[] = []): GpuEndpoint | undefined {
   return endpoints.find(({ model }) => model.id === id);
 }
@@ -183,7 +198,7 @@ export function endpointFor(model: Model, endpoint: GpuEndpoint | undefined): Gp
   );
 }
 
-function bucketFor({ id }: Model, bucket: PayloadBucket | undefined): PayloadBucket {
+function bucketFor({ id }: Model, bucket: IBucket | undefined): IBucket {
   if (bucket !== undefined) return bucket;
   throw new AppError(
     'CONFIG_INVALID',
@@ -202,9 +217,15 @@ function checkKey({ instanceType }: SageMakerCompute, key: IKey | undefined): vo
 /**
  * Prefix of the names of a model's endpoints. Characters that SageMaker does not allow become hyphens. A name that is
  * changed or too long ends with a suffix that keeps it unique.
+ *
+ * Instance type and mode are part of it, so another type or mode is another endpoint. SageMaker refuses to change the
+ * instance type of an endpoint that scales.
+ *
+ * @see https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
  */
-function endpointPrefix(stackName: string, id: string): string {
-  const name = `${stackName}-${id}`;
+function endpointPrefix(stackName: string, id: string, { instanceType, mode }: SageMakerCompute): string {
+  const type = instanceType.replace(/^ml\./, '');
+  const name = [stackName, id, type, ...(mode === 'async' ? [mode] : [])].join('-');
   const clean = name.replaceAll(/[^a-zA-Z0-9-]/g, '-');
   const most = MAX_NAME_CHARACTERS - VERSION_CHARACTERS;
   if (isPlainModelId(id) && clean.length <= most) return clean;

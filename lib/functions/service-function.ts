@@ -1,21 +1,23 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
   Code,
   Function as Fn,
+  SystemLogLevel as LambdaSystemLogLevel,
   LoggingFormat,
   Runtime,
-  SystemLogLevel,
   Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { checkEnvironmentSize } from '../limits/environment-size.ts';
 import type { FunctionPackage, PackageSizes } from '../packaging/function-package.ts';
+import { VERSION_OPTIONS } from './live-alias.ts';
 
-/** Properties that all job functions share. */
+/** Settings that the functions of a deployment share. */
 export interface ServiceFunctionOptions {
   /**
    * How long logs are kept.
@@ -29,6 +31,12 @@ export interface ServiceFunctionOptions {
    * @default false
    */
   readonly tracing?: boolean;
+  /**
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
+   *
+   * @default 'INFO'
+   */
+  readonly systemLogLevel?: SystemLogLevel;
 }
 
 /** Settings of a {@link ServiceFunction}. */
@@ -53,12 +61,6 @@ export interface ServiceFunctionProps extends ServiceFunctionOptions {
    * @default 'arm64'
    */
   readonly architecture?: LambdaCompute['architecture'];
-  /**
-   * Whether AWS Lambda writes its own lines about each invocation, which cost as much as they are long.
-   *
-   * @default true
-   */
-  readonly logsInvocations?: boolean;
 }
 
 /** An architecture in the words of the AWS CDK. */
@@ -76,13 +78,22 @@ export class ServiceFunction extends Construct implements IGrantable {
   readonly fn: Fn;
   /** Permissions of the function. */
   readonly role: Role;
-  /** Memory in MiB. */
+  /**
+   * Memory in MiB.
+   *
+   * @internal
+   */
   readonly memoryMiB: number;
-  /** Processor. */
+  /**
+   * Processor.
+   *
+   * @internal
+   */
   readonly architecture: LambdaCompute['architecture'];
   /** Bytes of the function's package by part. */
   readonly packageSizes: PackageSizes;
 
+  /** @internal */
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id);
     checkEnvironmentSize(this, props.environment);
@@ -103,15 +114,22 @@ export class ServiceFunction extends Construct implements IGrantable {
       role: this.role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
-      systemLogLevelV2: props.logsInvocations === false ? SystemLogLevel.WARN : undefined,
+      systemLogLevelV2: systemLogLevel(props.systemLogLevel),
       tracing: tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: { ...props.environment },
+      currentVersionOptions: VERSION_OPTIONS,
     });
   }
 
-  get grantPrincipal() {
+  /** The principal of the function. */
+  get grantPrincipal(): IPrincipal {
     return this.role.grantPrincipal;
   }
+}
+
+/** A level in the words of the AWS CDK; undefined for AWS Lambda's own default. */
+export function systemLogLevel(level: SystemLogLevel = 'INFO'): LambdaSystemLogLevel | undefined {
+  return level === 'WARN' ? LambdaSystemLogLevel.WARN : undefined;
 }
 
 /** Creates the log group of a function, which is deleted with its stack. */

@@ -1,17 +1,25 @@
-import { Stack } from 'aws-cdk-lib';
+import { Fn, Stack } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct, type IConstruct } from 'constructs';
 import type { JobsConfig } from '../../core/config/deploy-config.ts';
 import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
-import type { PayloadKind, Permissions } from '../../core/functions/permissions.ts';
-import { type FunctionSettings, type ModelQueues, renderSettings } from '../../core/functions/settings.ts';
+import type { ModelQueueName, PayloadKind, Permissions } from '../../core/functions/permissions.ts';
+import {
+  type FunctionSettings,
+  type ModelQueues,
+  renderPackagedSettings,
+  renderSettings,
+} from '../../core/functions/settings.ts';
 import type { Grants } from '../../core/identity/grants.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
-import type { JobsTable } from '../data/jobs-table.ts';
-import type { PayloadBucket } from '../data/payload-bucket.ts';
-import type { WebhooksTable } from '../data/webhooks-table.ts';
+import { grantList, grantListDue, grantRecords } from '../data/jobs-table.ts';
+import { grantListKeys, grantObjects } from '../data/payload-bucket.ts';
 import type { Model } from '../packaging/model.ts';
+import { grantByModel } from '../security/grant-by-model.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
 import type { JobEvents } from './job-events.ts';
 import { type JobQueues, type QueuesOfModel, SHARED_MAX_RECEIVES } from './job-queues.ts';
@@ -28,28 +36,40 @@ export interface JobParts {
   readonly taskModels: FunctionSettings['taskModels'];
   /** Ids of the models by alias; undefined if there are none. */
   readonly modelAliases: FunctionSettings['modelAliases'] | undefined;
-  readonly jobsTable: JobsTable;
-  readonly webhooksTable: WebhooksTable;
-  readonly payloadBucket: PayloadBucket;
+  readonly jobsTable: ITable;
+  readonly webhooksTable: ITable;
+  readonly payloadBucket: IBucket;
+  /** Buckets from which jobs may read inputs, in addition to the payload bucket. */
+  readonly inputBuckets: readonly IBucket[];
   readonly queues: JobQueues;
   readonly events: JobEvents;
   readonly concurrency: JobsConcurrency;
+  /** Folder for function packages. */
+  readonly workDirectory: string;
 }
 
 /** Model whose queues a function uses; undefined for the queues of every model. */
 type Scope = Model | undefined;
 
+/** What a function reads of the deployment: in its environment, and in its package. */
+export interface RenderedSettings {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Text of the file of settings in the package; undefined if there is none. */
+  readonly packaged: string | undefined;
+}
+
 /**
- * Renders the environment variables that a function needs, and no others.
+ * Renders the settings that a function needs, and no others.
  *
  * @param own - The function's model, if it has one.
  */
-export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model): Record<string, string> {
+export function jobSettings(name: FunctionName, parts: JobParts, own?: Model): RenderedSettings {
   const { settings, settingsWithJobs }: FunctionDefinition = FUNCTIONS[name];
   const { required, optional = [] } = settingsWithJobs ?? settings;
   const named = new Set<string>([...required, ...optional]);
-  const all = Object.entries(settingsOfJobs(name, parts, own));
-  return renderSettings(Object.fromEntries(all.filter(([setting]) => named.has(setting))));
+  const all = Object.entries(settingsOfJobs(parts, own));
+  const needed: Partial<FunctionSettings> = Object.fromEntries(all.filter(([setting]) => named.has(setting)));
+  return { environment: renderSettings(needed), packaged: renderPackagedSettings(needed) };
 }
 
 /**
@@ -60,28 +80,31 @@ export function jobEnvironment(name: FunctionName, parts: JobParts, own?: Model)
 export function grantJobAccess(name: FunctionName, grantee: IGrantable, parts: JobParts, own?: Model): void {
   const { permissions }: FunctionDefinition = FUNCTIONS[name];
   const { records, webhooks } = permissions;
-  if (records.length > 0) parts.jobsTable.grantRecords(grantee, records, permissions.recordKinds);
-  if (permissions.listsRecords === true) parts.jobsTable.grantList(grantee);
-  if (permissions.listsDueRecords === true) parts.jobsTable.grantListDue(grantee);
-  if (webhooks !== undefined) parts.webhooksTable.grantItems(grantee, webhooks);
-  grantObjects(permissions, grantee, parts);
+  if (records.length > 0) grantRecords(parts.jobsTable, grantee, records, permissions.recordKinds);
+  if (permissions.listsRecords === true) grantList(parts.jobsTable, grantee);
+  if (permissions.listsDueRecords === true) grantListDue(parts.jobsTable, grantee);
+  if (webhooks !== undefined) grantRecords(parts.webhooksTable, grantee, webhooks);
+  grantPayloads(permissions, grantee, parts);
   grantQueues(permissions, grantee, parts, own);
+  if (permissions.findsQueues === true) parts.queues.grantFind(grantee);
   if (permissions.notifies === true) parts.events.bus.grantPutEventsTo(grantee);
 }
 
 /** Collects every setting of jobs for one function. */
-function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partial<FunctionSettings> {
+function settingsOfJobs(parts: JobParts, own: Scope): Partial<FunctionSettings> {
   const { config, queues } = parts;
-  const { permissions } = FUNCTIONS[name];
   return {
     stage: parts.stageName,
     metricsNamespace: parts.metricsNamespace,
     metrics: parts.metrics,
     cacheScope: parts.cacheScope,
-    jobsTable: parts.jobsTable.table.tableName,
-    webhooksTable: parts.webhooksTable.table.tableName,
-    payloadBucket: parts.payloadBucket.bucket.bucketName,
-    modelQueues: Object.fromEntries(queuesOf(queues, own).map(([id, one]) => [id, neededUrls(permissions, one)])),
+    jobsTable: parts.jobsTable.tableName,
+    webhooksTable: parts.webhooksTable.tableName,
+    payloadBucket: parts.payloadBucket.bucketName,
+    ownJobsQueue: own && urlsOf(queues, own)?.jobs,
+    ownQueues: own && urlsOf(queues, own),
+    queuesPath: queues.path,
+    modelIds: [...queues.models.keys()],
     taskModels: parts.taskModels,
     modelAliases: parts.modelAliases,
     batchesQueue: queues.shared.batches.queueUrl,
@@ -90,7 +113,6 @@ function settingsOfJobs(name: FunctionName, parts: JobParts, own: Scope): Partia
     deadLettersQueue: queues.shared['dead-letters'].queueUrl,
     jobsQueue: queues.shared.jobs.queueUrl,
     eventBus: parts.events.bus.eventBusName,
-    replyQueues: Object.fromEntries([...queues.replies].map(([reply, { queueUrl }]) => [reply, queueUrl])),
     producerGrants: producerGrantsOf(config),
     retentionDays: config.retentionDays,
     fileRetentionDays: config.fileRetentionDays,
@@ -109,47 +131,84 @@ function producerGrantsOf({ replyQueues, inputBuckets, producers }: JobsConfig):
   };
 }
 
-/** The environment is small, so the URLs that a function does not need are empty. */
-function neededUrls({ sendsToModels = [], namesModels = [] }: Permissions, queues: QueuesOfModel): ModelQueues {
-  const urlOf = (kind: keyof QueuesOfModel) =>
-    sendsToModels.includes(kind) || namesModels.includes(kind) ? queues[kind].queueUrl : '';
-  return { jobs: urlOf('jobs'), chunks: urlOf('chunks') };
+function urlsOf(queues: JobQueues, { id }: Model): ModelQueues | undefined {
+  const own = queues.models.get(id);
+  return own && { jobs: own.jobs.queueUrl, chunks: own.chunks.queueUrl };
 }
 
 function queuesOf({ models }: JobQueues, own: Scope): readonly (readonly [string, QueuesOfModel])[] {
   return [...models].filter(([id]) => own === undefined || own.id === id);
 }
 
-function grantObjects(permissions: Permissions, grantee: IGrantable, { payloadBucket, config }: JobParts): void {
+function grantPayloads(permissions: Permissions, grantee: IGrantable, { payloadBucket, inputBuckets }: JobParts): void {
   for (const [kind, actions] of Object.entries(permissions.objects)) {
-    payloadBucket.grantObjects(grantee, kind as PayloadKind, actions);
+    grantObjects(payloadBucket, grantee, kind as PayloadKind, actions);
   }
-  if (permissions.listsObjects === true) payloadBucket.grantList(grantee);
+  if (permissions.listsObjects === true) grantListKeys(payloadBucket, grantee);
   if (permissions.readsInputBuckets !== true) return;
-  for (const name of config.inputBuckets) grantReadInputs(grantee, payloadBucket, name);
+  for (const bucket of inputBuckets) grantReadInputs(grantee, bucket);
 }
 
-function grantReadInputs(grantee: IGrantable, payloadBucket: PayloadBucket, name: string): void {
-  const arn = Stack.of(payloadBucket).formatArn({ service: 's3', region: '', account: '', resource: name });
+/** `grantRead` of a bucket would also grant listing its keys. */
+function grantReadInputs(grantee: IGrantable, bucket: IBucket): void {
   const reason = 'The configuration allows inputs in the whole bucket.';
-  explainWildcard(grantee, { arn, suffix: '/*', reason });
-  Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [`${arn}/*`] });
+  explainWildcard(grantee, { arn: bucket.bucketArn, suffix: '/*', reason });
+  Grant.addToPrincipal({ grantee, actions: ['s3:GetObject'], resourceArns: [bucket.arnForObjects('*')] });
+  bucket.encryptionKey?.grantDecrypt(grantee);
 }
 
 function grantQueues(permissions: Permissions, grantee: IGrantable, { queues }: JobParts, own: Scope): void {
-  const { inspects = [], inspectsModels = [] } = permissions;
-  const inspected = queuesOf(queues, own).flatMap(([, one]) => inspectsModels.map((kind) => one[kind]));
-  grantOn(grantee, 'sqs:GetQueueAttributes', [...inspects.map((name) => queues.shared[name]), ...inspected]);
-  const ofModels = queuesOf(queues, own).flatMap(([, one]) =>
-    (permissions.sendsToModels ?? []).map((kind) => one[kind]),
-  );
+  const { inspects = [], inspectsModels = [], sendsToModels = [] } = permissions;
   const ofNotifier = permissions.notifies === true ? [queues.shared.webhooks, ...queues.replies.values()] : [];
-  const sends = permissions.sends.map((name) => queues.shared[name]);
-  grantOn(grantee, 'sqs:SendMessage', [...sends, ...ofModels, ...ofNotifier]);
+  grantOn(
+    grantee,
+    'sqs:GetQueueAttributes',
+    inspects.map((name) => queues.shared[name]),
+  );
+  grantOn(grantee, 'sqs:SendMessage', [...permissions.sends.map((name) => queues.shared[name]), ...ofNotifier]);
+  grantOnModels(grantee, queues, own, [
+    { action: 'sqs:SendMessage', kinds: sendsToModels },
+    { action: 'sqs:GetQueueAttributes', kinds: inspectsModels },
+  ]);
+}
+
+/** Actions on queues of models. */
+interface ModelQueueGrant {
+  readonly action: string;
+  readonly kinds: readonly ModelQueueName[];
+}
+
+/** Grants actions on the queues of one model, or of every model. */
+function grantOnModels(grantee: IGrantable, queues: JobQueues, own: Scope, grants: readonly ModelQueueGrant[]): void {
+  for (const { action, kinds } of grants) {
+    const granted = queuesOf(queues, own).map(([id, one]) => [id, kinds.map((kind) => one[kind])] as const);
+    if (own !== undefined) {
+      const ofModel = granted.flatMap(([, one]) => one);
+      grantOn(grantee, action, ofModel);
+      continue;
+    }
+    const arns = granted.map(([id, one]) => [id, one.map((queue) => arnFor(grantee, queue))] as const);
+    grantByModel(grantee, action, new Map(arns));
+  }
 }
 
 function grantOn(grantee: IGrantable, action: string, queues: readonly IQueue[]): void {
   if (queues.length === 0) return;
-  const resourceArns = [...new Set(queues)].map(({ queueArn }) => queueArn);
+  const resourceArns = [...new Set(queues)].map((queue) => arnFor(grantee, queue));
   Grant.addToPrincipal({ grantee, actions: [action], resourceArns });
+}
+
+/**
+ * The ARN of a queue as the stack of a grantee writes it. Another stack computes it from the URL, which it needs as well: a stack
+ * has 200 outputs, so each queue has one.
+ */
+function arnFor({ grantPrincipal: principal }: IGrantable, queue: IQueue): string {
+  if (!Construct.isConstruct(principal) || rootStackOf(principal) === rootStackOf(queue)) return queue.queueArn;
+  return Stack.of(principal).formatArn({ service: 'sqs', resource: Fn.select(4, Fn.split('/', queue.queueUrl)) });
+}
+
+/** The stack that a construct is deployed with: a nested stack is deployed with its parent. */
+function rootStackOf(construct: IConstruct): Stack {
+  const stack = Stack.of(construct);
+  return stack.nestedStackParent === undefined ? stack : rootStackOf(stack.nestedStackParent);
 }

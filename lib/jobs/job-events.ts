@@ -25,6 +25,7 @@ export class JobEvents extends Construct {
   /** Log group with one line for each event of jobs: id, time, status and model. */
   readonly logGroup: LogGroup;
 
+  /** @internal */
   constructor(scope: Construct, id: string, { stageName, logRetention }: JobEventsProps) {
     super(scope, id);
     this.bus = new EventBus(this, 'Bus', {

@@ -1,32 +1,25 @@
 import { Duration, Names } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Grant } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { PricedSchedule } from '../../core/costs/cost.ts';
-import {
-  type ConsumerName,
-  FUNCTIONS,
-  type FunctionDefinition,
-  type FunctionName,
-  type ScheduledName,
-} from '../../core/functions/functions.ts';
+import { type ConsumerName, FUNCTIONS, type FunctionName, type ScheduledName } from '../../core/functions/functions.ts';
 import type { ModelQueueName } from '../../core/functions/permissions.ts';
-import type { ResultsTable } from '../data/results-table.ts';
+import { grantCachedResults, grantClaims } from '../data/results-table.ts';
 import { endpointFor, endpointOf, type GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
+import { createLiveAlias } from '../functions/live-alias.ts';
 import { modelEnvironment } from '../functions/model-environment.ts';
-import {
-  SERVICE_ARCHITECTURE,
-  ServiceFunction,
-  type ServiceFunctionOptions,
-  type ServiceFunctionProps,
-} from '../functions/service-function.ts';
-import { bundlePackage, composeFunctionPackage } from '../packaging/function-package.ts';
+import { ModelStack } from '../functions/model-stack.ts';
+import { SERVICE_ARCHITECTURE, ServiceFunction, type ServiceFunctionOptions } from '../functions/service-function.ts';
+import { composeFunctionPackage, composeServicePackage } from '../packaging/function-package.ts';
 import type { Model } from '../packaging/model.ts';
 import { functionBundle } from '../packaging/package-layout.ts';
-import { grantJobAccess, type JobParts, jobEnvironment } from './job-access.ts';
+import { grantJobAccess, type JobParts, jobSettings } from './job-access.ts';
 
 /** How a function consumes a queue. */
 interface Consumption {
@@ -44,7 +37,7 @@ const SCHEDULED = (Object.keys(FUNCTIONS) as FunctionName[]).filter(
 );
 
 /** One chunk fills an invocation, and a chunk that crashes it affects no other. */
-const CHUNKS_AT_ONCE = 1;
+const CONCURRENT_CHUNKS = 1;
 
 /** Settings of {@link JobFunctions}. */
 export interface JobFunctionsProps extends ServiceFunctionOptions {
@@ -57,7 +50,7 @@ export interface JobFunctionsProps extends ServiceFunctionOptions {
    *
    * @default - results are cached in the functions' memory only
    */
-  readonly resultsTable?: ResultsTable;
+  readonly resultsTable?: ITable;
   /**
    * Where models run whose manifests say `target: sagemaker`.
    *
@@ -71,20 +64,36 @@ export class JobFunctions extends Construct {
   /** Functions of shared queues by name. */
   readonly consumers: ReadonlyMap<FunctionName, ServiceFunction>;
   /** Functions that run by themselves, by name. */
-  readonly scheduled: ReadonlyMap<FunctionName, ServiceFunction>;
+  readonly scheduled: ReadonlyMap<ScheduledName, ServiceFunction>;
   /** Workers by model id. */
   readonly workers: ReadonlyMap<string, ServiceFunction>;
-  /** Number of event source mappings, each of which polls a queue. */
+  /**
+   * Stacks with the stateless resources of each model, by model id.
+   *
+   * @internal
+   */
+  readonly stacks: ReadonlyMap<string, ModelStack>;
+  /**
+   * Number of event source mappings, each of which polls a queue.
+   *
+   * @internal
+   */
   readonly mappings: number;
-  /** The billable properties of the scheduled functions. */
+  /**
+   * The billable properties of the scheduled functions.
+   *
+   * @internal
+   */
   readonly schedules: readonly PricedSchedule[];
   readonly #props: JobFunctionsProps;
 
+  /** @internal */
   constructor(scope: Construct, id: string, props: JobFunctionsProps) {
     super(scope, id);
     this.#props = props;
     this.consumers = new Map(CONSUMERS.map((name) => [name, this.#createConsumer(name)]));
     this.scheduled = new Map(SCHEDULED.map((name) => [name, this.#createScheduled(name)]));
+    this.stacks = new Map(props.models.map((model) => [model.id, new ModelStack(this, model, 'Worker for jobs')]));
     this.workers = new Map(props.models.map((model) => [model.id, this.#createWorker(model)]));
     this.schedules = SCHEDULED.map((name) => ({
       name,
@@ -99,7 +108,7 @@ export class JobFunctions extends Construct {
     const { consumes } = FUNCTIONS[name];
     const created = this.#createService(name);
     const { queues, concurrency } = this.#props.parts;
-    consume(name, created, queues.shared[consumes.queue], {
+    consume({ fn: created.fn, grantee: created }, queues.shared[consumes.queue], {
       ...consumes,
       maxConcurrency: concurrency.ofFunction(name),
     });
@@ -108,7 +117,7 @@ export class JobFunctions extends Construct {
 
   /** EventBridge does not charge for the events of schedules. */
   #createScheduled(name: ScheduledName): ServiceFunction {
-    const created = this.#createService(name, { logsInvocations: false });
+    const created = this.#createService(name, { systemLogLevel: 'WARN' });
     const schedule = Schedule.rate(Duration.minutes(FUNCTIONS[name].schedule.everyMinutes));
     // The next invocation does what a failed one did not.
     const target = new LambdaFunction(created.fn, { retryAttempts: 0 });
@@ -118,18 +127,19 @@ export class JobFunctions extends Construct {
 
   #createService(
     name: ConsumerName | ScheduledName,
-    options: Pick<ServiceFunctionProps, 'logsInvocations'> = {},
+    options: Pick<ServiceFunctionOptions, 'systemLogLevel'> = {},
   ): ServiceFunction {
     const { parts } = this.#props;
     const { description, memoryMiB, timeoutSeconds } = FUNCTIONS[name];
+    const { environment, packaged } = jobSettings(name, parts);
     const created = new ServiceFunction(this, name, {
       ...this.#options(),
       ...options,
       description,
       memoryMiB,
       timeoutSeconds,
-      package: bundlePackage(functionBundle(name)),
-      environment: jobEnvironment(name, parts),
+      package: composeServicePackage(functionBundle(name), packaged, parts.workDirectory),
+      environment,
     });
     grantJobAccess(name, created, parts);
     return created;
@@ -140,7 +150,8 @@ export class JobFunctions extends Construct {
     const { compute, jobs, cache } = model.manifest;
     const resultsTable = cache.store === 'table' ? this.#props.resultsTable : undefined;
     const endpoint = endpointFor(model, endpointOf(model, this.#props.endpoints));
-    const worker = new ServiceFunction(this, `run-jobs-${model.id}`, {
+    const stack = this.stackOf(model.id);
+    const worker = new ServiceFunction(stack, `run-jobs-${model.id}`, {
       ...this.#options(),
       description: `${FUNCTIONS['run-jobs'].description} ${model.id}`,
       package: composeFunctionPackage(model, functionBundle('run-jobs')),
@@ -148,54 +159,69 @@ export class JobFunctions extends Construct {
       architecture: compute.architecture,
       timeoutSeconds: jobs.timeoutSeconds,
       environment: {
-        ...modelEnvironment({ resultsTable: resultsTable?.table.tableName, endpoint: endpoint?.endpointName }),
-        ...jobEnvironment('run-jobs', parts, model),
+        ...modelEnvironment({ resultsTable: resultsTable?.tableName, endpoint: endpoint?.endpointName }),
+        ...jobSettings('run-jobs', parts, model).environment,
       },
     });
     grantJobAccess('run-jobs', worker, parts, model);
-    resultsTable?.grantReadWriteBatches(worker);
+    if (resultsTable !== undefined) grantCachedResults(resultsTable, worker);
     endpoint?.grantInvoke(worker);
-    if (endpoint?.isAsync === false) resultsTable?.grantClaims(worker);
+    if (endpoint?.isAsync === false && resultsTable !== undefined) grantClaims(resultsTable, worker);
     const queues = parts.queues.models.get(model.id);
     if (queues === undefined) throw new TypeError(`the model ${model.id} has no queues`);
     endpoint?.notifications?.addSubscription(new SqsSubscription(queues.jobs, { rawMessageDelivery: true }));
+    parts.queues.publishUrls(stack, model);
+    const alias = createLiveAlias(worker, worker.fn);
     const limitOf = (queue: ModelQueueName): number => parts.concurrency.ofWorker(model, queue);
-    consume('run-jobs', worker, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
-    consume('run-jobs', worker, queues.chunks, { batchSize: CHUNKS_AT_ONCE, maxConcurrency: limitOf('chunks') });
+    const consumer = { fn: alias, grantee: worker };
+    consume(consumer, queues.jobs, { ...jobs, maxConcurrency: limitOf('jobs') });
+    consume(consumer, queues.chunks, { batchSize: CONCURRENT_CHUNKS, maxConcurrency: limitOf('chunks') });
     return worker;
   }
 
+  /**
+   * The stack with the stateless resources of a model.
+   *
+   * @internal
+   */
+  stackOf(id: string): ModelStack {
+    const stack = this.stacks.get(id);
+    if (stack === undefined) throw new TypeError(`the model ${id} has no stack`);
+    return stack;
+  }
+
   #options(): ServiceFunctionOptions {
-    const { logRetention, tracing } = this.#props;
-    return {
-      logRetention,
-      tracing,
-    };
+    const { logRetention, tracing, systemLogLevel } = this.#props;
+    return { logRetention, tracing, systemLogLevel };
   }
 }
 
-/** Permissions that AWS Lambda needs to poll a queue for a function (developer guide, "Using Lambda with Amazon SQS"). */
-const POLLING = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+/**
+ * Permissions that AWS Lambda needs to poll a queue for a function (developer guide, "Using Lambda with Amazon SQS"), and
+ * the one by which the function decides how long messages stay invisible.
+ */
+const CONSUMING = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'];
+
+/** A function that gets messages of a queue. */
+interface Consumer {
+  /** The function, or an alias of it. */
+  readonly fn: IFunction;
+  readonly grantee: ServiceFunction;
+}
 
 /** Invokes a function with messages of a queue. The response of the function says which messages are retried. */
 function consume(
-  name: FunctionName,
-  created: ServiceFunction,
+  { fn, grantee }: Consumer,
   queue: IQueue,
   { batchSize, windowSeconds = 0, maxConcurrency }: Consumption,
 ): void {
-  const { permissions }: FunctionDefinition = FUNCTIONS[name];
   // `SqsEventSource` of the AWS CDK grants actions that nothing uses. The id is its id, so that deployed mappings stay.
-  created.fn.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
+  fn.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
     eventSourceArn: queue.queueArn,
     batchSize,
     maxConcurrency,
     reportBatchItemFailures: true,
     ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
   });
-  Grant.addToPrincipal({
-    grantee: created,
-    actions: permissions.delays === true ? [...POLLING, 'sqs:ChangeMessageVisibility'] : POLLING,
-    resourceArns: [queue.queueArn],
-  });
+  Grant.addToPrincipal({ grantee, actions: CONSUMING, resourceArns: [queue.queueArn] });
 }

@@ -1,10 +1,15 @@
-import { Duration, Validations } from 'aws-cdk-lib';
+import { Duration, Names, Stack, Validations } from 'aws-cdk-lib';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
+import { modelQueuesParameter, replyQueueParameter } from '../../core/functions/deployed-names.ts';
 import { FUNCTIONS, type FunctionDefinition } from '../../core/functions/functions.ts';
 import type { ModelQueueName, SharedQueueName } from '../../core/functions/permissions.ts';
+import type { ModelQueues } from '../../core/functions/settings.ts';
 import { MESSAGE_DAYS } from '../../core/retention/retention.ts';
 import type { Model } from '../packaging/model.ts';
+import { explainWildcard } from '../security/wildcard-reason.ts';
 
 /** How often a step of a batch is started, and how often an event of a producer is read that fails for a transient reason. */
 export const SHARED_MAX_RECEIVES = 5;
@@ -15,7 +20,7 @@ export const SHARED_MAX_RECEIVES = 5;
  * Consumers count the tries of their work themselves, and fail it. These numbers are the last net, for messages whose
  * workers end before they can count. A message that waits for a dependency may be received 400 times a day.
  *
- * AWS documents that the count of a message goes on in the dead-letter queue ("across all queues", API reference of
+ * AWS documents that the count of a message continues in the dead-letter queue ("across all queues", API reference of
  * ReceiveMessage). It does not say which count the redrive policy of that queue compares. The number of the shared queues
  * is larger by as much as their consumers need, so that either reading gives `fail-lost-jobs` its turn.
  */
@@ -54,7 +59,10 @@ export class JobQueues extends Construct {
   readonly models: ReadonlyMap<string, QueuesOfModel>;
   /** Queues that jobs may name for their results. */
   readonly replies: ReadonlyMap<string, IQueue>;
+  /** Path of the parameters with the URLs of the queues of models and of reply queues. */
+  readonly path: string;
 
+  /** @internal */
   constructor(scope: Construct, id: string, props: JobQueuesProps) {
     super(scope, id);
     const deadLetters = this.#create('dead-letters', {
@@ -76,6 +84,29 @@ export class JobQueues extends Construct {
     };
     this.models = new Map(props.models.map((model) => [model.id, this.#createForModel(model, lostJobs)]));
     this.replies = new Map(props.replyQueues.map((name) => [name, this.#createReplyQueue(name)]));
+    this.path = `/tensorgate/${Names.uniqueResourceName(this, { maxLength: 128, separator: '-' })}`;
+    for (const [name, { queueUrl }] of this.replies) {
+      publish(this, `ReplyUrl-${name}`, replyQueueParameter(this.path, name), queueUrl);
+    }
+  }
+
+  /** Grants `grantee` permission to look up the URLs of the queues of models and of reply queues. */
+  grantFind(grantee: IGrantable): Grant {
+    const arn = Stack.of(this).formatArn({ service: 'ssm', resource: 'parameter', resourceName: this.path.slice(1) });
+    explainWildcard(grantee, { arn, suffix: '/*', reason: 'Every parameter below the path is the URL of a queue.' });
+    return Grant.addToPrincipal({ grantee, actions: ['ssm:GetParameter'], resourceArns: [`${arn}/*`] });
+  }
+
+  /**
+   * Publishes the URLs of a model's queues for functions that belong to no model. Standard parameters cost nothing.
+   *
+   * @param scope - The stack of the model's worker.
+   */
+  publishUrls(scope: Construct, { id }: Model): void {
+    const queues = this.models.get(id);
+    if (queues === undefined) throw new TypeError(`the model ${id} has no queues`);
+    const urls: ModelQueues = { jobs: queues.jobs.queueUrl, chunks: queues.chunks.queueUrl };
+    publish(scope, 'QueueUrls', modelQueuesParameter(this.path, id), JSON.stringify(urls));
   }
 
   #createForModel({ id, manifest: { jobs } }: Model, lostJobs: IQueue): QueuesOfModel {
@@ -116,4 +147,8 @@ function visibilityTimeout(functionSeconds: number, windowSeconds = 0): Duration
 
 function withoutRedrive(queue: Queue, reason: string): void {
   Validations.of(queue).acknowledge({ id: 'AwsSolutions-SQS3', reason });
+}
+
+function publish(scope: Construct, id: string, parameterName: string, stringValue: string): void {
+  new StringParameter(scope, id, { parameterName, stringValue, simpleName: false });
 }

@@ -49,13 +49,33 @@ export function planJobsConcurrency(
   return { plan, ofFunction: limitOf, ofWorker: (model, queue) => limitOf(nameOfWorker(model, queue)) };
 }
 
+/**
+ * Checks the reservations of models of an API without jobs.
+ *
+ * @param scope - Construct that the message names.
+ * @throws AppError `CONFIG_INVALID` when the models reserve more than AWS lets an account reserve.
+ */
+export function checkReservations(
+  scope: Construct,
+  models: readonly Model[],
+  concurrency: DeployConfig['concurrency'],
+): void {
+  planConcurrency({ ...concurrency, background: [], reserved: reservedBy(models), source: scope.node.path });
+}
+
 function nameOfWorker({ id }: Model, queue: ModelQueueName): string {
   return `run-jobs-${id} ${queue}`;
 }
 
+/**
+ * Executions that other functions cannot use. AWS Lambda counts provisioned concurrency of a function without a reservation
+ * against the same limit.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
+ */
 function reservedBy(models: readonly Model[]): number {
-  const reserved = models.map(({ manifest: { compute } }) =>
-    compute.target === 'lambda' ? (compute.reservedConcurrency ?? 0) : 0,
+  const reserved = models.map(
+    ({ manifest: { compute } }) => compute.reservedConcurrency ?? compute.provisioned?.min ?? 0,
   );
   return reserved.reduce((sum, one) => sum + one, 0);
 }

@@ -1,12 +1,21 @@
+import type { RemovalPolicy, Size } from 'aws-cdk-lib';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import {
   type DeployConfig,
   type JobsConfig,
   parseDeployConfig,
   STAGE_PATTERN,
+  STAGE_RULE,
 } from '../../core/config/deploy-config.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
+import type { SystemLogLevel } from '../../core/functions/system-log-level.ts';
+import type { InputPlace } from '../../core/identity/grants.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
+import { BucketNames } from '../config/bucket-names.ts';
+import { wholeDays } from '../config/whole-days.ts';
+import type { PayloadRetention } from '../data/payload-bucket.ts';
 
 /** Which callers share cached results. */
 export interface CacheSettings {
@@ -21,8 +30,8 @@ export interface CacheSettings {
 
 /** Objects of a bucket from which jobs may read their inputs. */
 export interface InputBucketSettings {
-  /** Name of the bucket; one of `inputBuckets`. */
-  readonly bucket: string;
+  /** The bucket; one of `inputBuckets` of the `Jobs`. */
+  readonly bucket: IBucket;
   /**
    * Beginning of the keys: `team-a/`.
    *
@@ -53,8 +62,24 @@ export interface GrantSettings {
   readonly inputBuckets?: readonly InputBucketSettings[];
 }
 
+/** How the concurrent executions of AWS Lambda are divided. */
+export interface ConcurrencySettings {
+  /**
+   * Quota "Concurrent executions" of AWS Lambda of the account in the region. A new account may have 10.
+   *
+   * @default 1000
+   */
+  readonly account?: number;
+  /**
+   * Share of the quota for requests that callers wait for, from 0 to 0.95.
+   *
+   * @default 0.5
+   */
+  readonly interactiveShare?: number;
+}
+
 /** Settings of jobs; the same as below `jobs` in `config/<stage>.yaml`. */
-export interface JobsSettings {
+export interface JobsSettings extends PayloadRetention {
   /**
    * Name of the stage, part of the names of the event bus and its log, and a dimension of the metrics.
    *
@@ -68,23 +93,17 @@ export interface JobsSettings {
    */
   readonly defaultEmbeddingModel?: string;
   /**
-   * How many days records, inputs and results of jobs are kept.
-   *
-   * @default 7
-   */
-  readonly retentionDays?: number;
-  /**
    * Names of queues that jobs may name for their results.
    *
    * @default - none
    */
   readonly replyQueues?: readonly string[];
   /**
-   * Names of buckets from which jobs may read inputs, in addition to the payload bucket.
+   * Buckets from which jobs may read inputs, in addition to the payload bucket. Workers may read every object in them.
    *
    * @default - none
    */
-  readonly inputBuckets?: readonly string[];
+  readonly inputBuckets?: readonly IBucket[];
   /**
    * What the jobs of producers may use: anyone who may send to the producer queue.
    *
@@ -98,42 +117,30 @@ export interface JobsSettings {
    */
   readonly cache?: CacheSettings;
   /**
-   * Whether to create alarms on dead letters and on the age of waiting messages. Each alarm costs money while idle.
+   * Whether to create alarms on dead letters, on the age of waiting messages and on failures of the scheduled function. Each
+   * alarm costs money while idle.
    *
    * @default false
    */
   readonly alarms?: boolean;
   /**
-   * Maximum size of a file in bytes, up to 5 GiB.
+   * Maximum size of a file, up to 5 GiB.
    *
-   * @default 5368709120
+   * @default Size.gibibytes(5)
    */
-  readonly maxFileBytes?: number;
+  readonly maxFileSize?: Size;
   /**
-   * How many days files of callers and of batches are kept.
+   * How the concurrent executions of AWS Lambda are divided.
    *
-   * @default 30
+   * @default - an account with 1000, of which half are for requests that callers wait for
    */
-  readonly fileRetentionDays?: number;
+  readonly concurrency?: ConcurrencySettings;
   /**
-   * Days that dead letters are kept, 14 at most. A dead letter is a message that no function could process.
+   * How long logs are kept.
    *
-   * @default 14
+   * @default RetentionDays.ONE_MONTH
    */
-  readonly deadLetterRetentionDays?: number;
-  /**
-   * How the concurrent executions of AWS Lambda are divided: `account`, the account's quota, and `interactiveShare`, the share of
-   * it for requests that callers wait for.
-   *
-   * @default { account: 1000, interactiveShare: 0.5 }
-   */
-  readonly concurrency?: Partial<DeployConfig['concurrency']>;
-  /**
-   * How many days logs are kept; one of the periods that CloudWatch Logs offers.
-   *
-   * @default 30
-   */
-  readonly logRetentionDays?: DeployConfig['logRetentionDays'];
+  readonly logRetention?: RetentionDays;
   /**
    * How much the functions measure: `off` records no CloudWatch metrics, `basic` one set for each model, `detailed` also
    * one for each version and error code.
@@ -149,26 +156,30 @@ export interface JobsSettings {
    */
   readonly metricsNamespace?: string;
   /**
+   * Which lines AWS Lambda itself writes about invocations: with `INFO` two for each, with `WARN` those of failures only.
+   *
+   * @default 'INFO'
+   */
+  readonly systemLogLevel?: SystemLogLevel;
+  /**
    * Whether functions are traced by AWS X-Ray.
    *
    * @default false
    */
   readonly tracing?: boolean;
   /**
-   * Whether the tables and the bucket that the construct creates are retained when the stack is deleted.
+   * What happens to the tables and the bucket that the construct creates when the stack is deleted.
    *
-   * @default true
+   * @default RemovalPolicy.RETAIN
    */
-  readonly retainData?: boolean;
+  readonly removalPolicy?: RemovalPolicy;
 }
 
 /** Settings with every default filled in. */
 export interface ResolvedJobs
-  extends Pick<
-    DeployConfig,
-    'logRetentionDays' | 'tracing' | 'retainData' | 'metrics' | 'metricsNamespace' | 'cache' | 'concurrency'
-  > {
+  extends Pick<DeployConfig, 'systemLogLevel' | 'tracing' | 'metrics' | 'metricsNamespace' | 'cache' | 'concurrency'> {
   readonly stageName: string;
+  readonly logRetention: RetentionDays;
   readonly config: JobsConfig;
 }
 
@@ -179,33 +190,48 @@ export interface ResolvedJobs
  * @throws AppError `CONFIG_INVALID` that lists all problems.
  */
 export function resolveJobsSettings(settings: JobsSettings, source: string): ResolvedJobs {
-  const { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, stageName = 'prod' } = settings;
-  const { concurrency } = settings;
-  const { retentionDays, replyQueues, inputBuckets, producers, alarms } = settings;
-  const { maxFileBytes, fileRetentionDays, deadLetterRetentionDays } = settings;
+  const { logRetention = RetentionDays.ONE_MONTH, stageName = 'prod', inputBuckets, producers } = settings;
+  const { tracing, metrics, metricsNamespace, cache, concurrency, systemLogLevel, replyQueues, alarms } = settings;
+  const names = new BucketNames();
   const jobs = {
-    retentionDays,
     replyQueues,
-    inputBuckets,
-    producers,
     alarms,
-    maxFileBytes,
-    fileRetentionDays,
-    deadLetterRetentionDays,
+    inputBuckets: inputBuckets?.map((bucket) => names.standIn(bucket)),
+    producers: producers && grantsConfig(producers, names),
+    retentionDays: wholeDays('retention', settings.retention),
+    fileRetentionDays: wholeDays('fileRetention', settings.fileRetention),
+    deadLetterRetentionDays: wholeDays('deadLetterRetention', settings.deadLetterRetention),
+    maxFileBytes: settings.maxFileSize?.toBytes(),
   };
   const config = parseDeployConfig(
-    { logRetentionDays, tracing, retainData, metrics, metricsNamespace, cache, concurrency, jobs },
+    { systemLogLevel, tracing, metrics, metricsNamespace, cache, concurrency, jobs },
     source,
   );
   checkStageName(stageName);
-  return { ...config, config: config.jobs, stageName };
+  return { ...config, config: withBucketNames(config.jobs, names), stageName, logRetention };
+}
+
+function withBucketNames(config: JobsConfig, names: BucketNames): JobsConfig {
+  const { producers, inputBuckets } = config;
+  return {
+    ...config,
+    inputBuckets: inputBuckets.map((name) => names.resolve(name)),
+    producers: { ...producers, inputBuckets: producers.inputBuckets && resolvePlaces(producers.inputBuckets, names) },
+  };
+}
+
+/** Writes grants as `config/<stage>.yaml` has them. */
+export function grantsConfig({ inputBuckets, ...grants }: GrantSettings, names: BucketNames) {
+  return { ...grants, inputBuckets: inputBuckets?.map((place) => ({ ...place, bucket: names.standIn(place.bucket) })) };
+}
+
+/** Replaces the stand-ins of a checked list of buckets. */
+export function resolvePlaces(places: readonly InputPlace[], names: BucketNames): InputPlace[] {
+  return places.map(({ bucket, prefix }) => ({ bucket: names.resolve(bucket), prefix }));
 }
 
 /** @throws AppError `CONFIG_INVALID` when a name cannot be part of a path. */
 export function checkStageName(stageName: string): void {
   if (STAGE_PATTERN.test(stageName)) return;
-  throw new AppError(
-    'CONFIG_INVALID',
-    `stageName must be lower-case letters, digits and hyphens, a letter first, got ${JSON.stringify(stageName)}`,
-  );
+  throw new AppError('CONFIG_INVALID', `stageName must be ${STAGE_RULE}, got ${JSON.stringify(stageName)}`);
 }

@@ -1,19 +1,15 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { AppError } from '../../core/errors.ts';
+import { PACKAGED_SETTINGS_FILE } from '../../core/functions/settings.ts';
 import type { LambdaCompute } from '../../core/models/manifest.ts';
 import { PACKED_ENDPOINT } from '../../core/models/packed-files.ts';
 import { hashFile } from '../../disk/file-hash.ts';
 import { hashFacts } from './content-hash.ts';
 import { makeFolderOnce } from './finished-folder.ts';
-import type { Model } from './model.ts';
-import {
-  functionBundle,
-  NATIVE_FILES,
-  type NativeArchitecture,
-  nativesDirectory,
-  PACKAGE_VERSION,
-} from './package-layout.ts';
+import { DEFAULT_WORK_DIRECTORY, type Model } from './model.ts';
+import { functionBundle, NATIVE_FILES, type NativeArchitecture, nativesDirectory } from './package-layout.ts';
+import { isReadable, placeReadable, writeReadable } from './readable-file.ts';
 
 /**
  * Maximum size of a function on AWS Lambda, unzipped. Assets are uploaded through S3, where the zipped size has no limit
@@ -42,6 +38,18 @@ export interface FunctionPackage {
   readonly sizes: PackageSizes;
 }
 
+/**
+ * Marks packages whose files every user may read. It is one of the facts that distinguish packages: the CDK uploads a package
+ * once, so an earlier package with other modes would stay in use for as long as its contents do not change.
+ */
+const MODES = 'readable by every user';
+
+/**
+ * A file of the package that holds its hash. A package with another hash therefore has other contents: AWS Lambda publishes
+ * no second version for the same contents, and CloudFormation fails with "A version for this Lambda function exists".
+ */
+const HASH_FILE = 'package.sha256';
+
 /** The file of the bundle that holds the handler. */
 const BUNDLE_ENTRY = 'index.mjs';
 
@@ -61,15 +69,23 @@ const NATIVE_ARCHITECTURES = { x86_64: 'x64', arm64: 'arm64' } as const satisfie
  * Composes the package of a model's function: bundle, natives of one platform, packed model.
  *
  * @param bundle - Folder of the built function. Defaults to `serve-model` of this package.
+ * @param settings - The settings that the package holds, as text. Defaults to none.
  * @throws AppError `CONFIG_INVALID` when the bundle is not built, `PACKAGE_TOO_LARGE` beyond {@link MAX_UNZIPPED_BYTES}.
  */
-export function composeFunctionPackage(model: Model, bundle = functionBundle('serve-model')): FunctionPackage {
+export function composeFunctionPackage(
+  model: Model,
+  bundle = functionBundle('serve-model'),
+  settings?: string,
+): FunctionPackage {
   const files = listFiles(model, bundle);
   const sizes = measure(files);
   checkSize(model.id, sizes);
-  const hash = hashFacts(factsOf(model, files));
+  const hash = hashFacts([...factsOf(model, files), ...factsOfSettings(settings)]);
   const directory = join(model.workDirectory, 'packages', model.id, hash.slice(0, 32));
-  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => {
+    stage(files, unfinished, settings);
+    writeReadable(join(unfinished, HASH_FILE), hash);
+  });
   return { directory, hash, sizes };
 }
 
@@ -80,21 +96,62 @@ export function composeFunctionPackage(model: Model, bundle = functionBundle('se
 function factsOf({ packed: { versions } }: Model, files: readonly PackageFile[]): readonly string[] {
   const converted = new Set(Object.values(versions).map(({ file }) => `model/${file}`));
   const counted = files.filter(({ target }) => !converted.has(target));
-  return [PACKAGE_VERSION, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
+  return [MODES, ...counted.flatMap(({ source, target }) => [target, hashFile(source)])];
+}
+
+function factsOfSettings(settings: string | undefined): readonly string[] {
+  return settings === undefined ? [] : [PACKAGED_SETTINGS_FILE, settings];
 }
 
 /**
- * The package of a function without a model: its bundle as it was built.
+ * The package of a function without a model: its bundle as it was built, or a copy of it that every user may read.
  *
  * @param bundle - Folder of the built function.
  * @throws AppError `CONFIG_INVALID` when it is not built.
  */
 export function bundlePackage(bundle: string): FunctionPackage {
+  const { names, facts, sizes } = describeBundle(bundle);
+  const hash = hashFacts(facts);
+  return { directory: readableBundle(bundle, names, hash), hash, sizes };
+}
+
+/**
+ * The package of a function without a model: its bundle, and a file with settings if it has any.
+ *
+ * @param bundle - Folder of the built function.
+ * @param workDirectory - Folder for packages.
+ * @throws AppError `CONFIG_INVALID` when it is not built.
+ */
+export function composeServicePackage(
+  bundle: string,
+  settings: string | undefined,
+  workDirectory: string,
+): FunctionPackage {
+  if (settings === undefined) return bundlePackage(bundle);
+  const { names, facts, sizes } = describeBundle(bundle);
+  const hash = hashFacts([...facts, ...factsOfSettings(settings)]);
+  const directory = join(workDirectory, 'packages', basename(bundle), hash.slice(0, 32));
+  const files = names.map((name) => ({ part: 'code' as const, source: join(bundle, name), target: name }));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => stage(files, unfinished, settings));
+  return { directory, hash, sizes };
+}
+
+function describeBundle(bundle: string) {
   checkBundle(bundle);
   const names = filesIn(bundle);
-  const facts = names.flatMap((name) => [name, hashFile(join(bundle, name))]);
+  const facts = [MODES, ...names.flatMap((name) => [name, hashFile(join(bundle, name))])];
   const code = names.reduce((sum, name) => sum + statSync(join(bundle, name)).size, 0);
-  return { directory: bundle, hash: hashFacts(facts), sizes: { code, natives: 0, model: 0 } };
+  return { names, facts, sizes: { code, natives: 0, model: 0 } };
+}
+
+/** The folder of a bundle; a copy of it, if any of its files is for its owner only. */
+function readableBundle(bundle: string, names: readonly string[], hash: string): string {
+  if (names.every((name) => isReadable(join(bundle, name)))) return bundle;
+  const directory = resolve(DEFAULT_WORK_DIRECTORY, 'packages', basename(bundle), hash.slice(0, 32));
+  makeFolderOnce(directory, BUNDLE_ENTRY, (unfinished) => {
+    for (const name of names) placeReadable(join(bundle, name), join(unfinished, name));
+  });
+  return directory;
 }
 
 function checkBundle(bundle: string): void {
@@ -155,19 +212,7 @@ function checkSize(id: string, { code, natives, model }: PackageSizes): void {
   );
 }
 
-function stage(files: readonly PackageFile[], directory: string): void {
-  for (const { source, target } of files) {
-    const path = join(directory, target);
-    mkdirSync(dirname(path), { recursive: true });
-    linkOrCopy(source, path);
-  }
-}
-
-/** A hard link costs neither time nor space; it needs the same file system. */
-function linkOrCopy(source: string, target: string): void {
-  try {
-    linkSync(source, target);
-  } catch {
-    copyFileSync(source, target);
-  }
+function stage(files: readonly PackageFile[], directory: string, settings?: string): void {
+  for (const { source, target } of files) placeReadable(source, join(directory, target));
+  if (settings !== undefined) writeReadable(join(directory, PACKAGED_SETTINGS_FILE), settings);
 }

@@ -9,12 +9,12 @@ import { aliasesOf } from './model-aliases.ts';
  * @throws AppError `CONFIG_INVALID` when there is none, or several have one id or alias.
  */
 export function checkModelIds(models: readonly Model[]): void {
-  if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must hold at least one model, got none');
+  if (models.length === 0) throw new AppError('CONFIG_INVALID', 'models must contain at least one model, got none');
   const repeated = new Set(models.map(({ id }) => id).filter((id, index, ids) => ids.indexOf(id) !== index));
   if (repeated.size > 0) {
     throw new AppError(
       'CONFIG_INVALID',
-      `models must hold each id once, got more than one ${[...repeated].join(', ')}: give each model another id`,
+      `models must contain each id once, got more than one ${[...repeated].join(', ')}: give each model another id`,
     );
   }
   aliasesOf(models);

@@ -27,6 +27,10 @@ export class Model {
    * @param directory - Folder that holds `model.yaml`; its name is the model's id.
    * @throws AppError `MANIFEST_INVALID` with all problems, `WEIGHTS_MISMATCH` if a weight file is missing or another one,
    * `ONNX_INVALID` if the weights cannot be used, `DEPENDENCY_MISSING` if onnxruntime-node is not installed.
+   *
+   * @example
+   * const minilm = Model.fromDirectory('models/minilm', { workDirectory: 'build/tensorgate' });
+   * console.log(minilm.manifest.compute.memoryMiB);
    */
   static fromDirectory(directory: string, options: ModelOptions = {}): Model {
     const manifest = readManifest(directory);
@@ -41,17 +45,33 @@ export class Model {
    *
    * @param directory - Folder that holds `model.json`.
    * @throws AppError `MANIFEST_INVALID` with all problems.
+   *
+   * @example
+   * const packed = Model.fromPacked('build/minilm');
+   * console.log(packed.id, packed.versions);
    */
   static fromPacked(directory: string, options: ModelOptions = {}): Model {
     const workDirectory = resolve(options.workDirectory ?? DEFAULT_WORK_DIRECTORY);
     return new Model(readPackedModel(directory), resolve(directory), workDirectory);
   }
 
-  /** Manifest, and the inputs and outputs that the weights declare. */
+  /**
+   * Manifest, and the inputs and outputs that the weights declare.
+   *
+   * @internal
+   */
   readonly packed: PackedModel;
-  /** Folder of the packed files, which a function's package carries. */
+  /**
+   * Folder of the packed files, which a function's package carries.
+   *
+   * @internal
+   */
   readonly packedDirectory: string;
-  /** Folder for function packages. */
+  /**
+   * Folder for function packages.
+   *
+   * @internal
+   */
   readonly workDirectory: string;
 
   private constructor(packed: PackedModel, packedDirectory: string, workDirectory: string) {
@@ -65,10 +85,16 @@ export class Model {
     return this.packed.manifest.id;
   }
 
+  /** Names of the versions. */
+  get versions(): readonly string[] {
+    return Object.keys(this.packed.versions);
+  }
+
   /** The manifest with every default filled in. */
   get manifest(): Manifest {
     return this.packed.manifest;
   }
 }
 
-const DEFAULT_WORK_DIRECTORY = '.tensorgate';
+/** Folder for what is packed and composed, in the current directory. */
+export const DEFAULT_WORK_DIRECTORY = '.tensorgate';

@@ -5,7 +5,13 @@ import { MANIFEST_FILE } from '../../core/models/model-files.ts';
 import { absence } from '../../disk/absence.ts';
 import { Model, type ModelOptions } from './model.ts';
 
-/** Reads many models. */
+/**
+ * Reads many models.
+ *
+ * @example
+ * const models = Models.fromDirectory('models');
+ * console.log(models.map(({ id }) => id));
+ */
 export const Models = {
   /**
    * Reads every model folder inside a folder, in the order of their ids.
@@ -13,6 +19,9 @@ export const Models = {
    * @param directory - Folder of model folders, as `models`; those without `model.yaml` are not models.
    * @throws AppError `MANIFEST_INVALID` when it does not exist or holds no model; otherwise all problems of all models, with the
    * code of the first.
+   *
+   * @example
+   * new InferenceApi(stack, 'Api', { models: Models.fromDirectory('models') });
    */
   fromDirectory(directory: string, options: ModelOptions = {}): readonly Model[] {
     const { models, unserved } = listFolders(directory);
@@ -31,6 +40,9 @@ export const Models = {
    * skips them.
    *
    * @returns A sentence for each, to print.
+   *
+   * @example
+   * for (const line of Models.describeUnserved('models')) console.error(line);
    */
   describeUnserved(directory: string): readonly string[] {
     return listFolders(directory).unserved.map(describeUnserved);

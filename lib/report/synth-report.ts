@@ -1,8 +1,15 @@
+import { Stack, Token } from 'aws-cdk-lib';
 import { breakEvenHitRate, type CostLine } from '../../core/costs/cost.ts';
+import { PRICES_MONTH, PRICES_REGION } from '../../core/costs/prices.ts';
 import {
   authorizerUsdPerMillionCalls,
+  type Logged,
+  logsUsdPerMillionJobs,
   logsUsdPerMillionRequests,
   metricsMonthlyUsd,
+  type RequestCost,
+  requestCosts,
+  tracesUsd,
 } from '../../core/costs/usage-cost.ts';
 import { FUNCTIONS } from '../../core/functions/functions.ts';
 import { countSeries } from '../../core/metrics/series.ts';
@@ -22,10 +29,14 @@ const ITEM_OVERHEAD_BYTES = 100;
 const EXAMPLE_COMPUTE_MS = [10, 50];
 
 /**
- * Describes a deployment: the size of each function's package, its cost while idle, the cost of metrics and logs, and the
- * hit rate from which the results table saves money.
+ * Describes a deployment: the size of each function's package, its cost while idle, the cost of metrics, logs, traces and
+ * requests, and the hit rate from which the results table saves money.
  *
  * @returns Lines of text, with a line break at the end.
+ *
+ * @example
+ * const api = new InferenceApi(stack, 'Api', { models });
+ * process.stderr.write(renderSynthReport(api));
  */
 export function renderSynthReport(api: InferenceApi): string {
   const models = api.functions.map(({ model }) => model);
@@ -39,7 +50,9 @@ export function renderSynthReport(api: InferenceApi): string {
     ...alignColumns(rows),
     `while idle: ${formatUsd(idle.total)} a month`,
     ...idle.lines.filter(({ usd }) => usd > 0).map(costLine),
+    pricesLine(api),
     ...usageLines(api.deployed),
+    ...models.flatMap((model) => requestLines(model, api)),
     ...concurrencyLines(api),
     ...callerLines(api),
     ...tenantLines(api),
@@ -58,15 +71,90 @@ function tenantLines({ keys }: InferenceApi): readonly string[] {
   );
 }
 
-/** Shows the cost of metrics and logs under load. */
-function usageLines({ models, queues, metrics: level = 'basic' }: Deployed): readonly string[] {
+/** Says which prices the report uses: those of one region, whatever the region of the deployment. */
+function pricesLine(api: InferenceApi): string {
+  const { region } = Stack.of(api);
+  const prices = `prices of ${PRICES_REGION}, ${PRICES_MONTH}, without free tiers and data transfer`;
+  const isOther = !Token.isUnresolved(region) && region !== PRICES_REGION;
+  return isOther ? `${prices}; this deployment is in ${region}, where prices differ: https://calculator.aws` : prices;
+}
+
+/** Shows the cost of metrics, logs and traces under load. */
+function usageLines(deployed: Deployed): readonly string[] {
+  const { models, queues, tracing = false } = deployed;
+  const logged = loggedBy(deployed);
+  const { metrics: level } = logged;
   const versionsOfModels = models.map(({ packed }) => Object.keys(packed.versions).length);
   const series = countSeries({ level, versionsOfModels, hasJobs: queues !== undefined });
   const price = `up to ${formatUsd(metricsMonthlyUsd(series))} a month while requests come every hour`;
   return [
     `metrics (${level}): ${series === 0 ? 'none' : `${series} custom metrics, ${price}`}`,
-    `logs of requests to models: ${formatUsd(logsUsdPerMillionRequests(level))} per million requests`,
+    `logs of requests to models: ${logsCost('requests', logsUsdPerMillionRequests, logged)}`,
+    ...(queues === undefined ? [] : [`logs of jobs: ${logsCost('jobs', logsUsdPerMillionJobs, logged)}`]),
+    ...(tracing ? [tracesLine()] : []),
   ];
+}
+
+/** Shows the cost of logs, and the cost with the setting that lowers it. */
+function logsCost(unit: string, usdPerMillion: (logged: Logged) => number, logged: Logged): string {
+  const cost = `${formatUsd(usdPerMillion(logged))} per million ${unit}`;
+  if (logged.systemLogLevel === 'WARN') return cost;
+  return `${cost}, ${formatUsd(usdPerMillion({ ...logged, systemLogLevel: 'WARN' }))} with systemLogLevel: WARN`;
+}
+
+function tracesLine(): string {
+  const { perMonth, perMillionRequests } = tracesUsd();
+  return `traces: up to ${formatUsd(perMonth)} a month for one each second, and ${formatUsd(perMillionRequests)} per million requests`;
+}
+
+/** Shows the whole price of requests whose results are not cached. */
+function requestLines(model: Model, { deployed, acceptedHeaders }: InferenceApi): readonly string[] {
+  const { compute, cache } = model.manifest;
+  // The price of an endpoint is paid by the hour.
+  if (compute.target !== 'lambda') return [];
+  const { memoryMiB, architecture, provisioned } = compute;
+  const costs = EXAMPLE_COMPUTE_MS.map((computeMs) => ({
+    computeMs,
+    parts: requestCosts({
+      memoryMiB,
+      architecture,
+      computeMs,
+      isProvisioned: provisioned !== undefined,
+      itemBytes: cache.store === 'table' ? itemBytesOf(model) : undefined,
+      ...loggedBy(deployed),
+      // With one header, API Gateway keeps the results of the authorizer.
+      authorizer:
+        acceptedHeaders.length > 1
+          ? { memoryMiB: FUNCTIONS.authorize.memoryMiB, architecture: SERVICE_ARCHITECTURE }
+          : undefined,
+    }),
+  }));
+  const totals = costs.map(
+    ({ computeMs, parts }) =>
+      `${formatUsd(parts.reduce((sum, { usd }) => sum + usd, 0))} if computing takes ${computeMs} ms`,
+  );
+  return [
+    `a million requests to ${model.id} whose results are not cached: ${totals.join(', ')}`,
+    ...costs.slice(0, 1).map(({ computeMs, parts }) => `  ${computeMs} ms: ${parts.map(costPart).join(', ')}`),
+  ];
+}
+
+function loggedBy({ metrics = 'basic', systemLogLevel = 'INFO' }: Deployed): Logged {
+  return { metrics, systemLogLevel };
+}
+
+function costPart({ what, usd }: RequestCost): string {
+  return `${what} ${formatUsd(usd)}`;
+}
+
+/** Size of an item of the results table; without the result if its size depends on the request. */
+function itemBytesOf(model: Model): number {
+  return (resultBytesOf(model) ?? 0) + ITEM_OVERHEAD_BYTES;
+}
+
+function resultBytesOf({ manifest, packed }: Model): number | undefined {
+  const [version] = Object.values(packed.versions);
+  return version === undefined ? undefined : taskOf(manifest).resultBytes(version);
 }
 
 /** Shows how the concurrent executions of the account are divided. */
@@ -122,12 +210,11 @@ function foldedLines({ id, packed }: Model): readonly string[] {
 }
 
 /** Shows the hit rate from which the table costs less than computing, if the size of a result is known. */
-function tableHint({ id, manifest, packed }: Model): readonly string[] {
-  const [version] = Object.values(packed.versions);
-  const resultBytes = version === undefined ? undefined : taskOf(manifest).resultBytes(version);
-  if (manifest.cache.store !== 'table' || resultBytes === undefined) return [];
+function tableHint(model: Model): readonly string[] {
+  const { id, manifest } = model;
+  if (manifest.cache.store !== 'table' || resultBytesOf(model) === undefined) return [];
   const { memoryMiB, architecture } = manifest.compute;
-  const itemBytes = resultBytes + ITEM_OVERHEAD_BYTES;
+  const itemBytes = itemBytesOf(model);
   const hints = EXAMPLE_COMPUTE_MS.map((computeMs) => {
     const rate = breakEvenHitRate({ memoryMiB, architecture, computeMs, itemBytes });
     return `${rate === undefined ? 'never' : `from ${Math.ceil(rate * 100)} % hits on`} when computing takes ${computeMs} ms`;

@@ -1,10 +1,12 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { DeployConfig } from '../../core/config/deploy-config.ts';
-import type { PayloadBucket } from '../data/payload-bucket.ts';
 import { GpuEndpoint } from '../endpoints/gpu-endpoint.ts';
 import type { Model } from '../packaging/model.ts';
 import { checkModelIds, modelConstructId } from '../packaging/model-ids.ts';
+import { allowEmpty, withoutMetadata } from './empty-stack.ts';
+import { keepExports, readOutputs } from './stack-references.ts';
 
 /** Settings of a {@link GpuStack}. */
 export interface GpuStackProps extends StackProps {
@@ -17,31 +19,39 @@ export interface GpuStackProps extends StackProps {
    *
    * @default - none; models whose manifests say `mode: async` need one
    */
-  readonly payloadBucket?: PayloadBucket;
+  readonly payloadBucket?: IBucket;
 }
 
-/** Endpoints on GPUs: they take minutes to change, so that nothing else waits for them. */
+/**
+ * Endpoints on GPUs, which take minutes to change. Without models on endpoints the stack is empty, and `cdk deploy` deletes
+ * a deployed one.
+ *
+ * @example
+ * const config = readDeployConfig('prod');
+ * const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
+ * const { endpoints } = new GpuStack(app, 'Gpu', { config, models, payloadBucket: jobData?.payloadBucket });
+ * new ApiStack(app, 'Api', { config, stageName: 'prod', models, resultsTable, endpoints });
+ */
 export class GpuStack extends Stack {
-  /** Whether any model runs on an endpoint. */
-  static isNeeded(models: readonly Model[]): boolean {
-    return models.some(({ manifest }) => manifest.compute.target === 'sagemaker');
-  }
-
   /** One endpoint for each such model. */
   readonly endpoints: readonly GpuEndpoint[];
 
   constructor(scope: Construct, id: string, props: GpuStackProps) {
-    super(scope, id, props);
+    const models = props.models.filter(({ manifest }) => manifest.compute.target === 'sagemaker');
+    super(scope, id, models.length === 0 ? withoutMetadata(props) : props);
+    readOutputs(this);
     checkModelIds(props.models);
-    this.endpoints = props.models
-      .filter(({ manifest }) => manifest.compute.target === 'sagemaker')
-      .map(
-        (model) =>
-          new GpuEndpoint(this, modelConstructId(model), {
-            model,
-            logRetention: props.config.logRetentionDays,
-            payloadBucket: props.payloadBucket,
-          }),
-      );
+    this.endpoints = models.map(
+      (model) =>
+        new GpuEndpoint(this, modelConstructId(model), {
+          model,
+          logRetention: props.config.logRetentionDays,
+          payloadBucket: props.payloadBucket,
+        }),
+    );
+    if (this.endpoints.length === 0) allowEmpty(this);
+    for (const { notifications } of this.endpoints) {
+      if (notifications !== undefined) keepExports(this, [notifications.topicArn]);
+    }
   }
 }

@@ -66,7 +66,7 @@ export interface AwsStreamService extends AnyAwsService {
   respondStream(request: AwsRequestHead, body: Readable, caller: AwsCaller): Promise<AwsStreamResponse>;
 }
 
-/** The sentence with which AWS refuses a request. */
+/** Returns the sentence with which AWS refuses a request. */
 export function deniedMessage(principal: Principal, { action, resource }: IamRequest, verdict: Verdict): string {
   const why =
     verdict === 'explicitly denied'

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from './error-code.ts';
 
-/** Whether a process exists. */
+/** Returns whether a process exists. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);

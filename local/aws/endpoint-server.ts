@@ -20,7 +20,7 @@ import {
   type AwsStreamService,
   deniedMessage,
 } from './aws-service.ts';
-import type { CallFault, LocalFaults } from './faults.ts';
+import type { CallFault, FaultyEnvironments, LocalFaults } from './faults.ts';
 import { isLoopbackRequest, NOT_LOOPBACK } from './loopback-request.ts';
 import { halveRequest, withOtherHalf } from './partial-failure.ts';
 import { isPresigned, refusePresigned } from './presigned-url.ts';
@@ -62,7 +62,7 @@ export class EndpointServer implements AsyncDisposable {
   readonly #activity: ActivitySink;
   #principals: ReadonlyMap<string, Principal> = new Map();
   #faults: LocalFaults = {};
-  #kill: (environmentId: string) => void = () => undefined;
+  #environments: FaultyEnvironments | undefined;
 
   private constructor(clock: Clock, activity: ActivitySink) {
     this.#clock = clock;
@@ -96,16 +96,16 @@ export class EndpointServer implements AsyncDisposable {
   /**
    * Connects the services and those who may call them; calls of functions suffer the faults.
    *
-   * @param kill - Kills an execution environment by its id, which is the session token of its calls.
+   * @param environments - Environments that faults kill or stall. Defaults to none.
    */
   connect(
     services: readonly (AwsService | AwsStreamService)[],
     principals: ReadonlyMap<string, Principal>,
     faults: LocalFaults = {},
-    kill: (environmentId: string) => void = () => undefined,
+    environments?: FaultyEnvironments,
   ): void {
     this.#faults = faults;
-    this.#kill = kill;
+    this.#environments = environments;
     for (const service of services) this.#services.set(service.signingName, service);
     this.#principals = principals;
   }
@@ -250,15 +250,15 @@ export class EndpointServer implements AsyncDisposable {
     closed: AbortSignal,
     respond: () => Promise<AwsStreamResponse>,
   ): Promise<AwsStreamResponse> {
-    if (fault === 'kill') this.#kill(environmentOf(head));
-    if ((fault === 'hang' || fault === 'kill') && !closed.aborted) await once(closed, 'abort');
+    if (fault === 'kill' || fault === 'stall') this.#environments?.[fault](environmentOf(head));
+    if ((fault === 'hang' || fault === 'kill' || fault === 'stall') && !closed.aborted) await once(closed, 'abort');
     if (fault === 'fail') return service.error(500, 'InternalError', 'an injected fault');
     if (fault === 'throttle') {
       const [status, code] = THROTTLED[service.signingName] ?? [400, 'ThrottlingException'];
       return service.error(status, code, 'an injected fault');
     }
     const response = await respond();
-    if (fault === 'kill-after') this.#kill(environmentOf(head));
+    if (fault === 'kill-after') this.#environments?.kill(environmentOf(head));
     if (fault !== 'fail-after' && fault !== 'kill-after') return response;
     if (response.body instanceof Readable) response.body.destroy();
     return service.error(500, 'InternalError', 'an injected fault');

@@ -21,8 +21,18 @@ export interface ObservedPermission extends ObservedCall {
  * - `partial`: the service does half of a batch, and returns the rest as unprocessed. Other calls succeed.
  * - `hang`: silence until the caller gives up.
  * - `kill`, `kill-after`: the caller's execution environment is killed, before or after the service has done everything.
+ * - `stall`: the caller's execution environment stops before the service does anything, and the invocation times out. That
+ *   comes soon, whatever the timeout is. On Windows only the call hangs.
  */
-export type CallFault = 'fail' | 'fail-after' | 'throttle' | 'partial' | 'hang' | 'kill' | 'kill-after';
+export type CallFault = 'fail' | 'fail-after' | 'throttle' | 'partial' | 'hang' | 'kill' | 'kill-after' | 'stall';
+
+/** Execution environments, by ids that are the session tokens of their calls. */
+export interface FaultyEnvironments {
+  /** Kills an environment. */
+  kill(environmentId: string): void;
+  /** Stops an environment. Its invocation times out soon. */
+  stall(environmentId: string): void;
+}
 
 /** A batch of messages on its way to a function. */
 export interface ObservedDelivery {

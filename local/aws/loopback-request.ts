@@ -8,8 +8,8 @@ export const NOT_LOOPBACK =
   'local mode serves this machine only: Host, and Origin if there is one, must be localhost or 127.0.0.1';
 
 /**
- * Whether a request was meant for this machine. A page of another site can make a browser send requests here, by its own
- * name if that resolves to 127.0.0.1 (DNS rebinding): its name is then the `Host`, or its origin the `Origin`.
+ * Returns whether a request was meant for this machine. A page of another site can make a browser send requests here, by its
+ * own name if that resolves to 127.0.0.1 (DNS rebinding): its name is then the `Host`, or its origin the `Origin`.
  */
 export function isLoopbackRequest({ host, origin }: IncomingHttpHeaders): boolean {
   if (host !== undefined && !LOOPBACK.test(host)) return false;

@@ -18,7 +18,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 const REQUIRED = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', 'X-Amz-Expires', 'X-Amz-SignedHeaders'] as const;
 
-/** Whether the signature of a request is in its URL. */
+/** Returns whether the signature of a request is in its URL. */
 export function isPresigned(query: URLSearchParams): boolean {
   return query.has('X-Amz-Signature');
 }
@@ -48,9 +48,9 @@ export function refusePresigned(request: AwsRequestHead, secret: string, nowMs: 
   );
   if (unsigned !== undefined) return denied('There were headers present in the request which were not signed');
   const text = [ALGORITHM, date, scope, sha256(canonicalRequest(request, names))].join('\n');
-  const wanted = Buffer.from(hmac(signingKey(secret, scope), text).toString('hex'));
+  const required = Buffer.from(hmac(signingKey(secret, scope), text).toString('hex'));
   const given = Buffer.from(query.get('X-Amz-Signature') ?? '');
-  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return undefined;
+  if (given.length === required.length && timingSafeEqual(given, required)) return undefined;
   return {
     status: 403,
     type: 'SignatureDoesNotMatch',

@@ -64,7 +64,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
  */
 export function compileConditions(element: unknown): Condition {
   if (element === undefined) return () => true;
-  if (!isJsonObject(element)) throw new AppError('TEMPLATE_INVALID', 'a policy has a Condition that is no object');
+  if (!isJsonObject(element)) throw new AppError('TEMPLATE_INVALID', 'a policy has a Condition that is not an object');
   const conditions = Object.entries(element).flatMap(([operator, keys]) => {
     if (!isJsonObject(keys)) throw new AppError('TEMPLATE_INVALID', `condition ${operator} of a policy holds no keys`);
     return Object.entries(keys).map(([key, values]) => compileCondition(operator, key, [values].flat().map(String)));

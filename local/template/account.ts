@@ -6,12 +6,12 @@ export const LOCAL_ACCOUNT = {
   urlSuffix: 'amazonaws.com',
 } as const;
 
-/** ARN of a resource in the local account and region. */
+/** Returns the ARN of a resource in the local account and region. */
 export function localArn(service: string, resource: string): string {
   return `arn:${LOCAL_ACCOUNT.partition}:${service}:${LOCAL_ACCOUNT.region}:${LOCAL_ACCOUNT.accountId}:${resource}`;
 }
 
-/** ARN of a resource of a global service, as IAM is. */
+/** Returns the ARN of a resource of a global service, as IAM is. */
 export function globalArn(service: string, resource: string): string {
   return `arn:${LOCAL_ACCOUNT.partition}:${service}::${LOCAL_ACCOUNT.accountId}:${resource}`;
 }

@@ -16,9 +16,13 @@ export const restApiSchema = v.object({
 /** Properties of `AWS::ApiGateway::Resource` that local mode supports. */
 export const resourceSchema = v.object({ RestApiId: v.string(), ParentId: v.string(), PathPart: v.string() });
 
+/** How a body is converted on its way to the integration, or back. */
+const contentHandling = v.optional(v.picklist(['CONVERT_TO_TEXT', 'CONVERT_TO_BINARY']));
+
 /** Response of a mock integration with one status. */
 export const integrationResponseSchema = v.object({
   StatusCode: v.string(),
+  ContentHandling: contentHandling,
   SelectionPattern: v.optional(v.string()),
   ResponseParameters: v.optional(cfnTexts, {}),
   ResponseTemplates: v.optional(cfnTexts, {}),
@@ -28,6 +32,7 @@ export const integrationResponseSchema = v.object({
 export const integrationSchema = v.object({
   Type: v.picklist(['AWS_PROXY', 'MOCK'], 'must be AWS_PROXY or MOCK, local mode runs no others'),
   Uri: v.optional(v.string()),
+  ContentHandling: contentHandling,
   TimeoutInMillis: v.optional(cfnNumber, 29_000),
   PassthroughBehavior: v.optional(v.picklist(['WHEN_NO_MATCH', 'WHEN_NO_TEMPLATES', 'NEVER']), 'WHEN_NO_MATCH'),
   RequestTemplates: v.optional(cfnTexts, {}),

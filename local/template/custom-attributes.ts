@@ -1,11 +1,11 @@
-/** Whether a type is that of a custom resource. */
+/** Returns whether a type is that of a custom resource. */
 export function isCustomResource(type: string): boolean {
   return type === 'AWS::CloudFormation::CustomResource' || type.startsWith('Custom::');
 }
 
 /**
- * The value of `Fn::GetAtt` of a custom resource before its function has run: local mode reads the whole template before it
- * runs anything. {@link CustomAttributes} replaces it.
+ * Returns the value of `Fn::GetAtt` of a custom resource before its function has run: local mode reads the whole template
+ * before it runs anything. {@link CustomAttributes} replaces it.
  */
 export function placeholderOf(stack: string, logicalId: string, attribute: string): string {
   return `{{custom:${stack}/${logicalId}.${attribute}}}`;

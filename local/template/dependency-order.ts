@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import { references } from './intrinsics.ts';
-import type { TemplateResource } from './read-assembly.ts';
+import type { TemplateResource } from './template.ts';
 
 /**
  * Orders resources so that each follows the resources that it refers to or depends on.

@@ -9,6 +9,8 @@ export interface Scope {
   attribute(logicalId: string, attribute: string): Json;
   /** Value of `Fn::ImportValue`. */
   imported(exportName: string): Json;
+  /** Value of `Fn::GetStackOutput`. */
+  output(stackName: string, outputName: string): Json;
   /** Value of `Fn::FindInMap`. */
   mapped(map: string, top: string, second: string): Json;
   /** Whether a condition of the template holds. */
@@ -56,6 +58,11 @@ const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
   'Fn::Or': (argument, scope) => list(argument, 'Fn::Or').some((part) => resolve(part, scope) === true),
   'Fn::Not': (argument, scope) => !list(argument, 'Fn::Not').some((part) => resolve(part, scope) === true),
   'Fn::ImportValue': (argument, scope) => scope.imported(resolveText(argument, scope)),
+  'Fn::GetStackOutput': (argument, scope) => {
+    if (!isJsonObject(argument)) throw invalid('Fn::GetStackOutput needs an object');
+    const { StackName: stackName = null, OutputName: outputName = null } = argument;
+    return scope.output(resolveText(stackName, scope), resolveText(outputName, scope));
+  },
   'Fn::FindInMap': (argument, scope) => {
     const [map, top, second] = list(argument, 'Fn::FindInMap').map((part) => resolveText(part, scope));
     return scope.mapped(map ?? '', top ?? '', second ?? '');
@@ -87,7 +94,7 @@ export function resolveObject(value: JsonObject, scope: Scope): JsonObject {
   return Object.fromEntries(members);
 }
 
-/** Logical ids that a value refers to by `Ref`, `Fn::GetAtt` or `Fn::Sub`, pseudo parameters left out. */
+/** Returns the logical ids that a value refers to by `Ref`, `Fn::GetAtt` or `Fn::Sub`, pseudo parameters left out. */
 export function references(value: Json): Set<string> {
   const found = new Set<string>();
   collect(value, found);

@@ -99,6 +99,11 @@ const NAMERS: Readonly<Record<string, Namer>> = {
     const arn = localArn('sns', name);
     return { ref: arn, attributes: { TopicArn: arn, TopicName: name } };
   },
+  'AWS::SSM::Parameter': (resource) => {
+    const name = textOf(resource.properties['Name']) ?? composed(resource, 255);
+    const { Type: type = '', Value: value = '' } = resource.properties;
+    return { ref: name, attributes: { Type: String(type), Value: String(value) } };
+  },
   'AWS::SageMaker::Model': (resource) => sageMaker(resource, 'model', 'ModelName'),
   'AWS::SageMaker::EndpointConfig': (resource) => sageMaker(resource, 'endpoint-config', 'EndpointConfigName'),
   'AWS::SageMaker::Endpoint': (resource) => sageMaker(resource, 'endpoint', 'EndpointName'),
@@ -143,18 +148,18 @@ export function attributeOf(resource: NamedResource, name: PhysicalName, attribu
   return attribute.endsWith('Arn') ? localArn(service, name.ref) : `${name.ref}-${attribute}`;
 }
 
-/** ARN of a function from its name or from an ARN of it, without a qualifier. */
+/** Returns the ARN of a function from its name or from an ARN of it, without a qualifier. */
 export function functionArn(nameOrArn: string): string {
   if (!nameOrArn.startsWith('arn:')) return localArn('lambda', `function:${nameOrArn.split(':')[0] ?? nameOrArn}`);
   return nameOrArn.split(':').slice(0, 7).join(':');
 }
 
-/** Name of an event bus from its name or ARN; the account's own where none is named. */
+/** Returns the name of an event bus from its name or ARN; the account's own where none is named. */
 export function eventBusName(nameOrArn = DEFAULT_EVENT_BUS): string {
   return nameOrArn.split('/').at(-1) ?? nameOrArn;
 }
 
-/** URL of a queue on AWS; {@link localQueueUrls} converts it to the local URL. */
+/** Returns the URL of a queue on AWS; {@link localQueueUrls} converts it to the local URL. */
 export function queueUrl(name: string): string {
   return `${QUEUE_ORIGIN}/${LOCAL_ACCOUNT.accountId}/${name}`;
 }

@@ -155,7 +155,7 @@ function findAsset(url: string, stack: string, stacks: readonly StackDocument[])
 }
 
 function whyNot(image: string, archive: string | undefined): string | undefined {
-  if (archive === undefined) return 'its model is no asset of the app';
+  if (archive === undefined) return 'its model is not an asset of the app';
   return image.includes(`/${TRITON_REPOSITORY}:`)
     ? undefined
     : `only Triton has a stand-in here, its image is ${image}`;

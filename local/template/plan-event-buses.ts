@@ -118,7 +118,7 @@ function planSchedule({ logicalId, attributes }: Resource, properties: RulePrope
   return [{ arn: attributes['Arn'] ?? '', logicalId, everyMs, targets: planTargets(properties) }];
 }
 
-/** @returns Undefined for a schedule that is no rate. */
+/** @returns Undefined for a schedule that is not a rate. */
 function rateOf(expression: string | undefined): number | undefined {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression ?? '') ?? [];
   const unitMs = RATE_UNITS_MS.get(unit);

@@ -53,7 +53,7 @@ export function planEventSources(resources: readonly Resource[]): {
     }
     eventSources.push({
       logicalId: resource.logicalId,
-      functionArn: mapping.FunctionName.startsWith('arn:') ? mapping.FunctionName : functionArn(mapping.FunctionName),
+      functionArn: qualifiedArn(mapping.FunctionName),
       queueArn: mapping.EventSourceArn,
       batchSize: mapping.BatchSize,
       windowMs: mapping.MaximumBatchingWindowInSeconds * 1000,
@@ -62,6 +62,13 @@ export function planEventSources(resources: readonly Resource[]): {
     });
   }
   return { eventSources, notRun };
+}
+
+/** ARN of a function from its name or ARN, with the qualifier that either may have. */
+function qualifiedArn(nameOrArn: string): string {
+  if (nameOrArn.startsWith('arn:')) return nameOrArn;
+  const [, qualifier] = nameOrArn.split(':');
+  return qualifier === undefined ? functionArn(nameOrArn) : `${functionArn(nameOrArn)}:${qualifier}`;
 }
 
 function whyNot({ EventSourceArn: arn, FilterCriteria: filter }: v.InferOutput<typeof mappingSchema>) {

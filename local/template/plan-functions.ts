@@ -97,7 +97,7 @@ export function planFunctions(
   for (const resource of ofType(resources, 'AWS::Lambda::Function')) {
     const properties = readProperties(resource, functionSchema);
     const taskRoot = findAsset(properties.Code.S3Key, resource.stack, stacks);
-    const reason = taskRoot === undefined ? 'its code is no asset of the app' : whyNot(properties);
+    const reason = taskRoot === undefined ? 'its code is not an asset of the app' : whyNot(properties);
     if (taskRoot === undefined || reason !== undefined) {
       notRun.push({ resource: resource.logicalId, type: resource.type, reason: reason ?? '' });
       continue;

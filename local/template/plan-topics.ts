@@ -3,7 +3,7 @@ import type { NotRun } from './plan-functions.ts';
 import { cfnBoolean, ofType, readProperties } from './properties.ts';
 import type { Resource } from './resolve-stacks.ts';
 
-/** One SNS topic with the queues that hear of its messages. */
+/** One SNS topic with the queues that receive its messages. */
 export interface TopicPlan {
   readonly arn: string;
   readonly logicalId: string;
@@ -47,7 +47,7 @@ export function planTopics(resources: readonly Resource[]): {
       .map(({ resource: { logicalId, type } }) => ({
         resource: logicalId,
         type,
-        reason: 'only queues that take raw messages without a filter hear of topics here',
+        reason: 'only queues that take raw messages without a filter can subscribe to topics here',
       })),
   };
 }

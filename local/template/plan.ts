@@ -11,6 +11,7 @@ import {
   planFunctions,
   planPermissions,
 } from './plan-functions.ts';
+import { type ParameterPlan, planParameters } from './plan-parameters.ts';
 import { planQueues, type QueuePlan } from './plan-queues.ts';
 import { planRoles, type RolePlan } from './plan-roles.ts';
 import { planTables, type TablePlan } from './plan-tables.ts';
@@ -26,6 +27,7 @@ export interface LocalPlan {
   readonly apis: readonly ApiPlan[];
   readonly tables: readonly TablePlan[];
   readonly queues: readonly QueuePlan[];
+  readonly parameters: readonly ParameterPlan[];
   readonly buckets: readonly BucketPlan[];
   readonly eventBuses: readonly EventBusPlan[];
   /** Rules that send an event at a fixed rate. */
@@ -74,6 +76,7 @@ export function planAssembly(stacks: readonly StackDocument[]): LocalPlan {
     apis: apis.apis,
     tables: planTables(resources),
     queues: planQueues(resources),
+    parameters: planParameters(resources),
     buckets: buckets.buckets,
     eventBuses: eventBuses.eventBuses,
     schedules: eventBuses.schedules,

@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { AppError } from '../../core/errors.ts';
 import { parse } from '../../core/parse.ts';
+import { inlineNestedStacks, NESTED_STACK } from './inline-nested-stacks.ts';
 import type { JsonObject } from './json.ts';
+import type { Template } from './template.ts';
 
 /** One stack of a synthesized app, as its files say it. */
 export interface StackDocument {
@@ -14,23 +16,6 @@ export interface StackDocument {
   readonly assets: ReadonlyMap<string, string>;
   /** Path of the construct of each resource, by logical id. */
   readonly constructPaths: ReadonlyMap<string, string>;
-}
-
-/** The parts of a CloudFormation template that local mode reads. */
-export interface Template {
-  readonly Resources: Readonly<Record<string, TemplateResource>>;
-  readonly Outputs: Readonly<Record<string, JsonObject>>;
-  readonly Parameters: Readonly<Record<string, JsonObject>>;
-  readonly Mappings: Readonly<Record<string, JsonObject>>;
-  readonly Conditions: Readonly<Record<string, JsonObject>>;
-}
-
-/** One resource, intrinsic functions unresolved. */
-export interface TemplateResource {
-  readonly Type: string;
-  readonly Properties: JsonObject;
-  readonly Condition?: string | undefined;
-  readonly DependsOn?: string | string[] | undefined;
 }
 
 const jsonObject = v.custom<JsonObject>(
@@ -103,15 +88,47 @@ export async function readAssembly(directory: string): Promise<StackDocument[]> 
   for (const [id, artifact] of inDependencyOrder(artifacts)) {
     const { templateFile, stackName } = artifact.properties;
     if (artifact.type !== 'aws:cloudformation:stack' || templateFile === undefined) continue;
-    const template = await readJson(join(root, templateFile), templateSchema);
+    const assets = await readAssets(root, artifact, artifacts);
+    const constructs = await readConstructs(root, artifact);
+    const { template, prefixes } = await readTemplate(join(root, templateFile), assets);
     stacks.push({
       name: stackName ?? id,
       template,
-      assets: await readAssets(root, artifact, artifacts),
-      constructPaths: await readConstructPaths(root, artifact),
+      assets,
+      constructPaths: pathsOf(constructs, prefixes),
     });
   }
   return stacks;
+}
+
+/** A template with its nested stacks inlined. */
+interface InlinedTemplate {
+  readonly template: Template;
+  /** Logical ids of the nested stacks, with their parents. */
+  readonly prefixes: readonly string[];
+}
+
+/** @param assets - Files of the stack, which hold the templates of nested stacks. */
+async function readTemplate(file: string, assets: ReadonlyMap<string, string>): Promise<InlinedTemplate> {
+  const template = await readJson(file, templateSchema);
+  const nested = new Map<string, InlinedTemplate>();
+  for (const [logicalId, { Type: type, Properties: properties }] of Object.entries(template.Resources)) {
+    if (type !== NESTED_STACK) continue;
+    const [, hash = ''] = /\/([0-9a-f]{64})\.json/.exec(JSON.stringify(properties['TemplateURL'] ?? null)) ?? [];
+    const source = assets.get(hash);
+    if (source === undefined) {
+      throw new AppError(
+        'TEMPLATE_INVALID',
+        `${file}: the template of the nested stack ${logicalId} is not an asset of the app`,
+      );
+    }
+    nested.set(logicalId, await readTemplate(source, assets));
+  }
+  const inner = [...nested].flatMap(([logicalId, { prefixes }]) => prefixes.map((prefix) => `${logicalId}${prefix}`));
+  return {
+    template: inlineNestedStacks(template, new Map([...nested].map(([id, one]) => [id, one.template]))),
+    prefixes: [...nested.keys(), ...inner],
+  };
 }
 
 async function readAssets(
@@ -131,18 +148,41 @@ async function readAssets(
   return assets;
 }
 
-async function readConstructPaths(
+/** A construct: its path, and the logical id of its resource inside its own stack. */
+type ConstructOfResource = readonly [logicalId: string, path: string];
+
+async function readConstructs(
   root: string,
   { additionalMetadataFile: file }: Artifact,
-): Promise<Map<string, string>> {
-  if (file === undefined) return new Map();
+): Promise<ConstructOfResource[]> {
+  if (file === undefined) return [];
   const metadata = await readJson(join(root, file), metadataSchema);
-  const paths = Object.entries(metadata).flatMap(([path, entries]) =>
-    entries.flatMap(({ type, data }): [string, string][] =>
+  return Object.entries(metadata).flatMap(([path, entries]) =>
+    entries.flatMap(({ type, data }): ConstructOfResource[] =>
       type === 'aws:cdk:logicalId' && typeof data === 'string' ? [[data, path]] : [],
     ),
   );
-  return new Map(paths);
+}
+
+/** Ends of the path of a nested stack's own resource. */
+const NESTED_STACK_RESOURCE = /\.NestedStack\/[^/]+\.NestedStackResource$/;
+
+/**
+ * The path of each resource's construct. Resources of a nested stack have the logical id of the stack before their own, as
+ * in the inlined template.
+ *
+ * @param prefixes - Logical ids of the nested stacks.
+ */
+function pathsOf(constructs: readonly ConstructOfResource[], prefixes: readonly string[]): Map<string, string> {
+  const known = new Set(prefixes);
+  const stacks = constructs.filter(([id, path]) => known.has(id) && NESTED_STACK_RESOURCE.test(path));
+  const folders = stacks.map(([id, path]) => [id, `${path.replace(NESTED_STACK_RESOURCE, '')}/`] as const);
+  return new Map(
+    constructs.map(([id, path]) => {
+      const inside = folders.filter(([, folder]) => path.startsWith(folder)).map(([prefix]) => prefix);
+      return [`${inside.join('')}${id}`, path];
+    }),
+  );
 }
 
 function inDependencyOrder(artifacts: Readonly<Record<string, Artifact>>): [string, Artifact][] {

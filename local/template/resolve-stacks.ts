@@ -4,7 +4,8 @@ import { dependencyOrder } from './dependency-order.ts';
 import { resolve, resolveObject, type Scope } from './intrinsics.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { attributeOf, functionArn, type NamedResource, type PhysicalName, physicalName } from './physical-names.ts';
-import type { StackDocument, Template } from './read-assembly.ts';
+import type { StackDocument } from './read-assembly.ts';
+import type { Template } from './template.ts';
 
 /** A resource with its intrinsic functions resolved and its names given. */
 export interface Resource {
@@ -34,15 +35,23 @@ export interface ResolvedApp {
   readonly outputs: readonly Output[];
 }
 
+/** Values that stacks publish for other stacks. */
+interface Published {
+  /** Values by the name of their export. */
+  readonly exports: Map<string, Json>;
+  /** Values by the name of the stack, and the logical id of the output. */
+  readonly outputs: Map<string, Map<string, Json>>;
+}
+
 /**
- * Resolves the templates of an app: intrinsic functions, conditions, exports from stack to stack, and physical names.
+ * Resolves the templates of an app: intrinsic functions, conditions, references from stack to stack, and physical names.
  *
- * @param stacks - Stacks, those that others import from first.
+ * @param stacks - Stacks, those that others refer to first.
  * @throws AppError `TEMPLATE_INVALID` when something refers to nothing or cannot be resolved.
  */
 export function resolveStacks(stacks: readonly StackDocument[]): ResolvedApp {
-  const exports = new Map<string, Json>();
-  const resolved = stacks.map((stack) => new StackResolver(stack, exports).run());
+  const published: Published = { exports: new Map(), outputs: new Map() };
+  const resolved = stacks.map((stack) => new StackResolver(stack, published).run());
   return {
     resources: resolved.flatMap(({ resources }) => resources),
     outputs: resolved.flatMap(({ outputs }) => outputs),
@@ -57,14 +66,14 @@ interface Created {
 class StackResolver implements Scope {
   readonly #stack: string;
   readonly #template: Template;
-  readonly #exports: Map<string, Json>;
+  readonly #published: Published;
   readonly #created = new Map<string, Created>();
   readonly #versions = new Map<string, number>();
 
-  constructor(document: StackDocument, exports: Map<string, Json>) {
+  constructor(document: StackDocument, published: Published) {
     this.#stack = document.name;
     this.#template = document.template;
-    this.#exports = exports;
+    this.#published = published;
   }
 
   run(): ResolvedApp {
@@ -72,6 +81,7 @@ class StackResolver implements Scope {
     const outputs = Object.entries(this.#template.Outputs).flatMap(([logicalId, output]) =>
       this.#output(logicalId, output),
     );
+    this.#published.outputs.set(this.#stack, new Map(outputs.map(({ logicalId, value }) => [logicalId, value])));
     const resources = [...this.#created.values()].map(({ resource, name }) => ({
       stack: resource.stack,
       logicalId: resource.logicalId,
@@ -96,8 +106,15 @@ class StackResolver implements Scope {
   }
 
   imported(exportName: string): Json {
-    const value = this.#exports.get(exportName);
+    const value = this.#published.exports.get(exportName);
     if (value === undefined) throw this.#invalid(`imports ${exportName}, which no stack before it exports`);
+    return value;
+  }
+
+  output(stackName: string, outputName: string): Json {
+    const value = this.#published.outputs.get(stackName)?.get(outputName);
+    if (value === undefined)
+      throw this.#invalid(`reads the output ${outputName} of ${stackName}, which no stack before it has`);
     return value;
   }
 
@@ -136,7 +153,7 @@ class StackResolver implements Scope {
     const value = resolve(template, this);
     if (value === undefined) return [];
     const name = isJsonObject(exported) ? resolve(exported['Name'] ?? null, this) : undefined;
-    if (typeof name === 'string') this.#exports.set(name, value);
+    if (typeof name === 'string') this.#published.exports.set(name, value);
     const text = typeof description === 'string' ? description : undefined;
     return [{ stack: this.#stack, logicalId, value, description: text }];
   }
@@ -164,7 +181,7 @@ class StackResolver implements Scope {
       'AWS::StackName': this.#stack,
       'AWS::URLSuffix': LOCAL_ACCOUNT.urlSuffix,
     };
-    if (!(name in values)) throw this.#invalid(`uses ${name}, which is no pseudo parameter`);
+    if (!(name in values)) throw this.#invalid(`uses ${name}, which is not a pseudo parameter`);
     return values[name];
   }
 

@@ -36,13 +36,14 @@ const RUN = new Set([
   'AWS::SNS::Subscription',
   'AWS::SNS::Topic',
   'AWS::SQS::Queue',
+  'AWS::SSM::Parameter',
   'AWS::SageMaker::Endpoint',
   'AWS::SageMaker::EndpointConfig',
   'AWS::SageMaker::Model',
 ]);
 
 const IGNORED: Readonly<Record<string, string>> = {
-  'AWS::ApiGateway::Account': 'only tells API Gateway where its own logs go',
+  'AWS::ApiGateway::Account': 'only sets where API Gateway writes its own logs',
   'AWS::ApplicationAutoScaling::ScalingPolicy': 'nothing scales here; the minimum is kept warm',
   'AWS::Budgets::Budget': 'nothing costs anything here',
   'AWS::CDK::Metadata': 'a note of the AWS CDK',

@@ -6,7 +6,7 @@ import { renderRecord } from './record-line.ts';
 const INDENT = ' '.repeat(10);
 
 /**
- * Renders an event for the terminal: each request, the outcomes of jobs, batches and webhooks, and each event that tells a
+ * Renders an event for the terminal: each request, the outcomes of jobs, batches and webhooks, and each event that shows a
  * developer why something does not work.
  *
  * @returns Undefined for events that the terminal does not show.

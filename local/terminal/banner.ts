@@ -127,7 +127,7 @@ function renderQueues({ queues }: LocalDescription): string[] {
   return rows.length === 0 ? [] : [heading('Queues'), indented(rows)];
 }
 
-/** Whether the app's authorizer takes keys from the header that every client can send. */
+/** Returns whether the app's authorizer takes keys from the header that every client can send. */
 function acceptsBearer({ functions }: LocalPlan): boolean {
   const variable = variableOf('acceptedHeaders');
   return functions.some(({ environment }) => environment[variable]?.includes('bearer') === true);

@@ -1,7 +1,7 @@
-/** What a terminal sends for Ctrl-C, which is no signal while keys are listened for. */
+/** The character that a terminal sends for Ctrl-C, which is not a signal while keys are read. */
 export const CONTROL_C = '\u0003';
 
-/** What a terminal sends for Ctrl-D. */
+/** The character that a terminal sends for Ctrl-D. */
 export const CONTROL_D = '\u0004';
 
 /** The members of `process.stdin` that are used. */

@@ -14,7 +14,7 @@ import {
 } from '../format/onnx-messages.ts';
 import { bytesOf, readFloats, tensorProto } from '../format/tensor-proto.ts';
 
-/** What a change of an operator may use and add. */
+/** Functions for a change of an operator, which reads and adds nodes. */
 export interface UpgradeContext {
   /** Operator set that the node is written in. */
   readonly from: number;
@@ -37,7 +37,7 @@ export interface OperatorChange {
   /** First operator set that has the operator as it is in 13. */
   readonly since: number;
   /**
-   * Writes a node of an earlier operator set anew.
+   * Writes a node of an earlier operator set again.
    *
    * @throws AppError `ONNX_INVALID` when it has no equivalent.
    */

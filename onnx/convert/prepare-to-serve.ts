@@ -36,7 +36,7 @@ function requireTensor({ name, type }: ValueInfoProto, what: string): void {
   throw new AppError('ONNX_INVALID', `${what} ${name} is ${found}, but only tensors can be served: ${wayOut}`);
 }
 
-/** What a value is instead of a tensor, and what its author can do. */
+/** Describes a value that is not a tensor, with advice for its author. */
 function describe({ value }: TypeProto): readonly [found: string, wayOut: string] {
   if (value.case === 'mapType') {
     return ['a map', "use a matrix instead of maps; with scikit-learn, convert with options={'zipmap': False}"];

@@ -34,7 +34,7 @@ export interface FoldedModel {
 const QUANTIZATION =
   /^(QuantizeLinear|DequantizeLinear|DynamicQuantize\w+|MatMulInteger\w*|ConvInteger\w*|QLinear\w+|QAttention|QGemm|QMoE|QOrdered\w+|QEmbedLayerNormalization|MatMulNBits|\w+BlockQuantized|\w+Bnb4)$/;
 
-/** Whether a node works on quantized tensors. */
+/** Returns whether a node works on quantized tensors. */
 export function isQuantization({ opType }: NodeProto): boolean {
   return QUANTIZATION.test(opType);
 }

@@ -27,7 +27,7 @@ function leastOf(values: ArrayBufferView): number {
   return values instanceof Int8Array ? -128 : -(2 ** 31);
 }
 
-/** The error of a node whose quantization cannot be taken back. */
+/** Creates the error of a node whose quantization cannot be taken back. */
 export function unfoldable(node: NodeProto, reason: string, cause?: unknown): AppError {
   return new AppError('ONNX_INVALID', `${node.opType} ${nodeName(node)} cannot be folded: ${reason}`, { cause });
 }
@@ -119,13 +119,13 @@ export class RealTensors {
     return isDynamic || !this.#cutsNegatives(maker, zeroPoint) ? real : this.#rectify(maker, real);
   }
 
-  /** Undefined for a tensor that is no constant. */
+  /** Undefined for a tensor that is not a constant. */
   #scales(reader: NodeProto, name: string | undefined): Float32Array | undefined {
     const tensor = this.#constants.get(name ?? '');
     return tensor === undefined ? undefined : explained(reader, () => readFloats(tensor));
   }
 
-  /** A single zero where the zero point is left out, undefined for a tensor that is no constant. */
+  /** A single zero where the zero point is left out, undefined for a tensor that is not a constant. */
   #zeroPoints(reader: NodeProto, name: string | undefined): Int8Array | Uint8Array | Int32Array | undefined {
     if (name === undefined || name === '') return Uint8Array.of(0);
     const tensor = this.#constants.get(name);
@@ -184,8 +184,8 @@ export class RealTensors {
     return restored.name;
   }
 
-  #fresh(wanted: string): string {
-    let name = wanted;
+  #fresh(requested: string): string {
+    let name = requested;
     while (this.#names.has(name)) name += '_';
     this.#names.add(name);
     return name;

@@ -15,7 +15,7 @@ interface Location {
   readonly length: number;
 }
 
-/** Whether the bytes of a tensor are in a file beside the model. */
+/** Returns whether the bytes of a tensor are in a file beside the model. */
 export function isExternal(tensor: TensorProto): boolean {
   return tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
 }
@@ -115,7 +115,7 @@ function tensorsOf({
   ].filter((tensor) => tensor !== undefined);
 }
 
-/** The tensors of a model whose bytes are in files beside it. */
+/** Returns the tensors of a model whose bytes are in files beside it. */
 export function externalTensors(model: ModelProto): readonly TensorProto[] {
   const functions = model.functions.flatMap(({ node }) => allGraphs({ ...graphOf(model), initializer: [], node }));
   return [...allGraphs(graphOf(model)), ...functions].flatMap(tensorsOf).filter(isExternal);

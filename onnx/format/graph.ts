@@ -15,19 +15,19 @@ import {
   type TensorProto,
 } from './onnx-messages.ts';
 
-/** Most bytes that an ONNX file can have, because Protocol Buffers count them in 31 bits. */
+/** Maximum bytes of an ONNX file, because Protocol Buffers count them in 31 bits. */
 export const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 /** Domain of onnxruntime's own operators. */
 export const ORT_DOMAIN = 'com.microsoft';
 
-/** The graph of a model. */
+/** Returns the graph of a model. */
 export function graphOf(model: ModelProto): GraphProto {
   if (model.graph === undefined) throw new AppError('ONNX_INVALID', 'the model holds no graph');
   return model.graph;
 }
 
-/** A graph and every graph nested in it (branches of `If`, bodies of `Loop` and `Scan`). */
+/** Returns a graph and every graph nested in it (branches of `If`, bodies of `Loop` and `Scan`). */
 export function allGraphs(graph: GraphProto): GraphProto[] {
   const nested = graph.node
     .flatMap((node) => node.attribute)
@@ -35,7 +35,7 @@ export function allGraphs(graph: GraphProto): GraphProto[] {
   return [graph, ...nested.flatMap(allGraphs)];
 }
 
-/** Name of a node in options and reports: its own, or that of its first output if it has none. */
+/** Returns the name of a node in options and reports: its own, or that of its first output if it has none. */
 export function nodeName(node: NodeProto): string {
   return node.name === '' ? (node.output[0] ?? '') : node.name;
 }
@@ -46,17 +46,17 @@ export function namesReadBy(node: NodeProto): string[] {
   return [...node.input, ...nested.flatMap((graph) => [...namesRead(graph)])].filter((name) => name !== '');
 }
 
-/** An attribute of a node, undefined when it is left to its default. */
+/** Returns an attribute of a node, undefined when it is left to its default. */
 export function findAttribute(node: NodeProto, name: string): AttributeProto | undefined {
   return node.attribute.find((attribute) => attribute.name === name);
 }
 
-/** A whole-number attribute. */
+/** Returns a whole-number attribute. */
 export function intAttribute(name: string, value: number): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
 }
 
-/** A list of whole numbers as an attribute. */
+/** Returns a list of whole numbers as an attribute. */
 export function intsAttribute(name: string, values: readonly number[]): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: values.map(BigInt) });
 }
@@ -72,17 +72,19 @@ export function makeNode(
   return create(NodeProtoSchema, { opType, name, input: [...input], output: [...output], attribute: [...attribute] });
 }
 
-/** A copy of a message with some members replaced; the others are shared. */
+/** Returns a copy of a message with some members replaced; the others are shared. */
 export function changed<T extends Message>(schema: GenMessage<T>, message: T, changes: Partial<T>): T {
   return Object.assign(create(schema), message, changes);
 }
 
-/** Constant tensors of a graph by name. */
+/** Returns the constant tensors of a graph by name. */
 export function initializersOf(graph: GraphProto): ReadonlyMap<string, TensorProto> {
   return new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
 }
 
-/** Version of the default operator set that a model is written in; undefined if it has operators of other sets only. */
+/**
+ * Returns the version of the default operator set that a model is written in; undefined if it has operators of other sets only.
+ */
 export function opsetOf(model: ModelProto): number | undefined {
   const entry = model.opsetImport.find(({ domain }) => domain === '' || domain === DEFAULT_DOMAIN);
   return entry === undefined ? undefined : Number(entry.version);
@@ -132,7 +134,7 @@ function namesRead(graph: GraphProto): ReadonlySet<string> {
   );
 }
 
-/** A model that may use the operators of {@link ORT_DOMAIN}. */
+/** Returns a model that may use the operators of {@link ORT_DOMAIN}. */
 export function withOrtDomain(model: ModelProto): ModelProto {
   if (model.opsetImport.some(({ domain }) => domain === ORT_DOMAIN)) return model;
   const own = create(OperatorSetIdProtoSchema, { domain: ORT_DOMAIN, version: 1n });
@@ -143,8 +145,8 @@ export function withOrtDomain(model: ModelProto): ModelProto {
 const IR_VERSION_OF_CONSTANTS = 4n;
 
 /**
- * A model to which constants can be added. Until version 4 of the file format each had to be an input as well; later that
- * makes it a default, which callers may replace.
+ * Returns a model to which constants can be added. Until version 4 of the file format each had to be an input as well; later
+ * that makes it a default, which callers may replace.
  */
 export function withFreeConstants(model: ModelProto): ModelProto {
   if (model.irVersion >= IR_VERSION_OF_CONSTANTS) return model;

@@ -107,7 +107,7 @@ const UNNAMED = '?';
 /** Stands for the dimensions of a tensor whose rank the file leaves open. */
 const ANY_RANK = '...';
 
-/** Whether a dimension of a {@link TensorSignature} has a name. */
+/** Returns whether a dimension of a {@link TensorSignature} has a name. */
 export function isDimensionName(dimension: number | string): boolean {
   return typeof dimension === 'string' && dimension !== UNNAMED && dimension !== ANY_RANK;
 }
@@ -124,7 +124,7 @@ export function signatureOf({ name, type }: ValueInfoProto): TensorSignature {
   return { name, type: dataTypeName(elemType).toLowerCase(), shape: dimensions };
 }
 
-/** Name of an operator in reports: with its domain, unless that is the default one. */
+/** Returns the name of an operator in reports: with its domain, unless that is the default one. */
 export function operatorName({ domain, opType }: NodeProto): string {
   return domain === '' || domain === 'ai.onnx' ? opType : `${domain}.${opType}`;
 }

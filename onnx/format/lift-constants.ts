@@ -18,7 +18,7 @@ export function liftConstants(model: ModelProto): ModelProto {
   return rewriteModel(model, { nodes, initializers: [...lifted.values()] });
 }
 
-/** The value of a `Constant` node under the name of its output; undefined for strings and sparse tensors. */
+/** Returns the value of a `Constant` node under the name of its output; undefined for strings and sparse tensors. */
 export function constantOf(node: NodeProto): TensorProto | undefined {
   const name = node.output[0] ?? '';
   const tensor = findAttribute(node, 'value')?.t;

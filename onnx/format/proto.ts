@@ -11,7 +11,7 @@ import { type ModelProto, ModelProtoSchema } from './onnx-messages.ts';
  *
  * @param folder - Folder of the file that the bytes came from, where externally stored tensors are looked up.
  * @param source - What the bytes are called in messages.
- * @throws AppError `ONNX_INVALID` if the bytes are no ONNX model or external data is missing.
+ * @throws AppError `ONNX_INVALID` if the bytes are not an ONNX model or external data is missing.
  */
 export function decodeModel(bytes: Uint8Array, source = 'the model', folder?: string): ModelProto {
   const model = parseModel(bytes, source);
@@ -28,7 +28,7 @@ function parseModel(bytes: Uint8Array, source: string): ModelProto {
   }
   // Random bytes can parse as a message of unknown fields only.
   if (model.graph === undefined || model.graph.node.length === 0 || model.opsetImport.length === 0) {
-    throw new AppError('ONNX_INVALID', `${source} is not an ONNX model: it must hold a graph and its operator sets`);
+    throw new AppError('ONNX_INVALID', `${source} is not an ONNX model: it must contain a graph and its operator sets`);
   }
   shortenDomains(model);
   return model;
@@ -44,7 +44,7 @@ function shortenDomains(model: ModelProto): void {
 }
 
 /**
- * The bytes of an ONNX file.
+ * Returns the bytes of an ONNX file.
  *
  * @throws AppError `ONNX_INVALID` when the model is too large for one file.
  */
@@ -62,7 +62,7 @@ export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
 /**
  * Reads an ONNX file and its external data files.
  *
- * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
+ * @throws AppError `ONNX_INVALID` if the file cannot be read, or is not an ONNX model.
  */
 export function readModel(path: string): ModelProto {
   return decodeModel(readBytes(path), path, dirname(path));
@@ -72,7 +72,7 @@ export function readModel(path: string): ModelProto {
  * Reads an ONNX file without its external data files: tensors that are stored in them stay as they are, with their names,
  * types and shapes.
  *
- * @throws AppError `ONNX_INVALID` when the file cannot be read or is no ONNX model.
+ * @throws AppError `ONNX_INVALID` if the file cannot be read, or is not an ONNX model.
  */
 export function readGraph(path: string): ModelProto {
   return parseModel(readBytes(path), path);

@@ -15,7 +15,7 @@ function dataTypeOf(values: WrittenArray): DataType {
   return DataType.INT64;
 }
 
-/** The bytes of a typed array, not copied where its buffer is not shared. */
+/** Returns the bytes of a typed array, not copied where its buffer is not shared. */
 export function bytesOf(values: ArrayBufferView): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = values;
   return buffer instanceof ArrayBuffer
@@ -37,12 +37,12 @@ export function tensorProto(name: string, dims: readonly number[], values: Writt
   });
 }
 
-/** Length of each dimension of a constant tensor. */
+/** Returns the length of each dimension of a constant tensor. */
 export function shapeOf(tensor: TensorProto): number[] {
   return tensor.dims.map(Number);
 }
 
-/** Whether a constant tensor holds 32-bit floats, the only weights that are quantized. */
+/** Returns whether a constant tensor holds 32-bit floats, the only weights that are quantized. */
 export function isFloat(tensor: TensorProto | undefined): tensor is TensorProto {
   return tensor?.dataType === DataType.FLOAT;
 }
@@ -56,7 +56,7 @@ export function readFloats(tensor: TensorProto): Float32Array {
   if (tensor.dataType !== DataType.FLOAT) {
     throw new AppError(
       'ONNX_INVALID',
-      `tensor ${tensor.name} must hold 32-bit floats, got ${dataTypeName(tensor.dataType)}`,
+      `tensor ${tensor.name} must contain 32-bit floats, got ${dataTypeName(tensor.dataType)}`,
     );
   }
   const values = tensor.rawData.length > 0 ? alignedFloats(tensor.rawData) : Float32Array.from(tensor.floatData);
@@ -88,7 +88,7 @@ function integersIn({ name, dataType, rawData, int32Data }: TensorProto): Int8Ar
   if (dataType === DataType.INT32) {
     return bytes === undefined ? Int32Array.from(int32Data) : new Int32Array(bytes.buffer, 0, bytes.length >> 2);
   }
-  throw new AppError('ONNX_INVALID', `tensor ${name} must hold INT8, UINT8 or INT32, got ${dataTypeName(dataType)}`);
+  throw new AppError('ONNX_INVALID', `tensor ${name} must contain INT8, UINT8 or INT32, got ${dataTypeName(dataType)}`);
 }
 
 function alignedFloats(raw: Uint8Array): Float32Array {

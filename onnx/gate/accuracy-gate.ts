@@ -28,7 +28,7 @@ export interface GateOptions {
   readonly limits: Accuracy;
   /** Factor by which a batch-invariant candidate may be slower and still win. 1 means that only speed counts. */
   readonly batchInvarianceWorth: number;
-  /** What decides among the candidates that pass. Defaults to `speed`. */
+  /** The criterion that chooses among the candidates that pass. The default is `speed`. */
   readonly prefer?: Preference;
   /** Whether a candidate has to make the model smaller or faster, besides being accurate. Defaults to true. */
   readonly mustGain?: boolean;
@@ -66,7 +66,7 @@ export interface Trial extends Accuracy {
 export interface Failure {
   readonly scheme: string;
   readonly reason: string;
-  /** What it left in floating point, if it could be built. */
+  /** The quantized model, with the nodes that stayed in floating point; undefined if it could not be built. */
   readonly quantized: QuantizedModel | undefined;
 }
 
@@ -405,7 +405,7 @@ function describeFailure(trials: readonly Trial[], { metric, limits }: GateOptio
   return `no scheme keeps ${metric.name} within ${allowed}, got ${errors.join(', ')}`;
 }
 
-/** Tells nodes that the gate left in floating point from those that were excluded from the start. */
+/** Distinguishes nodes that the gate left in floating point from those that were excluded from the start. */
 function withReason(quantized: QuantizedModel, excluded: readonly string[]): QuantizedModel {
   const left = quantized.left.map((layer) =>
     excluded.includes(layer.node) ? { ...layer, reason: 'too inaccurate' } : layer,
@@ -413,7 +413,7 @@ function withReason(quantized: QuantizedModel, excluded: readonly string[]): Qua
   return { ...quantized, left };
 }
 
-/** Reason why nothing of a model was quantized, such as `0 of 64 Conv quantized: not supported`. */
+/** Returns the reason why nothing of a model was quantized, such as `0 of 64 Conv quantized: not supported`. */
 export function reasonForNothing(quantized: QuantizedModel): string {
   const coverage = coverageOf(quantized);
   if (coverage.length === 0) return 'no node multiplies by a constant weight or looks rows up in one';

@@ -1,6 +1,6 @@
 import { isSurelyFaster, SAME_SPEED, type Speedup } from './measure.ts';
 
-/** What decides among candidates that are accurate enough; the others break ties. */
+/** The criterion that chooses among candidates that are accurate enough; the others break ties. */
 export type Preference = 'speed' | 'size' | 'accuracy';
 
 /** Preferences in the order in which they apply, by the first. */
@@ -13,15 +13,15 @@ const ORDER: Readonly<Record<Preference, readonly Preference[]>> = {
 /** Share of the weights' bytes of the original at which a candidate counts as smaller. */
 const SMALLER = 0.95;
 
-/** Speed below which a smaller candidate is no gain to those who prefer speed. */
+/** Speed below which a smaller candidate has no advantage if speed is preferred. */
 const TOO_SLOW = 0.5;
 
 /** Sizes that differ by less than this share count as equal. */
 const SAME_SIZE = 0.01;
 
-/** What matters in a choice. */
+/** The criteria of a choice. */
 export interface Criteria {
-  /** What decides first. */
+  /** The first criterion. */
   readonly prefer: Preference;
   /** Factor by which a batch-invariant candidate may be slower than the fastest. */
   readonly batchInvarianceWorth: number;
@@ -29,7 +29,7 @@ export interface Criteria {
   readonly mustGain: boolean;
 }
 
-/** What a choice needs to know of a candidate. */
+/** The properties of a candidate that a choice depends on. */
 export interface Choosable {
   readonly speedup: Speedup;
   /** Size of the file. */
@@ -45,7 +45,8 @@ export interface Choosable {
  * Picks one of several candidates that are accurate enough.
  *
  * Candidates that are neither smaller nor surely faster than the original are not worth their error and drop out, as do
- * those that surely take twice its time where speed is preferred. Differences of speed that noise may explain count as none; then the size decides.
+ * those that surely take twice its time where speed is preferred. Differences of speed that noise may explain count as none;
+ * then the size decides.
  *
  * @param trials - On equal terms the first wins.
  * @returns Undefined when none gains anything.
@@ -65,7 +66,7 @@ export function choose<T extends Choosable>(
   return pool[0];
 }
 
-/** Whether a candidate is worth its error. */
+/** Returns whether a candidate is worth its error. */
 function gains({ weightShare, speedup }: Choosable, prefer: Preference): boolean {
   const isTooSlow = prefer === 'speed' && speedup.high < TOO_SLOW;
   return isSurelyFaster(speedup, SAME_SPEED) || (weightShare <= SMALLER && !isTooSlow);

@@ -25,7 +25,7 @@ export function errorsOf(metric: Metric, references: readonly Tensors[], answers
   return references.map((reference, index) => metric.error(reference, answers[index] ?? {}));
 }
 
-/** The middle of some numbers, NaN when there are none. */
+/** Returns the middle of some numbers, NaN when there are none. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -46,10 +46,10 @@ export async function timePass(session: Session, feeds: readonly Tensors[], repe
   return (user + system) / 1000;
 }
 
-/** Least processor time of a timed pass: shorter ones tell more about the clock than about the model. */
+/** Least processor time of a timed pass: shorter ones measure the clock rather than the model. */
 const MIN_PASS_MS = 20;
 
-/** Most repeats of a pass, for models that take next to no time. */
+/** Maximum number of repeats of a pass, for models that take almost no time. */
 const MAX_REPEATS = 64;
 
 /**
@@ -90,7 +90,7 @@ export interface Speedup {
 export const SAME_SPEED: Speedup = { ratio: 1, low: 1, high: 1 };
 
 /**
- * Speed relative to the original, round by round.
+ * Returns the speed relative to the original, round by round.
  *
  * @param reference - Times of the original.
  * @param times - Times of the model in the same rounds.
@@ -109,7 +109,7 @@ export function speedupOf(reference: readonly number[], times: readonly number[]
 /** Least factor of speed that counts. */
 const NOTICEABLE = 1.05;
 
-/** Whether one model is noticeably faster than another, beyond what noise explains. */
+/** Returns whether one model is noticeably faster than another, beyond what noise explains. */
 export function isSurelyFaster(a: Speedup, b: Speedup): boolean {
   return a.low > b.high && a.ratio >= b.ratio * NOTICEABLE;
 }

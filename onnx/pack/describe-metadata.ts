@@ -5,7 +5,7 @@ import { callerInputs, isDimensionName, signatureOf } from '../format/inspect.ts
 import type { ModelProto } from '../format/onnx-messages.ts';
 
 /**
- * Most bytes of names and texts that the packed description of a version holds, as UTF-8. Functions read them when they
+ * Maximum bytes of names and texts in the packed description of a version, as UTF-8. Functions read them when they
  * start, and the template of the API carries them.
  */
 const MAX_METADATA_BYTES = 16_384;

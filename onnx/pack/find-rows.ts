@@ -141,7 +141,7 @@ function sampleOf(inputs: readonly TensorDescription[], length: number, magnitud
   return Object.fromEntries(inputs.map((input) => [input.name, sampleTensor(input, length, magnitude)]));
 }
 
-/** Whether samples of an input depend on their magnitude. */
+/** Returns whether samples of an input depend on their magnitude. */
 function isFloat({ datatype }: TensorDescription): boolean {
   return datatype === 'FP16' || datatype === 'FP32' || datatype === 'FP64';
 }

@@ -107,7 +107,7 @@ async function packVersion({ folder, out, manifest, name }: Packing): Promise<Pa
   };
 }
 
-/** Lets onnxruntime convert an ONNX file, which must hold all of its tensors; one that does not is merged first. */
+/** Lets onnxruntime convert an ONNX file, which must contain all of its tensors; one that does not is merged first. */
 async function convert({ bytes, isNamedFile }: VersionWeights, path: string, target: string): Promise<Signature> {
   if (isNamedFile) return saveOrt(path, target);
   const merged = `${target}.onnx`;

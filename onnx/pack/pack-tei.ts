@@ -56,10 +56,7 @@ function checkSafetensors(weights: Buffer, path: string): void {
   const length = weights.length < LENGTH_BYTES ? 0 : Number(weights.readBigUInt64LE());
   const header = weights.subarray(LENGTH_BYTES, LENGTH_BYTES + length);
   if (header.length === length && jsonObject(header) !== undefined) return;
-  throw new AppError(
-    'MANIFEST_INVALID',
-    `${path} is no safetensors file, which the container tei takes and nothing else`,
-  );
+  throw new AppError('MANIFEST_INVALID', `${path} is not a safetensors file, and the container tei accepts no other`);
 }
 
 /** @returns Length of the model's vectors. */

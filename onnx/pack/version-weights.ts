@@ -21,8 +21,8 @@ export interface VersionWeights {
  * Reads the ONNX file of a version, and the files beside it that it stores tensors in.
  *
  * @param folder - Model folder.
- * @throws AppError `WEIGHTS_MISMATCH` if a file is missing or another one than the manifest names, `ONNX_INVALID` if it is no
- * ONNX model or stores tensors outside of its own folder.
+ * @throws AppError `WEIGHTS_MISMATCH` if a file is missing or another one than the manifest names, `ONNX_INVALID` if it is not
+ * an ONNX model or stores tensors outside of its own folder.
  */
 export function readVersionWeights(folder: string, named: NamedWeights): VersionWeights {
   const path = join(folder, named.weights);
@@ -35,7 +35,7 @@ export function readVersionWeights(folder: string, named: NamedWeights): Version
 
 /** The weights of a version as they are served. */
 export interface ServedWeights extends VersionWeights {
-  /** What the file says about the model besides its graph; undefined if it says nothing. */
+  /** Metadata of the model in its file, besides the graph; undefined if there is none. */
   readonly metadata: PackedMetadata | undefined;
 }
 

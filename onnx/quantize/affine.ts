@@ -53,7 +53,7 @@ function gridLimits({ signed, symmetric, reduceRange }: Grid): readonly [number,
 }
 
 /**
- * Scale and zero point by which a grid covers a range of real numbers, zero always included.
+ * Returns the scale and zero point by which a grid covers a range of real numbers, zero always included.
  *
  * The arithmetic, its precision and its order are those of `compute_scale_zp` in onnxruntime 1.30's Python quantizer.
  */
@@ -150,7 +150,7 @@ export function quantizePerChannel(
   return { values: quantized, scales, zeroPoints, axis };
 }
 
-/** Real numbers that quantized elements stand for. */
+/** Returns the real numbers that quantized elements stand for. */
 export function dequantize(
   { values, scales, zeroPoints, axis }: Dequantizable,
   shape: readonly number[],

@@ -119,7 +119,7 @@ function withConvertedConstants(graph: GraphProto): ReadonlyMap<string, TensorPr
   return constants;
 }
 
-/** Whether a constant stays in the file although some nodes read it quantized: then a quantized table saves nothing. */
+/** Returns whether a constant stays in the file although some nodes read it quantized: then a quantized table saves nothing. */
 function isReadAsItIs(graph: GraphProto, name: string, plans: ReadonlyMap<NodeProto, Plan>): boolean {
   return allGraphs(graph).some(
     ({ node, output }) =>

@@ -174,7 +174,7 @@ function hasNoRows([least]: Tensor['data'] | Float32Array, [greatest]: Tensor['d
   return least === Number.POSITIVE_INFINITY && greatest === Number.NEGATIVE_INFINITY;
 }
 
-/** The range over all channels. */
+/** Returns the range over all channels. */
 export function wholeRange({ min, max }: Pick<ChannelRanges, 'min' | 'max'>): Range {
   const least = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const greatest = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);

@@ -2,7 +2,7 @@
 const SUGGESTIONS = 3;
 
 /**
- * The known names that look most like one that is not known: few edits away, or with it as a part.
+ * Returns the known names that look most like one that is not known: few edits away, or with it as a part.
  *
  * @returns At most three, the closest first; none if nothing is similar.
  */

@@ -61,7 +61,7 @@ export function fuseProducts(model: ModelProto): ModelProto {
   return rewriteModel(withOrtDomain(model), { nodes: withoutUnread(joined, model), initializers: [] });
 }
 
-/** Whether a node dequantizes bytes: a model may also hold tensors of 4 or 16 bits, or with scales for blocks. */
+/** Returns whether a node dequantizes bytes: a model may also hold tensors of 4 or 16 bits, or with scales for blocks. */
 function isByteWise(node: NodeProto | undefined, constants: ReadonlyMap<string, TensorProto>): node is NodeProto {
   if (node?.opType !== 'DequantizeLinear' || findAttribute(node, 'block_size') !== undefined) return false;
   const zeroPoint = constants.get(node.input[2] ?? '');

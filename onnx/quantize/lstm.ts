@@ -16,7 +16,7 @@ const GATES_AXIS = 1;
  * @returns How to quantize its weights, or the reason why onnxruntime's `DynamicQuantizeLSTM` cannot replace it.
  */
 export function layoutOfLstm({ node }: WeightedNode, grid: Grid, constant: Target['constant']): WeightLayout | string {
-  if (!isFloat(constant(node.input[2] ?? ''))) return 'the weight of its state is no constant of floats';
+  if (!isFloat(constant(node.input[2] ?? ''))) return 'the weight of its state is not a constant of floats';
   if (Number(findAttribute(node, 'layout')?.i ?? 0n) !== 0) return 'layout is not 0';
   return { grid, axis: GATES_AXIS };
 }

@@ -75,7 +75,7 @@ export function plainProducts(model: ModelProto, { form, exclusion }: ProductOpt
     : rewriteModel(model, { nodes, initializers: context.added });
 }
 
-/** Whether one node alone reads a constant, once. */
+/** Returns whether one node alone reads a constant, once. */
 function isReadOnce(name: string, graph: GraphProto): boolean {
   const reads = graph.node.flatMap((node) => namesReadBy(node).filter((read) => read === name));
   return reads.length === 1 && graph.output.every((output) => output.name !== name);
@@ -109,7 +109,7 @@ function matMulAndAdd(node: NodeProto, weight: TensorProto, context: Context): N
   return [...nodes, multiplied, ...sum];
 }
 
-/** Whether a constant already is one number for each column. */
+/** Returns whether a constant already is one number for each column. */
 function isRow(name: string, columns: number, context: Context): boolean {
   return shapeOfConstant(name, context)?.join() === String(columns);
 }

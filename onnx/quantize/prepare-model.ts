@@ -36,7 +36,7 @@ export interface PreparedModel {
   readonly operators: ReadonlyMap<string, string>;
 }
 
-/** Merges equal nodes into one, after which a selected node cannot be told from others. */
+/** Merges equal nodes into one, after which a selected node cannot be distinguished from others. */
 const MERGING_OPTIMIZER = 'CommonSubexpressionElimination';
 
 /**

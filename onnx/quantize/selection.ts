@@ -35,7 +35,7 @@ export interface WeightedNode {
   readonly weight: TensorProto;
 }
 
-/** The constant weight of a node of the default operator set; undefined if it has none of at least two dimensions. */
+/** Returns the constant weight of a node of the default operator set; undefined if it has none of at least two dimensions. */
 export function weightOf(node: NodeProto, constants: ReadonlyMap<string, TensorProto>): TensorProto | undefined {
   if (node.domain !== '' || !Object.hasOwn(WEIGHT_INPUTS, node.opType)) return undefined;
   return (WEIGHT_INPUTS[node.opType] ?? [])
@@ -44,7 +44,7 @@ export function weightOf(node: NodeProto, constants: ReadonlyMap<string, TensorP
 }
 
 /**
- * Reason why a node stays in floating point whatever the scheme.
+ * Returns the reason why a node stays in floating point whatever the scheme.
  *
  * @returns Undefined if the node may be quantized.
  */
@@ -56,7 +56,7 @@ export function reasonToStay({ node, weight }: WeightedNode, exclusion: Exclusio
   return undefined;
 }
 
-/** Reason why a scheme of products cannot multiply by the constant of a node. */
+/** Returns the reason why a scheme of products cannot multiply by the constant of a node. */
 export function reasonNoProduct({ node, weight }: WeightedNode): string | undefined {
   if (node.input[1] !== weight.name) return 'its weight is the left factor';
   if (node.opType !== 'Gemm') return undefined;
@@ -72,7 +72,7 @@ export function channelAxis(node: NodeProto, weight: TensorProto): number {
   return weight.dims.length - 1;
 }
 
-/** Whether a `Gemm` multiplies by the transposed weight. */
+/** Returns whether a `Gemm` multiplies by the transposed weight. */
 export function isTransposed(node: NodeProto): boolean {
   return Number(findAttribute(node, 'transB')?.i ?? 0n) === 1;
 }

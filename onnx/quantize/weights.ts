@@ -34,7 +34,7 @@ export interface WeightOptions extends WeightLayout {
   readonly inputFactors?: Float32Array | undefined;
 }
 
-/** Grid of weights: signed and symmetric, so that the zero point drops out of the multiplication. */
+/** Returns the grid of weights: signed and symmetric, so that the zero point drops out of the multiplication. */
 export function weightGrid(reduceRange: boolean): Grid {
   return { signed: true, symmetric: true, reduceRange };
 }

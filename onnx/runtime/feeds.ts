@@ -9,7 +9,7 @@ export interface Feeds {
   read(index: number): Promise<Tensors>;
 }
 
-/** Sample inputs that are in memory already. */
+/** Returns sample inputs that are in memory already. */
 export function feedsOf(items: readonly Tensors[]): Feeds {
   return {
     count: items.length,
@@ -17,12 +17,12 @@ export function feedsOf(items: readonly Tensors[]): Feeds {
   };
 }
 
-/** Some of the inputs, by their indices. */
+/** Returns some of the inputs, by their indices. */
 export function pickFeeds(feeds: Feeds, indices: readonly number[]): Feeds {
   return { count: indices.length, read: (index) => feeds.read(indices[index] ?? 0) };
 }
 
-/** Up to `count` of the inputs, evenly spread. */
+/** Returns up to `count` of the inputs, evenly spread. */
 export function spreadFeeds(feeds: Feeds, count: number): Feeds {
   if (feeds.count <= count) return feeds;
   return pickFeeds(

@@ -4,7 +4,7 @@ export interface Progress {
   readonly done: number;
   /** Steps that are known of so far. */
   readonly total: number;
-  /** What is being done, such as `static: accuracy`. */
+  /** The current step, such as `static: accuracy`. */
   readonly step: string;
 }
 

@@ -83,7 +83,7 @@ async function explained<T>(
 }
 
 function describe(source: string, value: InferenceSession.ValueMetadata): TensorDescription {
-  if (!value.isTensor) throw new AppError('ONNX_INVALID', `${source}: ${value.name} is no tensor`);
+  if (!value.isTensor) throw new AppError('ONNX_INVALID', `${source}: ${value.name} is not a tensor`);
   const datatype = datatypeOfOrtType(value.type);
   if (datatype === undefined) {
     throw new AppError(

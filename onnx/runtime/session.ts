@@ -89,7 +89,7 @@ function outputOf(value: OrtTensor): Tensor {
 }
 
 /**
- * The Open Inference Protocol's name of one of onnxruntime's element types.
+ * Returns the Open Inference Protocol's name of one of onnxruntime's element types.
  *
  * @throws AppError `ONNX_INVALID` for a type that the protocol cannot carry.
  */

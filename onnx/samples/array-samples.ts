@@ -37,7 +37,7 @@ export function arrayFeeds(arrays: ReadonlyMap<string, NpyFile>, inputs: readonl
   const other = sliced.find(({ count }) => count !== first?.count);
   if (other !== undefined && first !== undefined) {
     throw wrong(
-      `${first.file.source} holds ${first.count} samples, ${other.file.source} ${other.count}: they must hold equally many`,
+      `${first.file.source} holds ${first.count} samples, ${other.file.source} ${other.count}: they must contain equally many`,
     );
   }
   return {

@@ -49,7 +49,7 @@ export async function decodeImage(bytes: Uint8Array<ArrayBuffer>, source: string
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
   const isPng = bytes[0] === 0x89 && bytes[1] === 0x50;
   if (!isJpeg && !isPng)
-    throw new AppError('INVALID_PARAMETER', `${source} is no JPEG or PNG file`, { param: 'inputs' });
+    throw new AppError('INVALID_PARAMETER', `${source} is not a JPEG or PNG file`, { param: 'inputs' });
   const whole = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   try {
     if (isJpeg) {
@@ -72,7 +72,7 @@ export async function resizeImage(picture: Picture, width: number, height: numbe
   return pictureOf(await resize({ ...picture, colorSpace: 'srgb' }, options));
 }
 
-/** A part of a picture. */
+/** Returns a part of a picture. */
 export function cropImage(
   { width, data }: Picture,
   part: { x: number; y: number; width: number; height: number },

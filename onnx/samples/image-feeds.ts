@@ -71,12 +71,12 @@ function frameOf(inputs: readonly ModelInput[], { size }: ImageOptions): Frame {
   return { input, height: tall, width: wide, channels: channels === 1 ? 1 : 3, isPlanar };
 }
 
-/** Whether a dimension is one or varies. */
+/** Returns whether a dimension is one or varies. */
 function mayBeOne(length: number | string | undefined): boolean {
   return typeof length === 'string' || length === 1;
 }
 
-/** Whether channels come first. Three of them at either end tell more than a single one. */
+/** Returns whether channels come first. Three of them at either end are better evidence than a single one. */
 function isPlanarShape([, first, , last]: readonly (number | string)[]): boolean {
   if (first === 3 || last === 3) return first === 3;
   return isChannels(first) || !isChannels(last);

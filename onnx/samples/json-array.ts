@@ -55,7 +55,7 @@ class ListScan {
   #isDone = false;
   /** First byte of the element that is being read. */
   #start = -1;
-  /** Byte after the last one that is no space. */
+  /** Byte after the last one that is not a space. */
   #end = -1;
 
   get isDone(): boolean {

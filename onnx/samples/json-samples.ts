@@ -8,7 +8,7 @@ import { readTensor } from '../../core/tensors/tensor-json.ts';
 import type { Tensors } from '../runtime/session.ts';
 import { findElements, type Span } from './json-array.ts';
 
-/** What the list of a JSON file must be. */
+/** The rule for the list of a JSON file. */
 const RULE = 'must be a list of texts, or of requests of the Open Inference Protocol such as {"inputs": [...]}';
 
 const tensorSchema = v.strictObject({
@@ -47,13 +47,13 @@ export class JsonSamples {
   /**
    * Finds the elements of a file.
    *
-   * @throws AppError `INVALID_PARAMETER` when it cannot be read, or is no list or an empty one.
+   * @throws AppError `INVALID_PARAMETER` when it cannot be read, or is not a list, or is empty.
    */
   static open(path: string): JsonSamples {
     const spans = elementsOf(path);
     if (spans === undefined) throw new AppError('INVALID_PARAMETER', `${path} ${RULE}`, { param: 'inputs' });
     if (spans.length === 0) {
-      throw new AppError('INVALID_PARAMETER', `${path} is an empty list, it must hold at least one input`, {
+      throw new AppError('INVALID_PARAMETER', `${path} is an empty list, it must contain at least one input`, {
         param: 'inputs',
       });
     }

@@ -29,7 +29,7 @@ const DATATYPES: Readonly<Record<number, Datatype>> = {
   [DataType.STRING]: 'BYTES',
 };
 
-/** The inputs that every run has to give, without the constants that a model may list as inputs too. */
+/** Returns the inputs that every run has to give, without the constants that a model may list as inputs too. */
 export function inputsOf(model: ModelProto): ModelInput[] {
   return callerInputs(model).map(inputOf);
 }
@@ -56,13 +56,13 @@ export function writeInput({ name, datatype, shape }: ModelInput): string {
  * @throws AppError `INVALID_PARAMETER` when an input is missing, unknown, of another datatype or another shape.
  */
 export function checkFeed(feed: Tensors, inputs: readonly ModelInput[], source: string): void {
-  const wanted = inputs.map(writeInput).join(', ');
+  const required = inputs.map(writeInput).join(', ');
   const unknown = Object.keys(feed).filter((name) => !inputs.some((input) => input.name === name));
   if (unknown.length > 0)
-    throw wrong(source, `has ${unknown.join(', ')}, which the model does not take: it takes ${wanted}`);
+    throw wrong(source, `has ${unknown.join(', ')}, which the model does not take: it takes ${required}`);
   for (const input of inputs) {
     const tensor = Object.hasOwn(feed, input.name) ? feed[input.name] : undefined;
-    if (tensor === undefined) throw wrong(source, `lacks ${input.name}: the model takes ${wanted}`);
+    if (tensor === undefined) throw wrong(source, `lacks ${input.name}: the model takes ${required}`);
     const { datatype, shape } = tensor;
     if (datatype !== input.datatype)
       throw wrong(source, `has ${input.name} as ${datatype}, the model takes ${writeInput(input)}`);

@@ -47,7 +47,7 @@ const CHARACTER_BYTES = 4;
  */
 export function openNpy(path: string, source = path): NpyFile {
   const start = readSlice(path, 0, HEADER_BYTES);
-  if (!start.subarray(0, MAGIC.length).equals(MAGIC)) throw wrong(source, 'is no .npy file');
+  if (!start.subarray(0, MAGIC.length).equals(MAGIC)) throw wrong(source, 'is not a .npy file');
   const isFirstVersion = start[6] === 1;
   const headerStart = isFirstVersion ? 10 : 12;
   const length = isFirstVersion ? start.readUInt16LE(8) : start.readUInt32LE(8);

@@ -17,7 +17,7 @@ export interface NpzArchive {
 /**
  * Unpacks a `.npz` file, which numpy's `savez` and `savez_compressed` write, into a temporary folder.
  *
- * @throws AppError `INVALID_PARAMETER` when it is no archive or holds something else than arrays.
+ * @throws AppError `INVALID_PARAMETER` if it is not an archive, or contains anything other than arrays.
  */
 export async function openNpz(path: string): Promise<NpzArchive> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-npz-'));

@@ -55,7 +55,7 @@ const IMAGES: readonly string[] = ['.jpg', '.jpeg', '.png'];
 export async function openSamples(path: string, options: SampleOptions): Promise<Samples> {
   const { feeds, areTexts, close = () => undefined } = await openByKind(path, options);
   try {
-    if (feeds.count === 0) throw wrong(`${path} holds no inputs, it must hold at least one`);
+    if (feeds.count === 0) throw wrong(`${path} holds no inputs, it must contain at least one`);
     const used = keepInMemory(
       checked(spreadFeeds(feeds, options.maxSamples ?? feeds.count), options.inputs, path),
       KEPT_BYTES,
@@ -150,7 +150,7 @@ function openFolder(path: string, options: SampleOptions): Opened {
     return openTexts({ count: paths.length, read: (index) => readFileSync(paths[index] ?? '', 'utf8') }, path, options);
   }
   throw wrong(
-    `${path} must hold pictures only (.jpg, .png) or texts only (.txt), got ${files.length === 0 ? 'no files' : [...extensions].map((extension) => extension || 'files without an extension').join(', ')}`,
+    `${path} must contain pictures only (.jpg, .png) or texts only (.txt), got ${files.length === 0 ? 'no files' : [...extensions].map((extension) => extension || 'files without an extension').join(', ')}`,
   );
 }
 

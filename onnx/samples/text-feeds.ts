@@ -39,7 +39,7 @@ export function textFeeds(
 ): (text: string) => Tensors {
   const parsed = v.safeParse(tokenizerSchema, tokenizer);
   if (!parsed.success) {
-    throw new AppError('INVALID_PARAMETER', 'the tokenizer file is no tokenizer.json: it must hold a model', {
+    throw new AppError('INVALID_PARAMETER', 'the tokenizer file is no tokenizer.json: it must contain a model', {
       param: 'tokenizer',
     });
   }
@@ -67,7 +67,7 @@ export function textFeeds(
 /**
  * Parses a JSON file.
  *
- * @throws AppError `INVALID_PARAMETER` when it cannot be read or is no JSON.
+ * @throws AppError `INVALID_PARAMETER` when it cannot be read or is not JSON.
  */
 export function readJson(path: string): unknown {
   try {

@@ -159,7 +159,7 @@ describe('the app of this repository, started by the command', () => {
     expect(second.text).toBe(first.text);
   });
 
-  it('computes anew when the caller wants no cache', async () => {
+  it('computes a result again when the caller bypasses the cache', async () => {
     await embed(TEXT);
 
     expect((await embed(TEXT, { 'cache-control': 'no-store' })).headers.get('x-cache')).toBe('BYPASS');

@@ -68,17 +68,19 @@ const kept = (kind: string) => [...app.objects.buckets].flatMap((bucket) => buck
 
 describe('a model on an asynchronous endpoint', () => {
   it('is one endpoint for each version, and all of it runs here', () => {
-    expect(app.plan.endpoints).toMatchObject([{ name: 'TensorgateGpu-dev-minilm-v1', variants: [{ name: 'v1' }] }]);
+    expect(app.plan.endpoints).toMatchObject([
+      { name: 'TensorgateGpu-dev-minilm-g5-xlarge-async-v1', variants: [{ name: 'v1' }] },
+    ]);
     expect(app.plan.topics).toMatchObject([{ queues: [expect.stringContaining('jobsminilm')] }]);
     expect(app.plan.notRun).toEqual([]);
   });
 
-  it('answers nobody who waits', async () => {
+  it('refuses synchronous requests whose result is not cached', async () => {
     const { status, json } = await call('POST', `${app.url}/v1/embeddings`, { model: 'minilm', input: 'now' });
     expect({ status, code: json['code'] }).toEqual({ status: 400, code: 'JOBS_ONLY' });
   });
 
-  it('runs jobs without a function that waits, and tells of their end', async () => {
+  it('runs jobs without a waiting function, and notifies of their end', async () => {
     const accepted = await submit(TEXTS);
     expect(accepted.status).toBe(202);
     const job = await ended(accepted.headers.get('location') ?? '');
@@ -104,7 +106,7 @@ describe('a model on an asynchronous endpoint', () => {
   });
 
   it('waits for a container that is away', async () => {
-    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-v1');
+    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-g5-xlarge-async-v1');
     process.kill(container?.pid ?? 0, 'SIGKILL');
     const job = await ended((await submit('while it is away')).headers.get('location') ?? '');
     expect(job).toMatchObject({ status: 'succeeded', attempts: 1 });

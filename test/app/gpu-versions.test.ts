@@ -80,8 +80,8 @@ describe('a model of several versions on endpoints', () => {
   it('has an endpoint for each that answers, one of them with a shadow', () => {
     const plans = app.plan.endpoints.map(({ name, variants, shadow }) => [name, variants.length, shadow?.name]);
     expect(plans).toEqual([
-      ['TensorgateGpu-dev-times-v1', 1, 'v3'],
-      ['TensorgateGpu-dev-times-v2', 1, undefined],
+      ['TensorgateGpu-dev-times-g5-xlarge-v1', 1, 'v3'],
+      ['TensorgateGpu-dev-times-g5-xlarge-v2', 1, undefined],
     ]);
     expect(app.plan.notRun).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe('a model of several versions on endpoints', () => {
     expect(second.data).not.toEqual(first.data);
   });
 
-  it('copies requests to the shadow, which nobody can ask', async () => {
+  it('copies requests to the shadow, which callers cannot select', async () => {
     const before = await answered('v1');
     for (let count = 0; count < 5; count++) expect(await infer('')).toMatchObject({ status: 200, version: '1' });
     expect(await answered('v1')).toBe(before + 5);

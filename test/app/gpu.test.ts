@@ -57,7 +57,7 @@ describe('a model that one line moves to an endpoint', () => {
     await writeFile(config, text.replace(/^maxIdleMonthlyUsd: .*$/m, 'maxIdleMonthlyUsd: 1100'));
   });
 
-  it('is deployed with an endpoint in the place of the runtime, and runs here', async () => {
+  it('is deployed with an endpoint instead of the runtime, and runs here', async () => {
     assembly = await synthesizeApp(folder);
     app = await startLocal({
       assembly,
@@ -66,7 +66,9 @@ describe('a model that one line moves to an endpoint', () => {
       maxEnvironments: 2,
       initLimitMs: 120_000,
     });
-    expect(app.plan.endpoints).toMatchObject([{ name: 'TensorgateGpu-dev-minilm-v1', variants: [{ name: 'v1' }] }]);
+    expect(app.plan.endpoints).toMatchObject([
+      { name: 'TensorgateGpu-dev-minilm-g5-xlarge-v1', variants: [{ name: 'v1' }] },
+    ]);
     expect(app.plan.notRun).toEqual([]);
     expect(app.description.endpoints).toHaveProperty('sagemaker-runtime');
   });
@@ -104,7 +106,7 @@ describe('a model that one line moves to an endpoint', () => {
   });
 
   it('fails fast while its endpoint does not respond, and works again once it does', async () => {
-    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-v1');
+    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-g5-xlarge-v1');
     const archive = container?.plan.archive ?? '';
     // Without its model the container does not start again.
     await rename(archive, `${archive}.away`);
@@ -123,7 +125,7 @@ describe('a model that one line moves to an endpoint', () => {
   });
 
   it('leaves no process behind', async () => {
-    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-v1');
+    const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-g5-xlarge-v1');
     const pid = container?.pid ?? 0;
     await app.stop();
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');

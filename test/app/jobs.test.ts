@@ -106,7 +106,7 @@ const openAi = (): OpenAI =>
 const BODY = { model: 'minilm', input: 'The parcel arrived this morning.', encoding_format: 'float' };
 
 describe('jobs of the app of this repository', () => {
-  it('are accepted at once and answer what the synchronous route answers', async () => {
+  it('are accepted immediately and return the result of the synchronous route', async () => {
     const synchronous = await call('POST', '/v1/embeddings', { body: BODY });
     const accepted = await call('POST', '/v1/embeddings', { body: BODY, headers: { prefer: 'respond-async' } });
     expect(accepted.status).toBe(202);
@@ -217,7 +217,7 @@ describe('jobs of the app of this repository', () => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 'succeeded', result: json });
   });
 
-  it('tell webhooks, whose signatures the library of the standard verifies', async () => {
+  it('notify webhooks, whose signatures the library of the standard verifies', async () => {
     const receiver = new WebhookReceiver();
     const url = await receiver.listen();
     try {

@@ -38,6 +38,8 @@ it('a limit of the cost while idle warns in local mode, with its file and key', 
   await writeFile(config, text.replace(/^maxIdleMonthlyUsd: .*$/m, 'maxIdleMonthlyUsd: 1'));
   const { warnings } = await synthesize('dev', { projectDirectory: folder, outputDirectory: 'cdk.out' });
   expect(warnings).toEqual([
-    expect.stringMatching(/^config\/dev\.yaml: maxIdleMonthlyUsd allows \$1\.00, but a deployment would cost \$2\.16 /),
+    expect.stringMatching(
+      /^config\/dev\.yaml: maxIdleMonthlyUsd allows \$1\.00 \(prices of us-east-1\), but a deployment would cost \$2\.16 /,
+    ),
   ]);
 });

@@ -127,7 +127,7 @@ describe('the rotation of the key of a tenant', () => {
     expect((await submit(keyOf(OTHER))).json.id).not.toBe(job.id);
   });
 
-  it('loses no file and no secret of webhooks', async () => {
+  it('loses no file, no batch and no secret of webhooks', async () => {
     const form = new FormData();
     form.set('purpose', 'batch');
     form.set('file', new Blob(['{}\n']), 'lines.jsonl');
@@ -135,6 +135,11 @@ describe('the rotation of the key of a tenant', () => {
     expect(status).toBe(200);
     expect(await call(keyOf(NEW), 'GET', `/v1/files/${file.id}`)).toMatchObject({ status: 200, json: { id: file.id } });
     expect(await call(keyOf(OTHER), 'GET', `/v1/files/${file.id}`)).toMatchObject({ status: 404 });
+    const batchOf = { input_file_id: file.id, endpoint: '/v1/embeddings', completion_window: '24h' };
+    const { json: batch } = await call(keyOf(OLD), 'POST', '/v1/batches', batchOf);
+    expect(await call(keyOf(NEW), 'GET', `/v1/batches/${batch.id}`)).toMatchObject({ json: { id: batch.id } });
+    expect((await call(keyOf(NEW), 'GET', '/v1/batches')).json.data).toHaveLength(1);
+    expect(await call(keyOf(OTHER), 'GET', `/v1/batches/${batch.id}`)).toMatchObject({ status: 404 });
     const secretOf = async (name: string) => (await call(keyOf(name), 'GET', '/v1/webhooks/secret')).json;
     expect(await secretOf(NEW)).toEqual(await secretOf(OLD));
     expect(await secretOf(OTHER)).not.toEqual(await secretOf(OLD));

@@ -123,7 +123,7 @@ describe('tensorgate jobs redrive', () => {
     expect((await contents(deadLetters)).map(({ Body: body }) => body)).toEqual(['a']);
   });
 
-  it('keeps letters whose origin nobody knows, and says so', async () => {
+  it('keeps letters whose origin is unknown, and says so', async () => {
     await client.send(new SendMessageCommand({ QueueUrl: deadLetters, MessageBody: 'stray' }));
     const { stdout } = await redrive();
     expect(stdout).toMatch(/WORKER_LOST +unknown +1 +0 /);

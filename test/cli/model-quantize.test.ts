@@ -213,8 +213,8 @@ describe('tensorgate model quantize', () => {
     ['auto has no inputs', [], 'scheme auto needs sample inputs'],
     [
       'a node to exclude does not exist',
-      ['--scheme', 'dynamic', '--exclude-node', 'nobody'],
-      'the model has no node named nobody\n',
+      ['--scheme', 'dynamic', '--exclude-node', 'absent'],
+      'the model has no node named absent\n',
     ],
   ])('fails with INVALID_PARAMETER when %s', async (_, args, message) => {
     const { exitCode, stderr } = await quantize(...args);
@@ -238,7 +238,7 @@ describe('tensorgate model quantize', () => {
     [['--scheme', 'best'], 'Allowed choices are auto, static, static-smooth, dynamic, weight-only.'],
     [['--min-cosine', '2'], 'must be from 0 to 1.'],
     [['--max-tokens', 'many'], 'must be a whole number from 2 on.'],
-    [['--image-size', '640'], 'must be a height and a width, as 480x640.'],
+    [['--image-size', '640'], 'must be a height and a width, such as 480x640.'],
     [['--image-mean', '0.5,0.5'], 'must be one number, or three with commas between them'],
     [['--image-std', '0'], 'must be above 0.'],
     [['--image-range', '-1'], 'must be a number above 0.'],

@@ -47,7 +47,7 @@ describe('tensorgate plan', () => {
     const load = ['plan', folder, '--tokens', '100', '--rps', '5', '--cpu-ms', '20'];
     expect((await tensorgate(...load, '--gpu-ms', '2')).stdout).toContain('Cheapest: Lambda.');
     expect((await tensorgate(...load)).stderr).toContain(
-      '--cpu-ms and --gpu-ms are needed: w.safetensors is no ONNX file',
+      '--cpu-ms and --gpu-ms are needed: w.safetensors is not an ONNX file',
     );
     rmSync(root, { recursive: true });
   });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { AppError, ERRORS, type ErrorCode, problem, problemType } from '../../core/errors.ts';
 
@@ -16,7 +17,7 @@ describe('docs/errors.md', () => {
     expect(DOCUMENTED.map(({ code }) => code).sort()).toEqual([...CODES].sort());
   });
 
-  it.each(CODES)('tells the status of %s and whether to try again', (code) => {
+  it.each(CODES)('states the status of %s and whether to try again', (code) => {
     const row = DOCUMENTED.find((documented) => documented.code === code);
     const { status, retryable } = ERRORS[code];
     expect(row?.status).toBe(String(status));
@@ -61,7 +62,14 @@ describe('AppError', () => {
   });
 
   it('needs neither member nor cause', () => {
-    expect(new AppError('INTERNAL', 'unexpected failure')).toMatchObject({ param: undefined, cause: undefined });
+    const { param, dependency, cause } = new AppError('INTERNAL', 'unexpected failure');
+    expect([param, dependency, cause]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('prints its code and nothing that is undefined', () => {
+    const printed = inspect(new AppError('CONFIG_INVALID', 'dev.yaml has 1 problem'));
+    expect(printed).toMatch(/^AppError: dev\.yaml has 1 problem\n.*\{\n {2}code: 'CONFIG_INVALID'\n\}$/s);
+    expect(printed).not.toContain('undefined');
   });
 });
 

@@ -20,7 +20,7 @@ function messageOf(value: unknown): string {
 }
 
 describe('parse', () => {
-  it('gives back what fits', () => {
+  it('returns a value that fits', () => {
     const value = { count: 10, share: 0, colour: 'red', name: 'a' };
     expect(parse(schema, value, 'file', 'CONFIG_INVALID')).toEqual(value);
   });

@@ -43,13 +43,13 @@ describe('docs/batches.md', () => {
     [`| file in a form, one part of an upload | ${FORM_FILE_BYTES.toLocaleString('en-US')} bytes`],
     [`| ${MAX_UPLOAD_PARTS.toLocaleString('en-US')}, within an hour |`],
     [
-      `${DEFAULT_BUDGETS.batchRequests.toLocaleString('en-US')} by default; ${MAX_BATCH_REQUESTS.toLocaleString('en-US')} in any case |`,
+      `${DEFAULT_BUDGETS.batchRequests.toLocaleString('en-US')} by default and at most ${MAX_BATCH_REQUESTS.toLocaleString('en-US')} |`,
     ],
     [`| records on a page | ${PAGE.most} |`],
     [
-      `${METADATA_LIMITS.pairs} pairs, keys of ${METADATA_LIMITS.keyCharacters} and values of ${METADATA_LIMITS.valueCharacters} characters`,
+      `${METADATA_LIMITS.pairs} pairs, with keys of ${METADATA_LIMITS.keyCharacters} and values of ${METADATA_LIMITS.valueCharacters} characters`,
     ],
-  ])('tells the limit %s', (limit) => {
+  ])('states the limit %s', (limit) => {
     expect(GUIDE).toContain(limit);
   });
 });

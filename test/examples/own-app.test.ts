@@ -1,4 +1,5 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -17,9 +18,14 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startLocal } from '../../local/start.ts';
+import type { LocalDescription } from '../../local/local-description.ts';
+import { readAssembly } from '../../local/template/read-assembly.ts';
+import { exportedValues, tsdocExamples, unexportedTypes } from './public-declarations.ts';
 
 const PACKAGE = JSON.parse(readFileSync('package.json', 'utf8'));
+
+const LOCK: { readonly packages: Readonly<Record<string, { hasInstallScript?: boolean; dependencies?: object }>> } =
+  JSON.parse(readFileSync('package-lock.json', 'utf8'));
 
 const COMPILER = resolve('node_modules/typescript/bin/tsc');
 
@@ -46,6 +52,32 @@ afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
 
+/** Whether a package runs a script when it is installed, or one of the packages that it installs does. */
+function hasInstallScript(name: string, seen = new Set<string>()): boolean {
+  if (seen.has(name)) return false;
+  seen.add(name);
+  const { hasInstallScript: own, dependencies = {} } = LOCK.packages[`node_modules/${name}`] ?? {};
+  return own === true || Object.keys(dependencies).some((next) => hasInstallScript(next, seen));
+}
+
+/** The declarations of the installed package. */
+function declarations(): string {
+  return join(app, 'node_modules/tensorgate/dist/lib/index.d.ts');
+}
+
+/** What the examples of TSDoc comments do not repeat: imports, an app, a stack and models. */
+function preludeOfExamples(): string {
+  return `import { Annotations, App, CfnOutput, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
+import { Period } from 'aws-cdk-lib/aws-apigateway';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { ${exportedValues(declarations()).join(', ')} } from 'tensorgate';
+declare const app: App, stack: Stack, models: readonly Model[];
+`;
+}
+
 /** Synthesizes one of the apps. */
 function synthesize(file: string) {
   const { status, stderr } = spawnSync(process.execPath, [file], {
@@ -56,10 +88,36 @@ function synthesize(file: string) {
   return { status, stderr };
 }
 
-/** Types of the resources of a stack. */
-function resourceTypes(stack: string): readonly string[] {
-  const { Resources } = JSON.parse(readFileSync(join(app, `cdk.out/${stack}.template.json`), 'utf8'));
-  return Object.values(Resources).map((resource) => (resource as { readonly Type: string }).Type);
+/** Runs `tensorgate start` of the installed package in the app's folder, until it responds. */
+async function startInstalled(): Promise<LocalDescription & { stop(): Promise<number | null> }> {
+  const command = join(app, 'node_modules/tensorgate/dist/bin/tensorgate.js');
+  const child = spawn(process.execPath, [command, 'start', '--port', '0'], { cwd: app });
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const ready = Promise.withResolvers<void>();
+  let output = '';
+  const collect = (text: unknown): void => {
+    output += String(text);
+    if (output.includes('Ctrl-C stops everything')) ready.resolve();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const failed = exited.then(() => Promise.reject(new Error(`local mode did not start:\n${output}`)));
+  await Promise.race([ready.promise, failed]);
+  const description = JSON.parse(readFileSync(join(app, '.tensorgate/local.json'), 'utf8')) as LocalDescription;
+  return {
+    ...description,
+    async stop() {
+      child.kill('SIGINT');
+      const [code] = await exited;
+      return code;
+    },
+  };
+}
+
+/** Types of the resources of a stack and its nested stacks. */
+async function resourceTypes(stack: string): Promise<readonly string[]> {
+  const documents = (await readAssembly(join(app, 'cdk.out'))).filter(({ name }) => name === stack);
+  return documents.flatMap(({ template }) => Object.values(template.Resources)).map(({ Type }) => Type);
 }
 
 function typeCheck(...files: readonly string[]) {
@@ -71,18 +129,18 @@ function typeCheck(...files: readonly string[]) {
   return { status, stdout };
 }
 
-describe('somebody else’s app', () => {
-  it('gets function, API and table from the published package and one construct', () => {
+describe('an app outside of this repository', () => {
+  it('gets function, API and table from the published package and one construct', async () => {
     expect(synthesize('app.ts')).toEqual({ status: 0, stderr: '' });
-    const types = resourceTypes('Search');
+    const types = await resourceTypes('Search');
     // The model's, the authorizer, and the one that hashes the keys.
     expect(types.filter((type) => type === 'AWS::Lambda::Function')).toHaveLength(3);
     expect(types).toEqual(expect.arrayContaining(['AWS::ApiGateway::RestApi', 'AWS::DynamoDB::GlobalTable']));
   });
 
-  it('gets workers, queues and routes from one construct more', () => {
+  it('gets workers, queues and routes from one construct more', async () => {
     expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
-    const types = resourceTypes('SearchWithJobs');
+    const types = await resourceTypes('SearchWithJobs');
     const count = (wanted: string) => types.filter((type) => type === wanted).length;
     expect(count('AWS::Lambda::Function')).toBe(3 + 6 + 2);
     expect(count('AWS::Lambda::EventSourceMapping')).toBe(6);
@@ -91,17 +149,17 @@ describe('somebody else’s app', () => {
   });
 
   it('computes what its README asks for, by HTTP and as a job from a queue', async () => {
-    expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
-    const running = await startLocal({ assembly: join(app, 'cdk.out'), directory: join(app, 'local'), port: 0 });
+    writeFileSync(join(app, 'cdk.json'), JSON.stringify({ app: 'node app-with-jobs.ts' }));
+    const running = await startInstalled();
     try {
       const request = readFileSync(join(app, 'README.md'), 'utf8').match(/curl "\$API_URL.*\n.*'\{.*\}'$/m)?.[0] ?? '';
-      const env = { ...process.env, API_URL: running.url, API_KEY: running.description.apiKeys[0]?.value ?? '' };
+      const env = { ...process.env, API_URL: running.url, API_KEY: running.apiKeys[0]?.value ?? '' };
       const { stdout } = await promisify(execFile)('sh', ['-c', `${request} --silent --show-error`], { env });
       expect(JSON.parse(stdout)).toMatchObject({ predictions: [3] });
 
-      const { jobs = '', results = '' } = running.description.queues;
+      const { jobs = '', results = '' } = running.queues;
       const client = new SQSClient({
-        endpoint: running.endpointUrl,
+        endpoint: running.endpoints['sqs'],
         region: 'us-east-1',
         credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       });
@@ -121,7 +179,7 @@ describe('somebody else’s app', () => {
         data: { status: 'succeeded', result: { predictions: [3] } },
       });
     } finally {
-      await running.stop();
+      expect(await running.stop()).toBe(0);
     }
   });
 
@@ -156,17 +214,50 @@ describe('somebody else’s app', () => {
     expect(stderr).toContain(`${found}: npm install --save-exact --ignore-scripts ${wanted}`);
   });
 
-  it('type-checks against the published declarations, as does every example of docs/constructs.md', () => {
-    const examples = readFileSync('docs/constructs.md', 'utf8').matchAll(/^```ts\n(.*?)^```/gms);
-    const files = [...examples].map(([, code], index) => {
-      writeFileSync(join(app, `example-${index}.ts`), code ?? '');
+  it('type-checks against the published declarations, as does every example of docs/constructs.md and of the constructs', () => {
+    const guide = [...readFileSync('docs/constructs.md', 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].map(
+      ([, code = '']) => code,
+    );
+    const comments = tsdocExamples(declarations()).map(({ code }) => `${preludeOfExamples()}{\n${code}\n}`);
+    expect(guide.length).toBeGreaterThan(3);
+    const files = [...guide, ...comments].map((code, index) => {
+      writeFileSync(join(app, `example-${index}.ts`), code);
       return `example-${index}.ts`;
     });
-    expect(files.length).toBeGreaterThan(3);
     expect(typeCheck('app.ts', 'app-with-jobs.ts', ...files)).toEqual({ status: 0, stdout: '' });
   });
 
-  it('is told about a setting that does not exist', () => {
+  it('finds an example at every class, function and object that the package exports', () => {
+    const subjects = tsdocExamples(declarations()).map(({ subject }) => subject);
+    const without = exportedValues(declarations()).filter(
+      (name) => !subjects.some((one) => one.split(/\W+/).includes(name)),
+    );
+    expect(without).toEqual([]);
+  });
+
+  it('can name every type that an exported declaration uses', () => {
+    expect(unexportedTypes(declarations())).toEqual([]);
+  });
+
+  it('does not see what only the product itself needs', () => {
+    const internal = [
+      'submitterEnvironment',
+      'environmentOf',
+      'grantAccess',
+      'priced',
+      'resourcesPerModel',
+      'deployed',
+    ];
+    const code = internal.map((name) => `jobs.${name}; api.${name};`).join('\n');
+    writeFileSync(
+      join(app, 'internal.ts'),
+      `${preludeOfExamples()}declare const jobs: Jobs, api: InferenceApi;\n${code}\n`,
+    );
+    const errors = typeCheck('internal.ts').stdout.match(/error TS2339/g) ?? [];
+    expect(errors).toHaveLength(2 * internal.length);
+  });
+
+  it('gets an error for a setting that does not exist', () => {
     const code = readFileSync(join(app, 'app.ts'), 'utf8').replace('stageName', 'stageNames');
     writeFileSync(join(app, 'wrong.ts'), code);
     expect(typeCheck('wrong.ts').stdout).toContain("'stageNames' does not exist in type 'InferenceApiProps'");
@@ -176,5 +267,21 @@ describe('somebody else’s app', () => {
     const names = readdirSync(join(app, 'node_modules/tensorgate'), { recursive: true }).map(String);
     expect(names.filter((name) => name.endsWith('.test.js') || name.startsWith('test'))).toEqual([]);
     expect(names).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'dist/lib/index.d.ts']));
+    expect(names).toContain('dist/local/LICENSES.txt');
+  });
+
+  it('runs no script at installation, and leaves onnxruntime-node to the app', () => {
+    const { scripts, dependencies } = JSON.parse(
+      readFileSync(join(app, 'node_modules/tensorgate/package.json'), 'utf8'),
+    );
+    expect(['preinstall', 'install', 'postinstall'].filter((name) => name in scripts)).toEqual([]);
+    expect(Object.keys(dependencies).filter((name) => hasInstallScript(name))).toEqual([]);
+  });
+
+  it('has every page that the README of the package links to', () => {
+    const installed = join(app, 'node_modules/tensorgate');
+    const links = readFileSync(join(installed, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g);
+    const missing = [...links].map(([, path = '']) => path).filter((path) => !existsSync(join(installed, path)));
+    expect(missing).toEqual([]);
   });
 });

@@ -39,12 +39,27 @@ describe('bin/app.ts', () => {
     expect(manifest.artifacts['TensorgateApi-dev'].environment).toBe('aws://unknown-account/unknown-region');
   });
 
-  it('makes no stack of jobs, and costs nothing while idle, where there are none', () => {
+  it('keeps empty stacks in the app, so that cdk deploy deletes what was deployed before', () => {
     const directory = writeProject('jobs: { enabled: false }');
     const { stderr } = runApp(directory);
     expect(stderr).toMatch(/while idle: \$0\.00 a month\n/);
-    const manifest = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
-    expect(Object.keys(manifest.artifacts)).not.toContain('TensorgateJobs-dev');
+    const { artifacts } = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
+    for (const name of ['TensorgateJobs-dev', 'TensorgateGpu-dev']) {
+      const template = JSON.parse(readFileSync(join(directory, `cdk.out/${name}.template.json`), 'utf8'));
+      expect(template).not.toHaveProperty('Resources');
+      expect(artifacts[name].dependencies).toContain('TensorgateApi-dev');
+    }
+  });
+
+  it('tags every stack, and protects those with data and keys, if the configuration says so', () => {
+    const directory = writeProject('deletionProtection: true\ntags: { team: search }');
+    expect(runApp(directory)).toMatchObject({ status: 0 });
+    const { artifacts } = JSON.parse(readFileSync(join(directory, 'cdk.out/manifest.json'), 'utf8'));
+    const of = (stack: string) => artifacts[`Tensorgate${stack}-dev`].properties;
+    expect(['Data', 'Jobs', 'Api'].map((stack) => of(stack).tags)).toEqual(Array(3).fill({ team: 'search' }));
+    expect(['Data', 'Api'].map((stack) => of(stack).terminationProtection)).toEqual([true, true]);
+    // `cdk deploy` deletes these stacks when they become empty.
+    expect(of('Jobs').terminationProtection).toBeFalsy();
   });
 
   it('reports what costs money while idle', () => {

@@ -4,13 +4,14 @@ import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { ApiStack, DataStack, GpuEndpoint, InferenceApi, Jobs, JobsStack, PayloadBucket } from '../../lib/index.ts';
+import { TemplateRules } from '../../lib/limits/template-rules.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';
 
 /** An app whose synthesis fails on findings of the AWS Solutions rules and of CloudFormation's own. */
 function checkedApp(): App {
   const app = testApp({ '@aws-cdk/core:validateAgainstDefaultRules': true });
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new TemplateRules());
   return app;
 }
 
@@ -23,8 +24,8 @@ function deploy(app: App, settings: object): void {
     packedTensor(),
   ];
   const common = { config, stageName: 'dev', models, resultsTable };
-  const jobs = jobData === undefined ? {} : { jobs: new JobsStack(app, 'Jobs', { ...common, jobData }).jobs };
-  new ApiStack(app, 'Api', { ...common, ...jobs });
+  const { jobs } = new JobsStack(app, 'Jobs', { ...common, jobData });
+  new ApiStack(app, 'Api', { ...common, jobs });
 }
 
 describe('AWS Solutions rules', () => {
@@ -43,7 +44,7 @@ describe('AWS Solutions rules', () => {
     const app = checkedApp();
     const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
     const models = [packedEmbedding('one'), packedTensor()];
-    const jobs = new Jobs(stack, 'Jobs', { models, inputBuckets: ['inputs'] });
+    const jobs = new Jobs(stack, 'Jobs', { models, inputBuckets: [Bucket.fromBucketName(stack, 'Inputs', 'inputs')] });
     new InferenceApi(stack, 'Api', { models, jobs });
     expect(() => app.synth()).not.toThrow();
   });
@@ -60,7 +61,7 @@ describe('AWS Solutions rules', () => {
     const app = checkedApp();
     const stack = new Stack(app, 'All', { env: { account: '111111111111', region: 'eu-west-1' } });
     const models = [packedEmbedding('one', { compute: { target: 'sagemaker', mode: 'async' } })];
-    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const { bucket: payloadBucket } = new PayloadBucket(stack, 'Payloads');
     const endpoints = models.map((model) => new GpuEndpoint(stack, 'Gpu', { model, payloadBucket }));
     const jobs = new Jobs(stack, 'Jobs', { models, endpoints, payloadBucket });
     new InferenceApi(stack, 'Api', { models, endpoints, jobs });

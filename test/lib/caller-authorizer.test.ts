@@ -89,14 +89,14 @@ describe('an API that accepts bearer tokens alone', () => {
     });
   });
 
-  it('tells the authorizer not to read the other header', () => {
+  it('makes the authorizer ignore the other header', () => {
     const [fn] = resourcesOf(bearer, 'AWS::Lambda::Function').filter(({ logicalId }) =>
       logicalId.includes('authorize'),
     );
     expect(fn?.Properties.Environment.Variables).toMatchObject({ TENSORGATE_ACCEPTED_HEADERS: '["bearer"]' });
   });
 
-  it('is deployed anew when it accepts another header', () => {
+  it('is deployed again when it accepts another header', () => {
     const deploymentOf = (template: typeof both) => resourcesOf(template, 'AWS::ApiGateway::Deployment')[0]?.logicalId;
     expect(new Set([both, bearer, header].map(deploymentOf)).size).toBe(3);
   });

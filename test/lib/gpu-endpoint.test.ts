@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
@@ -25,9 +25,9 @@ import {
   renderSynthReport,
 } from '../../lib/index.ts';
 import { LISTED, type ManifestDraft, packedEmbedding } from './packed-models.ts';
-import { otherStack, propertiesOf, resourcesOf, synthesizeApi, testApp } from './synthesized-api.ts';
+import { otherStack, propertiesOf, resourcesOf, synthesizeApi, templateOf, testApp } from './synthesized-api.ts';
 
-/** A packed model for an endpoint: its archive is a few bytes, for nothing here opens it. */
+/** A packed model for an endpoint: its archive is a few bytes, because nothing here opens it. */
 function gpuModel(compute: object = {}, draft: ManifestDraft = {}): Model {
   const model = packedEmbedding('tiny', { compute: { target: 'sagemaker', ...compute }, ...draft });
   mkdirSync(join(model.packedDirectory, 'endpoint'));
@@ -41,7 +41,7 @@ function gpuModel(compute: object = {}, draft: ManifestDraft = {}): Model {
 function synthesize(model: Model, props: (stack: Stack) => Partial<GpuEndpointProps> = () => ({})): Template {
   const stack = otherStack();
   new GpuEndpoint(stack, 'Gpu', { model, ...props(stack) });
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 describe('GpuEndpoint', () => {
@@ -55,7 +55,7 @@ describe('GpuEndpoint', () => {
       { VariantName: 'v1', InitialVariantWeight: 1, InitialInstanceCount: 1, InstanceType: 'ml.g5.xlarge' },
     ]);
     expect(propertiesOf(template, 'AWS::Logs::LogGroup')).toMatchObject({
-      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny-v1',
+      LogGroupName: '/aws/sagemaker/Endpoints/Test-tiny-g5-xlarge-v1',
       RetentionInDays: 30,
     });
   });
@@ -63,7 +63,7 @@ describe('GpuEndpoint', () => {
   it('is updated blue/green, rolled back by an alarm, and keeps what operators set', () => {
     const properties = propertiesOf(synthesize(gpuModel()), 'AWS::SageMaker::Endpoint');
     expect(properties).toMatchObject({
-      EndpointName: 'Test-tiny-v1',
+      EndpointName: 'Test-tiny-g5-xlarge-v1',
       RetainAllVariantProperties: true,
       DeploymentConfig: {
         BlueGreenUpdatePolicy: { TrafficRoutingConfiguration: { Type: 'ALL_AT_ONCE' } },
@@ -101,7 +101,7 @@ describe('GpuEndpoint', () => {
   ])('scales by what %j says', (instances, metric, target) => {
     const template = synthesize(gpuModel({ instances }));
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ResourceId: 'endpoint/Test-tiny-v1/variant/v1',
+      ResourceId: 'endpoint/Test-tiny-g5-xlarge-v1/variant/v1',
       MinCapacity: 1,
       MaxCapacity: 4,
     });
@@ -124,7 +124,7 @@ describe('GpuEndpoint', () => {
     expect(named(two)).toEqual(expect.arrayContaining(named(one)));
   });
 
-  it('gives a version in the shadow of another copies of its requests, and alarms nobody for it', () => {
+  it('gives a shadow version copies of requests, and creates no alarms for it', () => {
     const versions = { '1': LISTED, '2': LISTED, '3': LISTED };
     const draft = { versions, traffic: { '1': 10, '3': 90 }, shadow: { version: '2', percent: 12.5 } };
     const model = gpuModel({}, draft);
@@ -176,7 +176,7 @@ describe('GpuEndpoint', () => {
   it('takes the image of its region', () => {
     const stack = new Stack(testApp(), 'Test', { env: { region: 'eu-central-1', account: '111111111111' } });
     new GpuEndpoint(stack, 'Gpu', { model: gpuModel(), logRetention: RetentionDays.ONE_DAY });
-    const template = Template.fromStack(stack);
+    const template = templateOf(stack);
     expect(JSON.stringify(propertiesOf(template, 'AWS::SageMaker::Model'))).toContain(
       '746233611703.dkr.ecr.eu-central-1.',
     );
@@ -204,7 +204,7 @@ describe('GpuEndpoint', () => {
     });
     const stack = new Stack(testApp(), 'Osaka', { env: { region: 'ap-northeast-3' } });
     new GpuEndpoint(stack, 'Gpu', { model: gpuModel({ container: 'tei' }) });
-    expect(propertiesOf(Template.fromStack(stack), 'AWS::SageMaker::Model').PrimaryContainer.Image).toEqual({
+    expect(propertiesOf(templateOf(stack), 'AWS::SageMaker::Model').PrimaryContainer.Image).toEqual({
       'Fn::Join': [
         '',
         [expect.stringContaining('867004704886.dkr.ecr.ap-northeast-3.'), expect.anything(), expect.anything()],
@@ -250,9 +250,9 @@ describe('GpuEndpoint', () => {
 });
 
 describe('an asynchronous GpuEndpoint', () => {
-  const withBucket = (stack: Stack) => ({ payloadBucket: new PayloadBucket(stack, 'Payloads') });
+  const withBucket = (stack: Stack) => ({ payloadBucket: new PayloadBucket(stack, 'Payloads').bucket });
 
-  it('finds requests in S3, leaves answers there, and tells of their ends', () => {
+  it('reads requests from S3, writes responses there, and notifies of their completion', () => {
     const template = synthesize(gpuModel({ mode: 'async', instances: { concurrency: 3 } }), withBucket);
     const config = propertiesOf(template, 'AWS::SageMaker::EndpointConfig').AsyncInferenceConfig;
     expect(config.ClientConfig).toEqual({ MaxConcurrentInvocationsPerInstance: 3 });
@@ -274,7 +274,7 @@ describe('an asynchronous GpuEndpoint', () => {
       { InitialInstanceCount: 1 },
     ]);
     expect(propertiesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget')).toMatchObject({
-      ResourceId: 'endpoint/Test-tiny-v1/variant/v1',
+      ResourceId: 'endpoint/Test-tiny-g5-xlarge-async-v1/variant/v1',
       MinCapacity: 0,
       MaxCapacity: 4,
     });
@@ -289,7 +289,7 @@ describe('an asynchronous GpuEndpoint', () => {
             TargetValue: 5,
             CustomizedMetricSpecification: expect.objectContaining({
               MetricName: 'ApproximateBacklogSizePerInstance',
-              Dimensions: [{ Name: 'EndpointName', Value: 'Test-tiny-v1' }],
+              Dimensions: [{ Name: 'EndpointName', Value: 'Test-tiny-g5-xlarge-async-v1' }],
             }),
           }),
         }),
@@ -315,25 +315,25 @@ describe('an asynchronous GpuEndpoint', () => {
   it('costs nothing but alarms while idle', () => {
     const model = gpuModel({ mode: 'async' });
     const stack = otherStack();
-    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const { bucket: payloadBucket } = new PayloadBucket(stack, 'Payloads');
     const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, payloadBucket })];
     const { total } = idleCost({ models: [model], endpoints });
     expect(total).toBeCloseTo(0.4, 6);
   });
 
-  it('is asked by workers, which hear of the end on the queue of their jobs, and by nobody else', () => {
+  it('is invoked by workers only, which are notified on the queue of their jobs', () => {
     const model = gpuModel({ mode: 'async' });
     const stack = otherStack();
-    const payloadBucket = new PayloadBucket(stack, 'Payloads');
+    const { bucket: payloadBucket } = new PayloadBucket(stack, 'Payloads');
     const endpoints = [new GpuEndpoint(stack, 'Gpu', { model, payloadBucket })];
     const jobs = new Jobs(stack, 'Jobs', { models: [model], endpoints, payloadBucket });
     new InferenceApi(stack, 'Api', { models: [model], endpoints, jobs });
-    const template = Template.fromStack(stack);
+    const template = templateOf(stack);
     const policies = resourcesOf(template, 'AWS::IAM::Policy').map(({ Properties }) => JSON.stringify(Properties));
     expect(policies.filter((policy) => policy.includes('sagemaker:InvokeEndpoint"'))).toEqual([]);
     const asking = policies.filter((policy) => policy.includes('sagemaker:InvokeEndpointAsync'));
     expect(asking).toHaveLength(1);
-    expect(asking[0]).toContain(':endpoint/test-tiny-v1');
+    expect(asking[0]).toContain(':endpoint/test-tiny-g5-xlarge-async-v1');
     expect(propertiesOf(template, 'AWS::SNS::Subscription')).toMatchObject({
       Protocol: 'sqs',
       RawMessageDelivery: true,
@@ -356,10 +356,12 @@ describe('a model on an endpoint', () => {
   it('has a function without a runtime that may ask the endpoint, and is part of the idle cost', () => {
     const stack = otherStack();
     const api = new InferenceApi(stack, 'Api', { models: [gpuModel()] });
-    const template = Template.fromStack(stack);
+    const template = templateOf(stack);
     expect(api.functions[0]?.packageSizes.natives).toBe(0);
-    const [fn] = resourcesOf(template, 'AWS::Lambda::Function');
-    expect(fn?.Properties.Environment.Variables.TENSORGATE_ENDPOINT).toBe('Test-tiny');
+    const variables = resourcesOf(template, 'AWS::Lambda::Function').map(
+      ({ Properties }) => Properties.Environment?.Variables ?? {},
+    );
+    expect(variables.map(({ TENSORGATE_ENDPOINT: endpoint }) => endpoint)).toContain('Test-tiny-g5-xlarge');
     const statements = resourcesOf(template, 'AWS::IAM::Policy').flatMap(
       ({ Properties }) => Properties.PolicyDocument.Statement,
     );
@@ -368,7 +370,7 @@ describe('a model on an endpoint', () => {
     expect(JSON.stringify(invoke[0].Resource)).toContain(':endpoint/test-tiny');
   });
 
-  it('tells how alike the weights answer that were made for it', () => {
+  it('states how similar the results of the converted weights are', () => {
     const models = [gpuModel(), gpuModel({}, { id: 'other', task: 'tensor' })];
     const measured = { meanCosine: 0.99678, minCosine: 0.98654, inputs: 313 };
     for (const [index, folded] of [measured, { inputs: 0 }].entries()) {
@@ -403,15 +405,12 @@ describe('a model on an endpoint', () => {
     const models = [gpuModel(), packedEmbedding('other')];
     const { results: resultsTable, jobData } = new DataStack(app, 'Data', { config });
     const gpu = new GpuStack(app, 'Gpu', { config, models });
-    expect(GpuStack.isNeeded(models)).toBe(true);
-    expect(GpuStack.isNeeded([packedEmbedding('other')])).toBe(false);
     const common = { config, stageName: 'dev', models, resultsTable, endpoints: gpu.endpoints };
-    if (jobData === undefined) throw new Error('no jobs');
     const jobsStack = new JobsStack(app, 'Jobs', { ...common, jobData });
     const apiStack = new ApiStack(app, 'Api', { ...common, jobs: jobsStack.jobs });
     for (const stack of [jobsStack, apiStack]) expect(stack.dependencies).toContain(gpu);
-    const workers = resourcesOf(Template.fromStack(jobsStack), 'AWS::Lambda::Function');
+    const workers = resourcesOf(templateOf(jobsStack), 'AWS::Lambda::Function');
     const endpoints = workers.map(({ Properties }) => Properties.Environment.Variables.TENSORGATE_ENDPOINT);
-    expect(endpoints.filter((name) => name !== undefined)).toEqual(['Gpu-tiny']);
+    expect(endpoints.filter((name) => name !== undefined)).toEqual(['Gpu-tiny-g5-xlarge']);
   });
 });

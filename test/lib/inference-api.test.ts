@@ -1,5 +1,11 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { RemovalPolicy, Size } from 'aws-cdk-lib';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Period } from 'aws-cdk-lib/aws-apigateway';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { modelRoutes, SHARED_ROUTES } from '../../core/api/routes.ts';
 import { ERRORS, type ErrorCode, problemType } from '../../core/errors.ts';
 import { InferenceApi, Jobs } from '../../lib/index.ts';
@@ -11,6 +17,7 @@ import {
   renderTemplate,
   resourcesOf,
   synthesizeApi,
+  templateOf,
 } from './synthesized-api.ts';
 
 const NO_TABLE = { cache: { store: 'memory' } };
@@ -40,12 +47,12 @@ describe('InferenceApi', () => {
       models: [packedEmbedding('one'), packedEmbedding('two')],
       stageName: 'beta',
       defaultEmbeddingModel: 'two',
-      usagePlans: { only: { rateLimit: 1, burstLimit: 2, quota: { limit: 3, period: 'WEEK' }, keys: ['a', 'b'] } },
+      usagePlans: { only: { rateLimit: 1, burstLimit: 2, quota: { limit: 3, period: Period.WEEK }, keys: ['a', 'b'] } },
       throttle: { rateLimit: 7, burstLimit: 8 },
-      logRetentionDays: 3,
-      minimumCompressionBytes: 0,
+      logRetention: RetentionDays.THREE_DAYS,
+      minCompressionSize: Size.bytes(0),
       tracing: true,
-      retainData: false,
+      removalPolicy: RemovalPolicy.DESTROY,
       maxIdleMonthlyUsd: 0,
       cloudWatchRole: false,
     });
@@ -59,7 +66,7 @@ describe('InferenceApi', () => {
           ThrottlingRateLimit: 7,
           ThrottlingBurstLimit: 8,
           DataTraceEnabled: false,
-          LoggingLevel: 'ERROR',
+          LoggingLevel: 'OFF',
         },
       ]),
     });
@@ -103,7 +110,8 @@ describe('InferenceApi', () => {
   });
 
   it('sets stage variables for what plans grant, also without an authorizer', () => {
-    const grants = { replyQueues: ['results'], eventBus: true, inputBuckets: [{ bucket: 'lake', prefix: 'a/' }] };
+    const bucket = Bucket.fromBucketName(otherStack(), 'Lake', 'lake');
+    const grants = { replyQueues: ['results'], eventBus: true, inputBuckets: [{ bucket, prefix: 'a/' }] };
     const usagePlans = { free: { rateLimit: 1, burstLimit: 1, ...grants } };
     const template = synthesizeApi({ models: [packedEmbedding('tiny')], auth: { accept: 'x-api-key' }, usagePlans });
     expect(propertiesOf(template, 'AWS::ApiGateway::Stage').Variables).toEqual({
@@ -162,7 +170,7 @@ describe('InferenceApi', () => {
       'several wrong settings',
       {
         models: [packedEmbedding()],
-        minimumCompressionBytes: -1,
+        throttle: { rateLimit: 0, burstLimit: 1 },
         usagePlans: { free: { rateLimit: 0, burstLimit: 0 } },
       },
       'Test/Api has 3 problems',
@@ -194,11 +202,14 @@ describe('InferenceApi', () => {
     );
   });
 
-  it('fails with CONFIG_INVALID that says how many models fit when a stack would hold too many resources', () => {
-    const models = Array.from({ length: 14 }, (_, index) => packedEmbedding(`m${index}`));
+  it('has few paths for each model if there are many models, and fails with CONFIG_INVALID if they are too many', () => {
+    const models = Array.from({ length: 100 }, (_, index) => packedEmbedding(`m${index}`));
     const build = (count: number) => new InferenceApi(otherStack(), 'Api', { models: models.slice(0, count) });
-    expect(() => build(14)).toThrow(/14 models need \d+ resources, a stack holds 500: 13 models fit/);
-    expect(() => build(13)).not.toThrow();
+    expect(() => build(60)).not.toThrow();
+    const message = /^100 names of models need \d+ paths, an API has 300: \d\d ids and aliases fit, /;
+    expect(() => build(100)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    );
   });
 
   it('offers metrics of the API and address of the stage', () => {
@@ -207,6 +218,39 @@ describe('InferenceApi', () => {
     expect(stack.resolve(api.url)).toHaveProperty('Fn::Join');
     const metrics = [api.metricCount(), api.metricClientError(), api.metricServerError(), api.metricLatency()];
     expect(metrics.map(({ metricName }) => metricName)).toEqual(['Count', '4XXError', '5XXError', 'Latency']);
+  });
+});
+
+describe('the order of creation', () => {
+  const stack = otherStack();
+  const models = [packedEmbedding('one'), packedTensor()];
+  new InferenceApi(stack, 'Api', { models, jobs: new Jobs(stack, 'Jobs', { models }) });
+  const template = Template.fromStack(stack);
+  const dependenciesOf = (type: string): readonly string[] =>
+    Object.values(template.findResources(type)).flatMap(({ DependsOn = [] }) => DependsOn);
+
+  /** Nested stacks of models. CloudFormation has created everything in them when they are complete. */
+  const modelStacks = resourcesOf(template, 'AWS::CloudFormation::Stack').map(({ logicalId }) => logicalId);
+
+  it('lets API Gateway invoke every function before new routes are deployed', () => {
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
+      ({ Properties }) => Properties.Principal === 'apigateway.amazonaws.com',
+    );
+    expect(permissions).toHaveLength(3);
+    expect(modelStacks.filter((id) => id.startsWith('Model'))).toHaveLength(2 * models.length);
+    const stacksOfApi = dependenciesOf('AWS::ApiGateway::Deployment').filter((id) => modelStacks.includes(id));
+    expect(stacksOfApi).toHaveLength(models.length);
+    expect(dependenciesOf('AWS::ApiGateway::Deployment')).toEqual(
+      expect.arrayContaining(permissions.map(({ logicalId }) => logicalId)),
+    );
+  });
+
+  it('sets the role of the logs of API Gateway once IAM has had time to make it known', () => {
+    const stacksOfApi = dependenciesOf('AWS::ApiGateway::Account').filter((id) => modelStacks.includes(id));
+    expect(stacksOfApi).toHaveLength(models.length);
+    expect(dependenciesOf('AWS::ApiGateway::Stage')).toEqual(
+      expect.arrayContaining(resourcesOf(template, 'AWS::ApiGateway::Account').map(({ logicalId }) => logicalId)),
+    );
   });
 });
 
@@ -230,11 +274,20 @@ describe('routes', () => {
     expect(data[2]).toMatchObject({ max_model_len: 512, max_client_batch_size: 2048, dimensions: 384 });
   });
 
-  it('gives the first model the aliases of the others', () => {
-    const [environment] = resourcesOf(template, 'AWS::Lambda::Function')
-      .map(({ Properties }) => Properties.Environment?.Variables ?? {})
-      .filter((variables) => 'TENSORGATE_SIBLINGS' in variables);
-    expect(environment.TENSORGATE_MODEL_ALIASES).toBe('{"ada-002":"two"}');
+  it('gives the first model the ids and aliases of the others', () => {
+    const stack = otherStack();
+    const [first] = new InferenceApi(stack, 'Api', { models }).functions;
+    const variables = resourcesOf(templateOf(stack), 'AWS::Lambda::Function').map(
+      ({ Properties }) => Properties.Environment?.Variables ?? {},
+    );
+    expect(variables.filter((one) => 'TENSORGATE_FUNCTIONS_PATH' in one)).toHaveLength(1);
+    expect(first?.model.id).toBe('one');
+    const packages = join(first?.model.workDirectory ?? '', 'packages/one');
+    const settings = readdirSync(packages)
+      .map((folder) => join(packages, folder, 'settings.json'))
+      .filter((file) => existsSync(file))
+      .map((file) => JSON.parse(readFileSync(file, 'utf8')));
+    expect(settings).toContainEqual({ siblings: ['two'], modelAliases: { 'ada-002': 'two' } });
   });
 
   it.each(routes)('has $method $path', ({ method, path, answeredBy, access }) => {
@@ -263,6 +316,26 @@ describe('routes', () => {
       expect(problem['detail']).toContain('one, two, ada-002, adder');
     },
   );
+
+  it('converts the bodies of every integration that is no proxy to text, because templates cannot read bytes', () => {
+    const others = [...methods.values()]
+      .map(({ Properties }) => Properties.Integration)
+      .filter(({ Type }) => Type !== 'AWS_PROXY');
+    expect(others.length).toBeGreaterThan(20);
+    const conversions = others.flatMap(({ ContentHandling, IntegrationResponses }) => [
+      ContentHandling,
+      ...IntegrationResponses.map((response: { ContentHandling?: string }) => response.ContentHandling),
+    ]);
+    expect(new Set(conversions)).toEqual(new Set(['CONVERT_TO_TEXT']));
+  });
+
+  it('accepts every binary media type of the API on routes that return an error', () => {
+    const [{ BinaryMediaTypes = [] } = {}] = resourcesOf(template, 'AWS::ApiGateway::RestApi').map(
+      ({ Properties }) => Properties,
+    );
+    const templates = methods.get('ANY /v2/models/{model}/{proxy+}')?.Properties.Integration.RequestTemplates;
+    expect(Object.keys(templates)).toEqual(expect.arrayContaining([...BinaryMediaTypes]));
+  });
 
   it('has no method beyond routes and their refusals', () => {
     const paths = new Set(routes.map(({ path }) => path));
@@ -384,8 +457,9 @@ describe('gateway responses', () => {
     ['UNSUPPORTED_MEDIA_TYPE', 'UNSUPPORTED_MEDIA_TYPE'],
     ['INTEGRATION_TIMEOUT', 'TIMEOUT'],
     ['INTEGRATION_FAILURE', 'UNAVAILABLE'],
+    ['API_CONFIGURATION_ERROR', 'UNAVAILABLE'],
     ['AUTHORIZER_FAILURE', 'UNAVAILABLE'],
-    ['API_CONFIGURATION_ERROR', 'INTERNAL'],
+    ['AUTHORIZER_CONFIGURATION_ERROR', 'UNAVAILABLE'],
     ['DEFAULT_5XX', 'BAD_GATEWAY'],
   ])('%s answers %s', (type, code) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
@@ -395,12 +469,27 @@ describe('gateway responses', () => {
   it.each([
     ['THROTTLED', 'retry-after', "'1'"],
     ['INTEGRATION_FAILURE', 'retry-after', "'1'"],
+    ['API_CONFIGURATION_ERROR', 'retry-after', "'1'"],
     ['AUTHORIZER_FAILURE', 'retry-after', "'1'"],
+    ['AUTHORIZER_CONFIGURATION_ERROR', 'retry-after', "'1'"],
     ['QUOTA_EXCEEDED', 'retry-after', "'3600'"],
     ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
-  ])('%s tells clients whether to try again', (type, header, value) => {
+  ])('%s says whether clients should try again', (type, header, value) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
     expect(response.ResponseParameters[`gatewayresponse.header.${header}`]).toBe(value);
+  });
+
+  it('explains a throttled function and a function that cannot be invoked differently', () => {
+    const detailOf = (type: string) => {
+      const response = responses.find(({ ResponseType }) => ResponseType === type);
+      return renderTemplate(response.ResponseTemplates['application/json'])['detail'];
+    };
+    const throttled = 'as many requests are in progress as AWS Lambda allows; retry after 1 s';
+    expect(detailOf('INTEGRATION_FAILURE')).toBe(throttled);
+    expect(detailOf('AUTHORIZER_FAILURE')).toBe(throttled);
+    const notInvoked = /^API Gateway could not invoke the function .* throttled, .*retry after 1 s$/;
+    expect(detailOf('API_CONFIGURATION_ERROR')).toMatch(notInvoked);
+    expect(detailOf('AUTHORIZER_CONFIGURATION_ERROR')).toMatch(notInvoked);
   });
 });
 

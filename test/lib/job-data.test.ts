@@ -1,23 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Duration, RemovalPolicy, type Stack } from 'aws-cdk-lib';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { parseDeployConfig } from '../../core/config/deploy-config.ts';
 import { DataStack, JobsTable, PayloadBucket, type PayloadBucketProps, WebhooksTable } from '../../lib/index.ts';
-import { otherStack, propertiesOf, resourcesOf, testApp } from './synthesized-api.ts';
+import { otherStack, propertiesOf, resourcesOf, templateOf, testApp } from './synthesized-api.ts';
 
 function synthesize(build: (stack: Stack) => unknown): Template {
   const stack = otherStack();
   build(stack);
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 describe.each([
-  ['JobsTable', (stack: Stack, retainData?: boolean) => new JobsTable(stack, 'T', optional({ retainData }))],
-  ['WebhooksTable', (stack: Stack, retainData?: boolean) => new WebhooksTable(stack, 'T', optional({ retainData }))],
+  ['JobsTable', (stack: Stack, removalPolicy?: RemovalPolicy) => new JobsTable(stack, 'T', { removalPolicy })],
+  ['WebhooksTable', (stack: Stack, removalPolicy?: RemovalPolicy) => new WebhooksTable(stack, 'T', { removalPolicy })],
 ])('%s', (_, create) => {
-  const tableOf = (retainData?: boolean) =>
+  const tableOf = (removalPolicy?: RemovalPolicy) =>
     resourcesOf(
-      synthesize((stack) => create(stack, retainData)),
+      synthesize((stack) => create(stack, removalPolicy)),
       'AWS::DynamoDB::GlobalTable',
     )[0];
 
@@ -33,8 +33,31 @@ describe.each([
     });
   });
 
-  it('goes with its stack when data is not retained', () => {
-    expect(tableOf(false)).toMatchObject({ DeletionPolicy: 'Delete' });
+  it('is deleted with its stack if the removal policy says so', () => {
+    expect(tableOf(RemovalPolicy.DESTROY)).toMatchObject({ DeletionPolicy: 'Delete' });
+  });
+});
+
+describe('deletion protection', () => {
+  const protections = (deletionProtection: boolean) =>
+    resourcesOf(
+      templateOf(new DataStack(testApp(), 'Data', { config: parseDeployConfig({ deletionProtection }, 'test') })),
+      'AWS::DynamoDB::GlobalTable',
+    ).map(({ logicalId, Properties: { Replicas } }) => [
+      /^[A-Z][a-z]+/.exec(logicalId)?.[0],
+      Replicas[0].DeletionProtectionEnabled ?? false,
+    ]);
+
+  it('covers the tables whose content cannot be computed again', () => {
+    expect(protections(true)).toEqual([
+      ['Results', false],
+      ['Jobs', true],
+      ['Webhooks', true],
+    ]);
+  });
+
+  it('is off by default, so that a stage can be removed with one command', () => {
+    expect(protections(false).map(([, isProtected]) => isProtected)).toEqual([false, false, false]);
   });
 });
 
@@ -93,7 +116,11 @@ describe('PayloadBucket', () => {
 
   it('deletes objects that no record can name any more, and multipart uploads that were not completed', () => {
     const { Rules } = propertiesOf(
-      bucketOf({ retentionDays: 3, fileRetentionDays: 20, deadLetterRetentionDays: 10 }),
+      bucketOf({
+        retention: Duration.days(3),
+        fileRetention: Duration.days(20),
+        deadLetterRetention: Duration.days(10),
+      }),
       'AWS::S3::Bucket',
     ).LifecycleConfiguration;
     expect(Rules).toEqual([
@@ -110,17 +137,17 @@ describe('PayloadBucket', () => {
     ]);
   });
 
-  it('stays by default, and goes with its stack when data is not retained', () => {
+  it('is retained by default, and deleted with its stack if the removal policy says so', () => {
     const policyOf = (props?: PayloadBucketProps) => resourcesOf(bucketOf(props), 'AWS::S3::Bucket')[0]?.DeletionPolicy;
     expect(policyOf()).toBe('Retain');
-    expect(policyOf({ retainData: false })).toBe('Delete');
+    expect(policyOf({ removalPolicy: RemovalPolicy.DESTROY })).toBe('Delete');
   });
 });
 
 describe('DataStack', () => {
   const synthesizeData = (settings: object) => {
     const stack = new DataStack(testApp(), 'Data', { config: parseDeployConfig(settings, 'test') });
-    return Template.fromStack(stack);
+    return templateOf(stack);
   };
 
   it('names its tables and its bucket in outputs, for commands of operators', () => {
@@ -160,10 +187,3 @@ describe('DataStack', () => {
     template.resourceCountIs('AWS::S3::Bucket', 0);
   });
 });
-
-/** Leaves out what is undefined, as callers do. */
-function optional<T extends object>(settings: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: NonNullable<T[K]>;
-  };
-}

@@ -1,17 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { InferenceApi, Jobs } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
-import { otherStack } from './synthesized-api.ts';
+import { otherStack, templateOf } from './synthesized-api.ts';
 import { permissionsOf } from './synthesized-jobs.ts';
 
 /** A deployment in one stack, with all that jobs can have. */
 function deploy(): Template {
   const stack = otherStack();
   const models = [packedEmbedding('one'), packedTensor('two')];
-  const jobs = new Jobs(stack, 'Jobs', { models, replyQueues: ['results'], inputBuckets: ['inputs'] });
+  const jobs = new Jobs(stack, 'Jobs', {
+    ...{ models, replyQueues: ['results'] },
+    inputBuckets: [Bucket.fromBucketName(stack, 'Inputs', 'inputs')],
+  });
   new InferenceApi(stack, 'Api', { models, jobs });
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 const template = deploy();
@@ -40,14 +44,15 @@ function allowed(action: RegExp, target: string): readonly string[] {
 }
 
 describe('permissions of functions around jobs', () => {
-  it('let only the two functions that sign and show secrets touch the table of webhooks', () => {
+  it('let only the functions that sign deliveries, show secrets and drop deliveries touch the table of webhooks', () => {
     expect(allowed(/^dynamodb:/, 'JobsWebhooksTable')).toEqual([
       'ApiJobRoutesservejobs',
+      'ApiJobRoutesservebatches',
       'JobsFunctionsdeliverwebhooks',
     ]);
   });
 
-  it('let those that list records use the index, and nobody read the whole table', () => {
+  it('let functions that list records use the index, and none read the whole table', () => {
     expect(allowed(/^dynamodb:Query$/, 'JobsRecordsTable/index/byOwner')).toEqual([
       'ApiJobRoutesservejobs',
       'ApiJobRoutesservebatches',
@@ -93,7 +98,7 @@ describe('permissions of functions around jobs', () => {
     expect(allowed(/^sqs:SendMessage$/, queue)).toEqual(names);
   });
 
-  it('let those tell of an end that can end a job, and no others', () => {
+  it('let only functions that can complete a job notify of it', () => {
     const notifiers = [
       'ApiJobRoutesservejobs',
       'JobsFunctionsfaillostjobs',
@@ -110,7 +115,7 @@ describe('permissions of functions around jobs', () => {
     );
   });
 
-  it('let nobody into the bucket beyond the prefixes of what they work on', () => {
+  it('grant access to the prefixes of the bucket that they use, and to no others', () => {
     const bucket = 'JobsPayloadsBucket';
     expect(allowed(/^s3:(?!ListBucket)/, bucket)).toEqual([]);
     expect(allowed(/^s3:/, `${bucket}/*`)).toEqual([]);

@@ -1,19 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Duration } from 'aws-cdk-lib';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { idleMonthlyUsd } from '../../core/costs/cost.ts';
 import { growingDelaySeconds } from '../../core/jobs/outage.ts';
 import { InferenceApi, Jobs, type JobsSettings, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
-import { otherStack, resourcesOf } from './synthesized-api.ts';
-import { functionOf, mappingsOf, permissionsOf, queueId, queueOf, synthesizeJobs } from './synthesized-jobs.ts';
+import { otherStack, resourcesOf, templateOf } from './synthesized-api.ts';
+import {
+  functionOf,
+  invokedBy,
+  mappingsOf,
+  permissionsOf,
+  queueId,
+  queueOf,
+  synthesizeJobs,
+} from './synthesized-jobs.ts';
 
 const DAY = 86_400;
 
 const SLOW = { batchSize: 20, windowSeconds: 3, maxConcurrency: 4, timeoutSeconds: 120, maxReceiveCount: 2 };
 
 const models = [packedEmbedding('one'), packedTensor('slow', { jobs: SLOW })];
-const template = synthesizeJobs({ models, replyQueues: ['results'], inputBuckets: ['inputs'] });
+const template = synthesizeJobs({
+  models,
+  replyQueues: ['results'],
+  inputBuckets: [Bucket.fromBucketName(otherStack(), 'Inputs', 'inputs')],
+});
 
 describe('queues', () => {
   it('are encrypted, keep what waits for as long as can be, and take no plain HTTP', () => {
@@ -34,11 +51,14 @@ describe('queues', () => {
 
   it('hide a message for at least six timeouts of each function that takes it, and for the window', () => {
     const functions = new Map(resourcesOf(template, 'AWS::Lambda::Function').map((one) => [one.logicalId, one]));
+    const aliases = new Map(resourcesOf(template, 'AWS::Lambda::Alias').map((one) => [one.logicalId, one]));
     const queues = new Map(resourcesOf(template, 'AWS::SQS::Queue').map((one) => [one.logicalId, one]));
     const mappings = resourcesOf(template, 'AWS::Lambda::EventSourceMapping');
     expect(mappings).toHaveLength(4 + models.length * 2);
     for (const { Properties } of mappings) {
-      const timeout = functions.get(Properties.FunctionName.Ref)?.Properties.Timeout;
+      const invoked = invokedBy(Properties);
+      const id = aliases.get(invoked)?.Properties.FunctionName.Ref ?? invoked;
+      const timeout = functions.get(id)?.Properties.Timeout;
       const visibility = queues.get(Properties.EventSourceArn['Fn::GetAtt'][0])?.Properties.VisibilityTimeout;
       const window = Properties.MaximumBatchingWindowInSeconds ?? 0;
       expect(visibility).toBeGreaterThanOrEqual(6 * timeout + window);
@@ -64,7 +84,7 @@ describe('queues', () => {
   });
 
   it.each([
-    ['goes on in the dead-letter queue', (lost: number, model: number) => lost - model],
+    ['continues in the dead-letter queue', (lost: number, model: number) => lost - model],
     ['starts again in the dead-letter queue', (lost: number) => lost],
   ])('let fail-lost-jobs have its turn for a day where the count of receives %s', (_, deliveries) => {
     const receives = (name: string) => Number(queueOf(template, name).RedrivePolicy.maxReceiveCount);
@@ -77,22 +97,22 @@ describe('queues', () => {
     expect(queueOf(template, name).RedrivePolicy).toBeUndefined();
   });
 
-  it('keep dead letters for as long as told', () => {
-    const short = synthesizeJobs({ models, deadLetterRetentionDays: 3 });
+  it('keep dead letters for the configured time', () => {
+    const short = synthesizeJobs({ models, deadLetterRetention: Duration.days(3) });
     expect(queueOf(short, 'dead-letters').MessageRetentionPeriod).toBe(3 * DAY);
     expect(queueOf(short, 'jobs').MessageRetentionPeriod).toBe(14 * DAY);
   });
 });
 
 describe('event source mappings', () => {
-  it('tell which messages of a batch are to come again, and run a bounded number at once', () => {
+  it('report the failed messages of a batch, and run a bounded number concurrently', () => {
     for (const { Properties } of resourcesOf(template, 'AWS::Lambda::EventSourceMapping')) {
       expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
       expect(Properties.ScalingConfig.MaximumConcurrency).toBeGreaterThanOrEqual(2);
     }
   });
 
-  it('take batch size, window and concurrency of a model’s jobs from its manifest, and one chunk at once', () => {
+  it('take batch size, window and concurrency of a model’s jobs from its manifest, and one chunk at a time', () => {
     expect(mappingsOf(template, 'run-jobs-slow')).toEqual([
       expect.objectContaining({
         EventSourceArn: { 'Fn::GetAtt': [queueId(template, 'jobs-slow'), 'Arn'] },
@@ -113,7 +133,7 @@ describe('event source mappings', () => {
     ['fail-lost-jobs', 'lost-jobs', 10],
     ['process-batches', 'batches', 1],
     ['deliver-webhooks', 'webhooks', 10],
-  ])('invoke %s with messages of %s, %i at once', (name, queue, batchSize) => {
+  ])('invoke %s with messages of %s, %i together', (name, queue, batchSize) => {
     expect(mappingsOf(template, name)).toEqual([
       expect.objectContaining({
         EventSourceArn: { 'Fn::GetAtt': [queueId(template, queue), 'Arn'] },
@@ -135,7 +155,7 @@ describe('functions', () => {
 
   it('know the queues of their own model only, and how often it lets a message come', () => {
     const variables = functionOf(template, 'run-jobs-slow').Environment.Variables;
-    const text = JSON.stringify(variables.TENSORGATE_MODEL_QUEUES);
+    const text = JSON.stringify(variables.TENSORGATE_OWN_QUEUES);
     expect(text).toContain(queueId(template, 'chunks-slow'));
     expect(text).not.toContain(queueId(template, 'jobs-one'));
     expect(variables).toMatchObject({
@@ -144,27 +164,27 @@ describe('functions', () => {
     });
   });
 
-  it('are told the queues that they need, for an environment has little room', () => {
-    const queuesOf = (name: string) =>
-      JSON.stringify(functionOf(template, name).Environment.Variables.TENSORGATE_MODEL_QUEUES);
-    expect(queuesOf('accept-jobs')).toMatch(/jobsone/);
-    expect(queuesOf('accept-jobs')).not.toMatch(/chunksone/);
-    expect(queuesOf('process-batches')).toMatch(/chunksone/);
-    expect(queuesOf('process-batches')).not.toMatch(/jobsone/);
+  it('look up the queues of models by parameters, which are in the stacks of the workers', () => {
+    const { TENSORGATE_QUEUES_PATH: path } = functionOf(template, 'accept-jobs').Environment.Variables;
+    const parameters = resourcesOf(template, 'AWS::SSM::Parameter').map(({ Properties }) => Properties);
+    const ofOne = parameters.find(({ Name: name }) => name === `${path}/models/one`);
+    expect(JSON.stringify(ofOne.Value)).toMatch(/JobsQueuesjobsone.*JobsQueueschunksone/);
+    expect(permissionsOf(template, 'JobsFunctionsacceptjobs')).toHaveProperty('ssm:GetParameter');
   });
 
   it('that serve all models know them all, the one for requests without a name first', () => {
+    const stack = otherStack();
     const both = [packedEmbedding('a'), packedTensor('b'), packedEmbedding('c')];
-    const { Variables } = functionOf(
-      synthesizeJobs({ models: both, defaultEmbeddingModel: 'c' }),
-      'accept-jobs',
-    ).Environment;
-    expect(Variables.TENSORGATE_TASK_MODELS).toBe('{"embedding":["c","a"]}');
-    expect(JSON.stringify(Variables.TENSORGATE_MODEL_QUEUES)).toMatch(/jobsa.*jobsb.*jobsc/);
+    const jobs = new Jobs(stack, 'Jobs', { models: both, defaultEmbeddingModel: 'c' });
+    const { package: built } = jobs.functionOf('accept-jobs');
+    expect(JSON.parse(readFileSync(join(built.directory, 'settings.json'), 'utf8'))).toMatchObject({
+      modelIds: ['a', 'b', 'c'],
+      taskModels: { embedding: ['c', 'a'] },
+    });
   });
 
   it('keep files for longer than jobs', () => {
-    const kept = synthesizeJobs({ models, retentionDays: 3, fileRetentionDays: 40 });
+    const kept = synthesizeJobs({ models, retention: Duration.days(3), fileRetention: Duration.days(40) });
     const variablesOf = (name: string) => functionOf(kept, name).Environment.Variables;
     expect(variablesOf('accept-jobs').TENSORGATE_RETENTION_DAYS).toBe('3');
     expect(variablesOf('process-batches').TENSORGATE_FILE_RETENTION_DAYS).toBe('40');
@@ -191,8 +211,8 @@ describe('functions', () => {
     expect(() => jobs.metric('JobsFailed')).toThrow('JobsFailed is recorded under stage, model');
   });
 
-  it('log to groups of their own for as long as told', () => {
-    const traced = synthesizeJobs({ models, logRetentionDays: 5, tracing: true });
+  it('log to their own groups with the configured retention', () => {
+    const traced = synthesizeJobs({ models, logRetention: RetentionDays.FIVE_DAYS, tracing: true });
     traced.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 5 });
     traced.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } });
   });
@@ -246,13 +266,14 @@ describe('the sweep', () => {
     expect(LoggingConfig).toMatchObject({ SystemLogLevel: 'WARN' });
   });
 
-  it('adds six resources to a stack, however many models there are', () => {
+  it('adds seven resources to a stack, and at most seven more policies for many models', () => {
     const ids = Object.keys(template.toJSON()['Resources']).filter((id) => id.startsWith('JobsFunctionssweeprecords'));
     expect(ids.map((id) => id.replace(/(TestJobs\w+)?[0-9A-F]{8}$/, '')).sort()).toEqual([
       'JobsFunctionssweeprecordsFunction',
       'JobsFunctionssweeprecordsLogs',
       'JobsFunctionssweeprecordsRole',
       'JobsFunctionssweeprecordsRoleDefaultPolicy',
+      expect.stringMatching(/^JobsFunctionssweeprecordsRoleModels\d$/),
       'JobsFunctionssweeprecordsSchedule',
       'JobsFunctionssweeprecordsScheduleAllowEventRule',
     ]);
@@ -260,22 +281,26 @@ describe('the sweep', () => {
 
   it('has a price, with which a deployment of one model stays below two dollars a month', () => {
     const { priced } = new Jobs(otherStack(), 'Jobs', { models: [packedEmbedding('one')] });
-    const { total, lines } = idleMonthlyUsd([], priced);
+    const { total, lines } = idleMonthlyUsd([], { queues: priced });
     expect(total).toBeLessThan(2);
     expect(lines.map(({ what }) => what)).toContain('function sweep-records every 5 minutes, 8,760 runs');
   });
 });
 
 describe('alarms', () => {
-  it('are not there unless they are wanted, for they cost money', () => {
+  it('do not exist by default, because they cost money', () => {
     template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
   });
 
-  it('watch dead letters, and the age of what waits', () => {
+  it('watch dead letters, the age of what waits, and the function that runs by itself', () => {
     const alarms = resourcesOf(synthesizeJobs({ models, alarms: true }), 'AWS::CloudWatch::Alarm');
     expect(alarms.map(({ Properties: { MetricName, Threshold } }) => [MetricName, Threshold])).toEqual([
       ['ApproximateNumberOfMessagesVisible', 0],
-      ['ApproximateAgeOfOldestMessage', 900],
+      ['ApproximateAgeOfOldestMessage', 900], // jobs
+      ['ApproximateAgeOfOldestMessage', 1800], // lost-jobs
+      ['ApproximateAgeOfOldestMessage', 1800], // batches
+      ['ApproximateAgeOfOldestMessage', 1800], // webhooks
+      ['Errors', 0], // sweep-records
       ['ApproximateAgeOfOldestMessage', 900],
       ['ApproximateAgeOfOldestMessage', 43_200],
       ['ApproximateAgeOfOldestMessage', 900],
@@ -300,8 +325,8 @@ describe('Jobs', () => {
 
   it('lets a producer send to the queue of jobs, and nothing else', () => {
     const { stack, jobs, program } = setUp();
-    jobs.grantProduce(program);
-    expect(permissionsOf(Template.fromStack(stack), 'Program')).toEqual({
+    jobs.grantSendMessages(program);
+    expect(permissionsOf(templateOf(stack), 'Program')).toEqual({
       'sqs:SendMessage': ['JobsQueuesjobs'],
       'sqs:GetQueueUrl': ['JobsQueuesjobs'],
       'sqs:GetQueueAttributes': ['JobsQueuesjobs'],
@@ -311,7 +336,7 @@ describe('Jobs', () => {
   it('lets a program read one reply queue', () => {
     const { stack, jobs, program } = setUp();
     jobs.grantConsumeReplies(program, 'results');
-    const permissions = permissionsOf(Template.fromStack(stack), 'Program');
+    const permissions = permissionsOf(templateOf(stack), 'Program');
     expect(Object.keys(permissions)).toEqual(expect.arrayContaining(['sqs:ReceiveMessage', 'sqs:DeleteMessage']));
     expect(new Set(Object.values(permissions).flat())).toEqual(new Set(['JobsQueuesreplyresults']));
   });
@@ -323,20 +348,19 @@ describe('Jobs', () => {
         const { jobs, program } = setUp();
         return jobs.grantConsumeReplies(program, 'others');
       },
-      'replyQueues must hold others for it to be read, known: results',
+      'replyQueues must contain others for it to be read, known: results',
     ],
-    ['there is no model', () => new Jobs(otherStack(), 'Jobs', { models: [] }), 'models must hold at least one model'],
-    ['a setting is wrong', () => new Jobs(otherStack(), 'Jobs', { models, retentionDays: 0 }), 'jobs.retentionDays: '],
-    ['the stage has no proper name', () => new Jobs(otherStack(), 'Jobs', { models, stageName: 'A' }), 'got "A"'],
     [
-      'a function would have more of an environment than AWS Lambda takes',
-      () =>
-        new Jobs(otherStack(), 'Jobs', {
-          models,
-          replyQueues: Array.from({ length: 20 }, (_, index) => `a-long-name-of-a-queue-${index}`),
-        }),
-      /Jobs\/Functions\/[a-z-]+ needs \d+ bytes of environment variables, AWS Lambda takes 4096/,
+      'there is no model',
+      () => new Jobs(otherStack(), 'Jobs', { models: [] }),
+      'models must contain at least one model',
     ],
+    [
+      'a setting is wrong',
+      () => new Jobs(otherStack(), 'Jobs', { models, retention: Duration.days(0) }),
+      'jobs.retentionDays: ',
+    ],
+    ['the stage has no proper name', () => new Jobs(otherStack(), 'Jobs', { models, stageName: 'A' }), 'got "A"'],
     [
       'the API has a model that jobs do not know',
       () => {
@@ -352,9 +376,9 @@ describe('Jobs', () => {
   it('uses a table of results in the workers whose manifest asks for it', () => {
     const stack = otherStack();
     const memory = packedEmbedding('light', { cache: { store: 'memory' } });
-    const resultsTable = new ResultsTable(stack, 'Results');
+    const { table: resultsTable } = new ResultsTable(stack, 'Results');
     new Jobs(stack, 'Jobs', { models: [...models, memory], resultsTable });
-    const synthesized = Template.fromStack(stack);
+    const synthesized = templateOf(stack);
     const tableOf = (name: string) => functionOf(synthesized, name).Environment.Variables.TENSORGATE_RESULTS_TABLE;
     expect(tableOf('run-jobs-one')).toEqual({ Ref: expect.stringMatching(/^ResultsTable/) });
     expect(tableOf('run-jobs-light')).toBeUndefined();

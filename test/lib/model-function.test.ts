@@ -1,25 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ModelFunction, type ModelFunctionProps, ResultsTable } from '../../lib/index.ts';
 import { packedEmbedding } from './packed-models.ts';
-import { otherStack, propertiesOf, resourcesOf, synthesizeApi } from './synthesized-api.ts';
+import { otherStack, propertiesOf, resourcesOf, synthesizeApi, templateOf } from './synthesized-api.ts';
 
 function synthesize(props: (stack: Stack) => ModelFunctionProps): Template {
   const stack = otherStack();
   new ModelFunction(stack, 'Fn', props(stack));
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 /** Every allowed action and its resources. */
 function statements(template: Template): readonly unknown[] {
-  return resourcesOf(template, 'AWS::IAM::Policy').flatMap(({ Properties }) =>
-    Properties.PolicyDocument.Statement.map(({ Action, Resource }: { Action: unknown; Resource: unknown }) => ({
-      Action,
-      Resource,
-    })),
-  );
+  return ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
+    .flatMap((type) => resourcesOf(template, type))
+    .flatMap(({ Properties }) =>
+      Properties.PolicyDocument.Statement.map(({ Action, Resource }: { Action: unknown; Resource: unknown }) => ({
+        Action,
+        Resource,
+      })),
+    );
 }
 
 describe('ModelFunction', () => {
@@ -90,7 +92,10 @@ describe('ModelFunction', () => {
   });
 
   it('may write to its own log group, read and write batches of its table, and nothing else', () => {
-    const template = synthesize((stack) => ({ model: packedEmbedding(), resultsTable: new ResultsTable(stack, 'R') }));
+    const template = synthesize((stack) => ({
+      model: packedEmbedding(),
+      resultsTable: new ResultsTable(stack, 'R').table,
+    }));
     expect(statements(template)).toEqual([
       {
         Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -106,7 +111,7 @@ describe('ModelFunction', () => {
 
   it('gets no table when its manifest keeps results in memory', () => {
     const model = packedEmbedding('tiny', { cache: { store: 'memory' } });
-    const template = synthesize((stack) => ({ model, resultsTable: new ResultsTable(stack, 'R') }));
+    const template = synthesize((stack) => ({ model, resultsTable: new ResultsTable(stack, 'R').table }));
     expect(statements(template)).toHaveLength(1);
     const [fn] = resourcesOf(template, 'AWS::Lambda::Function');
     expect(fn?.Properties.Environment.Variables.TENSORGATE_RESULTS_TABLE).toBeUndefined();
@@ -127,12 +132,6 @@ describe('ModelFunction', () => {
       TargetTrackingScalingPolicyConfiguration: { TargetValue: 0.6 },
     });
   });
-
-  it('offers metrics of the alias', () => {
-    const fn = new ModelFunction(otherStack(), 'Fn', { model: packedEmbedding() });
-    const metrics = [fn.metricInvocations(), fn.metricErrors(), fn.metricDuration(), fn.metricThrottles()];
-    expect(metrics.map(({ metricName }) => metricName)).toEqual(['Invocations', 'Errors', 'Duration', 'Throttles']);
-  });
 });
 
 describe('functions of one API', () => {
@@ -150,21 +149,25 @@ describe('functions of one API', () => {
         Principal: 'apigateway.amazonaws.com',
         FunctionName: { Ref: expect.stringMatching(/Live/) },
       });
-      expect(JSON.stringify(permission.SourceArn)).toMatch(/execute-api.*DeploymentStagebeta.*"\/\*\/\*"/);
+      expect(JSON.stringify(permission.SourceArn)).toMatch(/execute-api.*"\/beta\/\*\/\*"/);
     }
   });
 
-  it('hand requests from the default embedding model to its siblings', () => {
-    const siblings = resourcesOf(template, 'AWS::Lambda::Function')
-      .map(({ Properties }) => Properties.Environment?.Variables ?? {})
-      .filter(({ TENSORGATE_SIBLINGS }) => TENSORGATE_SIBLINGS !== undefined);
-    expect(siblings).toHaveLength(1);
-    expect(siblings[0].TENSORGATE_SIBLINGS).toEqual({
-      'Fn::Join': ['', ['{"two":"', { Ref: expect.stringMatching(/^ApitwoLive/) }, '"}']],
-    });
+  it('forward requests from the default embedding model to its siblings, which it finds by their parameters', () => {
+    const paths = resourcesOf(template, 'AWS::Lambda::Function')
+      .map(({ Properties }) => Properties.Environment?.Variables?.TENSORGATE_FUNCTIONS_PATH)
+      .filter((path) => path !== undefined);
+    expect(paths).toHaveLength(1);
+    const parameters = resourcesOf(template, 'AWS::SSM::Parameter').map(({ Properties }) => Properties);
+    expect(parameters).toContainEqual(
+      expect.objectContaining({
+        Name: `${paths[0]}/functions/two`,
+        Value: { Ref: expect.stringMatching(/^Modeltwo\w+twoLive/) },
+      }),
+    );
     expect(statements(template)).toContainEqual({
       Action: 'lambda:InvokeFunction',
-      Resource: { Ref: expect.stringMatching(/^ApitwoLive/) },
+      Resource: { Ref: expect.stringMatching(/^Modeltwo\w+twoLive/) },
     });
   });
 });

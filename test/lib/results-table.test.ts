@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { RemovalPolicy } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { ResultsTable, type ResultsTableProps } from '../../lib/index.ts';
 import { otherStack, resourcesOf } from './synthesized-api.ts';
@@ -10,19 +11,19 @@ function synthesize(props?: ResultsTableProps) {
 }
 
 describe('ResultsTable', () => {
-  it('is paid by request, forgets by time to live, can be restored and stays by default', () => {
+  it('is paid by request, drops old items, has no backups to pay for, and is retained by default', () => {
     expect(synthesize()).toMatchObject({
       DeletionPolicy: 'Retain',
       Properties: {
         BillingMode: 'PAY_PER_REQUEST',
         KeySchema: [{ AttributeName: 'fingerprint', KeyType: 'HASH' }],
         TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
-        Replicas: [{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true } }],
+        Replicas: [{ PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: false } }],
       },
     });
   });
 
-  it('goes with its stack when data is not retained', () => {
-    expect(synthesize({ retainData: false })).toMatchObject({ DeletionPolicy: 'Delete' });
+  it('is deleted with its stack if the removal policy says so', () => {
+    expect(synthesize({ removalPolicy: RemovalPolicy.DESTROY })).toMatchObject({ DeletionPolicy: 'Delete' });
   });
 });

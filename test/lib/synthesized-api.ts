@@ -1,6 +1,8 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { InferenceApi, type InferenceApiProps } from '../../lib/index.ts';
+import { inlineNestedStacks } from '../../local/template/inline-nested-stacks.ts';
+import type { Template as ParsedTemplate } from '../../local/template/template.ts';
 import { temporaryDirectory } from './packed-models.ts';
 
 /** An app that leaves packages where they are instead of copying tens of megabytes for each test. */
@@ -13,7 +15,7 @@ export function testApp(context: Readonly<Record<string, unknown>> = {}): App {
   });
 }
 
-/** A stack of somebody else's. */
+/** A stack outside of this product. */
 export function otherStack(): Stack {
   return new Stack(testApp(), 'Test');
 }
@@ -22,7 +24,40 @@ export function otherStack(): Stack {
 export function synthesizeApi(props: InferenceApiProps): Template {
   const stack = otherStack();
   new InferenceApi(stack, 'Api', props);
-  return Template.fromStack(stack);
+  return templateOf(stack);
+}
+
+/** The template of a stack, with those of its nested stacks inlined: logical ids of theirs start with that of the stack. */
+export function templateOf(stack: Stack): Template {
+  const own = Template.fromStack(stack).toJSON();
+  return Template.fromJSON({ ...inlineNestedStacks(parsedTemplate(own), nestedTemplates(stack)) });
+}
+
+function nestedTemplates(stack: Stack): ReadonlyMap<string, ParsedTemplate> {
+  const nested = stack.node.findAll().filter((child) => NestedStack.isNestedStack(child));
+  return new Map(
+    nested.map((one) => [
+      String(stack.resolve(one.nestedStackResource?.logicalId)),
+      parsedTemplate(Template.fromStack(one).toJSON()),
+    ]),
+  );
+}
+
+/** Sections that a template lacks are empty. */
+function parsedTemplate(template: Record<string, unknown>): ParsedTemplate {
+  const { Resources, ...sections }: Partial<ParsedTemplate> = template;
+  const resources = Object.entries(Resources ?? {}).map(([id, one]) => [
+    id,
+    { ...one, Properties: one.Properties ?? {} },
+  ]);
+  return {
+    Outputs: {},
+    Parameters: {},
+    Mappings: {},
+    Conditions: {},
+    ...sections,
+    Resources: Object.fromEntries(resources),
+  };
 }
 
 /** A resource of a template, as far as tests look into it. */
@@ -32,6 +67,11 @@ export interface SynthesizedResource {
   // biome-ignore lint/suspicious/noExplicitAny: tests look into properties of any shape
   readonly Properties: any;
   readonly DeletionPolicy?: string;
+}
+
+/** The logical id that a resource of a model's stack would have in the stack of the API or of the jobs. */
+export function plainId(logicalId: string): string {
+  return logicalId.replace(/^Model\w*?[0-9A-F]{8}(?=runjobs)/, 'JobsFunctions').replace(/^Model\w*?[0-9A-F]{8}/, 'Api');
 }
 
 /** Resources of one type. */

@@ -1,12 +1,12 @@
-import { Template } from 'aws-cdk-lib/assertions';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { Jobs, type JobsProps } from '../../lib/index.ts';
-import { otherStack, resourcesOf, type SynthesizedResource } from './synthesized-api.ts';
+import { otherStack, plainId, resourcesOf, type SynthesizedResource, templateOf } from './synthesized-api.ts';
 
 /** The template of a stack that holds nothing but jobs. */
 export function synthesizeJobs(props: JobsProps): Template {
   const stack = otherStack();
   new Jobs(stack, 'Jobs', props);
-  return Template.fromStack(stack);
+  return templateOf(stack);
 }
 
 /** Properties of a queue, found by its name inside the construct. */
@@ -27,14 +27,16 @@ export function functionOf(template: Template, name: string): SynthesizedResourc
 /** Event source mappings of a function. */
 export function mappingsOf(template: Template, name: string): readonly SynthesizedResource['Properties'][] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping')
-    .filter(({ Properties }) => String(Properties.FunctionName.Ref).startsWith(`JobsFunctions${plain(name)}Function`))
+    .filter(({ Properties }) => functionPattern(name).test(plainId(invokedBy(Properties))))
     .map(({ Properties }) => Properties);
 }
 
 /** What a function may do: each action, and the logical ids of the resources that it may do it to. */
 export function permissionsOf(template: Template, prefix: string): Readonly<Record<string, readonly string[]>> {
   const permissions: Record<string, string[]> = {};
-  const policies = resourcesOf(template, 'AWS::IAM::Policy').filter(({ logicalId }) => logicalId.startsWith(prefix));
+  const policies = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
+    .flatMap((type) => resourcesOf(template, type))
+    .filter(({ logicalId }) => plainId(logicalId).startsWith(prefix));
   for (const { Action, Resource } of policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)) {
     const targets = [Resource].flat().map(targetOf);
     for (const action of [Action].flat()) permissions[action] = [...(permissions[action] ?? []), ...targets].sort();
@@ -52,9 +54,19 @@ function targetOf(resource: unknown): string {
 
 function found(template: Template, type: string, prefix: string): SynthesizedResource {
   const pattern = new RegExp(`^${prefix}[0-9A-F]{8}$`);
-  const [resource] = resourcesOf(template, type).filter(({ logicalId }) => pattern.test(logicalId));
+  const [resource] = resourcesOf(template, type).filter(({ logicalId }) => pattern.test(plainId(logicalId)));
   if (resource === undefined) throw new Error(`there is no ${type} ${prefix}`);
   return resource;
+}
+
+/** Logical id of the function or alias that a mapping invokes. */
+export function invokedBy({ FunctionName }: SynthesizedResource['Properties']): string {
+  return /"Ref":"(\w+)"/.exec(JSON.stringify(FunctionName))?.[1] ?? '';
+}
+
+/** A function or its alias. */
+function functionPattern(name: string): RegExp {
+  return new RegExp(`^JobsFunctions${plain(name)}(?:Function|Live)[0-9A-F]{8}$`);
 }
 
 function plain(name: string): string {

@@ -2,7 +2,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StackDocument, Template, TemplateResource } from '../../local/template/read-assembly.ts';
+import type { StackDocument } from '../../local/template/read-assembly.ts';
+import type { Template, TemplateResource } from '../../local/template/template.ts';
 
 /** A function of a fixture app. */
 export interface FixtureFunction {

@@ -201,7 +201,7 @@ describe('tensorgate start', () => {
     expect(await readdir(join(folder, '.tensorgate'))).not.toContain(left);
   });
 
-  it('restarts and quits by keys in a terminal, tells of changed files, and sums up', async () => {
+  it('restarts and quits by keys in a terminal, reports changed files, and prints a summary', async () => {
     // `script` runs a command in a pseudo-terminal; its arguments differ between platforms.
     if (process.platform !== 'linux' || spawnSync('script', ['--version']).error !== undefined) return;
     await mkdir(join(folder, 'models'));

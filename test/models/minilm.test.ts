@@ -93,7 +93,7 @@ describe('minilm', () => {
     expect(agreement).toBeGreaterThanOrEqual(0.95);
   });
 
-  it('would be told from a model that is pooled in another way', async () => {
+  it('differs from a model that is pooled in another way', async () => {
     const { meanCosine } = compareVectors(await embedAlone({ pooling: 'cls', normalize: true }), references);
     expect(meanCosine).toBeLessThan(0.9);
   });

@@ -27,6 +27,7 @@ export async function checkBatch(
   expected: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   const { status: answered, json } = await caller.call('GET', `/v1/batches/${id}`);
+  if (batch.isDeleted) return answered === 404 ? [] : [`was deleted and is ${json['status']} again`];
   if (answered !== 200) return [`is answered ${answered}`];
   const facts = json as object as BatchFacts;
   const allowed = batch.isCanceled ? ['completed', 'cancelled'] : ['completed'];

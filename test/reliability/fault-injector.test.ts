@@ -35,7 +35,7 @@ test('another seed gives other faults', () => {
   expect(faultsInOrder(8, 1)).not.toEqual(faultsInOrder(7, 1));
 });
 
-test('the same seed plans the same deliveries, webhooks, kills, outages and work', () => {
+test('the same seed plans the same deliveries, webhooks, kills, stalls, outages and work', () => {
   const schedule = (seed: number) => {
     const plan = new FaultPlan(seed);
     const indices = Array.from({ length: 500 }, (_, index) => index);
@@ -44,6 +44,7 @@ test('the same seed plans the same deliveries, webhooks, kills, outages and work
       webhooks: indices.map((index) => plan.webhook(index)),
       kills: indices.filter((index) => plan.call('run-jobs', 'dynamodb:UpdateItem', index)?.startsWith('kill')),
       outages: indices.map((index) => plan.outage(index)),
+      stalls: indices.map((index) => plan.stalls(index)),
       work: digestOf(planWaves(seed, 3000)),
     };
   };
@@ -74,6 +75,23 @@ test('an outage makes the calls of one service fail, but not those of functions 
   expect(new Set(call('servebatches'))).not.toEqual(new Set(['fail']));
   isOver = true;
   expect(new Set(call('runjobsminilm'))).not.toEqual(new Set(['fail']));
+});
+
+test('a stall stops one call of its function, after as many others as it says', () => {
+  const injector = new FaultInjector(7);
+  injector.start();
+  injector.startStall({ functionName: 'runjobsminilm', startsAt: 0, afterCalls: 2 });
+  const call = (functionName: string) => injector.faults.onCall?.({ functionName, action: 'dynamodb:GetItem' });
+  expect(call('deliverwebhooks')).not.toBe('stall');
+  const calls = Array.from({ length: 20 }, () => call('tensorgaterunjobsminilm4711'));
+  expect(calls.flatMap((fault, index) => (fault === 'stall' ? [index] : []))).toEqual([2]);
+  expect(injector.injected.stall).toBe(1);
+});
+
+test('only its own requests end the worker of the fragile model', () => {
+  const plan = new FaultPlan(7);
+  const faults = Array.from({ length: 3000 }, (_, index) => plan.call('runjobsfragile', 'dynamodb:UpdateItem', index));
+  expect(new Set(faults)).toEqual(new Set([undefined, 'fail', 'fail-after', 'throttle', 'hang']));
 });
 
 test('an injector that is not active makes nothing fail', () => {

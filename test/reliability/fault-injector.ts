@@ -19,6 +19,16 @@ const OUTAGE_MINUTES = [1, 3, 10, 45] as const;
 /** Calls that a service can do by half. */
 const BATCH_ACTIONS = /^(sqs:SendMessage|dynamodb:Batch\w+|events:PutEvents)$/;
 
+/** Workers that only their own requests end, so that the number of their tries is known. */
+const FRAGILE = /fragile/;
+
+/** Functions that stall: the worker of the embedding model in each wave, and one of the others. */
+const STALLING_WORKER = 'runjobsminilm';
+const STALLING = ['acceptjobs', 'processbatches', 'deliverwebhooks'] as const;
+
+/** Maximum number of calls that a function makes before one stalls. */
+const CALLS_BEFORE_STALL = 12;
+
 /** Functions that work in the background. Outages spare the others, which would only make the submitters wait. */
 const BACKGROUND = /acceptjobs|runjobs|processbatches|deliverwebhooks|faillostjobs|sweeprecords/;
 
@@ -33,6 +43,16 @@ export interface PlannedOutage {
   readonly startsAt: number;
 }
 
+/** A function that stops in a call, and does nothing more until its timeout ends it. */
+export interface PlannedStall {
+  /** Part of the function's name. */
+  readonly functionName: string;
+  /** It is armed when this share of a wave's jobs is submitted, from 0 to 1. */
+  readonly startsAt: number;
+  /** How many calls the function makes before. */
+  readonly afterCalls: number;
+}
+
 /** Plans faults: the n-th event of each kind has the same fault for the same seed, whatever happens at the same time. */
 export class FaultPlan {
   readonly #seed: number;
@@ -44,7 +64,8 @@ export class FaultPlan {
   /** @param index - How many calls of this action the function has made before. */
   call(functionName: string, action: string, index: number): CallFault | undefined {
     const random = this.#random('call', functionName, action, index);
-    if (random.chance(CALLS_KILL)) return random.pick(['kill', 'kill-after'] as const);
+    const isKilled = random.chance(CALLS_KILL);
+    if (isKilled && !FRAGILE.test(functionName)) return random.pick(['kill', 'kill-after'] as const);
     if (random.chance(CALLS_FAIL)) return random.pick(['fail', 'fail-after'] as const);
     if (random.chance(CALLS_THROTTLED)) return 'throttle';
     if (BATCH_ACTIONS.test(action) && random.chance(CALLS_PARTIAL)) return 'partial';
@@ -74,19 +95,40 @@ export class FaultPlan {
     };
   }
 
+  /** @param wave - Index of the wave in which they happen. */
+  stalls(wave: number): PlannedStall[] {
+    const random = this.#random('stalls', wave);
+    return [STALLING_WORKER, random.pick(STALLING)].map((functionName) => {
+      return { functionName, startsAt: random.next(), afterCalls: random.whole(0, CALLS_BEFORE_STALL) };
+    });
+  }
+
   #random(...event: readonly (string | number)[]): SeededRandom {
     return SeededRandom.of(this.#seed, event.join(' '));
   }
 }
+
+/** The kind under which a fault is counted. */
+const KINDS = {
+  fail: 'fail',
+  'fail-after': 'fail',
+  throttle: 'throttle',
+  partial: 'partial',
+  hang: 'hang',
+  kill: 'kill',
+  'kill-after': 'kill',
+  stall: 'stall',
+} as const satisfies Record<CallFault, string>;
 
 /** Makes services, workers and receivers fail by a {@link FaultPlan}, from {@link start} to {@link stop}. */
 export class FaultInjector {
   readonly faults: LocalFaults;
   readonly held = new HeldDeliveries();
   /** How many faults of each kind were injected. */
-  readonly injected = { kill: 0, fail: 0, throttle: 0, partial: 0, hang: 0, outage: 0, repeat: 0 };
+  readonly injected = { kill: 0, stall: 0, fail: 0, throttle: 0, partial: 0, hang: 0, outage: 0, repeat: 0 };
   readonly #plan: FaultPlan;
   readonly #counts = new Map<string, number>();
+  readonly #stalls: { functionName: string; callsLeft: number }[] = [];
   #isActive = false;
   #outage: { readonly actions: RegExp; readonly isOver: () => boolean } | undefined;
 
@@ -95,8 +137,7 @@ export class FaultInjector {
     this.faults = {
       onCall: (call) => {
         const fault = this.#faultOf(call);
-        if (fault !== undefined)
-          this.injected[fault.split('-')[0] as 'kill' | 'fail' | 'throttle' | 'partial' | 'hang'] += 1;
+        if (fault !== undefined) this.injected[KINDS[fault]] += 1;
         return fault;
       },
       onDelivery: (delivery) => {
@@ -129,17 +170,32 @@ export class FaultInjector {
     this.#outage = { actions: SERVICES[service], isOver };
   }
 
+  /** Makes a function stall in one of its next calls. */
+  startStall({ functionName, afterCalls }: PlannedStall): void {
+    this.#stalls.push({ functionName, callsLeft: afterCalls });
+  }
+
   /** Ends all faults. */
   stop(): void {
     this.#isActive = false;
+    this.#stalls.length = 0;
     this.#outage = undefined;
   }
 
   #faultOf({ functionName, action }: ObservedCall): CallFault | undefined {
     if (!this.#isActive) return undefined;
+    if (this.#isStalled(functionName)) return 'stall';
     if (this.#outage?.isOver() === true) this.#outage = undefined;
     if (this.#outage?.actions.test(action) === true && BACKGROUND.test(functionName)) return 'fail';
     return this.#plan.call(functionName, action, this.#count(`${functionName} ${action}`));
+  }
+
+  #isStalled(functionName: string): boolean {
+    const index = this.#stalls.findIndex((stall) => functionName.includes(stall.functionName));
+    const stall = this.#stalls[index];
+    if (stall === undefined || stall.callsLeft-- > 0) return false;
+    this.#stalls.splice(index, 1);
+    return true;
   }
 
   #count(event: string): number {

@@ -2,20 +2,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { synthesizeApp } from '../app/running-app.ts';
+import { synthesizeFaultyApp } from './faulty-app.ts';
 import { runScenario } from './scenario.ts';
 
 /** The seed that an earlier run printed plans the same work and the same faults again. */
 const SEED = Number(process.env['TENSORGATE_FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** One wave, which is settled, checked and forgotten. */
-const ITEMS = 600;
+/** One wave, which is settled, checked and forgotten. Half of its time goes into requests that end their worker. */
+const ITEMS = 400;
 
 let assembly: string;
 let directory: string;
 
 beforeAll(async () => {
-  assembly = await synthesizeApp();
+  assembly = await synthesizeFaultyApp();
   directory = await mkdtemp(join(tmpdir(), 'tensorgate-faults-'));
 });
 
@@ -30,7 +30,7 @@ describe('jobs', () => {
     process.stdout.write(`seed ${SEED}: ${JSON.stringify(facts)}\n`);
     expect(problems).toEqual([]);
     // A run without faults would prove nothing.
-    for (const fault of ['kill', 'fail', 'throttle', 'partial', 'repeat', 'outage'])
+    for (const fault of ['kill', 'stall', 'fail', 'throttle', 'partial', 'repeat', 'outage', 'inputs', 'deleted'])
       expect(facts[fault]).toBeGreaterThan(0);
   }, 300_000);
 });

@@ -1,5 +1,6 @@
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { LocalStack } from '../../local/start.ts';
+import { CALLERS_BUCKET } from './callers-bucket.ts';
 
 /** Kinds of items that must not outlive the work that they belong to, by the beginning of their key. */
 const EXPIRING = /^(job|file|batch|chunk|upload|part|async-run|deliveries)\//;
@@ -33,6 +34,7 @@ async function leftItems({ plan, dynamodb }: LocalStack): Promise<string[]> {
 }
 
 async function leftObjects({ plan, endpointUrl }: LocalStack): Promise<string[]> {
+  const own = plan.buckets.filter(({ name }) => name !== CALLERS_BUCKET);
   const client = new S3Client({
     endpoint: endpointUrl,
     forcePathStyle: true,
@@ -40,9 +42,7 @@ async function leftObjects({ plan, endpointUrl }: LocalStack): Promise<string[]>
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   });
   try {
-    const lists = await Promise.all(
-      plan.buckets.map(({ name }) => client.send(new ListObjectsV2Command({ Bucket: name }))),
-    );
+    const lists = await Promise.all(own.map(({ name }) => client.send(new ListObjectsV2Command({ Bucket: name }))));
     return lists.flatMap(({ Contents: contents = [] }) => contents.map(({ Key: key = '' }) => `object ${key}`));
   } finally {
     client.destroy();

@@ -15,6 +15,9 @@ const CHANGES = 'lambdas/shared/jobs/job-changes.ts';
 const JOB_STORE = 'test/lambdas/shared/jobs/dynamodb-job-store.test.ts';
 const RUN_JOBS = 'test/lambdas/run-jobs';
 
+/** The scenario of faults. */
+const SCENARIO = 'test/reliability/faults.test.ts';
+
 /**
  * Defects of the kind that reviews found or feared: a condition that is missing, an order that is swapped, an attempt that
  * is not named, a failure that counts as success. `npm run mutants` applies each to a copy of the repository and runs its
@@ -140,10 +143,17 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'destinations are notified before the record is written',
     file: 'lambdas/shared/jobs/complete-job.ts',
-    find: '  const job = await deps.jobs.finish(reference, outcome);\n',
+    find: '  const job = await deps.jobs.finish(reference, outcome, { hasNoDestination: deps.hasNoDestination });\n',
     replace:
-      "  await deps.notifier.notifyJob({ ...reference, ...outcome, destinations: {} } as never, 'webhooks');\n  const job = await deps.jobs.finish(reference, outcome);\n",
+      "  await deps.notifier.notifyJob({ ...reference, ...outcome, destinations: {} } as never, 'webhooks');\n  const job = await deps.jobs.finish(reference, outcome, { hasNoDestination: deps.hasNoDestination });\n",
     tests: ['test/lambdas/shared/jobs', RUN_JOBS],
+  },
+  {
+    name: 'a job with destinations is recorded as notified when it completes',
+    file: 'lambdas/run-jobs/finish-job.ts',
+    find: 'const hasNoDestination = !(await run.deps.notifier.hasDestinations(work.message));',
+    replace: 'const hasNoDestination = await run.deps.notifier.hasDestinations(work.message);',
+    tests: [RUN_JOBS],
   },
   {
     name: 'destinations are marked as notified before they are',
@@ -266,9 +276,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a chunk is counted before its parts are written',
     file: 'lambdas/run-jobs/run-chunk-messages.ts',
-    find: '  const outcome = await writeParts(message, start.written(), run);\n',
+    find: '  const outcome = { ...(await writeParts(message, start.written(), run)), expired };\n',
     replace:
-      "  await chunks.finishChunk(owner, batchId, { ...message, state: 'done', completed: start.written().output.length, failed: start.written().errors.length } as never);\n  const outcome = await writeParts(message, start.written(), run);\n",
+      "  await chunks.finishChunk(owner, batchId, { ...message, state: 'done', completed: start.written().output.length, failed: start.written().errors.length } as never);\n  const outcome = { ...(await writeParts(message, start.written(), run)), expired };\n",
     tests: [RUN_JOBS],
   },
   {
@@ -295,7 +305,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a sweep fails a job that a worker has started meanwhile',
     file: 'lambdas/sweep-records/sweep-job.ts',
-    find: "{ status: 'failed', error: lostMessage(job) }, job);",
+    find: "{ status: 'failed', error: lostMessage(job) }, { seen: job });",
     replace: "{ status: 'failed', error: lostMessage(job) });",
     tests: ['test/lambdas/sweep-records'],
   },
@@ -305,5 +315,47 @@ export const MUTANTS: readonly Mutant[] = [
     find: "    statusIn: ['pending'],",
     replace: "    statusIn: ['pending', 'completed'],",
     tests: ['test/lambdas/serve-batches/uploads.test.ts'],
+  },
+  {
+    name: 'lines run together again after their worker crashed',
+    file: 'core/batches/chunk-progress.ts',
+    find: 'const crashed = { ...progress, isAlone: true };',
+    replace: 'const crashed = { ...progress, isAlone: progress.isAlone };',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'nothing is noted about a job or line that never ends',
+    file: 'lambdas/run-jobs/deadline-notes.ts',
+    find: 'const NOTE_MS = 2000;',
+    replace: 'const NOTE_MS = -60_000;',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'a late message runs a job again that was deleted',
+    file: 'lambdas/shared/jobs/dynamodb-job-store.ts',
+    find: 'if (!mayCreate || definition.createdAtMs <= (deletionOf(item) ?? 0))',
+    replace: 'if (!mayCreate)',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'a repeated request without a key is another job',
+    file: 'lambdas/shared/jobs/submit-repeatable.ts',
+    find: 'if (current !== undefined && isRepeatable(current, nowMs)) return',
+    replace: 'if (current !== undefined && isRepeatable(current, 2 * nowMs)) return',
+    tests: [SCENARIO],
+  },
+  {
+    name: 'an input that may not be read counts as an outage',
+    file: 'lambdas/shared/jobs/s3-payload-store.ts',
+    find: "throw new AppError('INPUT_FORBIDDEN', 'the object does not exist or may not be read', { cause });",
+    replace: "throw new AppError('UNAVAILABLE', 'the object does not exist or may not be read', { cause });",
+    tests: [SCENARIO],
+  },
+  {
+    name: 'a file is deleted while a batch reads it',
+    file: 'lambdas/shared/files/dynamodb-file-store.ts',
+    find: '#readers <= :none)',
+    replace: '#readers <= :none OR attribute_exists(#pk))',
+    tests: [SCENARIO],
   },
 ];

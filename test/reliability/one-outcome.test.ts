@@ -158,6 +158,39 @@ test('a request whose record cannot be written is accepted, and repeated it is t
   expect([again.status, again.json['id'], again.json['status']]).toEqual([202, id, 'succeeded']);
 }, 120_000);
 
+/** Kills one function in its next call of an action. Returns the local time of that. */
+function killOnce(functionName: RegExp, action: RegExp): () => number | undefined {
+  let killedAtMs: number | undefined;
+  faults.onCall = (call) => {
+    if (killedAtMs !== undefined || !functionName.test(call.functionName) || !action.test(call.action))
+      return undefined;
+    killedAtMs = product.stack.now();
+    return 'kill-after';
+  };
+  return () => killedAtMs;
+}
+
+test('the work of a worker that was killed is taken up by another within 60 seconds', async () => {
+  const killedAtMs = killOnce(/runjobs/, /^dynamodb:UpdateItem$/);
+  await submit('of-killed-worker');
+  await ended('of-killed-worker');
+  const { json } = await product.request('GET', '/v1/jobs/of-killed-worker');
+  expect(json).toMatchObject({ status: 'succeeded', attempts: 2 });
+  expect(Date.parse(String(json['ended_at'])) - (killedAtMs() ?? Number.NaN)).toBeLessThanOrEqual(60_000);
+}, 120_000);
+
+test('a merge that was killed is taken up within 2 minutes', async () => {
+  const killedAtMs = killOnce(/processbatches/, /^s3:(PutObject|CreateMultipartUpload)$/);
+  const line = { custom_id: 'a', method: 'POST', url: '/v1/embeddings', body: BODY };
+  const id = await product.createBatch('/v1/embeddings', [JSON.stringify(line)]);
+  const read = () => product.request('GET', `/v1/batches/${id}`);
+  await product.passTime(product.stack.now() + HOUR_MS, async () => (await read()).json['status'] === 'completed');
+  const { json } = await read();
+  expect(json).toMatchObject({ status: 'completed', request_counts: { total: 1, completed: 1, failed: 0 } });
+  const seconds = Number(json['completed_at']) - (killedAtMs() ?? Number.NaN) / 1000;
+  expect(seconds).toBeLessThanOrEqual(120);
+}, 120_000);
+
 test('a destination that is unavailable is notified later, and the others once', async () => {
   let failures = 3;
   let events = 0;
@@ -167,9 +200,9 @@ test('a destination that is unavailable is notified later, and the others once',
     events += 1;
     return undefined;
   };
-  await submit('told', { reply_queue: 'results', event_bus: true });
+  await submit('notified', { reply_queue: 'results', event_bus: true });
   await product.passTime(product.stack.now() + HOUR_MS, () => events > 0 && product.inFlight().every(isEmpty));
-  expect([await statusOf('told'), events]).toEqual(['succeeded', 1]);
+  expect([await statusOf('notified'), events]).toEqual(['succeeded', 1]);
   expect(await replies()).toHaveLength(1);
 }, 120_000);
 

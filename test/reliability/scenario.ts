@@ -1,15 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
-import { sha256 } from '../../lambdas/shared/sha256.ts';
 import { WebhookReceiver } from '../app/webhook-receiver.ts';
 import { checkBatch } from './batch-checks.ts';
-import { inParallel, PatientCaller } from './client.ts';
+import { CallersBucket } from './callers-bucket.ts';
+import { inParallel, type PatientCaller } from './client.ts';
 import { FaultInjector, FaultPlan } from './fault-injector.ts';
-import { checkJob, type Notification } from './job-checks.ts';
+import { checkFragileBatch, checkFragileJobs, deadLetterCodes, submitFragileJobs } from './fragile-work.ts';
+import { checkDeletedJob, checkJob, type Notification } from './job-checks.ts';
 import { leftovers } from './leftovers.ts';
 import { heldMiB, slopeOf, workerMiB } from './memory.ts';
 import { Product } from './product.ts';
+import { ENDPOINT, FORMAT, lineOf, MODEL, Submitter } from './submitter.ts';
 import {
   itemsOf,
   type PlannedBatch,
@@ -23,7 +23,7 @@ import {
 
 /** What to run. */
 export interface ScenarioOptions {
-  /** Folder of the synthesized app. */
+  /** Folder of the app that `synthesizeFaultyApp` has synthesized. */
   readonly assembly: string;
   /** Folder for logs and keys. */
   readonly directory: string;
@@ -44,15 +44,14 @@ export interface ScenarioReport {
   readonly outcomes: ReadonlyMap<string, string>;
 }
 
-/** Work of the app's model. */
-export const MODEL = 'minilm';
-export const ENDPOINT = '/v1/embeddings';
-export const FORMAT = 'base64';
-
-const SOURCE = '/reliability';
-
 /** Requests that are submitted concurrently. */
 const WIDTH = 6;
+
+/**
+ * Timeout of the worker whose model can be made to run forever, which takes that much of the run's own time. It starts
+ * nothing in the last five seconds.
+ */
+const FRAGILE_TIMEOUT_MS = 8000;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -88,8 +87,9 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
   const { assembly, directory } = options;
   await using product = await Product.start({ assembly, directory, faults: faultInjector.faults });
   const receiver = new WebhookReceiver(faultInjector.webhookFault, () => product.stack.now());
+  using bucket = new CallersBucket(product.stack.endpointUrl);
   try {
-    return await new Scenario(options, { product, faultInjector, receiver }).run(await receiver.listen());
+    return await new Scenario(options, { product, faultInjector, receiver, bucket }).run(await receiver.listen());
   } finally {
     faultInjector.stop();
     await receiver.close();
@@ -100,6 +100,7 @@ interface ScenarioParts {
   readonly product: Product;
   readonly faultInjector: FaultInjector;
   readonly receiver: WebhookReceiver;
+  readonly bucket: CallersBucket;
 }
 
 class Scenario {
@@ -107,41 +108,38 @@ class Scenario {
   readonly #product: Product;
   readonly #faultInjector: FaultInjector;
   readonly #receiver: WebhookReceiver;
+  readonly #bucket: CallersBucket;
+  readonly #submitter: Submitter;
   readonly #callers: Readonly<Record<Tenant, PatientCaller>>;
-  /** Id of the key of producers' events. */
-  readonly #keyId: string;
   /** Expected embeddings by text. */
   readonly #expected = new Map<string, string>();
   readonly #problems: string[] = [];
   readonly #outcomes = new Map<string, string>();
   readonly #startedMs: number;
   readonly #memory: { readonly items: number; readonly mib: number }[] = [];
-  readonly #totals = { items: 0, jobs: 0, lines: 0, webhooks: 0, replies: 0, attempts: 0 };
+  readonly #totals = { items: 0, jobs: 0, lines: 0, webhooks: 0, replies: 0, attempts: 0, deleted: 0 };
   #replies: Notification[] = [];
   #busEvents = 0;
   #workerMiB = 0;
-  #webhookUrl = '';
 
-  constructor(options: ScenarioOptions, { product, faultInjector, receiver }: ScenarioParts) {
+  constructor(options: ScenarioOptions, { product, faultInjector, receiver, bucket }: ScenarioParts) {
     const { stack } = product;
     this.#options = options;
     this.#product = product;
     this.#faultInjector = faultInjector;
     this.#receiver = receiver;
+    this.#bucket = bucket;
     this.#startedMs = stack.now();
-    const { apiKeys } = stack.description;
-    const keyOf = (tenant: Tenant) => apiKeys.find(({ plan }) => plan === tenant);
-    const caller = (tenant: Tenant) => new PatientCaller(stack.url, keyOf(tenant)?.value ?? '');
-    this.#callers = { internal: caller('internal'), pro: caller('pro') };
-    const known = stack.plan.apis.flatMap((api) => api.apiKeys);
-    this.#keyId = known.find(({ name }) => name === keyOf('internal')?.name)?.id ?? '';
+    this.#submitter = new Submitter({ product, bucket, onProblem: (problem) => this.#problems.push(problem) });
+    this.#callers = this.#submitter.callers;
     stack.activity.subscribe(({ type }) => {
       if (type === 'event.delivered') this.#busEvents += 1;
     });
   }
 
   async run(webhookUrl: string): Promise<ScenarioReport> {
-    this.#webhookUrl = webhookUrl;
+    this.#submitter.webhookUrl = webhookUrl;
+    await this.#limitTimeout();
     await this.#lookUpExpected();
     // The tenant `pro` has registered its webhook, the other one names it with each job.
     await this.#callers.pro.call('POST', '/v1/webhooks', { body: { url: webhookUrl } });
@@ -151,6 +149,12 @@ class Scenario {
     }
     this.#checkMemory();
     return { problems: this.#problems, facts: this.#facts(), outcomes: this.#outcomes };
+  }
+
+  async #limitTimeout(): Promise<void> {
+    await this.#product.stack.lambda.deploy((fn) =>
+      fn.name.includes('fragile') ? { ...fn, timeoutMs: Math.min(fn.timeoutMs, FRAGILE_TIMEOUT_MS) } : fn,
+    );
   }
 
   async #lookUpExpected(): Promise<void> {
@@ -166,17 +170,23 @@ class Scenario {
     this.#faultInjector.start();
     const ids = new Map<PlannedJob, string>();
     const batchIds = new Map<PlannedBatch, string>();
+    let fragileBatch = '';
     await Promise.all([
       this.#submitJobs(wave, ids),
-      ...wave.batches.map(async (batch) => batchIds.set(batch, await this.#submitBatch(batch))),
-      this.#sendAll(wave.invalidMessages.map(({ body }) => body)),
+      ...wave.batches.map(async (batch) => batchIds.set(batch, await this.#submitter.batch(batch))),
+      submitFragileJobs(wave.fragile, this.#callers.pro),
+      this.#submitter.fragileBatch(wave.fragile, `fragile-${wave.index}`).then((id) => {
+        fragileBatch = id;
+      }),
+      this.#submitter.messages(wave.invalidMessages.map(({ body }) => body)),
     ]);
     const others = (name: string) => !/webhooks/i.test(name);
     await this.#settle(others);
     this.#faultInjector.stop();
     await this.#settle(() => true);
-    await this.#awaitEnds(ids);
+    await this.#awaitEnds(wave, ids);
     await this.#check(wave, ids, batchIds);
+    await this.#checkFragile(wave, fragileBatch);
     if (wave.index === 0) await this.#checkLateBatch();
     this.#forget(wave);
     await this.#checkExpiry(wave, ids);
@@ -198,19 +208,19 @@ class Scenario {
     const outage = new FaultPlan(this.#options.seed).outage(index);
     const outageAt = Math.floor(outage.startsAt * jobs.length);
     const deployAt = Math.floor(jobs.length / 2);
+    const stalls = new FaultPlan(this.#options.seed).stalls(index);
     let submitted = 0;
     await inParallel(jobs, WIDTH, async (job) => {
       if (submitted === outageAt) {
         const overMs = this.#product.stack.now() + outage.minutes * 60_000;
         this.#faultInjector.startOutage(outage, () => this.#product.stack.now() >= overMs);
       }
+      for (const stall of stalls) {
+        if (submitted === Math.floor(stall.startsAt * jobs.length)) this.#faultInjector.startStall(stall);
+      }
       if (submitted === deployAt) await this.#deploy(index);
       submitted += 1;
-      const id = await this.#submit(job);
-      ids.set(job, id);
-      if (job.isCanceled && job.via !== 'queue') {
-        await this.#callers[job.tenant].call('POST', `/v1/jobs/${id}/cancel`);
-      }
+      ids.set(job, await this.#submitter.job(job));
     });
   }
 
@@ -220,70 +230,13 @@ class Scenario {
     await this.#product.stack.lambda.deploy((fn) => ({ ...fn, environment: { ...fn.environment, ...release } }));
   }
 
-  async #submit(job: PlannedJob): Promise<string> {
-    const body = { model: MODEL, input: job.texts, encoding_format: FORMAT, truncate: true };
-    const webhook = job.wantsWebhook ? this.#webhookUrl : undefined;
-    const request = {
-      endpoint: ENDPOINT,
-      body,
-      ...(webhook === undefined ? {} : { webhook_url: webhook }),
-      ...(job.wantsReply ? { reply_queue: 'results' } : {}),
-      ...(job.wantsEvent ? { event_bus: true } : {}),
-    };
-    if (job.via === 'queue') return this.#sendEvent(job.key, request);
-    const caller = this.#callers[job.tenant];
-    const headers = {
-      prefer: 'respond-async',
-      'idempotency-key': job.key,
-      ...(webhook === undefined ? {} : { 'x-webhook-url': webhook }),
-    };
-    const { status, json } =
-      job.via === 'put'
-        ? await caller.call('PUT', `/v1/jobs/${job.key}`, { body: request })
-        : await caller.call('POST', ENDPOINT, { body, headers });
-    if (status !== 200 && status !== 202) this.#problems.push(`${job.key} got ${status}: ${JSON.stringify(json)}`);
-    return String(json['id']);
-  }
-
-  async #sendEvent(id: string, data: object): Promise<string> {
-    const event = { specversion: '1.0', id, source: SOURCE, type: 'tensorgate.job.v1', apikeyid: this.#keyId, data };
-    await this.#sendAll([JSON.stringify(event)]);
-    return jobIdOfEvent(sha256, SOURCE, id);
-  }
-
-  async #sendAll(bodies: readonly string[]): Promise<void> {
-    const { stack, sqs } = this.#product;
-    const url = stack.description.queues['jobs'];
-    for (const body of bodies) await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }));
-  }
-
-  async #submitBatch({ tenant, key, lines, isCanceled }: PlannedBatch): Promise<string> {
-    const caller = this.#callers[tenant];
-    const texts = lines.map((line, index) => (typeof line === 'string' ? lineOf(`line-${index}`, line) : line.broken));
-    const fileId = await this.#upload(caller, texts);
-    const request = { input_file_id: fileId, endpoint: ENDPOINT, completion_window: '24h' };
-    const headers = { 'idempotency-key': key };
-    const { status, json } = await caller.call('POST', '/v1/batches', { body: request, headers });
-    if (status !== 200) this.#problems.push(`${key} is refused with ${status} ${json['code']}`);
-    const id = String(json['id']);
-    if (isCanceled) await caller.call('POST', `/v1/batches/${id}/cancel`);
-    return id;
-  }
-
-  async #upload(caller: PatientCaller, lines: readonly string[]): Promise<string> {
-    const bytes = Buffer.from(`${lines.join('\n')}\n`);
-    const declared = { filename: 'lines.jsonl', purpose: 'batch', bytes: bytes.length };
-    const { json } = await caller.call('POST', '/v1/files', { body: declared });
-    await caller.put(String(json['upload_url']), bytes);
-    return String(json['id']);
-  }
-
   /** Moves time until all queues are empty. */
   async #settle(isLookedAt: (queue: string) => boolean): Promise<void> {
     const product = this.#product;
     let quietLooks = 0;
     const isSettled = async () => {
       await this.#takeReplies();
+      await this.#submitter.deletions.retry();
       const looked = product.inFlight().filter(([name]) => isLookedAt(name));
       const isEmpty = looked.every(([, { waiting, inFlight, delayed }]) => waiting + inFlight + delayed === 0);
       quietLooks = isEmpty ? quietLooks + 1 : 0;
@@ -293,14 +246,14 @@ class Scenario {
   }
 
   /** A job without a message is found by the sweep. */
-  async #awaitEnds(ids: ReadonlyMap<PlannedJob, string>): Promise<void> {
-    let open = [...ids];
+  async #awaitEnds(wave: Wave, ids: ReadonlyMap<PlannedJob, string>): Promise<void> {
+    const fragile = wave.fragile.jobs.map(({ key }) => ['pro', key] as const);
+    let open = [...[...ids].map(([{ tenant }, id]) => [tenant, id] as const), ...fragile];
     await this.#product.passTime(this.#product.stack.now() + SWEPT_WITHIN_MS, async () => {
-      const states = await Promise.all(
-        open.map(([job, id]) => this.#callers[job.tenant].call('GET', `/v1/jobs/${id}`)),
-      );
+      await this.#submitter.deletions.retry();
+      const states = await Promise.all(open.map(([tenant, id]) => this.#callers[tenant].call('GET', `/v1/jobs/${id}`)));
       open = open.filter((_, index) => ['queued', 'running'].includes(String(states[index]?.json['status'])));
-      return open.length === 0;
+      return open.length === 0 && this.#submitter.deletions.pending.length === 0;
     });
     await this.#settle(() => true);
   }
@@ -322,28 +275,57 @@ class Scenario {
     });
     const [repliesOf, webhooksOf] = [this.#replies, webhooks].map((all) => Map.groupBy(all, ({ subject }) => subject));
     await inParallel([...ids], WIDTH, async ([job, id]) => {
-      const { status, json } = await this.#callers[job.tenant].call('GET', `/v1/jobs/${id}`);
-      const told = { replies: repliesOf?.get(id) ?? [], webhooks: webhooksOf?.get(id) ?? [] };
-      const problems = await checkJob(job, { status, json }, told, this.#expected);
+      const response = await this.#callers[job.tenant].call('GET', `/v1/jobs/${id}`);
+      const received = { replies: repliesOf?.get(id) ?? [], webhooks: webhooksOf?.get(id) ?? [] };
+      const problems = job.isDeleted
+        ? checkDeletedJob(response, received)
+        : await checkJob(job, response, received, this.#expected);
       this.#problems.push(...problems.map((problem) => `${job.key} (${id}) ${problem}`));
-      this.#outcomes.set(job.key, job.isCanceled ? 'canceled or succeeded' : String(json['status']));
-      this.#totals.attempts += Number(json['attempts'] ?? 0);
+      this.#outcomes.set(job.key, outcomeOf(job, response.json['status']));
+      this.#totals.attempts += Number(response.json['attempts'] ?? 0);
     });
     for (const [batch, id] of batchIds) {
       const problems = await checkBatch(batch, id, this.#callers[batch.tenant], this.#expected);
       const events = new Set((webhooksOf?.get(id) ?? []).map(({ eventId }) => eventId)).size;
-      if (batch.tenant === 'pro' && events !== 1) problems.push(`has ${events} webhooks`);
+      const isNotified = batch.isDeleted ? events <= 1 : events === (batch.tenant === 'pro' ? 1 : 0);
+      if (!isNotified) problems.push(`has ${events} webhooks`);
       this.#problems.push(...problems.map((problem) => `${batch.key} (${id}) ${problem}`));
-      this.#outcomes.set(batch.key, batch.isCanceled ? 'canceled or completed' : 'completed');
+      if (!batch.isDeleted) await this.#deleteFiles(id, this.#callers[batch.tenant]);
+      this.#outcomes.set(batch.key, outcomeOf(batch, 'completed'));
     }
-    const events = wave.jobs.filter(({ wantsEvent }) => wantsEvent).length;
+    for (const path of this.#submitter.deletions.pending) this.#problems.push(`${path} cannot be deleted`);
+    this.#totals.deleted += [...wave.jobs, ...wave.batches].filter(({ isDeleted }) => isDeleted).length;
+    if (!(await this.#bucket.clear())) this.#problems.push('objects in the bucket of the callers have changed');
+    const events = wave.jobs.filter(({ wantsEvent, isDeleted }) => wantsEvent && !isDeleted).length;
     if (this.#busEvents < events) this.#problems.push(`${this.#busEvents} events came for ${events} jobs`);
-    await this.#checkList(ids);
+    await this.#checkList(wave, ids);
     await this.#checkDeadLetters(wave);
   }
 
+  /** The files of a batch that has ended can be deleted, and their contents are gone then. */
+  async #deleteFiles(batchId: string, caller: PatientCaller): Promise<void> {
+    const { json } = await caller.call('GET', `/v1/batches/${batchId}`);
+    for (const member of ['input_file_id', 'output_file_id', 'error_file_id']) {
+      const id = json[member];
+      if (typeof id !== 'string') continue;
+      const { status } = await caller.call('DELETE', `/v1/files/${id}`);
+      // The input file of a batch that ended soon was deleted before.
+      const isDeleted = status === 200 || (status === 404 && member === 'input_file_id');
+      const content = await caller.call('GET', `/v1/files/${id}/content`);
+      if (isDeleted && content.status === 404) continue;
+      this.#problems.push(`deleting the ${member} of ${batchId} got ${status}, its content then ${content.status}`);
+    }
+  }
+
+  /** Requests that end their worker have failed, and none of the others. */
+  async #checkFragile({ fragile }: Wave, batchId: string): Promise<void> {
+    const caller = this.#callers.pro;
+    this.#problems.push(...(await checkFragileJobs(fragile, caller)));
+    this.#problems.push(...(await checkFragileBatch(fragile, batchId, caller)));
+  }
+
   /** Each accepted job is listed once, and no other. */
-  async #checkList(ids: ReadonlyMap<PlannedJob, string>): Promise<void> {
+  async #checkList({ fragile }: Wave, ids: ReadonlyMap<PlannedJob, string>): Promise<void> {
     for (const tenant of TENANTS) {
       const listed: string[] = [];
       for (let after = ''; ; ) {
@@ -353,18 +335,19 @@ class Scenario {
         if (next === undefined) break;
         after = `&after=${encodeURIComponent(next)}`;
       }
-      const accepted = new Set([...ids].filter(([job]) => job.tenant === tenant).map(([, id]) => id));
+      const own = [...ids].filter(([job]) => job.tenant === tenant && !job.isDeleted).map(([, id]) => id);
+      const accepted = new Set([...own, ...(tenant === 'pro' ? fragile.jobs.map(({ key }) => key) : [])]);
       const orphans = listed.filter((id) => !accepted.has(id));
-      if (orphans.length > 0) this.#problems.push(`${tenant} has jobs that nobody submitted: ${orphans.join(', ')}`);
+      if (orphans.length > 0) this.#problems.push(`${tenant} has jobs that were not submitted: ${orphans.join(', ')}`);
       if (new Set(listed).size !== listed.length) this.#problems.push(`${tenant} has a job listed twice`);
       const missing = accepted.size - new Set(listed.filter((id) => accepted.has(id))).size;
       if (missing > 0) this.#problems.push(`${tenant} has ${missing} jobs that are not listed`);
     }
   }
 
-  async #checkDeadLetters({ invalidMessages }: Wave): Promise<void> {
+  async #checkDeadLetters({ invalidMessages, fragile }: Wave): Promise<void> {
     const codes = await this.#product.takeDeadLetterCodes();
-    const expected = new Set<string>(invalidMessages.map(({ code }) => code));
+    const expected = new Set<string>([...invalidMessages.map(({ code }) => code), ...deadLetterCodes(fragile)]);
     // A message that is delivered twice can be refused twice.
     const unexpected = codes.filter((code) => !expected.has(code));
     const missing = [...expected].filter((code) => !codes.includes(code));
@@ -378,7 +361,11 @@ class Scenario {
     const caller = this.#callers.internal;
     const release = this.#faultInjector.held.hold(/chunks/i);
     const lines = Array.from({ length: LATE_LINES }, (_, index) => lineOf(`line-${index}`, `late ${index}`));
-    const request = { input_file_id: await this.#upload(caller, lines), endpoint: ENDPOINT, completion_window: '24h' };
+    const request = {
+      input_file_id: await this.#submitter.upload(caller, lines),
+      endpoint: ENDPOINT,
+      completion_window: '24h',
+    };
     const id = String((await caller.call('POST', '/v1/batches', { body: request })).json['id']);
     while ((await caller.call('GET', `/v1/batches/${id}`)).json['status'] !== 'in_progress') await pause(20);
     await stack.advance(25 * HOUR_MS);
@@ -442,6 +429,7 @@ class Scenario {
   #facts(): Record<string, number> {
     return {
       ...this.#totals,
+      inputs: this.#submitter.inputs,
       ...this.#faultInjector.injected,
       submitRetries: this.#callers.internal.retries + this.#callers.pro.retries,
       refusedWebhooks: this.#receiver.refused,
@@ -452,7 +440,9 @@ class Scenario {
   }
 }
 
-function lineOf(customId: string, text: string): string {
-  const body = { model: MODEL, input: text, encoding_format: FORMAT };
-  return JSON.stringify({ custom_id: customId, method: 'POST', url: ENDPOINT, body });
+/** The outcome of canceled and deleted work, and of work that may lose its input, depends on what comes first. */
+function outcomeOf(work: PlannedJob | PlannedBatch, status: unknown): string {
+  if (work.isDeleted) return 'deleted';
+  if (work.isCanceled) return 'canceled or completed';
+  return 'input' in work && work.input === 'file that is deleted' ? 'succeeded or failed' : String(status);
 }

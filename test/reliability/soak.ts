@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { synthesizeApp } from '../app/running-app.ts';
+import { synthesizeFaultyApp } from './faulty-app.ts';
 import { runScenario } from './scenario.ts';
 
 /**
@@ -28,7 +28,7 @@ const seeds =
     ? Array.from({ length: Number(values.seeds) }, () => Math.floor(Math.random() * 2 ** 31))
     : [Number(values.seed)];
 
-const assembly = await synthesizeApp();
+const assembly = await synthesizeFaultyApp();
 let bad = 0;
 for (const seed of seeds) {
   const outcomes = await run(seed);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type FragileWork, planFragileWork } from './fragile-work.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /** A way to submit a job. */
@@ -10,20 +11,28 @@ export const TENANTS = ['internal', 'pro'] as const;
 /** A caller of the product. */
 export type Tenant = (typeof TENANTS)[number];
 
+/** Where the body of a job lies. The objects are in the bucket of the callers. */
+export type InputPlace = 'request' | 'file' | 'file that is deleted' | 'object' | 'object that is missing';
+
 /** A job to submit, and its expected result. */
 export interface PlannedJob {
   readonly tenant: Tenant;
   readonly via: SubmitVia;
   /** `Idempotency-Key`, id of the job or id of the event. */
   readonly key: string;
+  /** Whether the key is not sent. The request is sent twice, as a caller does that lost the response. */
+  readonly isKeyless: boolean;
   readonly texts: readonly string[];
+  readonly input: InputPlace;
   /** Error code with which the job must fail. */
-  readonly expectedError?: 'INPUT_EMPTY';
+  readonly expectedError?: 'INPUT_EMPTY' | 'INPUT_FORBIDDEN';
   readonly wantsWebhook: boolean;
   readonly wantsReply: boolean;
   readonly wantsEvent: boolean;
   /** Whether to cancel the job right after it was accepted. */
   readonly isCanceled: boolean;
+  /** Whether to delete the job as soon as possible after it was accepted. */
+  readonly isDeleted: boolean;
 }
 
 /** A line of a batch: a text, or bytes that are no request. */
@@ -33,9 +42,13 @@ export type PlannedLine = string | { readonly broken: string };
 export interface PlannedBatch {
   readonly tenant: Tenant;
   readonly key: string;
+  /** As that of a {@link PlannedJob}. */
+  readonly isKeyless: boolean;
   readonly lines: readonly PlannedLine[];
   /** Whether to cancel the batch right after it was created. */
   readonly isCanceled: boolean;
+  /** Whether to delete the batch as soon as possible after it was created. */
+  readonly isDeleted: boolean;
 }
 
 /** An invalid message for the producer queue, and the error code that its dead letter must carry. */
@@ -49,6 +62,7 @@ export interface Wave {
   readonly index: number;
   readonly jobs: readonly PlannedJob[];
   readonly batches: readonly PlannedBatch[];
+  readonly fragile: FragileWork;
   readonly invalidMessages: readonly InvalidMessage[];
 }
 
@@ -99,8 +113,9 @@ export function* planWaves(seed: number, items: number): Generator<Wave> {
 }
 
 /** Number of items of a wave. */
-export function itemsOf({ jobs, batches }: Wave): number {
-  return sum(jobs.map(({ texts }) => texts.length)) + sum(batches.map(({ lines }) => lines.length));
+export function itemsOf({ jobs, batches, fragile }: Wave): number {
+  const texts = sum(jobs.map((job) => job.texts.length));
+  return texts + sum(batches.map(({ lines }) => lines.length)) + fragile.jobs.length + fragile.lines.length;
 }
 
 /** A digest of a plan: equal plans have equal digests. */
@@ -118,32 +133,62 @@ function planWave(
   const random = SeededRandom.of(seed, `wave ${index}`);
   const jobs: PlannedJob[] = [];
   for (let planned = 0; planned < items / 2; ) {
-    const job = planJob(random, texts, `${index}-${jobs.length}`);
+    const job = planJob(random, texts, { wave: index, number: jobs.length });
     planned += job.texts.length;
     jobs.push(job);
   }
   const lines = Math.ceil(items / 4);
   const batches = [0, 1].map((number) => planBatch(random, texts, { key: `${index}-${number}`, lines }));
-  return { index, jobs, batches, invalidMessages: planInvalidMessages() };
+  const fragile = planFragileWork(seed, index);
+  return { index, jobs, batches, fragile, invalidMessages: planInvalidMessages() };
 }
 
-function planJob(random: SeededRandom, texts: readonly string[], key: string): PlannedJob {
+interface JobNumber {
+  readonly wave: number;
+  /** Number of the job in its wave. */
+  readonly number: number;
+}
+
+function planJob(random: SeededRandom, texts: readonly string[], { wave, number }: JobNumber): PlannedJob {
   const via = random.pick<SubmitVia>(['prefer', 'put', 'queue']);
   // The keys of producers' events must belong to a plan that grants what they ask for.
   const tenant = via === 'queue' ? 'internal' : random.pick(TENANTS);
   const isGranted = tenant === 'internal' && via !== 'prefer';
   const isInvalid = via === 'queue' && random.chance(0.05);
+  const isKeyless = via === 'prefer' && random.chance(0.5);
+  const input = isInvalid || via === 'prefer' ? 'request' : planPlace(random, { via, isGranted });
+  // Workers may not list the buckets of callers, so that they cannot know whether an object exists.
+  const expectedError = isInvalid ? 'INPUT_EMPTY' : input === 'object that is missing' ? 'INPUT_FORBIDDEN' : undefined;
+  const isStopped = expectedError === undefined && via !== 'queue';
   return {
     tenant,
     via,
-    key: `${via}-${key}`,
-    texts: isInvalid ? [''] : planInput(random, texts),
-    ...(isInvalid ? { expectedError: 'INPUT_EMPTY' } : {}),
+    key: `${via}-${wave}-${number}`,
+    isKeyless,
+    texts: isInvalid ? [''] : [...(isKeyless ? ownTexts(texts, number) : []), ...planInput(random, texts)],
+    input,
+    ...(expectedError === undefined ? {} : { expectedError }),
     wantsWebhook: random.chance(0.25),
     wantsReply: isGranted && random.chance(0.3),
     wantsEvent: isGranted && random.chance(0.3),
-    isCanceled: !isInvalid && random.chance(0.04),
+    isCanceled: isStopped && random.chance(0.05),
+    isDeleted: isStopped && random.chance(0.08),
   };
+}
+
+/** Requests without keys that have the same body would be the same job. */
+function ownTexts(texts: readonly string[], number: number): string[] {
+  return [number % DISTINCT_TEXTS, Math.floor(number / DISTINCT_TEXTS) % DISTINCT_TEXTS].map((at) => texts[at] ?? '');
+}
+
+function planPlace(
+  random: SeededRandom,
+  { via, isGranted }: { readonly via: SubmitVia; readonly isGranted: boolean },
+): InputPlace {
+  if (random.chance(0.6)) return 'request';
+  const files: readonly InputPlace[] = via === 'put' ? ['file', 'file that is deleted'] : [];
+  const objects: readonly InputPlace[] = isGranted ? ['object', 'object', 'object that is missing'] : [];
+  return random.pick([...files, ...objects]);
 }
 
 function planInput(random: SeededRandom, texts: readonly string[]): string[] {
@@ -160,7 +205,9 @@ function planBatch(
   return {
     tenant: random.pick(TENANTS),
     key: `batch-${key}`,
+    isKeyless: random.chance(0.5),
     isCanceled: random.chance(0.25),
+    isDeleted: random.chance(0.15),
     lines: Array.from({ length: lines }, () =>
       random.chance(0.01) ? { broken: '{"custom_id": "broken", "method": "POST"' } : shortText(random, texts),
     ),
@@ -173,7 +220,7 @@ function shortText(random: SeededRandom, texts: readonly string[]): string {
 
 function planInvalidMessages(): InvalidMessage[] {
   const event = { specversion: '1.0', id: 'n', source: '/test', type: 'tensorgate.job.v1' };
-  const data = { endpoint: '/v2/models/nobody/infer', body: {} };
+  const data = { endpoint: '/v2/models/absent/infer', body: {} };
   return [
     { body: 'no JSON at all', code: 'INVALID_EVENT' },
     { body: JSON.stringify({ ...event, data: undefined }), code: 'INVALID_EVENT' },

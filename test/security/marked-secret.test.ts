@@ -176,9 +176,9 @@ test('records hold what a caller chose only where the caller gets it back', asyn
   expect([...marked].filter((attribute) => !CHOSEN.includes(attribute))).toEqual([]);
 });
 
-/** Variables of API Gateway that hold nothing of a request but the program that sent it. */
+/** Variables of API Gateway whose values no caller chooses: it does not escape quotes in them. */
 const LOGGED_VARIABLES =
-  /^\$context\.(?:requestId|requestTime|identity\.(?:sourceIp|userAgent|apiKeyId)|httpMethod|resourcePath|protocol|status|error\.responseType|responseLength|responseLatency|integrationLatency|integrationStatus|authorizer\.\w+)$/;
+  /^\$context\.(?:requestId|requestTime|identity\.(?:sourceIp|apiKeyId)|httpMethod|resourcePath|protocol|status|error\.responseType|responseLength|responseLatency|integrationLatency|integrationStatus|authorizer\.\w+)$/;
 
 test('the access log of the stage has no variable that holds anything of a request', () => {
   const variables = globSync('*.template.json', { cwd: assembly }).flatMap((file) =>

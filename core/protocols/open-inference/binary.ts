@@ -14,7 +14,7 @@ const LENGTH_HEADER = 'Inference-Header-Content-Length';
 /**
  * Reads an infer request whose tensors follow the JSON part as bytes, one after the other.
  *
- * @param jsonLength - Bytes of the JSON part; zero for a body that is nothing but the bytes of the model's only input.
+ * @param jsonLength - Bytes of the JSON part; zero for a body that contains only the bytes of the model's single input.
  * @param descriptions - Inputs of the model.
  * @throws AppError `INVALID_BODY`, `INVALID_JSON`, `INVALID_ENCODING`, `INVALID_PARAMETER` or `INVALID_TENSOR`.
  * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md

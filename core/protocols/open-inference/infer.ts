@@ -20,7 +20,7 @@ export type FormedRequest = InferRequest & InferForm;
  * but JSON is loaded by the first request that needs it.
  *
  * @returns A promise only for forms whose code is loaded on demand.
- * @throws AppError `UNSUPPORTED_MEDIA_TYPE` for other media types, and the code that says what is wrong with the body.
+ * @throws AppError `UNSUPPORTED_MEDIA_TYPE` for other media types, and the code of the problem with the body.
  */
 export function decodeInfer(body: Body, target: InferTarget): FormedRequest | Promise<FormedRequest> {
   const { mediaType } = body;

@@ -22,7 +22,7 @@ export type ReadBinary = (input: Pick<Tensor, 'datatype' | 'shape'>, size: unkno
 /**
  * Reads the body of an infer request (Open Inference Protocol v2, REST); unknown members are ignored.
  *
- * @param body - The parsed JSON, 64-bit integers as `bigint` where they need it.
+ * @param body - The parsed JSON, 64-bit integers as `bigint` if necessary.
  * @param readBinary - Reads binary tensors. By default there are none.
  * @throws AppError `INVALID_BODY`, `INVALID_TENSOR` or `INVALID_PARAMETER`.
  */
@@ -55,7 +55,7 @@ function readParameters(value: unknown, param: string): InferParameters {
     if (!SCALARS.includes(typeof member)) {
       throw new AppError(
         'INVALID_BODY',
-        `${param} must hold strings, numbers and booleans only, got ${describeValue(member)}`,
+        `${param} must contain only strings, numbers and booleans, got ${describeValue(member)}`,
         { param },
       );
     }
@@ -151,13 +151,13 @@ export function readDatatype(value: unknown, param: string): Datatype {
 /**
  * Reads the shape of an input.
  *
- * @throws AppError `INVALID_TENSOR` when a dimension is no whole number from 0, or there are too many.
+ * @throws AppError `INVALID_TENSOR` if a dimension is not a whole number from 0, or there are too many.
  */
 export function readShape(value: unknown, param: string): readonly number[] {
   const shape = readArray(value, param);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || (length as number) < 0) {
-      throw invalidTensor(`must hold whole numbers from 0, got ${describeNumber(length)}`, param);
+      throw invalidTensor(`must contain whole numbers from 0, got ${describeNumber(length)}`, param);
     }
   }
   if (shape.length > MAX_RANK)

@@ -15,7 +15,7 @@ export const PROTOBUF_MEDIA_TYPE = 'application/x-protobuf';
 /**
  * Reads the length of the JSON part from a media type.
  *
- * @returns Undefined for a media type of anything else; NaN for a length that is no whole number.
+ * @returns Undefined for any other media type; NaN for a length that is not a whole number.
  */
 export function jsonLengthOf(mediaType: string): number | undefined {
   if (!mediaType.startsWith(TRITON_BINARY_TYPE)) return undefined;

@@ -24,7 +24,7 @@ export interface ModelMetadata {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** An input or output, with what the ONNX file says about it besides its type. */
+/** An input or output, with its metadata from the ONNX file. */
 export interface TensorMetadata extends Pick<TensorDescription, 'name' | 'datatype' | 'shape'> {
   /**
    * `dimensions`: their names; `labels`: the classes that the columns stand for; `any_rank`: true if the number of
@@ -50,9 +50,9 @@ export function serverMetadata(version: string): ServerMetadata {
 }
 
 /**
- * Describes a model, as one of its versions has it.
+ * Describes one version of a model.
  *
- * @param task - The task of the model, which says what callers see of its inputs and outputs.
+ * @param task - The task of the model, which decides how callers see its inputs and outputs.
  * @param version - Name of a version; by default the one that gets most requests.
  * @throws AppError `VERSION_NOT_FOUND` when the model has no such version.
  */

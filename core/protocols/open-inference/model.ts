@@ -13,7 +13,7 @@ export interface InferInput extends Tensor {
 /** An output that a request names. */
 export interface RequestedOutput {
   readonly name: string;
-  /** Whether its elements are wanted as bytes; undefined leaves it to the request. */
+  /** Whether its elements are requested as bytes; undefined leaves it to the request. */
   readonly isBinary?: boolean | undefined;
   /** The number of classes to return in place of the elements (Triton's classification extension). */
   readonly classes?: number | undefined;
@@ -113,7 +113,7 @@ export function requestedOutputs(
   return requested;
 }
 
-/** The error for a tensor that is wrong. */
+/** Creates the error for a tensor that is wrong. */
 export function invalidTensor(rule: string, param: string): AppError {
   return new AppError('INVALID_TENSOR', `${param} ${rule}`, { param });
 }

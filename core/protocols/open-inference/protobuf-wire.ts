@@ -15,13 +15,13 @@ export type WireField =
   | { readonly number: number; readonly kind: 'varint' | 'fixed32' | 'fixed64'; readonly value: bigint }
   | { readonly number: number; readonly kind: 'bytes'; readonly value: Uint8Array };
 
-/** Bytes that are no message: they end too early, or hold a wire type that does not exist. */
+/** Bytes that are not a message: they end too early, or contain an unknown wire type. */
 export class WireError extends Error {}
 
 /**
  * Reads the fields of a message of Protocol Buffers, in their order.
  *
- * @throws WireError when the bytes are no message.
+ * @throws WireError if the bytes are not a message.
  * @see https://protobuf.dev/programming-guides/encoding/
  */
 export function readFields(bytes: Uint8Array): WireField[] {

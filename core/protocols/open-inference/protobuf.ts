@@ -70,7 +70,7 @@ function asMessage<T>(param: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    throw new AppError('INVALID_BODY', `${param} is no ModelInferRequest of Protocol Buffers: it ${error.message}`);
+    throw new AppError('INVALID_BODY', `${param} is not a ModelInferRequest of Protocol Buffers: it ${error.message}`);
   }
 }
 

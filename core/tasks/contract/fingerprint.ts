@@ -2,7 +2,7 @@ import { CanonicalBytes } from '../../results/canonical-bytes.ts';
 import type { TaskCompute, TaskContext } from './task.ts';
 
 /**
- * Starts a fingerprint with what changes every result: the model, its weights, and what computes it. The task adds its
+ * Starts a fingerprint with everything that changes every result: the model, its weights, and the runtime. The task adds its
  * options and the features.
  *
  * @param task - Name of the task, the domain of the bytes.
@@ -10,7 +10,7 @@ import type { TaskCompute, TaskContext } from './task.ts';
  */
 export function startFingerprint(task: string, { model, version }: TaskContext, expected = 0): CanonicalBytes {
   const runtime = runtimeOf(model.compute);
-  // The bytes of functions are those of the first layout, which knew no other runtime.
+  // The bytes of functions are those of the first layout, which had no other runtime.
   const bytes = new CanonicalBytes(`${task}/${runtime === undefined ? 1 : 2}`, expected);
   bytes.text(model.id);
   bytes.text(version.packed.sha256);

@@ -42,7 +42,7 @@ export function planRuns(
   return runs.reverse();
 }
 
-/** For each end of a prefix of the sorted costs: where the last run of its cheapest cut starts. */
+/** Returns, for each end of a prefix of the sorted costs, the start of the last run of its cheapest cut. */
 function cheapestStarts(
   sorted: readonly number[],
   { maxCost, maxItems }: Pick<RunBudget, 'maxCost' | 'maxItems'>,

@@ -1,6 +1,6 @@
 import type { TextTokenizer } from './text-tokenizer.ts';
 
-/** Ports that turn a caller's inputs into what a model reads. The function opens those that its task names. */
+/** Ports that convert a caller's inputs to inputs of a model. The function opens those that its task names. */
 export interface Preprocessors {
   readonly tokenizer: TextTokenizer;
 }

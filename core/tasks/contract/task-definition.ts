@@ -19,10 +19,10 @@ export type ReadJsonFile = (name: string) => unknown;
 /** Keys for a new manifest. Members that are undefined are left out. */
 export type SuggestedKeys = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** A task with what only packing and synthesis need. Its schemas are never loaded by a function that serves models. */
+/** The part of a task that only packing and synthesis need. A function that serves models never loads its schemas. */
 export interface TaskDefinition {
   readonly task: Task;
-  /** What the task does, as the rest of a sentence that begins with its name. */
+  /** Describes the task, as the rest of a sentence that starts with its name. */
   readonly summary: string;
   readonly keys: TaskKeys;
   /** Settings of the container Text Embeddings Inference; absent if it does not run the task. */

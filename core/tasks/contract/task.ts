@@ -69,10 +69,10 @@ export interface Answered<Request, Features> {
 export interface Codec<Request = unknown, Features = unknown, Result = unknown, Context = TaskContext> {
   /**
    * Reads and checks a request. Everything that can be wrong with a request is found here or in {@link Task.prepare}:
-   * what fails later is never the caller's fault.
+   * a later failure is never the caller's fault.
    *
    * @returns A promise only if code for a rare form of body is loaded.
-   * @throws AppError the code that says what is wrong.
+   * @throws AppError with the code of the problem.
    */
   decode(body: Body, context: Context): Request | Promise<Request>;
   /**
@@ -100,7 +100,7 @@ export interface Codec<Request = unknown, Features = unknown, Result = unknown, 
 /** A codec, or how to load one that few callers use. */
 export type CodecSource<C> = () => C | Promise<C>;
 
-/** How results become bytes for the results cache, and come back. */
+/** Converts results to bytes for the results cache, and back. */
 export interface ResultCodec<Result> {
   encode(result: Result): Uint8Array;
   decode(bytes: Uint8Array): Result;
@@ -138,7 +138,7 @@ export interface Task<
    * Turns the items of a request into features.
    *
    * @returns One for each item.
-   * @throws AppError the code that says what is wrong with an item.
+   * @throws AppError with the code of the problem of an item.
    */
   prepare(request: Request, context: TaskContext<Model, Port>): readonly Features[] | Promise<readonly Features[]>;
   /** Tokens of an item, for the metrics; zero if the task has no tokens. */
@@ -155,7 +155,7 @@ export interface Task<
    * Reads the outputs of one run.
    *
    * @returns One result for each item.
-   * @throws AppError `BAD_GATEWAY` when the outputs are not what the signature promises, `ANSWER_NOT_FINITE` when they
+   * @throws AppError `BAD_GATEWAY` if the outputs do not match the signature, `ANSWER_NOT_FINITE` when they
    * hold NaN or infinity.
    */
   read(outputs: Tensors, batch: readonly Features[], context: TaskContext<Model, Port>): readonly Result[];

@@ -21,7 +21,7 @@ export interface BoundedIds {
 
 /**
  * Turns a text into tokens without reading much more of it than can be used: a text of megabytes would take seconds, only
- * to be cut or refused. What is left of it after `tokenizer.truncate` is the same as if it were read whole.
+ * to be cut or refused. After `tokenizer.truncate`, the result is the same as for the whole text.
  *
  * @param side - The end of the text that may be left unread: the one that is cut.
  */
@@ -38,7 +38,7 @@ export function encodeBounded(
   return { ids: tokenizer.encode(text), isWhole: true };
 }
 
-/** At least so many characters, up to a space if one comes soon. */
+/** Returns at least the given number of characters, up to a space if one is near. */
 function beginningOf(text: string, length: number): string {
   for (let at = length; at < Math.min(text.length, 2 * length); at++) {
     if (text.charCodeAt(at) <= SPACE) return text.slice(0, at);
@@ -54,7 +54,7 @@ function endOf(text: string, length: number): string {
   return text.slice(isInPair(text, start) ? start - 1 : start);
 }
 
-/** Whether a position is between the halves of a surrogate pair. */
+/** Returns whether a position is between the halves of a surrogate pair. */
 function isInPair(text: string, at: number): boolean {
   return (text.charCodeAt(at) & 0xfc00) === 0xdc00;
 }

@@ -76,7 +76,7 @@ export const EMBEDDING: TaskDefinition = {
       ),
       overflow: key(
         v.optional(oneOf(['error', 'truncate']), 'error'),
-        'What happens to an input of more than `maxTokens` unless the request says so: `error` refuses it, `truncate` cuts its end.',
+        'Treatment of an input with more than `maxTokens`, unless the request states it: `error` refuses it, `truncate` cuts its end.',
         'truncate',
       ),
     },

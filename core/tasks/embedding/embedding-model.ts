@@ -13,7 +13,7 @@ export interface EmbeddingModel extends TaskModel {
     readonly maxTokens: number;
     /** Maximum number of tokens of all inputs together. */
     readonly maxRequestTokens: number;
-    /** What happens to an input of more tokens, unless the request says so. */
+    /** The treatment of an input with more tokens, unless the request states it. */
     readonly overflow: 'error' | 'truncate';
   };
   readonly batching: { readonly maxItems: number; readonly maxTokens: number };
@@ -43,10 +43,10 @@ type Outputs = Pick<TaskVersion['packed'], 'outputs'>;
 const ENCODER_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
 
 /**
- * The output of a text encoder that holds one vector for each token.
+ * Returns the output of a text encoder that holds one vector for each token.
  *
- * @param what - The model, for the message.
- * @returns `last_hidden_state` if there is one, else the first output of three dimensions.
+ * @param what - The name of the model in the message.
+ * @returns `last_hidden_state` if it exists, otherwise the first output with three dimensions.
  * @throws AppError `ONNX_INVALID` when no output is FP32 of three dimensions, the last of them fixed.
  */
 export function hiddenStateOutput({ outputs }: Outputs, what = 'the model'): TensorDescription {
@@ -58,32 +58,32 @@ export function hiddenStateOutput({ outputs }: Outputs, what = 'the model'): Ten
   const got = outputs.map(({ name, datatype, shape }) => `${name} ${datatype} [${shape.join(', ')}]`);
   throw new AppError(
     'ONNX_INVALID',
-    `${what} is no text encoder: it needs an FP32 output [batch, tokens, width] of fixed width, got ${got.join('; ') || 'no outputs'}`,
+    `${what} is not a text encoder: it needs an FP32 output [batch, tokens, width] of fixed width, got ${got.join('; ') || 'no outputs'}`,
   );
 }
 
-/** The output that holds one vector for each text; undefined if the model does not pool. */
+/** Returns the output that holds one vector for each text; undefined if the model does not pool. */
 export function pooledOutput({ outputs }: Outputs): TensorDescription | undefined {
   const [output] = outputs;
   return outputs.length === 1 && output?.name === SENTENCE_EMBEDDING && output.shape.length === 2 ? output : undefined;
 }
 
 /**
- * The length of an embedding model's vectors.
+ * Returns the length of an embedding model's vectors.
  *
- * @throws AppError `ONNX_INVALID` when the model is no text encoder.
+ * @throws AppError `ONNX_INVALID` if the model is not a text encoder.
  */
 export function embeddingDimensions(signature: Outputs): number {
   const { shape } = vectorOutput(signature);
   return at(shape, shape.length - 1);
 }
 
-/** The output that embeddings are made of: pooled by the model, or hidden states. */
+/** Returns the output from which embeddings are computed: pooled by the model, or hidden states. */
 export function vectorOutput(signature: Outputs): TensorDescription {
   return pooledOutput(signature) ?? hiddenStateOutput(signature);
 }
 
-/** The bounds of a request. */
+/** Returns the bounds of a request. */
 export function limitsOf({ model, version, ports }: EmbeddingContext): EmbeddingLimits {
   const { limits, embedding } = model;
   return {
@@ -114,7 +114,7 @@ export function checkMatryoshka({ id, embedding }: EmbeddingModel, signature: Ou
 /**
  * Checks that a file is a text encoder.
  *
- * @param what - The model, for the message.
+ * @param what - The name of the model in the message.
  * @throws AppError `ONNX_INVALID` when it is something else.
  */
 export function checkEncoder(what: string, { inputs, outputs }: Signature): void {
@@ -126,6 +126,6 @@ export function checkEncoder(what: string, { inputs, outputs }: Signature): void
   const got = inputs.map(({ name, datatype }) => `${name} ${datatype}`).join(', ');
   throw new AppError(
     'ONNX_INVALID',
-    `${what} is no text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64 or INT32, got ${got}`,
+    `${what} is not a text encoder: it must take input_ids, and nothing but ${ENCODER_INPUTS.join(', ')} as INT64 or INT32, got ${got}`,
   );
 }

@@ -17,7 +17,7 @@ export interface EmbeddingRequest {
   readonly items: readonly TextItem[];
   /** Requested length of the vectors; undefined means all dimensions of the model. */
   readonly dimensions: number | undefined;
-  /** What happens to an input that is longer than the model accepts. */
+  /** The treatment of an input that is longer than the model accepts. */
   readonly truncation: Truncation;
 }
 
@@ -31,7 +31,7 @@ export interface EmbeddingLimits {
   readonly matryoshka?: true | readonly number[] | undefined;
   /** Number of token ids that the model knows; absent unless callers may send token ids. */
   readonly vocabularySize?: number | undefined;
-  /** What happens to an input that is too long, unless the request says so. */
+  /** The treatment of an input that is too long, unless the request states it. */
   readonly truncation: Truncation;
 }
 
@@ -93,10 +93,10 @@ export function readTruncation(
 /**
  * Creates an item from a text.
  *
- * @throws AppError `INPUT_EMPTY` for the empty string, `INVALID_BODY` for a string that is no text.
+ * @throws AppError `INPUT_EMPTY` for the empty string, `INVALID_BODY` for a string that is not valid Unicode.
  */
 export function textItem(text: string, param: string): TextItem {
   if (text === '') throw new AppError('INPUT_EMPTY', `${param} is an empty string`, { param });
   if (text.isWellFormed()) return { kind: 'text', text };
-  throw new AppError('INVALID_BODY', `${param} holds half of a surrogate pair, which is no character`, { param });
+  throw new AppError('INVALID_BODY', `${param} contains half of a surrogate pair, which is not a character`, { param });
 }

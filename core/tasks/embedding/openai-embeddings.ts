@@ -133,7 +133,7 @@ function readItem(item: unknown, isTokens: boolean, param: string, limits: Embed
 }
 
 function tokenItem(ids: readonly unknown[], param: string, limits: EmbeddingLimits): TextItem {
-  if (ids.length === 0) throw new AppError('INPUT_EMPTY', `${param} holds no token ids`, { param });
+  if (ids.length === 0) throw new AppError('INPUT_EMPTY', `${param} contains no token ids`, { param });
   const end = limits.vocabularySize ?? 2 ** 31;
   for (const [index, id] of ids.entries()) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= end) {

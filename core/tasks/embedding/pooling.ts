@@ -59,7 +59,7 @@ export function meanPool({ data, tokens, width }: HiddenStates, item: number, le
   const count = Math.max(length, 1e-9);
   const vector = new Float32Array(width);
   // Four columns at a time keep the sums in registers: twice as fast as adding row by row into an array. Columns past
-  // the width are summed for nothing: a typed array drops what is written behind its end.
+  // the width are summed in vain: a typed array drops values that are written after its end.
   for (let column = 0; column < width; column += 4) {
     let first = 0;
     let second = 0;
@@ -97,7 +97,7 @@ export function normalizeL2(vector: Float32Array): Float32Array {
   return vector;
 }
 
-/** A vector cut to the dimensions that its request asks for. */
+/** Returns a vector cut to the dimensions that its request asks for. */
 export function requestedDimensions(
   vector: Float32Array,
   { dimensions }: { readonly dimensions: number | undefined },

@@ -11,7 +11,7 @@ const NUMBER_BYTES = { normalized: 11.9, any: 10.8 } as const;
 /** How a vector is written in a response. */
 export type VectorForm = 'float' | 'base64';
 
-/** Bytes of a vector in a JSON response, without what stands around it: exact for base64, the least for numbers. */
+/** Returns the bytes of a vector alone in a JSON response: exact for base64, the minimum for numbers. */
 export function vectorBytes(
   form: VectorForm,
   { dimensions }: Pick<EmbeddingRequest, 'dimensions'>,

@@ -15,7 +15,7 @@ export const TENSOR: TaskDefinition = {
     manifest: {
       rows: key(
         v.optional(oneOf(ROWS)),
-        'Whether the result of a row depends on the other rows of its batch. `independent` rows are cached one by one and share runs; with `together` a request is computed as it was sent. Default: what [packing finds](api.md#predict).',
+        'Whether the result of a row depends on the other rows of its batch. `independent` rows are cached one by one and share runs. With `together`, a request is computed as a whole. Default: the [finding of the packer](api.md#predict).',
         'together',
       ),
     },
@@ -30,7 +30,7 @@ export const TENSOR: TaskDefinition = {
   resultBytes,
 };
 
-/** The elements of one row; what stands before them in the cache hardly counts. */
+/** The elements of one row. Their header in the cache is negligible. */
 function resultBytes({ outputs, rows }: Signature): number | undefined {
   if (rows !== 'independent') return undefined;
   const sizes = outputs.map(({ datatype, shape }) => {

@@ -38,7 +38,7 @@ export function encodeTensors(tensors: Tensors): Uint8Array {
   return written;
 }
 
-/** Reads what {@link encodeTensors} wrote. */
+/** Reads the output of {@link encodeTensors}. */
 export function decodeTensors(bytes: Uint8Array): Record<string, Tensor> {
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   let start = LENGTH_BYTES + headerBytes;

@@ -8,7 +8,7 @@ export interface TensorRequest {
   readonly inputs: Tensors;
 }
 
-/** The largest first dimension of the inputs. Inputs of fewer rows are broadcast by the model, if it can do that. */
+/** Returns the largest first dimension of the inputs. Inputs of fewer rows are broadcast by the model, if it can do that. */
 export function mostRows(inputs: Tensors): number {
   return Object.values(inputs).reduce((most, { shape }) => Math.max(most, shape[0] ?? 1), 0);
 }
@@ -42,14 +42,14 @@ export function checkTexts(inputs: Tensors): void {
   }
 }
 
-/** The tensor of a name. */
+/** Returns the tensor of a name. */
 export function tensorOf(tensors: Tensors, name: string): Tensor {
   const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
   if (tensor === undefined) throw badOutput(name, [], 'which holds nothing');
   return tensor;
 }
 
-/** The error for outputs that are not what the model's signature promises. */
+/** Creates the error for outputs that do not match the model's signature. */
 export function badOutput(name: string, shape: readonly number[], rule: string): AppError {
   return new AppError('BAD_GATEWAY', `the model gave the output ${name} of shape [${shape.join(', ')}], ${rule}`);
 }

@@ -64,13 +64,15 @@ function hasRows({ version }: TaskContext): boolean {
   return version.packed.rows === 'independent';
 }
 
-/** Whether the inputs are rows that may be computed one by one. No rows at all are one item, which the model computes. */
+/**
+ * Returns whether the inputs are rows that may be computed one by one. No rows at all are one item, which the model computes.
+ */
 function canSplit(inputs: Tensors): boolean {
   const rows = mostRows(inputs);
   return rows > 0 && Object.values(inputs).every(({ shape }) => shape[0] === rows);
 }
 
-/** Whether an item is one row, and not a whole request. */
+/** Returns whether an item is one row, and not a whole request. */
 function isRow(item: Tensors): boolean {
   return mostRows(item) === 1;
 }

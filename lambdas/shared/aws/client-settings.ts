@@ -94,7 +94,7 @@ const INVALID_REQUEST: ReadonlySet<string> = new Set([
   'MissingContentLength',
 ]);
 
-/** Whether a service refuses a request as invalid, by the name of its error or its code for one entry of a request. */
+/** Returns whether a service refuses a request as invalid, by the name of its error or its code for one entry of a request. */
 function isInvalidRequest(code: string | undefined): boolean {
   // SQS prefixes some codes: `AWS.SimpleQueueService.UnsupportedOperation`, `com.amazonaws.sqs#MissingParameter`.
   const own = code?.slice(Math.max(code.lastIndexOf('.'), code.lastIndexOf('#')) + 1);
@@ -102,10 +102,10 @@ function isInvalidRequest(code: string | undefined): boolean {
 }
 
 /**
- * The error of a request that a service did not carry out: `INTERNAL` if it is invalid, which is a defect of this product,
- * otherwise `UNAVAILABLE`.
+ * Creates the error of a request that a service did not carry out: `INTERNAL` if it is invalid, which is a defect of this
+ * product, otherwise `UNAVAILABLE`.
  *
- * @param message - What did not happen, without the code.
+ * @param message - The failed action, without the code.
  * @param code - Code of the service.
  */
 export function refusal(message: string, code: string | undefined): AppError {
@@ -115,7 +115,7 @@ export function refusal(message: string, code: string | undefined): AppError {
 /**
  * Calls an AWS service, and converts its failures to this product's own error.
  *
- * @param what - The resource, for the message: `the jobs table`.
+ * @param what - The name of the resource in the message: `the jobs table`.
  * @throws AppError `UNAVAILABLE` with the failure as its cause; `INTERNAL` if the service refuses the request as invalid. An
  * AppError is thrown unchanged.
  */
@@ -127,6 +127,6 @@ export async function callAws<T>(what: string, call: () => Promise<T>): Promise<
     if (cause instanceof Error && '$metadata' in cause && isInvalidRequest(cause.name)) {
       throw new AppError('INTERNAL', `${what} refused the request as invalid: ${cause.name}`, { cause });
     }
-    throw new AppError('UNAVAILABLE', `${what} cannot be used right now`, { cause, dependency: what });
+    throw new AppError('UNAVAILABLE', `${what} is unavailable right now`, { cause, dependency: what });
   }
 }

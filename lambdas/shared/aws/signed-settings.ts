@@ -1,3 +1,13 @@
+/** A service with requests that this product signs itself. */
+export type SignedService = 'apigateway' | 'dynamodb' | 'ssm';
+
+/** Variable with the endpoint of each service, as the AWS SDK names it. */
+const ENDPOINT_VARIABLES: Readonly<Record<SignedService, string>> = {
+  apigateway: 'AWS_ENDPOINT_URL_API_GATEWAY',
+  dynamodb: 'AWS_ENDPOINT_URL_DYNAMODB',
+  ssm: 'AWS_ENDPOINT_URL_SSM',
+};
+
 /** Where an AWS service is, and whose credentials sign the requests. */
 export interface SignedSettings {
   /** URL without a path. */
@@ -18,7 +28,7 @@ export interface SignedSettings {
  */
 export function signedSettings(
   variables: Readonly<Record<string, string | undefined>>,
-  service: 'apigateway' | 'dynamodb',
+  service: SignedService,
 ): SignedSettings {
   const read = (name: string): string => {
     const value = variables[name];
@@ -28,7 +38,7 @@ export function signedSettings(
   const region = read('AWS_REGION');
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   const { AWS_ENDPOINT_URL: all, AWS_SESSION_TOKEN: sessionToken } = variables;
-  const own = variables[`AWS_ENDPOINT_URL_${service === 'dynamodb' ? 'DYNAMODB' : 'API_GATEWAY'}`];
+  const own = variables[ENDPOINT_VARIABLES[service]];
   return {
     endpoint: own ?? all ?? `https://${service}.${region}.${domain}`,
     region,

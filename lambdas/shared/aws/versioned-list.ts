@@ -1,11 +1,13 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { AppError } from '../../../core/errors.ts';
+import { backOff } from '../resilience/back-off.ts';
 import { fromItem, type Item, toItem } from './attribute-value.ts';
 import { callAws } from './client-settings.ts';
 import { writeIf } from './conditional-write.ts';
 
-/** Attempts at a change that collides with other changes. */
-const MAX_ATTEMPTS = 5;
+/** Attempts at a change that collides with other changes, and the pauses between them: 1.3 seconds in all at most. */
+const MAX_ATTEMPTS = 8;
+const PAUSES = { firstMs: 10, maxMs: 640 };
 
 /** Lists in DynamoDB, each one item with a revision, so that concurrent changes never overwrite each other. */
 export interface VersionedLists<T> {
@@ -60,6 +62,7 @@ export function openVersionedLists<T>({ client, table, partitionKey, what }: Ver
     read: async (key) => (await read(key)).list,
     change: async (key, change) => {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        if (attempt > 0) await backOff(attempt, PAUSES);
         const { list, revision } = await read(key);
         const changed = change(list);
         if (changed === list || (await write(key, changed, revision))) return changed;

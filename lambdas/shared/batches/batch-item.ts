@@ -1,11 +1,10 @@
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
+import { DAY_MS } from '../../../core/clock.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { messageLifeDays } from '../../../core/retention/retention.ts';
 import { TOMBSTONE_HASH } from '../../../core/retention/tombstone.ts';
 import { BATCH_DUE_MS, DUE_ATTRIBUTES, dueAttributes } from '../../../core/sweep/due.ts';
 import { fromItem, type Item, toItem } from '../aws/attribute-value.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Attribute of a file: the number of batches that read it and have not ended. */
 export const READERS = 'readers';
@@ -30,7 +29,7 @@ interface ListedRecord {
   readonly createdAtMs: number;
 }
 
-/** The attributes by which the index lists a record. */
+/** Returns the attributes by which the index lists a record. */
 export function listAttributes(kind: 'file' | 'batch', { owner, id, createdAtMs }: ListedRecord): Item {
   return toItem({
     [JOBS_TABLE.listKey]: jobsTableKeys.listKey(kind, owner),
@@ -38,7 +37,7 @@ export function listAttributes(kind: 'file' | 'batch', { owner, id, createdAtMs 
   });
 }
 
-/** The attributes that name an item and say when DynamoDB may delete it. */
+/** Returns the attributes that name an item and say when DynamoDB may delete it. */
 export function keyAttributes(key: string, expiresAtMs: number): Item {
   return toItem({ [JOBS_TABLE.partitionKey]: key, [JOBS_TABLE.expiresAt]: Math.ceil(expiresAtMs / 1000) });
 }
@@ -71,7 +70,9 @@ export function readBatchItem(item: Item): BatchRecord {
   return { ...batch, counts: { completed, failed } } as BatchRecord;
 }
 
-/** When the record of a tombstone was deleted (see `tombstoneOf`), milliseconds since the Unix epoch; else undefined. */
+/**
+ * Returns when the record of a tombstone was deleted (see `tombstoneOf`), milliseconds since the Unix epoch; else undefined.
+ */
 export function tombstoneTime(item: Item | undefined): number | undefined {
   return item?.['hash']?.S === TOMBSTONE_HASH ? Number(item[DELETED_AT]?.N) : undefined;
 }

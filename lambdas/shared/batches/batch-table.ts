@@ -25,7 +25,7 @@ export async function putNew(options: DynamoDbStoreOptions, item: Item, nowMs: n
   return { isDone, item: isDone ? item : await readItem(options, item[partitionKey]?.S ?? '') };
 }
 
-/** The condition of a put: the key is not taken by an item that has not expired. */
+/** Returns the condition of a put: the key is not taken by an item that has not expired. */
 export function ifNew(nowMs: number) {
   return {
     ConditionExpression: 'attribute_not_exists(#pk) OR #expiresAt <= :now',

@@ -1,12 +1,11 @@
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutItemCommand, type PutItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { type ChunkProgress, NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
+import { DAY_MS } from '../../../core/clock.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { keyAttributes, recordOf } from './batch-item.ts';
 import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb-chunk-store.ts';
-
-const DAY_MS = 86_400_000;
 
 /** How long progress is kept: longer than any batch takes. */
 const PROGRESS_RETENTION_MS = 14 * DAY_MS;
@@ -25,16 +24,29 @@ export interface ChunkProgressStore {
  * @returns A store whose methods throw AppError `UNAVAILABLE` if the table does not respond.
  */
 export function openChunkProgressStore(options: DynamoDbStoreOptions): ChunkProgressStore {
-  const { client, table, clock } = options;
+  const { client } = options;
   return {
     read: async (batchId, index) => {
       const item = await readItem(options, jobsTableKeys.chunkProgress(batchId, index));
       return item === undefined ? undefined : { ...NO_PROGRESS, ...(recordOf(item) as Partial<ChunkProgress>) };
     },
     save: async (batchId, index, progress) => {
-      const key = jobsTableKeys.chunkProgress(batchId, index);
-      const item = { ...keyAttributes(key, clock.now() + PROGRESS_RETENTION_MS), ...toItem(progress) };
-      await callAws(JOBS_TABLE_NAME, () => client.send(new PutItemCommand({ TableName: table, Item: item })));
+      const command = new PutItemCommand(progressInput(options, batchId, index, progress));
+      await callAws(JOBS_TABLE_NAME, () => client.send(command));
     },
+  };
+}
+
+/** Creates the write that replaces the progress of a chunk. */
+export function progressInput(
+  { table, clock }: Omit<DynamoDbStoreOptions, 'client'>,
+  batchId: string,
+  index: number,
+  progress: ChunkProgress,
+): PutItemCommandInput {
+  const key = jobsTableKeys.chunkProgress(batchId, index);
+  return {
+    TableName: table,
+    Item: { ...keyAttributes(key, clock.now() + PROGRESS_RETENTION_MS), ...toItem(progress) },
   };
 }

@@ -2,7 +2,7 @@ import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { type ChunkOutcome, isExpiredBatch } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { ChunkStore } from '../../../core/batches/batch-store.ts';
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { type Item, toItem } from '../aws/attribute-value.ts';
@@ -10,8 +10,6 @@ import { callAws } from '../aws/client-settings.ts';
 import { transact } from '../aws/transact.ts';
 import { updateExpressions } from '../aws/update-expressions.ts';
 import { keyAttributes, readBatchItem, tombstoneTime } from './batch-item.ts';
-
-const DAY_MS = 86_400_000;
 
 /** How long the outcome of a chunk is kept: longer than any batch takes, because it shows that the chunk has run. */
 const CHUNK_RETENTION_MS = 14 * DAY_MS;
@@ -81,14 +79,17 @@ async function countOnce(
     ...keyAttributes(jobsTableKeys.chunk(batchId, outcome.index), clock.now() + CHUNK_RETENTION_MS),
     ...toItem(outcome),
   };
-  const { completed, failed, bytes: outputBytes = 0 } = outcome;
+  const { completed, failed, expired = 0, bytes: outputBytes = 0 } = outcome;
   const unmet = await transact(client, [
     { Put: { TableName: table, Item: chunk, ConditionExpression: `attribute_not_exists(${pk})` } },
     {
       Update: {
         TableName: table,
         Key: { [pk]: { S: batchKey } },
-        ...updateExpressions({ add: { chunksDone: 1, completed, failed, outputBytes }, expect: { id: batchId } }),
+        ...updateExpressions({
+          add: { chunksDone: 1, completed, failed, expired, outputBytes },
+          expect: { id: batchId },
+        }),
       },
     },
   ]);

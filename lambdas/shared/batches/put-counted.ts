@@ -16,7 +16,7 @@ export interface CountedItem {
   readonly item: Item;
   readonly charge: Charge;
   /**
-   * Budgets that must hold afterwards.
+   * Budgets that must contain afterwards.
    *
    * @default - the record is counted, and never refused
    */
@@ -52,10 +52,10 @@ export async function putCounted(options: DynamoDbStoreOptions, counted: Counted
 }
 
 function refused(): AppError {
-  return new AppError('BUDGET_EXCEEDED', 'a budget of the usage plan has no room');
+  return new AppError('BUDGET_EXCEEDED', 'a budget of the usage plan is exhausted');
 }
 
-/** Whether a record can have room at all: conditions of DynamoDB subtract nothing. */
+/** Returns whether a record can ever fit: conditions of DynamoDB cannot subtract. */
 function fits({ storedBytes = 0, files = 0 }: Charge, budgets: Budgets | undefined): boolean {
   return budgets === undefined || (storedBytes <= budgets.storedBytes && files <= budgets.files);
 }

@@ -37,7 +37,7 @@ export async function writePartList(
 }
 
 /**
- * Puts the parts of a completed upload together as far as the time reaches, and settles its file once it is whole: it
+ * Assembles the parts of a completed upload as far as the time allows, and settles its file once it is complete: it
  * can be used, or its sum is not the one that was declared.
  *
  * @returns How the file stands now.
@@ -54,7 +54,7 @@ export async function assembleUpload(
   const reached = await putTogether(upload, fileId, assembly, deps);
   if (!reached.done) return 'uploaded';
   const isRight = upload.md5 === undefined || upload.md5 === (await digestOf(reached, deps));
-  const details = isRight ? undefined : 'the MD5 sum of the parts is not the one declared';
+  const details = isRight ? undefined : 'the MD5 hash of the parts differs from the declared one';
   await deps.files.settle(owner, fileId, isRight ? 'processed' : 'error', details);
   if (!isRight) await deps.objects.remove(payloadKeys.file(owner, fileId));
   await deps.objects.removeAll(payloadKeys.piecesOf(owner, id));

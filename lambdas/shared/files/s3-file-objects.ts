@@ -53,7 +53,7 @@ export function openS3FileObjects({ client, bucket }: S3FileObjectsOptions): Fil
     begin: async (key, contentType) => {
       const command = new CreateMultipartUploadCommand({ ...at(key), ContentType: contentType });
       const { UploadId: id } = await callAws(PLACE, () => client.send(command));
-      if (id === undefined) throw new AppError('UNAVAILABLE', 'the payload bucket gave no upload id');
+      if (id === undefined) throw new AppError('UNAVAILABLE', 'the payload bucket returned no upload id');
       return id;
     },
     writePart: async (key, uploadId, number, bytes) => {
@@ -90,7 +90,7 @@ async function readSlice(
   const answer = await client.send(new GetObjectCommand({ ...at, Range: `bytes=${start}-${end - 1}` }));
   const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
   const total = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1]);
-  // A body that was cut off on the way ends like a whole one.
+  // A body that was cut off during the transfer ends like a complete one.
   if (!(bytes.length === Math.min(end, total) - start)) throw new Error('S3 returned other bytes than requested');
   return { bytes, total };
 }
@@ -139,7 +139,7 @@ async function removeObjects(client: S3Client, bucket: string, objects: { Key: s
   if (errors.length > 0) throw new AppError('UNAVAILABLE', `the payload bucket kept ${errors.length} objects`);
 }
 
-/** @returns Undefined when S3 says that what was asked for is not there. */
+/** @returns Undefined if S3 reports that the requested object does not exist. */
 function unlessAbsent<T>(call: () => Promise<T>): Promise<T | undefined> {
   return callAws<T | undefined>(PLACE, async () => {
     try {

@@ -5,7 +5,7 @@ import { type Plan, readPlan } from '../../../core/identity/plan-variables.ts';
 import { headerOf } from './header.ts';
 import { pathOf } from './request-path.ts';
 
-/** W3C trace context, version 00 and those to come. */
+/** W3C trace context, version 00 and later versions. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** Hosts without a certificate: those of local mode. */
@@ -17,17 +17,17 @@ type CallerEvent = Pick<APIGatewayProxyEvent, 'headers' | 'requestContext' | 're
 type IdentityEvent = Pick<APIGatewayProxyEvent, 'requestContext' | 'stageVariables'>;
 
 /**
- * The caller of a request.
+ * Returns the caller of a request.
  *
  * @throws AppError `UNAUTHORIZED` if the request carries no credential; API Gateway rejects such requests earlier.
  */
 export function callerOf(event: IdentityEvent): Caller {
   const caller = findCaller(event);
-  if (caller === undefined) throw new AppError('UNAUTHORIZED', 'the request carries no API key and no token');
+  if (caller === undefined) throw new AppError('UNAUTHORIZED', 'the request has no API key and no token');
   return caller;
 }
 
-/** The caller of a request; undefined if it carries no credential. */
+/** Returns the caller of a request; undefined if it carries no credential. */
 export function findCaller({ requestContext, stageVariables }: IdentityEvent): Caller | undefined {
   return identifyCaller({
     authorizer: requestContext?.authorizer,
@@ -36,23 +36,25 @@ export function findCaller({ requestContext, stageVariables }: IdentityEvent): C
   });
 }
 
-/** What the plan of a caller says: which resources of the account its jobs may use. */
+/** Returns the resources of the account that the jobs of a caller may use, according to its plan. */
 export function planOf(event: IdentityEvent): Plan {
   return readPlan(callerOf(event).plan, event.stageVariables ?? {});
 }
 
-/** The address of the API as the caller used it, without a slash at the end: its own domain or the gateway's, and stage. */
+/**
+ * Returns the address of the API as the caller used it, without a slash at the end: its own domain or the gateway's, and stage.
+ */
 export function baseUrlOf(event: CallerEvent): string {
   const { requestContext } = event;
   // Not the `Host` header, which a proxy in front of the API may pass on from the client.
   const host = requestContext.domainName ?? headerOf(event, 'host') ?? '';
   const [path, below] = [requestContext.path ?? '', pathOf(event)];
-  // A path may come encoded where its parameters are not; then the stage is what stands before it.
+  // A path may be encoded although its parameters are not. The stage is then the text before it.
   const prefix = path.endsWith(below) ? path.slice(0, -below.length) : `/${requestContext.stage}`;
   return `${LOOPBACK.test(host) ? 'http' : 'https'}://${host}${prefix}`;
 }
 
-/** The trace context that a request carries, if it is one. */
+/** Returns the trace context that a request carries, if it is valid. */
 export function traceparentOf(event: CallerEvent): string | undefined {
   const value = headerOf(event, 'traceparent');
   return value !== undefined && TRACEPARENT.test(value) ? value : undefined;

@@ -8,7 +8,7 @@ export function headerOf({ headers }: Pick<APIGatewayProxyEvent, 'headers'>, nam
   return undefined;
 }
 
-/** Media type of a request body: lower case, without parameters. Undefined if the request does not state it. */
+/** Returns media type of a request body: lower case, without parameters. Undefined if the request does not state it. */
 export function mediaTypeOf(event: Pick<APIGatewayProxyEvent, 'headers'>): string | undefined {
   return headerOf(event, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();
 }

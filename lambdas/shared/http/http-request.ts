@@ -7,7 +7,7 @@ export interface Timed {
   readonly startedMs: number;
 }
 
-/** Measures of a request with notes about what went wrong without failing it. */
+/** Measures of a request, with notes about failures that did not fail it. */
 export interface NotedRequest extends Timed {
   readonly notes: { readonly message: string; readonly cause: unknown }[];
 }

@@ -2,7 +2,7 @@ import type { APIGatewayProxyResult } from 'aws-lambda';
 import { type Encoded, jsonEncoded } from '../../../core/api/body.ts';
 import { AppError } from '../../../core/errors.ts';
 
-/** Maximum size of what a function returns to API Gateway, in bytes (AWS Lambda quotas: 6 MB and some room). */
+/** Maximum size of a function's response to API Gateway, in bytes (AWS Lambda quotas: 6 MB, less a margin). */
 const MAX_RESPONSE_BYTES = 6_291_556;
 
 /** Room within it for the status, the headers and the JSON around the body. */
@@ -17,7 +17,7 @@ const MAX_ESCAPE_BYTES = 6;
 /** Headers of a response; those that are undefined are left out. */
 export type HttpHeaders = Readonly<Record<string, string | undefined>>;
 
-/** The result of an operation: what the function responds with. */
+/** The result of an operation, which becomes the response of the function. */
 export interface HttpResult {
   /** Status. Defaults to 200. */
   readonly status?: number;
@@ -26,12 +26,12 @@ export interface HttpResult {
   readonly content?: Encoded;
 }
 
-/** A result with JSON text as its body. */
+/** Returns a result with JSON text as its body. */
 export function jsonResult(text: string, options: Pick<HttpResult, 'status' | 'headers'> = {}): HttpResult {
   return { ...options, content: jsonEncoded(text) };
 }
 
-/** Whether AWS Lambda can return a body. */
+/** Returns whether AWS Lambda can return a body. */
 export function fitsResponse(content: Encoded): boolean {
   return bytesInResponse(content) <= MAX_BODY_BYTES;
 }

@@ -2,13 +2,17 @@ import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/c
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { AppError } from '../../../core/errors.ts';
 
-/** Forwards an event to another function, and returns its response. */
+/**
+ * Forwards an event to another function, and returns its response.
+ *
+ * @param target - The function: an ARN of its alias for the client, the id of its model for the routes.
+ */
 export type Forward = (target: string, event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 
 /**
  * Opens the client that forwards events.
  *
- * @param config - Endpoint and credentials of Lambda. Defaults to what the SDK finds in the environment.
+ * @param config - Endpoint and credentials of Lambda. By default, the SDK reads them from the environment.
  * @returns A function that throws AppError `UNAVAILABLE` when the other function is throttled, `BAD_GATEWAY` when it
  * fails or returns no valid response.
  */

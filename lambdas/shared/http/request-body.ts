@@ -8,17 +8,17 @@ import { headerOf, mediaTypeOf } from './header.ts';
 export interface BodyLimit {
   /** Maximum size once the body is decoded. */
   readonly maxBytes: number;
-  /** What to do with a larger body; the end of the error message. */
+  /** The advice for a larger body; the end of the error message. */
   readonly advice: string;
 }
 
 /** Decoders of Node by content coding. */
 const DECODERS = { gzip: 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecompressSync' } as const;
 
-/** Codings of a body that API Gateway passes as text: it decompresses these, and no others. */
+/** Content codings of a body that API Gateway passes as text: it decompresses only these. */
 const TEXT_CODINGS: readonly string[] = ['identity', 'gzip', 'deflate'];
 
-/** The character that some programs write before a text in UTF-8; it is no JSON. */
+/** The character that some programs write before a text in UTF-8; it is not JSON. */
 const BYTE_ORDER_MARK = '\ufeff';
 
 type Coding = keyof typeof DECODERS;
@@ -28,7 +28,7 @@ const OPENING_BRACE = 0x7b;
 
 /**
  * Reads the body of a request: decodes base64, which API Gateway uses for binary media types, then gzip, deflate or
- * Brotli. A request without a content type is taken for JSON, as API Gateway does.
+ * Brotli. A request without a content type is treated as JSON, as API Gateway does.
  *
  * @returns Text for JSON and other bodies that API Gateway passes as text, bytes otherwise.
  * @throws AppError `INVALID_ENCODING`, `BODY_TOO_LARGE`, or `INVALID_BODY` when a JSON body is empty.
@@ -82,8 +82,8 @@ function fromBase64(body: string): Buffer {
 }
 
 /**
- * Whether API Gateway has decompressed a body already: it decompresses gzip and deflate but keeps `Content-Encoding`, and
- * never decompresses Brotli.
+ * Returns whether API Gateway has decompressed a body already: it decompresses gzip and deflate but keeps `Content-Encoding`,
+ * and never decompresses Brotli.
  */
 function isDecompressed(bytes: Uint8Array, coding: Coding, isJson: boolean): boolean {
   if (coding === 'br') return false;

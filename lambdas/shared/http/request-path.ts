@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 
-/** Path of a request without the stage: its resource with the parameters filled in. */
+/** Returns the path of a request without the stage: its resource with the parameters filled in. */
 export function pathOf({
   resource,
   pathParameters,

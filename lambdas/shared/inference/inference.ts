@@ -37,7 +37,7 @@ export interface Call {
   readonly cachePrefix: string;
   /** When the results must be there, on the timer. */
   readonly deadlineMs: number;
-  /** Filled in on the way. */
+  /** Filled in during the request. */
   readonly measures: RequestMeasures;
 }
 

@@ -22,7 +22,7 @@ const USUAL_BUDGETS: TableBudgets = { readMs: 25, writeMs: 50 };
 /** Time limit for the connection to the results table; it is made while the model loads. */
 const CONNECT_BUDGET_MS = 100;
 
-/** Maximum time for which other environments wait for a result: ten times what an endpoint usually takes. */
+/** Maximum time for which other environments wait for a result: ten times the usual time of an endpoint. */
 const CLAIM_MS = 5000;
 
 const MIB = 1024 * 1024;
@@ -31,11 +31,11 @@ const MIB = 1024 * 1024;
 export interface OpenInferenceOptions {
   /** Folder of the packed model. */
   readonly modelFolder: string;
-  /** Name of the DynamoDB results table; absent where the model does not use it. */
+  /** Name of the DynamoDB results table; absent if the model does not use it. */
   readonly resultsTable: string | undefined;
   /** Memory of the function; decides how many threads the model gets. */
   readonly memoryMiB: number;
-  /** Name of the SageMaker endpoint that runs the model; absent where the function runs it itself. */
+  /** Name of the SageMaker endpoint that runs the model; absent if the function runs the model itself. */
   readonly endpoint: string | undefined;
   /** Time limits of the results table. The defaults suit synchronous requests. */
   readonly budgets?: TableBudgets;
@@ -47,7 +47,7 @@ export interface TableBudgets {
   readonly writeMs: number;
 }
 
-/** A model that can be asked. */
+/** A model that is ready for requests. */
 export interface Inference {
   readonly deps: InferenceDeps;
   /** Returns the failures of the results cache since the last call. */
@@ -168,7 +168,7 @@ async function openTable(
   return { cache, collapse: new Collapse({ claims, clock, lifeMs: CLAIM_MS }) };
 }
 
-/** Synchronous on purpose: nothing else can be done meanwhile, and it spares loading the module of promises. */
+/** Synchronous on purpose: no other work is possible here, and the module of promises need not be loaded. */
 function readJson(path: string): unknown {
   return JSON.parse(readFileSync(path, 'utf8'));
 }

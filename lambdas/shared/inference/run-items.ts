@@ -14,9 +14,9 @@ export interface RunItemsDeps extends Pick<InferenceDeps, 'task' | 'ports' | 'ca
 /**
  * Turns the items of a request into features, and notes how many there are.
  *
- * @param request - What the task's codec decoded.
+ * @param request - The request that the task's codec decoded.
  * @returns The features of each item.
- * @throws AppError the code that says what is wrong with an item.
+ * @throws AppError with the code of the problem of an item.
  */
 export async function prepareItems(request: unknown, call: Call, deps: RunItemsDeps): Promise<readonly unknown[]> {
   const { task, timer } = deps;

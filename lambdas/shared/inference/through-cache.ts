@@ -71,16 +71,16 @@ async function takeTurn<T>(
 ): Promise<Turn<FoundResult> | undefined> {
   const lacking = fingerprints.filter((fingerprint) => !known.has(fingerprint));
   if (collapse === undefined || !policy.read || !policy.write || lacking.length === 0) return undefined;
-  return collapse.start(lacking, (wanted) => cache.get(wanted), deadlineMs - timer());
+  return collapse.start(lacking, (requested) => cache.get(requested), deadlineMs - timer());
 }
 
-function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, FoundResult>, wanted: number): void {
+function noteHits(measures: RequestMeasures, found: ReadonlyMap<string, FoundResult>, lookedUp: number): void {
   for (const { level, createdAtMs } of found.values()) {
     if (level === 'memory') measures.memoryHits += 1;
     else measures.tableHits += 1;
     measures.oldestResultMs = Math.min(measures.oldestResultMs ?? createdAtMs, createdAtMs);
   }
-  measures.misses += wanted - found.size;
+  measures.misses += lookedUp - found.size;
 }
 
 function toKeep<T>(

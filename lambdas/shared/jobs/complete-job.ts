@@ -15,6 +15,8 @@ export interface CompleteJobDeps extends NotifyOnceDeps {
   readonly jobs: Pick<JobStore, 'finish' | 'markNotified'>;
   /** Called when the record is written, before the destinations are notified. */
   readonly onCompleted?: (job: Job) => void;
+  /** Whether the job has no destination to notify, see {@link Notifier.hasDestinations}. Defaults to false. */
+  readonly hasNoDestination?: boolean | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export async function completeJob(
   outcome: JobOutcome,
   deps: CompleteJobDeps,
 ): Promise<Job | undefined> {
-  const job = await deps.jobs.finish(reference, outcome);
+  const job = await deps.jobs.finish(reference, outcome, { hasNoDestination: deps.hasNoDestination });
   if (job === undefined || !isFinal(job.status)) return job;
   deps.onCompleted?.(job);
   await notifyOnce(job, deps);

@@ -2,6 +2,7 @@ import {
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
+  type KeysAndAttributes,
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -22,12 +23,12 @@ import {
 import type {
   Claim,
   ClaimOptions,
+  FinishOptions,
   FoundJob,
   JobPage,
   JobQuery,
   JobStore,
   Notified,
-  SeenJob,
 } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { tombstoneOf } from '../../../core/retention/tombstone.ts';
@@ -49,6 +50,7 @@ import {
   released,
   reopened,
   replaceable,
+  updateInput,
 } from './job-changes.ts';
 import { CLAIM, CLAIMED_AT, deletionOf, jobItemKey, queuedItem, readJob } from './job-item.ts';
 import { listJobs } from './list-jobs.ts';
@@ -60,6 +62,8 @@ export interface DynamoDbJobStoreOptions {
   readonly table: string;
   readonly clock: Clock;
 }
+
+type Projection = Pick<KeysAndAttributes, 'ProjectionExpression' | 'ExpressionAttributeNames'>;
 
 /** Name of the table in messages. */
 const TABLE = 'the jobs table';
@@ -118,16 +122,17 @@ class DynamoDbJobStore implements JobStore {
     return isDone ? nowMs : (deletionOf(item) ?? this.#present(item));
   }
 
+  async getAll(keys: readonly JobKey[]): Promise<readonly (Job | undefined)[]> {
+    return (await this.#readAll(keys)).map((item) => this.#present(item));
+  }
+
   async attempts(keys: readonly JobKey[]): Promise<readonly number[]> {
-    const unique = new Map(keys.map((key) => [jobsTableKeys.job(key), jobItemKey(key)]));
     const projection = `#${JOBS_TABLE.partitionKey}, #attempts`;
-    const items = await batchGet({ client: this.#client, table: this.#table, what: TABLE }, [...unique.values()], {
-      ConsistentRead: true,
+    const items = await this.#readAll(keys, {
       ProjectionExpression: projection,
       ExpressionAttributeNames: namesIn(projection),
     });
-    const found = new Map(items.map((item) => [item[JOBS_TABLE.partitionKey]?.S, Number(item['attempts']?.N ?? 0)]));
-    return keys.map((key) => found.get(jobsTableKeys.job(key)) ?? 0);
+    return items.map((item) => Number(item?.['attempts']?.N ?? 0));
   }
 
   removeExpired(key: JobKey): Promise<void> {
@@ -166,8 +171,8 @@ class DynamoDbJobStore implements JobStore {
     throw new AppError('UNAVAILABLE', 'the record of the job cannot be claimed right now');
   }
 
-  async finish(job: JobReference, outcome: JobOutcome, seen?: SeenJob): Promise<Job | undefined> {
-    const { item } = await this.#change(job, finished(job, outcome, this.#clock.now(), seen));
+  async finish(job: JobReference, outcome: JobOutcome, options?: FinishOptions): Promise<Job | undefined> {
+    const { item } = await this.#change(job, finished(job, outcome, this.#clock.now(), options));
     return this.#ofJob(job, item);
   }
 
@@ -198,6 +203,17 @@ class DynamoDbJobStore implements JobStore {
     return callAws(TABLE, () => listJobs(query, place));
   }
 
+  /** Reads the items of jobs, in the order of the keys. */
+  async #readAll(keys: readonly JobKey[], projection: Projection = {}): Promise<readonly (Item | undefined)[]> {
+    const unique = new Map(keys.map((key) => [jobsTableKeys.job(key), jobItemKey(key)]));
+    const items = await batchGet({ client: this.#client, table: this.#table, what: TABLE }, [...unique.values()], {
+      ...projection,
+      ConsistentRead: true,
+    });
+    const found = new Map(items.map((item) => [item[JOBS_TABLE.partitionKey]?.S, item]));
+    return keys.map((key) => found.get(jobsTableKeys.job(key)));
+  }
+
   /** An expired record counts as deleted. */
   #present(item: Item | undefined): Job | undefined {
     const job = item === undefined || deletionOf(item) !== undefined ? undefined : readJob(item);
@@ -220,17 +236,8 @@ class DynamoDbJobStore implements JobStore {
     return this.#clock.now() < startMs + retentionMsOf(definition);
   }
 
-  #change(key: JobKey, { update, condition, values }: Change): Promise<ConditionalWrite> {
-    const command = new UpdateItemCommand({
-      TableName: this.#table,
-      Key: jobItemKey(key),
-      UpdateExpression: update,
-      ConditionExpression: condition,
-      ExpressionAttributeNames: namesIn(update, condition),
-      ExpressionAttributeValues: values,
-      ReturnValues: 'ALL_NEW',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    });
+  #change(key: JobKey, change: Change): Promise<ConditionalWrite> {
+    const command = new UpdateItemCommand(updateInput(this.#table, key, change));
     return writeIf(TABLE, async () => (await this.#client.send(command)).Attributes);
   }
 

@@ -1,19 +1,29 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { AttributeValue, UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { ERRORS } from '../../../core/errors.ts';
 import type { Redrive } from '../../../core/jobs/dead-letter.ts';
 import {
   type Job,
   type JobDefinition,
   type JobError,
+  type JobKey,
   type JobOutcome,
   type JobReference,
   retentionMsOf,
 } from '../../../core/jobs/job.ts';
-import type { ClaimOptions, Notified, SeenJob } from '../../../core/jobs/job-store.ts';
+import type { ClaimOptions, FinishOptions, Notified } from '../../../core/jobs/job-store.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { DUE_ATTRIBUTES, dueAttributes, JOB_DUE_MS } from '../../../core/sweep/due.ts';
 import { toAttribute, toItem } from '../aws/attribute-value.ts';
-import { CLAIM, CLAIMED_AT, definitionItem, expirySeconds, NOTIFIED, openJobExpiry, REDRIVES } from './job-item.ts';
+import {
+  CLAIM,
+  CLAIMED_AT,
+  definitionItem,
+  expirySeconds,
+  jobItemKey,
+  NOTIFIED,
+  openJobExpiry,
+  REDRIVES,
+} from './job-item.ts';
 
 /**
  * A conditional change to one item: expressions of DynamoDB, in which every attribute is `#` and its own name.
@@ -27,10 +37,24 @@ export interface Change {
   readonly values: Readonly<Record<string, AttributeValue>>;
 }
 
+/** Creates the write that makes a change to the record of a job. */
+export function updateInput(table: string, key: JobKey, { update, condition, values }: Change): UpdateItemCommandInput {
+  return {
+    TableName: table,
+    Key: jobItemKey(key),
+    UpdateExpression: update,
+    ConditionExpression: condition,
+    ExpressionAttributeNames: namesIn(update, condition),
+    ExpressionAttributeValues: values,
+    ReturnValues: 'ALL_NEW',
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  };
+}
+
 const { expiresAt } = JOBS_TABLE;
 
 /** Attributes of a job that a sweep must look at. */
-const NOT_DUE = DUE_ATTRIBUTES.map((name) => `#${name}`).join(', ');
+const NOT_DUE = DUE_ATTRIBUTES.map((name) => `#${name}`);
 
 const NOT_COMPLETE = '#status IN (:queued, :running)';
 const INCOMPLETE = { ':queued': { S: 'queued' }, ':running': { S: 'running' } };
@@ -42,7 +66,9 @@ function openValues({ hash }: JobReference) {
   return { ...INCOMPLETE, ':hash': { S: hash } };
 }
 
-/** The condition of a new record: there is none, an expired one, or the tombstone of a job that was submitted before. */
+/**
+ * Returns the condition of a new record: there is none, an expired one, or the tombstone of a job that was submitted before.
+ */
 export function absent({ createdAtMs }: JobDefinition, nowMs: number): Pick<Change, 'condition' | 'values'> {
   return {
     condition: `attribute_not_exists(#hash) OR (${EXPIRED}) OR #deletedAtMs < :createdAtMs`,
@@ -50,7 +76,7 @@ export function absent({ createdAtMs }: JobDefinition, nowMs: number): Pick<Chan
   };
 }
 
-/** The condition of a record that its owner may delete: its job is complete, and neither expired nor deleted. */
+/** Returns the condition of a record that its owner may delete: its job is complete, and neither expired nor deleted. */
 export function deletable(nowMs: number): Pick<Change, 'condition' | 'values'> {
   return {
     condition: `attribute_exists(#status) AND NOT ${NOT_COMPLETE} AND #expiresAtMs > :now`,
@@ -58,12 +84,12 @@ export function deletable(nowMs: number): Pick<Change, 'condition' | 'values'> {
   };
 }
 
-/** The condition of a tombstone that a new job replaces: the job was submitted after the deletion. */
+/** Returns the condition of a tombstone that a new job replaces: the job was submitted after the deletion. */
 export function replaceable({ createdAtMs }: JobDefinition): Pick<Change, 'condition' | 'values'> {
   return { condition: '#deletedAtMs < :createdAtMs', values: toItem({ ':createdAtMs': createdAtMs }) };
 }
 
-/** The condition of a record that may be deleted: its job is complete, and its retention is over. */
+/** Returns the condition of a record that may be deleted: its job is complete, and its retention is over. */
 export function expired(nowMs: number): Pick<Change, 'condition' | 'values'> {
   return { condition: EXPIRED, values: { ...INCOMPLETE, ...toItem({ ':now': nowMs }) } };
 }
@@ -118,16 +144,25 @@ export function released(job: JobReference, claimId: string, error: JobError, no
 }
 
 /** Completes a job, unless it is complete. Its retention starts now. */
-export function finished(job: JobReference, outcome: JobOutcome, nowMs: number, seen?: SeenJob): Change {
+export function finished(
+  job: JobReference,
+  outcome: JobOutcome,
+  nowMs: number,
+  { seen, hasNoDestination = false }: FinishOptions = {},
+): Change {
   const { status, items, version: ranVersion } = outcome;
   const members = outcome.status === 'succeeded' ? { result: outcome.result } : { error: outcome.error };
   const attempt = outcome.status === 'failed' ? outcome.attempt : undefined;
   const expected = seen ?? (attempt === undefined ? undefined : { status: 'running', attempts: attempt });
-  const values = toItem({ status, ranVersion, items, ...members, ...endOf(job, nowMs) });
+  const end = endOf(job, nowMs);
+  const due = hasNoDestination ? dueOf({ ...job, ...outcome, ...end }) : undefined;
+  const marks = due === undefined ? {} : { notifiedAtMs: nowMs, ...due.set };
+  const values = toItem({ status, ranVersion, items, ...members, ...end, ...marks });
+  const removed = ['#lastError', '#waitingSinceMs', ...(due?.removed ?? [])];
   return {
     update: `SET ${Object.keys(values)
       .map((name) => `#${name} = :${name}`)
-      .join(', ')} REMOVE #lastError, #waitingSinceMs`,
+      .join(', ')} REMOVE ${removed.join(', ')}`,
     condition: expected === undefined ? OPEN : `${OPEN} AND #status = :seenStatus AND #attempts = :seenAttempts`,
     values: {
       ...Object.fromEntries(Object.entries(values).map(([name, value]) => [`:${name}`, value])),
@@ -178,11 +213,11 @@ const SWEEP_MS = 2 * 86_400_000;
  */
 export function notified(job: Job, { kinds, isComplete }: Notified, nowMs: number): Change {
   const { hash, status, endedAtMs } = job;
-  const due = Object.entries(hasObjects(job) ? dueAtExpiry(job) : {});
+  const { set, removed } = dueOf(job);
+  const due = Object.entries(set);
   const complete = ['#notifiedAtMs = :now', ...due.map(([name]) => `#${name} = :${name}`)].join(', ');
-  const removed = due.length > 0 ? `#${JOBS_TABLE.observation}` : NOT_DUE;
   return {
-    update: `${isComplete ? `SET ${complete} REMOVE ${removed} ` : ''}ADD #${NOTIFIED} :kinds`,
+    update: `${isComplete ? `SET ${complete} REMOVE ${removed.join(', ')} ` : ''}ADD #${NOTIFIED} :kinds`,
     condition: '#hash = :hash AND #status = :status AND #endedAtMs = :endedAtMs',
     values: {
       ...toItem({
@@ -198,13 +233,25 @@ export function notified(job: Job, { kinds, isComplete }: Notified, nowMs: numbe
   };
 }
 
-/** Whether the bucket holds objects that nothing needs once the job has expired. A redriven dead letter needs its input. */
-function hasObjects({ result, storesInput, status, error }: Job): boolean {
+/** A complete job, as far as a sweep needs it. */
+type CompleteJob = Pick<Job, 'owner' | 'id' | 'status' | 'expiresAtMs' | 'result' | 'storesInput' | 'error'>;
+
+/** When a sweep looks at a job whose destinations are all notified: at its expiry if it has objects, otherwise never. */
+function dueOf(job: CompleteJob) {
+  return hasObjects(job)
+    ? { set: dueAtExpiry(job), removed: [`#${JOBS_TABLE.observation}`] }
+    : { set: {}, removed: NOT_DUE };
+}
+
+/**
+ * Returns whether the bucket holds objects that nothing needs once the job has expired. A redriven dead letter needs its input.
+ */
+function hasObjects({ result, storesInput, status, error }: CompleteJob): boolean {
   const mayBeRedriven = status === 'failed' && error !== undefined && ERRORS[error.code].retryable;
   return result?.kind === 'payload' || (storesInput === true && !mayBeRedriven);
 }
 
-function dueAtExpiry(job: Job) {
+function dueAtExpiry(job: CompleteJob) {
   const { expiresAtMs } = job;
   return {
     ...dueAttributes(jobsTableKeys.job(job), expiresAtMs),

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../../core/clock.ts';
 import { DESTINATION_KINDS, type Job, type JobDefinition, type JobKey, queuedJob } from '../../../core/jobs/job.ts';
 import { JOBS_TABLE, jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { messageLifeDays } from '../../../core/retention/retention.ts';
@@ -16,8 +17,6 @@ export const CLAIM = 'claim';
 /** When the last claim was made, milliseconds since the Unix epoch. */
 export const CLAIMED_AT = 'claimedAtMs';
 
-const DAY_MS = 86_400_000;
-
 /** Attributes of an item that are not members of the job. */
 const BESIDE: ReadonlySet<string> = new Set([
   JOBS_TABLE.partitionKey,
@@ -31,25 +30,25 @@ const BESIDE: ReadonlySet<string> = new Set([
   CLAIMED_AT,
 ]);
 
-/** The primary key of a job. */
+/** Returns the primary key of a job. */
 export function jobItemKey(key: JobKey): Item {
   return { [JOBS_TABLE.partitionKey]: { S: jobsTableKeys.job(key) } };
 }
 
 /**
- * The TTL attribute of a job that is not complete. Such a job does not expire: it is completed by a message, or found
+ * Returns the TTL attribute of a job that is not complete. Such a job does not expire: it is completed by a message, or found
  * without one. This is the time after which it can have no message.
  */
 export function openJobExpiry(nowMs: number): number {
   return expirySeconds(nowMs + messageLifeDays() * DAY_MS);
 }
 
-/** The TTL attribute of a record that may be deleted at a time in milliseconds. */
+/** Returns the TTL attribute of a record that may be deleted at a time in milliseconds. */
 export function expirySeconds(expiresAtMs: number): number {
   return Math.ceil(expiresAtMs / 1000);
 }
 
-/** All attributes of a job except its progress and its TTL. */
+/** Returns all attributes of a job except its progress and its TTL. */
 export function definitionItem(definition: JobDefinition): Item {
   const due = dueAttributes(jobsTableKeys.job(definition), definition.createdAtMs + JOB_DUE_MS);
   const { owner, id, hash, endpoint, model, version, createdAtMs, expiresAtMs } = definition;
@@ -79,7 +78,7 @@ export function definitionItem(definition: JobDefinition): Item {
   };
 }
 
-/** The item of a job that no worker has started. */
+/** Returns the item of a job that no worker has started. */
 export function queuedItem(definition: JobDefinition, nowMs: number): Item {
   const { status, attempts } = queuedJob(definition);
   return {
@@ -88,7 +87,7 @@ export function queuedItem(definition: JobDefinition, nowMs: number): Item {
   };
 }
 
-/** When the job of an item was deleted, milliseconds since the Unix epoch; undefined if the item is no tombstone. */
+/** Returns when the job of an item was deleted, milliseconds since the Unix epoch; undefined if the item is not a tombstone. */
 export function deletionOf(item: Item | undefined): number | undefined {
   const time = item?.['deletedAtMs']?.N;
   return time === undefined ? undefined : Number(time);

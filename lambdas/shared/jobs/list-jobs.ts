@@ -35,7 +35,7 @@ const PROJECTION = [
  *
  * @returns A page that may hold fewer jobs than its limit, even none, and have a next one: a filter that few jobs pass
  * does not make one request look through all of them.
- * @throws AppError `INVALID_PARAMETER` when `after` is not what an earlier page gave.
+ * @throws AppError `INVALID_PARAMETER` if `after` is not the cursor of an earlier page.
  */
 export async function listJobs(query: JobQuery, place: ListPlace): Promise<JobPage> {
   const { keys, next } = await findKeys(query, place);

@@ -13,7 +13,7 @@ import type { Submission } from './submit-job.ts';
 
 /** Properties of the deployment that requests are checked against. */
 export interface ResolveDeps {
-  readonly settings: Pick<FunctionSettings, 'modelQueues' | 'taskModels' | 'payloadBucket'> &
+  readonly settings: Pick<FunctionSettings, 'modelIds' | 'taskModels' | 'payloadBucket'> &
     Partial<Pick<FunctionSettings, 'modelAliases'>>;
   /** Whether webhooks may go to this machine; in local mode only. */
   readonly allowLoopback: boolean;
@@ -24,7 +24,7 @@ export interface ResolveDeps {
 export interface Submitter {
   /** Whose files the job may use. */
   readonly owner: string;
-  /** What it may use of the deployment's account. */
+  /** Resources of the deployment's account that it may use. */
   readonly grants: Grants;
 }
 
@@ -32,7 +32,7 @@ export interface Submitter {
 export type Resolved = Pick<Submission, 'endpoint' | 'model' | 'version' | 'input' | 'destinations' | 'cacheControl'>;
 
 /**
- * Finds the model, the input and the destinations that a job request names. Every way in which a job can come passes here.
+ * Finds the model, the input and the destinations that a job request names. Every way to submit a job uses it.
  *
  * @param bodyText - The text of the request's `body`, as it was written.
  * @throws AppError `MODEL_NOT_FOUND`, `INVALID_PARAMETER`, `INVALID_WEBHOOK_URL`, `DESTINATION_FORBIDDEN`,
@@ -89,10 +89,10 @@ export function resolveDestinations(
   };
 }
 
-/** The model of the path; for the shared route the one that the body names, else the deployment's first. */
+/** Returns the model of the path. For the shared route, it is the one that the body names, or the deployment's first. */
 function modelOf(endpoint: JobEndpoint, body: JobRequest['body'], { settings }: ResolveDeps): string {
   if (endpoint.model !== undefined) {
-    return known(endpoint.model, Object.keys(settings.modelQueues), settings, 'endpoint');
+    return known(endpoint.model, settings.modelIds, settings, 'endpoint');
   }
   const models = modelsOf(endpoint, settings.taskModels);
   const [first, ...others] = models;

@@ -101,8 +101,8 @@ function bytesOf(body: Uint8Array | string): Uint8Array {
 }
 
 /**
- * A file name as RFC 6266 has it: plain ASCII for old clients, UTF-8 for the others. Records of earlier releases may hold
- * half of a surrogate pair, which has no UTF-8.
+ * Writes a file name as RFC 6266 requires: plain ASCII for old clients, UTF-8 for the others. Records of earlier releases may
+ * hold half of a surrogate pair, which has no UTF-8.
  */
 function attachment(name: string): string {
   const fileName = name.toWellFormed();

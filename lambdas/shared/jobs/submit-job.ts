@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { InlineBody } from '../../../core/jobs/inline-body.ts';
 import {
@@ -19,8 +19,6 @@ import type { PayloadStore } from '../../../core/jobs/payload-store.ts';
 import type { CacheControl } from '../../../core/results/cache-policy.ts';
 import { sha256 } from '../sha256.ts';
 import { fromInlineBody, inlineBytes } from './inline-body.ts';
-
-const DAY_MS = 24 * 3600 * 1000;
 
 /** Dependencies of {@link createSubmit}. */
 export interface SubmitDeps {
@@ -45,9 +43,9 @@ export interface Submission extends JobKey {
   readonly destinations: Destinations;
   /** Usage plan of the caller, if it has one. */
   readonly plan?: string | undefined;
-  /** What the caller said about the results cache. */
+  /** The requested use of the results cache. */
   readonly cacheControl?: CacheControl | undefined;
-  /** By which way it came. */
+  /** How it was submitted. */
   readonly via: Via;
   /**
    * When its message was sent, milliseconds since the Unix epoch, if it came with one: a job that was deleted since is not
@@ -74,7 +72,7 @@ export type Submit = (submission: Submission) => Promise<Submitted>;
  * A worker that receives the message first creates the record. A crash at any point leaves no job, or a job that runs.
  *
  * The message makes the job accepted. If the record cannot be written afterwards, the worker writes it. The submission
- * still succeeds, unless the id may belong to another job, which only the record could tell.
+ * still succeeds, unless the id may belong to another job, which only the record could show.
  *
  * @returns A function that throws AppError `IDEMPOTENCY_CONFLICT` when the id belongs to another job, and `UNAVAILABLE`
  * if a service does not respond. The job may then run; submitted again under the same id it is the same job.
@@ -146,7 +144,7 @@ async function place({ input }: Submission, { hash, ...key }: JobDefinition, dep
   return { kind: 'payload', payload, ...('json' in input ? {} : { mediaType }) };
 }
 
-/** Whether an input is stored in the bucket for its job. */
+/** Returns whether an input is stored in the bucket for its job. */
 function isStored(input: Submission['input']): boolean {
   return !('bucket' in input) && inlineBytes(input) > MAX_INLINE_INPUT_BYTES;
 }

@@ -8,7 +8,7 @@ import type { Submission, Submit, Submitted } from './submit-job.ts';
 /** Dependencies of {@link submitRepeatable}. */
 export interface RepeatableDeps {
   readonly submit: Submit;
-  readonly jobs: Pick<JobStore, 'get'>;
+  readonly jobs: Pick<JobStore, 'getAll'>;
   readonly nowMs: number;
   /** 16 random bytes. */
   readonly entropy: Uint8Array;
@@ -33,7 +33,7 @@ export async function submitRepeatable(
   const { owner } = request;
   const keys = derivedKeys(sha256, owner, jobHash(sha256, request), nowMs);
   const idOf = (key: string) => jobIdOfKey(sha256, owner, key);
-  const records = await Promise.all(keys.map((key) => jobs.get({ owner, id: idOf(key) })));
+  const records = await jobs.getAll(keys.map((key) => ({ owner, id: idOf(key) })));
   const { key, present } = repetitionOf(keys, records, { nowMs, isRepeatable });
   if (present !== undefined) return { job: present, isDuplicate: true, key };
   const id = key === undefined ? newJobId(nowMs, entropy) : idOf(key);

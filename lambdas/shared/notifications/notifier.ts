@@ -14,16 +14,16 @@ import { batchEvent, deliveryOf, jobEvent, type WebhookEvent } from '../../../co
 import { canonicalUrl } from '../../../core/webhooks/webhook-url.ts';
 import { callAws, refusal } from '../aws/client-settings.ts';
 import { fromPayload, toInlineBody } from '../jobs/inline-body.ts';
+import type { QueueDirectory } from '../queue/queue-directory.ts';
 import { openSqsMessageQueue, sendText } from '../queue/sqs-message-queue.ts';
 import { sha256 } from '../sha256.ts';
 import { openSubscriptionStore } from './subscription-store.ts';
 
 /** Dependencies of {@link openNotifier}. */
 export interface NotifierOptions {
-  readonly settings: Pick<
-    FunctionSettings,
-    'stage' | 'jobsTable' | 'webhooksQueue' | 'replyQueues' | 'eventBus' | 'payloadBucket'
-  >;
+  readonly settings: Pick<FunctionSettings, 'stage' | 'jobsTable' | 'webhooksQueue' | 'eventBus' | 'payloadBucket'>;
+  /** Queues that jobs may name for their results. */
+  readonly directory: Pick<QueueDirectory, 'ofReplies'>;
   readonly dynamoDb: DynamoDBClient;
   readonly sqs: SQSClient;
   /** Opens the client of the event bus on first use. */
@@ -45,6 +45,7 @@ const MAX_EVENT_RESULT_BYTES = 100 * 1024;
 export function openNotifier(options: NotifierOptions): Notifier {
   const { settings, dynamoDb, sqs, clock } = options;
   const subscriptions = openSubscriptionStore(dynamoDb, settings.jobsTable);
+  const listOnce = shareConcurrent(subscriptions.list);
   const webhooks = openSqsMessageQueue({ client: sqs, url: settings.webhooksQueue });
   const notifyWebhooks = async (event: WebhookEvent, adHoc: string | undefined) => {
     const registered = await subscriptions.list(event.owner);
@@ -54,6 +55,10 @@ export function openNotifier(options: NotifierOptions): Notifier {
     await webhooks.sendAll([...all].map((url) => deliveryOf(event, url, sha256, clock.now())));
   };
   return {
+    hasDestinations: async ({ owner, destinations: { webhookUrl, replyQueue, eventBus } }) => {
+      const hasOwn = webhookUrl !== undefined || replyQueue !== undefined || eventBus === true;
+      return hasOwn || (await listOnce(owner)).length > 0;
+    },
     notifyJob: async (job, kind) => {
       const { webhookUrl, replyQueue } = job.destinations;
       if (kind === 'webhooks') await notifyWebhooks(jobEvent(job), webhookUrl);
@@ -64,8 +69,18 @@ export function openNotifier(options: NotifierOptions): Notifier {
   };
 }
 
+/** Calls with the same key share one call while it runs. The jobs of one invocation often have the same owner. */
+function shareConcurrent<T>(call: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const running = new Map<string, Promise<T>>();
+  return (key) => {
+    const shared = running.get(key) ?? call(key).finally(() => running.delete(key));
+    running.set(key, shared);
+    return shared;
+  };
+}
+
 async function reply(job: Job, name: string, options: NotifierOptions): Promise<void> {
-  const url = Object.hasOwn(options.settings.replyQueues, name) ? options.settings.replyQueues[name] : undefined;
+  const url = await options.directory.ofReplies(name);
   // The queue may have been removed from the deployment since. The result is still in the record.
   if (url === undefined) return;
   const event = jobCloudEvent(job, await eventOptions(job, MAX_REPLY_RESULT_BYTES, options));

@@ -37,8 +37,8 @@ export async function pinAddress(hostname: string, resolve: Resolve, allowLoopba
 }
 
 /**
- * Whether an address is public: global unicast, and not translated on its way (IPv4 in IPv6, NAT64, 6to4, Teredo), because
- * a translated address could lead anywhere (IANA special-purpose address registries).
+ * Returns whether an address is public: global unicast, and not translated on its way (IPv4 in IPv6, NAT64, 6to4, Teredo),
+ * because a translated address could lead anywhere (IANA special-purpose address registries).
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;

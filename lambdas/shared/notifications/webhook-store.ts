@@ -5,8 +5,8 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Clock } from '../../../core/clock.ts';
-import { TOMBSTONE_DAYS } from '../../../core/retention/tombstone.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
+import { REPEAT_WINDOW_MS } from '../../../core/jobs/job-id.ts';
 import type { Delivery } from '../../../core/webhooks/delivery.ts';
 import type { DeliveryMessage } from '../../../core/webhooks/delivery-message.ts';
 import { type EndpointHealth, type PatientLimits, UNKNOWN } from '../../../core/webhooks/endpoint-health.ts';
@@ -18,6 +18,7 @@ import { callAws } from '../aws/client-settings.ts';
 import { writeIf } from '../aws/conditional-write.ts';
 import { openVersionedLists, type VersionedLists } from '../aws/versioned-list.ts';
 import { sha256 } from '../sha256.ts';
+import { DELETED_AT, forgetDeliveries, WEBHOOKS_TABLE_NAME as TABLE } from './forget-deliveries.ts';
 
 /** A secret that signs a caller's webhooks. */
 export interface SigningSecret {
@@ -32,7 +33,10 @@ export interface SigningSecret {
 export interface WebhookStore {
   /** Returns the active secrets, the newest first. Creates the first one if there is none. */
   secrets(owner: string): Promise<readonly SigningSecret[]>;
-  /** Creates a new secret. The previous one signs for another day. Older ones stop signing. */
+  /**
+   * Creates a new secret. The previous one signs for another day. Older ones stop signing. Does nothing within 5 minutes of
+   * the last rotation: a caller repeats a request whose response was lost, and its receivers know the previous secret only.
+   */
   rotate(owner: string): Promise<readonly SigningSecret[]>;
   /** @param receiver - Host of the receiver. */
   health(owner: string, receiver: string): Promise<EndpointHealth>;
@@ -84,7 +88,7 @@ export interface ReserveOptions {
 
 /** Time that is reserved for one attempt. */
 export interface Reservation {
-  /** Gives the time back that was not needed. Time that is not given back passes. */
+  /** Releases the time that was not needed. Time that is not released passes. */
   release(unusedMs: number): Promise<void>;
 }
 
@@ -98,8 +102,6 @@ export interface WebhookStoreOptions {
   /** Creates the random bytes of a secret. */
   readonly secretBytes: () => Uint8Array;
 }
-
-const DAY_MS = 86_400_000;
 
 /** How long a replaced secret still signs. */
 const OVERLAP_MS = DAY_MS;
@@ -116,10 +118,6 @@ const MAX_HEALTH_ATTEMPTS = 5;
  */
 const DELIVERY_PREFIX = 'delivery/';
 
-/** Attribute of the deliveries of a deleted job or batch: the time of the deletion. */
-const DELETED_AT = 'deletedAtMs';
-
-const TABLE = 'the webhooks table';
 const { partitionKey, expiresAt } = WEBHOOKS_TABLE;
 
 /** Opens the webhooks table. Its methods throw AppError `UNAVAILABLE` if it does not respond. */
@@ -142,11 +140,13 @@ class DynamoDbWebhookStore implements WebhookStore {
   }
 
   rotate(owner: string): Promise<readonly SigningSecret[]> {
-    const expiresAtMs = this.#options.clock.now() + OVERLAP_MS;
-    return this.#changeSecrets(owner, ([newest]) => [
-      this.#newSecret(),
-      ...(newest === undefined ? [] : [{ ...newest, expiresAtMs }]),
-    ]);
+    const nowMs = this.#options.clock.now();
+    return this.#changeSecrets(owner, (active) => {
+      const [newest, previous] = active;
+      if (newest === undefined) return [this.#newSecret()];
+      const isRepeated = previous !== undefined && nowMs - newest.createdAtMs < REPEAT_WINDOW_MS;
+      return isRepeated ? active : [this.#newSecret(), { ...newest, expiresAtMs: nowMs + OVERLAP_MS }];
+    });
   }
 
   async health(owner: string, receiver: string): Promise<EndpointHealth> {
@@ -186,16 +186,16 @@ class DynamoDbWebhookStore implements WebhookStore {
 
   async reserve(owner: string, receiver: string, options: ReserveOptions): Promise<Reservation | undefined> {
     const { limits, holdMs } = options;
-    const wanted = [
+    const shares = [
       { key: receiverKey(owner, receiver), limit: limits.ofReceiver },
       { key: webhooksTableKeys.attempts(owner), limit: limits.ofTenant },
       { key: webhooksTableKeys.attempts(), limit: limits.ofAll },
     ];
-    const taken: typeof wanted = [];
+    const taken: typeof shares = [];
     const release = async (unusedMs: number): Promise<void> => {
-      await Promise.all(taken.map(({ key, limit }) => this.#giveBack(key, Math.round(unusedMs / limit))));
+      await Promise.all(taken.map(({ key, limit }) => this.#release(key, Math.round(unusedMs / limit))));
     };
-    for (const share of wanted) {
+    for (const share of shares) {
       if (!(await this.#take(share.key, share.limit, holdMs))) {
         await release(holdMs);
         return undefined;
@@ -222,8 +222,7 @@ class DynamoDbWebhookStore implements WebhookStore {
   }
 
   async forget(owner: string, subject: DeliveryMessage['subject'], deletedAtMs: number): Promise<void> {
-    const expiry = this.#expiry(deletedAtMs + TOMBSTONE_DAYS * DAY_MS);
-    await this.#put(deliveriesKey(owner, subject), { [DELETED_AT]: deletedAtMs, ...expiry });
+    await forgetDeliveries(this.#options, owner, subject, deletedAtMs);
   }
 
   async putDelivery(owner: string, subject: DeliveryMessage['subject'], delivery: Delivery): Promise<void> {
@@ -288,7 +287,7 @@ class DynamoDbWebhookStore implements WebhookStore {
 
   /**
    * Takes one of `limit` places for `holdMs`, if one is free. `busyUntilMs` is when all places are free again if attempts
-   * follow each other at the rate that they allow (generic cell rate algorithm). A place that is never given back is free
+   * follow each other at the rate that they allow (generic cell rate algorithm). A place that is never released is free
    * once its time has passed, so a function that is killed blocks nothing.
    */
   async #take(key: string, limit: number, holdMs: number): Promise<boolean> {
@@ -321,7 +320,7 @@ class DynamoDbWebhookStore implements WebhookStore {
     return this.#writes(further);
   }
 
-  async #giveBack(key: string, ms: number): Promise<void> {
+  async #release(key: string, ms: number): Promise<void> {
     const { table } = this.#options;
     const command = new UpdateItemCommand({
       TableName: table,

@@ -58,7 +58,8 @@ export interface SageMakerEndpointsOptions {
  * Opens a model's endpoints. Connections are kept alive; each endpoint has its own circuit breaker.
  *
  * A prediction has no side effects. A request that the endpoint did not accept (throttled, unavailable, connection lost),
- * or that failed while it may have run together with others, is therefore sent a second time if time is left. A request that timed out is not: the model may still be running it.
+ * or that failed while it may have run together with others, is therefore sent a second time if time is left. A request that
+ * timed out is not: the model may still be running it.
  */
 export function openSageMakerEndpoints(options: SageMakerEndpointsOptions): SageMakerEndpoints {
   const { name, clock, readsText = false, client = openClient(), random = Math.random } = options;
@@ -135,8 +136,8 @@ function checkSize({ body }: ContainerMessage): void {
 }
 
 /**
- * Whether a second attempt may succeed: the endpoint did not accept the request, or the container may have merged it with
- * another, whose values the model refused.
+ * Returns whether a second attempt may succeed: the endpoint did not accept the request, or the container may have merged it
+ * with another, whose values the model refused.
  */
 function isWorthRepeating(error: unknown): boolean {
   if (!(error instanceof AppError)) return false;
@@ -166,7 +167,9 @@ async function send(
   return { contentType: response.ContentType ?? '', body: response.Body ?? new Uint8Array() };
 }
 
-/** Translates errors of the service. The container's own message may quote a caller's data, so only the known parts are kept. */
+/**
+ * Translates errors of the service. The container's own message may quote a caller's data, so only the known parts are kept.
+ */
 async function describe(cause: unknown, readsText: boolean): Promise<AppError> {
   if (cause instanceof TimeoutError)
     return new AppError('TIMEOUT', `the model's endpoint gave ${cause.message}`, { cause });
@@ -200,7 +203,9 @@ async function describeModelError(status: number, cause: unknown, readsText: boo
   return new AppError('BAD_GATEWAY', `the model failed to run (${status})`, { cause });
 }
 
-/** Whether the container is running and refuses more requests than its queue holds: Triton with 503, others with 429. */
+/**
+ * Returns whether the container is running and refuses more requests than its queue holds: Triton with 503, others with 429.
+ */
 function isQueueFull(cause: unknown): boolean {
   const status = containerStatus(cause);
   return errorName(cause) === 'ModelError' && (status === 429 || status === 503);

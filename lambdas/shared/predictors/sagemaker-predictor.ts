@@ -7,7 +7,7 @@ import type { SageMakerEndpoints } from './sagemaker-endpoints.ts';
 /** Dependencies of {@link openSageMakerPredictor}. */
 export interface SageMakerPredictorOptions {
   readonly endpoints: SageMakerEndpoints;
-  /** How its containers are asked. */
+  /** How its containers are invoked. */
   readonly codec: ContainerCodec;
   /** The version to run. */
   readonly version: string;
@@ -16,9 +16,9 @@ export interface SageMakerPredictorOptions {
 }
 
 /**
- * A version of a model that runs in a container of Amazon SageMaker: tensors go there and come back.
+ * Opens a version of a model that runs in a container of Amazon SageMaker: tensors are sent there and returned.
  *
- * `run` throws what {@link SageMakerEndpoints.invoke} throws.
+ * `run` throws the errors of {@link SageMakerEndpoints.invoke}.
  */
 export function openSageMakerPredictor({ endpoints, codec, version, declared }: SageMakerPredictorOptions): Predictor {
   return {

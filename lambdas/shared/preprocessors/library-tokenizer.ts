@@ -5,7 +5,7 @@ import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.
 import type { SpecialIds } from '../../../core/word-piece/word-piece-definition.ts';
 import { aroundIds } from './special-ids.ts';
 
-/** The library's model of words, as the declarations of `@huggingface/tokenizers` 0.2.0 have it. */
+/** The library's model of words, as `@huggingface/tokenizers` 0.2.0 declares it. */
 interface Vocabulary {
   readonly tokens_to_ids: Map<string, number>;
   readonly vocab: string[];
@@ -22,7 +22,7 @@ interface Definition {
   readonly normalizer?: Normalizer | null;
 }
 
-/** Any text that has tokens of its own: what surrounds them is the same for every text. */
+/** Any text that has its own tokens: the tokens around them are the same for every text. */
 const PROBE = 'a';
 
 /**

@@ -10,7 +10,7 @@ const OPENERS: { readonly [Name in PreprocessorName]: (modelFolder: string) => P
  * Opens preprocessors.
  *
  * @param names - Those that the task uses.
- * @throws AppError `ONNX_INVALID` when the packed model holds what cannot be used.
+ * @throws AppError `ONNX_INVALID` if the packed model has an unusable tokenizer.
  */
 export async function openPreprocessors(
   names: readonly PreprocessorName[],

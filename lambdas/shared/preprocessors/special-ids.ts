@@ -1,7 +1,7 @@
 import type { TextTokenizer } from '../../../core/tasks/contract/text-tokenizer.ts';
 import type { SpecialIds } from '../../../core/word-piece/word-piece-definition.ts';
 
-/** The part of a tokenizer that depends on its special tokens only. */
+/** Returns the part of a tokenizer that depends on its special tokens only. */
 export function aroundIds({ before, after }: SpecialIds): Pick<TextTokenizer, 'wrap' | 'truncate'> {
   const isWrapped = (ids: readonly number[]) =>
     ids.length >= before.length + after.length &&

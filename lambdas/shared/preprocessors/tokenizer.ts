@@ -9,7 +9,7 @@ import { openWordPiece } from './word-piece.ts';
 /**
  * Opens the tokenizer of a packed model.
  *
- * Padding and truncation that its definition asks for are not applied: how a text is padded depends on its batch, and
+ * Padding and truncation of its definition are not applied: how a text is padded depends on its batch, and
  * whether it may be cut on the request.
  *
  * @param modelFolder - Folder of the packed model.

@@ -87,7 +87,7 @@ class WordPiece implements TextTokenizer {
         if (length < maxCodePoints) word[length] = code >= 65 && code <= 90 ? code + CASE_BIT : code;
         length += 1;
       } else if (kind === RARE) {
-        // Normalization can't reach beyond ASCII space and punctuation: no character combines with what precedes them.
+        // Normalization can't reach beyond ASCII space and punctuation: no character combines with the one before it.
         const end = endOfStretch(text, at, to);
         this.#encodeRare(text.slice(at - length, end), ids);
         length = 0;

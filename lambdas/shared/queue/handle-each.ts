@@ -1,7 +1,7 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { type AppError, toAppError } from '../../../core/errors.ts';
 
-/** Tells SQS what to do with a message: `done` deletes it, `retry` makes it visible again. */
+/** The verdict on a message: `done` deletes it, `retry` makes it visible again. */
 export type Verdict = 'done' | 'retry';
 
 /** A message whose consumer failed. */

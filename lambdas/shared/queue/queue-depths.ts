@@ -1,7 +1,7 @@
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { callAws } from '../aws/client-settings.ts';
 
-/** Tells whether queues hold messages. */
+/** Finds out whether queues have messages. */
 export interface QueueDepths {
   /** Whether none of the queues holds a message: none visible, none in flight, none delayed. */
   areEmpty(urls: readonly string[]): Promise<boolean>;
@@ -33,6 +33,6 @@ export function openQueueDepths(client: SQSClient): QueueDepths {
 async function readDepth(client: SQSClient, url: string): Promise<number> {
   const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...COUNTS] });
   const { Attributes: attributes = {} } = await callAws('the queue', () => client.send(command));
-  // A count that is missing is no reason to believe that the queue is empty.
+  // A missing count does not mean that the queue is empty.
   return COUNTS.reduce((sum, name) => sum + Number(attributes[name] ?? 1), 0);
 }

@@ -1,15 +1,15 @@
 import type { SQSRecord } from 'aws-lambda';
 import { type AppError, ERRORS } from '../../../core/errors.ts';
 import { REDRIVE_ATTRIBUTE } from '../../../core/jobs/dead-letter.ts';
-import { growingDelaySeconds } from '../../../core/jobs/outage.ts';
+import { growingDelaySeconds, isLastingDefect } from '../../../core/jobs/outage.ts';
 import { type MoveOptions, moveToDeadLetters } from './dead-letters.ts';
 import type { Verdict } from './handle-each.ts';
 import type { WorkQueue } from './sqs-work-queue.ts';
 
 /**
- * A message with what is known of its past.
+ * A message with its known history.
  *
- * How often SQS received a message decides nothing, because it also counts deliveries that no worker began: it is a hint
+ * How often SQS received a message decides nothing, because it also counts deliveries that no worker started. It is a hint
  * that the message may have crashed a worker, and makes pauses longer.
  */
 export interface ReceivedRecord {
@@ -98,7 +98,7 @@ export async function resumeLater(received: ReceivedRecord, queue: WorkQueue, de
   }
 }
 
-/** Whether a message is a copy that was sent after its work had been started, or may have been. */
+/** Returns whether a message is a copy that was sent after its work had been started, or may have been. */
 export function hasPast({ record, receives }: ReceivedRecord): boolean {
   return receives > 1 || record.messageAttributes[PAST_ATTRIBUTE] !== undefined;
 }
@@ -147,13 +147,18 @@ export interface WaitOrMoveOptions extends Pick<MoveOptions, 'deadLetters' | 'on
   readonly random: () => number;
 }
 
-/** Lets a message wait whose error may pass. A message with a permanent error moves to the dead letters with the reason. */
+/**
+ * Lets a message wait whose error may pass. A message with a permanent error moves to the dead letters with the reason, and
+ * so does one that has met a defect of this product with each of its tries.
+ */
 export function waitOrMove(
   record: SQSRecord,
   error: AppError,
   { queue, random, deadLetters, onFailure }: WaitOrMoveOptions,
 ): Promise<Verdict> {
-  if (ERRORS[error.code].retryable) return waitByVisibility(record, queue, random);
+  const receives = Number(record.attributes.ApproximateReceiveCount);
+  const mayPass = ERRORS[error.code].retryable && !isLastingDefect(error, receives);
+  if (mayPass) return waitByVisibility(record, queue, random);
   return moveToDeadLetters(record, error, { deadLetters, sourceQueue: queue.url, onFailure });
 }
 

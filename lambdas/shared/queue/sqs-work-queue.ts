@@ -1,19 +1,16 @@
 import {
-  ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { chunksOf } from '../../../core/chunks-of.ts';
 import type { MessageQueue } from '../../../core/jobs/message-queue.ts';
 import { callAws } from '../aws/client-settings.ts';
 import { type CopiedRecord, copiedGroup, sendableAttributes } from './dead-letters.ts';
+import type { MessageHolder } from './handle-each.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { openSqsMessageQueue } from './sqs-message-queue.ts';
-
-/** Maximum messages of one request (SQS API reference). */
-const MESSAGES_PER_BATCH = 10;
+import { openVisibility } from './visibility.ts';
 
 /** A queue, for the function that consumes it. */
 export interface WorkQueue extends MessageQueue {
@@ -40,25 +37,20 @@ export interface WorkQueue extends MessageQueue {
  * Opens a queue for the function that consumes it.
  *
  * @param url - URL of the queue.
+ * @param holder - Holds received messages. Defaults to heartbeats of this thread, which must not be kept busy.
  */
-export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
-  const heartbeats = new Heartbeats(async (receiptHandles, seconds) => {
-    for (const handles of chunksOf(receiptHandles, MESSAGES_PER_BATCH)) {
-      const entries = handles.map((handle, index) => ({
-        Id: String(index),
-        ReceiptHandle: handle,
-        VisibilityTimeout: seconds,
-      }));
-      await client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: entries }));
-    }
-  });
+export function openSqsWorkQueue(
+  client: SQSClient,
+  url: string,
+  holder: MessageHolder = heartbeatsOf(client, url),
+): WorkQueue {
   return {
     ...openSqsMessageQueue({ client, url }),
     url,
-    hold: (receiptHandles) => heartbeats.hold(receiptHandles),
-    letGo: (receiptHandle) => heartbeats.letGo(receiptHandle),
+    hold: (receiptHandles) => holder.hold(receiptHandles),
+    letGo: (receiptHandle) => holder.letGo(receiptHandle),
     setVisibility: async (receiptHandle, seconds) => {
-      await heartbeats.letGo(receiptHandle);
+      await holder.letGo(receiptHandle);
       const command = new ChangeMessageVisibilityCommand({
         QueueUrl: url,
         ReceiptHandle: receiptHandle,
@@ -67,7 +59,7 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
       await callAws('the queue', () => client.send(command));
     },
     remove: async (receiptHandle) => {
-      await heartbeats.letGo(receiptHandle);
+      await holder.letGo(receiptHandle);
       const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: receiptHandle });
       await callAws('the queue', () => client.send(command));
     },
@@ -87,4 +79,9 @@ export function openSqsWorkQueue(client: SQSClient, url: string): WorkQueue {
       await callAws('the queue', () => client.send(command));
     },
   };
+}
+
+function heartbeatsOf(client: SQSClient, url: string): Heartbeats {
+  const extend = openVisibility(client);
+  return new Heartbeats((handles, seconds) => extend(url, handles, seconds));
 }

@@ -39,7 +39,7 @@ export interface ResultsCacheOptions {
 const NOTHING: ReadonlyMap<string, CachedResult> = new Map();
 
 /**
- * The results cache of a function: memory first, then the table, which is asked only for what memory lacks.
+ * The results cache of a function: memory first, then the table, from which only missing results are read.
  *
  * It never fails a request. A failure of the table reads as a miss and is kept for the log. Reads and writes have a
  * circuit breaker each: a table that is slow to write can still be quick to read.

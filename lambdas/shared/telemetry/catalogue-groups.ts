@@ -4,7 +4,7 @@ import type { DimensionSets } from '../../../core/metrics/dimension-sets.ts';
 import type { MetricGroup } from './log-line.ts';
 
 /**
- * Groups values of metrics as the catalogue says. It loads the catalogue, so a cold start that matters does without.
+ * Groups values of metrics by the catalogue. It loads the catalogue, so functions with time-critical cold starts do not use it.
  *
  * @param values - Values by name; only metrics that the catalogue says the function records.
  */

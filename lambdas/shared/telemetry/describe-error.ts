@@ -15,13 +15,13 @@ export interface LoggedError {
 /** Call frames that are logged. */
 const MAX_FRAMES = 8;
 
-/** The stable code of any error; `INTERNAL` for one that is not of this product. */
+/** Returns the stable code of any error; `INTERNAL` for one that is not of this product. */
 export function errorCodeOf(error: unknown): ErrorCode {
   return error instanceof AppError ? error.code : 'INTERNAL';
 }
 
 /**
- * Describes an error for the log, without what a caller or a container said.
+ * Describes an error for the log, without texts from a caller or a container.
  *
  * Messages of this product's errors hold no input, so they are logged. Any other error is logged by its name and its
  * call frames only.
@@ -38,7 +38,7 @@ function nameOf(error: unknown): string | undefined {
   return error instanceof Error ? error.name : undefined;
 }
 
-/** A message can hold lines that look like frames, so only what follows the message counts. */
+/** A message can hold lines that look like frames, so only the lines after the message count. */
 function framesOf(error: unknown): readonly string[] | undefined {
   if (!(error instanceof Error) || error.stack === undefined) return undefined;
   const { stack, message } = error;

@@ -17,14 +17,14 @@ export interface JobsFacts<F extends JobsFunction> {
   readonly code?: ErrorCode;
   /** The failure that has this code. */
   readonly error?: LoggedError;
-  /** Ids of the job and of its message, and what becomes of it. */
+  /** Ids of the job and of its message, and the outcome. */
   readonly details: Readonly<Record<string, string | number | undefined>>;
 }
 
 /** Writes lines about single jobs. */
 export type JobsLog<F extends JobsFunction> = (facts: JobsFacts<F>) => void;
 
-/** Creates a logger for what happens to single jobs. */
+/** Creates a logger for the events of single jobs. */
 export function jobsLog<F extends JobsFunction>(target: LogTarget): JobsLog<F> {
   return ({ metric, model, code, error, details }) =>
     writeLogLine(target, {

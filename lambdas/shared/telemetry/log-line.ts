@@ -3,7 +3,7 @@ import type { FunctionSettings } from '../../../core/functions/settings.ts';
 import type { MetricName, MetricUnit } from '../../../core/metrics/catalogue.ts';
 import { type DimensionSets, setsAt } from '../../../core/metrics/dimension-sets.ts';
 
-/** Where the lines of a function go, and what its deployment measures. */
+/** The output for the lines of a function, and the metrics of its deployment. */
 export interface LogSettings extends Pick<FunctionSettings, 'stage' | 'metricsNamespace' | 'metrics'> {
   /** Writes one line. */
   readonly write: (line: string) => void;
@@ -52,7 +52,7 @@ export function logTarget({ stage, metricsNamespace, metrics, write }: LogSettin
 
 /**
  * Writes one line of JSON that is both a log record and, by its member `_aws`, a metrics document: CloudWatch Logs makes
- * the metrics out of it. Without metrics, the values are members of the record all the same.
+ * the metrics out of it. Without metrics, the values are still members of the record.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */

@@ -22,7 +22,7 @@ type Values<U extends MetricUnit, D extends DimensionSets> = {
   readonly [N in MetricUnder<'serve-model', D> as UnitOf<N> extends U ? N : never]?: number | undefined;
 };
 
-/** Writes what a request to a model did as one line: log record and metrics in one. */
+/** Writes one line for a request to a model, which is both log record and metrics. */
 export function writeRequestLine(target: LogTarget, facts: RequestFacts): void {
   const { measures, failures } = facts;
   writeLogLine(target, {
@@ -63,6 +63,6 @@ function metricsOf({ measures, latencyMs, isCold, status, error, failures }: Req
     : [served, { dimensions: PER_MODEL_ERROR, counts: status >= 500 ? ERROR : CLIENT_ERROR }];
 }
 
-// What a caller must correct is no reason to wake an operator.
+// A mistake of a caller must not wake an operator.
 const ERROR: Values<'Count', typeof PER_MODEL_ERROR> = { Errors: 1 };
 const CLIENT_ERROR: Values<'Count', typeof PER_MODEL_ERROR> = { ClientErrors: 1 };

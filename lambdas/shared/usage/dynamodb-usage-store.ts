@@ -11,7 +11,7 @@ import { readFileItem, readUploadItem } from '../files/file-item.ts';
 /** Files are counted again at most this often, because their owner may have thousands. */
 const RECOUNT_MS = 60_000;
 
-/** Attempts at a recount during which something else was counted. */
+/** Attempts at a recount that conflicts with other writes. */
 const MAX_ATTEMPTS = 3;
 
 /** Records that one query of the index returns. */
@@ -111,7 +111,7 @@ async function write(
   return isDone;
 }
 
-/** A file that has failed has no bytes; one that is expected counts with what it may bring. */
+/** A file that has failed has no bytes; one that is expected counts with its declared bytes. */
 async function countFiles(options: DynamoDbStoreOptions, owner: string) {
   const total = { storedBytes: 0, files: 0 };
   for await (const item of listItems(options, { kind: 'file', owner, order: 'asc', pageSize: PAGE })) {

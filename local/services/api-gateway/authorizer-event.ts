@@ -4,7 +4,7 @@ import type { ApiPlan, MethodPlan } from '../../template/plan-apis.ts';
 import type { Exchange } from './exchange.ts';
 import { proxyEvent } from './proxy-event.ts';
 
-/** ARN of the method that a request invokes, with the path that it has and not the path of the resource. */
+/** Returns the ARN of the method that a request invokes, with the path that it has and not the path of the resource. */
 export function methodArn(api: ApiPlan, { httpMethod, path }: Exchange): string {
   return localArn('execute-api', `${api.id}/${api.stage}/${httpMethod}/${path.replace(/^\//, '')}`);
 }

@@ -31,7 +31,7 @@ const resultSchema = v.object({
   usageIdentifierKey: v.nullish(v.string()),
 });
 
-/** What a function said about an identity. */
+/** The decision of a function about an identity. */
 interface Decision {
   readonly authorization: Authorization;
   readonly judge: Judge;

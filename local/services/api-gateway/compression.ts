@@ -29,7 +29,7 @@ export async function decompressRequest(body: Buffer, contentEncoding: string): 
 }
 
 /**
- * Compresses a response if API Gateway would: it is large enough, not encoded yet, and the client's most wanted
+ * Compresses a response if API Gateway would: it is large enough, not encoded yet, and the client's preferred
  * coding is named and known.
  *
  * @param minimumSize - Smallest body to compress in bytes; undefined where the API does not compress.
@@ -41,15 +41,15 @@ export async function compressResponse(
 ): Promise<HttpResponse> {
   if (minimumSize === undefined || response.body.length < minimumSize || response.body.length === 0) return response;
   if (headerOf(response.headers, 'content-encoding') !== undefined) return response;
-  const coding = mostWanted(acceptEncoding ?? '');
+  const coding = preferredOf(acceptEncoding ?? '');
   if (coding === undefined) return response;
   const body = await CODINGS[coding].compress(response.body);
   return { status: response.status, headers: [...response.headers, ['Content-Encoding', coding]], body };
 }
 
 /** The coding with the highest weight, if it is one the gateway knows: a wildcard names none. */
-function mostWanted(acceptEncoding: string): Coding | undefined {
-  const wanted = acceptEncoding
+function preferredOf(acceptEncoding: string): Coding | undefined {
+  const preferred = acceptEncoding
     .split(',')
     .map((part) => {
       const [name = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
@@ -61,7 +61,7 @@ function mostWanted(acceptEncoding: string): Coding | undefined {
       (best, next) => (best === undefined || next.weight > best.weight ? next : best),
       undefined,
     );
-  return wanted !== undefined && isCoding(wanted.name) ? wanted.name : undefined;
+  return preferred !== undefined && isCoding(preferred.name) ? preferred.name : undefined;
 }
 
 function isCoding(name: string): name is Coding {

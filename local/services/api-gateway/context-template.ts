@@ -47,14 +47,72 @@ const AUTHORIZER_VARIABLE = /^authorizer\.(\w+)$/;
 const OTHER_VELOCITY =
   /\$!?\{?[A-Za-z]|#\{?(?:set|if|else|elseif|end|foreach|include|parse|macro|stop|evaluate|define|break)\b|#[#*[]/;
 
+/** `($context.httpMethod == "GET")` or `($input.params("model") == "minilm")`. */
+const CONDITION = String.raw`\((\$context\.[A-Za-z.]+|\$input\.params\("[^"]+"\)) == "([^"]*)"\)`;
+
+const DIRECTIVE = new RegExp(`#(?:(if|elseif)${CONDITION}|(else)\\b|\\{(else)\\}|(end)\\b)`, 'g');
+
+/** Part of a template that is rendered if its condition holds. */
+interface Branch {
+  readonly holds: (context: TemplateContext) => boolean;
+  readonly render: CompiledTemplate;
+}
+
 /**
- * Compiles a mapping template that holds plain text and `$context` variables, which is all that local mode runs of the
- * Velocity template language.
+ * Compiles a mapping template that holds plain text, `$context` variables, and `#if` with comparisons to texts, which is all that
+ * local mode runs of the Velocity template language.
  *
  * @param where - What the template belongs to, for the message.
  * @throws AppError `TEMPLATE_INVALID` when it holds anything else.
  */
 export function compileTemplate(source: string, where: string): CompiledTemplate {
+  const parts: CompiledTemplate[] = [];
+  let branches: Branch[] | undefined;
+  let open: Branch['holds'] | undefined;
+  let end = 0;
+  const close = (text: string): void => {
+    const render = compileText(text, where);
+    if (branches !== undefined && open !== undefined) branches.push({ holds: open, render });
+    else parts.push(render);
+  };
+  for (const match of source.matchAll(DIRECTIVE)) {
+    const [whole, kind, operand = '', value] = match;
+    close(source.slice(end, match.index));
+    end = match.index + whole.length;
+    if (kind === 'if' ? branches !== undefined : branches === undefined) throw misplaced(whole, where);
+    if (kind === 'if') branches = [];
+    if (whole === '#end') {
+      parts.push(renderFirst(branches ?? []));
+      branches = undefined;
+      open = undefined;
+      continue;
+    }
+    const read = kind === undefined ? undefined : operandOf(operand, where);
+    open = read === undefined ? () => true : (context) => read(context) === value;
+  }
+  if (branches !== undefined) throw misplaced('#if', where);
+  close(source.slice(end));
+  return (context) => parts.map((part) => part(context)).join('');
+}
+
+function renderFirst(branches: readonly Branch[]): CompiledTemplate {
+  return (context) => branches.find(({ holds }) => holds(context))?.render(context) ?? '';
+}
+
+function operandOf(operand: string, where: string): CompiledTemplate {
+  const [, parameter] = /^\$input\.params\("([^"]+)"\)$/.exec(operand) ?? [];
+  if (parameter === undefined) return variable(operand.slice('$context.'.length), where);
+  return ({ exchange }) => exchange.pathParameters?.[parameter] ?? '';
+}
+
+function misplaced(directive: string, where: string): AppError {
+  return new AppError(
+    'TEMPLATE_INVALID',
+    `${where} has a ${directive} without its beginning or end, or inside another`,
+  );
+}
+
+function compileText(source: string, where: string): CompiledTemplate {
   const parts: (string | CompiledTemplate)[] = [];
   let end = 0;
   for (const match of source.matchAll(VARIABLE)) {
@@ -80,12 +138,12 @@ export function compileHeaderValue(source: string, where: string): CompiledTempl
   );
 }
 
-/** The value of a `$context` variable for one request; empty if there is no such variable. */
+/** Returns the value of a `$context` variable for one request; empty if there is no such variable. */
 export function contextValue(name: string, context: TemplateContext): string {
   return VARIABLES[name]?.(context) ?? '';
 }
 
-/** Time as in the Common Log Format: `23/Nov/2026:22:00:00 +0000`. */
+/** Returns a time in the Common Log Format: `23/Nov/2026:22:00:00 +0000`. */
 export function clfTime(epochMs: number): string {
   const [, day, month, year, time] = new Date(epochMs).toUTCString().split(' ');
   return `${day}/${month}/${year}:${time} +0000`;

@@ -55,7 +55,7 @@ export interface HttpResponse {
   readonly body: Buffer;
 }
 
-/** The last value of a header, names compared without case. */
+/** Returns the last value of a header, names compared without case. */
 export function headerOf(headers: HeaderLines, name: string): string | undefined {
   return headers.findLast(([key]) => key.toLowerCase() === name)?.[1];
 }

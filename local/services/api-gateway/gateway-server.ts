@@ -116,7 +116,7 @@ export class GatewayServer implements AsyncDisposable {
       forceCloseConnections: true,
       requestTimeout: REQUEST_TIMEOUT_MS,
       clientErrorHandler: refuseMalformed,
-      // A path that does not decode is no route, and gets the response for one.
+      // A path that does not decode is not a route, and gets the response for unknown paths.
       frameworkErrors: (_, request, reply) => this.#handle(request, reply),
     });
     server.removeAllContentTypeParsers();
@@ -195,7 +195,7 @@ export class GatewayServer implements AsyncDisposable {
   }
 }
 
-/** Responds to bytes that are no HTTP request: there is no request for which a response could be sent. */
+/** Responds to bytes that are not an HTTP request, to which no normal response can be sent. */
 function refuseMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT' || !socket.writable) {
     socket.destroy();
@@ -238,7 +238,7 @@ function completed(exchange: Exchange, response: HttpResponse, durationMs: numbe
   };
 }
 
-/** Larger bodies are no errors of this product, and are not searched for a code. */
+/** Larger bodies are not errors of this product, and are not searched for a code. */
 const MAX_ERROR_BYTES = 16_384;
 
 /** The code in the body of an error: of a problem document, or inside OpenAI's `error`. */

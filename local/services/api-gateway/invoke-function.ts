@@ -28,7 +28,7 @@ export async function invokeWithin(
 }
 
 /**
- * Whether API Gateway may invoke a function.
+ * Returns whether API Gateway may invoke a function.
  *
  * @param sourceArn - ARN of the method or authorizer that invokes it.
  */
@@ -41,7 +41,7 @@ export function mayInvoke(permissions: readonly InvokePermission[], functionArn:
   );
 }
 
-/** The sentence for a developer whose template lacks a permission. */
+/** Returns the sentence for a developer whose template lacks a permission. */
 export function missingPermission(functionArn: string): string {
   return `no AWS::Lambda::Permission lets API Gateway invoke ${functionArn}`;
 }

@@ -1,10 +1,10 @@
-/** The media type of a header without parameters, in lower case; `application/json` where there is none. */
+/** Returns the media type of a header without parameters, in lower case; `application/json` where there is none. */
 export function mediaTypeOf(contentType: string | undefined): string {
   const type = contentType?.split(';')[0]?.trim().toLowerCase();
   return type === undefined || type === '' ? 'application/json' : type;
 }
 
-/** Whether an API treats a media type as binary; a wildcard takes everything. */
+/** Returns whether an API treats a media type as binary; a wildcard takes everything. */
 export function isBinary(mediaType: string, binaryMediaTypes: readonly string[]): boolean {
   return binaryMediaTypes.some((binary) => {
     if (binary === '*/*' || binary.toLowerCase() === mediaType) return true;
@@ -12,7 +12,7 @@ export function isBinary(mediaType: string, binaryMediaTypes: readonly string[])
   });
 }
 
-/** The media type that an `Accept` header names first. */
+/** Returns the media type that an `Accept` header names first. */
 export function firstAccepted(accept: string | undefined): string | undefined {
   const first = accept?.split(',')[0];
   return first === undefined ? undefined : mediaTypeOf(first);

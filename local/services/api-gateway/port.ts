@@ -37,7 +37,7 @@ export function portProblem(port: number, error: unknown): AppError | undefined 
   return reason === undefined ? undefined : portError(port, reason, error);
 }
 
-/** The error `LOCAL_START` for a port, with what to do. */
+/** Creates the error `LOCAL_START` for a port, with what to do. */
 export function portError(port: number, reason: string, cause?: unknown): AppError {
   const other = Math.max(3001, (port % 65_535) + 1);
   const message = `port ${port} ${reason}; choose another port: PORT=${other} npm start`;

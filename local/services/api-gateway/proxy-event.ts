@@ -37,7 +37,7 @@ export function proxyEvent(api: ApiPlan, method: MethodPlan, exchange: Exchange)
   };
 }
 
-/** Trace id of a request, as returned in `X-Amzn-Trace-Id`. */
+/** Returns the trace id of a request, as returned in `X-Amzn-Trace-Id`. */
 export function traceId({ requestId, startedAtMs }: Exchange): string {
   const seconds = Math.floor(startedAtMs / 1000).toString(16);
   return `Root=1-${seconds}-${requestId.replaceAll('-', '').slice(0, 24)}`;

@@ -37,7 +37,7 @@ export class Quota {
 }
 
 /**
- * When the window of a moment began: midnight UTC of that day, of that week's Monday, or of the first of that month.
+ * Returns when the window of a moment started: midnight UTC of that day, of that week's Monday, or of the first of that month.
  *
  * @param nowMs - The moment, in milliseconds since the Unix epoch.
  */

@@ -70,7 +70,7 @@ async function create(
   return { Status: 'FAILED', Reason: reason, Data: {} };
 }
 
-/** The URLs to which functions send their responses, in the place of Amazon S3. */
+/** The URLs to which functions send their responses, instead of Amazon S3. */
 class ResponseServer implements AsyncDisposable {
   readonly #server = createServer((request, response) => {
     void text(request).then((body) => {

@@ -49,45 +49,32 @@ interface Validations {
   checkValidations(input: Wire, types: unknown, custom: unknown, store: Store): void;
 }
 
-/** Operations of dynalite's engine. */
-const OPERATIONS = [
-  'BatchGetItem',
-  'BatchWriteItem',
-  'CreateTable',
-  'DeleteItem',
-  'DeleteTable',
-  'DescribeTable',
-  'GetItem',
-  'ListTables',
-  'ListTagsOfResource',
-  'PutItem',
-  'Query',
-  'Scan',
-  'TagResource',
-  'UntagResource',
-  'UpdateItem',
-  'UpdateTable',
-] as const;
-
 /** Name of an operation that the engine knows. */
-export type EngineOperation = (typeof OPERATIONS)[number];
+export type EngineOperation =
+  | 'BatchGetItem'
+  | 'BatchWriteItem'
+  | 'CreateTable'
+  | 'DeleteItem'
+  | 'DeleteTable'
+  | 'DescribeTable'
+  | 'GetItem'
+  | 'ListTables'
+  | 'ListTagsOfResource'
+  | 'PutItem'
+  | 'Query'
+  | 'Scan'
+  | 'TagResource'
+  | 'UntagResource'
+  | 'UpdateItem'
+  | 'UpdateTable';
 
-const require = createRequire(import.meta.url);
-const database = require('dynalite/db') as Database;
-const validations = require('dynalite/validations') as Validations;
+const { database, validations, actions } = createRequire(import.meta.url)('./dynalite-modules.cjs') as {
+  readonly database: Database;
+  readonly validations: Validations;
+  readonly actions: Readonly<Record<string, { readonly run: Action; readonly rules: Rules }>>;
+};
 
-const ACTIONS = new Map(
-  OPERATIONS.map((operation) => {
-    const file = operation.charAt(0).toLowerCase() + operation.slice(1);
-    return [
-      operation as string,
-      {
-        run: require(`dynalite/actions/${file}`) as Action,
-        rules: require(`dynalite/validations/${file}`) as Rules,
-      },
-    ];
-  }),
-);
+const ACTIONS = new Map(Object.entries(actions));
 
 /** Opens an empty store whose tables are usable immediately. */
 export function openStore(): Store {
@@ -110,7 +97,7 @@ function withReturn(iterator: LevelIterator): LevelIterator {
   return Object.assign(iterator, { return: () => iterator.close() });
 }
 
-/** Whether the engine knows an operation. */
+/** Returns whether the engine knows an operation. */
 export function isEngineOperation(operation: string): operation is EngineOperation {
   return ACTIONS.has(operation);
 }
@@ -136,7 +123,7 @@ export function perform(store: Store, operation: EngineOperation, validated: Wir
   });
 }
 
-/** Whether the condition of a validated write holds for the item that is there. */
+/** Returns whether the condition of a validated write holds for the item that is there. */
 export function conditionHolds(validated: Wire, existing: Wire | undefined): boolean {
   return !database.checkConditional(validated, existing);
 }
@@ -148,7 +135,7 @@ export function readTable(store: Store, name: string): Promise<StoredTable> {
   });
 }
 
-/** Whether an error is one of the API, for the client. */
+/** Returns whether an error is one of the API, for the client. */
 export function isApiError(error: unknown): error is ApiError {
   return error instanceof Error && 'statusCode' in error && 'body' in error;
 }

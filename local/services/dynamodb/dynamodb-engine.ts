@@ -36,7 +36,7 @@ export class DynamoDbEngine implements AsyncDisposable {
     DeleteItem: (input) => this.#conditional('DeleteItem', input),
   };
 
-  /** @param clock - Tells which items have expired. */
+  /** @param clock - Decides which items have expired. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }

@@ -1,6 +1,6 @@
 import { perform, readTable, type Store, validate, type Wire } from './dynalite.ts';
 
-/** The primary key that a request speaks of: its `Key`, or the key attributes of its `Item`. */
+/** Returns the primary key that a request names: its `Key`, or the key attributes of its `Item`. */
 export async function keyOf(store: Store, table: string, input: Wire): Promise<Wire> {
   const { Key: key, Item: item } = input;
   if (key !== undefined) return key as Wire;
@@ -9,7 +9,7 @@ export async function keyOf(store: Store, table: string, input: Wire): Promise<W
   return Object.fromEntries(schema.map(({ AttributeName: name }) => [name, attributes[name]]));
 }
 
-/** The item under a key, if there is one. */
+/** Returns the item under a key, if there is one. */
 export async function currentItem(store: Store, table: string, key: Wire): Promise<Wire | undefined> {
   const input = { TableName: table, Key: key, ConsistentRead: true };
   const output = await perform(store, 'GetItem', validate(store, 'GetItem', input));

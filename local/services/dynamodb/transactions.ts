@@ -114,11 +114,12 @@ function validationError(message: string): Error {
 }
 
 function asList(value: unknown): Wire[] {
-  if (!Array.isArray(value) || value.length === 0) throw validationError('TransactItems must hold at least one item');
+  if (!Array.isArray(value) || value.length === 0)
+    throw validationError('TransactItems must contain at least one item');
   return value.map(asObject);
 }
 
 function asObject(value: unknown): Wire {
   if (typeof value === 'object' && value !== null) return value as Wire;
-  throw validationError('TransactItems must hold objects');
+  throw validationError('TransactItems must contain objects');
 }

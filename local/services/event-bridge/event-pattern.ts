@@ -22,7 +22,7 @@ const OPERATORS: Readonly<Record<string, (operand: Json) => PlaceMatcher>> = {
   suffix: (operand) => anyText(operand, 'suffix', (end) => (text) => text.endsWith(end)),
   wildcard: (operand) => anyText(operand, 'wildcard', compileWildcard),
   'equals-ignore-case': (operand) =>
-    anyText(operand, 'equals-ignore-case', (wanted) => (text) => text.toLowerCase() === wanted.toLowerCase()),
+    anyText(operand, 'equals-ignore-case', (operandText) => (text) => text.toLowerCase() === operandText.toLowerCase()),
   exists: (operand) => {
     if (typeof operand !== 'boolean') throw invalid('exists takes true or false');
     return (values) => values.length > 0 === operand;
@@ -44,7 +44,7 @@ const OPERATORS: Readonly<Record<string, (operand: Json) => PlaceMatcher>> = {
  * @throws AppError `TEMPLATE_INVALID` when it asks for what local mode does not know: it is never passed over.
  */
 export function compilePattern(pattern: Json): EventMatcher {
-  if (!isJsonObject(pattern) || Object.keys(pattern).length === 0) throw invalid('it is no object with members');
+  if (!isJsonObject(pattern) || Object.keys(pattern).length === 0) throw invalid('it is not an object with members');
   const members = Object.entries(pattern).map(([name, expected]) => compileMember(name, expected));
   return (event) => members.every((matches) => matches(event));
 }

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../template/json.ts';
 
-/** What a target receives in place of the event (`InputTransformer` of a rule's target). */
+/** The `InputTransformer` of a rule's target, which replaces the event. */
 export interface EventTransformer {
   /** Places in the event by the name of their placeholder: `{ status: '$.detail.status' }`. */
   readonly paths: Readonly<Record<string, string>>;

@@ -84,7 +84,12 @@ export class EnvironmentPool {
 
   /** Kills an environment, whatever it does. */
   async kill(id: string): Promise<void> {
-    await [...this.#all].find((environment) => environment.id === id)?.stop();
+    await this.#find(id)?.stop();
+  }
+
+  /** Stops an environment that works. Its invocation times out soon. */
+  stall(id: string): void {
+    this.#find(id)?.stall();
   }
 
   /** Ends every environment; none is started after. */
@@ -92,5 +97,9 @@ export class EnvironmentPool {
     this.#stopping = true;
     await Promise.all([...this.#all].map((environment) => environment.stop()));
     this.#all.clear();
+  }
+
+  #find(id: string): ExecutionEnvironment | undefined {
+    return [...this.#all].find((environment) => environment.id === id);
   }
 }

@@ -12,7 +12,7 @@ export interface EnvironmentIdentity {
   readonly version: string;
   readonly initializationType: InitializationType;
   readonly logStream: string;
-  /** Session token, by which the endpoint server tells the environments of a function apart. */
+  /** Session token, by which the endpoint server distinguishes the environments of a function. */
   readonly sessionToken: string;
   /** Host and port of the Runtime API. */
   readonly runtimeApi: string;

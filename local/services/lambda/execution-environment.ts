@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { AppError } from '../../../core/errors.ts';
 import type { ActivitySink, EnvironmentChanged } from '../../activity/activity.ts';
 import type { CustomAttributes } from '../../template/custom-attributes.ts';
 import type { FunctionPlan } from '../../template/plan-functions.ts';
@@ -23,6 +23,9 @@ const SIGNAL_NAMES: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
   SIGSEGV: 'segmentation fault (core dumped)',
   SIGTERM: 'terminated',
 };
+
+/** How long an environment stays stopped before its invocation times out. */
+const STALLED_MS = 1000;
 
 /** Settings of an {@link ExecutionEnvironment}. */
 export interface EnvironmentSettings {
@@ -134,6 +137,17 @@ export class ExecutionEnvironment {
     this.#memory?.pause();
     this.idleSinceMs = performance.now();
     return outcome;
+  }
+
+  /**
+   * Stops the process as if its work never ended. The invocation times out soon, whatever its timeout is: a process that is
+   * stopped does not notice the time.
+   */
+  stall(): void {
+    const { freezer, plan } = this.#settings;
+    if (this.#process === undefined || this.#current === undefined) return;
+    freezer?.freeze(this.#process);
+    setTimeout(() => this.#timeOut(plan.timeoutMs), STALLED_MS);
   }
 
   /** Kills the process, as Lambda does. */
@@ -258,12 +272,11 @@ function nodeArguments(memoryMiB: number): string[] {
   return ['--max-http-header-size=81920', `--max-old-space-size=${Math.floor(memoryMiB * 0.9)}`, '--import', PRELOAD];
 }
 
+/** The published package holds the client beside this file. */
 function runtimeClient(): string {
-  try {
-    return join(dirname(createRequire(import.meta.url).resolve('aws-lambda-ric/package.json')), 'index.mjs');
-  } catch (cause) {
-    throw new AppError('LOCAL_START', 'the package aws-lambda-ric is not installed; run npm ci', { cause });
-  }
+  const included = join(import.meta.dirname, 'aws-lambda-ric.mjs');
+  if (existsSync(included)) return included;
+  return join(dirname(createRequire(import.meta.url).resolve('aws-lambda-ric/package.json')), 'index.mjs');
 }
 
 function logStream(version: string): string {

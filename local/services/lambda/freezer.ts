@@ -31,7 +31,7 @@ export class Freezer implements AsyncDisposable {
     environment.kill('SIGSTOP');
   }
 
-  /** Lets a process go on; timers that are due by now run first. */
+  /** Resumes a process; timers that are due by now run first. */
   resume(environment: ChildProcess): void {
     environment.kill('SIGCONT');
   }

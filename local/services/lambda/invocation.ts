@@ -46,7 +46,7 @@ export function failed(error: FunctionError, crash?: Crash): EnvironmentOutcome 
   return { kind: 'failed', payload: Buffer.from(JSON.stringify(error)), crash };
 }
 
-/** Reads the error of a failed outcome. A payload that is no error object becomes the message. */
+/** Reads the error of a failed outcome. A payload that is not an error object becomes the message. */
 export function errorOf(payload: Buffer): FunctionError {
   const text = payload.toString();
   try {

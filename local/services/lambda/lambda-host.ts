@@ -157,6 +157,11 @@ export class LambdaHost implements AsyncDisposable {
     for (const pool of this.#pools()) void pool.kill(environmentId);
   }
 
+  /** Stops the execution environment with an id. Its invocation times out soon. */
+  stall(environmentId: string): void {
+    for (const pool of this.#pools()) pool.stall(environmentId);
+  }
+
   /** Invokes a function and waits for its result. */
   async invoke(request: InvokeRequest): Promise<InvocationResult> {
     const requestId = randomUUID();

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, DAY_MS } from '../../../core/clock.ts';
 import type { BucketPlan } from '../../template/plan-buckets.ts';
 import type { Checksum, ChecksumAlgorithm } from './checksums.ts';
 import type { StoredBytes } from './object-files.ts';
 import { S3Error } from './s3-error.ts';
-
-const DAY_MS = 86_400_000;
 
 /** An object, as it was written; a later write makes another one. */
 export interface StoredObject {
@@ -60,7 +58,7 @@ export class Bucket {
     return object === undefined || this.#isExpired(key, object) ? undefined : object;
   }
 
-  /** Puts an object in the place of what was there. */
+  /** Stores an object, and replaces an existing one. */
   async put(key: string, object: NewObject): Promise<StoredObject> {
     const before = this.#objects.get(key);
     const stored = { ...object, lastModifiedMs: this.#clock.now() };
@@ -107,7 +105,7 @@ export class Bucket {
   }
 
   /**
-   * Adds a part to an upload, in the place of one with the same number.
+   * Adds a part to an upload, and replaces one with the same number.
    *
    * @throws S3Error `NoSuchUpload` if the upload has ended in the meantime; the bytes are then discarded.
    */

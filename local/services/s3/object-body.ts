@@ -38,8 +38,8 @@ export async function receiveBody(call: S3Call, stream: Readable, files: ObjectF
     checksumAlgorithm(call.header('x-amz-sdk-checksum-algorithm'));
   const md5 = startChecksum('md5');
   const checksum = algorithm === undefined ? undefined : startChecksum(algorithm);
-  const wantedSha256 = /^[0-9a-f]{64}$/.exec(call.header('x-amz-content-sha256') ?? '')?.[0];
-  const sha256 = wantedSha256 === undefined ? undefined : startChecksum('sha256');
+  const expectedSha256 = /^[0-9a-f]{64}$/.exec(call.header('x-amz-content-sha256') ?? '')?.[0];
+  const sha256 = expectedSha256 === undefined ? undefined : startChecksum('sha256');
   let received = 0;
   const bytes = await files.write(source, (chunk) => {
     received += chunk.length;
@@ -52,7 +52,7 @@ export async function receiveBody(call: S3Call, stream: Readable, files: ObjectF
   try {
     if (received < length) throw new S3Error('IncompleteBody');
     checkMd5(call.header('content-md5'), sum.md5);
-    if (sha256 !== undefined && sha256.digest().toString('hex') !== wantedSha256) {
+    if (sha256 !== undefined && sha256.digest().toString('hex') !== expectedSha256) {
       throw new S3Error('XAmzContentSHA256Mismatch');
     }
     const name = `${CHECKSUM_HEADER}${algorithm}`;

@@ -10,7 +10,7 @@ import { bucketArn, type S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
 import { checksumElements, checksumHeaders, emptyResponse, isoTime, quoted, xmlResponse } from './s3-response.ts';
 
-/** Headers of a write that a read gives back. */
+/** Headers of a write that a read returns. */
 const KEPT_HEADERS = ['cache-control', 'content-disposition', 'content-language', 'content-type', 'expires'];
 
 /** Query parameters by which a read chooses headers of its response. */
@@ -133,7 +133,7 @@ export function existing(bucket: Bucket, key: string, { judge }: AwsCaller): Sto
   throw mayList ? new S3Error('NoSuchKey', { Key: key }) : new S3Error('AccessDenied');
 }
 
-/** The headers of a write that are kept with an object. */
+/** Returns the headers of a write that are kept with an object. */
 export function writtenHeaders(call: S3Call): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': DEFAULT_CONTENT_TYPE, ...encryptionOf(call) };
   const metadata = call.headerNames.filter((name) => name.startsWith('x-amz-meta-'));
@@ -146,7 +146,7 @@ export function writtenHeaders(call: S3Call): Record<string, string> {
   return kept.length === 0 ? headers : { ...headers, 'content-encoding': kept.join(', ') };
 }
 
-/** How S3 says that an object is encrypted; it always is. */
+/** Returns how S3 reports that an object is encrypted; it always is. */
 export function encryptionOf(call: S3Call): Record<string, string> {
   return { 'x-amz-server-side-encryption': call.header('x-amz-server-side-encryption') ?? 'AES256' };
 }

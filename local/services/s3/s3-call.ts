@@ -121,12 +121,12 @@ export function permissionsOf({ operation, bucket, key, query, source }: S3Call)
   return source === undefined ? [own] : [own, { action: 's3:GetObject', resource: objectArn(source) }];
 }
 
-/** ARN of a bucket. */
+/** Returns the ARN of a bucket. */
 export function bucketArn(bucket: string): string {
   return `arn:aws:s3:::${bucket}`;
 }
 
-/** ARN of an object. */
+/** Returns the ARN of an object. */
 export function objectArn({ bucket, key }: ObjectAddress): string {
   return `${bucketArn(bucket)}/${key}`;
 }

@@ -2,7 +2,7 @@ import type { AwsStreamResponse } from '../../aws/aws-service.ts';
 import { CHECKSUM_HEADER, type Checksum } from './checksums.ts';
 import { renderXml, type XmlRecord } from './xml.ts';
 
-/** A response with a document. */
+/** Returns a response with a document. */
 export function xmlResponse(
   root: string,
   content: XmlRecord,
@@ -11,22 +11,22 @@ export function xmlResponse(
   return { status: 200, headers: { 'content-type': 'application/xml', ...headers }, body: renderXml(root, content) };
 }
 
-/** A response with headers only. */
+/** Returns a response with headers only. */
 export function emptyResponse(status: number, headers: Readonly<Record<string, string>> = {}): AwsStreamResponse {
   return { status, headers, body: '' };
 }
 
-/** An entity tag as it is sent. */
+/** Returns an entity tag as it is sent. */
 export function quoted(etag: string): string {
   return `"${etag}"`;
 }
 
-/** A time as S3's documents have it. */
+/** Returns a time in the format of S3's documents. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** The headers that tell a checksum. */
+/** Returns the headers that contain a checksum. */
 export function checksumHeaders(checksum: Checksum | undefined): Record<string, string> {
   if (checksum === undefined) return {};
   return {
@@ -35,7 +35,7 @@ export function checksumHeaders(checksum: Checksum | undefined): Record<string, 
   };
 }
 
-/** The elements that tell a checksum. */
+/** Returns the elements that contain a checksum. */
 export function checksumElements(checksum: Checksum | undefined): Record<string, string> {
   return checksum === undefined ? {} : { [`Checksum${checksum.algorithm.toUpperCase()}`]: checksum.value };
 }

@@ -70,7 +70,7 @@ export function parseXml(text: string, root: string): XmlElement {
   return element;
 }
 
-/** Text of the first child with a name, without white space around it. */
+/** Returns the text of the first child with a name, without white space around it. */
 export function childText(element: XmlElement, name: string): string | undefined {
   return element.children.find((child) => child.name === name)?.text.trim();
 }

@@ -74,8 +74,8 @@ function unquoted(token: string): string {
   return token.slice(1, -1).replaceAll(/\\(.)/g, (_, letter: string) => ESCAPES[letter] ?? letter);
 }
 
-function unexpected(token: string | undefined, wanted: string): AppError {
-  return new AppError('TEMPLATE_INVALID', `config.pbtxt needs ${wanted}, got ${token ?? 'its end'}`);
+function unexpected(token: string | undefined, expected: string): AppError {
+  return new AppError('TEMPLATE_INVALID', `config.pbtxt needs ${expected}, got ${token ?? 'its end'}`);
 }
 
 /** The part of a model's configuration that the stand-in uses. */

@@ -90,14 +90,14 @@ async function openModel({ config, file }: RepositoryModel): Promise<DynamicBatc
   };
 }
 
-function checkInputs(inputs: Tensors, wanted: readonly string[], maxBatchSize: number): void {
+function checkInputs(inputs: Tensors, required: readonly string[], maxBatchSize: number): void {
   const names = Object.keys(inputs);
   const strange = [
-    ...names.filter((input) => !wanted.includes(input)),
-    ...wanted.filter((input) => !(input in inputs)),
+    ...names.filter((input) => !required.includes(input)),
+    ...required.filter((input) => !(input in inputs)),
   ];
   if (strange.length > 0) {
-    throw new AppError('INVALID_TENSOR', `expected the inputs ${wanted.join(', ')}, got ${names.join(', ')}`);
+    throw new AppError('INVALID_TENSOR', `expected the inputs ${required.join(', ')}, got ${names.join(', ')}`);
   }
   const items = Object.values(inputs).map(({ shape }) => shape[0] ?? 0);
   if (maxBatchSize > 0 && items.some((count) => count > maxBatchSize || count !== items[0])) {

@@ -10,9 +10,9 @@ import type { Tensors } from './dynamic-batcher.ts';
 export interface InferRequest {
   readonly id: string | undefined;
   readonly inputs: Tensors;
-  /** Outputs that are wanted; undefined for all. */
+  /** Outputs that are requested; undefined for all. */
   readonly outputs: readonly string[] | undefined;
-  /** Whether an output's elements are wanted as bytes. */
+  /** Whether an output's elements are requested as bytes. */
   readonly isBinary: (output: string) => boolean;
   /** How long it may wait, in milliseconds; zero means as long as the model's queue says. */
   readonly timeoutMs: number;
@@ -32,15 +32,17 @@ export function decodeInferRequest({ contentType, body }: ContainerMessage): Inf
   if (!Number.isInteger(size) || size > body.byteLength) throw refused('the length of the JSON part is wrong');
   const request = membersOf(parseJson(body.subarray(0, size)), 'the request');
   const parameters = membersOf(request['parameters'] ?? {}, 'parameters');
-  const wanted = request['outputs'] === undefined ? undefined : listOf(request['outputs'], 'outputs');
+  const requested = request['outputs'] === undefined ? undefined : listOf(request['outputs'], 'outputs');
   const binary = new Set(
-    wanted?.filter((output) => membersOf(output['parameters'] ?? {}, 'parameters')['binary_data'] === true).map(nameOf),
+    requested
+      ?.filter((output) => membersOf(output['parameters'] ?? {}, 'parameters')['binary_data'] === true)
+      .map(nameOf),
   );
   const timeout = parameters['timeout'];
   return {
     id: typeof request['id'] === 'string' ? request['id'] : undefined,
     inputs: readInputs(listOf(request['inputs'], 'inputs'), body.subarray(size)),
-    outputs: wanted?.map(nameOf),
+    outputs: requested?.map(nameOf),
     isBinary: (output) => binary.has(output) || parameters['binary_data_output'] === true,
     timeoutMs: typeof timeout === 'number' ? timeout / 1000 : 0,
   };
@@ -83,7 +85,7 @@ export interface InferResult {
 /**
  * Writes the response to a request, in JSON or with binary tensors as the request asks.
  *
- * @throws AppError `INVALID_TENSOR` when an output is wanted that the model does not have.
+ * @throws AppError `INVALID_TENSOR` when an output is requested that the model does not have.
  */
 export function encodeInferResponse(request: InferRequest, { model, version, outputs }: InferResult): ContainerMessage {
   const names = request.outputs ?? Object.keys(outputs);

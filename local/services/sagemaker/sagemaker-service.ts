@@ -74,7 +74,11 @@ export class SageMakerService implements AwsService {
     const contentType = textOf('content-type') ?? 'application/octet-stream';
     const accepted = this.#async.accept(name, { contentType, input, inferenceId: textOf('inference-id') });
     if (accepted === undefined) {
-      return this.error(400, 'ValidationError', `${name} is no asynchronous endpoint of ${LOCAL_ACCOUNT.accountId}.`);
+      return this.error(
+        400,
+        'ValidationError',
+        `${name} is not an asynchronous endpoint of ${LOCAL_ACCOUNT.accountId}.`,
+      );
     }
     return {
       status: 202,

@@ -24,7 +24,7 @@ interface Slice {
 }
 
 /**
- * The order of the messages of a standard queue, as SQS's fair queues have it: tenants are told apart by message group, and
+ * The order of the messages of a standard queue, as SQS's fair queues have it: message groups identify tenants, and
  * while a tenant uses more than its share of the consumers, messages of the quiet ones are received first. Of several noisy
  * tenants, the one with the fewest messages in flight comes first. A message without a group is a tenant of its own.
  *

@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-
 /** A JSON object of SQS's wire protocol. */
 export type Wire = Record<string, unknown>;
 
@@ -56,43 +53,19 @@ export interface SqsApiError extends Error {
 /** The last argument is the HTTP request, of which actions read the region in its signature. */
 type Action = (input: Wire, store: QueueLookup, request: { readonly headers: object }) => Wire | Promise<Wire>;
 
-/** Operations of fauxqs, without those that create or delete queues: the template defines the queues. */
-const OPERATIONS = [
-  'ChangeMessageVisibility',
-  'ChangeMessageVisibilityBatch',
-  'DeleteMessage',
-  'DeleteMessageBatch',
-  'GetQueueAttributes',
-  'GetQueueUrl',
-  'ListQueueTags',
-  'ListQueues',
-  'PurgeQueue',
-  'ReceiveMessage',
-  'SendMessage',
-  'SendMessageBatch',
-] as const;
-
-/** Fauxqs exports its server only: its engine is found beside it. */
-const folder = join(fileURLToPath(import.meta.resolve('fauxqs')), '..', 'sqs');
-
-async function load(file: string): Promise<Record<string, unknown>> {
-  return (await import(pathToFileURL(join(folder, file)).href)) as Record<string, unknown>;
-}
-
-const { SqsError } = (await load('../common/errors.js')) as {
-  readonly SqsError: new (code: string, message: string) => SqsApiError;
+/** The address hides the file from the compiler, which knows no types of it. */
+const { engine } = (await import(new URL('./fauxqs-modules.mjs', import.meta.url).href)) as {
+  readonly engine: {
+    readonly SqsError: new (code: string, message: string) => SqsApiError;
+    readonly SqsStore: new () => QueueStore;
+    /** Actions by operation, without those that create or delete queues: the template defines the queues. */
+    readonly actions: Readonly<Record<string, Action>>;
+  };
 };
 
-const { SqsStore } = (await load('sqsStore.js')) as { readonly SqsStore: new () => QueueStore };
+const { SqsError, SqsStore } = engine;
 
-const ACTIONS = new Map<string, Action>(
-  await Promise.all(
-    OPERATIONS.map(async (operation): Promise<[string, Action]> => {
-      const name = operation.charAt(0).toLowerCase() + operation.slice(1);
-      return [operation, (await load(`actions/${name}.js`))[name] as Action];
-    }),
-  ),
-);
+const ACTIONS = new Map(Object.entries(engine.actions));
 
 /** Creates the error of a request whose parameter is invalid. */
 export function invalidParameter(message: string): SqsApiError {
@@ -104,7 +77,7 @@ export function openStore(): QueueStore {
   return new SqsStore();
 }
 
-/** Whether there is such an operation. */
+/** Returns whether there is such an operation. */
 export function isQueueOperation(operation: string): boolean {
   return ACTIONS.has(operation);
 }
@@ -114,7 +87,7 @@ export function perform(operation: string, input: Wire, store: QueueLookup): Wir
   return ACTIONS.get(operation)?.(input, store, { headers: {} });
 }
 
-/** Whether an error is one of SQS's API, for the client. */
+/** Returns whether an error is one of SQS's API, for the client. */
 export function isSqsError(error: unknown): error is SqsApiError {
   return error instanceof Error && 'code' in error && 'statusCode' in error && 'queryErrorHeader' in error;
 }

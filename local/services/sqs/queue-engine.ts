@@ -48,7 +48,7 @@ export class QueueEngine {
   readonly #queues = new Map<string, WatchedQueue>();
 
   /**
-   * @param clock - Tells when delays and visibility timeouts are over.
+   * @param clock - Decides when delays and visibility timeouts are over.
    * @param activity - Where moves of messages are reported. Defaults to nowhere.
    */
   constructor(clock: Clock, activity: ActivitySink = NO_ACTIVITY) {
@@ -364,8 +364,8 @@ function withoutWaiting(input: Wire): Wire {
 }
 
 function wantsSource({ AttributeNames: old = [], MessageSystemAttributeNames: names = [] }: Wire): boolean {
-  const wanted = [old, names].flat();
-  return wanted.includes('All') || wanted.includes('DeadLetterQueueSourceArn');
+  const requested = [old, names].flat();
+  return requested.includes('All') || requested.includes('DeadLetterQueueSourceArn');
 }
 
 function addSource(message: Wire, queue: StoredQueue): void {

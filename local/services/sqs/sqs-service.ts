@@ -33,7 +33,7 @@ export class SqsService implements AwsService {
 
   async respond(request: AwsRequest): Promise<AwsResponse> {
     const input = inputOf(request);
-    if (input === undefined) return this.error(400, 'InvalidParameterValue', 'the body is no JSON object');
+    if (input === undefined) return this.error(400, 'InvalidParameterValue', 'the body is not a JSON object');
     try {
       const output = await this.#engine.call(operationOf(request) ?? '', input, request.closed);
       return json(200, localQueueUrls(JSON.stringify(output), this.#endpointUrl));

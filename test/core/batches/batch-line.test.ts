@@ -153,7 +153,7 @@ describe('outputLine', () => {
 });
 
 describe('errorLine', () => {
-  it('tells an answer of the model as a response with its status', () => {
+  it('writes a response of the model with its status', () => {
     const error = new AppError('TOO_MANY_TOKENS', 'item 0 has too many tokens', { param: 'input' });
     expect(JSON.parse(errorLine('batch_abc', { line: 3, customId: 'one' }, error))).toEqual({
       id: 'batch_req_abc_3',
@@ -175,7 +175,7 @@ describe('errorLine', () => {
   });
 
   it.each(['INVALID_LINE', 'BATCH_CANCELED', 'BATCH_EXPIRED', 'WORKER_LOST'] as const)(
-    'tells %s without a response, for the line was never run',
+    'writes %s without a response, because the line never ran',
     (code) => {
       const line = errorLine('batch_abc', { line: 3, customId: null }, new AppError(code, 'never ran'));
       expect(JSON.parse(line)).toEqual({

@@ -44,7 +44,7 @@ describe('ChunkPlan', () => {
     );
   });
 
-  it('goes on from the end of any chunk as if it had not been interrupted', () => {
+  it('continues from the end of any chunk as if it had not been interrupted', () => {
     fc.assert(
       fc.property(fc.array(line, { minLength: 4 }), (lines) => {
         const text = `${lines.join('\n')}\n`;

@@ -43,7 +43,7 @@ describe('parseDeployConfig', () => {
     });
   });
 
-  it('fails with CONFIG_INVALID when anything is wrong, naming every problem at once', () => {
+  it('fails with CONFIG_INVALID when anything is wrong, and names every problem', () => {
     const wrong = {
       usagePlans: { Free: { rateLimit: 0, quota: { limit: 1, period: 'YEAR' }, keys: 'a' } },
       logRetentionDays: 2,
@@ -54,20 +54,30 @@ describe('parseDeployConfig', () => {
       expect.objectContaining({
         code: 'CONFIG_INVALID',
         message: `config/dev.yaml has 8 problems:
-  usagePlans.Free: must be lower-case letters, digits and hyphens, a letter first, 31 at most, got "Free"
+  usagePlans.Free: must be lowercase letters, digits and hyphens, a letter first, up to 31 characters, got "Free"
   usagePlans.Free.rateLimit: must be a number from 0.1 to 10000, got 0
   usagePlans.Free.burstLimit: is missing, it must be a whole number from 1 to 5000
   usagePlans.Free.quota.period: must be one of DAY, WEEK, MONTH, got "YEAR"
   usagePlans.Free.keys: must be a list of key names, got "a"
   logRetentionDays: must be one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, got 2
   tracing: must be true or false, got 1
-  alarm: is not a known key, known are usagePlans, tenants, auth, cache, throttle, concurrency, logRetentionDays, minimumCompressionBytes, tracing, metrics, metricsNamespace, retainData, maxIdleMonthlyUsd, jobs`,
+  alarm: is not a known key, known are usagePlans, tenants, auth, cache, throttle, concurrency, logRetentionDays, systemLogLevel, minimumCompressionBytes, alarms, tracing, metrics, metricsNamespace, retainData, deletionProtection, tags, maxIdleMonthlyUsd, jobs`,
       }),
     );
   });
 
   it.each<[string, unknown, string]>([
-    ['no plan', { usagePlans: {} }, 'usagePlans: must hold at least one plan'],
+    ['no plan', { usagePlans: {} }, 'usagePlans: must contain at least one plan'],
+    [
+      'a key twice',
+      { usagePlans: { free: { rateLimit: 1, burstLimit: 1, keys: ['a', 'b', 'a'] } } },
+      'usagePlans.free.keys: must contain each name once, got a, b, a',
+    ],
+    [
+      'a key that the CDK cannot create',
+      { usagePlans: { free: { rateLimit: 1, burstLimit: 1, keys: ['constructor'] } } },
+      'usagePlans.free.keys.0: must be another name, because constructor has a meaning in the AWS CDK',
+    ],
     [
       'half a throttle',
       { throttle: { rateLimit: 1 } },
@@ -92,22 +102,22 @@ describe('parseDeployConfig', () => {
     [
       'a reply queue twice',
       { jobs: { replyQueues: ['a', 'a'] } },
-      'jobs.replyQueues: must hold each name once, got a, a',
+      'jobs.replyQueues: must contain each name once, got a, a',
     ],
     [
       'reply queues that differ by hyphens',
       { jobs: { replyQueues: ['a1', 'a-1'] } },
-      'must hold each name once, got a1, a-1',
+      'must contain each name once, got a1, a-1',
     ],
-    ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lower-case letters'],
+    ['a reply queue without a name', { jobs: { replyQueues: [''] } }, 'jobs.replyQueues.0: must be lowercase letters'],
     [
       'reply queues as text',
       { jobs: { replyQueues: 'a' } },
       'jobs.replyQueues: must be a list of queue names, got "a"',
     ],
-    ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must hold 20 at most'],
+    ['too many buckets', { jobs: { inputBuckets: MANY } }, 'jobs.inputBuckets: must contain at most 20'],
     [
-      'an address in the place of a bucket',
+      'an address instead of a bucket',
       { jobs: { inputBuckets: ['s3://inputs'] } },
       'jobs.inputBuckets.0: must be the name of an S3 bucket, got "s3://inputs"',
     ],
@@ -125,13 +135,13 @@ describe('parseDeployConfig', () => {
     [
       'a third key of a tenant',
       { tenants: { acme: { plan: 'pro', keys: ['a', 'b', 'c'] } } },
-      'tenants.acme.keys: must hold 2 key names at most',
+      'tenants.acme.keys: must contain 2 key names at most',
     ],
-    ['a tenant without keys', { tenants: { acme: { plan: 'pro', keys: [] } } }, 'must hold at least one key name'],
+    ['a tenant without keys', { tenants: { acme: { plan: 'pro', keys: [] } } }, 'must contain at least one key name'],
     [
       'a key of a tenant twice',
       { tenants: { acme: { plan: 'pro', keys: ['a', 'a'] } } },
-      'tenants.acme.keys: must hold each name once, got a, a',
+      'tenants.acme.keys: must contain each name once, got a, a',
     ],
     ['the owner of the jobs of producers', { tenants: { producers: { plan: 'pro' } } }, 'must not be producers'],
     ['an id with a slash', { tenants: { acme: { plan: 'pro', id: 'a/b' } } }, 'tenants.acme.id: must be letters'],
@@ -143,17 +153,17 @@ describe('parseDeployConfig', () => {
     [
       'more tenants than a stage has variables',
       { tenants: Object.fromEntries(Array.from({ length: 101 }, (_, at) => [`t${at}`, { plan: 'pro' }])) },
-      'tenants: must hold 100 at most: each is a stage variable',
+      'tenants: must contain 100 at most: each is a stage variable',
     ],
     [
-      'a prefix in the place of a bucket',
+      'a prefix instead of a bucket',
       { usagePlans: { free: { rateLimit: 1, burstLimit: 1, inputBuckets: ['lake/a'] } } },
       'usagePlans.free.inputBuckets.0: must be a map with the keys bucket, prefix',
     ],
     [
       'a prefix that a stage variable cannot hold',
       { jobs: { producers: { inputBuckets: [{ bucket: 'lake', prefix: 'a&b' }] } } },
-      'jobs.producers.inputBuckets.0.prefix: must be the beginning of keys',
+      'jobs.producers.inputBuckets.0.prefix: must be a prefix of keys',
     ],
     [
       'a budget that is no number',

@@ -12,7 +12,7 @@ describe('checkGranted', () => {
   it('lists every grant of something else', () => {
     const wrong = { replyQueues: ['results', 'result'], inputBuckets: [{ bucket: 'lakes', prefix: '' }] };
     expect(() => checkGranted({ 'usagePlans.pro': wrong }, HAS, 'dev.yaml')).toThrow(
-      `dev.yaml grants what it does not have:
+      `dev.yaml grants resources that the deployment does not have:
   usagePlans.pro.replyQueues: must name one of jobs.replyQueues (results), got result
   usagePlans.pro.inputBuckets: must name one of jobs.inputBuckets (lake), got lakes`,
     );

@@ -21,7 +21,7 @@ describe('idleMonthlyUsd', () => {
 
   it('counts what polling costs, and says what of it may be free', () => {
     // 6 queues x 5 receivers x 131,400 requests of 20 seconds in 730 hours, at 0.40 USD a million
-    const { total, lines } = idleMonthlyUsd([ON_DEMAND], { mappings: 6, alarms: 0 });
+    const { total, lines } = idleMonthlyUsd([ON_DEMAND], { queues: { mappings: 6, alarms: 0 } });
     expect(total).toBeCloseTo(1.5768, 4);
     expect(lines.filter(({ usd }) => usd > 0)).toEqual([
       {
@@ -33,20 +33,20 @@ describe('idleMonthlyUsd', () => {
   });
 
   it('says that all of what one queue costs may be free', () => {
-    const { lines } = idleMonthlyUsd([], { mappings: 1, alarms: 0 });
+    const { lines } = idleMonthlyUsd([], { queues: { mappings: 1, alarms: 0 } });
     expect(lines.at(-1)).toHaveProperty('note', expect.stringMatching(/^up to \$0\.26 less/));
   });
 
-  it('counts the alarms of queues', () => {
-    const { total, lines } = idleMonthlyUsd([], { mappings: 0, alarms: 4 });
-    expect(total).toBeCloseTo(0.4, 6);
-    expect(lines.at(-1)?.what).toBe('alarms of queues, 4');
+  it('counts the alarms of jobs, and those of the API', () => {
+    const { total, lines } = idleMonthlyUsd([], { queues: { mappings: 0, alarms: 4 }, alarms: 6 });
+    expect(total).toBeCloseTo(1, 6);
+    expect(lines.slice(-2).map(({ what }) => what)).toEqual(['alarms of jobs, 4', 'alarms of the API, 6']);
   });
 
   it('counts what a schedule costs that finds nothing to do', () => {
     // 8,760 runs x 1 s x 0.5 GiB x 0.0000133334 USD, and requests and reads of less than a cent
     const sweep = { name: 'sweep-records', memoryMiB: 512, architecture: 'arm64', everyMinutes: 5 } as const;
-    const { total, lines } = idleMonthlyUsd([], { mappings: 0, alarms: 0, scheduled: [sweep] });
+    const { total, lines } = idleMonthlyUsd([], { queues: { mappings: 0, alarms: 0, scheduled: [sweep] } });
     expect(total).toBeCloseTo(0.0623, 4);
     expect(lines.at(-1)?.what).toBe('function sweep-records every 5 minutes, 8,760 runs');
   });

@@ -99,7 +99,7 @@ describe('assemble', () => {
     expect(bucket.uploads.size).toBe(0);
   });
 
-  it('writes a small file at once, and none where there is not a byte', async () => {
+  it('writes a small file in one request, and none for zero bytes', async () => {
     const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(false))];
     expect(await assemble(ledger.state, assembly([Buffer.from('ab'), Buffer.from('c')], bucket, ledger))).toMatchObject(
       { bytes: 3, parts: 0 },
@@ -111,7 +111,7 @@ describe('assemble', () => {
     expect(empty.objects.size).toBe(0);
   });
 
-  it('goes on where it stopped, however often it stops', async () => {
+  it('resumes where it stopped, however often it stops', async () => {
     const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(true))];
     for (let round = 0; round < 20 && !ledger.state.done; round++) {
       let isFirst = true;
@@ -126,7 +126,7 @@ describe('assemble', () => {
     expect(Buffer.compare(bucket.objects.get('file') ?? Buffer.alloc(0), WHOLE)).toBe(0);
   });
 
-  it('comes to the same end where two do it at once', async () => {
+  it('gives the same result when two calls run concurrently', async () => {
     const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(true))];
     const run = () => assemble(ledger.state, assembly(PIECES, bucket, ledger));
     await Promise.all([run(), run()]);
@@ -134,7 +134,7 @@ describe('assemble', () => {
     expect(Buffer.compare(bucket.objects.get('file') ?? Buffer.alloc(0), WHOLE)).toBe(0);
   });
 
-  it('begins anew where its upload was given up, and where a part is not the one it wrote', async () => {
+  it('starts again when its upload was aborted, and when a part is not the one it wrote', async () => {
     for (const harm of ['gone', 'stale'] as const) {
       const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(true))];
       let left = 3;
@@ -166,7 +166,7 @@ describe('assemble', () => {
     expect(bucket.uploads.size).toBe(0);
   });
 
-  it('takes a file for done that somebody else completed', async () => {
+  it('accepts a file that a concurrent call completed', async () => {
     const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(false))];
     const whole = assembly(PIECES, bucket, ledger);
     const forgetful = {

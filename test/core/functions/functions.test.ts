@@ -59,7 +59,7 @@ describe('the table of functions', () => {
   test.each(NAMES.filter((name) => settingsOf(name).length > 0))('is where %s reads its settings from', (name) => {
     const entry = readFileSync(join(ROOT, 'lambdas', name, 'index.ts'), 'utf8');
     const constant = name.toUpperCase().replaceAll('-', '_');
-    expect(entry).toMatch(new RegExp(`readSettings\\(process\\.env, ${constant}[._]settings\\)`, 'i'));
+    expect(entry).toMatch(new RegExp(`readSettings\\(process\\.env, ${constant}[._]settings\\b`, 'i'));
   });
 
   test.each(NAMES)('names each setting of %s once', (name) => {
@@ -77,7 +77,9 @@ describe('the table of functions', () => {
     const known = new Set<string>(settingsOf(name));
     const variables = { 'dead-letters': 'deadLettersQueue', batches: 'batchesQueue', webhooks: 'webhooksQueue' };
     for (const queue of permissions.sends) expect(known).toContain(variables[queue as keyof typeof variables]);
-    if (permissions.sendsToModels !== undefined) expect(known).toContain('modelQueues');
+    if (permissions.sendsToModels !== undefined)
+      expect(['queuesPath', 'ownQueues', 'ownJobsQueue'].some((name) => known.has(name))).toBe(true);
+    expect(permissions.findsQueues === true).toBe(known.has('queuesPath'));
     if (permissions.notifies === true) expect(known).toContain('eventBus');
   });
 });

@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SERVE_MODEL_SETTINGS } from '../../../core/functions/functions.ts';
 import { METRICS_LEVELS } from '../../../core/functions/metrics-level.ts';
-import { type FunctionSettings, readSettings, renderSettings, variableOf } from '../../../core/functions/settings.ts';
+import {
+  type FunctionSettings,
+  readSettings,
+  renderPackagedSettings,
+  renderSettings,
+  variableOf,
+} from '../../../core/functions/settings.ts';
 import { KEY_HEADERS } from '../../../core/identity/credentials.ts';
 
 const text = fc.string({ minLength: 1 });
@@ -21,11 +27,15 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   resultsTable: text,
   cacheScope: fc.constantFrom('tenant' as const, 'plan' as const, 'deployment' as const),
   endpoint: text,
-  siblings: map(text),
+  siblings: fc.array(text),
+  functionsPath: text,
   jobsTable: text,
   webhooksTable: text,
   payloadBucket: text,
-  modelQueues: map(fc.record({ jobs: text, chunks: text }, { noNullPrototype: true })),
+  ownJobsQueue: text,
+  ownQueues: fc.record({ jobs: text, chunks: text }, { noNullPrototype: true }),
+  queuesPath: text,
+  modelIds: fc.array(text),
   modelAliases: map(text),
   taskModels: fc.dictionary(text, fc.array(text)),
   batchesQueue: text,
@@ -34,7 +44,6 @@ const SETTINGS: { readonly [name in keyof FunctionSettings]: fc.Arbitrary<Functi
   deadLettersQueue: text,
   jobsQueue: text,
   eventBus: text,
-  replyQueues: map(text),
   producerGrants: fc.record({
     replyQueues: fc.array(text),
     eventBus: fc.boolean(),
@@ -55,7 +64,8 @@ describe('settings of functions', () => {
       fc.property(fc.record(SETTINGS), (settings) => {
         const variables = renderSettings(settings);
         expect(Object.values(variables).every((value) => typeof value === 'string')).toBe(true);
-        expect(readSettings(variables, { required: names })).toEqual(settings);
+        const packaged = JSON.parse(renderPackagedSettings(settings) ?? '{}') as Record<string, unknown>;
+        expect(readSettings(variables, { required: names }, packaged)).toEqual(settings);
       }),
     );
   });
@@ -86,13 +96,29 @@ describe('settings of functions', () => {
   test.each([
     ['retentionDays', undefined, 'environment variable TENSORGATE_RETENTION_DAYS is not set'],
     ['retentionDays', 'seven', 'environment variable TENSORGATE_RETENTION_DAYS must be a number in JSON'],
-    ['siblings', '{', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
-    ['siblings', '[]', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
-    ['siblings', 'null', 'environment variable TENSORGATE_SIBLINGS must be a map in JSON'],
+    ['ownQueues', '{', 'environment variable TENSORGATE_OWN_QUEUES must be a map in JSON'],
+    ['ownQueues', '[]', 'environment variable TENSORGATE_OWN_QUEUES must be a map in JSON'],
+    ['ownQueues', 'null', 'environment variable TENSORGATE_OWN_QUEUES must be a map in JSON'],
     ['acceptedHeaders', '{}', 'environment variable TENSORGATE_ACCEPTED_HEADERS must be a list in JSON'],
   ] as const)('reading %s from %j fails with CONFIG_INVALID', (name, value, message) => {
     expect(() => readSettings({ [variableOf(name)]: value }, { required: [name] })).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message }),
     );
+  });
+
+  test('settings that grow with the number of models are in the package, not in the environment', () => {
+    const settings = { stage: 'dev', modelIds: ['a', 'b'], taskModels: { embedding: ['a'] } };
+    expect(renderSettings(settings)).toEqual({ TENSORGATE_STAGE: 'dev' });
+    expect(renderPackagedSettings(settings)).toBe('{"modelIds":["a","b"],"taskModels":{"embedding":["a"]}}');
+    expect(renderPackagedSettings({ stage: 'dev' })).toBeUndefined();
+  });
+
+  test.each([
+    [{}, { required: ['modelIds'] }],
+    [{ modelIds: {} }, { required: ['modelIds'] }],
+    [{ modelIds: null }, { required: [], optional: ['modelIds'] }],
+  ] as const)('reading settings from the package %j fails with CONFIG_INVALID', (packaged, of) => {
+    const message = 'settings.json of the package must hold a list modelIds';
+    expect(() => readSettings({}, of, packaged)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message }));
   });
 });

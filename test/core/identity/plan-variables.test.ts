@@ -23,24 +23,24 @@ const VARIABLES = renderPlanVariables([
 ]);
 
 describe('the stage variables of plans', () => {
-  it('tell the plan of every key, however many it has', () => {
+  it('contain the plan of every key, however many there are', () => {
     expect(planOfKey('f1', VARIABLES)).toBe('free');
     for (const key of KEYS) expect(planOfKey(key, VARIABLES)).toBe('pro-eu');
   });
 
-  it('tell no plan of any other key', () => {
+  it('contain no plan of any other key', () => {
     for (const key of ['f', 'f11', 'pro-eu', '', 'bus', '1']) expect(planOfKey(key, VARIABLES)).toBeUndefined();
     expect(planOfKey('f1', {})).toBeUndefined();
     expect(planOfKey('f1', { other: 'free:keys=f1', plan_0: undefined })).toBeUndefined();
   });
 
-  it('tell what each plan grants and nothing of another', () => {
+  it('contain the grants of each plan and nothing of another', () => {
     expect(readPlan('pro-eu', VARIABLES).grants).toEqual(GRANTS);
     expect(readPlan('free', VARIABLES).grants).toEqual(NO_GRANTS);
     expect(readPlan('pro', VARIABLES).grants).toEqual({ ...NO_GRANTS, eventBus: true });
   });
 
-  it('tell the budgets of each plan', () => {
+  it('contain the budgets of each plan', () => {
     expect(readPlan('pro-eu', VARIABLES).budgets).toEqual(SMALL);
     for (const plan of ['free', 'pro', 'gold', undefined]) {
       expect(readPlan(plan, VARIABLES).budgets).toEqual(DEFAULT_BUDGETS);

@@ -83,13 +83,13 @@ describe('an event of a producer', () => {
     ['data is missing', without('data'), 'data is missing'],
     ['data is base64', { ...without('data'), data_base64: 'e30=' }, 'data_base64'],
     ['an attribute has capital letters', { ...EVENT, apiKeyId: 'k1' }, 'lower-case letters and digits'],
-  ])('fails with INVALID_EVENT when %s', (_what, value, told) => {
+  ])('fails with INVALID_EVENT when %s', (_what, value, message) => {
     const error = failureOf(value);
     expect(error.code).toBe('INVALID_EVENT');
-    expect(error.message).toContain(told);
+    expect(error.message).toContain(message);
   });
 
-  it('hears of everything that is wrong at once', () => {
+  it('reports every problem together', () => {
     const { message } = failureOf({ ...EVENT, id: '', source: '', specversion: '2.0' });
     expect(message).toContain('3 problems');
   });
@@ -117,9 +117,9 @@ describe('an event of a producer', () => {
     ['the URL of a queue', { ...DATA, reply_queue: 'https://sqs/1/answers' }, 'the name of a reply queue'],
     ['an event bus by its name', { ...DATA, event_bus: 'main' }, 'must be true or false'],
     ['a member that is not known', { ...DATA, callback: 'a' }, 'is not a known key'],
-  ])('fails with INVALID_BODY when its data is %s', (_what, data, told) => {
+  ])('fails with INVALID_BODY when its data is %s', (_what, data, message) => {
     const error = failureOf({ ...EVENT, data });
     expect(error.code).toBe('INVALID_BODY');
-    expect(error.message).toContain(told);
+    expect(error.message).toContain(message);
   });
 });

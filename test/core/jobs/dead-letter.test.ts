@@ -4,12 +4,12 @@ import { DEAD_LETTER_ATTRIBUTES, REDRIVE_ATTRIBUTE } from '../../../core/jobs/de
 describe('the attributes of a dead letter', () => {
   const names = [...Object.values(DEAD_LETTER_ATTRIBUTES), REDRIVE_ATTRIBUTE];
 
-  it('have names that SQS takes and keeps for nobody', () => {
+  it('have names that SQS accepts and does not reserve', () => {
     // SQS developer guide, "Amazon SQS message metadata".
     for (const name of names) expect(name).toMatch(/^(?!aws\.|amazon\.)[A-Za-z0-9_-]{1,256}$/i);
   });
 
-  it('are told apart from each other', () => {
+  it('differ from each other', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 

@@ -15,7 +15,7 @@ import { JOB_ID_PATTERN } from '../../../core/jobs/job-request.ts';
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64url');
 
 describe('ids of jobs', () => {
-  it('sort by the time they were made, where nobody chose them', () => {
+  it('sort by the time of their creation, unless a caller chose them', () => {
     const ids = [1, 1000, 1_800_000_000_000].map((nowMs) => newJobId(nowMs, new Uint8Array(16).fill(7)));
     expect(ids.toSorted()).toEqual(ids);
     for (const id of ids) expect(id).toMatch(JOB_ID_PATTERN);
@@ -54,7 +54,7 @@ describe('ids of jobs', () => {
 describe('jobHash', () => {
   const identity = { endpoint: '/v1/embeddings', input: { json: '{"input":"x"}' }, destinations: {} };
 
-  it('tells all apart that makes a job another one', () => {
+  it('distinguishes all properties that identify a job', () => {
     const hashes = new Set(
       [
         identity,

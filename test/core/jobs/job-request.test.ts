@@ -17,7 +17,7 @@ describe('parseJobRequest', () => {
     [{ body: {} }, 'endpoint: is missing'],
     [{ endpoint: 'v1', body: {} }, 'must be the path'],
     [{ endpoint: '/v1/embeddings' }, 'exactly one of body, input_file_id and input_s3'],
-    [{ endpoint: '/v1/embeddings', body: {}, input_media_type: 'a/b' }, 'no input_media_type beside body'],
+    [{ endpoint: '/v1/embeddings', body: {}, input_media_type: 'a/b' }, 'must not have input_media_type beside body'],
     [{ endpoint: '/v1/embeddings', input_file_id: 'file-a', input_media_type: 'json' }, 'a media type'],
     [{ endpoint: '/v1/embeddings', body: {}, input_file_id: 'file-a' }, 'exactly one of'],
     [{ endpoint: '/v1/embeddings', body: [] }, 'must be the JSON object that the route takes'],

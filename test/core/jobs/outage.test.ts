@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { AppError } from '../../../core/errors.ts';
-import { growingDelaySeconds, isOutage } from '../../../core/jobs/outage.ts';
+import { growingDelaySeconds, isLastingDefect, isOutage } from '../../../core/jobs/outage.ts';
 
 test('work waits twice as long each time, up to 5 minutes', () => {
   const longest = Array.from({ length: 9 }, (_, index) => growingDelaySeconds(index + 1, 1));
@@ -13,6 +13,15 @@ test('jitter takes up to half of a wait', () => {
 });
 
 test('only UNAVAILABLE is an outage', () => {
-  expect(isOutage(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'))).toBe(true);
+  expect(isOutage(new AppError('UNAVAILABLE', 'the jobs table is unavailable right now'))).toBe(true);
   expect(isOutage(new AppError('TIMEOUT', 'the model took too long'))).toBe(false);
+});
+
+test('a defect of this product lasts if 8 tries have met it, and no other error does', () => {
+  const [defect, outage] = [{ code: 'INTERNAL' }, { code: 'UNAVAILABLE' }] as const;
+  expect([isLastingDefect(defect, 7), isLastingDefect(defect, 8), isLastingDefect(outage, 400)]).toEqual([
+    false,
+    true,
+    false,
+  ]);
 });

@@ -48,7 +48,7 @@ describe('compute of a manifest', () => {
     [{ instances: { concurrency: 1, invocationsPerMinute: 1 } }, 'invocationsPerMinute or on concurrency, got both'],
     [{ instances: { schedules: [{ cron: 'daily', min: 1, max: 1 }] } }, 'schedules.0.cron: must be six fields'],
     [{ instances: { schedules: [{ cron: '0 8 * * ? *', min: 2, max: 1 }] } }, 'got min 2 and max 1'],
-    [{ instances: { min: 0 } }, 'must have a min of 1 or more, for only an async endpoint'],
+    [{ instances: { min: 0 } }, 'must have a min of 1 or more, because only an async endpoint'],
     [{ instances: { schedules: [{ cron: '0 8 * * ? *', min: 0, max: 1 }] } }, 'must have a min of 1 or more'],
     [{ instances: { backlog: 3 } }, 'must not hold backlog, for requests of a realtime endpoint do not queue'],
     [{ mode: 'async', instances: { invocationsPerMinute: 3 } }, 'must not hold invocationsPerMinute, for an async'],
@@ -68,7 +68,7 @@ describe('compute of a manifest', () => {
 describe('what an endpoint costs while idle', () => {
   it('is its instances by the hour, and its alarms', () => {
     const endpoint = { instanceType: 'ml.g5.xlarge', instances: 2, alarms: 3 };
-    const { total } = idleMonthlyUsd([], undefined, [endpoint]);
+    const { total } = idleMonthlyUsd([], { endpoints: [endpoint] });
     expect(total).toBeCloseTo(2 * 730 * 1.408 + 0.3, 6);
   });
 });

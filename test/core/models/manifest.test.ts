@@ -26,6 +26,12 @@ const SHADOWED = {
   shadow: { version: '2', percent: 10 },
 };
 
+/** A model on an endpoint with one schedule. */
+function scheduled(schedule: object) {
+  const schedules = [{ cron: '0 8 ? * * *', min: 1, max: 2, ...schedule }];
+  return { ...MINIMAL, compute: { target: 'sagemaker', instances: { schedules } } };
+}
+
 describe('parseManifest', () => {
   it('fills in every default', () => {
     expect(parseManifest(MINIMAL, 'model.yaml')).toEqual({
@@ -66,7 +72,7 @@ describe('parseManifest', () => {
     expect(parseManifest(full, 'model.yaml')).toEqual(full);
   });
 
-  it('fails with MANIFEST_INVALID when anything is wrong, naming the file and every problem at once', () => {
+  it('fails with MANIFEST_INVALID when anything is wrong, and names the file and every problem', () => {
     const wrong = {
       id: 'Mini LM',
       task: 'ocr',
@@ -80,9 +86,9 @@ describe('parseManifest', () => {
       expect.objectContaining({
         code: 'MANIFEST_INVALID',
         message: `models/minilm/model.yaml has 10 problems:
-  id: must be letters, digits, and inner hyphens, underscores and dots, 63 at most, got "Mini LM"
+  id: must be letters, digits, and inner hyphens, underscores and dots, up to 63 characters, got "Mini LM"
   task: must be one of embedding, tensor, got "ocr"
-  versions.v1: must be a whole number in quotes, as "1", got "v1"
+  versions.v1: must be a whole number in quotes, such as "1", got "v1"
   versions.v1.weights: must be a relative path inside the model folder, got "/etc/model.onnx"
   versions.v1.sha256: must be the SHA-256 of the weight file, 64 lower-case hexadecimal digits, got "x"
   versions.v1.size: is not a known key, known are weights, sha256, externalData, sagemaker
@@ -97,7 +103,7 @@ describe('parseManifest', () => {
   it.each<[string, unknown, string]>([
     ['nothing', undefined, '(root): must be a map with the keys id, task,'],
     ['a list', [], 'id: is missing'],
-    ['no versions', { ...MINIMAL, versions: {} }, 'versions: must hold at least one version'],
+    ['no versions', { ...MINIMAL, versions: {} }, 'versions: must contain at least one version'],
     ['missing keys', { id: 'a', versions: MINIMAL.versions }, 'task: is missing, it must be one of embedding, tensor'],
     [
       'a missing map',
@@ -110,11 +116,36 @@ describe('parseManifest', () => {
       { ...MINIMAL, tokenizer: {} },
       'tokenizer: must be a relative path inside the model folder, got a map',
     ],
+    [
+      'more provisioned than reserved concurrency',
+      { ...MINIMAL, compute: { target: 'lambda', reservedConcurrency: 2, provisioned: { min: 5, max: 6 } } },
+      'compute.provisioned: must have a max of reservedConcurrency at most, which is 2, got 6',
+    ],
+    [
+      'provisioned concurrency that exceeds the reservation when it scales',
+      { ...MINIMAL, compute: { target: 'lambda', reservedConcurrency: 5, provisioned: { min: 5, max: 6 } } },
+      'compute.provisioned: must have a max of reservedConcurrency at most, which is 5, got 6',
+    ],
+    [
+      'more provisioned than reserved concurrency in front of an endpoint',
+      { ...MINIMAL, compute: { target: 'sagemaker', reservedConcurrency: 1, provisioned: { min: 1, max: 2 } } },
+      'compute.provisioned: must have a max of reservedConcurrency at most, which is 1, got 2',
+    ],
+    [
+      'a cron expression that AWS refuses',
+      scheduled({ cron: '0 25 ? * * *' }),
+      'compute.instances.schedules.0.cron: must be a cron expression of AWS: the hours must be from 0 to 23, got 25',
+    ],
+    [
+      'a time zone that does not exist',
+      scheduled({ timeZone: 'Europe/Atlantis' }),
+      'compute.instances.schedules.0.timeZone: must be a time zone of the IANA database, as Europe/Berlin, got "Europe/Atlantis"',
+    ],
     ['a path that climbs', { ...MINIMAL, tokenizer: 'a/../../b' }, 'tokenizer: must be a relative path'],
     [
       'a very long text',
       { ...MINIMAL, description: 'x'.repeat(301) },
-      `description: must be 300 characters at most, got "${'x'.repeat(80)}…"`,
+      `description: must have at most 300 characters, got "${'x'.repeat(80)}…"`,
     ],
     ['traffic that lacks', { ...MINIMAL, traffic: { '1': 99.5 } }, 'traffic: must sum to 100 percent, got 99.5'],
     [
@@ -181,10 +212,10 @@ describe('parseManifest', () => {
     [
       'a version in letters',
       { ...MINIMAL, versions: { '01': VERSION } },
-      'versions.01: must be a whole number in quotes, as "1", got "01"',
+      'versions.01: must be a whole number in quotes, such as "1", got "01"',
     ],
     [
-      'a batch that no queue fills at once',
+      'a batch that no queue fills in one receive',
       { ...MINIMAL, jobs: { batchSize: 11 } },
       'jobs: must have windowSeconds of 1 or more where batchSize exceeds 10, got batchSize 11',
     ],
@@ -207,7 +238,7 @@ describe('parseManifest', () => {
     ['a name twice', ['a', 'a']],
   ])('fails when aliases hold %s', (_, aliases) => {
     expect(problemsOf({ ...MINIMAL, aliases })).toEqual([
-      `aliases: must hold each name once, and not the id, got ${aliases.join(', ')}`,
+      `aliases: must contain each name once, and not the id, got ${aliases.join(', ')}`,
     ]);
   });
 

@@ -18,7 +18,7 @@ describe('parsePackedModel', () => {
     expect(parsePackedModel(JSON.parse(JSON.stringify(packed)), 'model.json')).toEqual(packed);
   });
 
-  it('fails with MANIFEST_INVALID when anything is wrong, naming every problem at once', () => {
+  it('fails with MANIFEST_INVALID when anything is wrong, and names every problem', () => {
     const inputs = [{ name: 7, datatype: 'BF16', shape: [1.5, -2] }];
     const wrong = { manifest: MANIFEST, versions: { '1': { file: 1, sha256: 'a', inputs } } };
     expect(() => parsePackedModel(wrong, 'model.json')).toThrow(

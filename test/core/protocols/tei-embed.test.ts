@@ -35,9 +35,9 @@ describe('decodeTeiAnswer', () => {
   });
 
   it.each([
-    ['an object', { error: 'overloaded' }, 'it is no list of vectors'],
-    ['a list of numbers', [1, 2], 'it is no list of vectors'],
-    ['a vector with a hole', [[1, null]], 'it is no list of vectors'],
+    ['an object', { error: 'overloaded' }, 'it is not a list of vectors'],
+    ['a list of numbers', [1, 2], 'it is not a list of vectors'],
+    ['a vector with a hole', [[1, null]], 'it is not a list of vectors'],
     ['vectors unlike each other', [[1, 2], [1]], 'its vectors have different lengths'],
   ])('refuses %s', (_, answer, why) => {
     expect(() => decodeTeiAnswer(bytes(answer))).toThrow(
@@ -46,6 +46,6 @@ describe('decodeTeiAnswer', () => {
   });
 
   it('refuses what is no JSON', () => {
-    expect(() => decodeTeiAnswer(new TextEncoder().encode('<html>'))).toThrow('it is no list of vectors');
+    expect(() => decodeTeiAnswer(new TextEncoder().encode('<html>'))).toThrow('it is not a list of vectors');
   });
 });

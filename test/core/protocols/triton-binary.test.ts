@@ -16,7 +16,7 @@ function echo(inputs: Readonly<Record<string, Tensor>>) {
 }
 
 describe('a request', () => {
-  it('is a JSON part whose length the media type tells, then the elements, little-endian', () => {
+  it('is a JSON part whose length is in the media type, then the elements, little-endian', () => {
     const ids: Tensor = { datatype: 'INT64', shape: [1, 2], data: new BigInt64Array([1n, -2n]) };
     const { contentType, body } = encodeTritonRequest(
       { ids, on: { datatype: 'BOOL', shape: [1], data: new Uint8Array([1]) } },
@@ -41,7 +41,7 @@ describe('a request', () => {
 });
 
 describe('an answer', () => {
-  it('gives back what was sent, of any datatype', () => {
+  it('returns what was sent, of any datatype', () => {
     const tensors: Record<string, Tensor> = {
       f: { datatype: 'FP32', shape: [2, 1], data: new Float32Array([1.5, -0]) },
       h: { datatype: 'FP16', shape: [1], data: new Uint16Array([0x3c00]) },

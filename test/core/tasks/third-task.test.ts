@@ -19,7 +19,7 @@ const SIGN_CODEC: Codec<SignRequest, number, Sign> = {
   decode: (body) => {
     const numbers = readArray(readObject(readJsonBody(body), 'body')['numbers'], 'numbers');
     if (numbers.every((value) => typeof value === 'number')) return { numbers };
-    throw new AppError('INVALID_BODY', 'numbers must hold numbers');
+    throw new AppError('INVALID_BODY', 'numbers must contain numbers');
   },
   encode: (signs) => jsonEncoded(JSON.stringify({ signs })),
 };

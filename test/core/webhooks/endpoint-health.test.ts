@@ -23,7 +23,7 @@ describe('afterFailure', () => {
     expect(rests).toEqual([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
   });
 
-  it('does not prolong a pause that began while the attempt was under way', () => {
+  it('does not prolong a pause that started while the attempt was running', () => {
     let health = UNKNOWN;
     for (let attempt = 0; attempt < 400; attempt++) health = afterFailure(health, 1000, 1000 + attempt);
     expect(health).toEqual({ failures: MAX_FAILURES, openUntilMs: 1000 + MAX_FAILURES - 1 + 60_000 });

@@ -22,7 +22,7 @@ const JOB: Job = {
 };
 
 describe('jobEvent', () => {
-  it('is thin: it tells where the result is, not what it is', () => {
+  it('contains the address of the result, and not the result', () => {
     const { type, subject, body } = jobEvent({ ...JOB, baseUrl: 'https://api.example.com' });
     expect([type, subject]).toEqual(['job.succeeded', { object: 'job', id: 'job_1' }]);
     expect(JSON.parse(body)).toEqual({
@@ -47,7 +47,7 @@ describe('jobEvent', () => {
 });
 
 describe('batchEvent', () => {
-  it('tells how the batch ended', () => {
+  it('contains the outcome of the batch', () => {
     const batch = { owner: 'key1', id: 'batch_1', status: 'completed', endpoint: '/v1/embeddings', endedAtMs: 0 };
     expect(JSON.parse(batchEvent({ ...batch, baseUrl: 'https://a.b' }).body)).toMatchObject({
       type: 'batch.completed',
@@ -73,7 +73,7 @@ describe('deliveryOf', () => {
     for (const id of ids) expect(id).toMatch(/^dlv_[a-z2-7]{26}$/);
   });
 
-  it('is due at once', () => {
+  it('is due immediately', () => {
     expect(deliveryOf(jobEvent({ ...JOB, traceparent: 't' }), 'https://a.b/', hash, 9)).toMatchObject({
       attempt: 0,
       notBeforeMs: 9,

@@ -105,8 +105,8 @@ describe('a packed WordPiece tokenizer', () => {
   });
 
   it.each<[string, Uint8Array, string]>([
-    ['another file', new TextEncoder().encode(JSON.stringify(DEFINITION)), 'is no packed tokenizer'],
-    ['of the other byte order', changed(pack(), 0, 0x54), 'is no packed tokenizer'],
+    ['another file', new TextEncoder().encode(JSON.stringify(DEFINITION)), 'is not a packed tokenizer'],
+    ['of the other byte order', changed(pack(), 0, 0x54), 'is not a packed tokenizer'],
     ['of another format', changed(pack(), 4, 2), 'has format 2, this function reads format 1'],
     ['cut', pack().subarray(0, 20), 'ends too early'],
     ['damaged', changed(pack(), 100, 0), 'is damaged'],

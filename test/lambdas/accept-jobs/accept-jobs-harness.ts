@@ -12,6 +12,7 @@ import { sha256 } from '../../../lambdas/shared/sha256.ts';
 import { jobsLog } from '../../../lambdas/shared/telemetry/jobs-line.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { startJobsHarness, withoutPauses } from '../shared/jobs/jobs-harness.ts';
+import { queueDirectory } from '../shared/queue/fixed-queue-directory.ts';
 
 /** Source of a producer's events. */
 export const SOURCE = '/shop/search';
@@ -32,7 +33,7 @@ export async function startAcceptJobs() {
   const handler = createHandler({
     resolve: {
       settings: {
-        modelQueues,
+        modelIds: Object.keys(modelQueues),
         taskModels: { embedding: ['words'] },
         payloadBucket: PAYLOADS,
       },
@@ -50,7 +51,11 @@ export async function startAcceptJobs() {
     submit: createSubmit({
       jobs,
       payloads: async () => payloads,
-      queueOf: modelQueueOpener(servers.sqs, modelQueues),
+      queueOf: modelQueueOpener({
+        client: servers.sqs,
+        modelIds: Object.keys(modelQueues),
+        directory: queueDirectory({ models: modelQueues }),
+      }),
       retentionDays: 7,
       clock,
     }),

@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-/** Sends one message, lets the function work, and tells what lies among the dead letters. */
+/** Sends one message, runs the function, and returns the dead letters. */
 async function refuse(body: unknown) {
   await harness.send(body);
   expect(await harness.work()).toEqual(DONE);
@@ -72,8 +72,8 @@ describe('an event of a producer', () => {
 
   it('passes its destinations and its trace context to the job', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    const told = { webhook_url: 'https://example.com/hook', reply_queue: 'answers', event_bus: true };
-    await harness.send(jobEvent('1', told, { traceparent }));
+    const requested = { webhook_url: 'https://example.com/hook', reply_queue: 'answers', event_bus: true };
+    await harness.send(jobEvent('1', requested, { traceparent }));
     await harness.work();
     const destinations = { webhookUrl: 'https://example.com/hook', replyQueue: 'answers', eventBus: true };
     expect(await harness.submitted()).toMatchObject([{ destinations, traceparent }]);
@@ -254,6 +254,14 @@ describe('an event that cannot be accepted right now', () => {
         body: expect.stringContaining(SOURCE),
       },
     ]);
+  });
+
+  it('moves to the dead letters with INTERNAL after 8 tries that met a defect of this product', async () => {
+    harness.files.get = () => Promise.reject(new TypeError('a defect'));
+    await harness.send(jobEvent('1', { body: undefined, input_file_id: 'file-1' }, { apikeyid: 'key1' }));
+    for (let receive = 1; receive < 8; receive++) expect((await harness.work()).batchItemFailures).toHaveLength(1);
+    expect(await harness.work()).toEqual(DONE);
+    expect(await harness.dead()).toMatchObject([{ attributes: { errorCode: 'INTERNAL' } }]);
   });
 
   it('is retried while its file is being assembled', async () => {

@@ -34,6 +34,7 @@ afterAll(async () => {
 describe('the function as it is deployed', () => {
   it('turns events into jobs and stores large bodies in S3, with its own clients', async () => {
     const [words, dead] = [await servers.createQueue('words'), await servers.createQueue('dead')];
+    servers.parameters.set('/queues/models/words', JSON.stringify({ jobs: words, chunks: words }));
     const handler = createHandler(
       openDeps({
         stage: 'dev',
@@ -41,7 +42,8 @@ describe('the function as it is deployed', () => {
         metrics: 'basic' as const,
         jobsTable: JOBS,
         payloadBucket: PAYLOADS,
-        modelQueues: { words: { jobs: words, chunks: words } },
+        queuesPath: '/queues',
+        modelIds: ['words'],
         taskModels: { embedding: ['words'] },
         deadLettersQueue: dead,
         jobsQueue: words,

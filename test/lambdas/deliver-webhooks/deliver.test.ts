@@ -36,7 +36,7 @@ const BODY = '{"type":"job.succeeded","data":{"id":"job_1"}}';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server that answers as it is told, and keeps what it got. */
+/** A server with configurable responses that records its requests. */
 class Receiver {
   answer: Answer = (_, response) => void response.writeHead(204).end();
   readonly got: { readonly headers: Record<string, string>; readonly body: string }[] = [];
@@ -78,7 +78,7 @@ const post = createPost({ allowLoopback: true, resolve: async () => [] });
 beforeEach(async () => {
   [tables, servers] = await Promise.all([startTables(), startQueuesAndBuckets()]);
   clock = movableClock();
-  // Fauxqs has the machine's time: what is delayed is taken at once by a queue that never hides anything for long.
+  // Fauxqs has the machine's time: a delayed message is received immediately from a queue whose delays are short.
   queue = await servers.createQueue(`webhooks-${queues++}`, { VisibilityTimeout: '0' });
   deadLetters = await servers.createQueue(`dead-${queues}`);
   receiver = new Receiver();
@@ -186,10 +186,19 @@ describe('a delivery', () => {
     await deps.webhooks.rotate(OWNER);
     await handle(message());
     expect(receiver.got[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(2);
+    clock.nowMs += 5 * 60_000;
     await deps.webhooks.rotate(OWNER);
     expect(await deps.webhooks.secrets(OWNER)).toHaveLength(2);
     clock.nowMs += 25 * 3_600_000;
     expect(await deps.webhooks.secrets(OWNER)).toHaveLength(1);
+  });
+
+  it('carries the signature of the secret that receivers know, even if the rotation was repeated', async () => {
+    const [known] = await deps.webhooks.secrets(OWNER);
+    const rotated = await deps.webhooks.rotate(OWNER);
+    clock.nowMs += 5 * 60_000 - 1;
+    expect(await deps.webhooks.rotate(OWNER)).toEqual(rotated);
+    expect(rotated.map(({ secret }) => secret)).toContain(known?.secret);
   });
 
   it('that succeeded is not repeated, unless its owner requests it', async () => {

@@ -34,6 +34,8 @@ describe('the function as it is deployed', () => {
     const [words = '', answers = '', dead = '', other = ''] = await Promise.all(
       ['words', 'answers', 'dead', 'other'].map((name) => servers.createQueue(name)),
     );
+    servers.parameters.set('/queues/models/words', JSON.stringify({ jobs: words, chunks: words }));
+    servers.parameters.set('/queues/replies/answers', answers);
     const handler = createHandler(
       openDeps({
         stage: 'dev',
@@ -41,8 +43,7 @@ describe('the function as it is deployed', () => {
         metrics: 'basic' as const,
         jobsTable: JOBS,
         payloadBucket: PAYLOADS,
-        modelQueues: { words: { jobs: words, chunks: words } },
-        replyQueues: { answers },
+        queuesPath: '/queues',
         batchesQueue: other,
         webhooksQueue: other,
         deadLettersQueue: dead,

@@ -14,15 +14,15 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-/** A job whose worker has begun it, and never came back. */
+/** A job whose worker started it and crashed. */
 async function beginJob(id: string): Promise<JobMessage> {
   const message = jobMessage(harness.clock.nowMs, id);
   await harness.jobs.claim(definitionOf(message), { claimId: crypto.randomUUID(), maxTries: 5 });
   return message;
 }
 
-/** Ids of the jobs whose destinations were told, one for each time. */
-function told(): string[] {
+/** Ids of the jobs whose destinations were notified, once for each notification. */
+function notifiedIds(): string[] {
   return harness.notifier.jobs.map(({ id }) => id);
 }
 
@@ -38,7 +38,7 @@ describe('a job that no worker completed', () => {
       endedAtMs: harness.clock.nowMs,
       notifiedAtMs: harness.clock.nowMs,
     });
-    expect(told()).toEqual(['one']);
+    expect(notifiedIds()).toEqual(['one']);
     expect(harness.lines).toMatchObject([{ JobsLost: 1, code: 'WORKER_LOST', jobId: 'one', model: 'words' }]);
   });
 
@@ -71,7 +71,7 @@ describe('a job that no worker completed', () => {
     await harness.lose(jobMessage(harness.clock.nowMs, 'one'));
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'failed', attempts: 0, endpoint: '/v1/embeddings' });
-    expect(told()).toEqual(['one']);
+    expect(notifiedIds()).toEqual(['one']);
   });
 
   it('is unchanged if its message is delivered again', async () => {
@@ -83,7 +83,7 @@ describe('a job that no worker completed', () => {
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toEqual(first);
-    expect(told()).toEqual(['one']);
+    expect(notifiedIds()).toEqual(['one']);
   });
 
   it('is retried until its destinations are notified, and does not affect other jobs', async () => {
@@ -98,7 +98,7 @@ describe('a job that no worker completed', () => {
 
     await harness.lose(await beginJob('two'));
     expect(await harness.work()).toEqual(DONE);
-    expect(told().sort()).toEqual(['one', 'two']);
+    expect(notifiedIds().sort()).toEqual(['one', 'two']);
     expect(await harness.read('one')).toMatchObject({ notifiedAtMs: harness.clock.nowMs });
     expect(await harness.dead()).toHaveLength(2);
   });
@@ -111,7 +111,7 @@ describe('a job that no worker completed', () => {
     await harness.servers.createQueue(harness.urls.dead.split('/').at(-1) ?? '');
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.dead()).toHaveLength(1);
-    expect(told()).toEqual(['one']);
+    expect(notifiedIds()).toEqual(['one']);
   });
 
   it('fails again after a redrive', async () => {
@@ -123,7 +123,7 @@ describe('a job that no worker completed', () => {
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'failed', attempts: 2 });
-    expect(told()).toEqual(['one', 'one']);
+    expect(notifiedIds()).toEqual(['one', 'one']);
     expect(await harness.dead()).toHaveLength(2);
   });
 });
@@ -138,7 +138,7 @@ describe('a lost message of a completed job', () => {
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'succeeded', result });
-    expect([told(), await harness.dead()]).toEqual([[], []]);
+    expect([notifiedIds(), await harness.dead()]).toEqual([[], []]);
   });
 
   it('notifies the destinations that its worker did not notify', async () => {
@@ -175,7 +175,7 @@ describe('a lost message of a completed job', () => {
     await harness.lose({ ...message, hash: 'another' });
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toMatchObject({ status: 'running', hash: message.hash });
-    expect([told(), await harness.dead()]).toEqual([[], []]);
+    expect([notifiedIds(), await harness.dead()]).toEqual([[], []]);
   });
 
   it('is dropped if the job ended and was deleted, and does not create it again', async () => {
@@ -185,7 +185,7 @@ describe('a lost message of a completed job', () => {
     await harness.lose(message);
     expect(await harness.work()).toEqual(DONE);
     expect(await harness.read('one')).toBeUndefined();
-    expect([told(), await harness.dead()]).toEqual([[], []]);
+    expect([notifiedIds(), await harness.dead()]).toEqual([[], []]);
   });
 });
 

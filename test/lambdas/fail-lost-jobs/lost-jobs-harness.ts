@@ -3,6 +3,7 @@ import { openDeadLetters } from '../../../lambdas/shared/queue/dead-letters.ts';
 import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { jobsLog } from '../../../lambdas/shared/telemetry/jobs-line.ts';
 import { OWNER, startJobsHarness, withoutPauses } from '../shared/jobs/jobs-harness.ts';
+import { queueDirectory } from '../shared/queue/fixed-queue-directory.ts';
 
 /** The function behind the queue of lost messages. */
 export type LostJobsHarness = Awaited<ReturnType<typeof startLostJobs>>;
@@ -22,7 +23,8 @@ export async function startLostJobs() {
     queue: withoutPauses(openSqsWorkQueue(servers.sqs, urls.lost), pauses),
     random: () => 0,
     batchSteps: harness.queue('batches'),
-    modelQueues: { words },
+    lostJobsQueue: urls.lost,
+    directory: queueDirectory({ models: { words } }),
     log: jobsLog({ stage: 'dev', metricsNamespace: 'Tensorgate', metrics: 'basic', now: () => clock.now(), write }),
   });
   return {

@@ -8,6 +8,7 @@ import { createHandler as createWorker } from '../../../lambdas/run-jobs/handler
 import { openChunkProgressStore } from '../../../lambdas/shared/batches/chunk-progress-store.ts';
 import { openSqsWorkQueue } from '../../../lambdas/shared/queue/sqs-work-queue.ts';
 import { lambdaContext } from '../events.ts';
+import { openUnwatchedNotes } from '../run-jobs/unwatched-notes.ts';
 import { serveInMemory, textModel } from '../serve-model/memory-deps.ts';
 import { eventOf, OWNER, withoutPauses } from '../shared/jobs/jobs-harness.ts';
 import { type Gate, Interleaving } from './interleaving.ts';
@@ -151,6 +152,7 @@ class Batch {
         jobs,
         chunks: gate('batches', batches),
         progress: gate('progress', openChunkProgressStore(store)),
+        notes: openUnwatchedNotes(store),
         payloads: gate('payloads', payloads),
         notifier,
         queues: { jobs: queue, chunks: queue },

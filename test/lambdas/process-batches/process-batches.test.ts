@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ChunkOutcome } from '../../../core/batches/batch.ts';
 import { MAX_CHUNK_LINES, MAX_LINE_BYTES } from '../../../core/batches/batch.ts';
 import type { BatchRecord } from '../../../core/batches/batch-record.ts';
 import type { StepMessage } from '../../../core/batches/step-message.ts';
@@ -30,9 +31,9 @@ function linesOf(count: number, name = (index: number) => `line-${index}`): stri
   return Array.from({ length: count }, (_, index) => lineOf(name(index))).join('');
 }
 
-async function workAll(): Promise<ChunkMessage[]> {
+async function workAll(more?: Partial<ChunkOutcome>): Promise<ChunkMessage[]> {
   const chunks = await processor.takeJson<ChunkMessage>('chunks');
-  for (const chunk of chunks) await processor.work(chunk);
+  for (const chunk of chunks) await processor.work(chunk, more);
   return chunks;
 }
 
@@ -157,7 +158,7 @@ describe('splitting', () => {
   it.each([
     ['an empty file', '\n \n', 'EMPTY_FILE', undefined],
     ['a file of anything else', '\nhello\nworld\n', 'INVALID_LINE', 2],
-    ['a model that is not there', lineOf('a', 'nobody'), 'MODEL_NOT_FOUND', 1],
+    ['a model that is not there', lineOf('a', 'absent'), 'MODEL_NOT_FOUND', 1],
   ])('refuses %s and notifies the webhooks once', async (_, text, code, line) => {
     await processor.createBatch(text);
     await processor.invoke(SPLIT);
@@ -237,7 +238,7 @@ describe('a step that was overtaken', () => {
     expect((await processor.batch()).merge?.output).toEqual(later);
   });
 
-  it('does not write over the progress of a split, and goes on from there', async () => {
+  it('does not overwrite the progress of a split, and continues from there', async () => {
     await processor.createBatch(linesOf(3));
     const splitAt = linesOf(1).length;
     const started = { status: 'in_progress', model: 'minilm', inProgressAtMs: 1, splitAt } as const;
@@ -338,11 +339,19 @@ describe('merging', () => {
     expect(processor.notifier.batches).toMatchObject([{ status: 'cancelled' }]);
   });
 
-  it('completes a batch with failures after its window as expired', async () => {
+  it('completes a batch whose lines ran in time and failed as completed, even if it is merged after its window', async () => {
     await processor.createBatch(`${lineOf('a')}${lineOf('bad')}`);
     await processor.invoke(SPLIT);
     await workAll();
     processor.clock.nowMs += DAY_MS;
+    await processor.invoke(MERGE);
+    expect(await processor.batch()).toMatchObject({ status: 'completed', counts: { completed: 1, failed: 1 } });
+  });
+
+  it('completes a batch as expired if its workers came too late for some of its lines', async () => {
+    await processor.createBatch(linesOf(2));
+    await processor.invoke(SPLIT);
+    await workAll({ completed: 1, failed: 1, expired: 1 });
     await processor.invoke(MERGE);
     expect(await processor.batch()).toMatchObject({ status: 'expired', counts: { completed: 1, failed: 1 } });
   });
@@ -377,6 +386,21 @@ describe('a step that does not complete', () => {
     await processor.invoke(SPLIT, 5);
     expect(await processor.batch()).toMatchObject({ status: 'failed', errors: [{ code: 'WORKER_LOST' }] });
     expect(processor.notifier.batches).toHaveLength(1);
+  });
+
+  it('moves to the dead letters after 8 tries that met a defect of this product, and continues once it is redriven', async () => {
+    const { servers, urls, deps } = processor;
+    await processor.createBatch(linesOf(3));
+    const { change } = deps.batches;
+    deps.batches.change = () => Promise.reject(new TypeError('a defect'));
+    await processor.invoke({ ...SPLIT, attempt: 6 });
+    expect(await servers.receive(urls.dead)).toEqual([]);
+    expect((await processor.invoke({ ...SPLIT, attempt: 7 })).batchItemFailures).toEqual([]);
+    const [letter] = await servers.receive(urls.dead);
+    expect(letter?.MessageAttributes).toMatchObject({ errorCode: { StringValue: 'INTERNAL' } });
+    deps.batches.change = change;
+    await processor.invoke(letter?.Body ?? '');
+    expect(await processor.batch()).toMatchObject({ status: 'in_progress', splitDone: true });
   });
 
   it('moves to the dead letters with the reason at its first delivery if it is invalid', async () => {

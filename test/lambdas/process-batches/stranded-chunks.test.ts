@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { CHUNK_LIMITS } from '../../../core/batches/chunk-plan.ts';
 import { FIRST_PLACE, type StepMessage } from '../../../core/batches/step-message.ts';
 import type { ChunkMessage } from '../../../core/jobs/job-message.ts';
 import { payloadKeys } from '../../../core/jobs/payload-keys.ts';
@@ -75,6 +76,23 @@ describe('chunks without outcome', () => {
       }),
       { numRuns: 5 },
     );
+  });
+
+  test('are sent again as they were sent first, although the release that sends them again has other limits', async () => {
+    const chunkLimits = { ...CHUNK_LIMITS, lines: 7 };
+    const started = { model: 'minilm', status: 'in_progress', inProgressAtMs: 1 } as const;
+    await processor.createBatch(linesOf(30), { ...started, chunkLimits });
+    await processor.invoke(SPLIT);
+    const sent = await takeChunks();
+    expect(sent.map(({ lines }) => lines)).toEqual([7, 7, 7, 7, 2]);
+    await processor.invoke(RESEND);
+    expect(await takeChunks()).toEqual(sent);
+  });
+
+  test('are cut by the limits that the record of the batch has kept since its first chunk', async () => {
+    await processor.createBatch(linesOf(3));
+    await processor.invoke(SPLIT);
+    expect(await processor.batch()).toMatchObject({ chunkLimits: CHUNK_LIMITS });
   });
 
   test('are looked for in several steps if time runs out', async () => {

@@ -134,6 +134,7 @@ describe('a chunk', () => {
     await worker.work('chunks');
     expect(worker.shapes()).toHaveLength(runs);
     expect((await part('errors')).map(({ error }) => error?.code)).toEqual([code, code]);
+    expect(await worker.batch()).toMatchObject({ counts: { failed: 2 }, expired: code === 'BATCH_EXPIRED' ? 2 : 0 });
   });
 
   it('keeps the error lines of the attempt that was recorded first, whatever a slower worker writes afterwards', async () => {

@@ -12,35 +12,33 @@ describe('openDeps', () => {
   });
   afterAll(() => rmSync(modelFolder, { recursive: true }));
 
-  const options = (modelQueues: OpenDepsOptions['settings']['modelQueues']): OpenDepsOptions => ({
+  const options = (ownQueues: OpenDepsOptions['settings']['ownQueues']): OpenDepsOptions => ({
     modelFolder,
     memoryMiB: 1769,
+    watchdogFile: join(import.meta.dirname, '../../../lambdas/run-jobs/watchdog-thread.ts'),
     settings: {
       stage: 'test',
       metricsNamespace: 'Tensorgate',
       metrics: 'basic' as const,
       jobsTable: 'jobs',
       payloadBucket: 'payloads',
-      modelQueues,
+      ownQueues,
       ...{ batchesQueue: 'https://queues/batches', webhooksQueue: 'https://queues/webhooks' },
-      ...{ deadLettersQueue: 'https://queues/dead-letters', eventBus: 'bus', replyQueues: {}, maxReceiveCount: 4 },
+      ...{
+        deadLettersQueue: 'https://queues/dead-letters',
+        eventBus: 'bus',
+        queuesPath: '/queues',
+        maxReceiveCount: 4,
+      },
     },
   });
 
   it('opens the model and the queues that are its own', async () => {
     const own = { jobs: 'https://queues/jobs-minilm', chunks: 'https://queues/chunks-minilm' };
-    const other = { jobs: 'https://queues/jobs-other', chunks: 'https://queues/chunks-other' };
-    const deps = await openDeps(options({ other, minilm: own }));
+    const deps = await openDeps(options(own));
     expect(deps.inference.packed.manifest.id).toBe('minilm');
     expect({ jobs: deps.queues.jobs.url, chunks: deps.queues.chunks.url }).toEqual(own);
     expect(deps.maxReceiveCount).toBe(4);
     expect(deps.takeCacheFailures()).toEqual([]);
-  });
-
-  it('fails with CONFIG_INVALID when the model has no queues', async () => {
-    await expect(openDeps(options({}))).rejects.toMatchObject({
-      code: 'CONFIG_INVALID',
-      message: 'the model minilm has no queues',
-    });
   });
 });

@@ -41,7 +41,7 @@ async function resultOf(id: string): Promise<string | undefined> {
   return result?.kind === 'inline' && 'json' in result ? result.json : undefined;
 }
 
-/** Gives the worker what comes again, as soon as it does. */
+/** Gives the worker each message that is delivered again. */
 async function workAgain() {
   for (;;) {
     const before = worker.lines.length;
@@ -59,6 +59,14 @@ describe('a job', () => {
     expect(await resultOf('one')).toBe(await synchronous(BODY));
     expect(worker.notifier.jobs.map(({ id }) => id)).toEqual(['one']);
     expect((await worker.read('one'))?.notifiedAtMs).toBe(worker.clock.nowMs);
+  });
+
+  it('without destinations is complete and notified with one write', async () => {
+    worker.notifier.hasWebhooks = false;
+    await worker.send('jobs', worker.job('one', BODY));
+    await worker.work();
+    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', notifiedAtMs: worker.clock.nowMs });
+    expect(worker.notifier.notifications).toEqual([]);
   });
 
   it('of a tenant with few jobs does not wait for those of a tenant with many', async () => {
@@ -227,9 +235,9 @@ describe('a job', () => {
     expect(worker.shapes()).toHaveLength(runs);
     expect((await worker.read('one'))?.status).toBe('canceled');
     await worker.send('jobs', message);
-    const told = worker.notifier.jobs.length;
+    const notified = worker.notifier.jobs.length;
     await worker.work();
-    expect(worker.notifier.jobs).toHaveLength(told);
+    expect(worker.notifier.jobs).toHaveLength(notified);
   });
 
   it('is dropped when its id belongs to another job', async () => {
@@ -397,7 +405,7 @@ describe('a message', () => {
   });
 });
 
-/** A model that fails as often as it is told to. */
+/** A model that fails a given number of times. */
 class Fragile extends WordEncoder {
   failures: number;
   readonly #error: () => Error;

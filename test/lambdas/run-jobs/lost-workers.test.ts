@@ -17,7 +17,7 @@ function body(input: string) {
   return { model: 'words', input };
 }
 
-/** A model at which a process ends that runs a text of nine tokens: whoever waits for it never hears of it. */
+/** A model that ends its process when it runs a text of nine tokens, so that no result arrives. */
 class Deadly extends WordEncoder {
   deaths = 0;
 

@@ -51,7 +51,7 @@ describe('jobs of a model on onnxruntime', () => {
     const handler = createHandler({
       ...inference,
       cache: undefined,
-      environment: { siblings: {}, metricsNamespace: 'Tensorgate', metrics: 'basic' as const, stage: 'test' },
+      environment: { siblings: [], metricsNamespace: 'Tensorgate', metrics: 'basic' as const, stage: 'test' },
       forward: () => Promise.reject(new Error('no sibling')),
       write: () => undefined,
       takeCacheFailures: () => [],

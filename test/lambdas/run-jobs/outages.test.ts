@@ -191,7 +191,7 @@ describe('an outage', () => {
     await worker.work();
     worker.clock.nowMs += 24 * 3600 * 1000;
     await worker.work();
-    const error = { code: 'UNAVAILABLE', message: 'the payload bucket cannot be used right now' };
+    const error = { code: 'UNAVAILABLE', message: 'the payload bucket is unavailable right now' };
     expect(await worker.read('one')).toMatchObject({ status: 'failed', attempts: 0, error });
     const [letter] = await worker.servers.receive(worker.urls.dead);
     expect(letter?.MessageAttributes?.['errorCode']?.StringValue).toBe('UNAVAILABLE');

@@ -16,6 +16,7 @@ import { openSqsWorkQueue, type WorkQueue } from '../../../lambdas/shared/queue/
 import { serveInMemory, textModel } from '../serve-model/memory-deps.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
 import { type JobsHarness, jobMessage, OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
+import { openUnwatchedNotes } from './unwatched-notes.ts';
 
 /** Seconds between two polls of work that waits for an endpoint. */
 const POLL_SECONDS = 900;
@@ -77,6 +78,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<Worker> 
     jobs,
     chunks: batches,
     progress: openChunkProgressStore(store),
+    notes: openUnwatchedNotes(store),
     payloads,
     notifier,
     write,

@@ -36,6 +36,14 @@ const stepsOf = async (batchId: string) => {
 
 const idempotent = (key: string) => ({ headers: { 'Idempotency-Key': key } });
 
+/** Ends a batch that has not been split. */
+async function end(id: string, status: 'completed' | 'failed' = 'completed'): Promise<void> {
+  const batch = await service.deps.batches.getBatch('key-1', id);
+  if (batch === undefined) throw new Error('there is no such batch');
+  const set = { status, endedAtMs: service.clock.nowMs, expiresAtMs: service.clock.nowMs + 1e9 } as const;
+  await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
+}
+
 describe('POST /v1/batches', () => {
   it('accepts a batch and has it split', async () => {
     const input_file_id = await upload();
@@ -61,7 +69,7 @@ describe('POST /v1/batches', () => {
     });
   });
 
-  it('knows the model at once where the endpoint names it', async () => {
+  it('knows the model immediately if the endpoint names it', async () => {
     const body = { ...request(await upload()), endpoint: '/v1/models/minilm:predict', output_expires_after: null };
     const { output_expires_after: _, ...rest } = body;
     expect(await service.client().post('/batches', { body: rest })).toMatchObject({ model: 'minilm' });
@@ -141,7 +149,7 @@ describe('POST /v1/batches with an idempotency key', () => {
 
   it('makes one batch of two concurrent requests', async () => {
     const body = request(await upload());
-    const made = await Promise.all([1, 2].map(() => service.client().batches.create(body, idempotent('at once'))));
+    const made = await Promise.all([1, 2].map(() => service.client().batches.create(body, idempotent('concurrent'))));
     expect(made[0]?.id).toBe(made[1]?.id);
   });
 
@@ -185,13 +193,6 @@ describe('POST /v1/batches without an idempotency key', () => {
     service.clock.nowMs = Math.ceil((service.clock.nowMs + 1) / REPEAT_WINDOW_MS) * REPEAT_WINDOW_MS + offsetMs;
   };
 
-  const end = async (id: string, status: 'completed' | 'failed') => {
-    const batch = await service.deps.batches.getBatch('key-1', id);
-    if (batch === undefined) throw new Error('there is no such batch');
-    const set = { status, endedAtMs: service.clock.nowMs, expiresAtMs: service.clock.nowMs + 1e9 } as const;
-    await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
-  };
-
   it('makes one batch of a request that is repeated within the window, at its edges too', async () => {
     const body = request(await upload());
     moveTo(-1);
@@ -218,7 +219,7 @@ describe('POST /v1/batches without an idempotency key', () => {
         ...batches,
         create: async (...batch) => {
           await batches.create(...batch);
-          throw new AppError('UNAVAILABLE', 'the jobs table cannot be used right now');
+          throw new AppError('UNAVAILABLE', 'the jobs table is unavailable right now');
         },
       },
     });
@@ -229,7 +230,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     expect((await usage.read('key-1')).openBatches.filter((id) => !before.includes(id))).toEqual([again.id]);
   });
 
-  it('makes one batch of two concurrent requests', async () => {
+  it('creates one batch for two concurrent requests', async () => {
     const body = request(await upload());
     const [one, other] = await Promise.all([post(body), post(body)]);
     expect(one.id).toBe(other.id);
@@ -290,7 +291,7 @@ describe('a function that stops while it accepts a batch', () => {
     const steps = await service.deps.steps();
     const sent: object[] = [];
     const send = async (message: object, options?: { readonly delaySeconds?: number }) => {
-      if (options?.delaySeconds === undefined) throw new AppError('UNAVAILABLE', 'the queue cannot be used right now');
+      if (options?.delaySeconds === undefined) throw new AppError('UNAVAILABLE', 'the queue is unavailable right now');
       sent.push({ ...message, ...options });
     };
     const gateway = await service.start({ steps: async () => ({ ...steps, send }) });
@@ -301,7 +302,7 @@ describe('a function that stops while it accepts a batch', () => {
 
   it('accepts nothing when no step can be sent at all', async () => {
     const steps = await service.deps.steps();
-    const send = () => Promise.reject(new AppError('UNAVAILABLE', 'the queue cannot be used right now'));
+    const send = () => Promise.reject(new AppError('UNAVAILABLE', 'the queue is unavailable right now'));
     const gateway = await service.start({ steps: async () => ({ ...steps, send }) });
     const failed = clientOf(gateway, 'key-4').batches.create(request(await upload('key-4')));
     await expect(failed).rejects.toMatchObject({ status: 503, code: 'UNAVAILABLE' });
@@ -338,17 +339,31 @@ describe('DELETE /v1/batches/{id}', () => {
 
   it('deletes the record of a batch that has ended, once and again, and leaves its files', async () => {
     const { id, input_file_id: fileId } = await create();
-    const batch = await service.deps.batches.getBatch('key-1', id);
-    if (batch === undefined) throw new Error('the batch was not created');
-    const nowMs = service.clock.nowMs;
-    const set = { status: 'completed', endedAtMs: nowMs, expiresAtMs: nowMs + 1e9 } as const;
-    await service.deps.batches.end(batch, { set, statusIn: ['validating'] });
+    await end(id);
     for (let time = 0; time < 2; time++) {
       expect(await remove(id)).toEqual({ status: 200, body: { id, object: 'batch', deleted: true } });
     }
     await expect(service.client().batches.retrieve(id)).rejects.toMatchObject({ code: 'BATCH_NOT_FOUND' });
     expect((await service.client().batches.list()).data.map((one) => one.id)).not.toContain(id);
     expect(await service.client().files.retrieve(fileId)).toMatchObject({ id: fileId, status: 'processed' });
+  });
+
+  it('drops the webhooks of the batch that were not delivered, even if a first request failed halfway', async () => {
+    const dropped: unknown[] = [];
+    let isAway = true;
+    const gateway = await service.start({
+      forgetDeliveries: async (...args) => {
+        if (isAway) throw new AppError('UNAVAILABLE', 'away');
+        dropped.push(args);
+      },
+    });
+    const { id } = await create();
+    await end(id);
+    const statusOf = async () => (await fetch(`${gateway.url}/v1/batches/${id}`, { method: 'DELETE' })).status;
+    expect(await statusOf()).toBe(503);
+    isAway = false;
+    expect(await statusOf()).toBe(200);
+    expect(dropped).toEqual([['key-1', id, service.clock.nowMs]]);
   });
 
   it('fails with BATCH_NOT_ENDED for a batch that has not ended, and with 404 for one that does not exist', async () => {
@@ -419,7 +434,7 @@ describe('the function', () => {
     },
   );
 
-  it('fails with UNAUTHORIZED when the gateway tells no key', async () => {
+  it('fails with UNAUTHORIZED when the gateway passes no key', async () => {
     const answer = await service.send('GET', '/v1/files', { headers: { 'x-api-key': '' } });
     expect(answer.status).toBe(401);
   });
@@ -441,7 +456,7 @@ describe('the function', () => {
     ]);
   });
 
-  it('tells nothing of a failure that is not known, but logs its name', async () => {
+  it('reveals nothing about an unknown failure, but logs its name', async () => {
     service.log.length = 0;
     const list = () => Promise.reject(new TypeError('secret'));
     const gateway = await service.start({ batches: { ...service.deps.batches, list } });

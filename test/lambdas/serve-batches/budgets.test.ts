@@ -127,7 +127,7 @@ describe('the budget of stored bytes', () => {
     await expect(service.servers.textOf(keys[0] ?? '')).rejects.toThrow('does not exist');
   });
 
-  it('gives back what was deleted, has expired or was abandoned, after a minute at most', async () => {
+  it('frees space that was deleted, has expired or was abandoned, after a minute at most', async () => {
     const { json: file } = await call(SMALL, 'POST', '/v1/files', declared(500));
     await call(SMALL, 'POST', '/v1/uploads', { ...declared(500), mime_type: 'a/b' });
     expect((await call(SMALL, 'POST', '/v1/files', declared(1))).status).toBe(429);
@@ -232,7 +232,7 @@ describe('the parts of an upload', () => {
 });
 
 describe('a recount', () => {
-  it('finds what no function gave back', async () => {
+  it('finds space that no function has freed', async () => {
     const { json } = await call('files=5', 'POST', '/v1/files', declared(10));
     await call('files=5', 'POST', '/v1/files', declared(7));
     await service.deps.files.remove('key-1', json.id);
@@ -242,7 +242,7 @@ describe('a recount', () => {
   });
 
   it('of a tenant that never stored anything is nothing', async () => {
-    expect(await service.deps.usage.recount('nobody')).toEqual({
+    expect(await service.deps.usage.recount('absent')).toEqual({
       storedBytes: 0,
       files: 0,
       openBatches: [],

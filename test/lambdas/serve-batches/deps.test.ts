@@ -34,11 +34,15 @@ describe('openDeps', () => {
       payloadBucket: PAYLOADS,
       batchesQueue: queue,
       fileRetentionDays: 30,
-      modelQueues: {},
-      taskModels: { embedding: ['minilm'] },
       maxFileBytes: 1000,
+      webhooksTable: 'webhooks',
     });
-    const deps = openDeps(readSettings(variables, SERVE_BATCHES.settings));
+    const deps = openDeps(
+      readSettings(variables, SERVE_BATCHES.settings, {
+        modelIds: ['minilm'],
+        taskModels: { embedding: ['minilm'] },
+      }),
+    );
     const { objects, payloads } = await deps.storage();
     expect((await deps.storage()).objects).toBe(objects);
     await objects.write('files/key-1/file-1', Buffer.from('{}\n'), 'application/jsonl');

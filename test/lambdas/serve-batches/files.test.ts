@@ -39,7 +39,7 @@ const form = (fields: Record<string, string | Blob>, filename = 'a.jsonl') => {
 };
 
 describe('POST /v1/files with a form', () => {
-  it('keeps the file, and tells of it in OpenAI’s words', async () => {
+  it('stores the file, and describes it in OpenAI’s format', async () => {
     const file = await upload();
     expect(file).toEqual({
       id: expect.stringMatching(/^file-[0-9a-z]{26}$/),
@@ -64,7 +64,7 @@ describe('POST /v1/files with a form', () => {
     expect((await service.client().files.retrieve(id)).filename).toBe('fälle, 1.jsonl');
   });
 
-  it('tells no cache to keep the address of the bytes', async () => {
+  it('lets no cache keep the address of the bytes', async () => {
     const { id } = await upload();
     const answer = await service.send('GET', `/v1/files/${id}/content`, { headers: { 'x-api-key': 'key-1' } });
     expect(answer.status).toBe(302);
@@ -83,7 +83,7 @@ describe('POST /v1/files with a form', () => {
 
   it.each([
     ['EMPTY_FILE', 'the file is empty', { file: new Blob([]), purpose: 'batch' }],
-    ['INVALID_BODY', 'the form must hold the field file', { purpose: 'batch' }],
+    ['INVALID_BODY', 'the form must contain the field file', { purpose: 'batch' }],
     ['INVALID_BODY', 'purpose: must be one of batch, user_data', { file: new Blob(['x']), purpose: 'fine-tune' }],
     ['INVALID_BODY', 'purpose: is missing', { file: new Blob(['x']) }],
     ['INVALID_BODY', 'the file must come in the field file', { data: new Blob(['x']), purpose: 'batch' }],
@@ -174,7 +174,7 @@ describe('POST /v1/files with a form', () => {
 });
 
 describe('POST /v1/files with JSON', () => {
-  it('waits for the bytes at a presigned address, and tells when they are there', async () => {
+  it('waits for the bytes at a presigned URL, and shows when they have arrived', async () => {
     const declared = await declare(12);
     expect(declared).toMatchObject({ status: 'pending', bytes: 12, filename: 'large.jsonl' });
     expect(new URL(declared.upload_url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host');
@@ -203,7 +203,7 @@ describe('POST /v1/files with JSON', () => {
     service.clock.nowMs += 3_600_000;
     expect(await service.client().files.retrieve(id)).toMatchObject({
       status: 'error',
-      status_details: 'the bytes of the file did not come in time',
+      status_details: 'the bytes of the file did not arrive in time',
     });
     await expect(service.client().files.content(id)).rejects.toMatchObject({ code: 'UPLOAD_EXPIRED', status: 410 });
     service.clock.nowMs += 3_600_000;

@@ -9,6 +9,7 @@ import { openDynamoDbUploadStore } from '../../../lambdas/shared/files/dynamodb-
 import { openS3FileObjects } from '../../../lambdas/shared/files/s3-file-objects.ts';
 import { openWasmMd5 } from '../../../lambdas/shared/files/wasm-md5.ts';
 import { openS3PayloadStore } from '../../../lambdas/shared/jobs/s3-payload-store.ts';
+import { forgetDeliveries } from '../../../lambdas/shared/notifications/forget-deliveries.ts';
 import { openSqsMessageQueue } from '../../../lambdas/shared/queue/sqs-message-queue.ts';
 import { openDynamoDbUsageStore } from '../../../lambdas/shared/usage/dynamodb-usage-store.ts';
 import {
@@ -19,6 +20,7 @@ import {
   type QueuesAndBuckets,
   startQueuesAndBuckets,
   startTables,
+  WEBHOOKS,
 } from '../shared/jobs/job-servers.ts';
 import { clientFor } from '../shared/results/dynamodb-server.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -28,7 +30,7 @@ export interface Service {
   readonly gateway: Gateway;
   readonly servers: QueuesAndBuckets;
   readonly clock: MovableClock;
-  /** What the function works with; tests may exchange parts of it. */
+  /** Dependencies of the function; tests may exchange parts of it. */
   readonly deps: ServeBatchesDeps;
   /** Lines that the function logged. */
   readonly log: Record<string, unknown>[];
@@ -45,7 +47,7 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Most bytes of a file here. */
+/** Maximum bytes of a file here. */
 export const MAX_FILE_BYTES = 40_000_000;
 
 /** Starts everything, empty. */
@@ -71,7 +73,7 @@ export async function startService(): Promise<Service> {
       fileRetentionDays: 30,
       maxFileBytes: MAX_FILE_BYTES,
       taskModels: { embedding: ['minilm'] },
-      modelQueues: { minilm: { jobs: 'jobs-minilm', chunks: 'chunks-minilm' } },
+      modelIds: ['minilm'],
     },
     stage: 'dev',
     metricsNamespace: 'Tensorgate',
@@ -80,6 +82,8 @@ export async function startService(): Promise<Service> {
     uploads: openDynamoDbUploadStore(options),
     batches: openDynamoDbBatchStore(options),
     usage: openDynamoDbUsageStore(options),
+    forgetDeliveries: (owner, id, deletedAtMs) =>
+      forgetDeliveries({ client: tables.client, table: WEBHOOKS }, owner, { object: 'batch', id }, deletedAtMs),
     storage: async () => storage,
     openMd5: openWasmMd5,
     steps: async () => steps,
@@ -119,7 +123,7 @@ export async function startService(): Promise<Service> {
   };
 }
 
-/** The unchanged client of OpenAI, told the address and the header that the gateway reads the key from. */
+/** The unchanged client of OpenAI, with the address and the header from which the gateway reads the key. */
 export function clientOf({ url }: Gateway, apiKey = 'key-1'): OpenAI {
   return new OpenAI({
     apiKey: 'unused',

@@ -123,7 +123,7 @@ describe('a part', () => {
 
   it.each([
     ['the part is empty', { data: new Blob([]) }],
-    ['must hold the field data', { number: '1' }],
+    ['must contain the field data', { number: '1' }],
   ])('fails with INVALID_BODY when %s', async (detail, fields) => {
     const { id } = await begin();
     const body = new FormData();
@@ -159,7 +159,7 @@ describe('completing an upload', () => {
     await expect(completed).rejects.toMatchObject({ status: 400, code: 'INVALID_BODY' });
   });
 
-  it('fails with INVALID_PARAMETER for a part of another upload, telling its place', async () => {
+  it('fails with INVALID_PARAMETER for a part of another upload, and names its position', async () => {
     const [one, other] = [await parted(), await parted()];
     const part_ids = [one.part_ids[0] ?? '', other.part_ids[1] ?? ''];
     const completed = service.client().uploads.complete(one.id, { part_ids });
@@ -186,14 +186,14 @@ describe('completing an upload', () => {
   it('fails with UPLOAD_INCOMPLETE when the MD5 sum is another one, each time it is tried', async () => {
     const { id, part_ids } = await parted();
     const complete = () => service.client().uploads.complete(id, { part_ids, md5: '0'.repeat(32) });
-    const message = expect.stringContaining('the MD5 sum of the parts is not the one declared');
+    const message = expect.stringContaining('the MD5 hash of the parts differs from the declared one');
     await expect(complete()).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE', message });
     await expect(complete()).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE', message });
     const file = await service.client().files.retrieve(id.replace('upload_', 'file-'));
     expect(file).toMatchObject({ status: 'error' });
   });
 
-  it('fails with UPLOAD_EXPIRED an hour after the upload began', async () => {
+  it('fails with UPLOAD_EXPIRED an hour after the upload started', async () => {
     const { id, part_ids } = await parted();
     service.clock.nowMs += 3_600_000;
     const expired = { status: 410, code: 'UPLOAD_EXPIRED' };
@@ -228,7 +228,7 @@ describe('completing an upload', () => {
     expect(await content.text()).toBe(won === 0 ? TEXT : [...HALVES].reverse().join(''));
   });
 
-  it('sends the step that goes on before it records anything', async () => {
+  it('sends the next step before it records anything', async () => {
     const { id, part_ids } = await parted();
     const gateway = await service.start({
       uploads: { ...service.deps.uploads, change: () => Promise.reject(new Error('the function was stopped')) },
@@ -240,7 +240,7 @@ describe('completing an upload', () => {
     expect(await service.deps.uploads.get('key-1', id)).toMatchObject({ status: 'pending' });
   });
 
-  it('goes on where a first try stopped before the file was there', async () => {
+  it('continues where a first attempt stopped before the file existed', async () => {
     const { id, part_ids } = await parted();
     const stopped = () => Promise.reject(new Error('the function was stopped'));
     const gateway = await service.start({ files: { ...service.deps.files, create: stopped } });
@@ -264,14 +264,14 @@ describe('completing an upload', () => {
   it('leaves the rest to a step when S3 fails on the way, and logs why', async () => {
     const { id, part_ids } = await parted();
     const { objects, payloads } = await service.deps.storage();
-    const read = () => Promise.reject(new AppError('UNAVAILABLE', 'the payload bucket cannot be used right now'));
+    const read = () => Promise.reject(new AppError('UNAVAILABLE', 'the payload bucket is unavailable right now'));
     const gateway = await service.start({ storage: async () => ({ objects: { ...objects, read }, payloads }) });
     const { file } = await clientOf(gateway).uploads.complete(id, { part_ids });
     expect(file).toMatchObject({ status: 'uploaded' });
     expect(service.log.at(-1)).toMatchObject({
       level: 'WARN',
       status: 200,
-      notes: [{ message: 'the parts are put together later', code: 'UNAVAILABLE' }],
+      notes: [{ message: 'the parts are assembled later', code: 'UNAVAILABLE' }],
     });
   });
 });
@@ -291,7 +291,7 @@ describe('canceling an upload', () => {
     const { id, part_ids } = await parted();
     const wrong = service.client().uploads.complete(id, { part_ids, md5: '0'.repeat(32) });
     await expect(wrong).rejects.toMatchObject({ code: 'UPLOAD_INCOMPLETE' });
-    const message = expect.stringMatching(/the upload has failed, because the MD5 sum .* start another upload$/);
+    const message = expect.stringMatching(/the upload has failed, because the MD5 hash .* start another upload$/);
     const again = { status: 409, code: 'UPLOAD_ENDED', message };
     await expect(service.client().uploads.complete(id, { part_ids })).rejects.toMatchObject(again);
     await expect(service.client().uploads.cancel(id)).rejects.toMatchObject(again);

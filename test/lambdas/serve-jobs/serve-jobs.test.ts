@@ -42,6 +42,8 @@ beforeAll(async () => {
   [words, replies, webhooks] = (await Promise.all(
     ['words', 'replies', 'webhooks'].map((name) => servers.createQueue(name)),
   )) as [string, string, string];
+  servers.parameters.set('/queues/models/words', JSON.stringify({ jobs: words, chunks: words }));
+  servers.parameters.set('/queues/replies/results', replies);
   handler = createHandler({
     ...openDeps({
       stage: 'dev',
@@ -50,12 +52,12 @@ beforeAll(async () => {
       jobsTable: JOBS,
       webhooksTable: WEBHOOKS,
       payloadBucket: PAYLOADS,
-      modelQueues: { words: { jobs: words, chunks: words } },
+      queuesPath: '/queues',
+      modelIds: ['words'],
       taskModels: { embedding: ['words'] },
       modelAliases: { ada: 'words' },
       webhooksQueue: webhooks,
       eventBus: 'bus',
-      replyQueues: { results: replies },
       retentionDays: 7,
     }),
     write: () => undefined,
@@ -190,7 +192,7 @@ describe('PUT /v1/jobs/{id}', () => {
     ['INVALID_PARAMETER', 'b', { ...REQUEST, endpoint: '/v1/chat' }],
     ['MODEL_NOT_FOUND', 'b', { ...REQUEST, body: { model: 'other', input: 'x' } }],
     ['MODEL_NOT_FOUND', 'b', { ...REQUEST, endpoint: '/v2/models/other/infer' }],
-    ['DESTINATION_FORBIDDEN', 'b', { ...REQUEST, reply_queue: 'nobody' }],
+    ['DESTINATION_FORBIDDEN', 'b', { ...REQUEST, reply_queue: 'absent' }],
     ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'https://169.254.169.254/' }],
     ['INVALID_WEBHOOK_URL', 'b', { ...REQUEST, webhook_url: 'http://hooks.shop.com/' }],
     ['INPUT_FORBIDDEN', 'b', { endpoint: '/v1/embeddings', input_s3: 's3://others/x' }],
@@ -291,7 +293,7 @@ describe('GET /v1/jobs/{id}', () => {
     expect(new URL(String(json['result_url'])).searchParams.get('X-Amz-Expires')).toBe('3600');
   });
 
-  it.each(['nobody', 'not%20an%20id'])('is JOB_NOT_FOUND for %s', async (id) => {
+  it.each(['absent', 'not%20an%20id'])('is JOB_NOT_FOUND for %s', async (id) => {
     expect((await call('GET', `/v1/jobs/${id}`)).json).toMatchObject({ status: 404, code: 'JOB_NOT_FOUND' });
   });
 
@@ -335,7 +337,7 @@ describe('GET /v1/jobs', () => {
 });
 
 describe('POST /v1/jobs/{id}/cancel', () => {
-  it('ends a job once and tells of it once', async () => {
+  it('completes a job once and notifies once', async () => {
     await jobs.create({ ...definition('c1'), destinations: { replyQueue: 'results' } });
     expect((await call('POST', '/v1/jobs/c1/cancel')).json).toMatchObject({ status: 'canceled' });
     expect((await call('POST', '/v1/jobs/c1/cancel')).statusCode).toBe(200);
@@ -503,7 +505,7 @@ describe('Prefer on an inference route', () => {
     const settings = {
       jobsTable: JOBS,
       payloadBucket: PAYLOADS,
-      modelQueues: { words: { jobs: words, chunks: words } },
+      ownJobsQueue: words,
       retentionDays: 7,
     };
     const submission = openSubmission(renderSettings(settings), clock);

@@ -152,7 +152,7 @@ describe('POST /v1/embeddings', () => {
       ['plan', 'HIT', 'MISS', 'HIT'],
       ['deployment', 'HIT', 'HIT', 'HIT'],
     ] as const)(
-      'of the scope %s tells nothing about callers outside of it',
+      'of the scope %s reveals nothing about callers outside of it',
       async (cacheScope, samePlan, other, own) => {
         const { deps } = serveInMemory();
         const handler = createHandler({ ...deps, environment: { ...deps.environment, cacheScope } });
@@ -293,7 +293,7 @@ describe('POST /v1/embeddings', () => {
       const handed: [string, APIGatewayProxyEvent][] = [];
       const answer = { statusCode: 200, headers: { 'x-model-id': 'other' }, body: '{}' };
       const { send, lines } = serveInMemory({
-        siblings: { other: 'arn:other' },
+        siblings: ['other'],
         forward: async (target, event) => {
           handed.push([target, event]);
           return answer;
@@ -302,7 +302,7 @@ describe('POST /v1/embeddings', () => {
       const event = postEvent(ROUTE, { model: 'other', input: 'x' });
       const original = structuredClone(event);
       expect(await send(event)).toEqual(answer);
-      expect(handed).toEqual([['arn:other', original]]);
+      expect(handed).toEqual([['other', original]]);
       expect(lines[0]).toMatchObject({ forwardedTo: 'other', status: 200 });
     });
 
@@ -320,7 +320,7 @@ describe('POST /v1/embeddings', () => {
     it('forwards a request that names another model by an alias', async () => {
       const targets: string[] = [];
       const { send, lines } = serveInMemory({
-        siblings: { other: 'arn:other' },
+        siblings: ['other'],
         modelAliases: { ada: 'other' },
         forward: async (target) => {
           targets.push(target);
@@ -328,12 +328,12 @@ describe('POST /v1/embeddings', () => {
         },
       });
       await send(postEvent(ROUTE, { model: 'ada', input: 'x' }));
-      expect(targets).toEqual(['arn:other']);
+      expect(targets).toEqual(['other']);
       expect(lines[0]).toMatchObject({ forwardedTo: 'other' });
     });
 
     it('fails with MODEL_NOT_FOUND when there is no such model', async () => {
-      const { send } = serveInMemory({ siblings: { other: 'arn:other' } });
+      const { send } = serveInMemory({ siblings: ['other'] });
       for (const model of ['toString', 'gpt']) {
         const answer = await send(postEvent(ROUTE, { model, input: 'x' }));
         expect([answer.statusCode, bodyOf(answer)['detail']]).toEqual([404, 'model must be one of other, words']);

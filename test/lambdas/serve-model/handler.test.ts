@@ -26,7 +26,7 @@ class SlowEncoder extends WordEncoder {
 }
 
 describe('createHandler', () => {
-  it('tells model, version, cache, timings and the request id in headers', async () => {
+  it('returns model, version, cache, timings and the request id in headers', async () => {
     const { send } = serveInMemory();
     expect((await send(postEvent(ROUTE, GOOD))).headers).toEqual({
       'content-type': 'application/json',
@@ -127,7 +127,7 @@ describe('createHandler', () => {
     expect((await send({ ...event, headers: {} })).statusCode).toBe(200);
   });
 
-  it('tells nothing of a failure that it does not know, and logs where it was thrown but not its words', async () => {
+  it('reveals nothing about an unknown failure, and logs where it was thrown but not its message', async () => {
     const { send, lines } = serveInMemory({
       load: async ({ inputs, outputs }) => ({
         inputs,
@@ -233,7 +233,7 @@ describe('createHandler', () => {
       expect(lines.map(({ ColdStart }) => ColdStart)).toEqual([1, undefined]);
     });
 
-    it('which tells what went wrong with the results cache since the last one', async () => {
+    it('which lists the failures of the results cache since the last one', async () => {
       const failures = [{ operation: 'read' as const, reason: 'TimeoutError' }];
       const { send, lines } = serveInMemory({ failures });
       await send(postEvent(ROUTE, GOOD));

@@ -98,14 +98,14 @@ export interface MemoryDepsOptions {
   /** Null keeps no results at all. */
   readonly table?: ResultCache | null;
   readonly failures?: CacheFailure[];
-  readonly siblings?: Readonly<Record<string, string>>;
+  readonly siblings?: readonly string[];
   readonly modelAliases?: Readonly<Record<string, string>>;
   readonly forward?: (target: string, event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 }
 
 /** A served model without files, sockets and time. */
 export function serveInMemory(options: MemoryDepsOptions = {}) {
-  const { packed = textModel(), table, failures = [], siblings = {}, modelAliases = {} } = options;
+  const { packed = textModel(), table, failures = [], siblings = [], modelAliases = {} } = options;
   const clock = testClock();
   const encoders: WordEncoder[] = [];
   const lines: Record<string, unknown>[] = [];

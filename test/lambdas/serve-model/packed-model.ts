@@ -27,7 +27,7 @@ export async function openPacked(
   const modelFolder = join(root, `${id}-packed`);
   await packModel(folder, modelFolder);
   const environment = {
-    siblings: {},
+    siblings: [],
     metricsNamespace: 'Tensorgate',
     metrics: 'basic' as const,
     stage: 'test',

@@ -33,6 +33,8 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
   const [words = '', answers = '', lost = ''] = await Promise.all(
     ['words', 'answers', 'lost'].map((name) => servers.createQueue(name)),
   );
+  servers.parameters.set('/queues/models/words', JSON.stringify({ jobs: words, chunks: words }));
+  servers.parameters.set('/queues/replies/answers', answers);
   const handler = createHandler(
     openDeps({
       stage: 'dev',
@@ -40,10 +42,9 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
       metrics: 'basic',
       jobsTable: JOBS,
       payloadBucket: PAYLOADS,
-      modelQueues: { words: { jobs: words, chunks: '' } },
+      queuesPath: '/queues',
       lostJobsQueue: lost,
       batchesQueue: lost,
-      replyQueues: { answers },
       webhooksQueue: lost,
       eventBus: 'none',
     }),
@@ -51,9 +52,11 @@ test('the function as it is deployed notifies a reply queue of a job that ended 
   const clock = movableClock(Date.now() - 7_200_000);
   const store = openDynamoDbJobStore({ client: tables.client, table: JOBS, clock });
   await store.create(definitionOf(jobMessage(clock.nowMs, 'waits')));
-  const told = definitionOf(jobMessage(clock.nowMs, 'ended', undefined, { destinations: { replyQueue: 'answers' } }));
-  await store.create(told);
-  await store.finish(told, { status: 'failed', error: { code: 'INPUT_EMPTY', message: 'empty' } });
+  const definition = definitionOf(
+    jobMessage(clock.nowMs, 'ended', undefined, { destinations: { replyQueue: 'answers' } }),
+  );
+  await store.create(definition);
+  await store.finish(definition, { status: 'failed', error: { code: 'INPUT_EMPTY', message: 'empty' } });
   expect(await handler({}, { getRemainingTimeInMillis: () => 240_000 })).toMatchObject({
     looked: 2,
     settled: { 'job notified': 1 },

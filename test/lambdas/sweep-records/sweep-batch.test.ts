@@ -83,7 +83,7 @@ describe('a batch whose chunks have no message', () => {
     }
   });
 
-  test('starts to look anew when a chunk is counted', async () => {
+  test('starts its observation again when a chunk is counted', async () => {
     await sweep.recordBatch({ chunks: 3 });
     await sweep.after(10);
     await sweep.batches.finishChunk(OWNER, 'batch_1', outcome(1));

@@ -10,6 +10,7 @@ import { sweepBatch } from '../../../lambdas/sweep-records/sweep-batch.ts';
 import { type SweepJobDeps, sweepJob } from '../../../lambdas/sweep-records/sweep-job.ts';
 import { JOBS } from '../shared/jobs/job-servers.ts';
 import { OWNER, startJobsHarness } from '../shared/jobs/jobs-harness.ts';
+import { queueDirectory } from '../shared/queue/fixed-queue-directory.ts';
 
 /** The function that settles records, with its table and queues behind sockets. */
 export type SweepHarness = Awaited<ReturnType<typeof startSweep>>;
@@ -23,17 +24,17 @@ export async function startSweep() {
   const steps = harness.queue('steps');
   const due = openDynamoDbDueStore(store);
   const settings = {
-    modelQueues: { words: { jobs: urls.words, chunks: urls.chunks } },
     lostJobsQueue: urls.lost,
     batchesQueue: urls.steps,
   };
+  const directory = queueDirectory({ models: { words: { jobs: urls.words ?? '', chunks: urls.chunks ?? '' } } });
   const deps: SweepDeps = {
     due,
     openSweepers: () => {
       const depths = openQueueDepths(servers.sqs);
       return {
-        job: (record) => sweepJob(record, { jobs: sweep.sweptJobs, notifier, due, depths, settings, clock }),
-        batch: (record) => sweepBatch(record, { batches, steps, due, depths, settings, clock }),
+        job: (record) => sweepJob(record, { jobs: sweep.sweptJobs, notifier, due, depths, settings, directory, clock }),
+        batch: (record) => sweepBatch(record, { batches, steps, due, depths, settings, directory, clock }),
         file: async () => ({ nextAtMs: undefined }),
         upload: async () => ({ nextAtMs: undefined }),
       };

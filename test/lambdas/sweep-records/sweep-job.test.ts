@@ -55,11 +55,11 @@ describe('a job without a message', () => {
       claimId: crypto.randomUUID(),
       maxTries: 5,
     });
-    await sweep.jobs.noteError(await record(), { code: 'UNAVAILABLE', message: 'the bucket cannot be used right now' });
+    await sweep.jobs.noteError(await record(), { code: 'UNAVAILABLE', message: 'the bucket is unavailable right now' });
     await sweep.after(60);
     await sweep.after(5);
     expect((await sweep.read('one'))?.error?.message).toBe(
-      'no queue holds the message of the job any more, and workers started it 2 times: submit it again; the last error was UNAVAILABLE: the bucket cannot be used right now',
+      'no queue holds the message of the job any more, and workers started it 2 times: submit it again; the last error was UNAVAILABLE: the bucket is unavailable right now',
     );
   });
 
@@ -76,7 +76,7 @@ describe('a job without a message', () => {
         });
         return job;
       },
-      finish: (job, outcome, seen) => jobs.finish(job, outcome, seen),
+      finish: (job, outcome, options) => jobs.finish(job, outcome, options),
       markNotified: (job, how) => jobs.markNotified(job, how),
     };
     expect(await sweep.after(5)).toMatchObject({ settled: {} });
@@ -190,7 +190,7 @@ describe('a sweep', () => {
     expect(await sweep.after(5)).toMatchObject({ settled: { 'job failed': 25 }, isComplete: true });
   });
 
-  test('goes on after a record that it cannot look at', async () => {
+  test('continues after a record that it cannot read', async () => {
     await submit('bad');
     await submit('good');
     const { jobs } = sweep;
@@ -199,7 +199,7 @@ describe('a sweep', () => {
         if (key.id === 'bad') throw new Error('no');
         return jobs.get(key);
       },
-      finish: (job, outcome, seen) => jobs.finish(job, outcome, seen),
+      finish: (job, outcome, options) => jobs.finish(job, outcome, options),
       markNotified: (job, how) => jobs.markNotified(job, how),
     };
     expect(await sweep.after(60)).toMatchObject({ looked: 2, failures: 1 });

@@ -127,7 +127,7 @@ describe('a file', () => {
     expect(await exists(stored.payload.key)).toBe(true);
     await sweepAfter(0.2);
     expect(await exists(stored.payload.key)).toBe(false);
-    // A transfer that began in time ends after the deletion.
+    // A transfer that started in time ends after the deletion.
     await put(stored.payload.key);
     await sweepAfter(1);
     expect(await exists(stored.payload.key)).toBe(false);

@@ -23,18 +23,28 @@ describe('readDeployConfig', () => {
     });
   });
 
-  it.each(['other', '../dev', 'Dev'])(
-    'fails with CONFIG_INVALID and the stages that exist when it gets %s',
+  it.each(['feature_x', 'UPPER', 'v1.2', '../dev', '1st', 'x'.repeat(32)])(
+    'fails with the rule of stage names when it gets %s, also if the file exists',
     (stage) => {
-      const directory = writeConfig({ 'dev.yaml': '', 'beta.yaml': '', 'notes.txt': '' });
+      const directory = writeConfig({ 'dev.yaml': '', 'feature_x.yaml': '', 'UPPER.yaml': '', 'v1.2.yaml': '' });
       expect(() => readDeployConfig(stage, directory)).toThrow(
         expect.objectContaining({
           code: 'CONFIG_INVALID',
-          message: `unknown stage ${JSON.stringify(stage)}, known: beta, dev`,
+          message: `the name of a stage must be lowercase letters, digits and hyphens, a letter first, up to 31 characters, got ${JSON.stringify(stage)}: rename the file in ${directory}/, and use -c stage=<name>`,
         }),
       );
     },
   );
+
+  it.each(['other', 'prod'])('fails with CONFIG_INVALID and the stages that exist when it gets %s', (stage) => {
+    const directory = writeConfig({ 'dev.yaml': '', 'beta.yaml': '', 'notes.txt': '' });
+    expect(() => readDeployConfig(stage, directory)).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: `unknown stage ${JSON.stringify(stage)}, known: beta, dev`,
+      }),
+    );
+  });
 
   it('fails with CONFIG_INVALID when there is no configuration at all', () => {
     expect(() => readDeployConfig('dev', join(temporaryDirectory(), 'absent'))).toThrow('no .yaml file is in');

@@ -1,7 +1,16 @@
-import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
-import { composeFunctionPackage, MAX_UNZIPPED_BYTES } from '../../../lib/packaging/function-package.ts';
+import { describe, expect, it, test } from '@jest/globals';
+import { bundlePackage, composeFunctionPackage, MAX_UNZIPPED_BYTES } from '../../../lib/packaging/function-package.ts';
 import { packedEmbedding, temporaryDirectory } from '../packed-models.ts';
 
 /** A bundle of a few bytes. */
@@ -33,6 +42,7 @@ describe('composeFunctionPackage', () => {
       'model/tokenizer.json',
       `onnxruntime/linux/${folder}/libonnxruntime.so.1`,
       `onnxruntime/linux/${folder}/onnxruntime_binding.node`,
+      'package.sha256',
     ]);
     expect(sizes.code).toBe(10);
     expect(sizes.natives).toBeGreaterThan(20e6);
@@ -43,6 +53,17 @@ describe('composeFunctionPackage', () => {
     const first = composeFunctionPackage(model, writeBundle());
     expect(composeFunctionPackage(model, writeBundle()).hash).toBe(first.hash);
     expect(composeFunctionPackage(model, writeBundle('export default 1;')).hash).not.toBe(first.hash);
+  });
+
+  it('holds its hash, so that packages with different hashes never have the same contents', () => {
+    const model = packedEmbedding();
+    const packages = ['export {};', 'export default 2;'].map((code) =>
+      composeFunctionPackage(model, writeBundle(code)),
+    );
+    for (const { directory, hash } of packages) {
+      expect(readFileSync(join(directory, 'package.sha256'), 'utf8')).toBe(hash);
+    }
+    expect(packages[0]?.hash).not.toBe(packages[1]?.hash);
   });
 
   it('has the same hash when the same weights were converted into other bytes', () => {
@@ -75,5 +96,43 @@ describe('composeFunctionPackage', () => {
     expect(() => composeFunctionPackage(packedEmbedding(), temporaryDirectory())).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('run npm run build') }),
     );
+  });
+});
+
+describe('files that only their owner may read', () => {
+  const modesOf = (directory: string) =>
+    Object.fromEntries(filesOf(directory).map((name) => [name, statSync(join(directory, name)).mode & 0o777]));
+
+  /** A bundle as a umask of 077 leaves it. */
+  function writePrivateBundle(): string {
+    const bundle = writeBundle(`export default ${Math.random()};`);
+    chmodSync(join(bundle, 'index.mjs'), 0o600);
+    return bundle;
+  }
+
+  test('are readable by every user in the package of a model, and stay private where they come from', () => {
+    const model = packedEmbedding();
+    const bundle = writePrivateBundle();
+    chmodSync(join(model.packedDirectory, 'tokenizer.json'), 0o640);
+    const modes = modesOf(composeFunctionPackage(model, bundle).directory);
+    expect(Object.keys(modes).length).toBeGreaterThan(4);
+    expect(new Set(Object.values(modes))).toEqual(new Set([0o644]));
+    expect(modesOf(bundle)).toEqual({ 'index.mjs': 0o600 });
+  });
+
+  test('are readable by every user in the package of a function without a model', () => {
+    const { directory } = bundlePackage(writePrivateBundle());
+    expect(modesOf(directory)).toEqual({ 'index.mjs': 0o644 });
+    rmSync(directory, { recursive: true });
+  });
+
+  test('do not change the hash of a package', () => {
+    const model = packedEmbedding();
+    const bundle = writeBundle();
+    const hashes = () => [composeFunctionPackage(model, bundle).hash, bundlePackage(bundle).hash];
+    const before = hashes();
+    chmodSync(join(bundle, 'index.mjs'), 0o600);
+    expect(hashes()).toEqual(before);
+    rmSync(bundlePackage(bundle).directory, { recursive: true });
   });
 });

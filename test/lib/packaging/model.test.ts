@@ -73,7 +73,7 @@ describe('Model.fromDirectory', () => {
     ]);
   });
 
-  it('packs anew when the manifest changes', () => {
+  it('packs again when the manifest changes', () => {
     const workDirectory = temporaryDirectory();
     const models = temporaryDirectory();
     const first = read(writeAdder(models), workDirectory);
@@ -196,7 +196,7 @@ describe('Models.fromDirectory', () => {
     expect(models.map(({ id }) => id)).toEqual(['one', 'two']);
   });
 
-  it('tells the problems of all models at once', () => {
+  it('reports the problems of all models together', () => {
     const directory = temporaryDirectory();
     for (const id of ['one', 'two']) writeAdder(directory, id, { task: id });
     const read = () => Models.fromDirectory(directory, { workDirectory: temporaryDirectory() });

@@ -252,7 +252,7 @@ describe('Lambda over the SDK', () => {
     });
   });
 
-  it('answers an event at once, and a dry run without running', async () => {
+  it('responds to an event immediately, and to a dry run without running', async () => {
     const event = await lambda.send(
       new InvokeCommand({ FunctionName: 'callee', InvocationType: 'Event', Payload: '{}' }),
     );
@@ -261,7 +261,7 @@ describe('Lambda over the SDK', () => {
   });
 
   it.each([
-    ['ResourceNotFoundException', 'nobody', '{}'],
+    ['ResourceNotFoundException', 'absent', '{}'],
     ['InvalidRequestContentException', 'callee', '{'],
     ['RequestTooLargeException', 'callee', JSON.stringify('x'.repeat(6_300_000))],
   ])('fails with %s when it has to', async (name, functionName, payload) => {
@@ -437,7 +437,7 @@ describe('DynamoDB over the SDK', () => {
   });
 
   it.each([
-    ['ResourceNotFoundException', new GetItemCommand({ TableName: 'nobody', Key: { id: { S: 'a' } } })],
+    ['ResourceNotFoundException', new GetItemCommand({ TableName: 'absent', Key: { id: { S: 'a' } } })],
     ['ValidationException', new GetItemCommand({ TableName: 'results', Key: { wrong: { S: 'a' } } })],
     ['ValidationException', new TransactWriteItemsCommand({ TransactItems: [] })],
   ])('fails with %s when it has to', async (name, command) => {

@@ -7,6 +7,7 @@ const scope: Scope = {
   ref: (name) => (name === 'AWS::NoValue' ? undefined : name === 'List' ? ['a', 'b'] : `ref-${name}`),
   attribute: (logicalId, attribute) => `${logicalId}/${attribute}`,
   imported: (name) => `imported-${name}`,
+  output: (...path) => path.join('/'),
   mapped: (...path) => path.join('+'),
   holds: (condition) => condition === 'Yes',
 };
@@ -33,6 +34,11 @@ describe('resolve', () => {
       true,
     ],
     ['Fn::ImportValue', { 'Fn::ImportValue': { 'Fn::Sub': '${A}:x' } }, 'imported-ref-A:x'],
+    [
+      'Fn::GetStackOutput',
+      { 'Fn::GetStackOutput': { StackName: { Ref: 'Data' }, OutputName: 'Name', Region: { Ref: 'AWS::Region' } } },
+      'ref-Data/Name',
+    ],
     ['Fn::FindInMap', { 'Fn::FindInMap': ['M', { Ref: 'A' }, 's'] }, 'M+ref-A+s'],
     ['Fn::Base64', { 'Fn::Base64': 'hello' }, 'aGVsbG8='],
     [
@@ -55,6 +61,8 @@ describe('resolve', () => {
     ['a join of objects', { 'Fn::Join': ['', [{ a: 1 }]] }],
     ['a join without parts', { 'Fn::Join': [''] }],
     ['a split of nothing', { 'Fn::Split': [':', { Ref: 'AWS::NoValue' }] }],
+    ['an output of a stack without a name', { 'Fn::GetStackOutput': { StackName: 'Data' } }],
+    ['an output of a stack as text', { 'Fn::GetStackOutput': 'Data.Name' }],
     ['a condition without branches', { 'Fn::If': ['Yes'] }],
   ])('fails with TEMPLATE_INVALID when the template has %s', (_, value) => {
     expect(() => resolve(value, scope)).toThrow(expect.objectContaining({ code: 'TEMPLATE_INVALID' }));

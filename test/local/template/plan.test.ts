@@ -110,7 +110,7 @@ describe('planAssembly', () => {
     [
       'code that is no asset',
       { Runtime: 'nodejs24.x', Handler: 'h', Code: { S3Key: 'gone.zip' } },
-      'its code is no asset',
+      'its code is not an asset',
     ],
   ])('does not run a function with %s and says so', (_, properties, reason) => {
     const plan = planAssembly([

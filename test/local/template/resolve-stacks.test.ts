@@ -35,6 +35,17 @@ describe('resolveStacks', () => {
     expect(user?.properties).toEqual({ arn: 'arn:aws:dynamodb:us-east-1:000000000000:table/results' });
   });
 
+  it('carries outputs from stack to stack', () => {
+    const output = { Value: { 'Fn::GetAtt': ['Table', 'Arn'] } };
+    const data = stackOf('Data', { Table: TABLE }, { Outputs: { Name: output } });
+    const reference = {
+      'Fn::GetStackOutput': { StackName: 'Data', OutputName: 'Name', Region: { Ref: 'AWS::Region' } },
+    };
+    const api = stackOf('Api', { User: { Type: 'T', Properties: { arn: reference } } });
+    const user = resolveStacks([data, api]).resources.find(({ logicalId }) => logicalId === 'User');
+    expect(user?.properties).toEqual({ arn: 'arn:aws:dynamodb:us-east-1:000000000000:table/results' });
+  });
+
   it('leaves out resources whose condition does not hold', () => {
     const conditions = {
       Never: { 'Fn::Equals': [{ Ref: 'AWS::Region' }, 'eu-central-1'] },
@@ -106,6 +117,11 @@ describe('resolveStacks', () => {
   it.each([
     ['a reference to nothing', { A: { Type: 'T', Properties: { x: { Ref: 'Gone' } } } }, ['stack S refers to Gone']],
     ['an import of nothing', { A: { Type: 'T', Properties: { x: { 'Fn::ImportValue': 'No' } } } }, ['imports No']],
+    [
+      'an output of a stack that does not exist',
+      { A: { Type: 'T', Properties: { x: { 'Fn::GetStackOutput': { StackName: 'Data', OutputName: 'No' } } } } },
+      ['reads the output No of Data'],
+    ],
     ['an unknown pseudo parameter', { A: { Type: 'T', Properties: { x: { Ref: 'AWS::Moon' } } } }, ['AWS::Moon']],
     ['a circle', { A: { Type: 'T', DependsOn: 'B' }, B: { Type: 'T', DependsOn: 'A' } }, ['A -> B -> A']],
     [

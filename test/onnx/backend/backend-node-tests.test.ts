@@ -33,7 +33,7 @@ async function serve({ name, model }: NodeTestCase) {
   const { versions } = await packModel(folder, packed);
   const deps = await openDeps({
     modelFolder: packed,
-    environment: { siblings: {}, metricsNamespace: 'Tensorgate', metrics: 'off', stage: 'test' },
+    environment: { siblings: [], metricsNamespace: 'Tensorgate', metrics: 'off', stage: 'test' },
     variables: {},
     memoryMiB: 1769,
   });

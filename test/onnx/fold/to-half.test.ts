@@ -60,7 +60,7 @@ const POSITIONS = smallModel({
   constants: [one('three', 3), matrix('table', 3000, 2)],
 });
 
-/** Types that the nodes of a model read and make, as far as the names tell. */
+/** Types that the nodes of a model read and make, as far as the names show. */
 function inHalf(model: ModelProto): string[] {
   return graphOf(model)
     .node.filter(({ opType, output }) => opType !== 'Cast' && output.some((name) => name.endsWith('_half')))

@@ -47,7 +47,7 @@ describe('inspectModel', () => {
     });
   });
 
-  it('tells bytes from floats in a quantized model', () => {
+  it('distinguishes bytes from floats in a quantized model', () => {
     const { constants, producer } = inspectModel(quantizeWeightOnly(smallEncoder()).model);
     expect(producer).toBe('tensorgate');
     expect(constants.map(({ type }) => type)).toEqual(['int8', 'uint8', 'float']);

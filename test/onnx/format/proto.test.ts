@@ -110,7 +110,7 @@ describe('decodeModel', () => {
   });
 
   it.each([
-    ['text', Buffer.from('# not a model, but some text that goes on for a while')],
+    ['text', Buffer.from('# not a model, but some text that is long enough')],
     ['nothing', new Uint8Array(0)],
     ['a cut-off model', encodeModel(smallEncoder()).subarray(0, 700)],
   ])('fails with ONNX_INVALID when given %s', (_, bytes) => {

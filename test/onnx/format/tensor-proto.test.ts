@@ -24,7 +24,7 @@ describe('readFloats', () => {
   });
 
   it('fails with ONNX_INVALID when the tensor holds something else', () => {
-    expect(() => readFloats(tensorProto('t', [1], Int8Array.of(1)))).toThrow('must hold 32-bit floats, got INT8');
+    expect(() => readFloats(tensorProto('t', [1], Int8Array.of(1)))).toThrow('must contain 32-bit floats, got INT8');
   });
 });
 

@@ -85,7 +85,7 @@ describe('runGate', () => {
     expect(chosen.quantized.layers.map(({ node }) => node)).toEqual(['lookup', 'up']);
   });
 
-  it('goes on without a candidate that cannot run, and keeps its reason', async () => {
+  it('continues without a candidate that cannot run, and keeps its reason', async () => {
     const stuck: Candidate = {
       scheme: 'stuck',
       build: async (nodes) => {

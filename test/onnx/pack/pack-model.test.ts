@@ -139,7 +139,7 @@ describe('packModel', () => {
       const file = join(out, 'endpoint/1.tar.gz');
       await packModel(folder, join(root, 'again'));
       expect(readFileSync(join(root, 'again/endpoint/1.tar.gz'))).toEqual(readFileSync(file));
-      // Both were made within one second, which is the unit of times in an archive: it must hold none.
+      // Both were made within one second, which is the unit of times in an archive: it must contain none.
       const times: unknown[] = [];
       list({ file, sync: true, onReadEntry: ({ mtime }) => times.push(mtime) });
       expect(new Set(times)).toEqual(new Set([undefined]));
@@ -358,7 +358,7 @@ describe('packModel, given a broken folder,', () => {
     });
   });
 
-  it('fails with MANIFEST_INVALID and every problem at once when the manifest breaks its schema', async () => {
+  it('fails with MANIFEST_INVALID and every problem when the manifest violates its schema', async () => {
     writeFolder(perceptron(), { task: 'guess', colour: 'red' });
     await expect(packModel(folder, out)).rejects.toMatchObject({
       code: 'MANIFEST_INVALID',
@@ -391,7 +391,7 @@ describe('packModel, given a broken folder,', () => {
     writeFileSync(join(folder, 'tokenizer.json'), text);
     await expect(packModel(folder, out)).rejects.toMatchObject({
       code: 'MANIFEST_INVALID',
-      message: expect.stringMatching(/must hold a JSON object$/),
+      message: expect.stringMatching(/must contain a JSON object$/),
     });
   });
 
@@ -512,7 +512,7 @@ describe('packModel, given a broken folder,', () => {
     writeFolder(perceptron(), { task: 'embedding' });
     await expect(packModel(folder, out)).rejects.toMatchObject({
       code: 'ONNX_INVALID',
-      message: expect.stringMatching(/no text encoder: it needs an FP32 output/),
+      message: expect.stringMatching(/not a text encoder: it needs an FP32 output/),
     });
   });
 
@@ -524,7 +524,7 @@ describe('packModel, given a broken folder,', () => {
     writeFolder(model, { task: 'embedding' });
     await expect(packModel(folder, out)).rejects.toMatchObject({
       code: 'ONNX_INVALID',
-      message: expect.stringMatching(/no text encoder: it must take input_ids, .* got .*pixel_values FP32$/),
+      message: expect.stringMatching(/not a text encoder: it must take input_ids, .* got .*pixel_values FP32$/),
     });
   });
 });

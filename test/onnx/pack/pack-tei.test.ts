@@ -63,8 +63,8 @@ describe('a model for Text Embeddings Inference', () => {
   });
 
   it.each<[string, Buffer, unknown, string, string]>([
-    ['ONNX weights', Buffer.from('not these'), CONFIG, '', '1/model.safetensors is no safetensors file'],
-    ['no weights', Buffer.alloc(3), CONFIG, '', '1/model.safetensors is no safetensors file'],
+    ['ONNX weights', Buffer.from('not these'), CONFIG, '', '1/model.safetensors is not a safetensors file'],
+    ['no weights', Buffer.alloc(3), CONFIG, '', '1/model.safetensors is not a safetensors file'],
     ['no configuration', safetensors({}), undefined, '', 'config.json does not exist'],
     ['a strange configuration', safetensors({}), [], '', '1/config.json does not say hidden_size and'],
     [

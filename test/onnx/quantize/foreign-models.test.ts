@@ -242,7 +242,7 @@ describe('quantizeModel, on models as others make them', () => {
     expect(constantBytes(quantization.model)).toBeLessThan(constantBytes(model));
   });
 
-  it('goes on without the scheme that onnxruntime cannot run, such as for a bias that widens the product', async () => {
+  it('continues without the scheme that onnxruntime cannot run, such as for a bias that widens the product', async () => {
     const model = biased([5], 1);
     const { chosen, failures } = await quantizeModel(model, { samples: samplesOf(ROWS) });
     expect(failures).toMatchObject([{ scheme: 'dynamic', reason: expect.stringMatching(/^onnxruntime cannot run/) }]);

@@ -95,7 +95,9 @@ describe('quantizeDynamic, on recurrent operators', () => {
     const model = recurrent({ opType: 'LSTM' });
     const graph = model.graph;
     if (graph !== undefined) graph.initializer = graph.initializer.filter(({ name }) => name !== 'R');
-    expect(quantizeDynamic(model).left).toMatchObject([{ reason: 'the weight of its state is no constant of floats' }]);
+    expect(quantizeDynamic(model).left).toMatchObject([
+      { reason: 'the weight of its state is not a constant of floats' },
+    ]);
   });
 });
 

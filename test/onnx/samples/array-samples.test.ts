@@ -100,7 +100,7 @@ describe('openSamples, with a .npy file', () => {
   });
 
   it.each([
-    ['is none', Buffer.from('hello'), x(['n']), /is no .npy file/],
+    ['is none', Buffer.from('hello'), x(['n']), /is not a .npy file/],
     ['ends too early', float32([2, 3], [1, 2]), x(['n', 3]), /ends before element 3 of 6/],
     ['holds objects', npy('|O', [1], new Uint8Array(8)), x(['n']), /has elements of type \|O, must be one of \|b1/],
     ['is big-endian', npy('>f4', [1], new Uint8Array(4)), x(['n']), /has elements of type >f4/],
@@ -165,10 +165,10 @@ describe('openSamples, with a .npz file', () => {
     [
       'holds unequally many samples',
       zipOf({ 'in/ids.npy': ids, 'sr.npy': npy('<i8', [1], new Uint8Array(8)) }),
-      /in\/ids of .* holds 2 samples, sr of .* 1: they must hold equally many/,
+      /in\/ids of .* holds 2 samples, sr of .* 1: they must contain equally many/,
     ],
     ['is no archive', Buffer.from('hello'), /cannot be read as a .npz archive/],
-    ['holds something else', zipOf({ 'readme.txt': Buffer.from('hello') }), /readme.txt of .* is no .npy file/],
+    ['holds something else', zipOf({ 'readme.txt': Buffer.from('hello') }), /readme.txt of .* is not a .npy file/],
   ])('fails with INVALID_PARAMETER when the file %s', async (_, content, message) => {
     await expect(read('a.npz', content, inputs)).rejects.toMatchObject({
       code: 'INVALID_PARAMETER',

@@ -21,7 +21,7 @@ describe('inputsOf', () => {
     ]);
   });
 
-  it('tells a scalar from an input whose dimensions are left open', () => {
+  it('distinguishes a scalar from an input whose dimensions are left open', () => {
     const model = smallEncoder();
     const open = create(TypeProtoSchema, {
       value: { case: 'tensorType', value: create(TypeProto_TensorSchema, { elemType: DataType.DOUBLE }) },

@@ -92,7 +92,7 @@ describe('openSamples, with texts', () => {
   });
 
   it('fails with INVALID_PARAMETER when the tokenizer is none or missing', async () => {
-    await expect(open('["a"]', { tokenizer: join(folder, 'samples.json') })).rejects.toThrow(/must hold a model/);
+    await expect(open('["a"]', { tokenizer: join(folder, 'samples.json') })).rejects.toThrow(/must contain a model/);
     await expect(open('["a"]', { tokenizer: join(folder, 'no.json') })).rejects.toThrow(/no.json cannot be read/);
   });
 });
@@ -131,7 +131,7 @@ describe('openSamples, with requests', () => {
   });
 
   it.each([
-    ['is empty', '[]', /samples.json is an empty list, it must hold at least one input/],
+    ['is empty', '[]', /samples.json is an empty list, it must contain at least one input/],
     ['is something else', '{"texts": []}', /must be a list of texts, or of requests/],
     ['is not JSON', 'hello', /must be a list of texts, or of requests/],
     ['has an element that is not JSON', '[{"inputs" [1]}]', /samples.json\[0\] is not valid JSON/],
@@ -153,8 +153,8 @@ describe('openSamples, with requests', () => {
 
   it.each([
     ['does not exist', 'absent', /absent cannot be read: it does not exist/],
-    ['is an empty folder', 'empty', /empty must hold pictures only .*, got no files/],
-    ['is a folder of several kinds', 'mixed', /mixed must hold pictures only .*, got .png, .txt/],
+    ['is an empty folder', 'empty', /empty must contain pictures only .*, got no files/],
+    ['is a folder of several kinds', 'mixed', /mixed must contain pictures only .*, got .png, .txt/],
   ])('fails with INVALID_PARAMETER when the path %s', async (_, name, message) => {
     mkdirSync(join(folder, 'empty'), { recursive: true });
     mkdirSync(join(folder, 'mixed'), { recursive: true });

@@ -81,7 +81,7 @@ describe('a binary request', () => {
     ],
     [one({ data: [1] }), '00', 'INVALID_BODY', '1 bytes follow the JSON part'],
     [sized(4, { shape: [2 ** 52, 2 ** 52] }), '00000000', 'INVALID_TENSOR', 'has 4 bytes'],
-    [sized(1, { datatype: 'BOOL' }), '02', 'INVALID_TENSOR', 'must hold bytes of 0 and 1'],
+    [sized(1, { datatype: 'BOOL' }), '02', 'INVALID_TENSOR', 'must contain only bytes of 0 and 1'],
     [sized(4, { datatype: 'BYTES' }), 'ffffffff', 'INVALID_TENSOR', 'inputs[0] ends within element 0'],
     [sized(3, { datatype: 'BYTES' }), '000000', 'INVALID_TENSOR', 'ends within the length of a string'],
     [sized(8, { datatype: 'BYTES' }), '0000000000000000', 'INVALID_TENSOR', 'holds 2 strings, its shape needs 1'],

@@ -93,7 +93,7 @@ describe('decodeInferRequest', () => {
     [
       { inputs: [], parameters: { a: {} } },
       'INVALID_BODY',
-      'parameters must hold strings, numbers and booleans only, got an object',
+      'parameters must contain only strings, numbers and booleans, got an object',
     ],
     [{ inputs: [], parameters: [] }, 'INVALID_BODY', 'parameters must be a JSON object, got an array'],
     [
@@ -116,10 +116,13 @@ describe('decodeInferRequest', () => {
     [{ shape: [1], data: [1] }, 'inputs[0].datatype must be one of'],
     [
       { datatype: 'FP32', shape: [-1], data: [1] },
-      'inputs[0].shape must hold whole numbers from 0, got a whole number out of range',
+      'inputs[0].shape must contain whole numbers from 0, got a whole number out of range',
     ],
-    [{ datatype: 'FP32', shape: [1.5], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got a fraction'],
-    [{ datatype: 'FP32', shape: ['1'], data: [1] }, 'inputs[0].shape must hold whole numbers from 0, got a string'],
+    [
+      { datatype: 'FP32', shape: [1.5], data: [1] },
+      'inputs[0].shape must contain whole numbers from 0, got a fraction',
+    ],
+    [{ datatype: 'FP32', shape: ['1'], data: [1] }, 'inputs[0].shape must contain whole numbers from 0, got a string'],
     [{ datatype: 'FP32', shape: [1] }, 'inputs[0].data is missing, and so is the parameter binary_data_size'],
     [
       { datatype: 'FP32', shape: [1], parameters: { binary_data_size: 4 } },
@@ -199,7 +202,7 @@ describe('writeInferResponse', () => {
   });
 
   it('writes what decodeInferRequest reads back, for every datatype', () => {
-    // Every half, but one NaN only: JSON does not tell them apart.
+    // Every half, but one NaN only: JSON does not distinguish them.
     const half = fc.uint16Array().map(
       (data): Tensor => ({
         datatype: 'FP16',

@@ -54,7 +54,7 @@ describe('a ModelInferRequest', () => {
   });
 
   it.each([
-    ['ff', 'INVALID_BODY', 'body is no ModelInferRequest of Protocol Buffers: it ends too early'],
+    ['ff', 'INVALID_BODY', 'body is not a ModelInferRequest of Protocol Buffers: it ends too early'],
     ['0a05', 'INVALID_BODY', 'it ends too early'],
     ['0b', 'INVALID_BODY', 'it holds a field 1 of an unknown wire type'],
     ['0001', 'INVALID_BODY', 'it holds a field of an impossible number'],

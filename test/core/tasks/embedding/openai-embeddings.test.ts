@@ -125,7 +125,7 @@ describe('decodeOpenAiEmbeddings', () => {
 
   it('refuses half of a surrogate pair, which has no UTF-8', () => {
     expect(() => decodeOpenAiEmbeddings({ input: ['a', 'b\ud800'], model: 'm' }, LIMITS)).toThrow(
-      'input[1] holds half of a surrogate pair, which is no character',
+      'input[1] contains half of a surrogate pair, which is not a character',
     );
   });
 
@@ -150,7 +150,7 @@ describe('decodeOpenAiEmbeddings', () => {
     [{ model: 'm', input: '' }, 'INPUT_EMPTY', 'input', 'input is an empty string'],
     [{ model: 'm', input: [] }, 'INPUT_EMPTY', 'input', 'input is empty, at least one item is needed'],
     [{ model: 'm', input: ['a', ''] }, 'INPUT_EMPTY', 'input[1]', 'input[1] is an empty string'],
-    [{ model: 'm', input: [[1], []] }, 'INPUT_EMPTY', 'input[1]', 'input[1] holds no token ids'],
+    [{ model: 'm', input: [[1], []] }, 'INPUT_EMPTY', 'input[1]', 'input[1] contains no token ids'],
     [{ model: 'm', input: ['a', 1] }, 'INVALID_BODY', 'input[1]', 'input[1] must be a string, got a whole number'],
     [{ model: 'm', input: [null] }, 'INVALID_BODY', 'input[0]', 'input[0] must be a string, got null'],
     [

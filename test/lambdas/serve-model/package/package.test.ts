@@ -7,7 +7,7 @@ import { startDynamoDb, startServer, TABLE, type TestServer } from '../../shared
 import { bodyOf } from '../memory-deps.ts';
 import { layOutPackage, type Package, type RunningFunction, startFunction } from './packaged-function.ts';
 
-/** Most bytes of JavaScript that a cold start may load. */
+/** Maximum bytes of JavaScript that a cold start may load. */
 const COLD_PATH_BUDGET_BYTES = 100_000;
 
 const ROUTE = '/v1/embeddings';
@@ -139,7 +139,7 @@ describe('the package of minilm', () => {
       400,
       gatewayEvent(ROUTE, { body: 'aGVsbG8=', isBase64Encoded: true, headers: { 'content-encoding': 'gzip' } }),
     ],
-  ])('fails with %s, status %d, and tells no stack', async (code, status, event) => {
+  ])('fails with %s, status %d, and reveals no stack', async (code, status, event) => {
     const { send } = await start();
     const answer = await send(event);
     expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([status, code]);

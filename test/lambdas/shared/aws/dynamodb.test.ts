@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { DynamoDbError, dynamoDbSettings, openDynamoDb } from '../../../../lambdas/shared/aws/dynamodb.ts';
+import { AwsJsonError } from '../../../../lambdas/shared/aws/aws-json.ts';
+import { dynamoDbSettings, openDynamoDb } from '../../../../lambdas/shared/aws/dynamodb.ts';
 import { clientFor, startDynamoDb, startServer, TABLE, type TestServer } from '../results/dynamodb-server.ts';
 
 const VARIABLES = { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
@@ -114,7 +115,7 @@ describe('openDynamoDb', () => {
   it('rejects with the name of the error in the API reference', async () => {
     const { settings } = await started(startDynamoDb());
     const call = openDynamoDb(() => settings).call('BatchGetItem', { RequestItems: { none: { Keys: [] } } });
-    await expect(call).rejects.toBeInstanceOf(DynamoDbError);
+    await expect(call).rejects.toBeInstanceOf(AwsJsonError);
     await expect(call).rejects.toHaveProperty('name', expect.stringMatching(/Exception$/));
   });
 

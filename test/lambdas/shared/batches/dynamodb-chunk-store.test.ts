@@ -75,7 +75,7 @@ describe('openDynamoDbChunkStore', () => {
     expect(last).toEqual({ ...batch, chunksDone: 2, outputBytes: 0, counts: { completed: 6, failed: 2 } });
   });
 
-  it('counts every chunk when many workers finish at once', async () => {
+  it('counts every chunk when many workers finish concurrently', async () => {
     const store = storeOf();
     const workers = Array.from({ length: 40 }, (_, index) =>
       store.finishChunk(batch.owner, batch.id, outcome(Math.floor(index / 2))),

@@ -107,7 +107,7 @@ function jobs(changes: Partial<ServeJobsDeps>): HttpFunction {
     webhooks: unexpected,
     resolve: {
       settings: {
-        modelQueues: { words: { jobs: 'jobs', chunks: 'chunks' } },
+        modelIds: ['words'],
         taskModels: { embedding: ['words'] },
         payloadBucket: 'payloads',
       },
@@ -130,11 +130,12 @@ function batches(changes: Partial<ServeBatchesDeps>): HttpFunction {
   const lines: Record<string, unknown>[] = [];
   const unexpected = () => Promise.reject(new Error('the test did not expect this call'));
   const handler = createServeBatches({
-    settings: { fileRetentionDays: 7, maxFileBytes: MIB, taskModels: {}, modelQueues: {} },
+    settings: { fileRetentionDays: 7, maxFileBytes: MIB, taskModels: {}, modelIds: [] },
     files: failing(),
     uploads: failing(),
     batches: failing(),
     usage: failing(),
+    forgetDeliveries: unexpected,
     storage: unexpected,
     openMd5: unexpected,
     steps: unexpected,

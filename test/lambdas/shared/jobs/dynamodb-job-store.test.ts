@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redrive } from '../../../../core/jobs/dead-letter.ts';
 import { JOB_STATUSES, type Job, type JobDefinition, type JobKey, type JobOutcome } from '../../../../core/jobs/job.ts';
@@ -61,6 +61,12 @@ function claim(job: JobDefinition, maxTries = 5, redrive?: Redrive): Promise<Cla
   return store.claim(job, { claimId: `claim-${claims}`, maxTries, redrive });
 }
 
+/** Reads the item of a job as it is stored. */
+async function itemOf({ owner, id }: JobKey) {
+  const command = new GetItemCommand({ TableName: JOBS, Key: { pk: { S: `job/${owner}/${id}` } } });
+  return (await tables.client.send(command)).Item;
+}
+
 /** Puts the record into any state there is. */
 async function jobIn(status: Job['status']): Promise<JobDefinition> {
   const job = definition();
@@ -90,7 +96,7 @@ async function ttlOf({ owner, id }: JobKey): Promise<number> {
 }
 
 describe('the tries of a job', () => {
-  const UNAVAILABLE = { code: 'UNAVAILABLE', message: 'the jobs table cannot be used right now' } as const;
+  const UNAVAILABLE = { code: 'UNAVAILABLE', message: 'the jobs table is unavailable right now' } as const;
 
   it('are spent once by a claim, however often the SDK or the worker repeats it', async () => {
     const job = definition();
@@ -107,7 +113,7 @@ describe('the tries of a job', () => {
     expect(await store.get(job)).toMatchObject({ attempts: 2 });
   });
 
-  it('are given back by the claim that met an outage, once, and by no other', async () => {
+  it('are returned by the claim that met an outage, once, and by no other', async () => {
     const job = definition();
     for (const claimId of ['one', 'two']) await store.claim(job, { claimId, maxTries: 5 });
     await store.release(job, 'one', UNAVAILABLE);
@@ -125,7 +131,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 0 });
     });
 
-    it('once: whoever comes later gets the record that is there', async () => {
+    it('once: later calls get the existing record', async () => {
       const first = definition();
       await store.create(first);
       const second = await store.create(definition({ hash: 'hash-2', model: 'other' }));
@@ -139,7 +145,7 @@ describe('openDynamoDbJobStore', () => {
       expect(new Set(seen).size).toBe(1);
     });
 
-    it('in the place of one that has expired, which only a complete job does', async () => {
+    it('replacing one that has expired, which only a complete job does', async () => {
       const job = await jobIn('succeeded');
       const other = () => definition({ hash: 'hash-2' });
       clock.nowMs = job.expiresAtMs - 1;
@@ -183,7 +189,7 @@ describe('openDynamoDbJobStore', () => {
     it('apart for each owner', async () => {
       const mine = definition();
       await store.create(mine);
-      expect(await store.get({ owner: 'somebody', id: mine.id })).toBeUndefined();
+      expect(await store.get({ owner: 'other', id: mine.id })).toBeUndefined();
     });
   });
 
@@ -273,6 +279,19 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
+  describe('reads several records', () => {
+    it('in the order of the keys, with nothing for a job that has expired or does not exist', async () => {
+      const [first, second] = [definition({ id: 'job_1' }), definition({ id: 'job_2' })];
+      for (const job of [first, second]) await store.create(job);
+      const missing = { owner: first.owner, id: 'job_3' };
+      const found = await store.getAll([second, missing, first, second]);
+      expect(found.map((job) => job?.id)).toEqual(['job_2', undefined, 'job_1', 'job_2']);
+      await store.finish(second, SUCCESS);
+      clock.nowMs += 8 * DAY_MS;
+      expect((await store.getAll([first, second])).map((job) => job?.id)).toEqual(['job_1', undefined]);
+    });
+  });
+
   describe('ends jobs', () => {
     it('with a result, exactly as it was given', async () => {
       const job = await jobIn('running');
@@ -283,13 +302,35 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toEqual(ended);
     });
 
-    it('with the reason of a failure, in the place of that of an attempt', async () => {
+    it('with the reason of a failure, instead of that of an attempt', async () => {
       const job = await jobIn('running');
       await store.noteError(job, { code: 'TIMEOUT', message: 'too slow' });
       expect(await store.get(job)).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
       const ended = await store.finish(job, FAILURE);
       expect(ended).toMatchObject({ status: 'failed', error: { code: 'INVALID_BODY', param: 'input' } });
       expect(ended?.lastError).toBeUndefined();
+    });
+
+    it('of a job without destinations, in one write that leaves nothing for a sweep to do', async () => {
+      const job = await jobIn('running');
+      const ended = await store.finish(job, SUCCESS, { hasNoDestination: true });
+      expect(ended).toMatchObject({ status: 'succeeded', notifiedAtMs: clock.nowMs });
+      expect(await itemOf(job)).not.toHaveProperty('dueKey');
+      expect(await itemOf(job)).not.toHaveProperty('dueAtMs');
+    });
+
+    it('of a job without destinations, whose objects a sweep deletes at its expiry', async () => {
+      const job = await jobIn('running');
+      const payload = { bucket: 'payloads', key: 'results/a' };
+      const outcome: JobOutcome = { ...SUCCESS, result: { kind: 'payload', payload, bytes: 5 } };
+      const ended = await store.finish(job, outcome, { hasNoDestination: true });
+      expect(Number((await itemOf(job))?.['dueAtMs']?.N)).toBe(ended?.expiresAtMs);
+    });
+
+    it('of a job whose destinations are still to be notified, which stays due', async () => {
+      const job = await jobIn('running');
+      expect(await store.finish(job, SUCCESS)).not.toHaveProperty('notifiedAtMs');
+      expect(await itemOf(job)).toHaveProperty('dueAtMs');
     });
 
     it('once: the first end stays', async () => {
@@ -526,10 +567,10 @@ describe('openDynamoDbJobStore', () => {
       expect(jobs[0]).not.toHaveProperty('result');
     });
 
-    it('no jobs of others, whoever made the cursor', async () => {
+    it('no jobs of others, even with the cursor of another owner', async () => {
       const owner = await createMany(3);
       const { next = '' } = await store.list({ owner, limit: 1 });
-      expect((await store.list({ owner: 'nobody', limit: 10, after: next })).jobs).toEqual([]);
+      expect((await store.list({ owner: 'absent', limit: 10, after: next })).jobs).toEqual([]);
     });
 
     it('no jobs that have expired', async () => {

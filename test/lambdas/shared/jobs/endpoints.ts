@@ -14,6 +14,7 @@ export function withEndpoints(tables: Tables, servers: QueuesAndBuckets): () => 
     AWS_SECRET_ACCESS_KEY: 'test',
     AWS_ENDPOINT_URL: servers.url,
     AWS_ENDPOINT_URL_DYNAMODB: tables.server.client.endpoint,
+    AWS_ENDPOINT_URL_SSM: servers.parametersUrl,
   });
   return () => {
     process.env = before;

@@ -109,12 +109,15 @@ function webhooksTable() {
   };
 }
 
-/** SQS and S3, on one port. */
+/** SQS and S3, on one port, and the parameters of AWS Systems Manager on another. */
 export interface QueuesAndBuckets {
   readonly url: string;
+  /** Values of parameters by name. */
+  readonly parameters: Map<string, string>;
+  readonly parametersUrl: string;
   readonly sqs: SQSClient;
   readonly s3: S3Client;
-  /** Creates a queue and tells its URL. */
+  /** Creates a queue and returns its URL. */
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
   createBucket(name: string): Promise<void>;
   /** Takes up to ten messages that are visible. */
@@ -136,8 +139,16 @@ export async function startQueuesAndBuckets(): Promise<QueuesAndBuckets> {
     await s3.send(new CreateBucketCommand({ Bucket: name }));
   };
   await createBucket(PAYLOADS);
+  const parameters = new Map<string, string>();
+  const names = await startServer(async (_operation, input, response) => {
+    const value = parameters.get(String(input['Name']));
+    if (value === undefined) reply(response, 400, { __type: 'ParameterNotFound' });
+    else reply(response, 200, { Parameter: { Value: value } });
+  });
   return {
     url,
+    parameters,
+    parametersUrl: names.client.endpoint,
     sqs,
     s3,
     createBucket,
@@ -167,7 +178,7 @@ export async function startQueuesAndBuckets(): Promise<QueuesAndBuckets> {
     close: async () => {
       sqs.destroy();
       s3.destroy();
-      await app.close();
+      await Promise.all([app.close(), names.close()]);
     },
   };
 }

@@ -40,6 +40,13 @@ export class RecordingNotifier implements Notifier {
     return this.notifications.filter(({ kind }) => kind === 'webhooks').map(({ job }) => job);
   }
 
+  /** Whether owners have registered webhooks. */
+  hasWebhooks = true;
+
+  async hasDestinations({ destinations }: Pick<Job, 'destinations'>): Promise<boolean> {
+    return this.hasWebhooks || Object.keys(destinations).length > 0;
+  }
+
   async notifyJob(job: Job, kind: DestinationKind): Promise<void> {
     if (this.failures-- > 0 || this.unavailable.has(kind)) throw new Error('the destination is unavailable');
     this.notifications.push({ job, kind });

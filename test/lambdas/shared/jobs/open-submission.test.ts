@@ -7,7 +7,7 @@ test('every large request of a function uses the same client of the payload buck
   const variables = renderSettings({
     jobsTable: 'jobs',
     payloadBucket: 'payloads',
-    modelQueues: {},
+    ownJobsQueue: 'https://queues/jobs',
     retentionDays: 7,
   });
   const { payloads } = openSubmission(variables, movableClock());

@@ -18,7 +18,7 @@ afterAll(() => servers.close());
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
 describe('openS3PayloadStore', () => {
-  it('gives back what was put, bytes or text', async () => {
+  it('returns what was put, bytes or text', async () => {
     await store.put('jobs/a/text.json', '{"ü":1}', 'application/json');
     await store.put('jobs/a/bytes', Uint8Array.from([0, 255, 10]), 'application/octet-stream');
     const get = (key: string) => store.get({ bucket: PAYLOADS, key }, { maxBytes: 100 });

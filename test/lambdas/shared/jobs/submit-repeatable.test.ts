@@ -98,7 +98,7 @@ describe('a request without an idempotency key', () => {
 
   it('is accepted although the record cannot be written, because the worker writes it', async () => {
     const create = jobs.create.bind(jobs);
-    jobs.create = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'));
+    jobs.create = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table is unavailable right now'));
     const first = await send();
     expect(first.job).toMatchObject({ status: 'queued', attempts: 0 });
     jobs.create = create;
@@ -110,11 +110,11 @@ describe('a request without an idempotency key', () => {
   });
 
   it('is the same job after an error, whether or not the queue accepted the message', async () => {
-    const { get } = jobs;
-    jobs.get = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'));
+    const { getAll } = jobs;
+    jobs.getAll = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table is unavailable right now'));
     await expect(send()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(messages).toEqual([]);
-    jobs.get = get;
+    jobs.getAll = getAll;
     const first = await send();
     const message = messages[0];
     if (message === undefined) throw new Error('there is no message');
@@ -141,7 +141,7 @@ describe('a request without an idempotency key', () => {
 
 describe('a request with an idempotency key', () => {
   it('fails if the record cannot be written, because the key may belong to another request', async () => {
-    jobs.create = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table cannot be used right now'));
+    jobs.create = () => Promise.reject(new AppError('UNAVAILABLE', 'the jobs table is unavailable right now'));
     const submission = {
       owner: `tenant-${serial}`,
       id: 'mine',

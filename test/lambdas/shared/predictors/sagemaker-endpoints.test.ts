@@ -60,7 +60,7 @@ function failing(status: number, type: string, body: object = {}) {
 const dead = (request: IncomingMessage) => request.socket.destroy();
 
 describe('openSageMakerEndpoints', () => {
-  it('sends the bytes to the endpoint of the version, and gives back what came', async () => {
+  it('sends the bytes to the endpoint of the version, and returns its response', async () => {
     const answer = await endpoints.invoke('2', MESSAGE, 1000);
     expect(Buffer.from(answer.body).toString()).toBe('hello');
     expect(answer.contentType).toBe('text/plain');
@@ -98,7 +98,7 @@ describe('openSageMakerEndpoints', () => {
     ['TIMEOUT', failing(424, 'ModelError', { OriginalStatusCode: 504 })],
     ['INVALID_TENSOR', failing(424, 'ModelError', { OriginalStatusCode: 400 })],
     ['INTERNAL', failing(400, 'AccessDeniedException')],
-  ])('says %s at once, and not what the container said', async (code, fail) => {
+  ])('fails with %s immediately, without the message of the container', async (code, fail) => {
     answers = [fail];
     const failure = await endpoints.invoke('1', MESSAGE, 1000).catch((error: Error) => error);
     expect(failure).toMatchObject({ code, message: expect.not.stringContaining('secret') });

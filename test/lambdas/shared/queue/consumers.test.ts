@@ -20,6 +20,6 @@ test('every function behind a queue uses the queue kernel', () => {
   expect(filesWith(/handle(Each|Together)\(event/)).toEqual([...handlers, 'shared/queue/handle-each.ts']);
 });
 
-test('only the queue kernel tells SQS which messages to retry', () => {
+test('only the queue kernel returns to SQS which messages to retry', () => {
   expect(filesWith(/\bbatchItemFailures:/)).toEqual(['shared/queue/handle-each.ts']);
 });

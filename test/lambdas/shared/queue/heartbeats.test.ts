@@ -41,7 +41,7 @@ describe('a worker', () => {
     expect(LEASE_SECONDS).toBeLessThan(60);
   });
 
-  it('goes on after a request that failed', async () => {
+  it('continues after a failed request', async () => {
     let isFirst = true;
     const seen: number[] = [];
     const failing = new Heartbeats(async (_, seconds) => {

@@ -39,7 +39,7 @@ describe('CircuitBreaker', () => {
     expect([breaker.allows(), breaker.allows()]).toEqual([true, true]);
   });
 
-  it('opens anew when that attempt fails', () => {
+  it('opens again when that attempt fails', () => {
     const { clock, breaker } = opened();
     clock.nowMs += 1000;
     breaker.allows();

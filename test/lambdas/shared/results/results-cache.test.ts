@@ -110,7 +110,7 @@ describe('ResultsCache', () => {
     expect(table.connections).toBe(1);
   });
 
-  it('goes on reading from a table whose writes fail', async () => {
+  it('keeps reading from a table whose writes fail', async () => {
     const { cache, table } = open();
     await table.put(one('a'));
     table.failing = ['write'];

@@ -15,7 +15,7 @@ function lineOf(facts: Parameters<ReturnType<typeof jobsLog>>[0]): Record<string
 }
 
 describe('a line about a job', () => {
-  it('counts, and tells which job', () => {
+  it('counts, and names the job', () => {
     expect(lineOf({ metric: 'JobsSubmitted', model: 'words', details: { jobId: 'evt_1' } })).toEqual({
       _aws: {
         Timestamp: 1000,

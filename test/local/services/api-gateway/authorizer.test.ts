@@ -323,7 +323,12 @@ describe('a template', () => {
   it.each<[string, object, object | undefined, RegExp]>([
     ['a user pool', { Type: 'COGNITO_USER_POOLS' }, undefined, /must be TOKEN or REQUEST/],
     ['no function', { AuthorizerUri: 'x' }, undefined, /names no function/],
-    ['results kept for nobody', { AuthorizerResultTtlInSeconds: 5 }, undefined, /must have an IdentitySource/],
+    [
+      'results cached without an identity',
+      { AuthorizerResultTtlInSeconds: 5 },
+      undefined,
+      /must have an IdentitySource/,
+    ],
     ['a time that is too long', { AuthorizerResultTtlInSeconds: 3601 }, undefined, /from 0 to 3600/],
     ['a role', { AuthorizerCredentials: 'arn:aws:iam::1:role/r' }, undefined, /AuthorizerCredentials/],
     ['an unknown source', { IdentitySource: 'method.request.body.a' }, undefined, /method\.request\.body\.a/],

@@ -16,8 +16,15 @@ function response(type: string, properties: object) {
 beforeAll(async () => {
   folder = await temporaryFolder();
   const assembly = await writeFixtureApp(folder, {
-    functions: { Fn: { code: 'export const handler = () => { throw new Error("x"); };' } },
-    methods: { 'GET /fails': lambdaMethod('Fn'), 'POST /keyed': lambdaMethod('Fn', { ApiKeyRequired: true }) },
+    functions: {
+      Fn: { code: 'export const handler = () => { throw new Error("x"); };' },
+      Off: { code: 'export const handler = () => {};', properties: { ReservedConcurrentExecutions: 0 } },
+    },
+    methods: {
+      'GET /fails': lambdaMethod('Fn'),
+      'GET /throttled': lambdaMethod('Off'),
+      'POST /keyed': lambdaMethod('Fn', { ApiKeyRequired: true }),
+    },
     resources: {
       Missing: response('MISSING_AUTHENTICATION_TOKEN', {
         StatusCode: '404',
@@ -35,6 +42,11 @@ beforeAll(async () => {
       }),
       TooLarge: response('REQUEST_TOO_LARGE', { ResponseTemplates: { 'application/json': '{"code":"large"}' } }),
       Server: response('DEFAULT_5XX', { StatusCode: '503' }),
+      Throttled: response('INTEGRATION_FAILURE', {
+        StatusCode: '503',
+        ResponseParameters: { 'gatewayresponse.header.retry-after': "'1'" },
+        ResponseTemplates: { 'application/json': '{"code":"$context.error.responseType"}' },
+      }),
     },
   });
   stack = await startLocal({ assembly, directory: folder, port: 0 });
@@ -71,6 +83,15 @@ describe('gateway responses of the template', () => {
   it('stand in for server errors, with the body of AWS where they have no template', async () => {
     const answer = await fetch(`${stack.url}/fails`);
     expect([answer.status, await answer.text()]).toEqual([503, '{"message": "Internal server error"}']);
+  });
+
+  it('answer a request to a throttled function', async () => {
+    const answer = await fetch(`${stack.url}/throttled`);
+    expect([answer.status, answer.headers.get('retry-after'), await answer.text()]).toEqual([
+      503,
+      '1',
+      '{"code":"INTEGRATION_FAILURE"}',
+    ]);
   });
 
   it('answer a body that is too large', async () => {

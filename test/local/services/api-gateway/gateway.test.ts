@@ -79,11 +79,12 @@ const METHODS: Record<string, FixtureMethod> = {
   },
   'GET /forbidden': lambdaMethod('Private'),
   'GET /throttled': lambdaMethod('Echo'),
+  'GET /off': lambdaMethod('Off'),
   'ANY /mock': {
     Integration: {
       Type: 'MOCK',
       PassthroughBehavior: 'WHEN_NO_TEMPLATES',
-      RequestTemplates: { 'application/json': '{"statusCode": 405}' },
+      RequestTemplates: { 'application/json': '{"statusCode": 405}', 'image/png': '{"statusCode": 405}' },
       IntegrationResponses: [
         { StatusCode: '200', SelectionPattern: '2\\d\\d' },
         {
@@ -96,6 +97,21 @@ const METHODS: Record<string, FixtureMethod> = {
         },
       ],
     },
+  },
+};
+
+/** The mock of `/mock`, which converts bodies to text. */
+METHODS['ANY /mock/text'] = {
+  Integration: {
+    ...(METHODS['ANY /mock']?.['Integration'] as object),
+    ContentHandling: 'CONVERT_TO_TEXT',
+    IntegrationResponses: [
+      {
+        StatusCode: '405',
+        ContentHandling: 'CONVERT_TO_TEXT',
+        ResponseTemplates: { 'application/json': '{"id":"$context.requestId"}' },
+      },
+    ],
   },
 };
 
@@ -135,6 +151,7 @@ beforeAll(async () => {
       Echo: { code: ECHO },
       Slow: { code: SLOW, properties: { Timeout: 1 } },
       Private: { code: ECHO },
+      Off: { code: ECHO, properties: { ReservedConcurrentExecutions: 0 } },
     },
     methods: METHODS,
     api: { BinaryMediaTypes: ['image/png'], MinimumCompressionSize: 1000 },
@@ -382,6 +399,22 @@ describe('the gateway, where the template does not say otherwise', () => {
       '{"message":"Unsupported Media Type"}',
     ],
     [
+      'of a binary type to a mock that does not convert it to text',
+      '/mock',
+      { method: 'POST', headers: { 'content-type': 'image/png' }, body: 'x' },
+      500,
+      'InternalServerErrorException',
+      '{"message": "Internal server error"}',
+    ],
+    [
+      'to a throttled function',
+      '/off',
+      {},
+      500,
+      'InternalServerErrorException',
+      '{"message": "Internal server error"}',
+    ],
+    [
       'larger than Lambda takes',
       '/open',
       { method: 'POST', body: 'x'.repeat(6_300_000) },
@@ -435,7 +468,7 @@ describe('the gateway, where the template does not say otherwise', () => {
     expect((await call('/keyed', KEYED('key-wide'))).status).toBe(200);
   });
 
-  it('counts a quota and starts it anew at midnight', async () => {
+  it('counts a quota and restarts it at midnight', async () => {
     const get = () => call('/keyed', KEYED('key-counted'));
     expect([(await get()).status, (await get()).status]).toEqual([200, 200]);
     const { status, text, headers } = await get();
@@ -448,7 +481,7 @@ describe('the gateway, where the template does not say otherwise', () => {
     expect((await get()).status).toBe(200);
   });
 
-  it('throttles a method as its stage says, whoever asks', async () => {
+  it('throttles a method as its stage says, for all callers together', async () => {
     expect([(await call('/throttled')).status, (await call('/throttled')).status]).toEqual([200, 429]);
     expect((await call('/open')).status).toBe(200);
   });
@@ -572,7 +605,7 @@ describe('the answer of a Lambda proxy integration', () => {
     expect(gunzipSync(raw.body).toString()).toBe('y'.repeat(5000));
   });
 
-  it('never tells the client what went wrong in the function', async () => {
+  it('never reveals to the client what failed in the function', async () => {
     const { text, headers } = await call('/open?answer=throw');
     expect(text + JSON.stringify([...headers])).not.toContain('secret');
   });
@@ -584,6 +617,17 @@ describe('a mock integration', () => {
     const id = headers.get('x-amzn-requestid');
     expect([status, headers.get('allow'), headers.get('x-id')]).toEqual([405, 'GET, POST', id]);
     expect(JSON.parse(text)).toEqual({ id, path: '/dev/mock' });
+  });
+
+  it('answers a binary request, and a client that accepts a binary type first, if it converts to text', async () => {
+    const headers = { 'content-type': 'image/png', accept: 'image/png' };
+    const { status, text } = await call('/mock/text', { method: 'POST', headers, body: 'x' });
+    expect([status, Object.keys(JSON.parse(text))]).toEqual([405, ['id']]);
+  });
+
+  it('returns no readable body to a client that accepts a binary type first, unless it converts to text', async () => {
+    const { text } = await call('/mock', { headers: { accept: 'image/png' } });
+    expect(text).not.toContain('{');
   });
 });
 

@@ -11,7 +11,7 @@ function takeAll(bucket: TokenBucket): number {
 }
 
 describe('TokenBucket', () => {
-  it('gives its burst at once and then nothing', () => {
+  it('gives its burst immediately and then nothing', () => {
     expect(takeAll(new TokenBucket(5, 10, new ManualClock()))).toBe(10);
   });
 
@@ -71,7 +71,7 @@ describe('windowStart', () => {
 });
 
 describe('Quota', () => {
-  it('starts anew with each window', () => {
+  it('starts again with each window', () => {
     const clock = new ManualClock(Date.parse('2026-11-23T10:00:00Z'));
     const quota = new Quota(2, 'DAY', 0, clock);
     expect([quota.take(), quota.take(), quota.take()]).toEqual([true, true, false]);

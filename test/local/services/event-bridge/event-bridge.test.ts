@@ -13,7 +13,7 @@ import { ManualClock } from '../../manual-clock.ts';
 
 const sdk = pathToFileURL(createRequire(import.meta.url).resolve('@aws-sdk/client-eventbridge')).href;
 
-/** Puts an event on the bus that it is told, and answers what came of it. */
+/** Puts an event on the given bus, and returns the result. */
 const PUTTER = `
 import events from '${sdk}';
 const client = new events.EventBridgeClient({});
@@ -205,7 +205,7 @@ describe('an event', () => {
 });
 
 describe('putting events', () => {
-  it('tells for each entry why it is not taken', async () => {
+  it('says for each entry why it is not accepted', async () => {
     const { Entries: entries, FailedEntryCount: failed } = await put(
       { Source: undefined },
       { DetailType: '' },

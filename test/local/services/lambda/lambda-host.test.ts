@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Activity } from '../../../../local/activity/activity.ts';
 import { errorOf, type InvocationResult, MAX_REQUEST_BYTES } from '../../../../local/services/lambda/invocation.ts';
 import { LambdaHost, type LambdaHostOptions } from '../../../../local/services/lambda/lambda-host.ts';
 import type { FunctionPlan } from '../../../../local/template/plan-functions.ts';
@@ -157,7 +158,7 @@ describe('LambdaHost', () => {
     expect(env['HOME']).toBeUndefined();
   });
 
-  it('tells the handler how much time is left', async () => {
+  it('passes the remaining time to the handler', async () => {
     const invoke = await openObedient({ timeoutMs: 200_000 });
     const remainingMs = Number(answerOf(await invoke({}))['remainingMs']);
     expect(remainingMs).toBeGreaterThan(100_000);
@@ -314,7 +315,7 @@ describe('LambdaHost', () => {
     await outer;
   });
 
-  it('throttles beyond the reserved concurrency at once', async () => {
+  it('throttles beyond the reserved concurrency immediately', async () => {
     const invoke = await openObedient({ reservedConcurrency: 1 }, { maxEnvironments: 4 });
     const [first, second] = await Promise.all([invoke({ waitMs: 200 }), invoke({})]);
     expect(first?.outcome.kind).toBe('responded');
@@ -348,6 +349,23 @@ describe('LambdaHost', () => {
     host?.kill((env as Record<string, string>)['AWS_SESSION_TOKEN'] ?? '');
     while (isAlive(Number(pid))) await setImmediate();
     expect(answerOf(await invoke({}))['pid']).not.toBe(pid);
+  });
+
+  it('a stalled environment does nothing more, and its invocation times out soon', async () => {
+    let started = 0;
+    const publish = ({ type }: Activity) => {
+      if (type === 'invocation.started') started += 1;
+    };
+    const invoke = await openObedient({ timeoutMs: 60_000 }, { activity: { isFollowed: false, publish } });
+    const { pid, env } = answerOf(await invoke({ env: true }));
+    const release = join(folder, 'open');
+    const stalled = invoke({ until: release });
+    while (started < 2) await setImmediate();
+    host?.stall('unknown');
+    host?.stall((env as Record<string, string>)['AWS_SESSION_TOKEN'] ?? '');
+    await writeFile(release, '');
+    expect(failureOf(await stalled).errorMessage).toContain('timed out after 60.00 seconds');
+    while (isAlive(Number(pid))) await setImmediate();
   });
 
   it('ends environments that are idle for long, but not provisioned ones', async () => {

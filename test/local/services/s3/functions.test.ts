@@ -119,7 +119,7 @@ describe('a bucket of the template', () => {
     expect(await call('ListObjectsV2', { Bucket })).toMatch(/^AccessDenied: .*s3:ListBucket on/);
   });
 
-  it('tells what of it does not run', () => {
+  it('lists what does not run', () => {
     const reasons = stack.plan.notRun.map(({ resource, reason }) => `${resource}: ${reason}`);
     expect(reasons).toEqual([
       'Payloads: rules of its lifecycle by date, tag or size are not followed here',

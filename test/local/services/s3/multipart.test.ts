@@ -82,7 +82,7 @@ describe('an upload in parts', () => {
     await expect(complete(upload, parts)).rejects.toMatchObject({ name: 'NoSuchUpload' });
   });
 
-  it('is seen by nobody before it is complete', async () => {
+  it('is not visible before it is complete', async () => {
     const upload = await begin('unseen');
     await part(upload, 1, 'x');
     await expect(read('unseen')).rejects.toMatchObject({ name: 'NoSuchKey' });
@@ -115,7 +115,7 @@ describe('an upload in parts', () => {
     await expect(writer).rejects.toMatchObject({ name: 'AccessDenied' });
   });
 
-  it('leaves nothing behind when it is aborted, nor when nobody completes it in time', async () => {
+  it('leaves nothing behind when it is aborted, nor when it is not completed in time', async () => {
     const before = await fileCount();
     const aborted = await begin('aborted');
     await part(aborted, 1, 'x');

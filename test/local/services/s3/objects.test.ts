@@ -121,7 +121,7 @@ describe('objects', () => {
     expect(contents?.map(({ Key: key }) => key)).toEqual(['up/../down/./x']);
   });
 
-  it('tell a head the same without their bytes', async () => {
+  it('return the same to a HEAD request, without their bytes', async () => {
     await put('head', TEXT, { ContentType: 'text/plain' });
     const head = await s3.client.send(new HeadObjectCommand({ Bucket, Key: 'head' }));
     expect(head).toMatchObject({ ContentLength: TEXT.length, ContentType: 'text/plain' });
@@ -141,7 +141,7 @@ describe('objects', () => {
     expect((await get('named')).ContentDisposition).toBe('inline');
   });
 
-  it('are replaced as a whole while an old reader goes on with the old bytes', async () => {
+  it('are replaced as a whole while an earlier reader continues with the old bytes', async () => {
     await put('replaced', Buffer.alloc(4 * MIB, 'a'));
     const { Body: old } = await s3.client.send(new GetObjectCommand({ Bucket, Key: 'replaced' }));
     await put('replaced', 'new');
@@ -334,7 +334,7 @@ describe('uploads', () => {
     expect((await get('chunked')).ContentEncoding).toBe('gzip');
   });
 
-  it('fail with MissingContentLength when nobody says how long they are, EntityTooLarge beyond 5 GiB', async () => {
+  it('fail with MissingContentLength without a length, and with EntityTooLarge beyond 5 GiB', async () => {
     const body = Readable.toWeb(Readable.from([Buffer.from('x')])) as ReadableStream;
     const answer = await sign('/files/endless', { method: 'PUT', body, duplex: 'half' });
     expect(answer.status).toBe(411);
@@ -399,7 +399,7 @@ describe('listings', () => {
 });
 
 describe('deleting many objects', () => {
-  it('tells what is gone, or nothing when it is to be quiet', async () => {
+  it('lists the deleted objects, or nothing in quiet mode', async () => {
     await put('many/1');
     await put('many/<2>');
     const objects = ['many/1', 'many/<2>', 'many/absent'].map((Key) => ({ Key }));
@@ -461,7 +461,7 @@ describe('what a caller may not', () => {
     expect(await failure(list('closed/'))).toBe('AccessDenied 403');
   });
 
-  it('is told for each object of a deletion', async () => {
+  it('is reported for each object of a deletion', async () => {
     const objects = ['open/a', 'open/kept', 'closed/a'].map((Key) => ({ Key }));
     const command = new DeleteObjectsCommand({ Bucket, Delete: { Objects: objects } });
     const { Deleted: deleted, Errors: errors } = await s3.clientOf('LISTER').send(command);
@@ -473,7 +473,7 @@ describe('what a caller may not', () => {
     expect((await get('open/kept')).text).toBe(TEXT);
   });
 
-  it('fails with InvalidAccessKeyId for a key that nobody has', async () => {
+  it('fails with InvalidAccessKeyId for an unknown key', async () => {
     expect(await failure(read('STRANGER', 'open/a'))).toBe('InvalidAccessKeyId 403');
   });
 });

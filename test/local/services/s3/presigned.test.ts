@@ -43,7 +43,7 @@ async function codeOf(answer: Response): Promise<string> {
   return `${answer.status} ${code}: ${message}`;
 }
 
-/** Sends a body with the length that is told. */
+/** Sends a body with the given length. */
 async function putBytes(url: string, body: string, headers: Record<string, string> = {}): Promise<number> {
   const sent = request(url, { method: 'PUT', headers: { 'content-length': Buffer.byteLength(body), ...headers } });
   sent.end(body);

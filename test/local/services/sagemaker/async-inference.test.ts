@@ -15,7 +15,7 @@ const TOPIC = 'arn:aws:sns:us-east-1:000000000000:Ended';
 const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:Jobs';
 const ROLE = 'arn:aws:iam::000000000000:role/Endpoint';
 
-/** Answers as a test says, in the place of containers. */
+/** Responds as a test says, instead of containers. */
 class ScriptedHost extends SageMakerHost {
   outcomes: InvocationOutcome[] = [];
   bodies: string[] = [];
@@ -127,7 +127,7 @@ async function read(prefix: string): Promise<string[]> {
 }
 
 describe('an asynchronous endpoint of local mode', () => {
-  it('answers where the answer will lie, puts it there, and tells of it', async () => {
+  it('returns where the response will be, writes it there, and notifies of it', async () => {
     host.outcomes.push(answered('result'));
     const { service, inference } = serve();
     const { status, headers, body } = await service.respond(request());
@@ -188,7 +188,7 @@ describe('an asynchronous endpoint of local mode', () => {
 
   it.each<[string, AwsRequest, string]>([
     ['a request that waits', request({}, '/endpoints/App-v1/invocations'), 'takes asynchronous requests only'],
-    ['an endpoint that is none', request({}, '/endpoints/Other/async-invocations'), 'is no asynchronous endpoint'],
+    ['an endpoint that is none', request({}, '/endpoints/Other/async-invocations'), 'is not an asynchronous endpoint'],
     ['an input elsewhere', request({ 'x-amzn-sagemaker-inputlocation': 'https://x' }), 'must be an address in S3'],
   ])('refuses %s', async (_, wrong, message) => {
     const { service } = serve();

@@ -137,7 +137,7 @@ describe('an endpoint that runs here', () => {
     ['no inputs', {}, 400],
     ['a list', [], 400],
     ['a shape that the model cannot run', { inputs: [{ ...X, shape: [1, 3], data: [1, 2, 3] }] }, 500],
-  ])('tells of %s as SageMaker does', async (_, request, original) => {
+  ])('reports %s as SageMaker does', async (_, request, original) => {
     const { status, headers, body } = await json(request);
     expect({ status, type: headers['x-amzn-errortype'] }).toEqual({ status: 424, type: 'ModelError' });
     expect(JSON.parse(body.toString())).toMatchObject({ OriginalStatusCode: original });
@@ -153,7 +153,7 @@ describe('an endpoint that runs here', () => {
     expect(body.toString()).toContain('it has v1, v2');
   });
 
-  it('tells what it does without', () => {
+  it('lists what it does not support', () => {
     expect(host.unmet().filter(({ resource }) => resource === 'App-tiny')).toEqual([
       { resource: 'App-tiny', type: 'AWS::SageMaker::Endpoint', reason: 'its variant v2 runs without tensorrt here' },
     ]);

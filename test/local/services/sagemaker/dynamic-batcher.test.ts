@@ -9,7 +9,7 @@ function rows(...values: readonly number[][]): { readonly x: Tensor } {
   return { x: { datatype: 'FP32', shape: [values.length, values[0]?.length ?? 0], data } };
 }
 
-/** A model that doubles, told when to answer. */
+/** A model that doubles its inputs when a test releases it. */
 function model() {
   const runs: { inputs: Tensors; finish: (error?: Error) => void }[] = [];
   const run = (inputs: Tensors): Promise<Tensors> =>

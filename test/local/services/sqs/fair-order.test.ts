@@ -42,7 +42,7 @@ beforeEach(() => {
 });
 
 describe('the order of a fair queue', () => {
-  it('is the order of arrival while nobody is noisy', () => {
+  it('is the order of arrival while no tenant is noisy', () => {
     queue.send('a', 2);
     queue.send('b');
     queue.send('a');

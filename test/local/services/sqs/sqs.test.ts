@@ -117,7 +117,7 @@ describe('SQS of local mode', () => {
     expect(await receive(url)).toEqual([]);
   });
 
-  it('shows a message again at once when its visibility is set to zero', async () => {
+  it('shows a message again immediately when its visibility is set to zero', async () => {
     await start({ ...API, functions: NOTHING, resources: { Queue: queue() } });
     const url = await urlOf('Queue');
     await send(url, 'back');
@@ -177,7 +177,7 @@ describe('SQS of local mode', () => {
     expect(await polling).toHaveLength(1);
   });
 
-  it('moves a message to the dead-letter queue and tells where it came from', async () => {
+  it('moves a message to the dead-letter queue and states its source', async () => {
     const resources = { Queue: queue({ VisibilityTimeout: 1, ...redrive('Dead', 2) }), Dead: queue() };
     const local = await start({ ...API, functions: NOTHING, resources });
     const [url, dead] = [await urlOf('Queue'), await urlOf('Dead')];
@@ -219,7 +219,7 @@ describe('SQS of local mode', () => {
     expect(attributes.Attributes).toEqual({ ApproximateNumberOfMessagesNotVisible: '3' });
   });
 
-  it('tells the queues that the app names in outputs', async () => {
+  it('lists the queues that the app names in outputs', async () => {
     const outputs = { Jobs: { Value: { Ref: 'Queue' }, Description: 'jobs' }, Other: { Value: 'https://example.com' } };
     const local = await start({ ...API, functions: NOTHING, resources: { Queue: queue() }, outputs });
     expect(local.description.queues).toEqual({ jobs: await urlOf('Queue') });
@@ -384,7 +384,7 @@ describe('event source mappings of local mode', () => {
     expect(local.queues.depths().get('Fixture-Queue')?.inFlight).toBe(1);
   });
 
-  it('run as many invocations at once as the mapping allows', async () => {
+  it('run as many concurrent invocations as the mapping allows', async () => {
     const local = await start(worker({ BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } }));
     const url = await urlOf('Queue');
     for (let index = 0; index < 4; index++) await send(url, 'slow');
@@ -392,7 +392,7 @@ describe('event source mappings of local mode', () => {
     expect(local.lambda.pids.length).toBeLessThanOrEqual(2);
   });
 
-  it('tell functions the time that they were moved to', async () => {
+  it('pass the advanced time to functions', async () => {
     const local = await start(worker());
     await local.advance(3 * DAY_MS);
     await send(await urlOf('Queue'), 'when');

@@ -1,0 +1,91 @@
+import { ParseEnglish } from 'parse-english';
+import remarkGfm from 'remark-gfm';
+import remarkParse from 'remark-parse';
+import remarkRetext from 'remark-retext';
+import retextIndefiniteArticle from 'retext-indefinite-article';
+import { unified } from 'unified';
+import { VFile } from 'vfile';
+import { type Passage, passagesOf } from './passages.ts';
+import {
+  breachesOf,
+  cellsOf,
+  LONG_SENTENCE,
+  remarkPlainExamples,
+  retextPlainEnglish,
+  retextPlainStart,
+} from './plain-english.ts';
+import { EVERYWHERE, IN_NAMES, IN_PROSE } from './rules.ts';
+
+/** A line of a file that is not plain English. */
+export interface Finding {
+  readonly line: number;
+  readonly message: string;
+  /** Whether the only problem is the length of a sentence. */
+  readonly isLong: boolean;
+}
+
+const sentences = unified()
+  .use(remarkParse)
+  .use(remarkGfm)
+  .use(remarkPlainExamples)
+  .use(remarkRetext, new ParseEnglish())
+  .use(retextIndefiniteArticle)
+  .use(retextPlainEnglish);
+const pages = sentences().freeze();
+const comments = sentences().use(retextPlainStart).freeze();
+
+/** Checks the sentences, strings and names of a file by all rules. Long sentences are reported for Markdown files only. */
+export function lintFile(path: string, source: string): readonly Finding[] {
+  const isPage = path.endsWith('.md');
+  return passagesOf(path, source).flatMap((passage) => {
+    if (passage.kind !== 'sentences') return lintText(passage);
+    if (isPage) return lintSentences(passage, pages);
+    return [...lintSentences(passage, comments).filter(({ isLong }) => !isLong), ...lintSummary(passage)];
+  });
+}
+
+/** Checks a file for the words that no file may contain. Phrases may be broken over lines. */
+export function lintWords(path: string, source: string): readonly Finding[] {
+  return passagesOf(path, source).flatMap(({ text, line }) =>
+    breachesOf(text.replace(/\s/g, ' '), EVERYWHERE).map(({ offset, message }) => ({
+      line: line + text.slice(0, offset).split('\n').length - 1,
+      message,
+      isLong: false,
+    })),
+  );
+}
+
+function lintSentences({ text, line }: Passage, reader: typeof pages): readonly Finding[] {
+  const file = new VFile(text);
+  const tree = reader.parse(file);
+  for (const part of [tree, ...cellsOf(tree)]) reader.runSync(part, file);
+  return file.messages.map((message) => ({
+    line: line + (message.line ?? 1) - 1,
+    message: message.reason,
+    isLong: message.ruleId === LONG_SENTENCE,
+  }));
+}
+
+function lintText({ kind, text, line }: Passage): readonly Finding[] {
+  return breachesOf(text, [...EVERYWHERE, ...(kind === 'name' ? IN_NAMES : IN_PROSE)]).map(({ offset, message }) => ({
+    line: line + text.slice(0, offset).split('\n').length - 1,
+    message,
+    isLong: false,
+  }));
+}
+
+const EXPORTED = /^\s*export (?:default )?(?:async )?function\b/;
+const PRIVATE = /^\s*(?:async )?function\b/;
+/** A verb in the third person: "Returns", "Reads". Nouns in the plural look the same. A comment may have tags only. */
+const VERB = /^(?:[A-Z][a-z]+s\b|- )/;
+
+/** Checks that the comment of an exported function says what the function does. Others may have remarks only. */
+function lintSummary({ text, line, documented }: Passage): readonly Finding[] {
+  const summary = text.trim();
+  const isNoun = EXPORTED.test(documented ?? '')
+    ? !VERB.test(summary)
+    : PRIVATE.test(documented ?? '') && /^Whether\b/.test(summary);
+  if (!isNoun) return [];
+  const start = summary.slice(0, 30);
+  return [{ line, message: `"${start}…": start with a verb in the third person, such as Returns`, isLong: false }];
+}

@@ -1,0 +1,16 @@
+import type { ModelQueues } from '../../../../core/functions/settings.ts';
+import type { QueueDirectory } from '../../../../lambdas/shared/queue/queue-directory.ts';
+
+/** A directory of queues that are known beforehand. */
+export function queueDirectory({
+  models = {},
+  replies = {},
+}: {
+  readonly models?: Readonly<Record<string, ModelQueues>>;
+  readonly replies?: Readonly<Record<string, string>>;
+}): QueueDirectory {
+  return {
+    ofModel: async (model) => (Object.hasOwn(models, model) ? models[model] : undefined),
+    ofReplies: async (name) => (Object.hasOwn(replies, name) ? replies[name] : undefined),
+  };
+}
