@@ -16,7 +16,8 @@ const TYPED_ARRAYS = [
 
 /**
  * Node's own environment, sharing its typed arrays with the tests: native code accepts no others (onnxruntime-node).
- * Commands print without colours, whatever `CI` or `FORCE_COLOR` say.
+ * Commands print without colours, whatever `CI` or `FORCE_COLOR` say. The CDK's own validation is off, because each synthesis
+ * would start its engine for a second and hundreds of megabytes: `test/lib/aws-solutions.test.ts` turns it on.
  */
 export default class extends TestEnvironment {
   async setup() {
@@ -24,6 +25,7 @@ export default class extends TestEnvironment {
     for (const name of TYPED_ARRAYS) this.global[name] = globalThis[name];
     this.global.process.env.ORT_DISABLE_TELEMETRY = '1';
     this.global.process.env.NO_COLOR = '1';
+    this.global.process.env.CDK_VALIDATION = 'false';
     delete this.global.process.env.FORCE_COLOR;
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
@@ -8,10 +8,17 @@ import { TemplateRules } from '../../lib/limits/template-rules.ts';
 import { packedEmbedding, packedTensor } from './packed-models.ts';
 import { testApp } from './synthesized-api.ts';
 
+beforeAll(() => {
+  delete process.env['CDK_VALIDATION'];
+});
+
+/** Shared, because its engine starts in a second. */
+const RULES = new TemplateRules();
+
 /** An app whose synthesis fails on findings of the AWS Solutions rules and of CloudFormation's own. */
 function checkedApp(): App {
   const app = testApp({ '@aws-cdk/core:validateAgainstDefaultRules': true });
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new TemplateRules());
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app), RULES);
   return app;
 }
 
