@@ -52,7 +52,7 @@ export function derivedKeys(hash: Hash, owner: string, requestHash: string, nowM
   return [keyOf(interval), keyOf(interval - 1)] as const;
 }
 
-/** What a request repeats whose caller gave no `Idempotency-Key`. */
+/** The record that a request repeats, and the key by which its job is found. */
 export interface Repetition<T> {
   /** Derived key that identifies the request; absent if a record that must not be returned has it. */
   readonly key?: string;
