@@ -340,8 +340,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a repeated request without a key is another job',
     file: 'lambdas/shared/jobs/submit-repeatable.ts',
-    find: 'if (current !== undefined && isRepeatable(current, nowMs)) return',
-    replace: 'if (current !== undefined && isRepeatable(current, 2 * nowMs)) return',
+    find: 'if (present !== undefined) return',
+    replace: 'if (present !== undefined && nowMs < 0) return',
     tests: [SCENARIO],
   },
   {
