@@ -12,7 +12,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/cdk.out/', '<rootDir>/.tensorgate/'],
   maxWorkers: 2,
   // Modules of finished tests stay in memory, and collecting them slows the later tests down.
-  workerIdleMemoryLimit: '1500MB',
+  workerIdleMemoryLimit: '600MB',
   // Tests wait for conditions and not for times: this only ends a run that is stuck.
   testTimeout: 300_000,
   coverageProvider: 'v8',
