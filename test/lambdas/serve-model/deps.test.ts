@@ -118,7 +118,7 @@ describe('openDeps', () => {
     const { submission } = await packed('submitting', echo(), variables);
     await expect(submission?.()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     variables['TENSORGATE_PAYLOAD_BUCKET'] = 'payloads';
-    variables['TENSORGATE_MODEL_QUEUES'] = '{}';
+    variables['TENSORGATE_OWN_JOBS_QUEUE'] = 'https://sqs.eu-west-1.amazonaws.com/111111111111/jobs';
     variables['TENSORGATE_RETENTION_DAYS'] = '7';
     await expect(submission?.()).resolves.toHaveProperty('submit');
   });

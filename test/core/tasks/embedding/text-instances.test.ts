@@ -86,7 +86,9 @@ describe('decodeTextInstances', () => {
       'signature_name must be absent or serving_default, because a model has one signature, got a string',
     ],
   ])('fails when the body is %j with %s', (body, code, param, message) => {
-    expect(() => decodeTextInstances(body, LIMITS)).toThrow(expect.objectContaining({ code, param, message }));
+    expect(() => decodeTextInstances(body, LIMITS)).toThrow(
+      expect.objectContaining({ code, message, ...(param === undefined ? {} : { param }) }),
+    );
   });
 });
 

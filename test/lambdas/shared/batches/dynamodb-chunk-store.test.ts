@@ -63,7 +63,7 @@ describe('openDynamoDbChunkStore', () => {
     const store = storeOf();
     expect(await store.hasChunk(batch.id, 0)).toBe(false);
     const first = await store.finishChunk(batch.owner, batch.id, outcome(0));
-    expect(first).toEqual({ ...batch, chunksDone: 1, outputBytes: 0, counts: { completed: 3, failed: 1 } });
+    expect(first).toEqual({ ...batch, chunksDone: 1, outputBytes: 0, expired: 0, counts: { completed: 3, failed: 1 } });
     const again = await store.finishChunk(
       batch.owner,
       batch.id,
@@ -72,7 +72,7 @@ describe('openDynamoDbChunkStore', () => {
     expect(again).toEqual(first);
     expect(await store.hasChunk(batch.id, 0)).toBe(true);
     const last = await store.finishChunk(batch.owner, batch.id, outcome(1));
-    expect(last).toEqual({ ...batch, chunksDone: 2, outputBytes: 0, counts: { completed: 6, failed: 2 } });
+    expect(last).toEqual({ ...batch, chunksDone: 2, outputBytes: 0, expired: 0, counts: { completed: 6, failed: 2 } });
   });
 
   it('counts every chunk when many workers finish concurrently', async () => {
