@@ -9,6 +9,7 @@ import type { TimedActivity } from '../../local/activity/activity.ts';
 import type { ObservedPermission } from '../../local/aws/faults.ts';
 import { compilePolicies } from '../../local/iam/policy.ts';
 import { synthesizeApp } from '../app/running-app.ts';
+import { HeldDeliveries } from '../reliability/held-deliveries.ts';
 import { Product } from '../reliability/product.ts';
 
 const HOUR_MS = 3_600_000;
@@ -32,7 +33,6 @@ const NOT_REACHED: readonly (readonly [grant: RegExp, reason: string])[] = [
     /^\w+processbatches s3:DeleteObject .*\/files\/\*$/,
     'parts that are not what was declared: test/lambdas/process-batches',
   ],
-  [/^\w+processbatches sqs:SendMessage .*batches$/, 'a step that does not end in time: test/lambdas/process-batches'],
   [/^\w+runjobs\w+ dynamodb:BatchGetItem .*JobsTable$/, 'several redelivered jobs in one batch: test/lambdas/run-jobs'],
   [
     /^\w+runjobs\w+ dynamodb:DeleteItem .*JobsTable$/,
@@ -56,6 +56,7 @@ let receiver: Server;
 /** Each permission that was used. */
 const used = new Map<string, ObservedPermission>();
 const denied: TimedActivity[] = [];
+const held = new HeldDeliveries();
 
 beforeAll(async () => {
   assembly = await synthesizeApp();
@@ -73,7 +74,10 @@ beforeAll(async () => {
     onActivity: (activity) => {
       if (activity.type === 'call.denied') denied.push(activity);
     },
-    faults: { onPermission: (permission) => void used.set(Object.values(permission).join(' '), permission) },
+    faults: {
+      onPermission: (permission) => void used.set(Object.values(permission).join(' '), permission),
+      onDelivery: (delivery) => held.faultOf(delivery),
+    },
   });
   await work();
 }, 240_000);
@@ -104,6 +108,11 @@ async function requestModels(): Promise<void> {
     const { status } = await product.request('POST', ENDPOINT, body, { ...headers, 'idempotency-key': key });
     expect([200, 202]).toContain(status);
   }
+  // However long the job takes, its request returns the stored result once it has run.
+  await becomesTrue(async () => {
+    const again = await product.request('POST', ENDPOINT, LARGE, { ...headers, 'idempotency-key': 'large' });
+    return again.status === 200;
+  });
   // Without a key, the jobs of the derived keys are looked up.
   expect((await product.request('POST', ENDPOINT, SMALL, { prefer: 'respond-async' })).status).toBe(202);
 }
@@ -131,17 +140,19 @@ async function runJobs(): Promise<void> {
     body: { ...SMALL, dimensions: 0 },
     ...destinations,
   });
-  await product.call('PUT', '/v1/jobs/canceled', { endpoint: ENDPOINT, body: LARGE, ...destinations });
-  await product.request('POST', '/v1/jobs/canceled/cancel');
+  await withoutDeliveries(/jobsminilm/i, async () => {
+    await product.call('PUT', '/v1/jobs/canceled', { endpoint: ENDPOINT, body: LARGE, ...destinations });
+    await product.call('POST', '/v1/jobs/canceled/cancel');
+  });
   await settled(['small', 'large', 'wrong', 'canceled'].map((id) => `/v1/jobs/${id}`));
   await product.call('GET', '/v1/jobs');
   const { result_url: url } = await product.call('GET', '/v1/jobs/large');
   await fetch(String(url));
-  await product.passTime(product.stack.now() + HOUR_MS, () =>
-    product.inFlight().every(([, { waiting }]) => waiting === 0),
-  );
-  const { data } = (await product.call('GET', '/v1/jobs/small/deliveries')) as { data: { id: string }[] };
-  await product.call('POST', `/v1/jobs/small/deliveries/${data[0]?.id}/redeliver`);
+  const deliveries = async () =>
+    (await product.call('GET', '/v1/jobs/small/deliveries'))['data'] as readonly { readonly id: string }[];
+  await becomesTrue(async () => (await deliveries()).length > 0);
+  const [delivery] = await deliveries();
+  await product.call('POST', `/v1/jobs/small/deliveries/${delivery?.id}/redeliver`);
 }
 
 async function sendEvents(): Promise<void> {
@@ -203,19 +214,44 @@ async function runBatches(): Promise<void> {
     'x'.repeat(MAX_LINE_BYTES + 1),
   ];
   const done = await product.createBatch(ENDPOINT, lines);
-  const canceled = await product.createBatch(ENDPOINT, lines);
-  await product.call('POST', `/v1/batches/${canceled}/cancel`);
+  const canceled = await withoutDeliveries(/batches/i, async () => {
+    const id = await product.createBatch(ENDPOINT, lines);
+    await product.call('POST', `/v1/batches/${id}/cancel`);
+    return id;
+  });
   await settled([done, canceled].map((id) => `/v1/batches/${id}`));
   await product.call('GET', '/v1/batches');
-  const deliveries = await product.call('GET', `/v1/jobs/${done}/deliveries`);
-  expect(deliveries['data']).not.toEqual([]);
+  await becomesTrue(async () => {
+    const deliveries = await product.call('GET', `/v1/jobs/${done}/deliveries`);
+    return Array.isArray(deliveries['data']) && deliveries['data'].length > 0;
+  });
   await product.request('DELETE', `/v1/batches/${done}`);
   await product.request('DELETE', '/v1/jobs/large');
 }
 
+/** Does something while no function receives messages of some queues, so that no function is quicker. */
+async function withoutDeliveries<T>(queues: RegExp, action: () => Promise<T>): Promise<T> {
+  const release = held.hold(queues);
+  try {
+    return await action();
+  } finally {
+    release();
+  }
+}
+
+/** Passes time until a condition holds. */
+async function becomesTrue(condition: () => Promise<boolean>): Promise<void> {
+  let holds = false;
+  await product.passTime(product.stack.now() + HOUR_MS, async () => {
+    holds = await condition();
+    return holds;
+  });
+  expect(holds).toBe(true);
+}
+
 async function settled(paths: readonly string[]): Promise<void> {
   const open = new Set(paths);
-  await product.passTime(product.stack.now() + HOUR_MS, async () => {
+  await becomesTrue(async () => {
     for (const path of open) {
       const { status } = await product.call('GET', path);
       if (/^(succeeded|failed|cancel|completed|expired)/.test(String(status)) && status !== 'cancelling')
@@ -223,7 +259,6 @@ async function settled(paths: readonly string[]): Promise<void> {
     }
     return open.size === 0;
   });
-  expect([...open]).toEqual([]);
 }
 
 async function sendForm(path: string, body: FormData): Promise<Record<string, unknown>> {
