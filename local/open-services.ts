@@ -218,7 +218,17 @@ function openEventSources(
   });
 }
 
-function sweepRegularly(engine: { sweep(): Promise<unknown> }): Disposable {
-  const timer = setInterval(() => void engine.sweep(), SWEEP_INTERVAL_MS).unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+/** Deletes what has expired, until it is disposed. A sweep that fails leaves the rest to the next one. */
+function sweepRegularly(engine: { sweep(): Promise<unknown> }): AsyncDisposable {
+  let sweeping: Promise<unknown> = Promise.resolve();
+  const sweep = () => engine.sweep().catch((error: unknown) => process.emitWarning(`local mode: ${String(error)}`));
+  const timer = setInterval(() => {
+    sweeping = sweep();
+  }, SWEEP_INTERVAL_MS).unref();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      await sweeping;
+    },
+  };
 }

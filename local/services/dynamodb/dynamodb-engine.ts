@@ -26,6 +26,9 @@ export class DynamoDbEngine implements AsyncDisposable {
   readonly #lock = new WriteLock();
   readonly #timeToLive = new Map<string, string>();
   readonly #partitionKeys = new Map<string, string>();
+  /** Calls in progress. */
+  readonly #running = new Set<Promise<Wire>>();
+  #isClosed = false;
   readonly #own: Readonly<Record<string, Operation>> = {
     UpdateTimeToLive: (input) => this.#updateTimeToLive(input),
     DescribeTimeToLive: (input) => this.#describeTimeToLive(input),
@@ -49,9 +52,14 @@ export class DynamoDbEngine implements AsyncDisposable {
    * @returns Its output. A rejection that `isApiError` recognizes is DynamoDB's own error.
    */
   async call(operation: string, input: Wire): Promise<Wire> {
-    const run = this.#own[operation] ?? (isEngineOperation(operation) ? this.#engine(operation) : undefined);
-    if (run === undefined) throw apiError('com.amazon.coral.service#UnknownOperationException', operation);
-    return WRITES.has(operation) ? this.#lock.run(() => run(input)) : run(input);
+    if (this.#isClosed) throw new Error('the tables are closed');
+    const running = this.#perform(operation, input);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   /** Name of the partition key of a table of the template. */
@@ -77,13 +85,24 @@ export class DynamoDbEngine implements AsyncDisposable {
     return deleted;
   }
 
-  /** Frees the memory. */
+  /**
+   * Refuses further calls, waits for those in progress, and frees the memory. A Query or a Scan that finds its store closed
+   * throws outside of every promise, which would end the process.
+   */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#running);
     await new Promise<void>((resolve) => this.#store.db.close(() => resolve()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #perform(operation: string, input: Wire): Promise<Wire> {
+    const run = this.#own[operation] ?? (isEngineOperation(operation) ? this.#engine(operation) : undefined);
+    if (run === undefined) throw apiError('com.amazon.coral.service#UnknownOperationException', operation);
+    return WRITES.has(operation) ? this.#lock.run(() => run(input)) : run(input);
   }
 
   #engine(operation: EngineOperation): Operation {
