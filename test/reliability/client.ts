@@ -10,11 +10,14 @@ export interface ApiResponse {
 export class PatientCaller {
   readonly #url: string;
   readonly #key: string;
+  readonly #stopped: AbortSignal;
   retries = 0;
 
-  constructor(url: string, key: string) {
+  /** @param stopped - Aborted when the API stops, which ends the retries. */
+  constructor(url: string, key: string, stopped: AbortSignal) {
     this.#url = url;
     this.#key = key;
+    this.#stopped = stopped;
   }
 
   async call(
@@ -26,7 +29,7 @@ export class PatientCaller {
       const answer = await this.#try(method, path, options).catch(() => undefined);
       if (answer !== undefined && answer.status < 500 && answer.status !== 429) return answer;
       this.retries += 1;
-      await pause(50);
+      await this.#pause();
     }
   }
 
@@ -34,7 +37,7 @@ export class PatientCaller {
   async put(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     while (!(await fetch(url, { method: 'PUT', body: bytes })).ok) {
       this.retries += 1;
-      await pause(50);
+      await this.#pause();
     }
   }
 
@@ -43,8 +46,12 @@ export class PatientCaller {
     for (;;) {
       const response = await fetch(`${this.#url}/v1/files/${fileId}/content`, { headers: { 'x-api-key': this.#key } });
       if (response.ok) return response.text();
-      await pause(50);
+      await this.#pause();
     }
+  }
+
+  async #pause(): Promise<void> {
+    await pause(50, undefined, { signal: this.#stopped });
   }
 
   async #try(

@@ -39,6 +39,7 @@ export class Product implements AsyncDisposable {
   readonly stack: LocalStack;
   readonly sqs: SQSClient;
   readonly #key: string;
+  readonly #stopping = new AbortController();
   /** Queues that feed functions. */
   readonly #sources: ReadonlySet<string>;
 
@@ -59,8 +60,14 @@ export class Product implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new Error('the product has stopped'));
     this.sqs.destroy();
     await this.stack.stop();
+  }
+
+  /** Aborted when the product stops: a test that still waits for it must not wait for ever. */
+  get stopped(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** Headers of a request with the key of the plan `internal`. */
@@ -155,6 +162,7 @@ export class Product implements AsyncDisposable {
    *
    * @param shortestMs - Shortest step. A longer one saves real time: more is due at its end.
    * @param longestMs - Longest step, so that scheduled functions run in between.
+   * @throws Error when the product is stopped meanwhile.
    */
   async passTime(
     untilMs: number,
@@ -162,7 +170,7 @@ export class Product implements AsyncDisposable {
     { shortestMs = SHORTEST_STEP_MS, longestMs = LONGEST_STEP_MS }: Partial<Steps> = {},
   ): Promise<void> {
     while (this.stack.now() < untilMs) {
-      await pause(LOOK_MS);
+      await pause(LOOK_MS, undefined, { signal: this.stopped });
       if (this.isWorking) continue;
       if (await hasHappened()) return;
       const nowMs = this.stack.now();

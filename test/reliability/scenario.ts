@@ -30,6 +30,8 @@ export interface ScenarioOptions {
   readonly seed: number;
   /** About how many items to submit. */
   readonly items: number;
+  /** Owns everything that the scenario opens. Its owner can end a scenario that hangs by disposing of it. */
+  readonly resources: AsyncDisposableStack;
   /** Called after each wave with the facts so far. Defaults to nothing. */
   readonly onWave?: (facts: Readonly<Record<string, number>>) => void;
 }
@@ -83,17 +85,14 @@ const SLOPE_WAVES = 6;
  * redriven: all work must come to its right end by itself.
  */
 export async function runScenario(options: ScenarioOptions): Promise<ScenarioReport> {
-  const faultInjector = new FaultInjector(options.seed);
-  const { assembly, directory } = options;
-  await using product = await Product.start({ assembly, directory, faults: faultInjector.faults });
+  const { assembly, directory, seed, resources } = options;
+  const faultInjector = new FaultInjector(seed);
+  const product = resources.use(await Product.start({ assembly, directory, faults: faultInjector.faults }));
   const receiver = new WebhookReceiver(faultInjector.webhookFault, () => product.stack.now());
-  using bucket = new CallersBucket(product.stack.endpointUrl);
-  try {
-    return await new Scenario(options, { product, faultInjector, receiver, bucket }).run(await receiver.listen());
-  } finally {
-    faultInjector.stop();
-    await receiver.close();
-  }
+  resources.defer(() => receiver.close());
+  const bucket = resources.use(new CallersBucket(product.stack.endpointUrl));
+  resources.defer(() => faultInjector.stop());
+  return new Scenario(options, { product, faultInjector, receiver, bucket }).run(await receiver.listen());
 }
 
 interface ScenarioParts {

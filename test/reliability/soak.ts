@@ -47,10 +47,11 @@ async function run(seed: number): Promise<ReadonlyMap<string, string>> {
   const secondsSoFar = () => Math.round((performance.now() - startedMs) / 1000);
   const onWave = (facts: Readonly<Record<string, number>>) =>
     console.log(`seed ${seed}, ${secondsSoFar()} s: ${JSON.stringify(facts)}`);
-  const { problems, outcomes } = await runScenario({ assembly, directory, seed, items, onWave });
+  await using resources = new AsyncDisposableStack();
+  resources.defer(() => rm(directory, { recursive: true, force: true }));
+  const { problems, outcomes } = await runScenario({ assembly, directory, seed, items, resources, onWave });
   for (const problem of problems) console.log(`  ${problem}`);
   console.log(`seed ${seed}: ${problems.length} problems after ${secondsSoFar()} s`);
   bad += problems.length;
-  await rm(directory, { recursive: true, force: true });
   return outcomes;
 }

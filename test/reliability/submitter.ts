@@ -42,10 +42,10 @@ export class Submitter {
 
   constructor(deps: SubmitterDeps) {
     this.#deps = deps;
-    const { stack } = deps.product;
+    const { stack, stopped } = deps.product;
     const { apiKeys } = stack.description;
     const keyOf = (tenant: Tenant) => apiKeys.find(({ plan }) => plan === tenant);
-    const caller = (tenant: Tenant) => new PatientCaller(stack.url, keyOf(tenant)?.value ?? '');
+    const caller = (tenant: Tenant) => new PatientCaller(stack.url, keyOf(tenant)?.value ?? '', stopped);
     this.callers = { internal: caller('internal'), pro: caller('pro') };
     const known = stack.plan.apis.flatMap((api) => api.apiKeys);
     this.#keyId = known.find(({ name }) => name === keyOf('internal')?.name)?.id ?? '';
