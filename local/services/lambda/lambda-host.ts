@@ -230,8 +230,8 @@ export class LambdaHost implements AsyncDisposable {
     const sinceMs = performance.now();
     const refusal = await this.#slots.take({
       limitMs: Math.min(this.#waitLimitMs, timeoutMs),
-      // Environments that are being started would not keep AWS from starting more.
-      mayWaitLonger: () => this.#isStarting() && performance.now() - sinceMs < timeoutMs,
+      // Environments that are being started would not keep AWS from starting more. Timers may fire a millisecond early.
+      mayWaitLonger: () => this.#isStarting() && performance.now() - sinceMs + 1 < timeoutMs,
       signal: request.signal,
     });
     if (refusal === undefined) return undefined;

@@ -290,7 +290,8 @@ describe('a batch', () => {
         await batch.complete();
         await expectWhole(ids);
       }),
-      { numRuns: 25 },
+      // The same interleavings in each run, so that a failure comes from a change.
+      { numRuns: 25, seed: 1 },
     );
   });
 });

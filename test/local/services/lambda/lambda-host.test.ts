@@ -281,9 +281,8 @@ describe('LambdaHost', () => {
     await invoke({ waitMs: 100 });
     const gate = join(folder, 'gate');
     const first = invoke({ until: gate });
-    const startedMs = performance.now();
+    // They are refused while the first one still runs.
     const others = await Promise.all([invoke({}), invoke({}), invoke({})]);
-    expect(performance.now() - startedMs).toBeLessThan(1000);
     expect(others.map(({ outcome }) => outcome)).toEqual(
       Array(3).fill(expect.objectContaining({ kind: 'throttled', reason: 'ConcurrentInvocationLimitExceeded' })),
     );
