@@ -52,7 +52,7 @@ export function derivedKeys(hash: Hash, owner: string, requestHash: string, nowM
   return [keyOf(interval), keyOf(interval - 1)] as const;
 }
 
-/** The record that a request repeats, and the key by which its job is found. */
+/** The outcome of the search for a request that the caller repeats without an `Idempotency-Key`. */
 export interface Repetition<T> {
   /** Derived key that identifies the request; absent if a record that must not be returned has it. */
   readonly key?: string;

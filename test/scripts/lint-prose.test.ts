@@ -76,6 +76,7 @@ describe('the prose lint', () => {
 
   test('reports a wrong article', () => {
     expect(linesOf('a.md', 'It takes a hour.')).toEqual([1]);
+    expect(linesOf('a.md', 'It sets a umask.')).toEqual([]);
   });
 });
 
