@@ -112,7 +112,7 @@ export interface ApiSettings {
    */
   readonly tracing?: boolean;
   /**
-   * What happens to a results table that the construct creates when the stack is deleted.
+   * Removal policy of the results table, if the construct creates one.
    *
    * @default RemovalPolicy.RETAIN
    */
@@ -148,7 +148,7 @@ export interface RequestQuota {
   readonly period: Period;
 }
 
-/** What the work of one tenant may take up at a time. */
+/** Limits on the work that one tenant may have at a time. */
 export interface BudgetSettings {
   /**
    * Size of all files, outputs of batches included, and of uploads that have not ended.
@@ -209,7 +209,7 @@ export interface UsagePlanSettings extends RateSettings, GrantSettings {
    */
   readonly quota?: RequestQuota;
   /**
-   * What the work of one tenant may take up at a time.
+   * Limits on the work that one tenant may have at a time.
    *
    * @default - the default of each budget
    */

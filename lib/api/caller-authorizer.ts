@@ -24,12 +24,12 @@ export interface CallerAuthorizerProps extends Required<ServiceFunctionOptions> 
   readonly acceptedHeaders: readonly KeyHeader[];
 }
 
-/** Whether callers are admitted by an authorizer: API Gateway reads no header but `x-api-key` by itself. */
+/** Returns whether an authorizer admits callers. Without one, API Gateway reads only the `x-api-key` header. */
 export function needsAuthorizer(acceptedHeaders: readonly KeyHeader[]): boolean {
   return acceptedHeaders.includes('bearer');
 }
 
-/** Whether API Gateway can keep results: only if every request has the one header that identifies its caller. */
+/** Returns whether API Gateway can keep results. It can only if every request has the one header that identifies its caller. */
 function keepsResults(acceptedHeaders: readonly KeyHeader[]): boolean {
   return acceptedHeaders.length === 1 && acceptedHeaders.includes('bearer');
 }

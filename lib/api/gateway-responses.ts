@@ -44,7 +44,7 @@ const BUSY = 'as many requests are in progress as AWS Lambda allows; retry after
 const NOT_INVOKED =
   'API Gateway could not invoke the function of this route: it is being deployed, it is throttled, or its permission is missing; retry after 1 s';
 
-/** What else to do with a body that is too large, if the deployment has jobs and files. */
+/** Alternatives for a body that is too large, if the deployment has jobs and files. */
 const LARGER_BODIES = `, or a job whose input is a file (input_file_id); if the body is a file, ${LARGER_FILES}`;
 
 /** Every other type that API Gateway has, so that none gets the status of a default. */

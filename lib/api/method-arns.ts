@@ -1,10 +1,10 @@
 import type { CfnStage, RestApi } from 'aws-cdk-lib/aws-apigateway';
 
 /**
- * The ARN pattern of every method of the API's stage.
+ * Returns the ARN pattern of every method in the API's stage.
  *
- * The name of the stage is text and no reference: a permission that refers to its stage is created after it, and until then
- * new routes fail.
+ * It contains the name of the stage as text instead of a reference. CloudFormation would create a permission that refers to
+ * the stage after the stage, and new routes would fail until then.
  */
 export function methodArns(restApi: RestApi): string {
   const { stageName } = restApi.deploymentStage.node.defaultChild as CfnStage;

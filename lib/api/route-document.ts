@@ -19,7 +19,7 @@ export interface NamedModel {
 }
 
 /**
- * The document that a route returns, known before any request.
+ * Returns the document of a route whose response is known before any request.
  *
  * @param models - Every model of the API.
  * @param model - The model that the route belongs to; absent for shared routes.

@@ -116,7 +116,7 @@ function select(by: string, cases: readonly (readonly [value: string, text: stri
   return `${branches.join('')}#{else}${otherwise}#end`;
 }
 
-/** API Gateway takes a literal header value in single quotes. */
+/** Encloses header values in single quotes, as API Gateway expects for literals. */
 export function quoteAll(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `'${value}'`]));
 }

@@ -12,8 +12,8 @@ const EXTENSION = '.yaml';
  * @param stage - Name of the stage: lower-case letters, digits and hyphens, a letter first.
  * @param directory - Folder of the configurations. Defaults to `config` in the current directory.
  * @returns The configuration with every default filled in.
- * @throws AppError `CONFIG_INVALID` when the name is no stage name, when there is no such stage (the message lists those
- * that exist), or with all problems of the file.
+ * @throws AppError `CONFIG_INVALID` when the name is not a valid stage name, when the stage does not exist (the message
+ * lists those that exist), or when the file is invalid (the message lists all its problems).
  *
  * @example
  * const config = readDeployConfig('prod', 'config');

@@ -41,7 +41,7 @@ export interface PayloadRetention {
 /** Settings of a {@link PayloadBucket}. */
 export interface PayloadBucketProps extends PayloadRetention {
   /**
-   * What happens to the bucket when its stack is deleted. With `DESTROY`, it must be empty by then.
+   * Removal policy of the bucket. With `DESTROY`, the bucket must be empty when its stack is deleted.
    *
    * @default RemovalPolicy.RETAIN
    */

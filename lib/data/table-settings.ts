@@ -5,7 +5,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 /** Settings that every table has. */
 export interface TableSettings {
   /**
-   * What happens to the table when its stack is deleted.
+   * Removal policy of the table.
    *
    * @default RemovalPolicy.RETAIN
    */
@@ -24,7 +24,7 @@ export interface TableSettings {
   readonly encryptionKey?: IKey;
 }
 
-/** The properties of a table of the AWS CDK that follow from the settings. */
+/** Converts the settings to properties of a table in the AWS CDK. */
 export function tableProperties(settings: TableSettings) {
   const { removalPolicy = RemovalPolicy.RETAIN, deletionProtection = false, encryptionKey } = settings;
   return {

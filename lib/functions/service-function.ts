@@ -127,7 +127,7 @@ export class ServiceFunction extends Construct implements IGrantable {
   }
 }
 
-/** A level in the words of the AWS CDK; undefined for AWS Lambda's own default. */
+/** Converts a level to the enum of the AWS CDK. Returns undefined for the default of AWS Lambda. */
 export function systemLogLevel(level: SystemLogLevel = 'INFO'): LambdaSystemLogLevel | undefined {
   return level === 'WARN' ? LambdaSystemLogLevel.WARN : undefined;
 }
@@ -137,7 +137,7 @@ export function createLogGroup(scope: Construct, retention: RetentionDays = Rete
   return new LogGroup(scope, 'Logs', { retention, removalPolicy: RemovalPolicy.DESTROY });
 }
 
-/** The role of a function, which may write to its log group and nothing else. */
+/** Creates the role of a function, which may only write to its log group and, if `tracing` is on, to AWS X-Ray. */
 export function createRole(scope: Construct, logGroup: LogGroup, tracing: boolean): Role {
   const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
   logGroup.grantWrite(role);

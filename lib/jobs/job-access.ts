@@ -51,7 +51,7 @@ export interface JobParts {
 /** Model whose queues a function uses; undefined for the queues of every model. */
 type Scope = Model | undefined;
 
-/** What a function reads of the deployment: in its environment, and in its package. */
+/** Settings of the deployment that a function reads from its environment and from its package. */
 export interface RenderedSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** Text of the file of settings in the package; undefined if there is none. */

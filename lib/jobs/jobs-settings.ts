@@ -105,7 +105,7 @@ export interface JobsSettings extends PayloadRetention {
    */
   readonly inputBuckets?: readonly IBucket[];
   /**
-   * What the jobs of producers may use: anyone who may send to the producer queue.
+   * Resources that the jobs of producers may use. A producer is a principal that may send to the producer queue.
    *
    * @default - every reply queue, the event bus, and every input bucket
    */
@@ -168,7 +168,7 @@ export interface JobsSettings extends PayloadRetention {
    */
   readonly tracing?: boolean;
   /**
-   * What happens to the tables and the bucket that the construct creates when the stack is deleted.
+   * Removal policy of the tables and the bucket that the construct creates.
    *
    * @default RemovalPolicy.RETAIN
    */

@@ -31,8 +31,8 @@ const SMALL_REGIONS: readonly string[] = [
 const SMALL: Throttle = { rateLimit: 2500, burstLimit: 1250 };
 
 /**
- * Warns of throttles above the quota that an account has by default in the region of the stack: callers do not get what the
- * configuration says, and API Gateway may refuse the number. The quota can be raised, so this is no error.
+ * Warns of throttles above the quota that an account has by default in the region of the stack: callers get less than the
+ * configuration says, and API Gateway may refuse the number. It does not fail, because the quota can be raised.
  */
 export function warnOfAccountThrottle(
   scope: Construct,

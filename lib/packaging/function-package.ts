@@ -104,7 +104,7 @@ function factsOfSettings(settings: string | undefined): readonly string[] {
 }
 
 /**
- * The package of a function without a model: its bundle as it was built, or a copy of it that every user may read.
+ * Returns the package of a function without a model: the bundle as it was built, or a copy of it that every user may read.
  *
  * @param bundle - Folder of the built function.
  * @throws AppError `CONFIG_INVALID` when it is not built.
@@ -116,7 +116,7 @@ export function bundlePackage(bundle: string): FunctionPackage {
 }
 
 /**
- * The package of a function without a model: its bundle, and a file with settings if it has any.
+ * Composes the package of a function without a model: its bundle, and a file with settings if it has any.
  *
  * @param bundle - Folder of the built function.
  * @param workDirectory - Folder for packages.
@@ -164,11 +164,11 @@ function checkBundle(bundle: string): void {
 
 function listFiles(model: Model, bundle: string): readonly PackageFile[] {
   checkBundle(bundle);
-  const { architecture: wanted, target } = model.manifest.compute;
-  const architecture = NATIVE_ARCHITECTURES[wanted];
+  const { compute } = model.manifest;
+  const architecture = NATIVE_ARCHITECTURES[compute.architecture];
   const natives = nativesDirectory(architecture);
   // A model on an endpoint needs no runtime in the function; its weights go to the endpoint.
-  const nativeFiles = target === 'lambda' ? NATIVE_FILES : [];
+  const nativeFiles = compute.target === 'lambda' ? NATIVE_FILES : [];
   const modelFiles = filesIn(model.packedDirectory).filter((name) => !name.startsWith(`${PACKED_ENDPOINT}/`));
   return [
     ...filesIn(bundle).map((name) => ({ part: 'code' as const, source: join(bundle, name), target: name })),

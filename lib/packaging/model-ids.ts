@@ -21,10 +21,10 @@ export function checkModelIds(models: readonly Model[]): void {
 }
 
 /**
- * Construct id of the construct that stands for a model.
+ * Returns the id of the construct that stands for a model.
  *
- * An id in lower case is used as it is, because another construct id would replace deployed resources. Any other id gets a
- * prefix. Otherwise it could equal the id of another construct in the same scope, as `RestApi`.
+ * An id in lower case is used as it is, because a different construct id would replace deployed resources. Any other id gets a
+ * prefix. Otherwise it could equal the id of another construct in the same scope, such as `RestApi`.
  */
 export function modelConstructId({ id }: Model): string {
   return isPlainModelId(id) ? id : `Model-${id}`;

@@ -7,8 +7,8 @@ import { hashFacts } from './content-hash.ts';
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g;
 
 /**
- * SHA-256 over a module and all modules of this package that it imports, directly or through others: it changes whenever
- * what the module does may change.
+ * Computes the SHA-256 of a module and of every module in this package that it imports, directly or through others. The hash
+ * changes whenever the behavior of the module may change.
  *
  * @param entry - Path of the module.
  * @returns 64 lower-case hexadecimal digits.

@@ -9,7 +9,7 @@ const runsFromSource = import.meta.filename.endsWith('.ts');
 
 const packageRoot = join(import.meta.dirname, runsFromSource ? '../..' : '../../..');
 
-/** Folder of a built function. */
+/** Returns the folder of a built function. */
 export function functionBundle(name: FunctionName): string {
   return join(packageRoot, 'dist/functions', name);
 }
@@ -34,7 +34,7 @@ export type NativeArchitecture = 'x64' | 'arm64';
 export const NATIVE_FILES = ['onnxruntime_binding.node', 'libonnxruntime.so.1'] as const;
 
 /**
- * Folder of onnxruntime's native library for Linux.
+ * Returns the folder of onnxruntime's native library for Linux.
  *
  * @throws AppError `DEPENDENCY_MISSING` if the app does not have onnxruntime-node in the version of the bundles.
  */

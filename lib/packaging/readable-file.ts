@@ -8,8 +8,8 @@ const READABLE_MODE = 0o644;
 const READ_BITS = 0o444;
 
 /**
- * Whether every user may read a file. AWS Lambda runs a function as a user that owns none of its files, and the archive that
- * the CDK uploads keeps their modes; the umask of a hardened machine makes files that only their owner may read.
+ * Returns whether every user may read a file. AWS Lambda runs a function as a user that owns none of its files, and the
+ * archive that the CDK uploads keeps their modes. On a machine with a umask of 077, only the owner may read new files.
  */
 export function isReadable(path: string): boolean {
   return (statSync(path).mode & READ_BITS) === READ_BITS;

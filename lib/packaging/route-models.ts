@@ -32,15 +32,15 @@ export function chooseRouteModels(models: readonly Model[], settings: DefaultMod
 function chooseModels(
   models: readonly Model[],
   { task, defaultModel }: OwnedRoute,
-  wanted: string | undefined,
+  requested: string | undefined,
 ): RouteModels[] {
   const candidates = models.filter(({ manifest }) => manifest.task === task).sort((a, b) => (a.id < b.id ? -1 : 1));
-  const first = wanted === undefined ? candidates[0] : candidates.find(({ id }) => id === wanted);
+  const first = requested === undefined ? candidates[0] : candidates.find(({ id }) => id === requested);
   if (first !== undefined) return [{ task, first, others: candidates.filter((model) => model !== first) }];
-  if (wanted === undefined) return [];
+  if (requested === undefined) return [];
   const known = candidates.map(({ id }) => id).join(', ') || 'none';
   throw new AppError(
     'CONFIG_INVALID',
-    `${defaultModel} must be the id of a model of the task ${task}, got ${wanted}, known: ${known}`,
+    `${defaultModel} must be the id of a model of the task ${task}, got ${requested}, known: ${known}`,
   );
 }

@@ -7,7 +7,7 @@ import type { InputPlace } from '../../core/identity/grants.ts';
 import type { ApiSettings, UsagePlanSettings } from '../api/api-settings.ts';
 import type { InputBucketSettings, JobsSettings } from '../jobs/jobs-settings.ts';
 
-/** What `retainData` of a configuration means for a resource. */
+/** Returns the removal policy that `retainData` of a configuration asks for. */
 export function removalPolicyOf({ retainData }: DeployConfig): RemovalPolicy {
   return retainData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 }
@@ -50,7 +50,7 @@ export function jobsSettingsOf(scope: Construct, config: DeployConfig): JobsSett
   };
 }
 
-/** How long a configuration has payloads kept. */
+/** Returns how long payloads are kept according to a configuration. */
 export function payloadRetentionOf({ jobs }: DeployConfig) {
   return {
     retention: Duration.days(jobs.retentionDays),
