@@ -120,7 +120,7 @@ export function readTokenizer(folder: string, { tokenizer = PACKED_TOKENIZER }: 
   if (jsonObject(bytes) === undefined) {
     throw new AppError(
       'MANIFEST_INVALID',
-      `${join(folder, tokenizer)} is no tokenizer.json: it must contain a JSON object`,
+      `${join(folder, tokenizer)} is not a tokenizer.json: it must contain a JSON object`,
     );
   }
   return bytes;

@@ -39,7 +39,7 @@ export function textFeeds(
 ): (text: string) => Tensors {
   const parsed = v.safeParse(tokenizerSchema, tokenizer);
   if (!parsed.success) {
-    throw new AppError('INVALID_PARAMETER', 'the tokenizer file is no tokenizer.json: it must contain a model', {
+    throw new AppError('INVALID_PARAMETER', 'the tokenizer file is not a tokenizer.json: it must contain a model', {
       param: 'tokenizer',
     });
   }

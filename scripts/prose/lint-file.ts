@@ -47,17 +47,6 @@ export function lintFile(path: string, source: string): readonly Finding[] {
   });
 }
 
-/** Checks a file for the words that no file may contain. Phrases may be broken over lines. */
-export function lintWords(path: string, source: string): readonly Finding[] {
-  return passagesOf(path, source).flatMap(({ text, line }) =>
-    breachesOf(text.replace(/\s/g, ' '), EVERYWHERE).map(({ offset, message }) => ({
-      line: line + text.slice(0, offset).split('\n').length - 1,
-      message,
-      isLong: false,
-    })),
-  );
-}
-
 function lintSentences({ text, line }: Passage, reader: typeof pages): readonly Finding[] {
   const file = new VFile(text);
   const tree = reader.parse(file);

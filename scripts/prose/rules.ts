@@ -44,7 +44,7 @@ export const IN_PROSE: readonly Rule[] = [
   rule('\\bfrom (?:when|where) on\\b', 'from, or the point at which'),
   rule(', for (?:it|they|there|he|she|we|nothing)\\b', 'because'),
   rule(
-    '(?<!\\bthere )\\b(?:is|are|was|were) no (?!longer\\b|more\\b|less\\b|\\w+er\\b)',
+    '(?<!\\bthere )\\b(?:is|are|was|were) no (?!longer\\b|more\\b|less\\b|other\\b|\\w+er than\\b)',
     'is not a …, or there is no …',
   ),
   rule('\\bto be had\\b', 'available'),

@@ -34,7 +34,7 @@ export async function embedByFunction(
   return (await runItems(rows, call, deps)) as Float32Array[];
 }
 
-/** How alike two vectors of length one are. */
+/** Returns the cosine of the angle between two vectors of length one. */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a).reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
 }

@@ -10,7 +10,7 @@ import { synthesizeApp } from './running-app.ts';
 let folder: string;
 let assembly: string;
 let app: LocalStack;
-/** What a function that runs the model itself answers. */
+/** The vectors that a function computes if it runs the model itself. */
 let references: readonly Float32Array[];
 
 const TEXTS = ['one', 'two words', 'many words '.repeat(20), 'four words are here'];

@@ -16,7 +16,7 @@ const TOLERANCE = 0.98;
 let folder: string;
 let assembly: string;
 let app: LocalStack;
-/** What the function that runs the model itself answers. */
+/** The vectors that a function computes if it runs the model itself. */
 let references: readonly Float32Array[];
 
 beforeAll(async () => {

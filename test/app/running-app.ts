@@ -13,7 +13,7 @@ export interface RunningApp {
   readonly description: LocalDescription;
   /** Its working folder. */
   readonly directory: string;
-  /** What it printed so far. */
+  /** Returns the output of the app so far. */
   readonly output: () => string;
   /** Value of the key of a usage plan. */
   readonly key: (plan: string) => string;

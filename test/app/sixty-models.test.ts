@@ -163,7 +163,7 @@ describe('sixty models in local mode', () => {
     });
   });
 
-  test('a body that is no JSON object is refused with 400', async () => {
+  test('a body that is not a JSON object is refused with 400', async () => {
     expect(await call('/v2/models/adder-3/infer', { method: 'POST', body: '[1]' })).toMatchObject({ status: 400 });
     expect(await call('/v1/models/adder-3:predict', { method: 'POST', body: '[1]' })).toMatchObject({ status: 400 });
   });

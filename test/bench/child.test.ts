@@ -4,7 +4,7 @@ import { startChild } from '../../bench/child.ts';
 
 const start = (script: string) => startChild(process.execPath, ['-e', script], { cwd: process.cwd() });
 
-/** Whether a process runs: one that has ended may be listed until its parent asks for it. */
+/** Returns whether a process runs. The system may list a process that has ended until its parent reads its exit status. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

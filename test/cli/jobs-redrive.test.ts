@@ -135,9 +135,13 @@ describe('tensorgate jobs redrive', () => {
   });
 
   it.each([
-    ['the limit is no number', ['--limit', 'many'], /argument 'many' is invalid\. It must be a whole number from 1\./],
-    ['the port is no port', ['--port', '0'], /It must be a whole number from 1 to 65535\./],
-    ['the queue is no URL', ['--queue-url', 'dead'], /^INVALID_PARAMETER: --queue-url must be a URL, got dead$/m],
+    [
+      'the limit is not a number',
+      ['--limit', 'many'],
+      /argument 'many' is invalid\. It must be a whole number from 1\./,
+    ],
+    ['the port is out of range', ['--port', '0'], /It must be a whole number from 1 to 65535\./],
+    ['the queue is not a URL', ['--queue-url', 'dead'], /^INVALID_PARAMETER: --queue-url must be a URL, got dead$/m],
     ['the code is unknown', ['--code', 'WORKER_LSOT'], /Known codes are .*, WORKER_LOST\.$/m],
   ])('is refused as wrong usage when %s', async (_, args, message) => {
     const { exitCode, stderr } = await redrive(...args);
@@ -204,7 +208,7 @@ describe('tensorgate jobs redrive', () => {
       expect(await waiting(deadLetters)).toBe(3);
     });
 
-    it('puts back what is no job', async () => {
+    it('requeues a message that is not a job', async () => {
       await addDeadLetter('no JSON', 'INVALID_EVENT');
       expect((await redrive('--jobs-table', JOBS)).stdout).toMatch(/INVALID_EVENT +jobs-tiny +1 +1 +0 /);
     });

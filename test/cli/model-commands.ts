@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { runCommandLine } from '../../cli/main.ts';
 
-/** What a command printed and how it ended. */
+/** The exit code and the output of a command. */
 export interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;

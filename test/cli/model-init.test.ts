@@ -27,7 +27,7 @@ function addFile(name: string, content: unknown): void {
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
 }
 
-/** What Sentence Transformers writes beside an encoder. */
+/** Writes an encoder and the files that Sentence Transformers saves with it. */
 function addEncoder(): void {
   writeModel(smallEncoder(), join(folder, 'model.onnx'));
   cpSync('models/minilm/tokenizer.json', join(folder, 'tokenizer.json'));

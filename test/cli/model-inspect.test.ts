@@ -75,7 +75,7 @@ describe('tensorgate model inspect', () => {
     expect(after.stdout).toMatch(/^tensors in +torch\.onnx\.data, which is missing$/m);
   });
 
-  it('fails with ONNX_INVALID when the file is no model', async () => {
+  it('fails with ONNX_INVALID when the file is not a model', async () => {
     const path = join(folder, 'notes.txt');
     writeFileSync(path, 'these are notes, not a model');
     const { exitCode, stderr } = await tensorgate('model', 'inspect', path);

@@ -83,7 +83,7 @@ describe('tensorgate plan', () => {
     );
   });
 
-  it('refuses a folder that is no model', async () => {
+  it('refuses a folder without a model', async () => {
     const { exitCode, stderr } = await tensorgate('plan', 'docs', '--tokens', '1', '--rps', '1');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('MANIFEST_INVALID');

@@ -26,7 +26,7 @@ describe('ProgressLine', () => {
     expect(stream.written.length).toBeLessThan(20);
   });
 
-  it('writes nothing where the output is no terminal', () => {
+  it('writes nothing if the output is not a terminal', () => {
     const stream = terminal(false);
     using line = new ProgressLine(stream);
     line.show({ done: 0, total: 0, step: 'original' });

@@ -177,7 +177,7 @@ describe('tensorgate tenant erase', () => {
     expect([await keysOf(JOBS), await keysOf(WEBHOOKS), await objects(), await uploads()]).toEqual(before);
   });
 
-  it('refuses a tenant that is no id, and a deployment that is named in part', async () => {
+  it('refuses a tenant with an invalid id, and a deployment that is named in part', async () => {
     expect(await erase('a/b')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('the tenant must be') });
     const partly = await tensorgate('tenant', 'erase', 'acme', '--jobs-table', JOBS);
     expect(partly.exitCode).toBe(2);

@@ -8,7 +8,7 @@ import OpenAI from 'openai';
 import OpenAI5 from 'openai-5';
 import { type RunningApp, startApp, synthesizeApp } from '../app/running-app.ts';
 
-/** What a tool is set up with: nothing but an address and a key. */
+/** The settings of a tool: an address and a key only. */
 interface Setup {
   readonly baseURL: string;
   readonly apiKey: string;

@@ -29,7 +29,7 @@ export interface HttpFunctionRoutes {
   readonly unknown: Pick<APIGatewayProxyEvent, 'httpMethod' | 'resource' | 'pathParameters'>;
 }
 
-/** Behaviour that every function behind the API shows, because they share one kernel. */
+/** Describes the behavior that all functions behind the API share, because they share one kernel. */
 export function describeHttpFunction(name: string, routes: HttpFunctionRoutes): void {
   const { open, openOversized, json, maxBodyBytes, goodBody, wrongMethod, unknown } = routes;
 

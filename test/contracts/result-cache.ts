@@ -8,7 +8,7 @@ export interface TestClock extends Clock {
   nowMs: number;
 }
 
-/** What the suite opens: a cache that is empty, with a time to live of {@link TTL_SECONDS}. */
+/** Opens an empty cache with a time to live of {@link TTL_SECONDS}. */
 export type OpenResultCache = (clock: TestClock) => Promise<ResultCache>;
 
 /** Time to live of the caches under test. */
@@ -16,18 +16,18 @@ export const TTL_SECONDS = 60;
 
 const START_MS = 1_700_000_000_000;
 
-/** A clock for a cache under test. */
+/** Creates a clock for a cache under test. */
 export function testClock(): TestClock {
   const clock = { nowMs: START_MS, now: () => clock.nowMs };
   return clock;
 }
 
-/** A result that was computed at some time. */
+/** Creates a result that was computed at `createdAtMs`. */
 export function resultOf(bytes: readonly number[], createdAtMs = START_MS): CachedResult {
   return { value: Uint8Array.from(bytes), createdAtMs };
 }
 
-/** A results table that needs no connection. */
+/** Wraps a cache as a results table that needs no connection. */
 export function connected(table: ResultCache): ConnectedResultCache {
   return {
     connect: async () => undefined,
@@ -40,7 +40,7 @@ function bytesOf(result: CachedResult | undefined): number[] | undefined {
   return result === undefined ? undefined : [...result.value];
 }
 
-/** Behaviour that every results cache must show; run once for each implementation. */
+/** Describes the behavior of every results cache. Each implementation runs these tests. */
 export function describeResultCache(name: string, open: OpenResultCache): void {
   describe(`ResultCache: ${name}`, () => {
     it('finds what was put, with its bytes and the time it was computed', async () => {

@@ -35,7 +35,7 @@ function compute({ task, context, model }: TaskSubject, features: readonly unkno
   return task.read(model(task.layOut(features, context)), features, context);
 }
 
-/** The contract that every task fulfils. */
+/** Tests the contract that every task fulfils. */
 export function testTask(name: string, subject: TaskSubject): void {
   const { task, context, bodies } = subject;
   const hash = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -63,7 +63,7 @@ export function testTask(name: string, subject: TaskSubject): void {
     });
 
     test.each(Object.keys(bodies))(
-      `${name}: %s refuses a body that is no request, as the fault of its caller`,
+      `${name}: %s refuses a body that is not a request with a client error`,
       async (operation) => {
         const codec = await codecOf(subject, operation);
         for (const value of [undefined, null, 1, 'text', [], {}]) {

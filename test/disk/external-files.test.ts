@@ -85,7 +85,7 @@ describe('externalFiles', () => {
   });
 
   it.each([
-    ['text', Buffer.from('this is no model')],
+    ['text', Buffer.from('this is text')],
     ['a model that is cut off', encodeModel(smallEncoder()).subarray(0, 500)],
     ['nothing', Buffer.alloc(0)],
   ])('is empty for %s', (_, bytes) => {

@@ -69,10 +69,10 @@ test('all clients of the AWS SDK have the same version', () => {
 });
 
 test('the functions bundle the version of onnxruntime-node that an app has to install', () => {
-  const wanted = {
+  const versions = {
     development: root.devDependencies['onnxruntime-node'],
     peer: root.peerDependencies['onnxruntime-node'],
   };
-  expect(wanted).toEqual({ development: ONNXRUNTIME_VERSION, peer: ONNXRUNTIME_VERSION });
+  expect(versions).toEqual({ development: ONNXRUNTIME_VERSION, peer: ONNXRUNTIME_VERSION });
   expect(root.peerDependenciesMeta['onnxruntime-node'].optional).toBe(true);
 });

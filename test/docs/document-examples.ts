@@ -19,7 +19,7 @@ export interface Example {
   readonly shown: string | undefined;
 }
 
-/** The examples of a document, in its order. */
+/** Returns the examples of a document in order. */
 export function examplesOf(document: string): readonly Example[] {
   const blocks = [...readFileSync(document, 'utf8').matchAll(/^```(\w+)(?: (\w+))?\n(.*?)^```$/gms)];
   return blocks.flatMap(([, language = '', name, code = '']) => {
@@ -35,7 +35,7 @@ function isLanguage(word: string): word is Language {
   return Object.hasOwn(LANGUAGES, word);
 }
 
-/** The lines that the comments of an example promise, in their order. */
+/** Returns the output lines that the comments of an example promise, in order. */
 export function promisedLines({ code }: Pick<Example, 'code'>): readonly string[] {
   return [...code.matchAll(/^\s*(?:print|console\.log)\(.*\);?\s+(?:#|\/\/) (.*)$/gm)]
     .map(([, promised = '']) => promised)

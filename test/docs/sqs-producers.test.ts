@@ -20,7 +20,7 @@ function blocks(language: string): string[] {
   return [...GUIDE.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
 }
 
-/** What stands in the first column of the guide's tables, word for word. */
+/** Returns the code spans in the first column of the guide's tables. */
 function firstColumn(): string[] {
   const cells = [...GUIDE.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = '']) => cell);
   return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word));

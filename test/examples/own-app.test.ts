@@ -52,7 +52,7 @@ afterAll(() => {
   rmSync(app, { recursive: true, force: true });
 });
 
-/** Whether a package runs a script when it is installed, or one of the packages that it installs does. */
+/** Returns whether the installation of a package runs a script of the package or of its dependencies. */
 function hasInstallScript(name: string, seen = new Set<string>()): boolean {
   if (seen.has(name)) return false;
   seen.add(name);
@@ -65,7 +65,7 @@ function declarations(): string {
   return join(app, 'node_modules/tensorgate/dist/lib/index.d.ts');
 }
 
-/** What the examples of TSDoc comments do not repeat: imports, an app, a stack and models. */
+/** Returns the code that examples of TSDoc comments leave out: imports, an app, a stack and models. */
 function preludeOfExamples(): string {
   return `import { Annotations, App, CfnOutput, Duration, RemovalPolicy, Size, Stack } from 'aws-cdk-lib';
 import { Period } from 'aws-cdk-lib/aws-apigateway';
@@ -141,7 +141,7 @@ describe('an app outside of this repository', () => {
   it('gets workers, queues and routes from one construct more', async () => {
     expect(synthesize('app-with-jobs.ts')).toEqual({ status: 0, stderr: '' });
     const types = await resourceTypes('SearchWithJobs');
-    const count = (wanted: string) => types.filter((type) => type === wanted).length;
+    const count = (name: string) => types.filter((type) => type === name).length;
     expect(count('AWS::Lambda::Function')).toBe(3 + 6 + 2);
     expect(count('AWS::Lambda::EventSourceMapping')).toBe(6);
     expect(count('AWS::SQS::Queue')).toBe(8);
@@ -210,8 +210,8 @@ describe('an app outside of this repository', () => {
     rmSync(link, { recursive: true, force: true });
     renameSync(`${link}-hidden`, link);
     expect(status).toBe(1);
-    const wanted = `onnxruntime-node@${PACKAGE.peerDependencies['onnxruntime-node']}`;
-    expect(stderr).toContain(`${found}: npm install --save-exact --ignore-scripts ${wanted}`);
+    const dependency = `onnxruntime-node@${PACKAGE.peerDependencies['onnxruntime-node']}`;
+    expect(stderr).toContain(`${found}: npm install --save-exact --ignore-scripts ${dependency}`);
   });
 
   it('type-checks against the published declarations, as does every example of docs/constructs.md and of the constructs', () => {

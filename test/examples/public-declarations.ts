@@ -51,7 +51,7 @@ export interface TsdocExample {
   readonly code: string;
 }
 
-/** Every `@example` of the declarations that a package exports. */
+/** Returns every `@example` of the declarations that a package exports. */
 export function tsdocExamples(entry: string): readonly TsdocExample[] {
   const exported = new Set([...readDeclarations(entry).reexports.values()].map(({ file }) => file));
   return [...exported].flatMap((file) => {

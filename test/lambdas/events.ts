@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent, Context } from 'aws-lambda';
 
-/** What differs between the events of tests. */
+/** The members in which the events of tests differ. */
 export type EventOptions = Partial<
   Pick<
     APIGatewayProxyEvent,
@@ -50,7 +50,7 @@ export function getEvent(resource: string, pathParameters: Record<string, string
   return gatewayEvent(resource, { httpMethod: 'GET', pathParameters });
 }
 
-/** What Lambda passes beside the event. */
+/** Creates the context that Lambda passes with an event. */
 export function lambdaContext(): Context {
   return {
     callbackWaitsForEmptyEventLoop: true,

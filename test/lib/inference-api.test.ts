@@ -317,7 +317,7 @@ describe('routes', () => {
     },
   );
 
-  it('converts the bodies of every integration that is no proxy to text, because templates cannot read bytes', () => {
+  it('converts bodies to text for every integration except proxies, because templates cannot read bytes', () => {
     const others = [...methods.values()]
       .map(({ Properties }) => Properties.Integration)
       .filter(({ Type }) => Type !== 'AWS_PROXY');

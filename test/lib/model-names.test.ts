@@ -10,7 +10,7 @@ import { methodsByRoute, otherStack, resourcesOf, templateOf, testApp } from './
 /** Ids that differ in characters which AWS does not allow in some names, and ids that constructs of the API have. */
 const IDS = ['a-b', 'a_b', 'a.b', 'A-b', 'ab', 'ch_PP-OCRv4', 'RestApi', 'Routes'];
 
-/** What SageMaker allows, without the suffix of the version. */
+/** Names that SageMaker allows, without the suffix of the version. */
 const ENDPOINT_NAME = /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/;
 
 const UNPRICED = { maxIdleMonthlyUsd: 1_000_000 };

@@ -11,7 +11,7 @@ afterAll(() => {
   for (const directory of temporaryDirectories) rmSync(directory, { recursive: true, force: true });
 });
 
-/** A folder for what a test writes, gone once the file's tests are over. */
+/** Creates a folder that is deleted after all tests of the file. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'tensorgate-lib-'));
   temporaryDirectories.push(directory);
@@ -20,25 +20,25 @@ export function temporaryDirectory(): string {
 
 const SHA256 = 'a'.repeat(64);
 
-/** What a manifest says of a version whose weights are not there. */
+/** Entry of a manifest for a version whose weights do not exist. */
 export const LISTED = { weights: '1/model.onnx', sha256: SHA256 };
 
 const WORK_DIRECTORY = temporaryDirectory();
 
-/** What a test says about a model; the rest has defaults. */
+/** The members of a manifest that a test sets; the others have defaults. */
 export type ManifestDraft = Partial<Omit<Manifest, 'compute' | 'cache'>> & {
   readonly compute?: object;
   readonly cache?: object;
 };
 
-/** A packed embedding model whose weights are a few bytes: constructs look at their size, nothing runs them. */
+/** Creates a packed embedding model whose weights are a few bytes. Constructs read their size, and no test runs them. */
 export function packedEmbedding(id = 'tiny', draft: ManifestDraft = {}): Model {
   return packed({ id, task: 'embedding', ...draft }, [
     { name: 'last_hidden_state', datatype: 'FP32', shape: [-1, -1, 384] },
   ]);
 }
 
-/** A packed model of task `tensor`. */
+/** Creates a packed model of task `tensor`. */
 export function packedTensor(id = 'adder', draft: ManifestDraft = {}): Model {
   return packed({ id, task: 'tensor', ...draft }, [{ name: 'sum', datatype: 'FP32', shape: [-1] }]);
 }

@@ -5,7 +5,7 @@ import { otherStack } from './synthesized-api.ts';
 
 const NEW_ACCOUNT = { account: 10 };
 
-/** What a new account refuses. */
+/** Settings that a new account refuses. */
 const REFUSED: readonly (readonly [string, NonNullable<ManifestDraft['compute']>])[] = [
   ['reserved concurrency', { target: 'lambda', reservedConcurrency: 1 }],
   ['provisioned concurrency', { target: 'lambda', provisioned: { min: 1 } }],

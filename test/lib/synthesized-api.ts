@@ -5,7 +5,7 @@ import { inlineNestedStacks } from '../../local/template/inline-nested-stacks.ts
 import type { Template as ParsedTemplate } from '../../local/template/template.ts';
 import { temporaryDirectory } from './packed-models.ts';
 
-/** An app that leaves packages where they are instead of copying tens of megabytes for each test. */
+/** Creates an app that leaves packages in place instead of copying tens of megabytes for each test. */
 export function testApp(context: Readonly<Record<string, unknown>> = {}): App {
   return new App({
     outdir: temporaryDirectory(),
@@ -15,19 +15,20 @@ export function testApp(context: Readonly<Record<string, unknown>> = {}): App {
   });
 }
 
-/** A stack outside of this product. */
+/** Creates a stack that is not part of this product. */
 export function otherStack(): Stack {
   return new Stack(testApp(), 'Test');
 }
 
-/** The template of a stack that holds nothing but one API. */
+/** Synthesizes a stack with one API only. */
 export function synthesizeApi(props: InferenceApiProps): Template {
   const stack = otherStack();
   new InferenceApi(stack, 'Api', props);
   return templateOf(stack);
 }
 
-/** The template of a stack, with those of its nested stacks inlined: logical ids of theirs start with that of the stack. */
+/** Returns the template of a stack with its nested stacks inlined. The logical ids of their resources start with that of the
+ * nested stack. */
 export function templateOf(stack: Stack): Template {
   const own = Template.fromStack(stack).toJSON();
   return Template.fromJSON({ ...inlineNestedStacks(parsedTemplate(own), nestedTemplates(stack)) });
@@ -69,7 +70,7 @@ export interface SynthesizedResource {
   readonly DeletionPolicy?: string;
 }
 
-/** The logical id that a resource of a model's stack would have in the stack of the API or of the jobs. */
+/** Returns the logical id that a resource in the stack of a model would have in the stack of the API or of the jobs. */
 export function plainId(logicalId: string): string {
   return logicalId.replace(/^Model\w*?[0-9A-F]{8}(?=runjobs)/, 'JobsFunctions').replace(/^Model\w*?[0-9A-F]{8}/, 'Api');
 }
@@ -105,7 +106,7 @@ export function methodsByRoute(template: Template): ReadonlyMap<string, Synthesi
   );
 }
 
-/** What a template of the gateway renders: `$context` values filled in, then parsed. */
+/** Renders a template of the gateway: fills in values of `$context` and parses the result. */
 export function renderTemplate(template: string): Record<string, unknown> {
   return JSON.parse(template.replaceAll('$context.requestId', '6f3a9c1e-0000-4000-8000-000000000000'));
 }

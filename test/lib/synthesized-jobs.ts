@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { Jobs, type JobsProps } from '../../lib/index.ts';
 import { otherStack, plainId, resourcesOf, type SynthesizedResource, templateOf } from './synthesized-api.ts';
 
-/** The template of a stack that holds nothing but jobs. */
+/** Synthesizes a stack with jobs only. */
 export function synthesizeJobs(props: JobsProps): Template {
   const stack = otherStack();
   new Jobs(stack, 'Jobs', props);
@@ -14,7 +14,7 @@ export function queueOf(template: Template, name: string): SynthesizedResource['
   return found(template, 'AWS::SQS::Queue', `JobsQueues${plain(name)}`).Properties;
 }
 
-/** Logical id of a queue. */
+/** Finds the logical id of a queue. */
 export function queueId(template: Template, name: string): string {
   return found(template, 'AWS::SQS::Queue', `JobsQueues${plain(name)}`).logicalId;
 }
@@ -24,14 +24,14 @@ export function functionOf(template: Template, name: string): SynthesizedResourc
   return found(template, 'AWS::Lambda::Function', `JobsFunctions${plain(name)}Function`).Properties;
 }
 
-/** Event source mappings of a function. */
+/** Lists the event source mappings of a function. */
 export function mappingsOf(template: Template, name: string): readonly SynthesizedResource['Properties'][] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping')
     .filter(({ Properties }) => functionPattern(name).test(plainId(invokedBy(Properties))))
     .map(({ Properties }) => Properties);
 }
 
-/** What a function may do: each action, and the logical ids of the resources that it may do it to. */
+/** Returns the permissions of a function: the logical ids of the resources by action. */
 export function permissionsOf(template: Template, prefix: string): Readonly<Record<string, readonly string[]>> {
   const permissions: Record<string, string[]> = {};
   const policies = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy']
@@ -59,7 +59,7 @@ function found(template: Template, type: string, prefix: string): SynthesizedRes
   return resource;
 }
 
-/** Logical id of the function or alias that a mapping invokes. */
+/** Finds the logical id of the function or alias that a mapping invokes. */
 export function invokedBy({ FunctionName }: SynthesizedResource['Properties']): string {
   return /"Ref":"(\w+)"/.exec(JSON.stringify(FunctionName))?.[1] ?? '';
 }

@@ -17,7 +17,7 @@ export interface FixtureFunction {
 /** One method of the fixture's API, by `GET /path`. */
 export type FixtureMethod = Readonly<Record<string, unknown>>;
 
-/** What a fixture app holds. */
+/** The contents of a fixture app. */
 export interface FixtureApp {
   readonly functions?: Readonly<Record<string, FixtureFunction>>;
   readonly methods?: Readonly<Record<string, FixtureMethod>>;
@@ -67,7 +67,7 @@ export async function writeFixtureApp(folder: string, app: FixtureApp): Promise<
   return assembly;
 }
 
-/** The integration of a method with a function of the fixture. */
+/** Creates a method that is integrated with a function of the fixture. */
 export function lambdaMethod(functionId: string, properties: FixtureMethod = {}): FixtureMethod {
   const uri = 'arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/';
   return {
@@ -80,7 +80,7 @@ export function lambdaMethod(functionId: string, properties: FixtureMethod = {})
   };
 }
 
-/** A stack as the reader gives it, for tests that need no files. */
+/** Creates a stack as the reader returns it, for tests that need no files. */
 export function stackOf(
   name: string,
   resources: Readonly<Record<string, Partial<TemplateResource> & { readonly Type: string }>>,

@@ -69,13 +69,13 @@ function follow([program = '', ...args]: readonly string[], variables: Record<st
     });
   }
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  const printed = async (wanted: string, times = 1): Promise<void> => {
+  const printed = async (expected: string, times = 1): Promise<void> => {
     const { promise, resolve: found, reject } = Promise.withResolvers<void>();
     const look = (): void => {
-      if (text.split(wanted).length > times) found();
+      if (text.split(expected).length > times) found();
     };
     waiting.add(look);
-    void ended.then(() => reject(new Error(`ended without printing ${wanted}:\n${text}`)));
+    void ended.then(() => reject(new Error(`ended without printing ${expected}:\n${text}`)));
     look();
     await promise;
     waiting.delete(look);
@@ -231,7 +231,7 @@ describe('tensorgate start', () => {
   });
 
   it.each([
-    ['the port is no port', { PORT: 'many' }, /the port must be a whole number from 0 to 65535, got "many"/],
+    ['the port is not a number', { PORT: 'many' }, /the port must be a whole number from 0 to 65535, got "many"/],
     ['the number of environments is none', { TENSORGATE_MAX_ENVIRONMENTS: '0' }, /TENSORGATE_MAX_ENVIRONMENTS must be/],
   ])('fails with LOCAL_START when %s', async (_, variables, message) => {
     const { ended, output } = run([], variables);
@@ -240,7 +240,7 @@ describe('tensorgate start', () => {
     expect(output()).toMatch(message);
   });
 
-  it('refuses an option that is no port as wrong usage', async () => {
+  it('refuses an option with an invalid port as wrong usage', async () => {
     const { ended, output } = run(['--port', 'many']);
     expect(await ended).toBe(2);
     expect(output()).toContain('the port must be a whole number from 0 to 65535, got "many"');

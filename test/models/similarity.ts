@@ -1,6 +1,6 @@
 type Vector = Float32Array;
 
-/** Cosine of the angle between two vectors. */
+/** Computes the cosine of the angle between two vectors. */
 export function cosine(a: Vector, b: Vector): number {
   let [dot, aa, bb] = [0, 0, 0];
   for (let index = 0; index < a.length; index++) {
@@ -12,7 +12,7 @@ export function cosine(a: Vector, b: Vector): number {
   return dot / Math.sqrt(aa * bb);
 }
 
-/** Index of each vector's nearest other vector by cosine; of equals, the first. */
+/** Finds the index of each vector's nearest other vector by cosine, the first of several equal ones. */
 export function nearestNeighbours(vectors: readonly Vector[]): number[] {
   return vectors.map((vector, index) => {
     const scores = vectors.map((other, at) => (at === index ? Number.NEGATIVE_INFINITY : cosine(vector, other)));

@@ -16,7 +16,7 @@ import { noise, smallModel, value } from './small-models.ts';
 /** The weight of {@link externalModel}, which is a matrix of 4 rows and 2 columns. */
 export const EXTERNAL_WEIGHT = noise(8, 5);
 
-/** A constant whose bytes lie in a file, as `entries` say. */
+/** Creates a constant whose bytes are stored in the file that `entries` describe. */
 export function externalTensor(name: string, entries: Readonly<Record<string, string>>): TensorProto {
   return create(TensorProtoSchema, {
     name,
@@ -29,7 +29,7 @@ export function externalTensor(name: string, entries: Readonly<Record<string, st
   });
 }
 
-/** A model whose one weight lies in a file, as `entries` say. */
+/** Creates a model whose only weight is stored in the file that `entries` describe. */
 export function externalModel(entries: Readonly<Record<string, string>>): ModelProto {
   return smallModel({
     nodes: [makeNode('MatMul', 'product', ['x', 'w'], ['y'])],

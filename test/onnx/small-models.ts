@@ -38,12 +38,12 @@ export function value(
   return create(ValueInfoProtoSchema, { name, type: typeProto });
 }
 
-/** A floating-point attribute. */
+/** Creates a floating-point attribute. */
 export function floatAttribute(name: string, f: number): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f });
 }
 
-/** A text attribute. */
+/** Creates a text attribute. */
 export function stringAttribute(name: string, text: string): AttributeProto {
   return create(AttributeProtoSchema, {
     name,
@@ -80,7 +80,7 @@ export function noise(length: number, seed = 1): Float32Array {
   });
 }
 
-/** A matrix of {@link noise}. */
+/** Creates a matrix of {@link noise}. */
 export function matrix(name: string, rows: number, columns: number, seed = 1): TensorProto {
   return tensorProto(name, [rows, columns], noise(rows * columns, seed));
 }
@@ -96,7 +96,7 @@ export function integers(shape: readonly number[], data: readonly number[]): Ten
 }
 
 /**
- * A text encoder in small: look up, two layers with a residual connection, masked tokens included in the output.
+ * Creates a small text encoder: a lookup and two layers with a residual connection. Its output includes masked tokens.
  *
  * @param outlier - Factor of one hidden channel, as trained transformers have them.
  */
@@ -142,7 +142,7 @@ export function encoderFeeds(count: number): Tensors[] {
 }
 
 /**
- * A safetensors file of float32 zeros.
+ * Creates a safetensors file of float32 zeros.
  *
  * @param shapes - Shape of each tensor.
  * @see https://github.com/huggingface/safetensors

@@ -16,7 +16,7 @@ const DATATYPES: Readonly<Record<number, Exclude<Datatype, 'BYTES' | 'FP16'>>> =
   [DataType.DOUBLE]: 'FP64',
 };
 
-/** The value of a constant, whichever field it is stored in; undefined for types that no protocol carries. */
+/** Reads the value of a constant from the field in which it is stored. Returns undefined for types that no protocol carries. */
 export function tensorOf(proto: TensorProto): Tensor | undefined {
   const shape = shapeOf(proto);
   if (proto.dataType === DataType.STRING) {

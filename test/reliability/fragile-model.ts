@@ -68,7 +68,7 @@ export async function writeFragileModel(folder: string): Promise<void> {
   await writeFile(join(folder, FRAGILE, 'model.yaml'), MANIFEST.replace('SHA256', sha256));
 }
 
-/** The body of a request; one that is `fine` is answered with `steps`. */
+/** Creates the body of a request. The response to one that is `fine` contains `steps`. */
 export function fragileBody(behavior: Behavior, steps: number): object {
   const input = (name: string, number: number) => ({ name, shape: [1], datatype: 'INT64', data: [number] });
   const memory = behavior === 'memory' ? NUMBERS_BEYOND_MEMORY : 1;

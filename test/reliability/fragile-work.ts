@@ -40,7 +40,7 @@ export function planFragileWork(seed: number, wave: number): FragileWork {
   return { jobs: plan('fragile', FINE_JOBS), lines: plan('line', FINE_LINES) };
 }
 
-/** The error codes that the dead letters of the work have. */
+/** Lists the error codes of the dead letters that the work leaves. */
 export function deadLetterCodes({ jobs }: FragileWork): string[] {
   return jobs.flatMap(({ behavior }) => (behavior === 'fine' ? [] : [EXPECTED_ERROR[behavior]]));
 }
@@ -53,7 +53,7 @@ export async function submitFragileJobs({ jobs }: FragileWork, caller: PatientCa
   }
 }
 
-/** The lines of the batch. */
+/** Writes the lines of the batch. */
 export function fragileLines({ lines }: FragileWork): string[] {
   return lines.map(({ key, behavior, steps }) =>
     JSON.stringify({ custom_id: key, method: 'POST', url: FRAGILE_ENDPOINT, body: fragileBody(behavior, steps) }),

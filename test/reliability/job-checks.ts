@@ -40,8 +40,8 @@ export async function checkJob(
   const least = status === 'canceled' ? 0 : 1;
   if (attempts < least || attempts > MAX_ATTEMPTS) problems.push(`is ${status} after ${attempts} attempts`);
   const hasWebhook = job.wantsWebhook || job.tenant === 'pro';
-  problems.push(...checkNotified('webhook', webhooks, { status, isWanted: hasWebhook }));
-  problems.push(...checkNotified('reply', replies, { status, isWanted: job.wantsReply }));
+  problems.push(...checkNotified('webhook', webhooks, { status, isExpected: hasWebhook }));
+  problems.push(...checkNotified('reply', replies, { status, isExpected: job.wantsReply }));
   return problems;
 }
 
@@ -86,12 +86,12 @@ async function hasResult(
 function checkNotified(
   what: 'webhook' | 'reply',
   notifications: readonly Notification[],
-  { status, isWanted }: { readonly status: string; readonly isWanted: boolean },
+  { status, isExpected }: { readonly status: string; readonly isExpected: boolean },
 ): string[] {
   const ids = new Set(notifications.map(({ eventId }) => eventId));
   const others = notifications.filter((one) => one.status !== status);
   return [
-    ...(ids.size === (isWanted ? 1 : 0) ? [] : [`is ${status} and has ${ids.size} different events by ${what}`]),
+    ...(ids.size === (isExpected ? 1 : 0) ? [] : [`is ${status} and has ${ids.size} different events by ${what}`]),
     ...(others.length === 0 ? [] : [`is ${status}, but its ${what} said ${others[0]?.status}`]),
   ];
 }

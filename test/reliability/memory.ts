@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 
 const MIB = 1_048_576;
 
-/** Memory that this process holds after a garbage collection, in MiB. */
+/** Measures the memory of this process after a garbage collection, in MiB. */
 export function heldMiB(): number {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -12,7 +12,7 @@ export function heldMiB(): number {
   return (heapUsed + external) / MIB;
 }
 
-/** Resident memory of another process in MiB; 0 if it has ended, or the system does not say. */
+/** Reads the resident memory of another process in MiB. Returns 0 if the process has ended or the system does not report it. */
 export function workerMiB(pid: number): number {
   try {
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
@@ -21,7 +21,7 @@ export function workerMiB(pid: number): number {
   }
 }
 
-/** Slope of the line that fits points best, by least squares. */
+/** Computes the slope of the line that fits points best, by least squares. */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (values: readonly number[]) => values.reduce((total, value) => total + value, 0) / values.length;
   const [meanX, meanY] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];

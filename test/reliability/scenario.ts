@@ -21,7 +21,7 @@ import {
   type Wave,
 } from './work.ts';
 
-/** What to run. */
+/** Settings of a scenario. */
 export interface ScenarioOptions {
   /** Folder of the app that `synthesizeFaultyApp` has synthesized. */
   readonly assembly: string;
@@ -36,7 +36,7 @@ export interface ScenarioOptions {
   readonly onWave?: (facts: Readonly<Record<string, number>>) => void;
 }
 
-/** What was found at the end. */
+/** The findings at the end of a scenario. */
 export interface ScenarioReport {
   /** Everything that is wrong; empty if nothing was lost or doubled. */
   readonly problems: readonly string[];
@@ -388,7 +388,7 @@ class Scenario {
     const { stack } = this.#product;
     await stack.advance(EXPIRES_WITHIN_MS);
     await this.#settle(() => true);
-    // What the sweep wrote meanwhile has expired as well.
+    // Records that the sweep wrote meanwhile have expired as well.
     await stack.advance(EXPIRES_WITHIN_MS);
     const [first] = ids;
     if (first !== undefined) {

@@ -165,7 +165,7 @@ export class Submitter {
   }
 }
 
-/** A line of a batch. */
+/** Writes a line of a batch. */
 export function lineOf(customId: string, text: string): string {
   const body = { model: MODEL, input: text, encoding_format: FORMAT };
   return JSON.stringify({ custom_id: customId, method: 'POST', url: ENDPOINT, body });

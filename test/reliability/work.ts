@@ -35,7 +35,7 @@ export interface PlannedJob {
   readonly isDeleted: boolean;
 }
 
-/** A line of a batch: a text, or bytes that are no request. */
+/** A line of a batch: a text, or bytes that are not a request. */
 export type PlannedLine = string | { readonly broken: string };
 
 /** A batch to create. */
@@ -112,13 +112,13 @@ export function* planWaves(seed: number, items: number): Generator<Wave> {
   }
 }
 
-/** Number of items of a wave. */
+/** Counts the items of a wave. */
 export function itemsOf({ jobs, batches, fragile }: Wave): number {
   const texts = sum(jobs.map((job) => job.texts.length));
   return texts + sum(batches.map(({ lines }) => lines.length)) + fragile.jobs.length + fragile.lines.length;
 }
 
-/** A digest of a plan: equal plans have equal digests. */
+/** Computes the digest of a plan. Equal plans have equal digests. */
 export function digestOf(waves: Iterable<Wave>): string {
   const hash = createHash('sha256');
   for (const wave of waves) hash.update(JSON.stringify(wave));

@@ -1,7 +1,7 @@
 /** The names and indices that lead to a value in an example. */
 export type Path = readonly (string | number)[];
 
-/** Every place in an example, the root excepted. */
+/** Lists every path in an example except the root. */
 export function placesIn(value: unknown, path: Path = []): Path[] {
   const entries: (readonly [string | number, unknown])[] = Array.isArray(value)
     ? [...value.entries()]
@@ -9,7 +9,7 @@ export function placesIn(value: unknown, path: Path = []): Path[] {
   return entries.flatMap(([key, inner]) => [[...path, key], ...placesIn(inner, [...path, key])]);
 }
 
-/** A copy of an example with another value at a place; undefined removes the member. */
+/** Returns a copy of an example with another value at a path; undefined removes the member. */
 export function changed(full: unknown, path: Path, value: unknown): unknown {
   const copy = structuredClone(full) as Record<string | number, unknown>;
   let owner = copy;
@@ -20,7 +20,7 @@ export function changed(full: unknown, path: Path, value: unknown): unknown {
   return copy;
 }
 
-/** A copy of an example with one more member beside a place. */
+/** Returns a copy of an example with one more member beside a path. */
 export function withMember(full: unknown, path: Path, name: string): unknown {
   const isInArray = typeof path.at(-1) === 'number';
   return changed(full, isInArray ? path : [...path.slice(0, -1), name], isInArray ? { [name]: 1 } : 1);

@@ -210,7 +210,7 @@ function* markedForms(): Generator<MarkedRequest> {
   }
 }
 
-/** Bodies that are no JSON. */
+/** Yields requests whose bodies are not JSON. */
 function* markedBytes(): Generator<MarkedRequest> {
   const text = Buffer.from(MARK);
   for (const path of ['/v2/models/minilm/infer', '/v1/embeddings', '/v1/models/minilm:predict', '/v1/batches']) {

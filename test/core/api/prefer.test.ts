@@ -21,7 +21,7 @@ describe('parsePrefer', () => {
     expect(parsePrefer(lines)).toEqual(preferences);
   });
 
-  it('never fails, for a preference is no demand', () => {
+  it('never fails, because a server may ignore a preference', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), (lines) => {
         const { waitSeconds = 0 } = parsePrefer(lines);

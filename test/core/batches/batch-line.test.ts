@@ -11,7 +11,7 @@ function request(changes: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({ custom_id: 'one', method: 'POST', url: '/v1/embeddings', body, ...changes });
 }
 
-/** What is wrong with a line. */
+/** Returns the error of a line. */
 function wrongWith(text: string, rules = RULES) {
   const read = readLine(text, 7, rules);
   if (isRequest(read)) throw new Error('the line is a request');

@@ -74,7 +74,7 @@ describe('ChunkPlan', () => {
     ]);
   });
 
-  it('makes one chunk of any number of blank lines before a request, so that they are no reason to give up', () => {
+  it('puts any number of blank lines before a request into one chunk, so that they never end the split', () => {
     const chunks = plan(`${'\n'.repeat(100_000)}a\n`);
     expect(chunks.map(({ lines, requests, firstLine }) => [lines, requests, firstLine])).toEqual([
       [100_000, 0, 1],

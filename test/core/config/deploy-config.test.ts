@@ -84,7 +84,7 @@ describe('parseDeployConfig', () => {
       'throttle.burstLimit: is missing, it must be a whole number from 1 to 5000',
     ],
     [
-      'a cost that is no number',
+      'a cost that is not a number',
       { maxIdleMonthlyUsd: Number.NaN },
       'maxIdleMonthlyUsd: must be a number from 0 to 1000000, got NaN',
     ],
@@ -166,7 +166,7 @@ describe('parseDeployConfig', () => {
       'jobs.producers.inputBuckets.0.prefix: must be a prefix of keys',
     ],
     [
-      'a budget that is no number',
+      'a budget that is not a number',
       { usagePlans: { free: { rateLimit: 1, burstLimit: 1, budgets: { openBatches: 'none' } } } },
       'usagePlans.free.budgets.openBatches: must be a whole number from 1 to 1000',
     ],

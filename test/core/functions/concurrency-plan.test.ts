@@ -47,10 +47,10 @@ describe('planConcurrency', () => {
         fc.integer({ min: 10, max: 5000 }),
         fc.array(fc.integer({ min: 2, max: 1000 }), { maxLength: 30 }),
         fc.double({ min: 0, max: 0.95, noNaN: true }),
-        (account, wanted, interactiveShare) => {
-          const background = wanted.map((maxConcurrency) => ({ name: '', maxConcurrency }));
+        (account, requested, interactiveShare) => {
+          const background = requested.map((maxConcurrency) => ({ name: '', maxConcurrency }));
           const { limits, background: total } = planConcurrency({ ...OPTIONS, account, interactiveShare, background });
-          expect(limits.every((limit, index) => limit >= 2 && limit <= (wanted[index] ?? 0))).toBe(true);
+          expect(limits.every((limit, index) => limit >= 2 && limit <= (requested[index] ?? 0))).toBe(true);
           const share = Math.floor(account * (1 - interactiveShare));
           expect(total <= share || limits.every((limit) => limit === 2)).toBe(true);
         },

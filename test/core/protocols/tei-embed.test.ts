@@ -45,7 +45,7 @@ describe('decodeTeiAnswer', () => {
     );
   });
 
-  it('refuses what is no JSON', () => {
+  it('refuses a body that is not JSON', () => {
     expect(() => decodeTeiAnswer(new TextEncoder().encode('<html>'))).toThrow('it is not a list of vectors');
   });
 });

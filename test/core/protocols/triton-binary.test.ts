@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeTritonAnswer, decodeTritonBody, encodeTritonRequest } from '../../../core/protocols/triton-binary.ts';
 import type { Tensor } from '../../../core/tensors/tensor.ts';
 
-/** What Triton answers when it gives the tensors of a request back: the JSON part says `outputs`. */
+/** Creates Triton's response with the tensors of a request, whose JSON part calls them `outputs`. */
 function echo(inputs: Readonly<Record<string, Tensor>>) {
   const { contentType, body } = encodeTritonRequest(inputs);
   const size = Number(contentType.split('=').at(-1));

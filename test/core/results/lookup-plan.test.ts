@@ -41,9 +41,12 @@ describe('cacheState', () => {
     [0, 3, true, 'MISS'],
     [1, 3, true, 'PARTIAL'],
     [3, 3, true, 'HIT'],
-  ] as const)('says %d of %d found, asked %s: %s', (found, wanted, read, expected) => {
-    expect(cacheState(found, wanted, read)).toBe(expected);
-  });
+  ] as const)(
+    'reports, for %d of %d results found and reading allowed = %s, %s',
+    (found, requested, read, expected) => {
+      expect(cacheState(found, requested, read)).toBe(expected);
+    },
+  );
 });
 
 describe('ageSeconds', () => {

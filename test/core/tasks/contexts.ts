@@ -6,12 +6,12 @@ import type { TaskName } from '../../../core/tasks/tasks.ts';
 
 const VERSIONS = { '1': { weights: '1/model.onnx', sha256: 'a'.repeat(64) } };
 
-/** A manifest as the parser reads it. */
+/** Parses a manifest of a task. */
 export function manifestOf(task: TaskName, more: Readonly<Record<string, unknown>> = {}) {
   return parseManifest({ id: 'm', task, versions: VERSIONS, ...more }, 'test');
 }
 
-/** What a task computes with. */
+/** Creates the context in which a task computes. */
 export function contextOf(
   task: TaskName,
   signature: Signature,
@@ -38,7 +38,7 @@ export const ENCODER: Signature = {
   outputs: [{ name: 'last_hidden_state', datatype: 'FP32', shape: [-1, -1, 4] }],
 };
 
-/** What an embedding model computes with. */
+/** Creates the context in which an embedding model computes. */
 export function embeddingContext(more: Readonly<Record<string, unknown>> = {}): EmbeddingContext {
   const { model, version } = contextOf('embedding', ENCODER, { manifest: more });
   return { model: model as EmbeddingModel, version, ports: { tokenizer: WORDS } };

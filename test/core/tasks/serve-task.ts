@@ -15,7 +15,7 @@ export interface TaskToServe {
   readonly model: (inputs: Tensors) => Record<string, Tensors[string]>;
 }
 
-/** What a request may do and until when. */
+/** A request that may read and write the cache and has no deadline. */
 export const PASS: Pick<Call, 'policy' | 'deadlineMs'> = {
   policy: { read: true, write: true },
   deadlineMs: Number.POSITIVE_INFINITY,

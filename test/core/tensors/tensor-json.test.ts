@@ -23,8 +23,10 @@ describe('readTensor, by datatype', () => {
   it.each(edges)('reads the smallest and largest %s exactly', (datatype, values) => {
     const { data } = readTensor(datatype, [values.length], values, 'data');
     const read = Array.from(valuesOf({ datatype, data }) as Iterable<unknown>);
-    const wanted = values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
-    expect(read.map(String)).toEqual(wanted.map((value) => String(datatype.startsWith('FP') ? Number(value) : value)));
+    const expected = values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+    expect(read.map(String)).toEqual(
+      expected.map((value) => String(datatype.startsWith('FP') ? Number(value) : value)),
+    );
   });
 
   const outOfRange: [Datatype, unknown, string][] = [

@@ -83,7 +83,7 @@ export async function startAcceptJobs() {
   };
 }
 
-/** An event of a producer. */
+/** Creates an event of a producer. */
 export function jobEvent(id: string, data: object = {}, attributes: object = {}): Record<string, unknown> {
   return {
     specversion: '1.0',

@@ -128,7 +128,7 @@ describe('an event of a producer', () => {
 
 describe('an event that is refused', () => {
   it.each<[code: string, when: string, body: unknown]>([
-    ['INVALID_EVENT', 'it is no JSON', '{"specversion":'],
+    ['INVALID_EVENT', 'it is not JSON', '{"specversion":'],
     ['INVALID_EVENT', 'it is a text', 'hello'],
     ['INVALID_EVENT', 'it is a list', JSON.stringify([jobEvent('1')])],
     ['INVALID_EVENT', 'it is null', 'null'],
@@ -137,9 +137,9 @@ describe('an event that is refused', () => {
     ['INVALID_EVENT', 'it is the envelope of an SNS message', { Type: 'Notification', Message: '{}' }],
     ['INVALID_EVENT', 'its specversion is another one', jobEvent('1', {}, { specversion: '0.3' })],
     ['UNSUPPORTED_VERSION', 'its type has another version', jobEvent('1', {}, { type: 'tensorgate.job.v2' })],
-    ['INVALID_BODY', 'its data is no request', jobEvent('1', { endpoint: undefined })],
+    ['INVALID_BODY', 'its data is not a request', jobEvent('1', { endpoint: undefined })],
     ['INVALID_BODY', 'it has no input', jobEvent('1', { body: undefined })],
-    ['INVALID_PARAMETER', 'its endpoint is no inference route', jobEvent('1', { endpoint: '/v1/models' })],
+    ['INVALID_PARAMETER', 'its endpoint is not an inference route', jobEvent('1', { endpoint: '/v1/models' })],
     ['MODEL_NOT_FOUND', 'its path names no model', jobEvent('1', { endpoint: '/v1/models/none:predict' })],
     ['MODEL_NOT_FOUND', 'its body names no model', jobEvent('1', { body: { model: 'none', input: 'a' } })],
     ['DESTINATION_FORBIDDEN', 'there is no such reply queue', jobEvent('1', { reply_queue: 'elsewhere' })],

@@ -124,7 +124,7 @@ describe('any other request', () => {
   });
 
   it.each(['idfirstkey', 'idfirstkey=', `=${hashOf('')}`, 'idfirstkey={{placeholder}}'])(
-    'is refused when what the stage holds is no hash (%s)',
+    'is refused when the stage variable %s holds no hash',
     async (keys) => {
       const attempt = createHandler({ acceptedHeaders: KEY_HEADERS })(event({ 'x-api-key': KEY }, { keys_0: keys }));
       await expect(attempt).rejects.toThrow('Unauthorized');

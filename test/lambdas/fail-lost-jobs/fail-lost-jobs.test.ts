@@ -151,7 +151,7 @@ describe('a lost message of a completed job', () => {
     expect(await harness.dead()).toEqual([]);
   });
 
-  it('is no dead letter if the caller canceled the job', async () => {
+  it('is not moved to the dead letters if the caller canceled the job', async () => {
     const message = await beginJob('one');
     await harness.jobs.cancel(message);
     await harness.lose(message);

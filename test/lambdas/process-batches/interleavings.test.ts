@@ -32,7 +32,7 @@ interface Delivery<M> {
   readonly receives: number;
 }
 
-/** What happens to the next delivery of a message. */
+/** The fate of the next delivery of a message. */
 interface Fate {
   /** Whether a second worker gets the message as well. */
   readonly isDuplicated: boolean;

@@ -184,7 +184,7 @@ export async function startProcessor(): Promise<Processor> {
   return processor;
 }
 
-/** A line of a batch file. */
+/** Writes a line of a batch file. */
 export function lineOf(id: string, model = 'minilm'): string {
   return `${JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/embeddings', body: { model, input: id } })}\n`;
 }

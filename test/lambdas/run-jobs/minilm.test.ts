@@ -46,7 +46,7 @@ describe('jobs of a model on onnxruntime', () => {
   afterEach(() => worker.close());
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** What the synchronous route answers, with nothing in any cache. */
+  /** Returns the response of the synchronous route with empty caches. */
   const synchronous = async (endpoint: string, body: unknown) => {
     const handler = createHandler({
       ...inference,

@@ -99,7 +99,7 @@ describe('an outage', () => {
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
   });
 
-  it('is no reason for a request that DynamoDB calls invalid: the job spends its tries and moves to the dead letters', async () => {
+  it('is not assumed if DynamoDB rejects a request as invalid: the job spends its tries and moves to the dead letters', async () => {
     worker = await startWorker();
     const { jobs } = worker.deps.queues;
     const { setVisibility } = jobs;

@@ -84,7 +84,7 @@ describe('POST /v1/batches', () => {
     expect(await service.deps.batches.getBatch('key-1', id)).toMatchObject({ cacheControl: 'no-cache' });
   });
 
-  it('keeps for how long the output files are wanted', async () => {
+  it('records the requested time to live of the output files', async () => {
     const expiry = { anchor: 'created_at', seconds: 7200 } as const;
     const { id } = await service.client().batches.create({ ...request(await upload()), output_expires_after: expiry });
     expect(await service.deps.batches.getBatch('key-1', id)).toMatchObject({ outputExpiresAfterSeconds: 7200 });

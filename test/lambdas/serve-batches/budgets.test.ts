@@ -11,7 +11,7 @@ beforeEach(async () => {
 
 afterEach(() => service.close());
 
-/** What the stage says of the plan of `key-1`, for the next requests. */
+/** The stage variable of the plan of `key-1`, for the next requests. */
 const plan = (budgets: string) => ({ plan_0: `small:keys=key-1&${budgets}` });
 
 /** A request by `key-1`, whose plan has these budgets; other budgets have their defaults. */

@@ -9,7 +9,7 @@ const before = { ...process.env };
 
 beforeAll(async () => {
   servers = await startQueuesAndBuckets();
-  // What the platform gives a function; local mode names its own servers the same way.
+  // The environment variables of Lambda. Local mode names its own servers the same way.
   Object.assign(process.env, {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'test',

@@ -14,7 +14,7 @@ afterAll(() => service.close());
 const upload = (name = 'requests.jsonl', text = linesOf(3), apiKey?: string) =>
   toFile(Buffer.from(text), name).then((file) => service.client(apiKey).files.create({ file, purpose: 'batch' }));
 
-/** What a file is created from whose bytes come later: a request that OpenAI's client has no method for. */
+/** The response to a request that creates a file before its bytes are sent. OpenAI's client has no method for it. */
 interface Declared {
   readonly id: string;
   readonly status: string;
@@ -138,7 +138,7 @@ describe('POST /v1/files with a form', () => {
       'multipart/form-data; boundary=b',
       '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc',
     ],
-    ['is no form', 'multipart/form-data; boundary=b', 'just text'],
+    ['is not a form', 'multipart/form-data; boundary=b', 'just text'],
     ['is empty', 'multipart/form-data; boundary=b', ''],
   ])('fails with INVALID_BODY when the body %s', async (_, contentType, body) => {
     const headers = { 'content-type': contentType, 'x-api-key': 'key-1' };

@@ -123,7 +123,7 @@ export async function startService(): Promise<Service> {
   };
 }
 
-/** The unchanged client of OpenAI, with the address and the header from which the gateway reads the key. */
+/** Creates an unchanged client of OpenAI with the address of the gateway and the header from which it reads the key. */
 export function clientOf({ url }: Gateway, apiKey = 'key-1'): OpenAI {
   return new OpenAI({
     apiKey: 'unused',

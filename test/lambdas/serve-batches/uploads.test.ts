@@ -132,7 +132,7 @@ describe('a part', () => {
     expect(await answer.json()).toMatchObject({ code: 'INVALID_BODY', detail: expect.stringContaining(detail) });
   });
 
-  it('fails with UNSUPPORTED_MEDIA_TYPE when it is no form', async () => {
+  it('fails with UNSUPPORTED_MEDIA_TYPE when it is not a form', async () => {
     const { id } = await begin();
     const upload = service.client().post(`/uploads/${id}/parts`, { body: { data: 'x' } });
     await expect(upload).rejects.toMatchObject({ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' });
@@ -151,8 +151,8 @@ describe('a part', () => {
 describe('completing an upload', () => {
   it.each([
     ['an empty list', { part_ids: [] }],
-    ['what is no id', { part_ids: ['x'] }],
-    ['what is no MD5 sum', { part_ids: [`part_${'0'.repeat(26)}`], md5: 'abc' }],
+    ['an invalid id', { part_ids: ['x'] }],
+    ['an invalid MD5 sum', { part_ids: [`part_${'0'.repeat(26)}`], md5: 'abc' }],
   ])('fails with INVALID_BODY for %s', async (_, body) => {
     const { id } = await begin();
     const completed = service.client().uploads.complete(id, body);

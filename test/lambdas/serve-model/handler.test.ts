@@ -42,7 +42,7 @@ describe('createHandler', () => {
     ['the body is empty', gatewayEvent(ROUTE), 400, 'INVALID_BODY'],
     ['the body is blank', gatewayEvent(ROUTE, { body: ' \n' }), 400, 'INVALID_BODY'],
     ['the body is not JSON', gatewayEvent(ROUTE, { body: '{"input": "my secret' }), 400, 'INVALID_JSON'],
-    ['the body is no object', postEvent(ROUTE, ['x']), 400, 'INVALID_BODY'],
+    ['the body is not an object', postEvent(ROUTE, ['x']), 400, 'INVALID_BODY'],
     ['the input is missing', postEvent(ROUTE, { model: 'words' }), 400, 'INVALID_BODY'],
     ['the input is of a wrong type', postEvent(ROUTE, { ...GOOD, input: 7 }), 400, 'INVALID_BODY'],
     ['the input is empty', postEvent(ROUTE, { ...GOOD, input: '' }), 400, 'INPUT_EMPTY'],

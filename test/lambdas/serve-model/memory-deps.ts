@@ -36,7 +36,7 @@ export class WordEncoder implements Predictor {
   readonly inputs: Predictor['inputs'];
   readonly outputs: Predictor['outputs'];
   readonly shapes: (readonly number[])[] = [];
-  /** What every hidden state is made to be; undefined leaves them alone. */
+  /** Value that replaces every hidden state; undefined replaces none. */
   poison: number | undefined;
 
   constructor({ inputs, outputs }: PackedVersion) {
@@ -90,7 +90,7 @@ export function textModel(overrides: Partial<Record<keyof Manifest | 'embedding'
   return { manifest, versions };
 }
 
-/** What a test may set. */
+/** Settings of {@link serveInMemory}. */
 export interface MemoryDepsOptions {
   readonly packed?: PackedModel;
   readonly tokenizer?: TextTokenizer;
@@ -103,7 +103,7 @@ export interface MemoryDepsOptions {
   readonly forward?: (target: string, event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 }
 
-/** A served model without files, sockets and time. */
+/** Serves a model without files, sockets and time. */
 export function serveInMemory(options: MemoryDepsOptions = {}) {
   const { packed = textModel(), table, failures = [], siblings = [], modelAliases = {} } = options;
   const clock = testClock();
@@ -144,7 +144,7 @@ export function serveInMemory(options: MemoryDepsOptions = {}) {
   };
 }
 
-/** The parsed body of an answer. */
+/** Parses the body of a response. */
 export function bodyOf(answer: APIGatewayProxyResult): Record<string, unknown> {
   return JSON.parse(answer.body) as Record<string, unknown>;
 }

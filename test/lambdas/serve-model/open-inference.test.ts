@@ -137,8 +137,8 @@ describe('a model behind the Open Inference Protocol', () => {
     ['a JSON part that is longer than the body', { 'Inference-Header-Content-Length': '9999' }, 'INVALID_BODY'],
     ['a length that is none', { 'Inference-Header-Content-Length': '-1' }, 'INVALID_BODY'],
     ['another media type', { 'Content-Type': 'image/png' }, 'UNSUPPORTED_MEDIA_TYPE'],
-    ['bytes that are no message', { 'Content-Type': 'application/x-protobuf' }, 'INVALID_BODY'],
-    ['bytes that are no JSON', {}, 'INVALID_ENCODING'],
+    ['bytes that are not a message', { 'Content-Type': 'application/x-protobuf' }, 'INVALID_BODY'],
+    ['bytes that are not JSON', {}, 'INVALID_ENCODING'],
   ])('refuses %s, with the member error as a string', async (_, headers, code) => {
     const response = await send({ ...OCTETS, ...headers });
     expect(response.headers).toMatchObject({ 'content-type': 'application/json' });
@@ -172,7 +172,7 @@ test('a model of halves is asked in JSON, and its rows are cached one by one', a
   });
 });
 
-test('infinity in a result is returned, and is no reason to refuse another output', async () => {
+test('infinity in a result is returned, and does not affect other outputs', async () => {
   const handler = await serve('log', {
     nodes: [makeNode('Log', 'log', ['x'], ['y']), makeNode('Neg', 'negate', ['x'], ['z'])],
     inputs: [value('x', ['n'])],

@@ -116,7 +116,7 @@ describe('a model of texts', () => {
   });
 });
 
-/** What a test of the tensor model may change. */
+/** Properties of the tensor model that a test may change. */
 interface SumOptions {
   readonly manifest?: Readonly<Record<string, unknown>>;
   readonly version?: Partial<PackedVersion>;

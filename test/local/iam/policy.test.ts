@@ -24,12 +24,12 @@ describe('compilePolicies', () => {
     ['every action but this', { Effect: 'Allow', NotAction: 'dynamodb:GetItem', Resource: '*' }, 'not allowed'],
     ['every action but others', { Effect: 'Allow', NotAction: 's3:*', Resource: '*' }, 'allowed'],
     ['every resource but this', { Effect: 'Allow', Action: '*', NotResource: TABLE }, 'not allowed'],
-    ['a dot that is no wildcard', { Effect: 'Allow', Action: 'dynamodb.GetItem', Resource: '*' }, 'not allowed'],
+    ['a dot that is not a wildcard', { Effect: 'Allow', Action: 'dynamodb.GetItem', Resource: '*' }, 'not allowed'],
   ])('judges a grant of %s', (_, statement, verdict) => {
     expect(judge([statement])).toBe(verdict);
   });
 
-  it('takes a single statement that is no list', () => {
+  it('accepts a single statement without a list', () => {
     expect(judge({ Effect: 'Allow', Action: '*', Resource: '*' })).toBe('allowed');
   });
 
@@ -82,7 +82,7 @@ describe('compilePolicies', () => {
       { Effect: 'Allow', Action: '*', Resource: '*', Condition: { BinaryEquals: { a: 'b' } } },
     ],
     [
-      'an operator that is no object',
+      'an operator that is not an object',
       { Effect: 'Allow', Action: '*', Resource: '*', Condition: { StringEquals: 'x' } },
     ],
     ['a policy variable', { Effect: 'Allow', Action: '*', Resource: 'arn:aws:s3:::b/${aws:username}' }],

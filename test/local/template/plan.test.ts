@@ -108,7 +108,7 @@ describe('planAssembly', () => {
     ['a container image', { Code: { S3Key: 'code.zip' } }, 'its runtime is a container image'],
     ['layers', { Runtime: 'nodejs24.x', Handler: 'h', Code: { S3Key: 'code.zip' }, Layers: ['l'] }, 'it has layers'],
     [
-      'code that is no asset',
+      'code that is not an asset',
       { Runtime: 'nodejs24.x', Handler: 'h', Code: { S3Key: 'gone.zip' } },
       'its code is not an asset',
     ],

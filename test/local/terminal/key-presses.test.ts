@@ -57,7 +57,7 @@ test('Ctrl-C is a key like others', () => {
   expect(keys).toEqual([CONTROL_C]);
 });
 
-test('input that is no terminal is left alone', () => {
+test('input that does not come from a terminal is left alone', () => {
   const pipe = new FakeTerminal(false);
   const { keys, subscription } = listen(pipe);
   pipe.press('q');

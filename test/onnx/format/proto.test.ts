@@ -61,7 +61,7 @@ describe('readModel', () => {
       { location: 'weights.bin', length: '2684354560' },
       'has 2684354560 bytes of weights',
     ],
-    ['has an offset that is no number', { location: 'weights.bin', offset: '-1' }, 'offset -1'],
+    ['has an invalid offset', { location: 'weights.bin', offset: '-1' }, 'offset -1'],
   ])('fails with ONNX_INVALID when external data %s', (_, entries, message) => {
     writeFileSync(join(folder, 'weights.bin'), bytesOf(WEIGHT));
     expect(() => readExternal(entries)).toThrow(

@@ -41,7 +41,7 @@ describe('isBatchInvariant', () => {
     expect(await check('Relu', [{ x: floats([1, 2], [1, 2]) }, { x: floats([1, 3], [1, 2, 3]) }])).toBe(true);
   });
 
-  it('is unknown when inputs are no rows', async () => {
+  it('is unknown when the inputs have no rows', async () => {
     expect(await check('Relu', [{ x: floats([2, 1], [1, 2]) }])).toBeUndefined();
     expect(await check('Relu', [])).toBeUndefined();
   });

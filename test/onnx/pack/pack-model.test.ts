@@ -406,7 +406,7 @@ describe('packModel, given a broken folder,', () => {
     expect(existsSync(join(out, 'model.json'))).toBe(false);
   });
 
-  it('fails with ONNX_INVALID when the weights are no ONNX file', async () => {
+  it('fails with ONNX_INVALID when the weights are not an ONNX file', async () => {
     writeFolder(new TextEncoder().encode('version https://git-lfs.github.com/spec/v1'));
     await expect(packModel(folder, out)).rejects.toMatchObject({ code: 'ONNX_INVALID' });
   });

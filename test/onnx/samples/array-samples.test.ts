@@ -167,7 +167,7 @@ describe('openSamples, with a .npz file', () => {
       zipOf({ 'in/ids.npy': ids, 'sr.npy': npy('<i8', [1], new Uint8Array(8)) }),
       /in\/ids of .* holds 2 samples, sr of .* 1: they must contain equally many/,
     ],
-    ['is no archive', Buffer.from('hello'), /cannot be read as a .npz archive/],
+    ['is not an archive', Buffer.from('hello'), /cannot be read as a .npz archive/],
     ['holds something else', zipOf({ 'readme.txt': Buffer.from('hello') }), /readme.txt of .* is not a .npy file/],
   ])('fails with INVALID_PARAMETER when the file %s', async (_, content, message) => {
     await expect(read('a.npz', content, inputs)).rejects.toMatchObject({

@@ -119,7 +119,7 @@ describe('openSamples, with a folder of pictures', () => {
   });
 
   it.each([
-    ['is no picture', { 'a.png': Buffer.from('hello') }, input(['n', 3, 2, 2]), /a.png is not a JPEG or PNG file/],
+    ['is not a picture', { 'a.png': Buffer.from('hello') }, input(['n', 3, 2, 2]), /a.png is not a JPEG or PNG file/],
     ['is damaged', { 'a.png': Buffer.from('\x89PNG\r\n', 'latin1') }, input(['n', 3, 2, 2]), /a.png cannot be decoded/],
   ])('fails with INVALID_PARAMETER when a file %s', async (_, files, inputs, message) => {
     await expect(read(files, inputs)).rejects.toMatchObject({

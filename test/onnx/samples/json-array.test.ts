@@ -17,7 +17,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** The texts of the elements that are found; undefined when the file is no list. */
+/** Returns the texts of the elements that are found; undefined when the file is not a list. */
 function elements(text: string): string[] | undefined {
   writeFileSync(path, text);
   const bytes = readFileSync(path);

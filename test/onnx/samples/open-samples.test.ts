@@ -83,7 +83,7 @@ describe('openSamples, with texts', () => {
     await expect(open('["hello"]')).rejects.toThrow(/which need a tokenizer/);
   });
 
-  it('fails with INVALID_PARAMETER when the model is no text encoder', async () => {
+  it('fails with INVALID_PARAMETER when the model is not a text encoder', async () => {
     const inputs = [...ENCODER, tokens('pixel_values')];
     await expect(open('["hello"]', { tokenizer, inputs })).rejects.toMatchObject({
       code: 'INVALID_PARAMETER',
@@ -123,7 +123,7 @@ describe('openSamples, with requests', () => {
     expect(await feeds.read(0)).toEqual({ x: floats([0, 2], []) });
   });
 
-  it('uses as many as wanted, evenly spread', async () => {
+  it('uses the requested number of samples, evenly spread', async () => {
     const list = Array.from({ length: 10 }, (_, index) => ({ inputs: [{ ...tensor, data: [index, index] }] }));
     const { feeds, available } = await open(JSON.stringify(list), { inputs: X, maxSamples: 3 });
     expect(available).toBe(10);

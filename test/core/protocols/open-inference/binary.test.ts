@@ -150,9 +150,9 @@ describe('a request that is nothing but bytes', () => {
       [1, 4],
     ],
     [[-1], [4]],
-  ])('is the only input of the declared shape %j: %j', (shape, wanted) => {
+  ])('is the only input of the declared shape %j: %j', (shape, expected) => {
     const { inputs, parameters } = raw({ datatype: 'INT8', shape }, '01020304');
-    expect(inputs.get('x')).toEqual({ datatype: 'INT8', shape: wanted, data: Int8Array.of(1, 2, 3, 4) });
+    expect(inputs.get('x')).toEqual({ datatype: 'INT8', shape: expected, data: Int8Array.of(1, 2, 3, 4) });
     expect(parameters).toEqual({ binary_data_output: true });
   });
 

@@ -28,11 +28,11 @@ test.each<[Datatype, number[], TensorData[], number, boolean, number[], string[]
   ['FP32', [0, 3], [new Float32Array()], 2, true, [0, 2], []],
 ])(
   'classes of %s %j are the highest values and their indices',
-  (datatype, shape, parts, classes, hasRows, wanted, strings) => {
+  (datatype, shape, parts, classes, hasRows, expected, strings) => {
     expect(classify({ name: 'y', datatype, shape, parts }, classes, hasRows)).toEqual({
       name: 'y',
       datatype: 'BYTES',
-      shape: wanted,
+      shape: expected,
       parts: [strings],
     });
   },

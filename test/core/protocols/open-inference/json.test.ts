@@ -6,7 +6,7 @@ import { decodeInferRequest, writeInferResponse } from '../../../../core/protoco
 import { requestedOutputs, validateInputs } from '../../../../core/protocols/open-inference/model.ts';
 import type { Tensor, TensorDescription } from '../../../../core/tensors/tensor.ts';
 
-/** Whether the bits of a half are those of a NaN. */
+/** Returns whether the bits of a half are those of a NaN. */
 function isNan(bits: number): boolean {
   return (bits & 0x7fff) > 0x7c00;
 }
@@ -59,9 +59,9 @@ describe('decodeInferRequest', () => {
   });
 
   it('reads a tensor with a dimension of length zero, flat or nested', () => {
-    const wanted = { datatype: 'FP32', shape: [1, 2, 0, 3], data: new Float32Array() };
-    expect(decodeOne({ ...wanted, data: [] })).toEqual(wanted);
-    expect(decodeOne({ ...wanted, data: [[[], []]] })).toEqual(wanted);
+    const expected = { datatype: 'FP32', shape: [1, 2, 0, 3], data: new Float32Array() };
+    expect(decodeOne({ ...expected, data: [] })).toEqual(expected);
+    expect(decodeOne({ ...expected, data: [[[], []]] })).toEqual(expected);
   });
 
   it('reads nested and flat data alike', () => {

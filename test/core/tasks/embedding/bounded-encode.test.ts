@@ -14,7 +14,7 @@ function wordTokenizer() {
 
 const MAX_TOKENS = 4;
 
-/** What is left of ids, as tokenizers cut them. */
+/** Cuts ids as tokenizers do. */
 const cut = (ids: readonly number[], side: 'start' | 'end') =>
   side === 'end' ? [...ids.slice(0, MAX_TOKENS - 1), 1] : [0, ...ids.slice(1 - MAX_TOKENS)];
 

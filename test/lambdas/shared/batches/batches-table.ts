@@ -36,7 +36,7 @@ export async function startJobsTable(): Promise<JobsTable> {
   };
 }
 
-/** A batch that is being split. */
+/** Creates the record of a batch that is being split. */
 export function batchOf(changes: Partial<BatchRecord> = {}): BatchRecord {
   return {
     owner: 'key-1',

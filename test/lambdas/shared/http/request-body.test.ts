@@ -5,7 +5,7 @@ import { binaryEvent, gatewayEvent } from '../../events.ts';
 
 const LIMIT = { maxBytes: 1000, advice: 'send less' } as const;
 
-/** Bytes that are no text in any encoding. */
+/** Bytes that are invalid as text in every encoding. */
 const PIXELS = Buffer.from([0xff, 0xd8, 0x00, 0x7b, 0x0a]);
 
 function image(bytes: Uint8Array, headers: Record<string, string> = {}) {

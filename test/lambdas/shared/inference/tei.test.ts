@@ -22,7 +22,7 @@ let server: Server;
 let reference: Inference;
 let inference: Inference;
 let asked: { path: string; inputs: number[][]; normalize: boolean }[] = [];
-/** What the container makes of its vectors before it answers. */
+/** Changes the vectors of the container before it responds. */
 let distort: (vectors: number[][]) => number[][];
 
 /** Vectors of token ids, by the function that runs the model itself. */
@@ -80,9 +80,9 @@ describe('an embedding model in a container of text embeddings', () => {
   it('gives the answers of the function, by the tokens of the function', async () => {
     asked = [];
     const rows = tokenize(inference);
-    const [wanted, got] = [await embed(reference, rows), await embed(inference, rows)];
+    const [expected, got] = [await embed(reference, rows), await embed(inference, rows)];
     for (const [index, vector] of got.entries()) {
-      const cosine = vector.reduce((sum, element, at) => sum + element * (wanted[index]?.[at] ?? 0), 0);
+      const cosine = vector.reduce((sum, element, at) => sum + element * (expected[index]?.[at] ?? 0), 0);
       expect(cosine).toBeCloseTo(1, 3);
     }
     expect(asked.every(({ path, normalize }) => path === '/endpoints/Gpu-minilm-v1/invocations' && !normalize)).toBe(

@@ -27,7 +27,7 @@ export interface MovableClock extends Clock {
   nowMs: number;
 }
 
-/** A clock that stands still at a time of its own. */
+/** Creates a clock that stands still until a test moves it. */
 export function movableClock(nowMs = 1_750_000_000_000): MovableClock {
   const clock = { nowMs, now: () => clock.nowMs };
   return clock;
@@ -68,7 +68,7 @@ export async function startTables(): Promise<Tables> {
   };
 }
 
-/** The jobs table as the deployment makes it. */
+/** Defines the jobs table as the deployment creates it. */
 export function jobsTable() {
   const { partitionKey, listKey, listSort, byOwnerIndex, listed, dueKey, dueAtMs, byDueIndex } = JOBS_TABLE;
   return {

@@ -29,7 +29,7 @@ export type NotifiedBatch = Parameters<Notifier['notifyBatch']>[0];
 /** Records the jobs and batches that it was called with. It fails as often as `failures` says. */
 export class RecordingNotifier implements Notifier {
   readonly batches: NotifiedBatch[] = [];
-  /** What was notified of each job, in order. */
+  /** The notifications of all jobs, in order. */
   readonly notifications: { readonly job: Job; readonly kind: DestinationKind }[] = [];
   failures = 0;
   /** Kinds of destinations that do not respond. */
@@ -73,7 +73,7 @@ export interface DeliverOptions {
   readonly edit?: (record: SQSRecord) => void;
 }
 
-/** What functions behind a queue use, behind sockets: the tables, a bucket and named queues. */
+/** Dependencies of functions behind a queue, reached through sockets: the tables, a bucket and named queues. */
 export type JobsHarness<Q extends string = string> = Awaited<ReturnType<typeof startJobsHarness<Q>>>;
 
 let rounds = 0;
@@ -166,8 +166,8 @@ export async function startJobsHarness<Q extends string>(names: readonly Q[], vi
 }
 
 /**
- * A queue in which messages wait for no time. It records how long they were to wait, in seconds. It holds no message: those
- * of a worker that crashed return when the queue itself says.
+ * Wraps a queue so that messages never wait. It records the requested waits in seconds. It extends no visibility: messages of
+ * a worker that crashed return when the queue itself shows them again.
  */
 export function withoutPauses(queue: WorkQueue, pauses: number[]): WorkQueue {
   return {
@@ -184,7 +184,7 @@ export function withoutPauses(queue: WorkQueue, pauses: number[]): WorkQueue {
   };
 }
 
-/** An event with one message for each body, as Lambda receives it from SQS. The ids are `m0`, `m1` and so on. */
+/** Creates an event with one message for each body, as Lambda receives it from SQS. The ids are `m0`, `m1` and so on. */
 export function eventOf(bodies: readonly unknown[], receiveCount = 1): SQSEvent {
   const messages = bodies.map((body, at) => ({
     MessageId: `m${at}`,
@@ -202,7 +202,7 @@ export function eventOf(bodies: readonly unknown[], receiveCount = 1): SQSEvent 
   return JSON.parse(sqsEvent(messages, 'arn:aws:sqs:us-east-1:000000000000:queue')) as SQSEvent;
 }
 
-/** The message of a job for the model `words`. */
+/** Creates the message of a job for the model `words`. */
 export function jobMessage(nowMs: number, id: string, body: unknown = { input: 'a' }, more: Partial<JobMessage> = {}) {
   return {
     v: 1,
@@ -220,7 +220,7 @@ export function jobMessage(nowMs: number, id: string, body: unknown = { input: '
   } satisfies JobMessage as JobMessage;
 }
 
-/** The message of a chunk of ten lines. */
+/** Creates the message of a chunk of ten lines. */
 export function chunkMessage(index: number, more: Partial<ChunkMessage> = {}): ChunkMessage {
   return {
     v: 1,
@@ -239,7 +239,7 @@ export function chunkMessage(index: number, more: Partial<ChunkMessage> = {}): C
   };
 }
 
-/** The record of the file that a batch reads. */
+/** Creates the record of the file that a batch reads. */
 export function inputFile({
   owner,
   inputFileId: id,
@@ -252,7 +252,7 @@ export function inputFile({
   return { owner, id, ...name, bytes, payload, createdAtMs, expiresAtMs };
 }
 
-/** A running batch that is cut into as many chunks as `chunks` says, one by default. */
+/** Creates the record of a running batch that is split into `chunks` chunks, one by default. */
 export function batchRecord(nowMs: number, more: Partial<BatchRecord> = {}): BatchRecord {
   return {
     owner: OWNER,

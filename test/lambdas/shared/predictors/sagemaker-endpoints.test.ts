@@ -14,7 +14,7 @@ import { clientFor } from '../results/dynamodb-server.ts';
 
 const MESSAGE = { contentType: 'text/plain', body: Buffer.from('hello') };
 
-/** What the next requests are answered with; the last one stays. */
+/** Handlers of the next requests; the last one handles all later requests. */
 let answers: ((request: IncomingMessage, response: ServerResponse, body: Buffer) => void)[];
 let requests: IncomingMessage[];
 let nowMs: number;

@@ -1,7 +1,7 @@
 import type { ModelQueues } from '../../../../core/functions/settings.ts';
 import type { QueueDirectory } from '../../../../lambdas/shared/queue/queue-directory.ts';
 
-/** A directory of queues that are known beforehand. */
+/** Creates a directory of queues that are known beforehand. */
 export function queueDirectory({
   models = {},
   replies = {},

@@ -12,7 +12,7 @@ export const TABLE = 'results';
 
 /** A server on a port of its own. */
 export interface TestServer {
-  /** What a client of the AWS SDK needs to reach it. */
+  /** Configuration with which a client of the AWS SDK reaches it. */
   readonly client: DynamoDBClientConfig & { readonly endpoint: string };
   /** The same for this product's own client. */
   readonly settings: SignedSettings;
@@ -25,7 +25,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** What answers an operation; it may leave the response open. */
+/** A handler of operations. It may leave the response open. */
 export type Answer = (operation: string, input: Wire, response: ServerResponse) => Promise<void> | void;
 
 /** Starts a server that speaks the wire protocol of AWS's JSON services. */

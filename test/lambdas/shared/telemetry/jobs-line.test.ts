@@ -48,7 +48,7 @@ describe('a line about a job', () => {
     expect(line['_aws']).toMatchObject({ CloudWatchMetrics: [{ Dimensions: [['stage']] }] });
   });
 
-  it('is no metrics document when it counts nothing', () => {
+  it('is not a metrics document when it counts nothing', () => {
     const line = lineOf({ code: 'UNAVAILABLE', details: { outcome: 'will be retried' } });
     expect(line).not.toHaveProperty('_aws');
     expect(line).toMatchObject({ level: 'WARN', outcome: 'will be retried' });

@@ -287,7 +287,7 @@ describe('the gateway, where the template does not say otherwise', () => {
       '{"message": "Invalid request body"}',
     ],
     [
-      'with a body that is no JSON',
+      'with a body that is not JSON',
       '/valid?a=1',
       { method: 'POST', headers: { 'x-b': '1', 'content-type': 'application/json' }, body: '{' },
       400,
@@ -359,7 +359,7 @@ describe('the gateway, where the template does not say otherwise', () => {
       '{"message": "Internal server error"}',
     ],
     [
-      'to a function that answers a body that is no text',
+      'to a function that returns a body that is not text',
       '/open?answer=badBody',
       {},
       502,
@@ -643,7 +643,7 @@ describe('a request that does not belong here', () => {
   }
 
   it.each([
-    ['a length that is no number', 'POST /open HTTP/1.1\r\nhost: localhost\r\ncontent-length: ten\r\n\r\n'],
+    ['a length that is not a number', 'POST /open HTTP/1.1\r\nhost: localhost\r\ncontent-length: ten\r\n\r\n'],
     ['no HTTP', 'secret text\r\n\r\n'],
   ])('gets a problem document for %s', async (_, text) => {
     const response = await sendBytes(text);

@@ -35,7 +35,7 @@ const judge = compilePolicies([
   },
 ]);
 
-/** Whether a policy for jobs only allows a call. */
+/** Returns whether a policy for jobs only allows a call. */
 function isAllowed(operation: string, input: object): boolean {
   const request: AwsRequest = {
     method: 'POST',

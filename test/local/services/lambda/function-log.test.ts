@@ -16,7 +16,7 @@ afterEach(async () => {
   await removeFolder(folder);
 });
 
-/** What a function prints: environments write to the file themselves. */
+/** Prints as a function does. Environments write to the file themselves. */
 const print = (text: string): void => appendFileSync(log.file, text);
 
 test('the records of a log are its lines of JSON, each returned once', () => {

@@ -63,7 +63,7 @@ describe('an upload in parts', () => {
     const upload = await begin('whole', { ContentType: 'application/jsonl', Metadata: { a: '1' } });
     const blocks = ['a', 'b'].map((char) => Buffer.alloc(MIN_PART, char));
     const last = Buffer.from('the end');
-    const unused = await part(upload, 3, 'not wanted');
+    const unused = await part(upload, 3, 'not used');
     const parts = [
       await part(upload, 2, blocks[0] ?? ''),
       await part(upload, 7, blocks[1] ?? ''),

@@ -21,7 +21,7 @@ export interface TestS3 {
   close(): Promise<void>;
 }
 
-/** What {@link startS3} makes. */
+/** Settings of {@link startS3}. */
 export interface TestS3Options {
   readonly clock: Clock;
   /** Buckets by name, each with the rules of its lifecycle. */

@@ -121,7 +121,7 @@ describe('an endpoint that runs here', () => {
     expect(two).not.toEqual(one);
   });
 
-  it('gives some outputs in binary where only these are wanted so', async () => {
+  it('returns only the outputs in binary whose parameters request it', async () => {
     const outputs = [{ name: 'y', parameters: { binary_data: true } }];
     const { headers } = await json({ inputs: [X], outputs });
     expect(headers['content-type']).toMatch(/^application\/vnd\.sagemaker-triton\.binary\+json;json-header-size=\d+$/);
