@@ -14,7 +14,7 @@ import {
   retextPlainEnglish,
   retextPlainStart,
 } from './plain-english.ts';
-import { EVERYWHERE, IN_NAMES, IN_PROSE } from './rules.ts';
+import { EVERYWHERE, IN_NAMES, IN_PROSE, IN_TEST_NAMES } from './rules.ts';
 
 /** A line of a file that is not plain English. */
 export interface Finding {
@@ -41,7 +41,7 @@ const comments = sentences().use(retextPlainStart).freeze();
 export function lintFile(path: string, source: string): readonly Finding[] {
   const isPage = path.endsWith('.md');
   return passagesOf(path, source).flatMap((passage) => {
-    if (passage.kind !== 'sentences') return lintText(passage);
+    if (passage.kind !== 'sentences') return lintText(passage.kind, passage);
     if (isPage) return lintSentences(passage, pages);
     return [...lintSentences(passage, comments).filter(({ isLong }) => !isLong), ...lintSummary(passage)];
   });
@@ -59,8 +59,11 @@ function lintSentences({ text, line }: Passage, reader: typeof pages): readonly 
   }));
 }
 
-function lintText({ kind, text, line }: Passage): readonly Finding[] {
-  return breachesOf(text, [...EVERYWHERE, ...(kind === 'name' ? IN_NAMES : IN_PROSE)]).map(({ offset, message }) => ({
+/** Rules for passages that are not sentences. The name of a test is a text as well. */
+const RULES = { name: [...EVERYWHERE, ...IN_NAMES], text: [...EVERYWHERE, ...IN_PROSE], test: IN_TEST_NAMES } as const;
+
+function lintText(kind: keyof typeof RULES, { text, line }: Passage): readonly Finding[] {
+  return breachesOf(text, RULES[kind]).map(({ offset, message }) => ({
     line: line + text.slice(0, offset).split('\n').length - 1,
     message,
     isLong: false,

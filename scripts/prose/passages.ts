@@ -2,8 +2,11 @@ import jsTokens from 'js-tokens';
 
 /** A stretch of English in a file. */
 export interface Passage {
-  /** `sentences`: Markdown, comments included. `text`: a string or an example. `name`: an identifier or a path, in words. */
-  readonly kind: 'sentences' | 'text' | 'name';
+  /**
+   * `sentences`: Markdown, comments included. `text`: a string or an example. `name`: an identifier or a path, in words.
+   * `test`: the name of a test, in addition to its text.
+   */
+  readonly kind: 'sentences' | 'text' | 'name' | 'test';
   readonly text: string;
   /** Line of the file on which the text starts. */
   readonly line: number;
@@ -31,10 +34,20 @@ function toWords(identifier: string): string {
 const STRINGS = new Set(['StringLiteral', 'NoSubstitutionTemplate', 'TemplateHead', 'TemplateMiddle', 'TemplateTail']);
 const NAMES = new Set(['IdentifierName', 'PrivateIdentifier']);
 
-/** Returns the comments and strings of TypeScript or JavaScript, and each of its names once. */
+const SPACES = new Set(['WhiteSpace', 'LineTerminatorSequence', 'SingleLineComment', 'MultiLineComment']);
+
+/** A token that is neither a comment nor white space. */
+interface CodeToken {
+  readonly type: string;
+  readonly value: string;
+  readonly line: number;
+}
+
+/** Returns the comments, strings and names of tests of TypeScript or JavaScript, and each of its identifiers once. */
 function scriptPassages(source: string): readonly Passage[] {
   const passages: Passage[] = [];
   const names = new Set<string>();
+  const code: CodeToken[] = [];
   let line = 1;
   let offset = 0;
   for (const { type, value } of jsTokens(source)) {
@@ -49,9 +62,42 @@ function scriptPassages(source: string): readonly Passage[] {
       names.add(value);
       passages.push({ kind: 'name', text: toWords(value), line });
     }
+    if (!SPACES.has(type)) code.push({ type, value, line });
     line += value.split('\n').length - 1;
   }
-  return passages;
+  return [...passages, ...testNames(code)];
+}
+
+/** Returns the names of tests: the first arguments of `it(…)` and `test(…)`, and of the calls that `it.each(…)` returns. */
+function testNames(code: readonly CodeToken[]): readonly Passage[] {
+  return code.flatMap(({ value, line }, index) => {
+    if ((value !== 'it' && value !== 'test') || code[index - 1]?.value === '.') return [];
+    let at = index + 1;
+    let isTable = false;
+    for (; code[at]?.value === '.'; at += 2) isTable = code[at + 1]?.value === 'each';
+    if (isTable) at = endOfCall(code, at);
+    const name = code[at]?.value === '(' ? stringAt(code, at + 1) : '';
+    return name === '' ? [] : [{ kind: 'test', text: name, line } as const];
+  });
+}
+
+/** Returns the position after the arguments of a call whose result is called. Its type arguments may start at the position. */
+function endOfCall(code: readonly CodeToken[], start: number): number {
+  let depth = 0;
+  const end = code.findIndex(({ value }, index) => {
+    if (index >= start) depth += value === '(' ? 1 : value === ')' ? -1 : 0;
+    return index >= start && depth === 0 && value === ')' && code[index + 1]?.value === '(';
+  });
+  return end + 1;
+}
+
+/** Returns the string at a position without its quotes, with `%s` for each value in a template. */
+function stringAt(code: readonly CodeToken[], start: number): string {
+  const { type = '', value = '' } = code[start] ?? {};
+  if (type !== 'TemplateHead') return STRINGS.has(type) ? value.slice(1, -1) : '';
+  const end = code.findIndex((token, index) => index > start && token.type === 'TemplateTail');
+  const parts = code.slice(start, end + 1).filter((token) => STRINGS.has(token.type));
+  return parts.map((part) => part.value.replace(/^[`}]|(?:\$\{|`)$/g, '')).join('%s');
 }
 
 /** Appends a line of a comment to the passage that ends on the line before, if there is one. */

@@ -51,10 +51,31 @@ export const IN_PROSE: readonly Rule[] = [
   rule('\\b(?:begun|began)\\b', 'started'),
 ];
 
+/** Verbs in the third person. Nouns in the plural look the same, so a name without a verb may pass. */
+const VERBS = '[a-z]{2,}[^sui\\W]s|is|has|does|are|was|were|have|had|do|can|cannot|may|must|will|pass|passes';
+
 /** Rules for the start of a comment. */
 export const IN_FRONT: readonly Rule[] = [
   rule('^What (?!.*\\?)', 'a noun phrase that says what the thing is'),
   rule('^Most \\w+ (?:of|that|in|an?|per|for)\\b', 'Maximum …'),
+];
+
+/**
+ * Rules for names of tests. Jest prints the names of the `describe` blocks in front of them. A name says what their subject
+ * does, and so starts with a verb in the third person, or is a sentence of its own.
+ */
+export const IN_TEST_NAMES: readonly Rule[] = [
+  rule(
+    '^(?:after|and|as|at|before|below|beyond|but|by|for|from|if|in|like|not|nothing|of|on|once|or|over|to|until|unless|' +
+      'under|when|where|which|while|who|whose|with|without|that)\\b',
+    'a verb in the third person first, or a sentence with a subject',
+  ),
+  rule(
+    `^(?:an?|all|an?other|any|each|every|no|one|some|the|two)\\b(?!.*\\b(?:${VERBS})\\b).*`,
+    'a sentence with a verb',
+  ),
+  rule('^\\W*(?:[%$]\\w*\\W*)*$', 'a sentence around the placeholders'),
+  rule('\\banswer(?:s|ed|ing)?\\b', 'respond, return, response or result'),
 ];
 
 /** Number of words from which a sentence of a page is two sentences. */

@@ -122,7 +122,7 @@ describe('the app of this repository, started by the command', () => {
     expect(new Float32Array(bytes.slice(jsonLength))).toEqual(Float32Array.from(data[0]?.embedding ?? []));
   });
 
-  it('answers what the fp32 reference answers', async () => {
+  it('returns the vectors of the fp32 reference', async () => {
     const { items } = JSON.parse(readFileSync(join(ROOT, 'models/minilm/golden.json'), 'utf8')) as Golden;
     const chosen = items.filter(({ text }) => text.trim() !== '').slice(0, 40);
 
@@ -147,7 +147,7 @@ describe('the app of this repository, started by the command', () => {
     await expect(client().models.retrieve('nope')).rejects.toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND' });
   });
 
-  it('answers the second identical request from the cache, and says so', async () => {
+  it('returns the result of a repeated request from the cache, and says so', async () => {
     const text = `once ${process.pid} and again`;
 
     const first = await embed(text);
@@ -176,18 +176,18 @@ describe('the app of this repository, started by the command', () => {
     expect(vector(among, 3)).toEqual(vector(alone, 0));
   });
 
-  it('compresses large answers for clients that accept it', async () => {
+  it('compresses large responses for clients that accept compression', async () => {
     const answer = await embed([TEXT, 'another'], { 'accept-encoding': 'gzip' });
 
     expect(answer.headers.get('content-encoding')).toBe('gzip');
     expect((JSON.parse(answer.text) as { data: unknown[] }).data).toHaveLength(2);
   });
 
-  it('answers under the name of the stage as well', async () => {
+  it('serves the API under the name of the stage as well', async () => {
     expect((await call('GET', `/${app.description.stage}/v1/models`)).status).toBe(200);
   });
 
-  it('answers health without a key', async () => {
+  it('reports its health without a key', async () => {
     expect((await call('GET', '/v2/health/live', { key: '' })).status).toBe(200);
   });
 
@@ -208,7 +208,7 @@ describe('the app of this repository, started by the command', () => {
 });
 
 describe('health', () => {
-  it.each(['live', 'ready'])('of the kind %s is there for HEAD, without a key and without a body', async (kind) => {
+  it.each(['live', 'ready'])('the %s endpoint responds to HEAD without a key and without a body', async (kind) => {
     const response = await call('HEAD', `/v2/health/${kind}`, { key: '' });
     expect([response.status, response.text]).toEqual([200, '']);
   });
@@ -217,7 +217,7 @@ describe('health', () => {
 const BEARER = { authorization: 'Bearer x' };
 const FORM_TYPE = { 'content-type': 'multipart/form-data; boundary=x' };
 
-describe('bad input to the app', () => {
+describe('the app, given bad input,', () => {
   const url = '/v1/embeddings';
   const infer = '/v2/models/minilm/infer';
   const model = 'minilm';
@@ -284,7 +284,7 @@ describe('bad input to the app', () => {
       405,
       'METHOD_NOT_ALLOWED',
     ],
-  ])('answers %s with a problem document', async (_what, send, status, code) => {
+  ])('refuses %s with a problem document', async (_what, send, status, code) => {
     const answer = await send();
 
     expect(answer.status).toBe(status);
@@ -312,7 +312,7 @@ describe('bad input to the app', () => {
     expect(problem['requestId']).toBe(response.headers.get('x-request-id'));
   });
 
-  it('answers the request after the burst of the plan with 429', async () => {
+  it('refuses requests beyond the burst of the plan with 429', async () => {
     const key = app.key('free');
 
     const answers = await Promise.all(Array.from({ length: 25 }, () => call('GET', '/v1/models', { key })));

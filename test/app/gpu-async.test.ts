@@ -67,7 +67,7 @@ async function ended(location: string): Promise<Record<string, unknown>> {
 const kept = (kind: string) => [...app.objects.buckets].flatMap((bucket) => bucket.keys(`invocations/${kind}`)).length;
 
 describe('a model on an asynchronous endpoint', () => {
-  it('is one endpoint for each version, and all of it runs here', () => {
+  it('has one endpoint for each version, and local mode runs all of it', () => {
     expect(app.plan.endpoints).toMatchObject([
       { name: 'TensorgateGpu-dev-minilm-g5-xlarge-async-v1', variants: [{ name: 'v1' }] },
     ]);
@@ -80,7 +80,7 @@ describe('a model on an asynchronous endpoint', () => {
     expect({ status, code: json['code'] }).toEqual({ status: 400, code: 'JOBS_ONLY' });
   });
 
-  it('runs jobs without a waiting function, and notifies of their end', async () => {
+  it('runs jobs without a waiting function, and notifies their destinations', async () => {
     const accepted = await submit(TEXTS);
     expect(accepted.status).toBe(202);
     const job = await ended(accepted.headers.get('location') ?? '');
@@ -94,7 +94,7 @@ describe('a model on an asynchronous endpoint', () => {
     expect(kept('outputs')).toBeGreaterThan(1);
   });
 
-  it('asks the endpoint nothing for what the cache holds, for those who wait neither', async () => {
+  it('sends no request to the endpoint for results in the cache, for waiting callers neither', async () => {
     const before = kept('outputs');
     const job = await ended((await submit(['one', 'two words'])).headers.get('location') ?? '');
     expect(job).toMatchObject({ status: 'succeeded' });
@@ -105,7 +105,7 @@ describe('a model on an asynchronous endpoint', () => {
     expect(kept('outputs')).toBe(before);
   });
 
-  it('waits for a container that is away', async () => {
+  it('waits for a container that is unavailable', async () => {
     const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-g5-xlarge-async-v1');
     process.kill(container?.pid ?? 0, 'SIGKILL');
     const job = await ended((await submit('while it is away')).headers.get('location') ?? '');

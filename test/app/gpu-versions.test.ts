@@ -77,7 +77,7 @@ async function answered(variant: string): Promise<number> {
 }
 
 describe('a model of several versions on endpoints', () => {
-  it('has an endpoint for each that answers, one of them with a shadow', () => {
+  it('has an endpoint for each version that serves requests, one of them with a shadow', () => {
     const plans = app.plan.endpoints.map(({ name, variants, shadow }) => [name, variants.length, shadow?.name]);
     expect(plans).toEqual([
       ['TensorgateGpu-dev-times-g5-xlarge-v1', 1, 'v3'],
@@ -86,14 +86,14 @@ describe('a model of several versions on endpoints', () => {
     expect(app.plan.notRun).toEqual([]);
   });
 
-  it('answers by the version asked for, and by traffic', async () => {
+  it('serves the requested version, or one that the traffic split chooses', async () => {
     const [usual, first, second] = [await infer(''), await infer('/versions/1'), await infer('/versions/2')];
     expect(usual).toEqual({ ...first, status: 200, version: '1' });
     expect(second).toMatchObject({ status: 200, version: '2' });
     expect(second.data).not.toEqual(first.data);
   });
 
-  it('copies requests to the shadow, which callers cannot select', async () => {
+  it('copies requests to the shadow version, which callers cannot select', async () => {
     const before = await answered('v1');
     for (let count = 0; count < 5; count++) expect(await infer('')).toMatchObject({ status: 200, version: '1' });
     expect(await answered('v1')).toBe(before + 5);

@@ -50,7 +50,7 @@ async function post(path: string, body: unknown, headers: Record<string, string>
 const embed = (input: unknown) => post('/v1/embeddings', { model: 'minilm', input }, { 'cache-control': 'no-store' });
 
 describe('a model that one line moves to an endpoint', () => {
-  it('is refused where the deployment may not cost that much', async () => {
+  it('is refused if it costs more than the deployment may', async () => {
     await expect(synthesizeApp(folder)).rejects.toThrow('maxIdleMonthlyUsd allows $5.00');
     const config = join(folder, 'config/dev.yaml');
     const text = await readFile(config, 'utf8');
@@ -73,7 +73,7 @@ describe('a model that one line moves to an endpoint', () => {
     expect(app.description.endpoints).toHaveProperty('sagemaker-runtime');
   });
 
-  it('answers the OpenAI client as it did', async () => {
+  it('serves the OpenAI client as before', async () => {
     const apiKey = app.description.apiKeys.find(({ plan }) => plan === 'internal')?.value ?? '';
     const openAi = new OpenAI({ baseURL: `${app.url}/v1`, apiKey, defaultHeaders: { 'x-api-key': apiKey } });
     const { data } = await openAi.embeddings.create({ model: 'minilm', input: TEXTS });
@@ -81,7 +81,7 @@ describe('a model that one line moves to an endpoint', () => {
     expect(Math.min(...alike)).toBeGreaterThan(TOLERANCE);
   });
 
-  it('answers the Open Inference Protocol', async () => {
+  it('serves the Open Inference Protocol', async () => {
     const { status, json } = await post('/v2/models/minilm/infer', {
       inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], data: [TEXTS[0]] }],
     });
@@ -105,7 +105,7 @@ describe('a model that one line moves to an endpoint', () => {
     }
   });
 
-  it('fails fast while its endpoint does not respond, and works again once it does', async () => {
+  it('fails fast while its endpoint does not respond, and recovers afterwards', async () => {
     const [container] = app.endpoints.containers('TensorgateGpu-dev-minilm-g5-xlarge-v1');
     const archive = container?.plan.archive ?? '';
     // Without its model the container does not start again.

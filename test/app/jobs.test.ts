@@ -117,7 +117,7 @@ describe('jobs of the app of this repository', () => {
     expect(job.result).toEqual(synchronous.json);
   });
 
-  it('are waited for as long as the caller prefers', async () => {
+  it('are returned with their result within the time that the caller prefers to wait', async () => {
     const { status, headers, json } = await call('POST', '/v1/embeddings', {
       body: BODY,
       headers: { prefer: 'wait=20' },
@@ -127,7 +127,7 @@ describe('jobs of the app of this repository', () => {
     expect(json).toMatchObject({ object: 'list' });
   });
 
-  it('are waited for with results that are too large for their records', async () => {
+  it('are returned to waiting callers with results that are too large for their records', async () => {
     const body = { model: BODY.model, input: ['a', 'b', 'c', 'd', 'e'] };
     const synchronous = await call('POST', '/v1/embeddings', { body });
     const { status, json } = await call('POST', '/v1/embeddings', { body, headers: { prefer: 'wait=20' } });
@@ -155,7 +155,7 @@ describe('jobs of the app of this repository', () => {
     expect([status, json.code]).toEqual([404, 'JOB_NOT_FOUND']);
   });
 
-  it('come from producers with nothing but an SQS client, and answer on a reply queue', async () => {
+  it('are submitted by producers with an SQS client, and reply on a reply queue', async () => {
     const { jobs = '', results = '' } = app.description.queues;
     const client = localSqs(jobs);
     const event = {
@@ -172,7 +172,7 @@ describe('jobs of the app of this repository', () => {
     expect(reply.data.result?.data).toHaveLength(1);
   });
 
-  it('computes the event that the guide for producers shows, whose body names no model', async () => {
+  it('run for the event in the guide for producers, whose body names no model', async () => {
     const [, event = ''] = /^```json\n(.*?)^```/ms.exec(await readFile('docs/sqs-producers.md', 'utf8')) ?? [];
     const { jobs = '', results = '' } = app.description.queues;
     const client = localSqs(jobs);
@@ -188,7 +188,7 @@ describe('jobs of the app of this repository', () => {
   it.each([
     ['send-job.ts', process.execPath],
     ['send-job.sh', 'sh'],
-  ])('computes what the example %s sends, and receive-results.ts prints the result', async (file, interpreter) => {
+  ])('run for the requests of the example %s, and receive-results.ts prints the result', async (file, interpreter) => {
     if (interpreter === 'sh' && spawnSync('jq', ['--version']).error !== undefined) return;
     const { jobs = '', results = '' } = app.description.queues;
     // The example calls the AWS CLI, which is not there everywhere: a stand-in sends the message with the AWS SDK.

@@ -89,7 +89,7 @@ describe('a caller of a plan without grants', () => {
     expect(granted.status).toBe(202);
   });
 
-  it('does not see in a response what another tenant has asked', async () => {
+  it('learns nothing about requests of another tenant from a response', async () => {
     const ask = async (name: string, text: string) =>
       (await call(keyOf(name), 'POST', '/v1/embeddings', { model: 'minilm', input: text })).cache;
     expect([await ask(OTHER, 'a secret'), await ask(OUTSIDER, 'a secret')]).toEqual(['MISS', 'MISS']);

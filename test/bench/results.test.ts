@@ -57,7 +57,7 @@ describe('results of the bench', () => {
     expect(readdirSync(directory)).toEqual(['2026-01-02-abc1234567-changed.json', 'latest.json']);
   });
 
-  it('of a quick run are not kept', () => {
+  it('are not kept if they are of a quick run', () => {
     writeResults({ ...results, quick: true }, false, directory);
     expect(readdirSync(directory)).toEqual(['quick.tmp.json']);
   });

@@ -8,12 +8,12 @@ describe.each(DOCUMENTS)('the examples of %s', (document) => {
   const examples = examplesOf(document);
   const callers = examples.filter(({ code }) => /API_URL|WEBHOOK_SECRET/.test(code) && !code.startsWith('export '));
 
-  test('that send requests have a name each', () => {
+  test('have a name each if they send requests', () => {
     expect(callers.length).toBeGreaterThan(1);
     expect(callers.filter(({ name }) => name === undefined).map(({ code }) => code)).toEqual([]);
   });
 
-  test('stand in curl, Python and TypeScript', () => {
+  test('exist in curl, Python and TypeScript', () => {
     for (const name of new Set(callers.map((example) => example.name))) {
       const languages = callers.filter((example) => example.name === name).map(({ language }) => language);
       const expected = EXCEPTIONS[name ?? ''] ?? Object.keys(LANGUAGES);

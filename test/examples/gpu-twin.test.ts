@@ -31,7 +31,7 @@ it('the example deploys a model twice, in functions and on an endpoint', async (
   expect(config?.Properties['ProductionVariants']).toMatchObject([{ InstanceType: 'ml.g5.xlarge' }]);
 });
 
-it('the twins of the example answer alike', async () => {
+it('the two models of the example return the same vectors', async () => {
   const app = await startLocal({
     assembly: join(folder, 'cdk.out'),
     directory: join(folder, 'local'),

@@ -113,13 +113,13 @@ describe('an API that accepts x-api-key alone', () => {
   });
 });
 
-describe('keys', () => {
+describe('API keys', () => {
   it('keep their logical ids whichever header they come in', () => {
     expect(keyIds(both)).toEqual(keyIds(header));
     expect(keyIds(bearer)).toEqual(keyIds(header));
   });
 
-  it('that are many are hashed in several steps, one after the other', () => {
+  it('are hashed in several consecutive steps if there are many', () => {
     const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
     const template = synthesizeApi({ models, usagePlans: { many: { rateLimit: 1, burstLimit: 1, keys } } });
     const hashes = Object.values(template.findResources('Custom::TensorgateKeyHashes'));
@@ -133,7 +133,7 @@ describe('keys', () => {
     expect(Object.keys(variables)).toEqual(['plan_0', 'keys_0', 'keys_1', 'keys_2']);
   });
 
-  it('of more tenants than a stage has variables for are refused, with what to write instead', () => {
+  it('are refused, with what to write instead, if they belong to more tenants than a stage has variables for', () => {
     const tenants = Object.fromEntries(Array.from({ length: 95 }, (_, index) => [`t${index}`, { plan: 'pro' }]));
     expect(() => new InferenceApi(otherStack(), 'Api', { models, tenants })).toThrow(
       expect.objectContaining({
@@ -146,7 +146,7 @@ describe('keys', () => {
     ).not.toThrow();
   });
 
-  it.each([[[]], ['basic'], [['bearer', 'basic']]])('in a header that is not known (%j) are refused', (accept) => {
+  it.each([[[]], ['basic'], [['bearer', 'basic']]])('are refused if the accepted headers are %j', (accept) => {
     const props = { models, auth: { accept: accept as never } };
     expect(() => new InferenceApi(otherStack(), 'Api', props)).toThrow(/auth\.accept/);
   });

@@ -23,7 +23,7 @@ import {
 const NO_TABLE = { cache: { store: 'memory' } };
 
 describe('InferenceApi', () => {
-  it('makes function, API, table, plans and keys from models alone', () => {
+  it('creates function, API, table, plans and keys from models alone', () => {
     const template = synthesizeApi({ models: [packedEmbedding()] });
     template.resourceCountIs('AWS::Lambda::Function', 3);
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
@@ -42,7 +42,7 @@ describe('InferenceApi', () => {
     template.resourceCountIs('AWS::ApiGateway::UsagePlanKey', 3);
   });
 
-  it('takes every setting', () => {
+  it('accepts every setting', () => {
     const template = synthesizeApi({
       models: [packedEmbedding('one'), packedEmbedding('two')],
       stageName: 'beta',
@@ -81,7 +81,7 @@ describe('InferenceApi', () => {
     template.resourceCountIs('AWS::ApiGateway::Account', 0);
   });
 
-  it('gives a tenant its keys, and a stage variable that maps both to its id', () => {
+  it('creates the keys of a tenant, and a stage variable that maps both to its id', () => {
     const template = synthesizeApi({
       models: [packedEmbedding('tiny')],
       tenants: { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } },
@@ -130,7 +130,7 @@ describe('InferenceApi', () => {
     );
   });
 
-  it('makes no table when no model keeps results in one', () => {
+  it('creates no table when no model keeps results in one', () => {
     const template = synthesizeApi({ models: [packedEmbedding('tiny', NO_TABLE)] });
     expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable')).toEqual([]);
   });
@@ -143,7 +143,7 @@ describe('InferenceApi', () => {
     expect(format).not.toContain('$context.identity.apiKey"');
   });
 
-  it('pins the logical id of the table that it makes', () => {
+  it('pins the logical id of the table that it creates', () => {
     const template = synthesizeApi({ models: [packedEmbedding()] });
     expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable').map(({ logicalId }) => logicalId)).toEqual([
       'ApiResultsTable4095D4BD',
@@ -260,7 +260,7 @@ describe('routes', () => {
   const methods = methodsByRoute(template);
   const routes = [...SHARED_ROUTES, ...[...models.map(({ id }) => id), 'ada-002'].flatMap(modelRoutes)];
 
-  it('lists an alias as a model of its own that names the model behind it', () => {
+  it('list an alias as a model of its own that names the model behind it', () => {
     const [answer] = methods.get('GET /v1/models')?.Properties.Integration.IntegrationResponses ?? [];
     const { data } = renderTemplate(answer.ResponseTemplates['application/json']) as {
       data: Record<string, unknown>[];
@@ -274,7 +274,7 @@ describe('routes', () => {
     expect(data[2]).toMatchObject({ max_model_len: 512, max_client_batch_size: 2048, dimensions: 384 });
   });
 
-  it('gives the first model the ids and aliases of the others', () => {
+  it('pass the ids and aliases of the other models to the first model', () => {
     const stack = otherStack();
     const [first] = new InferenceApi(stack, 'Api', { models }).functions;
     const variables = resourcesOf(templateOf(stack), 'AWS::Lambda::Function').map(
@@ -290,7 +290,7 @@ describe('routes', () => {
     expect(settings).toContainEqual({ siblings: ['two'], modelAliases: { 'ada-002': 'two' } });
   });
 
-  it.each(routes)('has $method $path', ({ method, path, answeredBy, access }) => {
+  it.each(routes)('include $method $path', ({ method, path, answeredBy, access }) => {
     const found = methods.get(`${method} ${path}`)?.Properties;
     expect(found).toMatchObject({
       ApiKeyRequired: access === 'caller',
@@ -298,17 +298,22 @@ describe('routes', () => {
     });
   });
 
-  it.each(routes)('answers other methods of $path with METHOD_NOT_ALLOWED and what is allowed', ({ method, path }) => {
-    const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
-    expect(answer.StatusCode).toBe('405');
-    const methodsOfPath = routes.filter((route) => route.path === path).map((route) => route.method);
-    expect(methodsOfPath).toContain(method);
-    expect(answer.ResponseParameters['method.response.header.Allow']).toBe(`'${methodsOfPath.join(', ')}'`);
-    expect(renderTemplate(answer.ResponseTemplates['application/json'])).toMatchObject({ code: 'METHOD_NOT_ALLOWED' });
-  });
+  it.each(routes)(
+    'respond to other methods of $path with METHOD_NOT_ALLOWED and the allowed methods',
+    ({ method, path }) => {
+      const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
+      expect(answer.StatusCode).toBe('405');
+      const methodsOfPath = routes.filter((route) => route.path === path).map((route) => route.method);
+      expect(methodsOfPath).toContain(method);
+      expect(answer.ResponseParameters['method.response.header.Allow']).toBe(`'${methodsOfPath.join(', ')}'`);
+      expect(renderTemplate(answer.ResponseTemplates['application/json'])).toMatchObject({
+        code: 'METHOD_NOT_ALLOWED',
+      });
+    },
+  );
 
   it.each(['/v1/models/{model}', '/v2/models/{model}', '/v2/models/{model}/{proxy+}'])(
-    'answers %s with MODEL_NOT_FOUND and the models that exist',
+    'respond to %s with MODEL_NOT_FOUND and the models that exist',
     (path) => {
       const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
       const problem = renderTemplate(answer.ResponseTemplates['application/json']);
@@ -317,7 +322,7 @@ describe('routes', () => {
     },
   );
 
-  it('converts bodies to text for every integration except proxies, because templates cannot read bytes', () => {
+  it('convert bodies to text for every integration except proxies, because templates cannot read bytes', () => {
     const others = [...methods.values()]
       .map(({ Properties }) => Properties.Integration)
       .filter(({ Type }) => Type !== 'AWS_PROXY');
@@ -329,7 +334,7 @@ describe('routes', () => {
     expect(new Set(conversions)).toEqual(new Set(['CONVERT_TO_TEXT']));
   });
 
-  it('accepts every binary media type of the API on routes that return an error', () => {
+  it('accept every binary media type of the API even if they return an error', () => {
     const [{ BinaryMediaTypes = [] } = {}] = resourcesOf(template, 'AWS::ApiGateway::RestApi').map(
       ({ Properties }) => Properties,
     );
@@ -337,12 +342,12 @@ describe('routes', () => {
     expect(Object.keys(templates)).toEqual(expect.arrayContaining([...BinaryMediaTypes]));
   });
 
-  it('has no method beyond routes and their refusals', () => {
+  it('have no methods besides those of the API and their refusals', () => {
     const paths = new Set(routes.map(({ path }) => path));
     expect(methods.size).toBe(routes.length + paths.size + 6);
   });
 
-  it('needs a key for everything but health and paths without a route', () => {
+  it('require a key, except for health and unknown paths', () => {
     const open = [...methods].filter(([, { Properties }]) => !Properties.ApiKeyRequired).map(([route]) => route);
     expect(open.sort()).toEqual([
       'ANY ',
@@ -358,7 +363,7 @@ describe('routes', () => {
   });
 
   it.each(['', '/{proxy+}', '/v2/{proxy+}'])(
-    'answers every method of the unknown path %s with ROUTE_NOT_FOUND',
+    'respond to every method of the unknown path %s with ROUTE_NOT_FOUND',
     (path) => {
       const [answer] = methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
       expect(renderTemplate(answer.ResponseTemplates['application/json'])).toMatchObject({
@@ -368,7 +373,7 @@ describe('routes', () => {
     },
   );
 
-  it('demands a JSON object, and nothing more, of every body', () => {
+  it('require only that every body is a JSON object', () => {
     const validated = [...methods].filter(([, { Properties }]) => Properties.RequestModels !== undefined);
     expect(validated.map(([route]) => route).sort()).toEqual(
       routes
@@ -384,7 +389,7 @@ describe('routes', () => {
   });
 
   it.each(routes.filter(({ answeredBy }) => answeredBy === 'document').map(({ path }) => path))(
-    'answers GET %s with JSON',
+    'respond to GET %s with JSON',
     (path) => {
       const [answer] = methods.get(`GET ${path}`)?.Properties.Integration.IntegrationResponses ?? [];
       expect(answer.StatusCode).toBe('200');
@@ -392,7 +397,7 @@ describe('routes', () => {
     },
   );
 
-  it('gives the error member the form of the route’s protocol', () => {
+  it('write the error member in the form of their protocol', () => {
     const errorOf = (path: string) =>
       renderTemplate(
         methods.get(`ANY ${path}`)?.Properties.Integration.IntegrationResponses[0].ResponseTemplates[
@@ -403,12 +408,12 @@ describe('routes', () => {
     expect(errorOf('/v2/models/one/infer')).toBe('the route accepts POST only');
   });
 
-  it('answers embeddings with MODEL_NOT_FOUND when no embedding model is there', () => {
+  it('respond to embedding requests with MODEL_NOT_FOUND if no embedding model exists', () => {
     const post = methodsByRoute(synthesizeApi({ models: [packedTensor()] })).get('POST /v1/embeddings')?.Properties;
     expect(post.Integration).toMatchObject({ Type: 'MOCK', IntegrationResponses: [{ StatusCode: '404' }] });
   });
 
-  it('keeps what a description says out of the template language', () => {
+  it('escape the template language in the descriptions of models', () => {
     const risky = packedEmbedding('tiny', { description: 'costs $5 #1 $input.body' });
     const text = JSON.stringify(synthesizeApi({ models: [risky] }).toJSON());
     expect(text).not.toContain('$input');
@@ -461,7 +466,7 @@ describe('gateway responses', () => {
     ['AUTHORIZER_FAILURE', 'UNAVAILABLE'],
     ['AUTHORIZER_CONFIGURATION_ERROR', 'UNAVAILABLE'],
     ['DEFAULT_5XX', 'BAD_GATEWAY'],
-  ])('%s answers %s', (type, code) => {
+  ])('the response to %s has the status %s', (type, code) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
     expect(renderTemplate(response.ResponseTemplates['application/json'])).toMatchObject({ code });
   });
@@ -474,7 +479,7 @@ describe('gateway responses', () => {
     ['AUTHORIZER_CONFIGURATION_ERROR', 'retry-after', "'1'"],
     ['QUOTA_EXCEEDED', 'retry-after', "'3600'"],
     ['QUOTA_EXCEEDED', 'x-should-retry', "'false'"],
-  ])('%s says whether clients should try again', (type, header, value) => {
+  ])('the response to %s says whether clients should retry', (type, header, value) => {
     const response = responses.find(({ ResponseType }) => ResponseType === type);
     expect(response.ResponseParameters[`gatewayresponse.header.${header}`]).toBe(value);
   });

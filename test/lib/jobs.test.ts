@@ -76,7 +76,7 @@ describe('queues', () => {
     ['lost-jobs', 'dead-letters', 1000],
     ['batches', 'dead-letters', 1000],
     ['webhooks', 'dead-letters', 1000],
-  ])('move what %s cannot get rid of to %s after %i times', (from, to, maxReceiveCount) => {
+  ])('move messages from %s to %s after %i receives', (from, to, maxReceiveCount) => {
     expect(queueOf(template, from).RedrivePolicy).toEqual({
       deadLetterTargetArn: { 'Fn::GetAtt': [queueId(template, to), 'Arn'] },
       maxReceiveCount,
@@ -86,14 +86,14 @@ describe('queues', () => {
   it.each([
     ['continues in the dead-letter queue', (lost: number, model: number) => lost - model],
     ['starts again in the dead-letter queue', (lost: number) => lost],
-  ])('let fail-lost-jobs have its turn for a day where the count of receives %s', (_, deliveries) => {
+  ])('let fail-lost-jobs try for a day if the count of receives %s', (_, deliveries) => {
     const receives = (name: string) => Number(queueOf(template, name).RedrivePolicy.maxReceiveCount);
     // The shortest of the longest waits.
     const shortestWaitSeconds = growingDelaySeconds(1000, 0);
     expect(deliveries(receives('lost-jobs'), receives('jobs-one')) * shortestWaitSeconds).toBeGreaterThan(DAY);
   });
 
-  it.each(['dead-letters', 'reply-results'])('leave %s to those who read it', (name) => {
+  it.each(['dead-letters', 'reply-results'])('move no messages from %s, because its readers delete them', (name) => {
     expect(queueOf(template, name).RedrivePolicy).toBeUndefined();
   });
 
@@ -143,7 +143,7 @@ describe('event source mappings', () => {
   });
 });
 
-describe('functions', () => {
+describe('functions of jobs', () => {
   it.each([
     ['accept-jobs', { MemorySize: 512, Timeout: 60, Architectures: ['arm64'] }],
     ['process-batches', { MemorySize: 1024, Timeout: 300, Architectures: ['arm64'] }],
@@ -172,7 +172,7 @@ describe('functions', () => {
     expect(permissionsOf(template, 'JobsFunctionsacceptjobs')).toHaveProperty('ssm:GetParameter');
   });
 
-  it('that serve all models know them all, the one for requests without a name first', () => {
+  it('know all models if they serve all, the default model first', () => {
     const stack = otherStack();
     const both = [packedEmbedding('a'), packedTensor('b'), packedEmbedding('c')];
     const jobs = new Jobs(stack, 'Jobs', { models: both, defaultEmbeddingModel: 'c' });
@@ -218,8 +218,8 @@ describe('functions', () => {
   });
 });
 
-describe('events', () => {
-  it('of jobs are on a bus of the stage, and all of them in a log', () => {
+describe('events of jobs', () => {
+  it('are published on a bus of the stage, and all of them are logged', () => {
     const beta = synthesizeJobs({ models, stageName: 'beta' });
     beta.hasResourceProperties('AWS::Events::EventBus', { Name: 'tensorgate-beta' });
     beta.hasResourceProperties('AWS::Logs::LogGroup', { LogGroupName: '/aws/events/tensorgate-beta' });
@@ -392,31 +392,31 @@ describe('concurrency', () => {
     );
   const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
 
-  it('is what the functions may use if the account has enough', () => {
+  it('is the maximum of each function if the account has enough', () => {
     expect(limits({}).sort((a, b) => a - b)).toEqual([4, 4, 5, 10, 10, 10, 10, 40]);
   });
 
-  it('of jobs, batches and webhooks is reduced to what callers leave', () => {
+  it('is reduced for jobs, batches and webhooks to the share that callers leave', () => {
     const reduced = limits({ concurrency: { account: 100, interactiveShare: 0.6 } });
     expect(sum(reduced)).toBeLessThanOrEqual(40);
     expect(Math.min(...reduced)).toBe(2);
   });
 
-  it('of webhooks is known to the function that divides it', () => {
+  it('is passed to the function that divides the share of webhooks', () => {
     const concurrency = { account: 100 };
     const reduced = synthesizeJobs({ models, concurrency });
     const variables = functionOf(reduced, 'deliver-webhooks').Environment.Variables;
     expect(Number(variables.TENSORGATE_WEBHOOK_CONCURRENCY)).toBe(Math.max(...limits({ concurrency })));
   });
 
-  it('that cannot be kept for callers is a warning', () => {
+  it('causes a warning if nothing is left for callers', () => {
     const stack = otherStack();
     const { concurrency } = new Jobs(stack, 'Jobs', { models, concurrency: { account: 10 } });
     expect(concurrency.interactive).toBe(0);
     Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('request a higher quota'));
   });
 
-  it('that models reserve beyond what AWS allows is refused', () => {
+  it('is refused if models reserve more than AWS allows', () => {
     const reserving = [packedTensor('r', { compute: { target: 'lambda', memoryMiB: 1769, reservedConcurrency: 901 } })];
     expect(() => new Jobs(otherStack(), 'Jobs', { models: reserving })).toThrow(/unreserved/);
   });

@@ -57,7 +57,7 @@ test('a second instance in a folder is described beside the first, whose file st
   expect((await filesOf('running')).sort()).toHaveLength(2);
 });
 
-test('of several instances that start at the same time, one is the first', async () => {
+test('one of several instances that start at the same time is the first', async () => {
   const descriptions = await Promise.all([listening(), listening(), listening()]);
   const files = await Promise.all(descriptions.map((description) => describeInstance(folder, description)));
   expect(new Set(files).size).toBe(3);

@@ -59,7 +59,7 @@ interface Delivery {
 }
 
 describe('a webhook receiver', () => {
-  it('that is down for a day gets its event when it is back, and holds no other up', async () => {
+  it('gets its event after it was down for a day, and delays no other receiver meanwhile', async () => {
     const { secrets } = await call<{ secrets: readonly { secret: string }[] }>('GET', '/v1/webhooks/secret');
     const [down, up] = [
       new WebhookReceiver(undefined, () => stack.now()),

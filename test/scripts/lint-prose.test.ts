@@ -68,6 +68,29 @@ describe('the prose lint', () => {
     expect(lintFile('a.md', `| a | b |\n| --- | --- |\n| ${cell} | ${cell} |`)).toEqual([]);
   });
 
+  test.each([
+    "it('of a job is read')",
+    "it.each([['a', f(1)]])('that is %s is refused', () => {})",
+    'it.each<[string, () => void]>([])("with %s", () => {})',
+    "describe('jobs', () => { test.skip('a queued job', () => {}); })",
+    "it('%s: $name', () => {})",
+    `test(\`\${name}: \${other}\`, () => {})`,
+    "it('answers with 404')",
+  ])('reports the name of a test that is not a sentence in %s', (source) => {
+    expect(linesOf('test/a.test.ts', `\n${source};`)).toEqual([2]);
+  });
+
+  test.each([
+    "it('reads a job')",
+    "it.each([['a', f(1)]])('is refused if it is %s', () => {})",
+    "it('the queue of a job is read', () => {})",
+    `test(\`the task \${name} reads requests\`, () => {})`,
+    "/a/.test('of a job')",
+    'it(name, () => {})',
+  ])('accepts the name of a test in %s', (source) => {
+    expect(linesOf('test/a.test.ts', `${source};`)).toEqual([]);
+  });
+
   test('reports a wrong article', () => {
     expect(linesOf('a.md', 'It takes a hour.')).toEqual([1]);
     expect(linesOf('a.md', 'It sets a umask.')).toEqual([]);

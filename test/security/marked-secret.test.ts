@@ -102,7 +102,7 @@ async function send(request: MarkedRequest): Promise<void> {
   responses.push({ request, status: response.status, text });
 }
 
-test('every request is answered by a problem that holds nothing of it, and none by a failure', () => {
+test('every request gets a problem document that contains nothing of it, and none causes a failure', () => {
   const problems = responses.filter(({ status }) => status >= 400);
   expect(problems.length).toBeGreaterThan(1000);
   expect(problems.filter(({ text }) => MARKS.test(text)).map(({ request, text }) => ({ request, text }))).toEqual([]);
@@ -110,7 +110,7 @@ test('every request is answered by a problem that holds nothing of it, and none 
   expect(problems.filter(({ text }) => text.length > 12_000)).toEqual([]);
 });
 
-test('no log holds anything of a request or an event', () => {
+test('no log contains anything of a request or an event', () => {
   const files = globSync('**/*.log', { cwd: directory });
   expect(files.length).toBeGreaterThan(5);
   const marked = files.flatMap((file) =>
@@ -122,7 +122,7 @@ test('no log holds anything of a request or an event', () => {
   expect(marked).toEqual([]);
 });
 
-test('no activity, which terminals print, holds anything of a request or an event', () => {
+test('no activity, which terminals print, contains anything of a request or an event', () => {
   expect(activities.length).toBeGreaterThan(1000);
   expect(activities.filter((activity) => MARKS.test(JSON.stringify(activity)))).toEqual([]);
   const printed = activities.map(renderActivity).filter((line) => line !== undefined);
@@ -130,7 +130,7 @@ test('no activity, which terminals print, holds anything of a request or an even
   expect(printed.filter((line) => MARKS.test(line) || line.length > 5000)).toEqual([]);
 });
 
-test('no attribute of a dead letter holds anything of the letter', async () => {
+test('no attribute of a dead letter contains anything of the letter', async () => {
   const url = product.stack.description.queues['dead-letters'] ?? '';
   const attributes: unknown[] = [];
   for (;;) {
@@ -144,14 +144,14 @@ test('no attribute of a dead letter holds anything of the letter', async () => {
   expect(attributes.filter((own) => MARKS.test(JSON.stringify(own)))).toEqual([]);
 });
 
-test('a reply, an event and a webhook show nothing of the input of a job that failed', async () => {
+test('the reply, the event and the webhook of a failed job contain no values of its input', async () => {
   const replies = await product.takeMessages('results');
   const failed = [...replies, ...received].filter((text) => text.includes('failed'));
   expect(failed.length).toBeGreaterThan(1);
   expect(failed.filter((text) => MARKS.test(text))).toEqual([]);
 });
 
-test('an error line of a batch shows nothing of its line but the custom_id', async () => {
+test('an error line of a batch contains nothing of its line except the custom_id', async () => {
   const batch = await product.call('GET', `/v1/batches/${batchId}`);
   const lines = await product.readLines(batch['error_file_id']);
   expect(lines.length).toBeGreaterThan(50);
@@ -164,7 +164,7 @@ test('an error line of a batch shows nothing of its line but the custom_id', asy
  */
 const CHOSEN = ['delivery', 'destinations', 'filename', 'fingerprint', 'list', 'listKey', 'owner', 'pk'];
 
-test('records hold what a caller chose only where the caller gets it back', async () => {
+test('records contain values of a caller only in members that are returned to the caller', async () => {
   const { stack } = product;
   const marked = new Set<string>();
   for (const { name } of stack.plan.tables) {
@@ -180,7 +180,7 @@ test('records hold what a caller chose only where the caller gets it back', asyn
 const LOGGED_VARIABLES =
   /^\$context\.(?:requestId|requestTime|identity\.(?:sourceIp|apiKeyId)|httpMethod|resourcePath|protocol|status|error\.responseType|responseLength|responseLatency|integrationLatency|integrationStatus|authorizer\.\w+)$/;
 
-test('the access log of the stage has no variable that holds anything of a request', () => {
+test('the access log of the stage has no variable that contains anything of a request', () => {
   const variables = globSync('*.template.json', { cwd: assembly }).flatMap((file) =>
     [...readFileSync(join(assembly, file), 'utf8').matchAll(/"Format": "((?:[^"\\]|\\.)*)"/g)].flatMap(
       ([, format = '']) => format.match(/\$context\.[\w.]+/g) ?? [],

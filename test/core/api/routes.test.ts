@@ -10,7 +10,7 @@ describe('the route table', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('answers GET documents at the gateway and everything else in a function', () => {
+  it('serves GET documents from the gateway and everything else from a function', () => {
     expect(ROUTES.filter(({ answeredBy }) => answeredBy === 'document').every(({ method }) => method !== 'POST')).toBe(
       true,
     );
@@ -19,7 +19,7 @@ describe('the route table', () => {
     );
   });
 
-  it('admits callers only, except to the health routes', () => {
+  it('requires a key for every route except health routes', () => {
     expect(ROUTES.filter(({ access }) => access === 'open').map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /v2/health/live',
       'HEAD /v2/health/live',

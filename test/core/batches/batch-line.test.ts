@@ -107,7 +107,7 @@ describe('readLines', () => {
     ]);
   });
 
-  it('takes a line of white space that is not that of JSON for a broken request', () => {
+  it('treats a line of white space that JSON does not allow as a broken request', () => {
     expect(readLines(Buffer.from('\u00a0\n\u3000'), 1, RULES)).toMatchObject([
       { line: 1, error: { code: 'INVALID_LINE' } },
       { line: 2, error: { code: 'INVALID_LINE' } },
@@ -127,13 +127,13 @@ describe('readLines', () => {
     ]);
   });
 
-  it('finds nothing in nothing', () => {
+  it('finds no lines in an empty chunk', () => {
     expect(readLines(new Uint8Array(), 1, RULES)).toEqual([]);
   });
 });
 
 describe('outputLine', () => {
-  it("writes OpenAI's shape, the answer byte for byte", () => {
+  it("writes a line in OpenAI's format with the response byte for byte", () => {
     const key = { line: 3, customId: 'a "quoted" id' };
     const line = outputLine('batch_abc', key, '{"big":9007199254740993}');
     expect(line).toBe(
@@ -141,7 +141,7 @@ describe('outputLine', () => {
     );
   });
 
-  it('is one line whatever the id holds', () => {
+  it('writes one line for any id', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (customId) => {
         const line = outputLine('batch_a', { line: 1, customId }, '{}');

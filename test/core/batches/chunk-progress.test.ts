@@ -3,15 +3,15 @@ import { afterCrash, afterTry, NO_PROGRESS, triesOf } from '../../../core/batche
 
 const REASON = { code: 'INTERNAL', message: 'unexpected failure' } as const;
 
-describe('a crash', () => {
-  it('with several lines makes them run one by one, each of them tried once', () => {
+describe('the progress of a chunk after a crash', () => {
+  it('runs several unfinished lines one by one, each of them tried once', () => {
     const progress = afterCrash({ ...NO_PROGRESS, isStarted: true });
     expect(progress).toMatchObject({ isAlone: true, crashes: 1, tries: {} });
     expect(triesOf(progress, 7)).toBe(1);
     expect(triesOf(NO_PROGRESS, 7)).toBe(0);
   });
 
-  it('with one line uses up a try of that line alone', () => {
+  it('counts the crash as a try of the line if it was running alone', () => {
     const progress = afterCrash({ ...NO_PROGRESS, isAlone: true, crashes: 1, running: 7 });
     expect(progress).toMatchObject({ crashes: 1, tries: { 7: 2 } });
     expect(progress).not.toHaveProperty('running');

@@ -27,7 +27,7 @@ describe('stepDelaySeconds', () => {
     [5, 32],
     [10, 300],
     [1_000_000, 300],
-  ])('after %d failures is %d', (attempt, seconds) => {
+  ])('returns, after %d failures, %d', (attempt, seconds) => {
     expect(stepDelaySeconds(attempt)).toBe(seconds);
   });
 });

@@ -115,11 +115,11 @@ describe('retryAfterSeconds', () => {
     [8000, 2],
     [-5000, 1],
     [3_600_000, 30],
-  ])('after %d ms is %d', (ageMs, seconds) => {
+  ])('returns, for a job that is %d ms old, %d', (ageMs, seconds) => {
     expect(retryAfterSeconds(QUEUED, ageMs)).toBe(seconds);
   });
 
-  it('is nothing once the job has ended', () => {
+  it('returns nothing once the job has ended', () => {
     expect(retryAfterSeconds(SUCCEEDED, 0)).toBeUndefined();
     expect([isFinal('canceled'), isFinal('failed'), isFinal('running')]).toEqual([true, true, false]);
   });

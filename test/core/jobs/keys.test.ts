@@ -6,7 +6,7 @@ import { PAYLOAD_PREFIXES, payloadKeys } from '../../../core/jobs/payload-keys.t
 import { webhooksTableKeys } from '../../../core/webhooks/webhooks-table.ts';
 
 describe('keys', () => {
-  it('of items of different kinds and owners never meet', () => {
+  it('differ between items of different kinds and owners', () => {
     const keys = [
       jobsTableKeys.job({ owner: 'a', id: 'x' }),
       jobsTableKeys.job({ owner: 'b', id: 'x' }),
@@ -26,7 +26,7 @@ describe('keys', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('of objects lie below the prefix whose lifecycle is theirs', () => {
+  it('place objects below the prefix with their lifecycle', () => {
     expect(payloadKeys.jobInput({ owner: 'a', id: 'x' }, 'h')).toMatch(`${PAYLOAD_PREFIXES.jobs}a/x/h/`);
     expect(payloadKeys.jobResult({ owner: 'a', id: 'x' }, 'one')).toBe(`${PAYLOAD_PREFIXES.results}a/x/one`);
     expect(payloadKeys.file('a', 'f')).toBe(`${PAYLOAD_PREFIXES.files}a/f`);

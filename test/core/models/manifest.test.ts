@@ -48,7 +48,7 @@ describe('parseManifest', () => {
     });
   });
 
-  it('keeps what is given', () => {
+  it('keeps given values', () => {
     const full = {
       ...MINIMAL,
       aliases: ['text-embedding-3-small'],
@@ -266,7 +266,7 @@ describe('parseManifest', () => {
     expect(parseManifest({ ...MINIMAL, versions, traffic }, 'model.yaml').traffic).toEqual(traffic);
   });
 
-  it('reads its own answer back unchanged', () => {
+  it('parses its own result to the same value', () => {
     const once = parseManifest(MINIMAL, 'model.yaml');
     expect(parseManifest(once, 'model.yaml')).toEqual(once);
   });

@@ -15,7 +15,7 @@ function echo(inputs: Readonly<Record<string, Tensor>>) {
   };
 }
 
-describe('a request', () => {
+describe('a request to Triton', () => {
   it('is a JSON part whose length is in the media type, then the elements, little-endian', () => {
     const ids: Tensor = { datatype: 'INT64', shape: [1, 2], data: new BigInt64Array([1n, -2n]) };
     const { contentType, body } = encodeTritonRequest(
@@ -40,7 +40,7 @@ describe('a request', () => {
   });
 });
 
-describe('an answer', () => {
+describe('a response of Triton', () => {
   it('returns what was sent, of any datatype', () => {
     const tensors: Record<string, Tensor> = {
       f: { datatype: 'FP32', shape: [2, 1], data: new Float32Array([1.5, -0]) },
@@ -61,7 +61,7 @@ describe('an answer', () => {
     expect(decodeTritonBody(echo(tensors).body)).toEqual(tensors);
   });
 
-  it.each(['', 'oops', '{"outputs":[', '{"a":{}'])('is refused where its JSON part is %j', (text) => {
+  it.each(['', 'oops', '{"outputs":[', '{"a":{}'])('is refused if its JSON part is %j', (text) => {
     expect(() => decodeTritonBody(Buffer.from(text))).toThrow('its JSON part lists no binary outputs');
   });
 
@@ -116,7 +116,7 @@ describe('an answer', () => {
     );
   });
 
-  it('is refused without a word that the container said', () => {
+  it('is refused without the message of the container', () => {
     const outputs = [{ name: 'my secret', datatype: 'FP32', shape: [2], parameters: { binary_data_size: 9 } }];
     for (const answer of [{ ...good, contentType: 'text/my-secret' }, withJson({ outputs })]) {
       expect(() => decodeTritonAnswer(answer)).toThrow(

@@ -50,7 +50,7 @@ describe('the next look at work that waits', () => {
     [0, 5],
     [60, 30],
     [24 * 60, 120],
-  ])('after %i minutes is %i minutes later', (ageMinutes, expected) => {
+  ])('is due, for work that is %i minutes old, %i minutes later', (ageMinutes, expected) => {
     expect(nextLookAtMs(NOW_MS, NOW_MS - ageMinutes * MINUTE_MS)).toBe(NOW_MS + expected * MINUTE_MS);
   });
 });

@@ -66,7 +66,7 @@ describe('patientLimits', () => {
     [10, { ofReceiver: 1, ofTenant: 1, ofAll: 5 }],
     [2, { ofReceiver: 1, ofTenant: 1, ofAll: 1 }],
     [1, { ofReceiver: 1, ofTenant: 1, ofAll: 1 }],
-  ])('of %i concurrent invocations leave room for quick receivers', (maxConcurrency, limits) => {
+  ])('leave room for quick receivers among %i concurrent invocations', (maxConcurrency, limits) => {
     expect(patientLimits(maxConcurrency)).toEqual(limits);
   });
 });

@@ -44,7 +44,7 @@ describe('delaySeconds', () => {
     [1500, 2],
     [900_000, 900],
     [3_600_000, 900],
-  ])('of something due in %d ms is %d', (dueMs, seconds) => {
+  ])('returns, for a message that is due in %d ms, %d', (dueMs, seconds) => {
     expect(delaySeconds(1_000_000 + dueMs, 1_000_000)).toBe(seconds);
   });
 });

@@ -110,7 +110,7 @@ describe('a packed WordPiece tokenizer', () => {
     ['of another format', changed(pack(), 4, 2), 'has format 2, this function reads format 1'],
     ['cut', pack().subarray(0, 20), 'ends too early'],
     ['damaged', changed(pack(), 100, 0), 'is damaged'],
-  ])('that is %s is refused with a message that says so', (_, file, problem) => {
+  ])('is refused with the reason if it is %s', (_, file, problem) => {
     expect(() => openPackedWordPiece(file, hash)).toThrow(
       `word-piece.bin of the packed model ${problem}: pack the model again`,
     );

@@ -201,7 +201,7 @@ describe('a delivery', () => {
     expect(rotated.map(({ secret }) => secret)).toContain(known?.secret);
   });
 
-  it('that succeeded is not repeated, unless its owner requests it', async () => {
+  it('is not repeated once it has succeeded, unless its owner requests it', async () => {
     await handle(message());
     await handle(message());
     expect(receiver.got).toHaveLength(1);
@@ -209,7 +209,7 @@ describe('a delivery', () => {
     expect(receiver.got).toHaveLength(2);
   });
 
-  it('to a quick receiver takes one write, of its record', async () => {
+  it('takes one write, of its record, if its receiver is quick', async () => {
     await handle(message());
     const before = tables.server.operations.length;
     await handle(message({ id: 'dlv_2', subject: { object: 'job', id: 'job_2' } }));
@@ -217,7 +217,7 @@ describe('a delivery', () => {
     expect(tables.server.operations.slice(before)).toEqual([...reads, 'UpdateItem']);
   });
 
-  it('that succeeds resets the health of a receiver that failed before', async () => {
+  it('resets the health of a receiver that failed before if it succeeds', async () => {
     receiver.answer = (_, response) => void response.writeHead(500).end();
     await handle(message());
     expect(await deps.webhooks.health(OWNER, receiverOf(url))).toMatchObject({ failures: 1 });
@@ -338,7 +338,7 @@ describe('a delivery', () => {
     expect(receiver.got).toHaveLength(0);
   });
 
-  it('to a receiver that hangs does not delay the others', async () => {
+  it('does not delay the others if its receiver hangs', async () => {
     const quick = new Receiver();
     const quickUrl = await quick.listen();
     receiver.answer = () => undefined;
@@ -347,7 +347,7 @@ describe('a delivery', () => {
     await quick.close();
   });
 
-  it('that is invalid moves to the dead letters with the reason at its first delivery', async () => {
+  it('moves to the dead letters with the reason at its first receive if it is invalid', async () => {
     await handle('nonsense', message());
     expect(failures).toEqual([]);
     expect(receiver.got).toHaveLength(1);
@@ -360,7 +360,7 @@ describe('a delivery', () => {
     });
   });
 
-  it('that is invalid is retried if the dead-letter queue is unavailable', async () => {
+  it('is retried if it is invalid and the dead-letter queue is unavailable', async () => {
     deps.deadLetters.add = () => Promise.reject(new Error('no connection'));
     await handle('nonsense');
     expect(failures).toEqual(['m0']);

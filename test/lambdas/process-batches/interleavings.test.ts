@@ -214,7 +214,7 @@ describe('a batch', () => {
     events: fc.subarray(['cancel', 'window', 'resend', 'resend'] as const),
   });
 
-  test('that is canceled between two workers of a chunk keeps the results of the one that is recorded first', async () => {
+  test('keeps the results of the worker that is recorded first if it is canceled between two workers of a chunk', async () => {
     const batch = new Batch();
     const ids = await batch.open();
     const chunk = await firstChunk();
@@ -230,7 +230,7 @@ describe('a batch', () => {
     expect(await processor.batch()).toMatchObject({ counts: { completed: 2, failed: 7 } });
   });
 
-  test('that is canceled between two workers of a chunk loses no line if the canceled one is recorded first', async () => {
+  test('loses no line if the worker that saw the cancellation is recorded first', async () => {
     const batch = new Batch();
     const ids = await batch.open();
     const chunk = await firstChunk();

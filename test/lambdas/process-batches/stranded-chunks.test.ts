@@ -134,7 +134,7 @@ describe('chunks without outcome', () => {
     expect((await errorsOf(batch.errorFileId)).map(({ error }) => error.code)).toEqual(Array(3).fill('BATCH_CANCELED'));
   });
 
-  test('of lines that are not split when the window ends expire without being sent', async () => {
+  test('expire without being sent if their lines are not split when the window ends', async () => {
     await processor.createBatch(linesOf(450), { model: 'minilm', status: 'in_progress', inProgressAtMs: 1 });
     processor.clock.nowMs += DAY_MS;
     await processor.invoke(SPLIT);
@@ -145,7 +145,7 @@ describe('chunks without outcome', () => {
     expect(await errorsOf(batch.errorFileId)).toHaveLength(450);
   });
 
-  test('have no outcome but the first: a worker that answers late changes nothing', async () => {
+  test('keep their first outcome: a worker that is late changes nothing', async () => {
     await processor.createBatch(linesOf(3));
     await processor.invoke(SPLIT);
     const [chunk] = await takeChunks();
@@ -161,7 +161,7 @@ describe('chunks without outcome', () => {
 });
 
 describe('a batch whose input file is gone', () => {
-  test('while it is split ends as failed, and keeps what was answered', async () => {
+  test('ends as failed if it is being split, and keeps its results', async () => {
     await processor.createBatch(linesOf(200 * 200 + 300));
     // The first 200 chunks are recorded, then the file disappears.
     processor.remaining = [600_000, 600_000, 600_000, 600_000, 0];
@@ -184,7 +184,7 @@ describe('a batch whose input file is gone', () => {
     expect((await processor.batch()).counts).toEqual({ completed: 600, failed: 0 });
   });
 
-  test('while its chunks run gets an error line for each request of a lost chunk, without a made-up custom_id', async () => {
+  test('gets an error line, without an invented custom_id, for each request of a chunk that is lost', async () => {
     await processor.createBatch(linesOf(203));
     await processor.invoke(SPLIT);
     const [first, second] = await takeChunks();

@@ -67,7 +67,7 @@ describe('a chunk', () => {
     expect(await worker.batch()).toMatchObject({ counts: { completed: 1, failed: 1 } });
   });
 
-  it('of a batch that says no-store neither uses nor leaves cached results', async () => {
+  it('neither uses nor leaves cached results if its batch says no-store', async () => {
     await worker.createBatch({ cacheControl: 'no-store' });
     for (const index of [0, 1]) {
       await worker.send('chunks', await worker.chunkOf([request('a', 'a')], { index }));
@@ -113,7 +113,7 @@ describe('a chunk', () => {
     expect(worker.lines.at(-1)).toMatchObject({ LinesCompleted: 2, LinesFailed: 5, errors: errorCounts });
   });
 
-  it('that is delivered again after it was counted is not counted again, and requests the merge again', async () => {
+  it('is not counted again when it is redelivered, and requests the merge again', async () => {
     await worker.createBatch();
     const chunk = await worker.chunkOf([request('r', 'a')]);
     await worker.send('chunks', chunk);
@@ -170,7 +170,7 @@ describe('a chunk', () => {
     ]);
   });
 
-  it('of a deleted batch is dropped', async () => {
+  it('is dropped if its batch was deleted', async () => {
     await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
   });

@@ -61,7 +61,7 @@ describe('a job', () => {
     expect((await worker.read('one'))?.notifiedAtMs).toBe(worker.clock.nowMs);
   });
 
-  it('without destinations is complete and notified with one write', async () => {
+  it('is completed and marked as notified with one write if it has no destinations', async () => {
     worker.notifier.hasWebhooks = false;
     await worker.send('jobs', worker.job('one', BODY));
     await worker.work();
@@ -69,7 +69,7 @@ describe('a job', () => {
     expect(worker.notifier.notifications).toEqual([]);
   });
 
-  it('of a tenant with few jobs does not wait for those of a tenant with many', async () => {
+  it('does not wait for the jobs of a tenant that has many more', async () => {
     for (const id of ['a', 'b', 'c', 'd']) {
       await worker.send('jobs', worker.job(id, { ...BODY, input: [`text ${id}`] }, { owner: 'noisy' }));
     }
@@ -130,7 +130,7 @@ describe('a job', () => {
   it.each([
     ['no-store', { JobCacheMisses: 2 }],
     ['no-cache', { JobCacheHits: 2 }],
-  ] as const)('that says %s uses no cached result, and leaves one only if it may', async (cacheControl, after) => {
+  ] as const)('uses no cached result if it says %s, and leaves one only if it may', async (cacheControl, after) => {
     await worker.send('jobs', worker.job('warm', { ...BODY, input: ['a bb', 'x'] }));
     await worker.work();
     await worker.send('jobs', worker.job('one', BODY, { cacheControl }));
@@ -265,7 +265,7 @@ describe('jobs of one invocation', () => {
     ).toEqual([1, 1]);
   });
 
-  it('that were delivered before run in order of attempts, which one request reads', async () => {
+  it('run in order of their attempts if they were delivered before, with one read of their records', async () => {
     for (const id of ['one', 'two', 'three']) {
       await worker.servers.sqs.send(
         new SendMessageCommand({
@@ -287,7 +287,7 @@ describe('jobs of one invocation', () => {
 });
 
 describe('a message', () => {
-  it('that is delivered twice in one invocation runs once', async () => {
+  it('runs its job once if it is delivered twice in one invocation', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     await worker.send('jobs', worker.job('one', BODY));
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
@@ -295,7 +295,7 @@ describe('a message', () => {
     expect(worker.notifier.jobs).toHaveLength(1);
   });
 
-  it('that two workers run concurrently has one result', async () => {
+  it('leads to one result if two workers run it concurrently', async () => {
     await worker.send('jobs', worker.job('one', BODY));
     await worker.send('jobs', worker.job('one', BODY, { traceparent: 'other copy' }));
     await worker.work();
@@ -303,7 +303,7 @@ describe('a message', () => {
     expect(new Set(worker.notifier.jobs.map(({ result }) => JSON.stringify(result))).size).toBe(1);
   });
 
-  it('that is invalid moves to the dead letters with the reason', async () => {
+  it('moves to the dead letters with the reason if it is invalid', async () => {
     await worker.servers.sqs.send(new SendMessageCommand({ QueueUrl: worker.urls.jobs, MessageBody: 'nonsense' }));
     await worker.send('jobs', { v: 2, kind: 'job' });
     await worker.send('jobs', worker.job('good', BODY));
@@ -314,7 +314,7 @@ describe('a message', () => {
     expect((await worker.read('good'))?.status).toBe('succeeded');
   });
 
-  it('whose job completed without a notification is notified about again', async () => {
+  it('notifies the destinations of a completed job that were not notified yet', async () => {
     worker.notifier.failures = 1;
     await worker.send('jobs', worker.job('one', BODY));
     expect(await worker.work()).toEqual({ batchItemFailures: [] });
@@ -328,7 +328,7 @@ describe('a message', () => {
     ['reply', ['event', 'webhooks']],
     ['event', ['reply', 'webhooks']],
     ['webhooks', ['reply', 'event']],
-  ] as const)('whose job completed while %s was unavailable notifies that alone later', async (kind, others) => {
+  ] as const)('notifies only the %s destination later if that was unavailable', async (kind, others) => {
     const { notifier } = worker;
     notifier.unavailable.add(kind);
     await worker.send('jobs', worker.job('one', BODY, { destinations: { replyQueue: 'results', eventBus: true } }));
@@ -346,7 +346,7 @@ describe('a message', () => {
     expect(await worker.read('one')).toMatchObject({ attempts: 1, notifiedAtMs: worker.clock.nowMs });
   });
 
-  it('of a job that waited longer than its retention runs it, and its result is kept for the retention', async () => {
+  it('runs a job that waited longer than its retention, and its result is kept for the retention', async () => {
     const message = worker.job('one', BODY);
     await worker.deps.jobs.create(definitionOf(message));
     await worker.send('jobs', message);
@@ -358,7 +358,7 @@ describe('a message', () => {
     });
   });
 
-  it('that is repeated after its job was deleted neither runs it again nor creates its record', async () => {
+  it('neither runs a deleted job again nor creates its record', async () => {
     const message = worker.job('one', BODY);
     await worker.send('jobs', message);
     await worker.work();
@@ -369,7 +369,7 @@ describe('a message', () => {
     expect(worker.notifier.jobs).toHaveLength(1);
   });
 
-  it('that is redriven after its job was deleted runs it, and its result can be read', async () => {
+  it('runs a deleted job if an operator redrove the message, and its result can be read', async () => {
     const message = worker.job('one', BODY);
     await worker.deps.jobs.create(definitionOf(message));
     await worker.deps.jobs.finish(message, { status: 'failed', error: { code: 'WORKER_LOST', message: 'lost' } });
@@ -382,7 +382,7 @@ describe('a message', () => {
     expect(worker.notifier.jobs).toHaveLength(1);
   });
 
-  it('that is redriven leaves another job alone that has the same id, and fails nothing of it', async () => {
+  it('does not change another job that has the same id if it is redriven', async () => {
     await worker.send('jobs', worker.job('one', { model: 'words', input: '' }));
     await worker.work();
     const before = await worker.read('one');
@@ -448,7 +448,7 @@ describe('a transient failure', () => {
     ]);
   }, 30_000);
 
-  it('of a job that failed is repaired by a redrive, which queues the job again once', async () => {
+  it('no longer affects a failed job after a redrive, which queues the job again once', async () => {
     const message = worker.job('one', BODY);
     const { v, kind, input, ...definition } = message;
     await worker.deps.jobs.create(definition);
@@ -465,7 +465,7 @@ describe('a transient failure', () => {
     expect(worker.notifier.jobs).toMatchObject([{ status: 'succeeded' }]);
   });
 
-  it('of requests that ran together runs each of them alone', async () => {
+  it('makes requests that ran together run alone', async () => {
     await worker.close();
     worker = await startWorker({ load: async (version) => new PoisonedByLength(version) });
     await worker.send('jobs', worker.job('good', { model: 'words', input: 'fine' }));

@@ -158,7 +158,7 @@ describe('work that never ends', () => {
 });
 
 describe('a worker that crashes', () => {
-  it('between the completion and its notification leaves the notification to the next worker', async () => {
+  it('leaves the notification to the next worker if the job was already completed', async () => {
     worker = await startWorker();
     const { notifier } = worker;
     const notifyJob = notifier.notifyJob.bind(notifier);
@@ -178,7 +178,7 @@ describe('a worker that crashes', () => {
     expect(await worker.read('one')).toMatchObject({ attempts: 1, notifiedAtMs: worker.clock.nowMs });
   });
 
-  it('between writing and counting a chunk leaves the chunk to the next worker', async () => {
+  it('leaves a chunk to the next worker if it was written and not counted', async () => {
     worker = await startWorker();
     await worker.createBatch();
     const lines = ['a', 'b'].map((input) =>
@@ -330,12 +330,12 @@ describe('a job whose workers all crashed', () => {
   });
 });
 
-describe('an input', () => {
+describe('an input in the bucket', () => {
   it.each([
     ['MODEL_NOT_FOUND', Buffer.from('{"model":"other","input":"a"}'), '/v1/embeddings'],
     ['MODEL_NOT_FOUND', Buffer.from('{"instances":["a"]}'), '/v1/models/other:predict'],
     ['INVALID_ENCODING', Buffer.from([0x7b, 0xff]), '/v1/embeddings'],
-  ])('in the bucket fails with %s if it is for another model or is not UTF-8', async (code, bytes, endpoint) => {
+  ])('fails with %s if it is for another model or is not UTF-8', async (code, bytes, endpoint) => {
     worker = await startWorker();
     const { payloads } = worker.deps;
     await payloads.put('files/key1/file-1', bytes, 'application/json');

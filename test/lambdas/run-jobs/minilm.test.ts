@@ -59,7 +59,7 @@ describe('jobs of a model on onnxruntime', () => {
     return (await handler(postEvent(endpoint, body), lambdaContext())).body;
   };
 
-  it('that run together have byte for byte the results that each would have alone', async () => {
+  it('have, if they run together, byte for byte the results that each would have alone', async () => {
     for (const [index, [endpoint, body]] of REQUESTS.entries()) {
       await worker.send('jobs', worker.job(`job-${index}`, body, { endpoint, model: 'minilm' }));
     }
@@ -76,7 +76,7 @@ describe('jobs of a model on onnxruntime', () => {
     }
   });
 
-  it('that are lines of a batch have the same results', async () => {
+  it('have the same results as lines of a batch', async () => {
     await worker.createBatch({ model: 'minilm' });
     const bodies = REQUESTS.slice(0, 3).map(([, body]) => body);
     const lines = bodies.map((body, index) =>

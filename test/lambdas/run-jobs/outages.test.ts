@@ -48,41 +48,47 @@ const DELIVERIES = 10;
 describe('an outage', () => {
   const LARGE = body(Array.from({ length: 500 }, (_, index) => `w${index}`));
 
-  it.each(['table', 'bucket'] as const)('of the %s spends no try of a job, however long it lasts', async (what) => {
-    worker = await startWorker();
-    const end = breakClient(what === 'table' ? worker.tables.client : worker.servers.s3);
-    await worker.send('jobs', worker.job('one', LARGE));
-    for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
-      expect(await worker.work()).toEqual({ batchItemFailures: [] });
-      expect(worker.lines.at(-1)).toMatchObject({ level: 'WARN', errors: { UNAVAILABLE: 1 } });
-    }
-    expect(worker.delays).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
-    if (what === 'bucket') {
-      expect(await worker.read('one')).toMatchObject({ attempts: 0, lastError: { code: 'UNAVAILABLE' } });
-    }
-    end();
-    worker.clock.nowMs += PROBE_MS;
-    await worker.work();
-    expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
-    expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
-  });
+  it.each(['table', 'bucket'] as const)(
+    'spends no try of a job if the %s is unavailable, however long it lasts',
+    async (what) => {
+      worker = await startWorker();
+      const end = breakClient(what === 'table' ? worker.tables.client : worker.servers.s3);
+      await worker.send('jobs', worker.job('one', LARGE));
+      for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+        expect(await worker.work()).toEqual({ batchItemFailures: [] });
+        expect(worker.lines.at(-1)).toMatchObject({ level: 'WARN', errors: { UNAVAILABLE: 1 } });
+      }
+      expect(worker.delays).toEqual([2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+      if (what === 'bucket') {
+        expect(await worker.read('one')).toMatchObject({ attempts: 0, lastError: { code: 'UNAVAILABLE' } });
+      }
+      end();
+      worker.clock.nowMs += PROBE_MS;
+      await worker.work();
+      expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
+      expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
+    },
+  );
 
-  it.each(['table', 'bucket'] as const)('of the %s fails no line of a chunk, however long it lasts', async (what) => {
-    worker = await startWorker();
-    await worker.createBatch();
-    const chunk = await worker.chunkOf([line('a'), line('b')]);
-    const end = breakClient(what === 'table' ? worker.tables.client : worker.servers.s3);
-    await worker.send('chunks', chunk);
-    for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
-      expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
-    }
-    end();
-    worker.clock.nowMs += PROBE_MS;
-    await worker.work('chunks');
-    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
-  });
+  it.each(['table', 'bucket'] as const)(
+    'fails no line of a chunk if the %s is unavailable, however long it lasts',
+    async (what) => {
+      worker = await startWorker();
+      await worker.createBatch();
+      const chunk = await worker.chunkOf([line('a'), line('b')]);
+      const end = breakClient(what === 'table' ? worker.tables.client : worker.servers.s3);
+      await worker.send('chunks', chunk);
+      for (let delivery = 1; delivery <= DELIVERIES; delivery++) {
+        expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
+      }
+      end();
+      worker.clock.nowMs += PROBE_MS;
+      await worker.work('chunks');
+      expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
+    },
+  );
 
-  it('of the model fails no line of a chunk', async () => {
+  it('fails no line of a chunk if the model is unavailable', async () => {
     let isAway = true;
     class Away extends WordEncoder {
       override run(tensors: Parameters<WordEncoder['run']>[0]) {
@@ -99,7 +105,7 @@ describe('an outage', () => {
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 2, failed: 0 } });
   });
 
-  it('is not assumed if DynamoDB rejects a request as invalid: the job spends its tries and moves to the dead letters', async () => {
+  it('is not assumed if DynamoDB rejects a request as invalid: the job moves to the dead letters after its tries', async () => {
     worker = await startWorker();
     const { jobs } = worker.deps.queues;
     const { setVisibility } = jobs;
@@ -113,7 +119,7 @@ describe('an outage', () => {
     expect(worker.delays).toEqual([]);
   });
 
-  it('of the queues lets the message itself wait, which spends no try', async () => {
+  it('makes messages wait if the queues are unavailable, which spends no try', async () => {
     worker = await startWorker();
     const { queues, notifier } = worker.deps;
     const pauses: number[] = [];
@@ -138,7 +144,7 @@ describe('an outage', () => {
     expect(notifier).toBe(worker.notifier);
   });
 
-  it('in which writes are made but not confirmed counts one attempt', async () => {
+  it('counts one attempt if writes are made and not confirmed', async () => {
     worker = await startWorker();
     let isAway = true;
     worker.tables.client.middlewareStack.add(
@@ -157,7 +163,7 @@ describe('an outage', () => {
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
   });
 
-  it('is probed by one message, while the others of a backlog wait without being tried', async () => {
+  it('is probed by one message, while the rest of the backlog waits without being tried', async () => {
     worker = await startWorker();
     const end = breakClient(worker.tables.client);
     await worker.send('jobs', worker.job('first', body('a')));
@@ -184,7 +190,7 @@ describe('an outage', () => {
       expect(await worker.read(id)).toMatchObject({ status: 'succeeded' });
   });
 
-  it('that lasts a day fails a job with the reason, and moves it to the dead letters', async () => {
+  it('fails a job with the reason after a day, and moves it to the dead letters', async () => {
     worker = await startWorker();
     breakClient(worker.servers.s3);
     await worker.send('jobs', worker.job('one', LARGE));
@@ -198,7 +204,7 @@ describe('an outage', () => {
     expect(worker.notifier.jobs).toHaveLength(1);
   });
 
-  it('of a destination notifies it later, and does not change the job', async () => {
+  it('does not change a job if a destination is unavailable, which is notified later', async () => {
     worker = await startWorker();
     worker.notifier.failures = DELIVERIES;
     await worker.send('jobs', worker.job('one', body('a')));
@@ -215,7 +221,7 @@ describe('an outage', () => {
     expect(worker.notifier.jobs).toHaveLength(1);
   });
 
-  it('of a destination that lasts a day moves the message to the dead letters', async () => {
+  it('moves the message to the dead letters if a destination is unavailable for a day', async () => {
     worker = await startWorker();
     worker.notifier.failures = 3;
     await worker.send('jobs', worker.job('one', body('a')));
@@ -228,14 +234,14 @@ describe('an outage', () => {
     expect(await worker.servers.receive(worker.urls.jobs)).toEqual([]);
   });
 
-  it('of the dead-letter queue loses no message', async () => {
+  it('loses no message if the dead-letter queue is unavailable', async () => {
     worker = await startWorker();
     await worker.servers.sqs.send(new DeleteQueueCommand({ QueueUrl: worker.urls.dead }));
     await worker.servers.sqs.send(new SendMessageCommand({ QueueUrl: worker.urls.jobs, MessageBody: 'nonsense' }));
     expect((await worker.work()).batchItemFailures).toHaveLength(1);
   });
 
-  it('that a broken model looks like turns lines into error lines after the last try', async () => {
+  it('is not assumed if the model is broken: its lines become error lines after the last try', async () => {
     worker = await startWorker({ load: async (version) => new Broken(version) });
     await worker.createBatch();
     await worker.send('chunks', await worker.chunkOf([line('a'), line('b')]));
@@ -252,7 +258,7 @@ describe('an outage', () => {
     ]);
   });
 
-  it('that lasts a day fails the lines of a chunk with the reason', async () => {
+  it('fails the lines of a chunk with the reason after a day', async () => {
     worker = await startWorker();
     await worker.createBatch({ windowEndsAtMs: Number.MAX_SAFE_INTEGER, expiresAtMs: Number.MAX_SAFE_INTEGER });
     await worker.send('chunks', await worker.chunkOf([line('a'), line('b')]));
@@ -266,7 +272,7 @@ describe('an outage', () => {
   });
 });
 
-describe('time that runs out', () => {
+describe('a worker whose time runs out', () => {
   /** A model each of whose runs takes a minute. */
   class Slow extends WordEncoder {
     override run(tensors: Parameters<WordEncoder['run']>[0]) {
@@ -276,7 +282,7 @@ describe('time that runs out', () => {
   }
   let nowMs = 0;
 
-  it('while jobs run together retries each of them', async () => {
+  it('retries each of the jobs that run together', async () => {
     worker = await startWorker({ timer: () => nowMs, load: async (version) => new Slow(version) });
     worker.remainingMs = 30_000;
     await worker.send('jobs', worker.job('short', body('a')));
@@ -286,7 +292,7 @@ describe('time that runs out', () => {
     expect(await worker.read('long')).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
   });
 
-  it('after some jobs requeues the others without counting a receive', async () => {
+  it('requeues the jobs that it has not started, without counting a receive', async () => {
     worker = await startWorker({ timer: () => nowMs, load: async (version) => new Slow(version) });
     worker.remainingMs = 80_000;
     const { payloads } = worker.deps;
@@ -303,7 +309,7 @@ describe('time that runs out', () => {
     expect(await worker.read('two')).toMatchObject({ status: 'succeeded', attempts: 1 });
   });
 
-  it('while a chunk runs lets the next worker continue with the lines that are left', async () => {
+  it('lets the next worker continue with the remaining lines of a chunk', async () => {
     const computed: number[] = [];
     class TwoSecondsEach extends WordEncoder {
       override run(tensors: Parameters<WordEncoder['run']>[0]) {

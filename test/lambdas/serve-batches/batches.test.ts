@@ -416,7 +416,7 @@ describe('the function', () => {
     ['GET', '/v1/uploads', 'POST'],
     ['PUT', '/v1/batches/batch_1', 'GET, DELETE'],
     ['GET', '/v1/batches/batch_1/cancel', 'POST'],
-  ])('answers 405 to %s %s, with the methods that are allowed', async (method, path, allow) => {
+  ])('responds with 405 and the allowed methods to %s %s', async (method, path, allow) => {
     const answer = await service.send(method, path, { headers: { 'x-api-key': 'key-1' } });
     expect(answer.status).toBe(405);
     expect(answer.headers.get('allow')).toBe(allow);
@@ -427,7 +427,7 @@ describe('the function', () => {
   });
 
   it.each(['/v1/files/a/b', '/v1/uploads/upload_1', '/v1/batches/batch_1/pause', '/v1/files/..%2Fa'])(
-    'answers 404 to %s',
+    'responds with 404 to %s',
     async (path) => {
       const answer = await service.send('GET', path, { headers: { 'x-api-key': 'key-1' } });
       expect(await answer.json()).toMatchObject({ status: 404, code: 'ROUTE_NOT_FOUND' });

@@ -241,7 +241,7 @@ describe('a recount', () => {
     expect(await service.deps.usage.recount('key-1')).toMatchObject({ storedBytes: 7, files: 1 });
   });
 
-  it('of a tenant that never stored anything is nothing', async () => {
+  it('finds nothing for a tenant that never stored anything', async () => {
     expect(await service.deps.usage.recount('absent')).toEqual({
       storedBytes: 0,
       files: 0,

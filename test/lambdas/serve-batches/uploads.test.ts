@@ -201,7 +201,7 @@ describe('completing an upload', () => {
     await expect(part(id, 'x')).rejects.toMatchObject(expired);
   });
 
-  it('answers the same when it is asked for again with the same parts', async () => {
+  it('returns the same file when it is repeated with the same parts', async () => {
     const { id, part_ids } = await parted();
     const first = await service.client().uploads.complete(id, { part_ids });
     expect(await service.client().uploads.complete(id, { part_ids })).toEqual(first);
@@ -209,7 +209,7 @@ describe('completing an upload', () => {
     expect(await service.client().uploads.complete(id, { part_ids })).toEqual({ ...first, file: null });
   });
 
-  it('fails with UPLOAD_ENDED when it is asked for again with other parts', async () => {
+  it('fails with UPLOAD_ENDED when it is repeated with other parts', async () => {
     const { id, part_ids } = await parted();
     await service.client().uploads.complete(id, { part_ids });
     const again = service.client().uploads.complete(id, { part_ids: [...part_ids].reverse() });

@@ -140,7 +140,7 @@ function definition(
 }
 
 describe('PUT /v1/jobs/{id}', () => {
-  it('submits a job once, and answers it from then on', async () => {
+  it('submits a job once, and returns it for every repetition', async () => {
     const first = await call('PUT', '/v1/jobs/a1', { body: REQUEST });
     expect(first.statusCode).toBe(202);
     expect(first.headers).toMatchObject({ location: 'https://api.example.com/dev/v1/jobs/a1', 'retry-after': '1' });
@@ -251,7 +251,7 @@ describe('an id that a caller chooses', () => {
     ['a header', {}, 'max-age=0, no-store', 'no-store'],
     ['a member that takes precedence', { cache_control: 'no-cache' }, 'no-store', 'no-cache'],
     ['neither', {}, undefined, undefined],
-  ])('carries what %s says about the cache', async (_, member, header, expected) => {
+  ])('passes the cache directives of %s to the job', async (_, member, header, expected) => {
     const headers: Record<string, string> = header === undefined ? {} : { 'cache-control': header };
     const id = `cache-${expected}-${header}`.replaceAll(/[^\w-]/g, '');
     await call('PUT', `/v1/jobs/${id}`, { body: { ...REQUEST, ...member }, headers });
@@ -385,7 +385,7 @@ describe('DELETE /v1/jobs/{id}', () => {
     expect((await call('DELETE', '/v1/jobs/gone2')).json).toMatchObject({ code: 'JOB_NOT_ENDED' });
   });
 
-  it('answers 404 for a job that does not exist or belongs to another tenant', async () => {
+  it('responds with 404 for a job that does not exist or belongs to another tenant', async () => {
     await jobs.create(definition('gone3', 'other'));
     await jobs.cancel(definition('gone3', 'other'));
     expect((await call('DELETE', '/v1/jobs/gone3')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
@@ -533,11 +533,14 @@ describe('Prefer on an inference route', () => {
     expect(await messages(words)).toMatchObject([{ id: job.id, input: { json: '{"model":"words","input":"a bb"}' } }]);
   });
 
-  it.each(['respond-async', 'wait=1'])('with %s carries what its caller says about the cache', async (prefer) => {
-    await messages(words);
-    await ask(prefer, { 'Cache-Control': 'no-store' }, { model: 'words', input: prefer });
-    expect(await messages(words)).toMatchObject([{ cacheControl: 'no-store', via: 'http' }]);
-  });
+  it.each(['respond-async', 'wait=1'])(
+    'passes the cache directives of the caller to the job with %s',
+    async (prefer) => {
+      await messages(words);
+      await ask(prefer, { 'Cache-Control': 'no-store' }, { model: 'words', input: prefer });
+      expect(await messages(words)).toMatchObject([{ cacheControl: 'no-store', via: 'http' }]);
+    },
+  );
 
   it('says which key it derived, and finds the job by it or by a repetition', async () => {
     const body = { model: 'words', input: 'a repeated request' };
@@ -554,7 +557,7 @@ describe('Prefer on an inference route', () => {
     expect(await messages(words)).toHaveLength(1);
   });
 
-  it('answers what the job answers, if it does so in time', async () => {
+  it('returns the result of the job if it completes in time', async () => {
     const waiting = ask('wait=10', { 'Idempotency-Key': 'w1' });
     let [message]: (JobMessage | undefined)[] = [];
     while (message === undefined) [message] = await messages(words);
@@ -571,7 +574,7 @@ describe('Prefer on an inference route', () => {
     expect(await messages(words)).toEqual([]);
   });
 
-  it('answers why the job failed', async () => {
+  it('returns the reason if the job failed', async () => {
     const waiting = ask('wait=10', { 'Idempotency-Key': 'w2' });
     let [message]: (JobMessage | undefined)[] = [];
     while (message === undefined) [message] = await messages(words);
@@ -579,13 +582,13 @@ describe('Prefer on an inference route', () => {
     expect((await waiting).statusCode).toBe(504);
   });
 
-  it('answers the job when the time is over', async () => {
+  it('returns the job when the preferred time is over', async () => {
     const answer = await ask('wait=0');
     expect([answer.statusCode, answer.headers?.['preference-applied']]).toEqual([202, 'wait=0']);
     await messages(words);
   });
 
-  it('answers the job before the function runs out of time, however long the caller would wait', async () => {
+  it('returns the job before the function times out, however long the caller prefers to wait', async () => {
     let nowMs = 0;
     const timer = () => {
       nowMs += 100;

@@ -30,7 +30,7 @@ function wideModel(width: number) {
 }
 
 describe('POST /v1/embeddings', () => {
-  it('answers one vector of length one for each input, in their order', async () => {
+  it('returns one vector of length one for each input, in order', async () => {
     const { send } = serveInMemory();
     const body = bodyOf(await send(postEvent(ROUTE, { model: 'words', input: ['one', 'three words here', 'one'] })));
     const vectors = vectorsOf(body);
@@ -110,7 +110,7 @@ describe('POST /v1/embeddings', () => {
   });
 
   describe('the results cache', () => {
-    it('answers the second time, and says so', async () => {
+    it('returns the result of a repeated request, and says so', async () => {
       const { send, clock, encoders } = serveInMemory();
       const event = () => postEvent(ROUTE, { model: 'words', input: 'hello there' });
       const first = await send(event());
@@ -151,25 +151,22 @@ describe('POST /v1/embeddings', () => {
       ['tenant', 'MISS', 'MISS', 'HIT'],
       ['plan', 'HIT', 'MISS', 'HIT'],
       ['deployment', 'HIT', 'HIT', 'HIT'],
-    ] as const)(
-      'of the scope %s reveals nothing about callers outside of it',
-      async (cacheScope, samePlan, other, own) => {
-        const { deps } = serveInMemory();
-        const handler = createHandler({ ...deps, environment: { ...deps.environment, cacheScope } });
-        const stageVariables = { plan_0: 'pro:keys=alice,bob', plan_1: 'free:keys=mallory' };
-        const stateFor = async (apiKeyId: string) => {
-          const event = postEvent(ROUTE, { model: 'words', input: 'a secret' }, { apiKeyId, stageVariables });
-          const { headers } = await handler(event, lambdaContext());
-          return headers?.['x-cache'];
-        };
-        expect(await stateFor('alice')).toBe('MISS');
-        expect([await stateFor('bob'), await stateFor('mallory'), await stateFor('alice')]).toEqual([
-          samePlan,
-          other,
-          own,
-        ]);
-      },
-    );
+    ] as const)('reveals nothing about callers outside of its scope, %s', async (cacheScope, samePlan, other, own) => {
+      const { deps } = serveInMemory();
+      const handler = createHandler({ ...deps, environment: { ...deps.environment, cacheScope } });
+      const stageVariables = { plan_0: 'pro:keys=alice,bob', plan_1: 'free:keys=mallory' };
+      const stateFor = async (apiKeyId: string) => {
+        const event = postEvent(ROUTE, { model: 'words', input: 'a secret' }, { apiKeyId, stageVariables });
+        const { headers } = await handler(event, lambdaContext());
+        return headers?.['x-cache'];
+      };
+      expect(await stateFor('alice')).toBe('MISS');
+      expect([await stateFor('bob'), await stateFor('mallory'), await stateFor('alice')]).toEqual([
+        samePlan,
+        other,
+        own,
+      ]);
+    });
 
     it('is passed by where the model keeps no results', async () => {
       const { send } = serveInMemory({ table: null });
@@ -289,7 +286,7 @@ describe('POST /v1/embeddings', () => {
   });
 
   describe('with another model', () => {
-    it('hands the event on as it came, and answers what the other function answered', async () => {
+    it('forwards the event unchanged, and returns the response of the other function', async () => {
       const handed: [string, APIGatewayProxyEvent][] = [];
       const answer = { statusCode: 200, headers: { 'x-model-id': 'other' }, body: '{}' };
       const { send, lines } = serveInMemory({
@@ -341,7 +338,7 @@ describe('POST /v1/embeddings', () => {
     });
   });
 
-  it('fails with ANSWER_TOO_LARGE when the platform would not return the answer', async () => {
+  it('fails with ANSWER_TOO_LARGE when Lambda would not return the response', async () => {
     const { send } = serveInMemory({ ...wideModel(500_000), table: null });
     const answer = await send(postEvent(ROUTE, { model: 'words', input: 'x' }));
     expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([500, 'ANSWER_TOO_LARGE']);

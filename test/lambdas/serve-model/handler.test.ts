@@ -161,7 +161,7 @@ describe('createHandler', () => {
     expect(JSON.stringify(lines)).not.toMatch(/secret/);
   });
 
-  it('answers with TIMEOUT before the function is cut off', async () => {
+  it('responds with TIMEOUT before Lambda ends the function', async () => {
     const { send, clock, encoders } = serveInMemory({
       packed: textModel({ batching: { maxItems: 1 } }),
       load: async (version) => {
@@ -177,8 +177,8 @@ describe('createHandler', () => {
     expect([answer.statusCode, bodyOf(answer)['code']]).toEqual([504, 'TIMEOUT']);
   });
 
-  describe('writes one line for each request', () => {
-    it('which is a log record and a metrics document', async () => {
+  describe('the line of a request', () => {
+    it('is a log record and a metrics document', async () => {
       const { send, lines } = serveInMemory();
       await send(postEvent(ROUTE, { model: 'words', input: ['a b', 'c'] }));
       expect(lines).toEqual([
@@ -226,14 +226,14 @@ describe('createHandler', () => {
       ]);
     });
 
-    it('which counts a cold start once', async () => {
+    it('counts a cold start once', async () => {
       const { send, lines } = serveInMemory();
       await send(postEvent(ROUTE, GOOD));
       await send(postEvent(ROUTE, GOOD));
       expect(lines.map(({ ColdStart }) => ColdStart)).toEqual([1, undefined]);
     });
 
-    it('which lists the failures of the results cache since the last one', async () => {
+    it('lists the failures of the results cache since the previous line', async () => {
       const failures = [{ operation: 'read' as const, reason: 'TimeoutError' }];
       const { send, lines } = serveInMemory({ failures });
       await send(postEvent(ROUTE, GOOD));
@@ -242,7 +242,7 @@ describe('createHandler', () => {
       expect(lines[1]).not.toHaveProperty('CacheFailures');
     });
 
-    it('which counts what a caller must correct apart from errors', async () => {
+    it('counts errors of the caller and errors of the service separately', async () => {
       const { send, lines } = serveInMemory();
       await send(gatewayEvent(ROUTE, { body: '{' }));
       expect(lines[0]).toMatchObject({

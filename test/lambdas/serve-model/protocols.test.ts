@@ -43,7 +43,7 @@ describe('a model of texts', () => {
     expect((infer['outputs'] as { shape: number[] }[])[0]?.shape).toEqual([1, 2]);
   });
 
-  it('answers with the version that the path names, loading it on first use', async () => {
+  it('serves the version that the path names, and loads it on first use', async () => {
     const { send, encoders } = serveInMemory();
     const event = getEvent('/v2/models/words/versions/{version}/ready', { version: '2' });
     const answer = await send(event);
@@ -176,7 +176,7 @@ describe('a model of tensors', () => {
   const inferBody = `{"inputs":[{"name":"a","datatype":"FP32","shape":[1,2],"data":[1,2.5]},{"name":"n","datatype":"INT64","shape":[1,1],"data":[${big}]}]}`;
   const inferEvent = (body = inferBody) => ({ ...postEvent('/v2/models/sum/infer', {}), body });
 
-  it('answers its outputs, 64-bit integers exactly, and from the cache the second time', async () => {
+  it('returns its outputs with exact 64-bit integers, and from the cache the second time', async () => {
     const { send } = serveSum();
     const first = await send(inferEvent());
     expect(first.body).toBe(
@@ -187,7 +187,7 @@ describe('a model of tensors', () => {
     expect([first.headers?.['x-cache'], second.headers?.['x-cache']]).toEqual(['MISS', 'HIT']);
   });
 
-  it('answers the outputs that are asked for', async () => {
+  it('returns only the requested outputs', async () => {
     const { send } = serveSum();
     const body = bodyOf(await send(inferEvent(inferBody.replace(/}$/, ',"outputs":[{"name":"sum"}]}'))));
     expect((body['outputs'] as { name: string }[]).map(({ name }) => name)).toEqual(['sum']);
@@ -262,7 +262,7 @@ describe('a model of tensors', () => {
     },
   );
 
-  it('answers predictions row by row', async () => {
+  it('returns predictions row by row', async () => {
     const { send } = serveSum();
     const instances = [
       { a: [1, 2], n: [7] },

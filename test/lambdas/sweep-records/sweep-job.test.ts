@@ -83,7 +83,7 @@ describe('a job without a message', () => {
     expect(await sweep.read('one')).toMatchObject({ status: 'running', attempts: 1 });
   });
 
-  test('is looked at again from the start when a worker started it between two sweeps', async () => {
+  test('is observed again from the start if a worker started it between two sweeps', async () => {
     await submit();
     await sweep.after(60);
     await sweep.jobs.claim(definitionOf(jobMessage(sweep.clock.nowMs, 'one')), {
@@ -102,7 +102,7 @@ describe('a job without a message', () => {
     expect(await sweep.read('one')).toMatchObject({ status: 'failed' });
   });
 
-  test('of a model that the deployment no longer has fails, too', async () => {
+  test('fails if its model is no longer deployed', async () => {
     await sweep.jobs.create(definitionOf(jobMessage(sweep.clock.nowMs, 'one', undefined, { model: 'removed' })));
     await sweep.send('words', jobMessage(sweep.clock.nowMs, 'other'));
     await sweep.after(60);
@@ -110,8 +110,8 @@ describe('a job without a message', () => {
   });
 });
 
-describe('a job whose message waits', () => {
-  test('in a backlog is never failed', async () => {
+describe('a job whose message exists', () => {
+  test('is never failed while the message waits in a backlog', async () => {
     await submit('one', { hasMessage: true });
     for (const minutes of [60, 5, 60, 300]) expect(await sweep.after(minutes)).toMatchObject({ settled: {} });
     expect(await sweep.read('one')).toMatchObject({ status: 'queued' });
@@ -128,7 +128,7 @@ describe('a job whose message waits', () => {
     expect(await sweep.after(120)).toMatchObject({ settled: {} });
   });
 
-  test('in the queue of lost messages is not failed', async () => {
+  test('is not failed while the message is in the queue of lost messages', async () => {
     await submit();
     await sweep.send('lost', jobMessage(sweep.clock.nowMs, 'one'));
     await sweep.after(60);
@@ -148,7 +148,7 @@ describe('a job whose message waits', () => {
 });
 
 describe('a job that ended', () => {
-  test('and was notified costs no look', async () => {
+  test('is not read again if its destinations were notified', async () => {
     await submit();
     await sweep.jobs.finish(await record(), { status: 'failed', error: { code: 'INPUT_EMPTY', message: 'empty' } });
     await sweep.jobs.markNotified(await record(), { kinds: ['webhooks'], isComplete: true });
@@ -156,7 +156,7 @@ describe('a job that ended', () => {
     expect(await sweep.after(60)).toMatchObject({ looked: 0 });
   });
 
-  test('without notifying is notified, at the next sweep if the destination is unavailable now', async () => {
+  test('has its destinations notified, at the next sweep if they are unavailable now', async () => {
     await submit();
     await sweep.jobs.cancel(await record());
     sweep.notifier.failures = 2;
@@ -168,7 +168,7 @@ describe('a job that ended', () => {
     expect(sweep.lines).toContainEqual(expect.objectContaining({ level: 'WARN', message: 'sweep', id: 'one' }));
   });
 
-  test('and was reopened by a redrive is due again an hour later', async () => {
+  test('is due again an hour after a redrive reopened it', async () => {
     await submit();
     await sweep.after(60);
     await sweep.after(5);
@@ -207,7 +207,7 @@ describe('a sweep', () => {
     expect(await sweep.read('good')).toMatchObject({ status: 'failed' });
   });
 
-  test('that found nothing writes no line', async () => {
+  test('writes no line if it found nothing', async () => {
     await sweep.after(5);
     expect(sweep.lines).toEqual([]);
   });

@@ -134,7 +134,7 @@ describe('a file', () => {
     expect(await item(`file/${OWNER}/${stored.id}`)).toBeUndefined();
   });
 
-  it('that was deleted while it was pending loses bytes that arrive afterwards', async () => {
+  it('loses bytes that arrive after it was deleted', async () => {
     const { files, put, sweepAfter, exists, item } = open();
     const stored = file({ status: 'pending', expiresAtMs: clock.nowMs + 720 * HOUR_MS });
     await files.create(stored);
@@ -150,7 +150,7 @@ describe('a file', () => {
 });
 
 describe('an upload', () => {
-  it.each(['pending', 'cancelled'] as const)('that is %s loses its parts when its time is over', async (status) => {
+  it.each(['pending', 'cancelled'] as const)('loses its parts when its time is over if it is %s', async (status) => {
     const { uploads, put, sweepAfter, exists } = open();
     await uploads.create(upload({ status }));
     const part = payloadKeys.uploadPart(OWNER, `upload_${serial}`, 'part_1');
@@ -161,7 +161,7 @@ describe('an upload', () => {
     expect(await exists(part)).toBe(false);
   });
 
-  it('whose parts are not one file yet gets its step again, and keeps its parts', async () => {
+  it('gets its step again and keeps its parts if they are not one file yet', async () => {
     const { uploads, files, put, sweepAfter, exists, sent } = open();
     const fileId = `file-u${serial}`;
     await uploads.create(upload({ status: 'completed', fileId }));

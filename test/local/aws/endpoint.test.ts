@@ -217,11 +217,11 @@ describe('the endpoint', () => {
     [{}, 403],
     [{ authorization: 'AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/polly/aws4_request' }, 501],
     [{ authorization: 'AWS4-HMAC-SHA256 Credential=local/20261123/us-east-1/dynamodb/aws4_request' }, 400],
-  ])('answers a request with the headers %j with status %i', async (headers, status) => {
+  ])('responds to a request with the headers %j with status %i', async (headers, status) => {
     expect((await fetch(stack.endpointUrl, { method: 'POST', headers, body: '{}' })).status).toBe(status);
   });
 
-  it('lives on when a client hangs up in the middle of a request', async () => {
+  it('keeps running when a client disconnects in the middle of a request', async () => {
     const { port } = new URL(stack.endpointUrl);
     await new Promise<void>((resolve) => {
       const socket = connect(Number(port), '127.0.0.1', () => {
@@ -236,7 +236,7 @@ describe('the endpoint', () => {
 });
 
 describe('Lambda over the SDK', () => {
-  it('answers with the payload and the version that ran', async () => {
+  it('returns the payload and the version that ran', async () => {
     const answer = await lambda.send(new InvokeCommand({ FunctionName: 'callee', Payload: '{"a":1}' }));
     expect(answer).toMatchObject({ StatusCode: 200, ExecutedVersion: '$LATEST' });
     expect(answer.FunctionError).toBeUndefined();
@@ -264,14 +264,14 @@ describe('Lambda over the SDK', () => {
     ['ResourceNotFoundException', 'absent', '{}'],
     ['InvalidRequestContentException', 'callee', '{'],
     ['RequestTooLargeException', 'callee', JSON.stringify('x'.repeat(6_300_000))],
-  ])('fails with %s when it has to', async (name, functionName, payload) => {
+  ])('fails with %s as the service does', async (name, functionName, payload) => {
     const call = lambda.send(new InvokeCommand({ FunctionName: functionName, Payload: payload }));
     await expect(call).rejects.toMatchObject({ name });
   });
 });
 
-describe('a function without concurrency', () => {
-  it('is throttled over the SDK, and a faulty set-up to API Gateway', async () => {
+describe('a function without free concurrency', () => {
+  it('is throttled for the SDK, and misconfigured for API Gateway', async () => {
     const once = new LambdaClient({ endpoint: stack.endpointUrl, region: 'us-east-1', credentials, maxAttempts: 1 });
     await expect(once.send(new InvokeCommand({ FunctionName: 'closed', Payload: '{}' }))).rejects.toMatchObject({
       name: 'TooManyRequestsException',
@@ -335,7 +335,7 @@ describe('DynamoDB over the SDK', () => {
     expect((await dynamodb.send(new GetItemCommand({ TableName: arn, Key: ids[0] }))).Item).toBeDefined();
   });
 
-  it('adds up what many add at the same time', async () => {
+  it('adds up concurrent increments', async () => {
     const add = new UpdateItemCommand({
       TableName: 'results',
       Key: { id: { S: 'sum' } },
@@ -440,7 +440,7 @@ describe('DynamoDB over the SDK', () => {
     ['ResourceNotFoundException', new GetItemCommand({ TableName: 'absent', Key: { id: { S: 'a' } } })],
     ['ValidationException', new GetItemCommand({ TableName: 'results', Key: { wrong: { S: 'a' } } })],
     ['ValidationException', new TransactWriteItemsCommand({ TransactItems: [] })],
-  ])('fails with %s when it has to', async (name, command) => {
+  ])('fails with %s as the service does', async (name, command) => {
     await expect(dynamodb.send(command as GetItemCommand)).rejects.toMatchObject({ name });
   });
 });

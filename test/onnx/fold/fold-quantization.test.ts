@@ -51,7 +51,7 @@ describe('foldQuantization', () => {
     ['dynamic per channel', async () => quantizeDynamic(smallEncoder()).model],
     ['dynamic per tensor', async () => quantizeDynamic(smallEncoder(), { perChannel: false }).model],
     ['weight-only', async () => quantizeWeightOnly(smallEncoder()).model],
-  ])('leaves plain products of a model that is %s, with close answers', async (_, make) => {
+  ])('leaves plain products of a model that is %s, with close results', async (_, make) => {
     const quantized = await make();
     const { model, weights } = foldQuantization(quantized);
     expect(weights).toBe(3);

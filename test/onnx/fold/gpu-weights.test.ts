@@ -32,7 +32,7 @@ describe('gpuWeights of minilm', () => {
   it.each([
     ['fp32', fp32],
     ['fp16', fp16],
-  ])('answers texts as the 8-bit weights do in %s', async (_, { bytes }) => {
+  ])('give the results of the 8-bit weights in %s', async (_, { bytes }) => {
     const { meanCosine, minCosine, inputs } = await compareAnswers(int8, bytes, feeds);
     expect(inputs).toBeGreaterThan(70);
     expect(meanCosine).toBeGreaterThan(0.99);
@@ -45,7 +45,7 @@ describe('gpuWeights of minilm', () => {
 });
 
 describe('compareAnswers', () => {
-  it('fails with ACCURACY_GATE when answers are not finite', async () => {
+  it('fails with ACCURACY_GATE when results are not finite', async () => {
     const model = (opType: string) =>
       encodeModel(
         smallModel({

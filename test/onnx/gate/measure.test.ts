@@ -10,7 +10,7 @@ describe('COSINE', () => {
     expect(COSINE.error(tokens, { y: floats([1, 2, 2], [0, 1, 1, 0]) })).toBeCloseTo(0);
   });
 
-  it('is one for answers at a right angle and two for opposite ones', () => {
+  it('is one for results at a right angle and two for opposite ones', () => {
     const reference = { y: floats([1, 2], [1, 0]) };
     expect(COSINE.error(reference, { y: floats([1, 2], [0, 1]) })).toBeCloseTo(1);
     expect(COSINE.error(reference, { y: floats([1, 2], [-3, 0]) })).toBeCloseTo(2);
@@ -50,7 +50,7 @@ describe('RELATIVE, with the magnitudes of all inputs', () => {
     expect(RELATIVE.error({ y: floats([2], [0, 0]) }, { y: floats([2], [0.001, 0]) }, magnitudes)).toBeCloseTo(0.01);
   });
 
-  it('is absolute when the original answers nothing but zeros', () => {
+  it('is absolute when the original returns only zeros', () => {
     const zeros = new Map([['y', 0]]);
     expect(RELATIVE.error({ y: floats([1], [0]) }, { y: floats([1], [0.25]) }, zeros)).toBe(0.25);
   });
@@ -92,7 +92,7 @@ describe('median', () => {
     [[3, 1, 2], 2],
     [[4, 1, 3, 2], 2.5],
     [[], Number.NaN],
-  ])('of %j is %d', (values, expected) => {
+  ])('returns, for %j, %d', (values, expected) => {
     expect(median(values)).toBe(expected);
   });
 });
@@ -153,7 +153,7 @@ describe('isSurelyFaster', () => {
     ['the intervals overlap', speedup(1, 1.5, 2), speedup(0.9, 1, 1.1), false],
     ['the difference is too small to notice', speedup(1.02, 1.03, 1.04), speedup(0.99, 1, 1.01), false],
     ['the intervals are apart', speedup(1.2, 1.3, 1.4), speedup(0.9, 1, 1.1), true],
-  ])('when %s', (_, a, b, expected) => {
+  ])('is decided correctly when %s', (_, a, b, expected) => {
     expect(isSurelyFaster(a, b)).toBe(expected);
   });
 });

@@ -237,7 +237,7 @@ describe('packModel', () => {
     });
   });
 
-  it('packs a shadow apart from the versions that answer, which it must be like', async () => {
+  it('packs a shadow version separately, and requires that it has the signature of the other versions', async () => {
     const write = (bytes: Uint8Array) => {
       const [one, two] = [encodeModel(perceptron()), bytes].map((weights) =>
         createHash('sha256').update(weights).digest('hex'),
@@ -281,7 +281,7 @@ describe('packModel', () => {
     await expect(packModel(folder, join(root, 'unlike'))).rejects.toMatchObject({ code: 'ONNX_INVALID' });
   });
 
-  it('writes a file that answers what the original answers', async () => {
+  it('writes a file that gives the results of the original', async () => {
     writeFolder(perceptron());
     const { versions } = await packModel(folder, out);
     const declared = versions['1'] ?? { inputs: [], outputs: [] };

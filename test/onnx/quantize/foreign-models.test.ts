@@ -295,7 +295,7 @@ describe('quantizeModel, whatever the names', () => {
     }),
   );
 
-  it('gives a model that runs and answers nearly the same', async () => {
+  it('returns a model that runs and gives nearly the same results', async () => {
     await fc.assert(
       fc.asyncProperty(graphs, async ({ tensors, nodes, scheme, isGemm }) => {
         const [x = '', w = '', v = '', b = '', h = '', r = '', y = ''] = tensors;

@@ -54,7 +54,7 @@ describe('fuseProducts', () => {
     ]);
   });
 
-  it('changes no bit of the answers', async () => {
+  it('changes no bit of the results', async () => {
     const before = await quantized(ADDED);
     expect(await answers(fuseProducts(before))).toEqual(await answers(before));
   });

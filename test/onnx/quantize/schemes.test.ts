@@ -114,7 +114,7 @@ describe('quantizeStatic', () => {
   });
 });
 
-describe('quantizeStatic, with weights that are shared', () => {
+describe('quantizeStatic, with shared weights', () => {
   const feeds = [1, 2, 3].map((seed) => ({
     x: floats(
       [2, 16],
@@ -132,14 +132,18 @@ describe('quantizeStatic, with weights that are shared', () => {
     });
 
   it.each([
-    ['evens out the activation when both read the weight alike', makeNode('MatMul', 'second', ['x', 'w'], ['b']), 1],
     [
-      'leaves it as it is when they read the weight along different axes',
+      'evens it out when both nodes read the weight along the same axis',
+      makeNode('MatMul', 'second', ['x', 'w'], ['b']),
+      1,
+    ],
+    [
+      'keeps it when the nodes read the weight along different axes',
       makeNode('Gemm', 'second', ['x', 'w'], ['b'], [intAttribute('transB', 1)]),
       0,
     ],
-    ['leaves it as it is when the other only looks rows up', makeNode('Gather', 'second', ['w', 'i'], ['b']), 0],
-  ])('%s', async (_, second, smoothed) => {
+    ['keeps it when the second node only looks up rows', makeNode('Gather', 'second', ['w', 'i'], ['b']), 0],
+  ])('treats an uneven activation of a shared weight: %s', async (_, second, smoothed) => {
     const plain = readers(second);
     const model =
       second.opType === 'Gather'

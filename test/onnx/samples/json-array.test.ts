@@ -41,11 +41,11 @@ describe('findElements', () => {
     ['[1 2, 3]', ['1 2', '3']],
     ['[1, , 3]', ['1', '', '3']],
     ['[1, ]', ['1', '']],
-  ])('of %j', (text, expected) => {
+  ])('finds the elements of %j', (text, expected) => {
     expect(elements(text)).toEqual(expected);
   });
 
-  it.each(['{"a": 1}', '"text"', '[1] [2]', 'x[1]', '12'])('takes %j for no list', (text) => {
+  it.each(['{"a": 1}', '"text"', '[1] [2]', 'x[1]', '12'])('finds no list in %j', (text) => {
     expect(elements(text)).toBeUndefined();
   });
 

@@ -85,7 +85,7 @@ describe('modelMetadata', () => {
   });
 });
 
-it('answers the documents of server and model health', () => {
+it('the documents of server and model health follow the protocol', () => {
   expect(serverMetadata('1.2.3')).toEqual({
     name: 'tensorgate',
     version: '1.2.3',

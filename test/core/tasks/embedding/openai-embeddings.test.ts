@@ -243,7 +243,7 @@ describe('decodeOpenAiEmbeddings', () => {
 describe('encodeOpenAiEmbeddings', () => {
   const vector = fc.float32Array({ noNaN: true, noDefaultInfinity: true, minLength: 1, maxLength: 8 });
 
-  it('answers the vectors in order, the same bits in both encodings', () => {
+  it('writes the vectors in order, with the same bits in both encodings', () => {
     fc.assert(
       fc.property(
         fc.array(vector, { minLength: 1, maxLength: 4 }),

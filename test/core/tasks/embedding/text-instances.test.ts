@@ -93,7 +93,7 @@ describe('decodeTextInstances', () => {
 });
 
 describe('encodeVectorPredictions', () => {
-  it('answers the vectors in their order', () => {
+  it('writes the vectors in order', () => {
     const vector = fc.float32Array({ noNaN: true, noDefaultInfinity: true });
     fc.assert(
       fc.property(fc.array(vector), (vectors) => {

@@ -113,7 +113,7 @@ describe('the package of minilm', () => {
     }
   });
 
-  it('answers the second identical request from its cache', async () => {
+  it('returns the result of a repeated request from its cache', async () => {
     const { send, lines } = await start();
     const first = await send(embeddingEvent('twice'));
     const second = await send(embeddingEvent('twice'));
@@ -186,7 +186,7 @@ describe('the package of minilm', () => {
       expect(server.operations).toHaveLength(3);
     });
 
-    it('answers while it refuses connections, and says so in its log', async () => {
+    it('does not affect responses while it refuses connections, which the log reports', async () => {
       const gone = await startDynamoDb();
       await gone.close();
       const { send, lines } = await start(tableAt(gone));

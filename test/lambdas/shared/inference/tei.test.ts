@@ -77,7 +77,7 @@ afterAll(async () => {
 });
 
 describe('an embedding model in a container of text embeddings', () => {
-  it('gives the answers of the function, by the tokens of the function', async () => {
+  it('returns the vectors of the function for the tokens of the function', async () => {
     asked = [];
     const rows = tokenize(inference);
     const [expected, got] = [await embed(reference, rows), await embed(inference, rows)];

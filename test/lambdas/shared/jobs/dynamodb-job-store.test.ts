@@ -106,14 +106,14 @@ describe('the tries of a job', () => {
     expect(await store.get(job)).toMatchObject({ attempts: 2 });
   });
 
-  it('end: a job whose tries are spent is not claimed again', async () => {
+  it('are limited: a job that has spent its tries is not claimed again', async () => {
     const job = definition();
     for (const claimId of ['one', 'two']) await store.claim(job, { claimId, maxTries: 2 });
     expect(await store.claim(job, { claimId: 'three', maxTries: 2 })).toMatchObject({ kind: 'spent' });
     expect(await store.get(job)).toMatchObject({ attempts: 2 });
   });
 
-  it('are returned by the claim that met an outage, once, and by no other', async () => {
+  it('are returned once by the claim that met an outage, and by no other', async () => {
     const job = definition();
     for (const claimId of ['one', 'two']) await store.claim(job, { claimId, maxTries: 5 });
     await store.release(job, 'one', UNAVAILABLE);
@@ -124,14 +124,14 @@ describe('the tries of a job', () => {
 });
 
 describe('openDynamoDbJobStore', () => {
-  describe('creates records', () => {
-    it('that hold the whole definition, queued and never tried', async () => {
+  describe('create', () => {
+    it('writes the whole definition, queued and never tried', async () => {
       const job = definition({ version: '2', traceparent: '00-1-2-01' });
       expect(await store.create(job)).toEqual({ ...job, status: 'queued', attempts: 0 });
       expect(await store.get(job)).toEqual({ ...job, status: 'queued', attempts: 0 });
     });
 
-    it('once: later calls get the existing record', async () => {
+    it('returns the existing record to later calls', async () => {
       const first = definition();
       await store.create(first);
       const second = await store.create(definition({ hash: 'hash-2', model: 'other' }));
@@ -139,13 +139,13 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(first)).toMatchObject({ hash: 'hash-1' });
     });
 
-    it('once, however many come at the same time', async () => {
+    it('writes one record for any number of concurrent calls', async () => {
       const hashes = Array.from({ length: 100 }, (_, index) => `hash-${index}`);
       const seen = await Promise.all(hashes.map(async (hash) => (await store.create(definition({ hash })))?.hash));
       expect(new Set(seen).size).toBe(1);
     });
 
-    it('replacing one that has expired, which only a complete job does', async () => {
+    it('replaces a record that has expired, which only a complete job does', async () => {
       const job = await jobIn('succeeded');
       const other = () => definition({ hash: 'hash-2' });
       clock.nowMs = job.expiresAtMs - 1;
@@ -157,7 +157,7 @@ describe('openDynamoDbJobStore', () => {
     });
 
     it.each(['queued', 'running'] as const)(
-      'and keeps one that is %s for as long as it may have a message',
+      'keeps a record that is %s for as long as it may have a message',
       async (status) => {
         const job = await jobIn(status);
         clock.nowMs = job.expiresAtMs + 365 * DAY_MS;
@@ -167,7 +167,7 @@ describe('openDynamoDbJobStore', () => {
       },
     );
 
-    it('never for a message that is older than the retention of its job', async () => {
+    it('writes no record for a message that is older than the retention of its job', async () => {
       const job = definition();
       clock.nowMs = job.expiresAtMs;
       expect(await store.create(job)).toBeUndefined();
@@ -175,7 +175,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.create(job, { id: 'r1', sentAtMs: clock.nowMs - 1 })).toMatchObject({ status: 'queued' });
     });
 
-    it('with a time to live in whole seconds, from the end of the job', async () => {
+    it('sets a time to live in whole seconds, from the end of the job', async () => {
       const job = await jobIn('queued');
       expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 43 * DAY_MS) / 1000));
       clock.nowMs += 1;
@@ -186,15 +186,15 @@ describe('openDynamoDbJobStore', () => {
       expect(await ttlOf(job)).toBe(Math.ceil((clock.nowMs + 7 * DAY_MS) / 1000));
     });
 
-    it('apart for each owner', async () => {
+    it('writes separate records for each owner', async () => {
       const mine = definition();
       await store.create(mine);
       expect(await store.get({ owner: 'other', id: mine.id })).toBeUndefined();
     });
   });
 
-  describe('claims', () => {
-    it('a queued job', async () => {
+  describe('claim', () => {
+    it('claims a queued job', async () => {
       const job = await jobIn('queued');
       clock.nowMs += 5;
       expect(await claim(job)).toEqual({
@@ -203,31 +203,31 @@ describe('openDynamoDbJobStore', () => {
       });
     });
 
-    it('a job whose submitter has not written the record yet, and lets the submitter find it', async () => {
+    it('claims a job whose submitter has not written the record yet, and lets the submitter find it', async () => {
       const job = definition();
       expect(await claim(job)).toMatchObject({ kind: 'claimed', job: { ...job, attempts: 1 } });
       expect(await store.create(job)).toMatchObject({ status: 'running', hash: job.hash });
     });
 
-    it('a running job again, counting attempts and keeping the first start', async () => {
+    it('claims a running job again, counts the attempt and keeps the first start', async () => {
       const job = await jobIn('running');
       const startedAtMs = clock.nowMs;
       clock.nowMs += 60_000;
       expect(await claim(job)).toMatchObject({ kind: 'claimed', job: { attempts: 2, startedAtMs } });
     });
 
-    it.each(['succeeded', 'failed', 'canceled'] as const)('no job that has %s', async (status) => {
+    it.each(['succeeded', 'failed', 'canceled'] as const)('refuses a job that has %s', async (status) => {
       const job = await jobIn(status);
       expect(await claim(job)).toMatchObject({ kind: 'ended', job: { status, attempts: 1 } });
       expect(await store.get(job)).toMatchObject({ status, attempts: 1 });
     });
 
-    it('no job whose id belongs to another one', async () => {
+    it('refuses a job whose id belongs to another job', async () => {
       await jobIn('queued');
       expect(await claim(definition({ hash: 'hash-2' }))).toEqual({ kind: 'foreign' });
     });
 
-    it('a job that waited longer than its retention, which then counts from its end', async () => {
+    it('claims a job that waited longer than its retention, which then counts from its end', async () => {
       const job = await jobIn('queued');
       clock.nowMs = job.expiresAtMs + DAY_MS;
       expect(await claim(job)).toMatchObject({ kind: 'claimed' });
@@ -237,7 +237,7 @@ describe('openDynamoDbJobStore', () => {
     });
 
     it.each(['succeeded', 'failed', 'canceled'] as const)(
-      'nothing for a repeat of a job that has %s and expired',
+      'refuses a redelivered job that has %s and expired',
       async (status) => {
         const job = await jobIn(status);
         clock.nowMs += 7 * DAY_MS;
@@ -246,7 +246,7 @@ describe('openDynamoDbJobStore', () => {
       },
     );
 
-    it('nothing for a message that comes after the record was deleted, unless an operator redrove it', async () => {
+    it('refuses a message that arrives after the record was deleted, unless an operator redrove it', async () => {
       const job = definition();
       clock.nowMs = job.expiresAtMs;
       expect(await claim(job)).toEqual({ kind: 'gone' });
@@ -258,7 +258,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await claim(job, 5, redrive)).toEqual({ kind: 'gone' });
     });
 
-    it.each(['failed', 'succeeded'] as const)('over a %s record that has expired', async (status) => {
+    it.each(['failed', 'succeeded'] as const)('replaces a %s record that has expired', async (status) => {
       const old = await jobIn(status);
       clock.nowMs = old.expiresAtMs;
       const job = definition({ hash: 'hash-2' });
@@ -268,7 +268,7 @@ describe('openDynamoDbJobStore', () => {
       expect(record?.result).toBeUndefined();
     });
 
-    it('one job for two hashes that race, whichever comes first', async () => {
+    it('accepts one of two concurrent jobs with different hashes, whichever comes first', async () => {
       const claims = await Promise.all(
         Array.from({ length: 40 }, (_, index) => claim(definition({ hash: `hash-${index % 2}` }), 40)),
       );
@@ -279,8 +279,8 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
-  describe('reads several records', () => {
-    it('in the order of the keys, with nothing for a job that has expired or does not exist', async () => {
+  describe('getMany', () => {
+    it('returns records in the order of the keys, and nothing for a job that has expired or does not exist', async () => {
       const [first, second] = [definition({ id: 'job_1' }), definition({ id: 'job_2' })];
       for (const job of [first, second]) await store.create(job);
       const missing = { owner: first.owner, id: 'job_3' };
@@ -292,8 +292,8 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
-  describe('ends jobs', () => {
-    it('with a result, exactly as it was given', async () => {
+  describe('finish', () => {
+    it('stores a result exactly as it was given', async () => {
       const job = await jobIn('running');
       clock.nowMs += 10;
       const ended = await store.finish(job, SUCCESS);
@@ -302,7 +302,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toEqual(ended);
     });
 
-    it('with the reason of a failure, instead of that of an attempt', async () => {
+    it('stores the reason of a failure instead of that of an attempt', async () => {
       const job = await jobIn('running');
       await store.noteError(job, { code: 'TIMEOUT', message: 'too slow' });
       expect(await store.get(job)).toMatchObject({ status: 'running', lastError: { code: 'TIMEOUT' } });
@@ -311,7 +311,7 @@ describe('openDynamoDbJobStore', () => {
       expect(ended?.lastError).toBeUndefined();
     });
 
-    it('of a job without destinations, in one write that leaves nothing for a sweep to do', async () => {
+    it('completes a job without destinations in one write, which leaves nothing for a sweep to do', async () => {
       const job = await jobIn('running');
       const ended = await store.finish(job, SUCCESS, { hasNoDestination: true });
       expect(ended).toMatchObject({ status: 'succeeded', notifiedAtMs: clock.nowMs });
@@ -319,7 +319,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await itemOf(job)).not.toHaveProperty('dueAtMs');
     });
 
-    it('of a job without destinations, whose objects a sweep deletes at its expiry', async () => {
+    it('leaves a job without destinations to a sweep if its objects must be deleted at its expiry', async () => {
       const job = await jobIn('running');
       const payload = { bucket: 'payloads', key: 'results/a' };
       const outcome: JobOutcome = { ...SUCCESS, result: { kind: 'payload', payload, bytes: 5 } };
@@ -327,13 +327,13 @@ describe('openDynamoDbJobStore', () => {
       expect(Number((await itemOf(job))?.['dueAtMs']?.N)).toBe(ended?.expiresAtMs);
     });
 
-    it('of a job whose destinations are still to be notified, which stays due', async () => {
+    it('keeps a job due until its destinations are notified', async () => {
       const job = await jobIn('running');
       expect(await store.finish(job, SUCCESS)).not.toHaveProperty('notifiedAtMs');
       expect(await itemOf(job)).toHaveProperty('dueAtMs');
     });
 
-    it('once: the first end stays', async () => {
+    it('keeps the first outcome of a job', async () => {
       const job = await jobIn('succeeded');
       expect(await store.finish(job, FAILURE)).toMatchObject({ status: 'succeeded' });
       await store.noteError(job, { code: 'TIMEOUT', message: 'too slow' });
@@ -343,7 +343,7 @@ describe('openDynamoDbJobStore', () => {
       expect(record).not.toHaveProperty('lastError');
     });
 
-    it('in one way, when cancel and finish race', async () => {
+    it('agrees with a concurrent cancel on one outcome', async () => {
       for (let round = 0; round < 20; round++) {
         const job = definition({ id: `race-${round}` });
         await store.create(job);
@@ -355,7 +355,7 @@ describe('openDynamoDbJobStore', () => {
       }
     });
 
-    it('in no way that a later attempt has overtaken, if the attempt failed', async () => {
+    it('ignores the failure of an attempt if a later attempt has started', async () => {
       const job = await jobIn('running');
       await claim(job);
       expect(await store.finish(job, { ...FAILURE, attempt: 1 })).toMatchObject({ status: 'running', attempts: 2 });
@@ -364,26 +364,26 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.finish(job, { ...FAILURE, attempt: 2 })).toMatchObject({ status: 'queued' });
     });
 
-    it('that have a record, and creates none', async () => {
+    it('creates no record for a job that has none', async () => {
       expect(await store.finish(definition(), SUCCESS)).toBeUndefined();
       expect(await store.get(definition())).toBeUndefined();
     });
   });
 
-  describe('cancels', () => {
-    it.each(['queued', 'running'] as const)('a job that is %s', async (status) => {
+  describe('cancel', () => {
+    it.each(['queued', 'running'] as const)('cancels a job that is %s', async (status) => {
       const job = await jobIn(status);
       expect(await store.cancel(job)).toMatchObject({ status: 'canceled', endedAtMs: clock.nowMs });
     });
 
-    it.each(['succeeded', 'failed', 'canceled'] as const)('nothing of a job that has %s', async (status) => {
+    it.each(['succeeded', 'failed', 'canceled'] as const)('changes nothing if the job has %s', async (status) => {
       const job = await jobIn(status);
       const endedAtMs = clock.nowMs;
       clock.nowMs += 1000;
       expect(await store.cancel(job)).toMatchObject({ status, endedAtMs });
     });
 
-    it('nothing where there is no record, or none any more', async () => {
+    it('changes nothing if the record does not exist or has expired', async () => {
       expect(await store.cancel(definition())).toBeUndefined();
       expect(await store.get(definition())).toBeUndefined();
       const job = await jobIn('succeeded');
@@ -392,10 +392,10 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
-  describe('records notifications', () => {
+  describe('markNotified', () => {
     const ALL: Notified = { kinds: ['webhooks'], isComplete: true };
 
-    it('of each kind of destination, and when none is left', async () => {
+    it('records each kind of destination, and the time at which none is left', async () => {
       const job = await recordIn('failed');
       await store.markNotified(job, { kinds: ['webhooks', 'reply'], isComplete: false });
       expect(await store.get(job)).toMatchObject({ notified: ['reply', 'webhooks'] });
@@ -407,7 +407,7 @@ describe('openDynamoDbJobStore', () => {
       });
     });
 
-    it('never of a job that runs or has no record', async () => {
+    it('records nothing for a job that runs or has no record', async () => {
       const job = await recordIn('running');
       await store.markNotified(job, ALL);
       expect(await store.get(job)).toEqual(job);
@@ -415,7 +415,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get({ owner: job.owner, id: 'none' })).toBeUndefined();
     });
 
-    it('never of an earlier end of a job that was redriven and ended again', async () => {
+    it('records nothing for an earlier outcome of a job that was redriven and ended again', async () => {
       const first = await recordIn('failed');
       await store.reopen(first, { id: 'r1', sentAtMs: clock.nowMs });
       await store.markNotified(first, ALL);
@@ -426,8 +426,8 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
-  describe('reopens', () => {
-    it('a failed job, once for each redrive, and keeps its attempts', async () => {
+  describe('reopen', () => {
+    it('reopens a failed job once for each redrive, and keeps its attempts', async () => {
       const job = await jobIn('failed');
       await store.markNotified(await recordOf(job), { kinds: ['webhooks'], isComplete: true });
       await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
@@ -448,7 +448,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.get(job)).toMatchObject({ status: 'failed' });
     });
 
-    it('a job that does not expire before it ends again', async () => {
+    it('keeps a job from expiring before it ends again', async () => {
       const job = await jobIn('failed');
       clock.nowMs = job.expiresAtMs - 1;
       await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
@@ -457,7 +457,7 @@ describe('openDynamoDbJobStore', () => {
       expect(await store.finish(job, SUCCESS)).toMatchObject({ expiresAtMs: clock.nowMs + 7 * DAY_MS });
     });
 
-    it.each(['queued', 'running', 'succeeded', 'canceled'] as const)('no job that is %s', async (status) => {
+    it.each(['queued', 'running', 'succeeded', 'canceled'] as const)('ignores a job that is %s', async (status) => {
       const job = await jobIn(status);
       await store.reopen(job, { id: 'redrive-1', sentAtMs: clock.nowMs });
       expect(await store.get(job)).toMatchObject({ status });
@@ -517,7 +517,7 @@ describe('openDynamoDbJobStore', () => {
     );
   });
 
-  describe('lists', () => {
+  describe('list', () => {
     const ids = (count: number) => Array.from({ length: count }, (_, index) => `j${String(index).padStart(3, '0')}`);
 
     async function createMany(count: number, changes: (index: number) => Partial<JobDefinition> = () => ({})) {
@@ -530,7 +530,7 @@ describe('openDynamoDbJobStore', () => {
       return owner;
     }
 
-    it('newest first, page by page, each job once', async () => {
+    it('returns the newest jobs first, page by page, each once', async () => {
       const owner = await createMany(25);
       const seen: string[] = [];
       let after: string | undefined;
@@ -545,12 +545,12 @@ describe('openDynamoDbJobStore', () => {
       expect(sizes).toEqual([10, 10, 5]);
     });
 
-    it('with no next page after one that is just full', async () => {
+    it('returns no cursor after a last page that is exactly full', async () => {
       const owner = await createMany(10);
       expect((await store.list({ owner, limit: 10 })).next).toBeUndefined();
     });
 
-    it('by status and by model', async () => {
+    it('filters by status and by model', async () => {
       const owner = await createMany(12, (index) => ({ model: index % 2 === 0 ? 'a' : 'b' }));
       for (const id of ids(6)) await store.cancel(definition({ owner, id }));
       const { jobs, next } = await store.list({ owner, limit: 2, status: 'canceled', model: 'b' });
@@ -560,33 +560,33 @@ describe('openDynamoDbJobStore', () => {
       expect(rest.next).toBeUndefined();
     });
 
-    it('without results, which may be large', async () => {
+    it('omits results, which may be large', async () => {
       const job = await jobIn('succeeded');
       const { jobs } = await store.list({ owner: job.owner, limit: 1 });
       expect(jobs[0]).toMatchObject({ id: job.id, status: 'succeeded', ranVersion: '2', items: 3 });
       expect(jobs[0]).not.toHaveProperty('result');
     });
 
-    it('no jobs of others, even with the cursor of another owner', async () => {
+    it('returns no jobs of other owners, even with a cursor of another owner', async () => {
       const owner = await createMany(3);
       const { next = '' } = await store.list({ owner, limit: 1 });
       expect((await store.list({ owner: 'absent', limit: 10, after: next })).jobs).toEqual([]);
     });
 
-    it('no jobs that have expired', async () => {
+    it('returns no jobs that have expired', async () => {
       const job = await jobIn('succeeded');
       clock.nowMs = job.expiresAtMs;
       expect((await store.list({ owner: job.owner, limit: 10 })).jobs).toEqual([]);
     });
 
-    it('fails with INVALID_PARAMETER when the cursor is none', async () => {
+    it('fails with INVALID_PARAMETER when the cursor is invalid', async () => {
       const wrong = store.list({ owner: 'a', limit: 1, after: 'what' });
       await expect(wrong).rejects.toMatchObject({ code: 'INVALID_PARAMETER', param: 'after' });
     });
   });
 
-  describe('when the table fails', () => {
-    it('a list reads unprocessed records again, and fails with UNAVAILABLE after the last attempt', async () => {
+  describe('a failing table', () => {
+    it('makes a list read unprocessed records again, and fail with UNAVAILABLE after the last attempt', async () => {
       let reads = 0;
       const server = await startServer((operation, input, response) => {
         if (operation === 'Query') {
@@ -604,7 +604,7 @@ describe('openDynamoDbJobStore', () => {
       await server.close();
     });
 
-    it('fails with UNAVAILABLE and the cause', async () => {
+    it('causes UNAVAILABLE errors with the cause', async () => {
       const server = await startServer((_, __, response) =>
         reply(response, 400, { __type: 'com.amazonaws.dynamodb.v20120810#AccessDeniedException', message: 'no' }),
       );
@@ -631,7 +631,7 @@ describe('the tombstone of a deleted job', () => {
     return job;
   }
 
-  it('holds nothing of the job but its id and the time', async () => {
+  it('contains nothing of the job except its id and the time', async () => {
     const job = await deleted();
     const { Item: item = {} } = (await tables.call('GetItem', {
       TableName: JOBS,
@@ -645,7 +645,7 @@ describe('the tombstone of a deleted job', () => {
     expect(await store.remove(job)).toBe(clock.nowMs);
   });
 
-  it('is changed by no message of the job, as long as a message can exist', async () => {
+  it('is not changed by messages of the job while any can exist', async () => {
     const job = await deleted();
     for (const days of [0, 6, 20, 16]) {
       clock.nowMs += days * DAY_MS;
@@ -661,7 +661,7 @@ describe('the tombstone of a deleted job', () => {
   });
 
   it.each(['create', 'claim'] as const)(
-    'makes room for a job that was submitted after the deletion: %s',
+    'is replaced by a job that was submitted after the deletion: %s',
     async (how) => {
       const old = await deleted();
       clock.nowMs += 1;

@@ -26,12 +26,12 @@ describe('openS3PayloadStore', () => {
     expect([...(await get('jobs/a/bytes'))]).toEqual([0, 255, 10]);
   });
 
-  it('gives an object that holds nothing', async () => {
+  it('returns an empty object', async () => {
     await store.put('empty', '', 'application/json');
     expect(await store.get({ bucket: PAYLOADS, key: 'empty' }, { maxBytes: 0 })).toHaveLength(0);
   });
 
-  it('gives a part, from a first byte to the one before the end', async () => {
+  it('returns a part, from the first byte up to the end', async () => {
     await store.put('lines', 'line 1\nline 2\n', 'application/jsonl');
     const reference = { bucket: PAYLOADS, key: 'lines' };
     expect(text(await store.get(reference, { maxBytes: 100, range: [7, 14] }))).toBe('line 2\n');
@@ -66,7 +66,7 @@ describe('openS3PayloadStore', () => {
     });
   });
 
-  it('says whether there is an object', async () => {
+  it('reports whether an object exists', async () => {
     await store.put('there', 'x', 'text/plain');
     expect(await store.has({ bucket: PAYLOADS, key: 'there' })).toBe(true);
     expect(await store.has({ bucket: PAYLOADS, key: 'not-there' })).toBe(false);
@@ -75,7 +75,7 @@ describe('openS3PayloadStore', () => {
   it.each([
     [403, 'AccessDenied', 'INPUT_FORBIDDEN'],
     [503, 'SlowDown', 'UNAVAILABLE'],
-  ])('answers %i %s with %s', async (status, code, expected) => {
+  ])('turns the response %i %s of S3 into %s', async (status, code, expected) => {
     const server = await startServer((_, __, response) => {
       const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no</Message></Error>`;
       response.writeHead(status, { 'content-type': 'application/xml' }).end(body);
@@ -89,7 +89,7 @@ describe('openS3PayloadStore', () => {
     await server.close();
   });
 
-  it('makes an address by which anybody reads the object for a time, under a name', async () => {
+  it('creates a URL at which everyone can read the object for a time, under a name', async () => {
     await store.put('files/a', 'content', 'application/jsonl');
     const url = await store.presignGet('files/a', { expiresSeconds: 3600, fileName: 'résumé "1".jsonl' });
     const { searchParams: parameters } = new URL(url);
@@ -106,7 +106,7 @@ describe('openS3PayloadStore', () => {
     expect(new URL(url).searchParams.get('response-content-disposition')).toContain("filename*=UTF-8''%EF%BF%BD.jsonl");
   });
 
-  it('makes addresses with no name of the file when none is given', async () => {
+  it('creates URLs without a file name when none is given', async () => {
     const url = await store.presignGet('files/a', { expiresSeconds: 60 });
     expect(new URL(url).searchParams.has('response-content-disposition')).toBe(false);
   });

@@ -33,7 +33,7 @@ describe('a worker', () => {
     expect(beats).toHaveLength(3);
   });
 
-  it('that crashes leaves its messages to the next worker within a minute, even if a heartbeat was lost', () => {
+  it('leaves its messages to the next worker within a minute if it crashes, even if a heartbeat was lost', () => {
     heartbeats.hold(['a']);
     const beatSeconds = 15;
     // A lost heartbeat must not show the message to another worker.

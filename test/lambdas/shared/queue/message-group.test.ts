@@ -43,7 +43,7 @@ const RECEIVED = { body: '{"owner":"other"}', messageAttributes: {}, attributes:
 const OF_OLD = { body: '{"owner":"acme"}', messageAttributes: {}, attributes: {} } as never;
 const REASON = { code: 'INTERNAL', message: 'broken', sourceQueue: undefined } as const;
 
-describe('every message is in the group of its tenant', () => {
+describe('message groups', () => {
   it.each<[string, () => Promise<unknown>]>([
     ['a message', () => openSqsMessageQueue({ client, url }).send({ owner: 'acme' })],
     ['one of many messages', () => openSqsMessageQueue({ client, url }).sendAll([{ owner: 'acme' }])],
@@ -52,22 +52,22 @@ describe('every message is in the group of its tenant', () => {
     ['a copy of a message from an earlier version', () => openSqsWorkQueue(client, url).sendCopy(OF_OLD, {})],
     ['a dead letter', () => openDeadLetters(client, url).add(RECEIVED, REASON)],
     ['a dead letter from an earlier version', () => openDeadLetters(client, url).add(OF_OLD, REASON)],
-  ])('%s', async (_, send) => {
+  ])('%s is in the group of its tenant', async (_, send) => {
     await send();
     expect(groups).toEqual(['acme']);
   });
 
   it.each([
-    ['its own', { MessageGroupId: 'acme' }],
-    ['that of the tenant in its body', {}],
-  ])('a redriven dead letter: %s', async (_, Attributes) => {
+    ['its own group', { MessageGroupId: 'acme' }],
+    ['the group of the tenant in its body', {}],
+  ])('a redriven dead letter is in %s', async (_, Attributes) => {
     const MessageAttributes = { sourceQueue: { DataType: 'String', StringValue: url } };
     deadLetters = [{ MessageId: 'm', ReceiptHandle: 'r', Body: '{"owner":"acme"}', Attributes, MessageAttributes }];
     await redriveDeadLetters(client, { queueUrl: url, redriveId: 'r', limit: 1, dryRun: false });
     expect(groups).toEqual(['acme']);
   });
 
-  it('messages of several tenants keep apart in one batch', async () => {
+  it('messages of several tenants have separate groups in one batch', async () => {
     await openSqsMessageQueue({ client, url }).sendAll([{ owner: 'acme' }, { owner: 'zeta' }]);
     expect(groups).toEqual(['acme', 'zeta']);
   });

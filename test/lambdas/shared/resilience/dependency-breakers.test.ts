@@ -17,7 +17,7 @@ function failOften(dependency: string): void {
 }
 
 describe('a dependency', () => {
-  it('is away after three failures in a row, and only for work that needs it', () => {
+  it('is unavailable after three failures in a row, and only for work that needs it', () => {
     breakers.failed(TABLE);
     breakers.failed(TABLE);
     expect([breakers.areClosed([TABLE]), breakers.away([TABLE])]).toEqual([true, undefined]);
@@ -26,7 +26,7 @@ describe('a dependency', () => {
     expect([breakers.areClosed([BUCKET]), breakers.away([BUCKET])]).toEqual([true, undefined]);
   });
 
-  it('that is away is probed every ten seconds by one message', () => {
+  it('is probed every ten seconds by one message while it is unavailable', () => {
     failOften(TABLE);
     nowMs += 9999;
     expect(breakers.away([TABLE])).toBe(TABLE);
@@ -34,7 +34,7 @@ describe('a dependency', () => {
     expect([breakers.away([TABLE]), breakers.away([TABLE])]).toEqual([undefined, TABLE]);
   });
 
-  it('is back as soon as work that needs it succeeds', () => {
+  it('is available again as soon as work that needs it succeeds', () => {
     failOften(TABLE);
     nowMs += 10_000;
     expect(breakers.away([TABLE])).toBeUndefined();

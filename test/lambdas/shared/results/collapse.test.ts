@@ -100,7 +100,7 @@ async function claimsDecided(count: number): Promise<void> {
 }
 
 describe('identical requests at the same time', () => {
-  it('are computed once, and all get the result', async () => {
+  it('are computed once, and all callers get the result', async () => {
     const model = gated();
     const environments = [environment(), environment(), environment()];
     const results = Promise.all(environments.map(({ ask }) => ask(['a', 'b'], model.compute)));
@@ -152,7 +152,7 @@ describe('identical requests at the same time', () => {
     expect(model.runs).toBe(1);
   });
 
-  it('wait for no more than half of their own time', async () => {
+  it('wait for at most half of their own time', async () => {
     const [lost, model] = [gated(), immediate()];
     void environment().ask(['a'], lost.compute);
     await lost.started;
@@ -169,7 +169,7 @@ describe('identical requests at the same time', () => {
     expect(server.operations).not.toContain('PutItem');
   });
 
-  it('are all computed where the table does not answer', async () => {
+  it('are all computed if the table does not respond', async () => {
     const broken: Claims = {
       claim: () => Promise.reject(new Error('gone')),
       isHeld: () => Promise.reject(new Error('gone')),
@@ -183,7 +183,7 @@ describe('identical requests at the same time', () => {
 });
 
 describe('claims', () => {
-  it('are held by one, lapse by themselves, and are given up by their holder only', async () => {
+  it('have one holder, expire by themselves, and are released by their holder only', async () => {
     const clock = { nowMs: 1_000_000, now: () => clock.nowMs };
     const open = () =>
       openDynamoDbClaims({ dynamoDb: openDynamoDb(() => server.settings), table: TABLE, budgetMs: LONG_MS, clock });
@@ -201,7 +201,7 @@ describe('claims', () => {
     expect(await one.isHeld('k')).toBe(false);
   });
 
-  it('say so when the table is not there', async () => {
+  it('fail if the table does not exist', async () => {
     const dynamoDb = openDynamoDb(() => server.settings);
     const settings = { dynamoDb, table: 'none', budgetMs: 1000, clock: CLOCK };
     await expect(openDynamoDbClaims(settings).claim('k', 0)).rejects.toHaveProperty(

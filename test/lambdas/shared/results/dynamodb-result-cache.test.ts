@@ -133,16 +133,16 @@ describe('a broken results table', () => {
 
   it.each([
     ['refuses connections', 'ECONNREFUSED', async () => ({ settings: clientFor(await refusedUrl()) })],
-    ['never answers', 'TimeoutError', () => serverWith(() => undefined)],
+    ['never responds', 'TimeoutError', () => serverWith(() => undefined)],
     [
       'throttles',
       'ProvisionedThroughputExceededException',
       () => serverWith(fault('ProvisionedThroughputExceededException')),
     ],
     ['denies access', 'AccessDeniedException', () => serverWith(fault('AccessDeniedException'))],
-    ['is not there', 'ResourceNotFoundException', () => serverWith(fault('ResourceNotFoundException'))],
-    ['talks nonsense', 'SyntaxError', () => serverWith((_, __, response) => void response.end('<html>'))],
-  ])('that %s reads as empty within its time limit, and is reported', async (_, reason, server) => {
+    ['does not exist', 'ResourceNotFoundException', () => serverWith(fault('ResourceNotFoundException'))],
+    ['responds with HTML', 'SyntaxError', () => serverWith((_, __, response) => void response.end('<html>'))],
+  ])('reads as empty within its time limit if it %s, and is reported', async (_, reason, server) => {
     const clock = testClock();
     // Only a table that is silent needs its limit; the others fail by themselves, however slow this machine is.
     const budgetMs = reason === 'TimeoutError' ? 60 : 60_000;

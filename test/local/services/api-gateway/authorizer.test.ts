@@ -187,7 +187,7 @@ describe('a Lambda authorizer', () => {
     expect((await call('/each', 'posts', { method: 'POST', headers: { authorization: 'posts' } })).status).toBe(200);
   });
 
-  it('answers 401 by the error Unauthorized, and 500 by any other', async () => {
+  it('causes a 401 response by the error Unauthorized, and a 500 response by any other', async () => {
     const unauthorized = await call('/each', 'unauthorized');
     expect(unauthorized.status).toBe(401);
     expect(unauthorized.headers.get('x-amzn-errortype')).toBe('UnauthorizedException');
@@ -263,7 +263,7 @@ describe('the results of an authorizer', () => {
 });
 
 describe('an identity source', () => {
-  it('that a request lacks is answered with 401, and the function is not called', async () => {
+  it('causes a 401 response without a call of the function if the request lacks it', async () => {
     clock.nowMs += 3_600_000;
     const before = await callsBehind('/kept', 'all');
     expect((await call('/kept')).status).toBe(401);
@@ -272,7 +272,7 @@ describe('an identity source', () => {
     expect(await callsBehind('/each', 'all')).toBe(before + 1);
   });
 
-  it('of a TOKEN authorizer must match the validation expression', async () => {
+  it('must match the validation expression of a TOKEN authorizer', async () => {
     expect((await call('/token', 'all')).status).toBe(401);
     expect((await call('/token', 'Bearer all!')).status).toBe(401);
     expect((await call('/token', 'Bearer all')).status).toBe(200);
@@ -285,7 +285,7 @@ describe('an identity source', () => {
   });
 });
 
-describe('a template', () => {
+describe('a template with authorizers', () => {
   const plan = (properties: object, method: object = { AuthorizerId: { Ref: 'Own' } }) =>
     planAssembly([
       stackOf('App', {
@@ -334,7 +334,7 @@ describe('a template', () => {
     ['an unknown source', { IdentitySource: 'method.request.body.a' }, undefined, /method\.request\.body\.a/],
     ['an unknown authorizer', {}, { AuthorizerId: 'none' }, /authorizer none, which is not in the template/],
     ['IAM authorization', {}, { AuthorizationType: 'AWS_IAM' }, /Lambda authorizers only/],
-  ])('with %s is refused', (_, properties, method, message) => {
+  ])('is refused if it has %s', (_, properties, method, message) => {
     expect(() => plan(properties, method)).toThrow(message);
   });
 });

@@ -75,17 +75,17 @@ describe('gateway responses of the template', () => {
     });
   });
 
-  it('stand in for client errors that have none of their own, each with its own status', async () => {
+  it('replace client errors that have none of their own, each with its own status', async () => {
     const answer = await fetch(`${stack.url}/keyed`, { method: 'POST' });
     expect([answer.status, await answer.text()]).toEqual([403, '{"code":"INVALID_API_KEY"}']);
   });
 
-  it('stand in for server errors, with the body of AWS where they have no template', async () => {
+  it('replace server errors, with the body of AWS if they have no template', async () => {
     const answer = await fetch(`${stack.url}/fails`);
     expect([answer.status, await answer.text()]).toEqual([503, '{"message": "Internal server error"}']);
   });
 
-  it('answer a request to a throttled function', async () => {
+  it('apply to a request to a throttled function', async () => {
     const answer = await fetch(`${stack.url}/throttled`);
     expect([answer.status, answer.headers.get('retry-after'), await answer.text()]).toEqual([
       503,
@@ -94,7 +94,7 @@ describe('gateway responses of the template', () => {
     ]);
   });
 
-  it('answer a body that is too large', async () => {
+  it('apply to a body that is too large', async () => {
     const answer = await fetch(`${stack.url}/keyed`, { method: 'POST', body: Buffer.alloc(10_485_761) });
     expect([answer.status, await answer.text()]).toEqual([413, '{"code":"large"}']);
   });

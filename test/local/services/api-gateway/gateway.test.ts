@@ -196,7 +196,7 @@ async function echoed(path: string, init: RequestInit = {}): Promise<APIGatewayP
   return JSON.parse((await call(path, init)).text);
 }
 
-describe('the gateway, where the template does not say otherwise', () => {
+describe('the gateway with default responses', () => {
   it.each<[string, string, RequestInit, number, string, string]>([
     ['without a key', '/keyed', {}, 403, 'ForbiddenException', '{"message":"Forbidden"}'],
     ['with an unknown key', '/keyed', KEYED('wrong'), 403, 'ForbiddenException', '{"message":"Forbidden"}'],
@@ -422,7 +422,7 @@ describe('the gateway, where the template does not say otherwise', () => {
       'RequestTooLargeException',
       '{"message":"Request Too Long"}',
     ],
-  ])('answers a request %s as AWS does', async (_, path, init, status, errorType, body) => {
+  ])('responds to a request %s as AWS does', async (_, path, init, status, errorType, body) => {
     const answer = await call(path, init);
     expect([answer.status, answer.headers.get('x-amzn-errortype'), answer.text]).toEqual([status, errorType, body]);
     expect(answer.headers.get('content-type')).toBe('application/json');
@@ -443,7 +443,7 @@ describe('the gateway, where the template does not say otherwise', () => {
     expect(answer.status).toBe(413);
   });
 
-  it('names the request in every answer', async () => {
+  it('names the request in every response', async () => {
     for (const path of ['/open', '/nothing', '/mock']) {
       const { headers } = await call(path);
       expect(headers.get('x-amzn-requestid')).toMatch(/^[0-9a-f-]{36}$/);
@@ -486,7 +486,7 @@ describe('the gateway, where the template does not say otherwise', () => {
     expect((await call('/open')).status).toBe(200);
   });
 
-  it('answers under the name of the stage and at the root', async () => {
+  it('serves the API under the name of the stage and at the root', async () => {
     const [staged, root] = [await echoed('/dev/open'), await echoed('/open')];
     expect([staged.path, staged.requestContext.path]).toEqual(['/open', '/dev/open']);
     expect([root.path, root.requestContext.path]).toEqual(['/open', '/open']);
@@ -562,7 +562,7 @@ describe('the event of a Lambda proxy integration', () => {
   });
 });
 
-describe('the answer of a Lambda proxy integration', () => {
+describe('the response of a Lambda proxy integration', () => {
   it('carries status, headers and repeated headers, those of the gateway under another name', async () => {
     const { status, headers, text } = await call('/open?answer=headers');
     expect([status, text]).toEqual([201, 'ok']);
@@ -605,21 +605,21 @@ describe('the answer of a Lambda proxy integration', () => {
     expect(gunzipSync(raw.body).toString()).toBe('y'.repeat(5000));
   });
 
-  it('never reveals to the client what failed in the function', async () => {
+  it('reveals nothing to the client about a failure in the function', async () => {
     const { text, headers } = await call('/open?answer=throw');
     expect(text + JSON.stringify([...headers])).not.toContain('secret');
   });
 });
 
 describe('a mock integration', () => {
-  it('answers with its template, the context filled in', async () => {
+  it('responds with its template, with values of the context filled in', async () => {
     const { status, headers, text } = await call('/dev/mock');
     const id = headers.get('x-amzn-requestid');
     expect([status, headers.get('allow'), headers.get('x-id')]).toEqual([405, 'GET, POST', id]);
     expect(JSON.parse(text)).toEqual({ id, path: '/dev/mock' });
   });
 
-  it('answers a binary request, and a client that accepts a binary type first, if it converts to text', async () => {
+  it('serves binary requests, and clients that accept a binary type first, if it converts to text', async () => {
     const headers = { 'content-type': 'image/png', accept: 'image/png' };
     const { status, text } = await call('/mock/text', { method: 'POST', headers, body: 'x' });
     expect([status, Object.keys(JSON.parse(text))]).toEqual([405, ['id']]);

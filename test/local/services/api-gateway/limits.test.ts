@@ -65,7 +65,7 @@ describe('windowStart', () => {
     ['WEEK', '2026-03-01T12:00:00.000Z', '2026-02-23T00:00:00.000Z'],
     ['MONTH', '2024-02-29T12:00:00.000Z', '2024-02-01T00:00:00.000Z'],
     ['MONTH', '2026-12-31T23:59:59.000Z', '2026-12-01T00:00:00.000Z'],
-  ])('of a %s at %s is %s', (period, now, start) => {
+  ])('returns, for a %s at %s, %s', (period, now, start) => {
     expect(new Date(windowStart(period, Date.parse(now))).toISOString()).toBe(start);
   });
 });

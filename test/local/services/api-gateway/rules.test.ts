@@ -135,12 +135,12 @@ describe('compressResponse', () => {
     ['gzip;q=0', undefined],
     ['', undefined],
     [undefined, undefined],
-  ])('answers Accept-Encoding %s with %s', async (acceptEncoding, coding) => {
+  ])('responds to Accept-Encoding %s with %s', async (acceptEncoding, coding) => {
     const { headers } = await compressResponse(answer, acceptEncoding, 100);
     expect(headers.find(([name]) => name === 'Content-Encoding')?.[1]).toBe(coding);
   });
 
-  it('compresses what decompresses to the same', async () => {
+  it('compresses a body so that it decompresses to the same bytes', async () => {
     expect(gunzipSync((await compressResponse(answer, 'gzip', 1)).body)).toEqual(answer.body);
   });
 
@@ -149,7 +149,7 @@ describe('compressResponse', () => {
     ['the answer is too small', answer, 101],
     ['the answer is empty', { ...answer, body: Buffer.alloc(0) }, 0],
     ['the answer is encoded', { ...answer, headers: [['content-encoding', 'br']] as const }, 1],
-  ])('leaves the answer alone when %s', async (_, given, minimum) => {
+  ])('does not change the response when %s', async (_, given, minimum) => {
     expect(await compressResponse(given, 'gzip', minimum)).toBe(given);
   });
 });

@@ -86,7 +86,7 @@ describe('custom resources', () => {
     });
   });
 
-  it('that fail are listed with the reason, and the API starts', () => {
+  it('are listed with the reason if they fail, and the API starts', () => {
     expect(stack.plan.notRun.map(({ resource, reason }) => [resource, reason])).toEqual([
       ['Failing', 'it failed'],
       ['Throwing', 'its function failed: it threw'],

@@ -57,7 +57,7 @@ describe('an event pattern', () => {
     ['one of several patterns', true, { $or: [{ status: ['succeeded'] }, { attempts: [{ numeric: ['>', 2] }] }] }],
     ['none of several patterns', false, { $or: [{ status: ['succeeded'] }, { attempts: [1] }] }],
     ['one of several operators', true, { status: [{ prefix: 'x' }, { suffix: 'd' }] }],
-  ])('of %s is judged as EventBridge does: %s', (_, expected, pattern) => {
+  ])('matches as in EventBridge for %s: %s', (_, expected, pattern) => {
     expect(detail(pattern)).toBe(expected);
   });
 

@@ -41,7 +41,7 @@ test('the records of earlier sessions are not returned', () => {
   later.close();
 });
 
-test('of more output than can be searched, the end is', () => {
+test('the end of the output is searched if there is more than can be searched', () => {
   print(`${'x'.repeat(2_000_000)}\n{"message":"last"}\n`);
   expect(log.takeRecords()).toEqual([{ message: 'last' }]);
 });

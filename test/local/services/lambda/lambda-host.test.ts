@@ -119,7 +119,7 @@ async function isStopped(pid: number): Promise<boolean> {
 }
 
 describe('LambdaHost', () => {
-  it('keeps an environment for the next invocation and says which was a cold start', async () => {
+  it('keeps an environment for the next invocation, and reports cold starts', async () => {
     const invoke = await openObedient();
     const first = await invoke({});
     const second = await invoke({});
@@ -137,7 +137,7 @@ describe('LambdaHost', () => {
     expect(answerOf(await invoke({}))['pid']).toBe(pid);
   });
 
-  it('gives a function the variables of Lambda and its own, and none of this machine', async () => {
+  it('passes a function the variables of Lambda and its own, and none of this machine', async () => {
     process.env['TENSORGATE_TEST_SECRET'] = 'of the host';
     const invoke = await openObedient({ environment: { MINE: 'yes', AWS_REGION: 'moon' } });
     const { env } = answerOf(await invoke({ env: true })) as { env: Record<string, string> };
@@ -165,7 +165,7 @@ describe('LambdaHost', () => {
     expect(remainingMs).toBeLessThanOrEqual(200_000);
   });
 
-  it('answers with the error of a handler that throws, and keeps its environment', async () => {
+  it('returns the error of a handler that throws, and keeps its environment', async () => {
     const invoke = await openObedient();
     expect(failureOf(await invoke({ fail: true }))).toEqual({ errorType: 'TypeError', errorMessage: 'it failed' });
     expect((await invoke({})).coldStart).toBe(false);
@@ -175,7 +175,7 @@ describe('LambdaHost', () => {
     ['exits with a status', { exit: 3 }, 'Runtime exited with error: exit status 3'],
     ['exits without one', { exit: 0 }, 'Runtime exited without providing a reason'],
     ['throws in a timer', { late: true }, 'Runtime exited with error: exit status 1'],
-  ])('fails only the request of a function that %s, and starts afresh', async (_, event, reason) => {
+  ])('fails only the request of a function that %s, and starts a new environment', async (_, event, reason) => {
     const invoke = await openObedient();
     const result = await invoke(event);
     expect(failureOf(result)).toEqual({
@@ -258,7 +258,7 @@ describe('LambdaHost', () => {
     );
   });
 
-  it('lets requests wait in their order for one of the environments there may be', async () => {
+  it('queues requests in their order when all environments are busy', async () => {
     const invoke = await openObedient({}, { maxEnvironments: 1 });
     const order: number[] = [];
     await Promise.all([1, 2, 3, 4].map((index) => invoke({ waitMs: 20 }).then(() => order.push(index))));
@@ -407,14 +407,14 @@ describe('LambdaHost', () => {
     expect((await invoke({})).coldStart).toBe(false);
   });
 
-  it('answers payloads over the limits of Lambda with errors', async () => {
+  it('refuses payloads over the limits of Lambda', async () => {
     const invoke = await openObedient();
     expect((await invoke({ filler: 'x'.repeat(MAX_REQUEST_BYTES) })).outcome.kind).toBe('too-large');
     expect(failureOf(await invoke({ large: 6_291_600 })).errorType).toBe('Function.ResponseSizeTooLarge');
     expect((await invoke({ large: 6_000_000 })).outcome.kind).toBe('responded');
   });
 
-  it('knows no function or qualifier that is not in the template', async () => {
+  it('rejects functions and qualifiers that are not in the template', async () => {
     const invoke = await openObedient();
     expect((await invoke({}, 'other')).outcome).toEqual({ kind: 'not-found', functionArn: `${ARN}other` });
     expect((await invoke({}, 'obedient:live')).outcome).toEqual({

@@ -89,7 +89,7 @@ function sign(path: string, init: RequestInit & { duplex?: 'half' } = {}) {
 }
 
 describe('objects', () => {
-  it('come back as they were written, with their headers and sums', async () => {
+  it('are returned as they were written, with their headers and checksums', async () => {
     const written = await put('a/b c+d/ü?.txt', TEXT, {
       ContentType: 'text/plain; charset=utf-8',
       CacheControl: 'no-store',
@@ -128,7 +128,7 @@ describe('objects', () => {
     expect(await failure(s3.client.send(new HeadObjectCommand({ Bucket, Key: 'absent' })))).toBe('NotFound 404');
   });
 
-  it('take headers of the answer from the reader', async () => {
+  it('are returned with the headers that the reader requests', async () => {
     await put('named', TEXT, { ContentDisposition: 'inline' });
     const read = await get('named', {
       ResponseContentDisposition: 'attachment; filename="x.txt"',
@@ -151,7 +151,7 @@ describe('objects', () => {
     expect((await get('replaced')).text).toBe('new');
   });
 
-  it('go when they are deleted, and deleting what is not there is no error', async () => {
+  it('disappear when they are deleted, and deleting a missing object is not an error', async () => {
     await put('gone');
     await s3.client.send(new DeleteObjectCommand({ Bucket, Key: 'gone' }));
     await s3.client.send(new DeleteObjectCommand({ Bucket, Key: 'gone' }));
@@ -177,7 +177,7 @@ describe('objects', () => {
     expect(await get('copy')).toMatchObject({ text: TEXT, ContentType: 'text/html', Metadata: {} });
   });
 
-  it('go by themselves once their days are over, and only those below the prefix of the rule', async () => {
+  it('expire after the days of a lifecycle rule, if they are below its prefix', async () => {
     await put('short/a');
     await put('long/a');
     clock.nowMs += 2 * 86_400_000 - 1;
@@ -206,7 +206,7 @@ describe('ranges', () => {
     ['bytes=-5', 'three', 'bytes 13-17/18'],
     ['bytes=13-99', 'three', 'bytes 13-17/18'],
     ['bytes=-99', TEXT, 'bytes 0-17/18'],
-  ])('answer %s with %s', async (range, text, contentRange) => {
+  ])('select, for %s, %s', async (range, text, contentRange) => {
     expect(await get('range', { Range: range })).toMatchObject({
       text,
       ContentRange: contentRange,
@@ -228,7 +228,7 @@ describe('ranges', () => {
 });
 
 describe('conditions', () => {
-  it('keep a write from replacing what is there', async () => {
+  it('keep a write from replacing an existing object', async () => {
     await put('once', TEXT, { IfNoneMatch: '*' });
     expect(await failure(put('once', 'x', { IfNoneMatch: '*' }))).toBe('PreconditionFailed 412');
     const { ETag: etag } = await put('once', 'y', { IfMatch: (await get('once')).ETag });
@@ -237,7 +237,7 @@ describe('conditions', () => {
     expect((await get('once')).text).toBe('y');
   });
 
-  it('spare a reader what it has', async () => {
+  it('keep a reader from receiving bytes that it has', async () => {
     const { ETag: etag } = await put('read');
     expect(await failure(get('read', { IfNoneMatch: etag }))).toMatch(/304$/);
     expect((await get('read', { IfMatch: etag })).text).toBe(TEXT);
@@ -410,7 +410,7 @@ describe('deleting many objects', () => {
     expect((await s3.client.send(new DeleteObjectsCommand({ Bucket, Delete: quiet }))).Deleted).toBeUndefined();
   });
 
-  it('fails with MalformedXML when the list is none', async () => {
+  it('fails with MalformedXML when the list is invalid', async () => {
     for (const body of [
       '<Delete>',
       '<Delete/>',
@@ -427,7 +427,7 @@ describe('deleting many objects', () => {
   });
 });
 
-describe('what a caller may not', () => {
+describe('a call without permission', () => {
   const read = (accessKeyId: string, key: string) =>
     s3.clientOf(accessKeyId).send(new GetObjectCommand({ Bucket, Key: key }));
 
@@ -449,13 +449,13 @@ describe('what a caller may not', () => {
     expect(await failure(s3.clientOf('READER').send(new ListObjectsV2Command({ Bucket })))).toBe('AccessDenied 403');
   });
 
-  it('includes to learn that an object is absent, without the permission to list all of the bucket', async () => {
+  it('does not reveal that an object is absent, unless the caller may list all of the bucket', async () => {
     expect(await failure(read('READER', 'open/absent'))).toBe('AccessDenied 403');
     expect(await failure(read('PREFIXED', 'open/absent'))).toBe('AccessDenied 403');
     expect(await failure(read('LISTER', 'open/absent'))).toBe('NoSuchKey 404');
   });
 
-  it('includes to list outside of the prefix of a condition', async () => {
+  it('fails if it lists outside of the prefix of a condition', async () => {
     const list = (prefix: string) => s3.clientOf('PREFIXED').send(new ListObjectsV2Command({ Bucket, Prefix: prefix }));
     expect((await list('open/')).KeyCount).toBe(2);
     expect(await failure(list('closed/'))).toBe('AccessDenied 403');
@@ -478,7 +478,7 @@ describe('what a caller may not', () => {
   });
 });
 
-describe('what is not there', () => {
+describe('a missing bucket, object or operation', () => {
   it('fails with NoSuchBucket', async () => {
     expect(await failure(s3.client.send(new GetObjectCommand({ Bucket: 'absent', Key: 'a' })))).toBe(
       'NoSuchBucket 404',

@@ -151,7 +151,7 @@ describe('an asynchronous endpoint of local mode', () => {
   it.each<[string, InvocationOutcome[], string]>([
     ['refuses', [answered('bad shape', 400)], 'unexpected status 400: bad shape'],
     ['takes too long', [{ kind: 'timeout' }], 'gave no response: timeout'],
-  ])('says why there is no answer when the container %s', async (_, outcomes, reason) => {
+  ])('writes the reason for a missing response when the container %s', async (_, outcomes, reason) => {
     host.outcomes.push(...outcomes);
     const { service, inference } = serve();
     await service.respond(request());
@@ -163,7 +163,7 @@ describe('an asynchronous endpoint of local mode', () => {
     ]);
   });
 
-  it('keeps requests while the container is away', async () => {
+  it('keeps requests while the container is unavailable', async () => {
     host.outcomes.push({ kind: 'unavailable' }, answered('late'));
     const { service, inference } = serve();
     await service.respond(request());

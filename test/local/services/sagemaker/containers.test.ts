@@ -96,7 +96,7 @@ const json = (value: unknown, headers?: Record<string, string>) =>
 const X = { name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] };
 
 describe('an endpoint that runs here', () => {
-  it('answers JSON, by the variants’ weights', async () => {
+  it('responds with JSON, by the weights of the variants', async () => {
     const { status, headers, body } = await json({ id: '7', inputs: [X] });
     expect({ status, variant: headers['x-amzn-invoked-production-variant'] }).toEqual({ status: 200, variant: 'v1' });
     expect(JSON.parse(body.toString())).toMatchObject({
@@ -107,7 +107,7 @@ describe('an endpoint that runs here', () => {
     });
   });
 
-  it('asks the variant that is named, in binary too', async () => {
+  it('invokes the variant that the request names, in binary too', async () => {
     const x = { datatype: 'FP32', shape: [2, 2], data: new Float32Array([1, 2, 3, 4]) } as const;
     const message = encodeTritonRequest({ x });
     const ask = async (variant: string) => {
@@ -159,12 +159,12 @@ describe('an endpoint that runs here', () => {
     ]);
   });
 
-  it('takes as much as SageMaker does', async () => {
+  it('accepts payloads up to the limit of SageMaker', async () => {
     const { status } = await service.respond(invocation(Buffer.alloc(26_214_401)));
     expect(status).toBe(413);
   });
 
-  it('wants the permission to invoke it', () => {
+  it('requires the permission to invoke it', () => {
     expect(service.permissions(invocation(Buffer.alloc(0)))).toEqual([
       {
         action: 'sagemaker:InvokeEndpoint',
@@ -174,7 +174,7 @@ describe('an endpoint that runs here', () => {
     expect(service.permissions({ ...invocation(Buffer.alloc(0)), path: '/' })).toBeUndefined();
   });
 
-  it('is away while its container is, and comes back', async () => {
+  it('is unavailable while its container is, and recovers', async () => {
     const [first] = host.containers('App-tiny');
     const pid = first?.pid ?? 0;
     process.kill(pid, 'SIGKILL');
@@ -193,7 +193,7 @@ describe('a shadow', () => {
     readFileSync(join(root, `logs/App-shadowed-${variant}.log`), 'utf8').match(/^invocation 200 in \d+ ms$/gm)
       ?.length ?? 0;
 
-  it('gets its share of the requests, and gives no answers', async () => {
+  it('receives its share of the requests, and its responses are discarded', async () => {
     const body = Buffer.from(JSON.stringify({ inputs: [X] }));
     // The shadow's weight is half of the variant's: of numbers spread evenly, half are below it.
     let draws = 0;

@@ -83,7 +83,7 @@ async function until<T>(ask: () => Promise<T | undefined> | T | undefined): Prom
 }
 
 describe('SQS of local mode', () => {
-  it('answers URLs of this machine, by which queues are found', async () => {
+  it('returns URLs of this machine, by which queues are found', async () => {
     const { endpointUrl } = await start({ ...API, functions: NOTHING, resources: { Queue: queue() } });
     const url = await urlOf('Queue');
     expect(url).toBe(`${endpointUrl}/000000000000/Fixture-Queue`);
@@ -337,7 +337,7 @@ describe('the activity of queues', () => {
 });
 
 describe('event source mappings of local mode', () => {
-  it('give a function batches, and delete what it has dealt with', async () => {
+  it('pass batches to a function, and delete the messages that it has handled', async () => {
     const local = await start(worker());
     const entries = ['a', 'b', 'c'].map((body) => ({ Id: body, MessageBody: body }));
     await client.send(new SendMessageBatchCommand({ QueueUrl: await urlOf('Queue'), Entries: entries }));
