@@ -19,7 +19,7 @@ export interface HalfTensor {
  * stays NaN, and zero keeps its sign.
  */
 export function toHalfFloats(values: Float32Array): Float16Array {
-  return new Float16Array(values.map((value) => Math.min(Math.max(value, -HALF_MAX), HALF_MAX)));
+  return new Float16Array(values.map((value) => (value > HALF_MAX ? HALF_MAX : value < -HALF_MAX ? -HALF_MAX : value)));
 }
 
 /**
@@ -36,5 +36,8 @@ export function halfTensor(original: TensorProto, name: string): HalfTensor {
     dataType: DataType.FLOAT16,
     rawData: bytesOf(toHalfFloats(values)),
   });
-  return { tensor, clamped: values.reduce((count, value) => count + (Math.abs(value) > HALF_MAX ? 1 : 0), 0) };
+  return {
+    tensor,
+    clamped: values.reduce((count, value) => count + (value > HALF_MAX || value < -HALF_MAX ? 1 : 0), 0),
+  };
 }

@@ -157,8 +157,11 @@ export function dequantize(
 ): Float32Array {
   const run =
     axis === undefined ? values.length : shape.slice(axis + 1).reduce((product, length) => product * length, 1);
-  return Float32Array.from(values, (value, index) => {
-    const channel = Math.floor(index / run) % scales.length;
-    return (value - (zeroPoints[channel] ?? 0)) * (scales[channel] ?? 1);
-  });
+  const floats = new Float32Array(values.length);
+  for (let start = 0, channel = 0; start < values.length; start += run, channel = (channel + 1) % scales.length) {
+    const zeroPoint = zeroPoints[channel] ?? 0;
+    const scale = scales[channel] ?? 1;
+    for (let index = start; index < start + run; index++) floats[index] = ((values[index] ?? 0) - zeroPoint) * scale;
+  }
+  return floats;
 }
