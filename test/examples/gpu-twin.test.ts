@@ -3,13 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
-import { startLocal } from '../../local/start.ts';
+import { type LocalStack, startLocal } from '../../local/start.ts';
 import { readAssembly } from '../../local/template/read-assembly.ts';
 import { cosine } from '../app/embed-by-function.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorgate-twin-'));
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let app: LocalStack | undefined;
+
+afterAll(async () => {
+  await app?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 it('the example deploys a model twice, in functions and on an endpoint', async () => {
   const out = join(folder, 'cdk.out');
@@ -32,28 +37,25 @@ it('the example deploys a model twice, in functions and on an endpoint', async (
 });
 
 it('the two models of the example return the same vectors', async () => {
-  const app = await startLocal({
+  app = await startLocal({
     assembly: join(folder, 'cdk.out'),
     directory: join(folder, 'local'),
     port: 0,
     initLimitMs: 120_000,
   });
-  try {
-    const vectors = await Promise.all(
-      ['minilm', 'minilm-gpu'].map(async (model) => {
-        const response = await fetch(`${app.url}/v1/embeddings`, {
-          method: 'POST',
-          headers: { 'x-api-key': app.description.apiKeys[0]?.value ?? '', 'content-type': 'application/json' },
-          body: JSON.stringify({ model, input: ['how alike are twins?'] }),
-        });
-        const { data } = (await response.json()) as { data: { embedding: number[] }[] };
-        return data[0]?.embedding ?? [];
-      }),
-    );
-    const [twin = [], gpuTwin = []] = vectors;
-    expect([twin.length, gpuTwin.length]).toEqual([384, 384]);
-    expect(cosine(twin, Float32Array.from(gpuTwin))).toBeGreaterThan(0.98);
-  } finally {
-    await app.stop();
-  }
+  const { url, description } = app;
+  const vectors = await Promise.all(
+    ['minilm', 'minilm-gpu'].map(async (model) => {
+      const response = await fetch(`${url}/v1/embeddings`, {
+        method: 'POST',
+        headers: { 'x-api-key': description.apiKeys[0]?.value ?? '', 'content-type': 'application/json' },
+        body: JSON.stringify({ model, input: ['how alike are twins?'] }),
+      });
+      const { data } = (await response.json()) as { data: { embedding: number[] }[] };
+      return data[0]?.embedding ?? [];
+    }),
+  );
+  const [twin = [], gpuTwin = []] = vectors;
+  expect([twin.length, gpuTwin.length]).toEqual([384, 384]);
+  expect(cosine(twin, Float32Array.from(gpuTwin))).toBeGreaterThan(0.98);
 });
