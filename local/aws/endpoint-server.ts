@@ -250,18 +250,27 @@ export class EndpointServer implements AsyncDisposable {
     closed: AbortSignal,
     respond: () => Promise<AwsStreamResponse>,
   ): Promise<AwsStreamResponse> {
-    if (fault === 'kill' || fault === 'stall') this.#environments?.[fault](environmentOf(head));
-    if ((fault === 'hang' || fault === 'kill' || fault === 'stall') && !closed.aborted) await once(closed, 'abort');
+    if (fault === 'kill' || fault === 'stall') this.#end(fault, head);
+    if (fault === 'hang' && !closed.aborted) await once(closed, 'abort');
     if (fault === 'fail') return service.error(500, 'InternalError', 'an injected fault');
     if (fault === 'throttle') {
       const [status, code] = THROTTLED[service.signingName] ?? [400, 'ThrottlingException'];
       return service.error(status, code, 'an injected fault');
     }
     const response = await respond();
-    if (fault === 'kill-after') this.#environments?.kill(environmentOf(head));
     if (fault !== 'fail-after' && fault !== 'kill-after') return response;
     if (response.body instanceof Readable) response.body.destroy();
+    if (fault === 'kill-after') this.#end('kill', head);
     return service.error(500, 'InternalError', 'an injected fault');
+  }
+
+  /**
+   * Kills or stalls the environment that made a call, and closes the connection. Otherwise the caller could wait without end:
+   * an idle environment does not stall, and the caller with a presigned URL is not an environment.
+   */
+  #end(how: keyof FaultyEnvironments, head: AwsRequestHead): never {
+    if (!isPresigned(head.query)) this.#environments?.[how](environmentOf(head));
+    throw new Error('an injected fault');
   }
 }
 
@@ -277,8 +286,8 @@ function headOf(request: IncomingMessage): AwsRequestHead {
 }
 
 /** Each execution environment has a session token of its own. */
-function environmentOf({ query, headers }: AwsRequestHead): string {
-  return query.get('X-Amz-Security-Token') ?? String(headers['x-amz-security-token']);
+function environmentOf({ headers }: AwsRequestHead): string {
+  return String(headers['x-amz-security-token']);
 }
 
 function credentialOf({ headers, query }: AwsRequestHead): string {

@@ -19,10 +19,14 @@ export interface ObservedPermission extends ObservedCall {
  * - `fail-after`: an error after it has done everything.
  * - `throttle`: the service's own error for too many requests.
  * - `partial`: the service does half of a batch, and returns the rest as unprocessed. Other calls succeed.
- * - `hang`: silence until the caller gives up.
- * - `kill`, `kill-after`: the caller's execution environment is killed, before or after the service has done everything.
+ * - `hang`: silence until the caller gives up. The service does everything then.
+ * - `kill`, `kill-after`: the caller's execution environment is killed before the service does anything, or after it has done
+ *   everything.
  * - `stall`: the caller's execution environment stops before the service does anything, and the invocation times out. That
- *   comes soon, whatever the timeout is. On Windows only the call hangs.
+ *   comes soon, whatever the timeout is. On Windows it works on until then.
+ *
+ * The connection of a call ends with `kill`, `kill-after` and `stall`. That is all that happens if the call is made by a
+ * presigned URL, because its bearer is not the function that signed.
  */
 export type CallFault = 'fail' | 'fail-after' | 'throttle' | 'partial' | 'hang' | 'kill' | 'kill-after' | 'stall';
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CallFault, LocalFaults } from '../../../../local/aws/faults.ts';
 import { type LocalStack, startLocal } from '../../../../local/start.ts';
 import { lambdaMethod, removeFolder, temporaryFolder, writeFixtureApp } from '../../fixture-app.ts';
 
@@ -28,6 +29,9 @@ export const handler = async ([name, input]) => {
     return error.name + ': ' + error.message;
   }
 };`;
+
+/** Changed by tests. */
+const faults: { -readonly [F in keyof LocalFaults]: LocalFaults[F] } = {};
 
 let folder: string;
 let stack: LocalStack;
@@ -80,7 +84,7 @@ beforeAll(async () => {
       },
     },
   });
-  stack = await startLocal({ assembly, directory: folder, port: 0, maxEnvironments: 1 });
+  stack = await startLocal({ assembly, directory: folder, port: 0, maxEnvironments: 1, faults });
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const settings = { endpoint: stack.endpointUrl, region: 'us-east-1', credentials };
   lambda = new LambdaClient(settings);
@@ -95,11 +99,15 @@ afterAll(async () => {
   await removeFolder(folder);
 });
 
-async function call(name: string, input: unknown): Promise<string> {
+async function invoke(name: string, input: unknown): Promise<unknown> {
   const { Payload: payload } = await lambda.send(
     new InvokeCommand({ FunctionName: 'caller', Payload: JSON.stringify([name, input]) }),
   );
   return JSON.parse(Buffer.from(payload ?? []).toString());
+}
+
+async function call(name: string, input: unknown): Promise<string> {
+  return String(await invoke(name, input));
 }
 
 const Bucket = 'fixture-payloads';
@@ -127,6 +135,43 @@ describe('a bucket of the template', () => {
     ]);
     expect(stack.plan.ignored.map(({ resource }) => resource)).toContain('PayloadsPolicy');
   });
+});
+
+/** Makes the next call of an action suffer a fault. */
+function injectInto(action: string, fault: CallFault): void {
+  const left = [fault];
+  faults.onCall = (call) => (call.action === action ? left.shift() : undefined);
+}
+
+describe('faults', () => {
+  afterEach(() => {
+    delete faults.onCall;
+  });
+
+  it.each([
+    ['kill', 'Runtime.ExitError'],
+    ['stall', 'Sandbox.Timedout'],
+  ] as const)('%s a function before its call takes effect', async (fault, errorType) => {
+    injectInto('s3:PutObject', fault);
+    expect(await invoke('PutObject', { Bucket, Key: 'jobs/lost', Body: 'x' })).toMatchObject({ errorType });
+    await expect(s3.send(new GetObjectCommand({ Bucket, Key: 'jobs/lost' }))).rejects.toMatchObject({
+      name: 'NoSuchKey',
+    });
+  });
+
+  it.each(['kill', 'kill-after', 'stall'] as const)(
+    '%s takes the connection from the bearer of a presigned URL, and leaves the function that signed alone',
+    async (fault) => {
+      await s3.send(new PutObjectCommand({ Bucket, Key: 'jobs/b', Body: 'content' }));
+      const url = await call('presign', { Bucket, Key: 'jobs/b', expiresIn: 600 });
+      const { pids } = stack.lambda;
+      injectInto('s3:GetObject', fault);
+      await expect(fetch(url)).rejects.toThrow('fetch failed');
+      expect(await (await fetch(url)).text()).toBe('content');
+      expect(await call('environment', 'BUCKET')).toBe(Bucket);
+      expect(stack.lambda.pids).toEqual(pids);
+    },
+  );
 });
 
 describe('moved time', () => {
