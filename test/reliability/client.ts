@@ -6,6 +6,12 @@ export interface ApiResponse {
   readonly json: Record<string, unknown>;
 }
 
+/** Maximum time of one attempt: longer than the API's own limit. */
+const ATTEMPT_MS = 40_000;
+
+/** Maximum time of all attempts, after which the product is stuck. */
+const GIVE_UP_MS = 120_000;
+
 /** A client that retries until the response is neither throttled nor an error of the server. */
 export class PatientCaller {
   readonly #url: string;
@@ -23,53 +29,66 @@ export class PatientCaller {
   async call(
     method: string,
     path: string,
-    options: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
+    { body, headers }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
   ): Promise<ApiResponse> {
-    for (;;) {
-      const answer = await this.#try(method, path, options).catch(() => undefined);
-      if (answer !== undefined && answer.status < 500 && answer.status !== 429) return answer;
-      this.retries += 1;
-      await this.#pause();
-    }
+    const init = {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+    return this.#send(path, init, async (response) => {
+      return { status: response.status, json: (await response.json()) as ApiResponse['json'] };
+    });
   }
 
   /** Stores the bytes of a file at its presigned address, which fails when the storage does. */
   async put(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    while (!(await fetch(url, { method: 'PUT', body: bytes })).ok) {
-      this.retries += 1;
-      await this.#pause();
-    }
+    const { ok, status } = await this.#repeat(url, { method: 'PUT', body: bytes }, async (response) => response);
+    if (!ok) throw new Error(`the address of a file is answered ${status}`);
   }
 
   /** Reads the content of a file. */
   async content(fileId: string): Promise<string> {
-    for (;;) {
-      const response = await fetch(`${this.#url}/v1/files/${fileId}/content`, { headers: { 'x-api-key': this.#key } });
-      if (response.ok) return response.text();
-      await this.#pause();
-    }
-  }
-
-  async #pause(): Promise<void> {
-    await pause(50, undefined, { signal: this.#stopped });
-  }
-
-  async #try(
-    method: string,
-    path: string,
-    { body, headers }: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> },
-  ): Promise<ApiResponse> {
-    const response = await fetch(`${this.#url}${path}`, {
-      method,
-      headers: {
-        'x-api-key': this.#key,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(40_000),
+    const path = `/v1/files/${fileId}/content`;
+    const { ok, text } = await this.#send(path, {}, async (response) => {
+      return { ok: response.ok, text: await response.text() };
     });
-    return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+    if (!ok) throw new Error(`${path} is answered ${text}`);
+    return text;
+  }
+
+  #send<T>(path: string, init: RequestInit, read: (response: Response) => Promise<T>): Promise<T> {
+    const headers = { 'x-api-key': this.#key, ...init.headers };
+    return this.#repeat(`${this.#url}${path}`, { ...init, headers }, read);
+  }
+
+  async #repeat<T>(url: string, init: RequestInit, read: (response: Response) => Promise<T>): Promise<T> {
+    const giveUpMs = performance.now() + GIVE_UP_MS;
+    while (performance.now() < giveUpMs) {
+      try {
+        const response = await fetch(url, { ...init, signal: AbortSignal.timeout(ATTEMPT_MS) });
+        if (response.status < 500 && response.status !== 429) return await read(response);
+        await response.body?.cancel();
+      } catch {
+        // The connection was lost, or the attempt took too long.
+      }
+      this.retries += 1;
+      await pause(50, undefined, { signal: this.#stopped });
+    }
+    throw new Error(`${init.method ?? 'GET'} ${url} has failed for ${GIVE_UP_MS / 1000} seconds`);
+  }
+}
+
+/**
+ * Looks again until a condition holds.
+ *
+ * @param what - Names the condition.
+ */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const giveUpMs = performance.now() + GIVE_UP_MS;
+  while (!(await holds())) {
+    if (performance.now() > giveUpMs) throw new Error(`after ${GIVE_UP_MS / 1000} seconds not: ${what}`);
+    await pause(20);
   }
 }
 

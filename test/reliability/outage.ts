@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalFaults } from '../../local/aws/faults.ts';
 import { WebhookReceiver } from '../app/webhook-receiver.ts';
+import { until } from './client.ts';
 import { HeldDeliveries } from './held-deliveries.ts';
 import { Product, type ProductOptions } from './product.ts';
 import { SERVICES, type ServiceName } from './services.ts';
@@ -94,7 +94,10 @@ export class OutageLab implements AsyncDisposable {
     const release = this.#outages.held.hold(MODEL_QUEUES);
     const jobs = await this.#submitJobs(run);
     const split = await this.#createBatch();
-    while ((await this.#statusOf(`/v1/batches/${split}`)) !== 'in_progress') await pause(20);
+    await until(
+      `${split} is in progress`,
+      async () => (await this.#statusOf(`/v1/batches/${split}`)) === 'in_progress',
+    );
     // The outage meets this one before it is split.
     const batches = [split, await this.#createBatch()];
     this.#outages.start(SERVICES[service]);

@@ -1,8 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { WebhookReceiver } from '../app/webhook-receiver.ts';
 import { checkBatch } from './batch-checks.ts';
 import { CallersBucket } from './callers-bucket.ts';
-import { inParallel, type PatientCaller } from './client.ts';
+import { inParallel, type PatientCaller, until } from './client.ts';
 import { FaultInjector, FaultPlan } from './fault-injector.ts';
 import { checkFragileBatch, checkFragileJobs, deadLetterCodes, submitFragileJobs } from './fragile-work.ts';
 import { checkDeletedJob, checkJob, type Notification } from './job-checks.ts';
@@ -366,7 +365,9 @@ class Scenario {
       completion_window: '24h',
     };
     const id = String((await caller.call('POST', '/v1/batches', { body: request })).json['id']);
-    while ((await caller.call('GET', `/v1/batches/${id}`)).json['status'] !== 'in_progress') await pause(20);
+    await until(`${id} is in progress`, async () => {
+      return (await caller.call('GET', `/v1/batches/${id}`)).json['status'] === 'in_progress';
+    });
     await stack.advance(25 * HOUR_MS);
     release();
     await this.#settle(() => true);

@@ -1,9 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { jobIdOfEvent } from '../../core/jobs/job-id.ts';
 import { sha256 } from '../../lambdas/shared/sha256.ts';
 import { addressOf, type CallersBucket } from './callers-bucket.ts';
-import { type ApiResponse, PatientCaller } from './client.ts';
+import { type ApiResponse, PatientCaller, until } from './client.ts';
 import { Deletions } from './deletions.ts';
 import { FRAGILE_ENDPOINT } from './fragile-model.ts';
 import { type FragileWork, fragileLines } from './fragile-work.ts';
@@ -160,7 +159,9 @@ export class Submitter {
     if (input === 'object that is missing') return { input_s3: addressOf(key) };
     const caller = this.callers[tenant];
     const file = await this.upload(caller, [JSON.stringify(body)]);
-    while ((await caller.call('GET', `/v1/files/${file}`)).json['status'] !== 'processed') await pause(20);
+    await until(`${file} is processed`, async () => {
+      return (await caller.call('GET', `/v1/files/${file}`)).json['status'] === 'processed';
+    });
     return { input_file_id: file };
   }
 }
