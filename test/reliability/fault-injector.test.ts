@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { CallFault } from '../../local/aws/faults.ts';
 import { FaultInjector, FaultPlan } from './fault-injector.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { digestOf, itemsOf, planWaves } from './work.ts';
+import { CI_ITEMS, CI_SEED, digestOf, itemsOf, type PlannedJob, planWaves, TENANTS } from './work.ts';
 
 const CALLERS = ['accept-jobs', 'run-jobs', 'deliver-webhooks'];
 const ACTIONS = ['dynamodb:PutItem', 'sqs:SendMessage'];
@@ -35,7 +35,7 @@ test('another seed gives other faults', () => {
   expect(faultsInOrder(8, 1)).not.toEqual(faultsInOrder(7, 1));
 });
 
-test('the same seed plans the same deliveries, webhooks, kills, stalls, outages and work', () => {
+test('the same seed plans the same deliveries, webhooks, kills, stops, outages and work', () => {
   const schedule = (seed: number) => {
     const plan = new FaultPlan(seed);
     const indices = Array.from({ length: 500 }, (_, index) => index);
@@ -44,13 +44,36 @@ test('the same seed plans the same deliveries, webhooks, kills, stalls, outages 
       webhooks: indices.map((index) => plan.webhook(index)),
       kills: indices.filter((index) => plan.call('run-jobs', 'dynamodb:UpdateItem', index)?.startsWith('kill')),
       outages: indices.map((index) => plan.outage(index)),
-      stalls: indices.map((index) => plan.stalls(index)),
+      stops: indices.map((index) => plan.stops(index)),
       work: digestOf(planWaves(seed, 3000)),
     };
   };
   expect(schedule(7)).toEqual(schedule(7));
   expect(schedule(8)).not.toEqual(schedule(7));
   expect(schedule(7).kills.length).toBeGreaterThan(0);
+});
+
+test('the run in CI has work of every kind', () => {
+  const [wave, ...others] = planWaves(CI_SEED, CI_ITEMS);
+  expect(others).toEqual([]);
+  const { jobs = [], batches = [] } = wave ?? {};
+  const kindsOf = (members: readonly (keyof PlannedJob)[]) => {
+    return Object.fromEntries(members.map((member) => [member, new Set(jobs.map((job) => job[member]))]));
+  };
+  const either = new Set([true, false]);
+  expect(kindsOf(['via', 'input', 'expectedError', 'tenant'])).toEqual({
+    via: new Set(['prefer', 'put', 'queue']),
+    input: new Set(['request', 'file', 'file that is deleted', 'object', 'object that is missing']),
+    expectedError: new Set([undefined, 'INPUT_EMPTY', 'INPUT_FORBIDDEN']),
+    tenant: new Set(TENANTS),
+  });
+  const choices = ['isKeyless', 'wantsWebhook', 'wantsReply', 'wantsEvent', 'isCanceled', 'isDeleted'] as const;
+  expect(kindsOf(choices)).toEqual(Object.fromEntries(choices.map((choice) => [choice, either])));
+  // Results, and an input, that are stored in S3.
+  expect(jobs.some(({ texts }) => texts.length >= 10)).toBe(true);
+  expect(jobs.some(({ texts }) => (texts[0]?.length ?? 0) > 100_000)).toBe(true);
+  expect(new Set(batches.map(({ isDeleted }) => isDeleted))).toEqual(either);
+  expect(batches.filter(({ isCanceled, isDeleted }) => !isCanceled && !isDeleted)).toHaveLength(1);
 });
 
 test('a plan of a million items is made one wave at a time, and none is larger than the others', () => {
@@ -80,7 +103,7 @@ test('an outage makes the calls of one service fail, but not those of functions 
 test('a stall stops one call of its function, after as many others as it says', () => {
   const injector = new FaultInjector(7);
   injector.start();
-  injector.startStall({ functionName: 'runjobsminilm', startsAt: 0, afterCalls: 2 });
+  injector.armStop({ fault: 'stall', functionName: 'runjobsminilm', startsAt: 0, afterCalls: 2 });
   const call = (functionName: string) => injector.faults.onCall?.({ functionName, action: 'dynamodb:GetItem' });
   expect(call('deliverwebhooks')).not.toBe('stall');
   const calls = Array.from({ length: 20 }, () => call('tensorgaterunjobsminilm4711'));

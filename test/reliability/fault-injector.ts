@@ -22,12 +22,12 @@ const BATCH_ACTIONS = /^(sqs:SendMessage|dynamodb:Batch\w+|events:PutEvents)$/;
 /** Workers that only their own requests end, so that the number of their tries is known. */
 const FRAGILE = /fragile/;
 
-/** Functions that stall: the worker of the embedding model in each wave, and one of the others. */
-const STALLING_WORKER = 'runjobsminilm';
-const STALLING = ['acceptjobs', 'processbatches', 'deliverwebhooks'] as const;
+/** Functions that stop: the worker of the embedding model in each wave, and one of the others. */
+const STOPPING_WORKER = 'runjobsminilm';
+const STOPPING = ['acceptjobs', 'processbatches', 'deliverwebhooks'] as const;
 
-/** Maximum number of calls that a function makes before one stalls. */
-const CALLS_BEFORE_STALL = 12;
+/** Maximum number of calls that a function makes before one stops it. */
+const CALLS_BEFORE_STOP = 12;
 
 /** Functions that work in the background. Outages spare the others, which would only make the submitters wait. */
 const BACKGROUND = /acceptjobs|runjobs|processbatches|deliverwebhooks|faillostjobs|sweeprecords/;
@@ -43,8 +43,9 @@ export interface PlannedOutage {
   readonly startsAt: number;
 }
 
-/** A function that stops in a call, and does nothing more until its timeout ends it. */
-export interface PlannedStall {
+/** A function that stops in a call: until its timeout ends it (`stall`), or until it gives the call up (`hang`). */
+export interface PlannedStop {
+  readonly fault: 'stall' | 'hang';
   /** Part of the function's name. */
   readonly functionName: string;
   /** It is armed when this share of a wave's jobs is submitted, from 0 to 1. */
@@ -96,11 +97,14 @@ export class FaultPlan {
   }
 
   /** @param wave - Index of the wave in which they happen. */
-  stalls(wave: number): PlannedStall[] {
-    const random = this.#random('stalls', wave);
-    return [STALLING_WORKER, random.pick(STALLING)].map((functionName) => {
-      return { functionName, startsAt: random.next(), afterCalls: random.whole(0, CALLS_BEFORE_STALL) };
-    });
+  stops(wave: number): PlannedStop[] {
+    const random = this.#random('stops', wave);
+    const plan = (fault: PlannedStop['fault'], functionName: string): PlannedStop => {
+      return { fault, functionName, startsAt: random.next(), afterCalls: random.whole(0, CALLS_BEFORE_STOP) };
+    };
+    const worker = plan('stall', STOPPING_WORKER);
+    const other = plan('stall', random.pick(STOPPING));
+    return [worker, other, plan('hang', random.pick([STOPPING_WORKER, ...STOPPING]))];
   }
 
   #random(...event: readonly (string | number)[]): SeededRandom {
@@ -128,7 +132,7 @@ export class FaultInjector {
   readonly injected = { kill: 0, stall: 0, fail: 0, throttle: 0, partial: 0, hang: 0, outage: 0, repeat: 0 };
   readonly #plan: FaultPlan;
   readonly #counts = new Map<string, number>();
-  readonly #stalls: { functionName: string; callsLeft: number }[] = [];
+  readonly #stops: { readonly fault: CallFault; readonly functionName: string; callsLeft: number }[] = [];
   #isActive = false;
   #outage: { readonly actions: RegExp; readonly isOver: () => boolean } | undefined;
 
@@ -170,32 +174,33 @@ export class FaultInjector {
     this.#outage = { actions: SERVICES[service], isOver };
   }
 
-  /** Makes a function stall in one of its next calls. */
-  startStall({ functionName, afterCalls }: PlannedStall): void {
-    this.#stalls.push({ functionName, callsLeft: afterCalls });
+  /** Makes a function stop in one of its next calls. */
+  armStop({ fault, functionName, afterCalls }: PlannedStop): void {
+    this.#stops.push({ fault, functionName, callsLeft: afterCalls });
   }
 
   /** Ends all faults. */
   stop(): void {
     this.#isActive = false;
-    this.#stalls.length = 0;
+    this.#stops.length = 0;
     this.#outage = undefined;
   }
 
   #faultOf({ functionName, action }: ObservedCall): CallFault | undefined {
     if (!this.#isActive) return undefined;
-    if (this.#isStalled(functionName)) return 'stall';
+    const stop = this.#takeStop(functionName);
+    if (stop !== undefined) return stop;
     if (this.#outage?.isOver() === true) this.#outage = undefined;
     if (this.#outage?.actions.test(action) === true && BACKGROUND.test(functionName)) return 'fail';
     return this.#plan.call(functionName, action, this.#count(`${functionName} ${action}`));
   }
 
-  #isStalled(functionName: string): boolean {
-    const index = this.#stalls.findIndex((stall) => functionName.includes(stall.functionName));
-    const stall = this.#stalls[index];
-    if (stall === undefined || stall.callsLeft-- > 0) return false;
-    this.#stalls.splice(index, 1);
-    return true;
+  #takeStop(functionName: string): CallFault | undefined {
+    const index = this.#stops.findIndex((stop) => functionName.includes(stop.functionName));
+    const stop = this.#stops[index];
+    if (stop === undefined || stop.callsLeft-- > 0) return undefined;
+    this.#stops.splice(index, 1);
+    return stop.fault;
   }
 
   #count(event: string): number {

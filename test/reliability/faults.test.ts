@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { synthesizeFaultyApp } from './faulty-app.ts';
 import { runScenario } from './scenario.ts';
+import { CI_ITEMS, CI_SEED } from './work.ts';
 
-/** Always the same work and the same faults, so that a failure comes from a change. `npm run soak` tries other seeds. */
-const SEED = Number(process.env['TENSORGATE_FAULT_SEED'] ?? 894273215);
-
-/** One wave, which is settled, checked and forgotten. Half of its time goes into requests that end their worker. */
-const ITEMS = 400;
+/**
+ * CI does the same work with the same faults each time, so that it fails because of a change. Other seeds are for `npm run soak`,
+ * and `TENSORGATE_FAULT_SEED` repeats one of them here.
+ */
+const SEED = Number(process.env['TENSORGATE_FAULT_SEED'] ?? CI_SEED);
 
 const resources = new AsyncDisposableStack();
 let assembly: string;
@@ -29,11 +30,22 @@ afterAll(async () => {
 
 describe('jobs', () => {
   it(`are neither lost nor doubled while workers are killed and services fail (TENSORGATE_FAULT_SEED=${SEED})`, async () => {
-    const { problems, facts } = await runScenario({ assembly, directory, seed: SEED, items: ITEMS, resources });
+    const { problems, facts } = await runScenario({ assembly, directory, seed: SEED, items: CI_ITEMS, resources });
     process.stdout.write(`seed ${SEED}: ${JSON.stringify(facts)}\n`);
     expect(problems).toEqual([]);
     // A run without faults would prove nothing.
-    for (const fault of ['kill', 'stall', 'fail', 'throttle', 'partial', 'repeat', 'outage', 'inputs', 'deleted'])
+    for (const fault of [
+      'kill',
+      'stall',
+      'fail',
+      'throttle',
+      'partial',
+      'hang',
+      'repeat',
+      'outage',
+      'inputs',
+      'deleted',
+    ])
       expect(facts[fault]).toBeGreaterThan(0);
   }, 300_000);
 });

@@ -1,3 +1,4 @@
+import { at } from '../../core/at.ts';
 import { WebhookReceiver } from '../app/webhook-receiver.ts';
 import { checkBatch } from './batch-checks.ts';
 import { CallersBucket } from './callers-bucket.ts';
@@ -60,8 +61,15 @@ const DAY_MS = 24 * HOUR_MS;
 /** Maximum local time in which a wave settles. */
 const SETTLES_WITHIN_MS = 10 * DAY_MS;
 
-/** Retries of webhooks are days apart. */
-const SETTLING_STEP_MS = 6 * HOUR_MS;
+/**
+ * Steps in which waves settle, in turn. In a long step many retries are due, and run at the same time: it is longer than the
+ * lease of a worker that was lost. In short steps each retry runs when it is due, which takes more real time. Retries of
+ * webhooks are days apart.
+ */
+const SETTLING_STEPS = [
+  { shortestMs: 45_000, longestMs: 6 * HOUR_MS },
+  { shortestMs: 1000, longestMs: 6 * HOUR_MS },
+] as const;
 
 /** Maximum local time for what no message will settle any more. */
 const SWEPT_WITHIN_MS = 4 * HOUR_MS;
@@ -117,6 +125,8 @@ class Scenario {
   readonly #memory: { readonly items: number; readonly mib: number }[] = [];
   readonly #totals = { items: 0, jobs: 0, lines: 0, webhooks: 0, replies: 0, attempts: 0, deleted: 0 };
   #replies: Notification[] = [];
+  readonly #startMiB = heldMiB();
+  #steps: (typeof SETTLING_STEPS)[number] = SETTLING_STEPS[0];
   #busEvents = 0;
   #workerMiB = 0;
 
@@ -164,6 +174,7 @@ class Scenario {
   }
 
   async #runWave(wave: Wave): Promise<void> {
+    this.#steps = at(SETTLING_STEPS, wave.index % SETTLING_STEPS.length);
     await this.#trustSecrets();
     this.#faultInjector.start();
     const ids = new Map<PlannedJob, string>();
@@ -206,15 +217,15 @@ class Scenario {
     const outage = new FaultPlan(this.#options.seed).outage(index);
     const outageAt = Math.floor(outage.startsAt * jobs.length);
     const deployAt = Math.floor(jobs.length / 2);
-    const stalls = new FaultPlan(this.#options.seed).stalls(index);
+    const stops = new FaultPlan(this.#options.seed).stops(index);
     let submitted = 0;
     await inParallel(jobs, WIDTH, async (job) => {
       if (submitted === outageAt) {
         const overMs = this.#product.stack.now() + outage.minutes * 60_000;
         this.#faultInjector.startOutage(outage, () => this.#product.stack.now() >= overMs);
       }
-      for (const stall of stalls) {
-        if (submitted === Math.floor(stall.startsAt * jobs.length)) this.#faultInjector.startStall(stall);
+      for (const stop of stops) {
+        if (submitted === Math.floor(stop.startsAt * jobs.length)) this.#faultInjector.armStop(stop);
       }
       if (submitted === deployAt) await this.#deploy(index);
       submitted += 1;
@@ -240,7 +251,7 @@ class Scenario {
       quietLooks = isEmpty ? quietLooks + 1 : 0;
       return quietLooks === 3;
     };
-    await product.passTime(product.stack.now() + SETTLES_WITHIN_MS, isSettled, { longestMs: SETTLING_STEP_MS });
+    await product.passTime(product.stack.now() + SETTLES_WITHIN_MS, isSettled, this.#steps);
   }
 
   /** A job without a message is found by the sweep. */
@@ -433,7 +444,8 @@ class Scenario {
       ...this.#faultInjector.injected,
       submitRetries: this.#callers.internal.retries + this.#callers.pro.retries,
       refusedWebhooks: this.#receiver.refused,
-      heldMiB: Math.round(this.#memory.at(-1)?.mib ?? 0),
+      // Not of the scenario is what finished tests have left in this process.
+      heldMiB: Math.round((this.#memory.at(-1)?.mib ?? this.#startMiB) - this.#startMiB),
       workerMiB: Math.round(this.#workerMiB),
       localHours: Math.round((this.#product.stack.now() - this.#startedMs) / HOUR_MS),
     };

@@ -66,6 +66,12 @@ export interface Wave {
   readonly invalidMessages: readonly InvalidMessage[];
 }
 
+/** Seed of the run in CI. Its only wave has work of every kind, and a batch that ends as it would without faults. */
+export const CI_SEED = 318;
+
+/** Items of the run in CI: one wave. */
+export const CI_ITEMS = 400;
+
 /** Distinct texts: their expected results are looked up once, before faults start. */
 const DISTINCT_TEXTS = 40;
 
