@@ -1,9 +1,19 @@
 import type { JobError } from '../jobs/job.ts';
 
+/** The worker that started a chunk last. */
+export interface ChunkWorker {
+  /** The message that it was started by, and the claim of that delivery. */
+  readonly messageId: string;
+  readonly claimId: string;
+  /** When its time ends, milliseconds since the Unix epoch. */
+  readonly untilMs: number;
+}
+
 /** The progress of a chunk that no start has completed yet. */
 export interface ChunkProgress {
   /** Whether a worker has started it and has not stopped: it is running, or it has crashed. */
   readonly isStarted: boolean;
+  readonly worker?: ChunkWorker | undefined;
   /** Whether a worker crashed while it ran several lines. From then on they run one by one. */
   readonly isAlone: boolean;
   /** Starts that crashed or failed as a whole, so that no line is to blame. */
@@ -31,6 +41,32 @@ export const NO_PROGRESS: ChunkProgress = {
   reasons: {},
   hasResults: false,
 };
+
+/** One delivery of a message of a chunk. */
+export interface ChunkDelivery {
+  readonly messageId: string;
+  /** A message that waited has the claim of the delivery before. */
+  readonly claimId: string;
+  /** Whether the message itself was delivered before. */
+  readonly isRepeated: boolean;
+  readonly nowMs: number;
+}
+
+/**
+ * Returns what became of the last start of a chunk. A chunk can have several messages: a copy may be sent although the response
+ * says that it was not. Only a delivery of the message that a worker had, or the end of its time, says that it crashed.
+ */
+export function lastStartOf(
+  progress: ChunkProgress | undefined,
+  { messageId, claimId, isRepeated, nowMs }: ChunkDelivery,
+): 'stopped' | 'crashed' | 'running' {
+  if (progress?.isStarted === false) return 'stopped';
+  const worker = progress?.worker;
+  if (worker === undefined) return isRepeated ? 'crashed' : 'stopped';
+  if (worker.claimId === claimId) return 'stopped';
+  const isOwn = worker.messageId === messageId || claimId.startsWith(`${worker.messageId}.`);
+  return isOwn || worker.untilMs <= nowMs ? 'crashed' : 'running';
+}
 
 /** Returns the progress of a chunk whose worker crashed: the line that ran alone has used up a try. */
 export function afterCrash({ running, failure: _, ...progress }: ChunkProgress): ChunkProgress {

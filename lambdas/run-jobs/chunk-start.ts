@@ -1,7 +1,14 @@
 import { JSON_MEDIA_TYPE, jsonTextOf } from '../../core/api/body.ts';
 import type { Batch } from '../../core/batches/batch.ts';
 import { type BrokenLine, errorLine, isRequest, type LineRequest, outputLine } from '../../core/batches/batch-line.ts';
-import { afterCrash, afterTry, type ChunkProgress, NO_PROGRESS, triesOf } from '../../core/batches/chunk-progress.ts';
+import {
+  afterCrash,
+  afterTry,
+  type ChunkProgress,
+  lastStartOf,
+  NO_PROGRESS,
+  triesOf,
+} from '../../core/batches/chunk-progress.ts';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
 import { parseEndpoint } from '../../core/jobs/job-endpoint.ts';
 import type { ChunkMessage } from '../../core/jobs/job-message.ts';
@@ -50,6 +57,8 @@ export class ChunkStart {
   failure: AppError | undefined;
   /** Whether this start made results. */
   hasAdvanced = false;
+  /** Whether the progress of earlier starts is known, so that it can be replaced. */
+  isOpen = false;
   readonly #work: Received<ChunkMessage>;
   readonly #run: JobRun;
   readonly #results = new Map<number, LineResult>();
@@ -62,18 +71,35 @@ export class ChunkStart {
     this.#storedAtMs = run.deps.inference.timer();
   }
 
-  /** Reads the progress of earlier starts. A chunk that was never started costs no request. */
-  async open(): Promise<void> {
-    const { record, message } = this.#work;
-    if (!hasPast(this.#work)) return;
-    const { batchId, index } = message;
-    const found = await this.#run.deps.progress.read(batchId, index);
-    // A worker that stopped without a crash has sent a copy, which is new, or recorded that it stopped.
-    const isDeliveredAgain = Number(record.attributes.ApproximateReceiveCount) > 1;
-    const hasCrashed = isDeliveredAgain && (found?.isStarted ?? true);
-    this.progress = hasCrashed ? afterCrash(found ?? NO_PROGRESS) : (found ?? NO_PROGRESS);
-    await this.save({ isStarted: true });
+  /**
+   * Reads the progress of earlier starts. A chunk that was never started costs no request.
+   *
+   * @returns False if another worker runs the chunk, because there is another message of it: what two of them note about its
+   * lines would replace each other.
+   */
+  async open(): Promise<boolean> {
+    this.isOpen = !hasPast(this.#work);
+    if (this.isOpen) return true;
+    const { record, message, claimId } = this.#work;
+    const { deps, watch } = this.#run;
+    const { messageId } = record;
+    const nowMs = deps.inference.clock.now();
+    const found = await deps.progress.read(message.batchId, message.index);
+    const isRepeated = Number(record.attributes.ApproximateReceiveCount) > 1;
+    const last = lastStartOf(found, { messageId, claimId, isRepeated, nowMs });
+    if (last === 'running') return false;
+    const before = found ?? NO_PROGRESS;
+    const worker = { messageId, claimId, untilMs: nowMs + watch.remainingMs };
+    this.progress = { ...(last === 'crashed' ? afterCrash(before) : before), isStarted: true, worker };
+    if (!(await deps.progress.start(message.batchId, message.index, this.progress, nowMs))) return false;
+    this.isOpen = true;
     if (this.progress.hasResults) await this.#readResults();
+    return true;
+  }
+
+  /** Notes that the worker stops while an endpoint has the lines. A start that was not noted needs no end. */
+  async pause(): Promise<void> {
+    if (this.progress.isStarted) await this.stop();
   }
 
   /** Changes the progress and stores it. */

@@ -11,7 +11,7 @@ import { namesOf } from '../../core/models/model-names.ts';
 import { loseChunk } from '../shared/batches/lose-chunk.ts';
 import { requestMerge } from '../shared/batches/request-merge.ts';
 import type { Verdict } from '../shared/queue/handle-each.ts';
-import { requeue, resumeLater, waitForDependency } from '../shared/queue/requeue.ts';
+import { requeue, resumeLater, retryWithBackoff, waitForDependency } from '../shared/queue/requeue.ts';
 import type { AsyncRuns } from './async-runs.ts';
 import { ChunkStart, modelRequests, type Written } from './chunk-start.ts';
 import type { Decide, JobRun } from './job-run.ts';
@@ -24,6 +24,9 @@ type Work = Received<ChunkMessage>;
 
 /** Random bytes of the id of an attempt: eleven characters. */
 const ATTEMPT_ID_BYTES = 8;
+
+/** Receives that a pause of about a minute stands for. */
+const OTHER_WORKER_RECEIVES = 5;
 
 /** Media type of files with a JSON value in each line. */
 const JSONL = 'application/jsonl';
@@ -67,7 +70,7 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
     await requestMerge(batch, batchSteps);
     return 'done';
   }
-  await start.open();
+  if (!(await start.open())) return waitForOther(work, run);
   if (start.progress.crashes >= maxReceiveCount) return loseLines(work, start.progress.failure ?? LOST_WORKER, run);
   const lines = await readChunk(message, run);
   run.breakers.succeeded([OBJECT_STORE]);
@@ -76,7 +79,10 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
   if (stopped !== undefined) stoppedLines = start.failRest(lines, stopped);
   else if (run.deps.asyncRuns !== undefined) {
     const answers = await askEndpoint(lines, work, batch, run.deps.asyncRuns, run);
-    if (answers === undefined) return pollLater(work, run.deps.queues.chunks);
+    if (answers === undefined) {
+      await start.pause();
+      return pollLater(work, run.deps.queues.chunks);
+    }
     if (!start.settleAll(lines, answers)) return continueLater(start, work, run);
   } else if (!(await start.runLines(lines, batch))) return continueLater(start, work, run);
   const expired = stopped?.code === 'BATCH_EXPIRED' ? stoppedLines : 0;
@@ -84,6 +90,11 @@ async function runChunk(start: ChunkStart, work: Work, run: JobRun): Promise<Ver
   run.onLines(outcome);
   await requestMerge(await chunks.finishChunk(owner, batchId, outcome), batchSteps);
   return 'done';
+}
+
+/** Waits about a minute for the worker that runs the chunk. */
+function waitForOther({ record }: Work, { deps }: JobRun): Promise<Verdict> {
+  return retryWithBackoff({ record, receives: OTHER_WORKER_RECEIVES }, deps.queues.chunks, deps.random);
 }
 
 /** Lines are left: the time of the worker ended, or lines failed that may succeed later. */
@@ -105,7 +116,7 @@ async function waitOrLose(start: ChunkStart, work: Work, error: AppError, run: J
   const waitingSinceMs = start.progress.waitingSinceMs ?? nowMs;
   try {
     if (nowMs - waitingSinceMs >= MAX_OUTAGE_MS) return await loseLines(work, jobError(error), run);
-    await start.stop({ waitingSinceMs });
+    if (start.isOpen) await start.stop({ waitingSinceMs });
   } catch {
     // The table or the bucket is unavailable, so the copy itself says that the worker has not crashed.
   }

@@ -324,6 +324,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [SCENARIO],
   },
   {
+    name: 'a worker starts a chunk that another one runs',
+    file: 'lambdas/run-jobs/chunk-start.ts',
+    find: "if (last === 'running') return false;",
+    replace: '',
+    tests: [`${RUN_JOBS}/lost-workers.test.ts`],
+  },
+  {
     name: 'nothing is noted about a job or line that never ends',
     file: 'lambdas/run-jobs/deadline-notes.ts',
     find: 'const NOTE_MS = 2000;',

@@ -4,6 +4,7 @@ import { DAY_MS } from '../../../core/clock.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { toItem } from '../aws/attribute-value.ts';
 import { callAws } from '../aws/client-settings.ts';
+import { writeIf } from '../aws/conditional-write.ts';
 import { keyAttributes, recordOf } from './batch-item.ts';
 import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb-chunk-store.ts';
 
@@ -14,7 +15,14 @@ const PROGRESS_RETENTION_MS = 14 * DAY_MS;
 export interface ChunkProgressStore {
   /** Reads the progress of a chunk, strongly consistent. */
   read(batchId: string, index: number): Promise<ChunkProgress | undefined>;
-  /** Replaces the progress of a chunk. Of two workers the last one stands: at worst lines are tried once more. */
+  /**
+   * Replaces the progress of a chunk when a worker starts it.
+   *
+   * @param progress - With the worker.
+   * @returns False if another worker runs it.
+   */
+  start(batchId: string, index: number, progress: ChunkProgress, nowMs: number): Promise<boolean>;
+  /** Replaces the progress of a chunk, which the worker that started it does. */
   save(batchId: string, index: number, progress: ChunkProgress): Promise<void>;
 }
 
@@ -29,6 +37,28 @@ export function openChunkProgressStore(options: DynamoDbStoreOptions): ChunkProg
     read: async (batchId, index) => {
       const item = await readItem(options, jobsTableKeys.chunkProgress(batchId, index));
       return item === undefined ? undefined : { ...NO_PROGRESS, ...(recordOf(item) as Partial<ChunkProgress>) };
+    },
+    start: async (batchId, index, progress, nowMs) => {
+      const own = progress.worker;
+      const command = new PutItemCommand({
+        ...progressInput(options, batchId, index, progress),
+        ConditionExpression:
+          'attribute_not_exists(#worker) OR #isStarted = :no OR #worker.#untilMs <= :now OR #worker.#messageId IN (:own, :claimed)',
+        ExpressionAttributeNames: {
+          '#worker': 'worker',
+          '#isStarted': 'isStarted',
+          '#untilMs': 'untilMs',
+          '#messageId': 'messageId',
+        },
+        ExpressionAttributeValues: toItem({
+          ':no': false,
+          ':now': nowMs,
+          ':own': own?.messageId ?? '',
+          ':claimed': own?.claimId.split('.')[0] ?? '',
+        }),
+      });
+      const { isDone } = await writeIf(JOBS_TABLE_NAME, async () => (await client.send(command)).Attributes);
+      return isDone;
     },
     save: async (batchId, index, progress) => {
       const command = new PutItemCommand(progressInput(options, batchId, index, progress));

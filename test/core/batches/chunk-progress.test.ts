@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { afterCrash, afterTry, NO_PROGRESS, triesOf } from '../../../core/batches/chunk-progress.ts';
+import {
+  afterCrash,
+  afterTry,
+  type ChunkProgress,
+  lastStartOf,
+  NO_PROGRESS,
+  triesOf,
+} from '../../../core/batches/chunk-progress.ts';
 
 const REASON = { code: 'INTERNAL', message: 'unexpected failure' } as const;
 
@@ -16,6 +23,37 @@ describe('the progress of a chunk after a crash', () => {
     expect(progress).toMatchObject({ crashes: 1, tries: { 7: 2 } });
     expect(progress).not.toHaveProperty('running');
     expect(triesOf(progress, 8)).toBe(1);
+  });
+});
+
+describe('the last start of a chunk', () => {
+  const NOW_MS = 1000;
+  const worker = { messageId: 'a', claimId: 'a.1', untilMs: NOW_MS + 1 };
+  const started: ChunkProgress = { ...NO_PROGRESS, isStarted: true, worker };
+  const first = { messageId: 'b', claimId: 'b.1', isRepeated: false, nowMs: NOW_MS };
+  const second = { messageId: 'a', claimId: 'a.2', isRepeated: true, nowMs: NOW_MS };
+
+  it('has stopped if it says so, or if its message waits as a copy', () => {
+    expect(lastStartOf({ ...started, isStarted: false }, second)).toBe('stopped');
+    expect(lastStartOf(started, { ...first, claimId: 'a.1' })).toBe('stopped');
+  });
+
+  it('has crashed if its message is delivered again, also as a copy that waited after that', () => {
+    expect(lastStartOf(started, second)).toBe('crashed');
+    expect(lastStartOf(started, { ...first, claimId: 'a.2' })).toBe('crashed');
+  });
+
+  it('is running for another message until its time ends, and has crashed then', () => {
+    expect(lastStartOf(started, first)).toBe('running');
+    expect(lastStartOf(started, { ...first, isRepeated: true, claimId: 'b.2' })).toBe('running');
+    expect(lastStartOf(started, { ...first, nowMs: NOW_MS + 1 })).toBe('crashed');
+  });
+
+  it('has crashed if no worker is known and the message is delivered again', () => {
+    for (const progress of [undefined, { ...NO_PROGRESS, isStarted: true }]) {
+      expect(lastStartOf(progress, first)).toBe('stopped');
+      expect(lastStartOf(progress, second)).toBe('crashed');
+    }
   });
 });
 

@@ -287,6 +287,22 @@ describe('a chunk on an asynchronous endpoint', () => {
     await worker.work('chunks');
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 3, failed: 0 } });
   });
+
+  it('may be polled more often than a worker may crash', async () => {
+    await worker.createBatch();
+    const line = JSON.stringify({ custom_id: 'a', method: 'POST', url: '/v1/embeddings', body: embeddings('x') });
+    const chunk = await worker.chunkOf([line]);
+    for (let poll = 0; poll <= worker.deps.maxReceiveCount; poll++) {
+      await worker.send('chunks', chunk, { receives: { DataType: 'String', StringValue: `${poll}/` } });
+      await worker.work('chunks');
+      worker.clock.nowMs += 900_000;
+    }
+    await answer(0);
+    await worker.work();
+    await worker.work('chunks');
+    expect(submitted).toHaveLength(1);
+    expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 1, failed: 0 } });
+  });
 });
 
 /** Counts the requests to S3 and DynamoDB while `work` runs. */

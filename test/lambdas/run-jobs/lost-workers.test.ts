@@ -1,9 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { SQSEvent } from 'aws-lambda';
 import { NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
 import { definitionOf } from '../../../core/jobs/job-message.ts';
 import type { PackedVersion } from '../../../core/models/packed-model.ts';
+import { createHandler } from '../../../lambdas/run-jobs/handler.ts';
+import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
+import { lambdaContext } from '../events.ts';
 import { WordEncoder } from '../serve-model/memory-deps.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -37,6 +41,11 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await pause(20);
 }
 
+/** Hands the worker what is visible. An invocation that never ends, or ends after the test, is left alone. */
+function workAside(queue?: 'jobs' | 'chunks'): void {
+  worker.work(queue).catch(() => undefined);
+}
+
 /** Hands the worker what becomes visible, until there is something. */
 async function workOnNext(): Promise<void> {
   await until(async () => {
@@ -61,7 +70,7 @@ describe('a job that crashes the worker', () => {
     for (const round of [1, 2, 3]) {
       // An invocation that finds nothing ends; the one that meets the poison never does.
       await until(() => {
-        void worker.work();
+        workAside();
         return pause(100, deaths() >= round);
       });
     }
@@ -93,7 +102,7 @@ describe('a line that crashes the worker', () => {
     );
     await worker.send('chunks', await worker.chunkOf(lines));
     await until(async () => {
-      void worker.work('chunks');
+      workAside('chunks');
       await pause(100);
       return (await worker.batch())?.chunksDone === 1;
     });
@@ -107,6 +116,66 @@ describe('a line that crashes the worker', () => {
     expect(await worker.servers.receive(worker.urls.dead)).toEqual([]);
   });
 });
+
+describe('a chunk of which there are several messages', () => {
+  it('is run by one worker at a time, so that a line which crashes workers costs itself alone', async () => {
+    const models: Deadly[] = [];
+    const load = async (version: PackedVersion) => {
+      const model = new Deadly(version);
+      models.push(model);
+      return model;
+    };
+    worker = await startWorker({ load });
+    await worker.createBatch();
+    const lines = ['one', POISON.input, 'two'].map((input, index) =>
+      JSON.stringify({ custom_id: `r${index}`, method: 'POST', url: '/v1/embeddings', body: body(input) }),
+    );
+    const text = JSON.stringify(await worker.chunkOf(lines));
+    const handler = createHandler(worker.deps);
+    const deaths = () => models.reduce((sum, model) => sum + model.deaths, 0);
+    const deliver = (messageId: string, receives: number) =>
+      handler(copyOf(text, messageId, receives), lambdaContext());
+    const retried = (itemIdentifier: string) => ({ batchItemFailures: [{ itemIdentifier }] });
+    for (const crash of [1, 2, 3]) {
+      void deliver('a', crash);
+      await until(() => deaths() === crash);
+      expect(await deliver('b', crash)).toEqual(retried('b'));
+      expect(deaths()).toBe(crash);
+    }
+    expect(await deliver('a', 4)).toEqual({ batchItemFailures: [] });
+    expect(await deliver('b', 4)).toEqual({ batchItemFailures: [] });
+    expect((await worker.batch())?.counts).toEqual({ completed: 2, failed: 1 });
+  });
+
+  it('is started by one of two workers that receive them at the same time', async () => {
+    worker = await startWorker();
+    const { progress } = worker.deps;
+    const start = (messageId: string) => {
+      const own = { messageId, claimId: `${messageId}.1`, untilMs: worker.clock.nowMs + 1 };
+      return progress.start('batch_1', 0, { ...NO_PROGRESS, isStarted: true, worker: own }, worker.clock.nowMs);
+    };
+    const started = await Promise.all([start('a'), start('b')]);
+    expect(started.toSorted()).toEqual([false, true]);
+    // The worker that has it may start it again, and the other one may once its time has ended.
+    expect(await start(started[0] ? 'a' : 'b')).toBe(true);
+    worker.clock.nowMs += 1;
+    expect(await start(started[0] ? 'b' : 'a')).toBe(true);
+  });
+});
+
+/** An event with one copy of a message of a chunk. */
+function copyOf(text: string, messageId: string, receives: number): SQSEvent {
+  const name = worker.urls.chunks.split('/').at(-1);
+  const message = {
+    MessageId: messageId,
+    ReceiptHandle: `${messageId} ${receives}`,
+    Body: text,
+    MD5OfBody: '',
+    Attributes: { ApproximateReceiveCount: String(receives) },
+    MessageAttributes: { receives: { DataType: 'String', StringValue: '1/' } },
+  };
+  return JSON.parse(sqsEvent([message], `arn:aws:sqs:us-east-1:000000000000:${name}`)) as SQSEvent;
+}
 
 /** A model that never ends. */
 class Endless extends WordEncoder {
@@ -130,7 +199,7 @@ describe('work that never ends', () => {
       await worker.deps.jobs.claim(definitionOf(job), { claimId, maxTries: 3 });
     }
     await worker.send('jobs', job);
-    void worker.work();
+    workAside();
     await until(async () => (await worker.read('one'))?.lastError !== undefined);
     expect(await worker.read('one')).toMatchObject({ status: 'running', attempts: 3, lastError: { code: 'TIMEOUT' } });
     await workOnNext();
@@ -144,11 +213,11 @@ describe('work that never ends', () => {
     await progress.save('batch_1', 0, { ...NO_PROGRESS, isAlone: true, isStarted: true, tries: { 1: 1 }, running: 1 });
     const line = JSON.stringify({ custom_id: 'r', method: 'POST', url: '/v1/embeddings', body: body('a') });
     await worker.send('chunks', await worker.chunkOf([line]), { receives: { DataType: 'String', StringValue: '2/' } });
-    void worker.work('chunks');
+    workAside('chunks');
     await until(async () => (await progress.read('batch_1', 0))?.reasons[1] !== undefined);
     expect(await progress.read('batch_1', 0)).toMatchObject({ running: 1, reasons: { 1: { code: 'TIMEOUT' } } });
     await until(async () => {
-      void worker.work('chunks');
+      workAside('chunks');
       await pause(100);
       return (await worker.batch())?.chunksDone === 1;
     });
@@ -168,7 +237,7 @@ describe('a worker that crashes', () => {
       return NEVER;
     };
     await worker.send('jobs', worker.job('one', body('a')));
-    void worker.work();
+    workAside();
     await until(() => reached);
     expect(await worker.read('one')).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect((await worker.read('one'))?.notifiedAtMs).toBeUndefined();
@@ -192,7 +261,7 @@ describe('a worker that crashes', () => {
       reached = true;
       return NEVER;
     };
-    void worker.work('chunks');
+    workAside('chunks');
     await until(() => reached);
     chunks.finishChunk = finishChunk;
     await until(async () => {
