@@ -129,9 +129,14 @@ function conditionOf({ properties = {} }: JsonSchema): string {
 }
 
 function singular(path: string): string {
+  return singularWords(path).replaceAll(' ', '');
+}
+
+function singularWords(path: string): string {
   return path
     .slice(path.lastIndexOf('.') + 1)
     .replace(/s$/, '')
+    .replace(/[A-Z]/g, ' $&')
     .toLowerCase();
 }
 
@@ -195,30 +200,38 @@ function mapType(path: string, schema: JsonSchema, values: JsonSchema): string {
   const least = schema.minProperties === undefined ? '' : `, at least ${schema.minProperties}`;
   if (values.properties !== undefined) {
     const name = singular(path);
-    return `[section](#${anchorOf(`${path}.<${name}>`)}) for each ${name}${least}`;
+    return `[section](#${anchorOf(`${path}.<${name}>`)}) for each ${singularWords(path)}${least}`;
   }
-  return `map of ${valueType(schema.propertyNames ?? {})} to ${valueType(values)}${least}`;
+  return `map${least}; keys: ${valueType(schema.propertyNames ?? {})}; values: ${valueType(values)}`;
 }
 
 function valueType(schema: JsonSchema): string {
   const { type, minimum = 0, maximum = 0, enum: values, anyOf } = schema;
-  if (anyOf !== undefined) return anyOf.map(valueType).join(', or ');
+  if (anyOf !== undefined) return anyOf.map(valueType).join('; or ');
   if (schema.const !== undefined) return `\`${yaml(schema.const)}\``;
-  if (values !== undefined) return values.map((value) => `\`${yaml(value)}\``).join(', ');
-  if (type === 'boolean') return '`true`, `false`';
-  if (type === 'integer') return `whole number, ${minimum} to ${maximum}`;
-  if (type === 'number') return `number, ${minimum} to ${maximum}`;
+  if (values !== undefined) return alternativesOf(values);
+  if (type === 'boolean') return alternativesOf([true, false]);
+  if (type === 'integer') return `whole number from ${minimum} to ${maximum}`;
+  if (type === 'number') return `number from ${minimum} to ${maximum}`;
   if (type === 'array') return listType(schema);
   if (schema.patternErrorMessage !== undefined) return schema.patternErrorMessage.replace('must be ', '');
-  return schema.maxLength === undefined ? 'text' : `text, ${schema.maxLength} characters at most`;
+  return schema.maxLength === undefined ? 'text' : `text of at most ${schema.maxLength} characters`;
 }
 
 function listType({ items = {}, minItems, maxItems }: JsonSchema): string {
-  const bounds = [
-    ...(minItems === undefined ? [] : [`at least ${minItems}`]),
-    ...(maxItems === undefined ? [] : [`${maxItems} at most`]),
-  ];
-  return [`list: ${valueType(items)}`, ...bounds].join('; ');
+  const each = valueType(items);
+  if (minItems === undefined && maxItems === undefined) return `list; each item: ${each}`;
+  return `list of ${countOf(minItems, maxItems)} items; each: ${each}`;
+}
+
+function countOf(least: number | undefined, most: number | undefined): string {
+  if (least === undefined) return `at most ${most}`;
+  return most === undefined ? `${least} or more` : `${least} to ${most}`;
+}
+
+/** Returns values as alternatives in a sentence: "`a`, `b` or `c`". */
+function alternativesOf(values: readonly unknown[]): string {
+  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(values.map((value) => `\`${yaml(value)}\``));
 }
 
 /** Angle brackets would be read as HTML. */

@@ -181,7 +181,7 @@ const acceptedHeaders = v.pipe(
 const authSchema = objectOf({
   accept: key(
     v.optional(acceptedHeaders, [...KEY_HEADERS]),
-    'How callers present their keys: `bearer` (`Authorization: Bearer <key>`, as every OpenAI client sends it), `x-api-key`, or both. `bearer` needs an authorizer: with both, each request calls it; with `bearer` alone, API Gateway keeps its results for 5 minutes; with `x-api-key` alone there is none. See [keys](deploy.md#how-callers-present-their-keys).',
+    'How callers present their keys: `bearer` (`Authorization: Bearer <key>`, as every OpenAI client sends it), `x-api-key`, or both. `bearer` needs an authorizer. With both, each request calls it. With `bearer` alone, API Gateway keeps its results for 5 minutes. `x-api-key` alone needs no authorizer. See [keys](deploy.md#how-callers-present-their-keys).',
     'bearer',
   ),
 });

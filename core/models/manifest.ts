@@ -51,7 +51,7 @@ const functionMembers = {
   ),
   architecture: key(
     v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
-    "Processor of the model's function. `arm64` costs a fifth less. Measure it with your model first: onnxruntime runs on it in AWS Lambda since 1.30, and may log `Error in cpuinfo: failed to parse …` at a cold start, which is harmless.",
+    "Processor of the model's function. `arm64` costs a fifth less. Measure it with your model first. onnxruntime supports it in AWS Lambda since 1.30. It may log `Error in cpuinfo: failed to parse …` at a cold start, which is harmless.",
     'arm64',
   ),
   timeoutSeconds: key(

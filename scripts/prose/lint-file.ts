@@ -9,10 +9,10 @@ import { type Passage, passagesOf } from './passages.ts';
 import {
   breachesOf,
   cellsOf,
-  LONG_SENTENCE,
   remarkPlainExamples,
   retextPlainEnglish,
   retextPlainStart,
+  retextShortSentences,
 } from './plain-english.ts';
 import { EVERYWHERE, IN_NAMES, IN_PROSE, IN_TEST_NAMES } from './rules.ts';
 
@@ -20,8 +20,6 @@ import { EVERYWHERE, IN_NAMES, IN_PROSE, IN_TEST_NAMES } from './rules.ts';
 export interface Finding {
   readonly line: number;
   readonly message: string;
-  /** Whether the only problem is the length of a sentence. */
-  readonly isLong: boolean;
 }
 
 /** Message about a word that is pronounced with a consonant first: "a umask" is right. */
@@ -34,16 +32,16 @@ const sentences = unified()
   .use(remarkRetext, new ParseEnglish())
   .use(retextIndefiniteArticle)
   .use(retextPlainEnglish);
-const pages = sentences().freeze();
+const pages = sentences().use(retextShortSentences).freeze();
 const comments = sentences().use(retextPlainStart).freeze();
 
-/** Checks the sentences, strings and names of a file by all rules. Long sentences are reported for Markdown files only. */
+/** Checks the sentences, strings and names of a file by all rules. Long sentences are reported in Markdown files only. */
 export function lintFile(path: string, source: string): readonly Finding[] {
   const isPage = path.endsWith('.md');
   return passagesOf(path, source).flatMap((passage) => {
     if (passage.kind !== 'sentences') return lintText(passage.kind, passage);
     if (isPage) return lintSentences(passage, pages);
-    return [...lintSentences(passage, comments).filter(({ isLong }) => !isLong), ...lintSummary(passage)];
+    return [...lintSentences(passage, comments), ...lintSummary(passage)];
   });
 }
 
@@ -55,7 +53,6 @@ function lintSentences({ text, line }: Passage, reader: typeof pages): readonly 
   return messages.map((message) => ({
     line: line + (message.line ?? 1) - 1,
     message: message.reason,
-    isLong: message.ruleId === LONG_SENTENCE,
   }));
 }
 
@@ -66,7 +63,6 @@ function lintText(kind: keyof typeof RULES, { text, line }: Passage): readonly F
   return breachesOf(text, RULES[kind]).map(({ offset, message }) => ({
     line: line + text.slice(0, offset).split('\n').length - 1,
     message,
-    isLong: false,
   }));
 }
 
@@ -83,5 +79,5 @@ function lintSummary({ text, line, documented }: Passage): readonly Finding[] {
     : PRIVATE.test(documented ?? '') && /^Whether\b/.test(summary);
   if (!isNoun) return [];
   const start = summary.slice(0, 30);
-  return [{ line, message: `"${start}…": start with a verb in the third person, such as Returns`, isLong: false }];
+  return [{ line, message: `"${start}…": start with a verb in the third person, such as Returns` }];
 }

@@ -5,9 +5,6 @@ import { visit } from 'unist-util-visit';
 import type { VFile } from 'vfile';
 import { EVERYWHERE, IN_FRONT, IN_PROSE, MAX_WORDS, type Rule } from './rules.ts';
 
-/** Name of the rule about the length of sentences in its messages. */
-export const LONG_SENTENCE = 'long-sentence';
-
 /** Reads the examples of Markdown, which the rules for sentences leave out. */
 export function remarkPlainExamples() {
   return (tree: Markdown, file: VFile): undefined => {
@@ -26,7 +23,7 @@ export function cellsOf(tree: Markdown): readonly Markdown[] {
   return cells;
 }
 
-/** Reports the wordings that the rules name, and long sentences. */
+/** Reports the wordings that the rules name. */
 export function retextPlainEnglish() {
   return (tree: Root, file: VFile): undefined => {
     visit(tree, 'SentenceNode', (sentence) => {
@@ -34,13 +31,18 @@ export function retextPlainEnglish() {
       for (const { offset, message } of breachesOf(text, [...EVERYWHERE, ...IN_PROSE])) {
         file.message(message, placeOf(sentence, offset));
       }
+    });
+  };
+}
+
+/** Reports long sentences. */
+export function retextShortSentences() {
+  return (tree: Root, file: VFile): undefined => {
+    visit(tree, 'SentenceNode', (sentence) => {
       const words = wordsOf(sentence);
-      if (words > MAX_WORDS) {
-        file.message(`${words} words: "${text.slice(0, 50)}…". Write sentences of ${MAX_WORDS} words at most`, {
-          place: sentence.position,
-          ruleId: LONG_SENTENCE,
-        });
-      }
+      if (words <= MAX_WORDS) return;
+      const start = textOf(sentence).replace(/\s/g, ' ').slice(0, 50);
+      file.message(`${words} words: "${start}…". Write sentences of ${MAX_WORDS} words at most`, sentence.position);
     });
   };
 }
@@ -70,9 +72,15 @@ export function breachesOf(text: string, rules: readonly Rule[]): readonly Breac
   );
 }
 
-/** Counts the words of the longest part. Inline code is one word; the parser ends no sentence after a number or before code. */
+/**
+ * Counts the words of the longest part of a sentence. Inline code is one word, and so is a list of it. The parser ends no
+ * sentence after a number or before code.
+ */
 function wordsOf(sentence: Sentence): number {
-  const text = sentence.children.map((node) => (node.type === 'SourceNode' ? 'code' : textOf(node))).join('');
+  const text = sentence.children
+    .map((node) => (node.type === 'SourceNode' ? '`' : textOf(node)))
+    .join('')
+    .replace(/`(?:(?:, | or )`)*/g, 'code');
   const lengths = text.split(/(?<=[.?!])\s+/).map((part) => part.match(/\w[^\s/]*/g)?.length ?? 0);
   return Math.max(...lengths);
 }

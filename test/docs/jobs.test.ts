@@ -51,7 +51,7 @@ describe('the guide of webhooks', () => {
   });
 
   it('names the schedule and the limits', () => {
-    const schedule = /again after (.*?), each/.exec(WEBHOOKS)?.[1]?.split(/, | and /);
+    const schedule = /again after (.*?)\. Each/.exec(WEBHOOKS)?.[1]?.split(/, | and /);
     const units: Record<string, number> = { s: 1, min: 60, h: 3600 };
     expect(schedule?.map((pause) => Number(pause.split(' ')[0]) * (units[pause.split(' ')[1] ?? ''] ?? 0))).toEqual(
       RETRY_SECONDS,

@@ -110,7 +110,7 @@ About it.
 
 | key | value | default | |
 | --- | --- | --- | --- |
-| \`name\` | text, 9 characters at most | required | Name of a thing. Example: \`one\`. |
+| \`name\` | text of at most 9 characters | required | Name of a thing. Example: \`one\`. |
 | \`plans\` | [section](#plansplan) for each plan |  | Plans by name. |
 | \`place\` | [section](#place) |  | Where it runs. |
 
@@ -120,7 +120,7 @@ Plans by name.
 
 | key | value | default | |
 | --- | --- | --- | --- |
-| \`rate\` | number, 1 to 2 |  |  |
+| \`rate\` | number from 1 to 2 |  |  |
 
 ## place
 
@@ -128,14 +128,14 @@ Where it runs.
 
 | key | value | default | |
 | --- | --- | --- | --- |
-| \`at\` | \`a\`, \`b\` |  |  |
-| \`size\` | whole number, 1 to 3 | \`2\` |  |
+| \`at\` | \`a\` or \`b\` |  |  |
+| \`size\` | whole number from 1 to 3 | \`2\` |  |
 
 ## place, at: b
 
 | key | value | default | |
 | --- | --- | --- | --- |
-| \`fast\` | \`true\`, \`false\` |  |  |
+| \`fast\` | \`true\` or \`false\` |  |  |
 `);
   });
 });

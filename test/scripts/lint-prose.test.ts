@@ -50,11 +50,12 @@ describe('the prose lint', () => {
     expect(linesOf('a.ts', '/** Whether a model is free. */\nfunction isFree() {}')).toEqual([1]);
   });
 
-  test('reports sentences of more than 25 words in pages, and counts inline code as one word', () => {
+  test('reports sentences of more than 25 words in pages, and counts inline code, or a list of it, as one word', () => {
     const sentence = (words: number) => `${'A '.repeat(words - 2)}sentence ends.`;
     expect(lintFile('a.md', sentence(25))).toEqual([]);
-    expect(lintFile('a.md', sentence(26))).toMatchObject([{ line: 1, isLong: true }]);
+    expect(lintFile('a.md', sentence(26))).toMatchObject([{ line: 1 }]);
     expect(lintFile('a.md', `${'A '.repeat(22)}\`a b c d e f\` ends here.`)).toEqual([]);
+    expect(lintFile('a.md', `${'`a`, '.repeat(30)}\`b\`.`)).toEqual([]);
     expect(lintFile('a.ts', `// ${sentence(26)}`)).toEqual([]);
   });
 
