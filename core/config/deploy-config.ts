@@ -63,7 +63,7 @@ const inputPlaces = v.pipe(
       bucket: key(bucketName, 'Name of a bucket of `jobs.inputBuckets`.', 'my-inputs'),
       prefix: key(
         v.optional(bucketPrefix, ''),
-        'Beginning of the keys of the objects. Without it, every object of the bucket.',
+        'Prefix of the keys of the objects. Without it, callers may name every object of the bucket.',
         'team-a/',
       ),
     }),
@@ -75,12 +75,12 @@ const inputPlaces = v.pipe(
 const GRANTS = {
   replyQueues: key(
     v.optional(namesOf(queueName, 'queue names'), []),
-    'Reply queues that callers may name in jobs, of those of `jobs.replyQueues`.',
+    'Reply queues of `jobs.replyQueues` that callers may name in jobs.',
     ['results'],
   ),
   eventBus: key(
     v.optional(v.boolean('must be true or false'), false),
-    'Whether callers may have results of jobs sent to the event bus.',
+    'Whether jobs of callers may send their results to the event bus.',
     true,
   ),
   inputBuckets: key(
@@ -119,11 +119,11 @@ const usagePlanSchema = objectOf({
         period: key(oneOf(['DAY', 'WEEK', 'MONTH']), 'Period after which the count starts again, in UTC.', 'DAY'),
       }),
     ),
-    'Maximum number of requests of one key over a longer time. Without it there is none.',
+    'Maximum number of requests of one key in a period. Without it, keys have no quota.',
   ),
   keys: key(
     v.optional(v.pipe(v.array(planName, 'must be a list of key names'), eachOnce), ['default']),
-    'Names of the keys of the plan. AWS generates a value for each. The keys have the rates and the quota of the plan each for itself.',
+    'Names of the keys of the plan. AWS generates a value for each. Each key has the rates and the quota of the plan.',
     ['batch', 'site'],
   ),
   ...GRANTS,
@@ -217,13 +217,17 @@ const LARGEST_FILE_BYTES = 5 * 1024 ** 3;
 const producersSchema = objectOf({
   replyQueues: key(
     v.optional(namesOf(queueName, 'queue names')),
-    'Reply queues that they may name. Without it, all of them.',
+    'Reply queues that producers may name. Without it, they may name all reply queues.',
     ['results'],
   ),
-  eventBus: key(v.optional(v.boolean('must be true or false'), true), 'Whether they may use the event bus.', false),
+  eventBus: key(
+    v.optional(v.boolean('must be true or false'), true),
+    'Whether jobs of producers may send their results to the event bus.',
+    false,
+  ),
   inputBuckets: key(
     v.optional(inputPlaces),
-    'Objects that they may name as `input_s3`. Without it, all of every bucket.',
+    'Objects that producers may name as `input_s3`. Without it, they may name every object of every bucket.',
     [{ bucket: 'my-inputs', prefix: 'shop/' }],
   ),
 });
@@ -284,7 +288,7 @@ export type JobsConfig = v.InferOutput<typeof jobsConfigSchema>;
 const concurrencySchema = objectOf({
   account: key(
     v.optional(wholeNumber(10, 1_000_000), 1000),
-    'Quota "Concurrent executions" of AWS Lambda of your account in the region. A new account may have 10: `aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions` shows it.',
+    'Quota "Concurrent executions" of AWS Lambda for your account in the region. A new account may have 10: `aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions` shows it.',
     10,
   ),
   interactiveShare: key(
@@ -332,12 +336,12 @@ const alarmsSchema = v.pipe(
     ),
     email: key(
       v.optional(emailAddress),
-      'Address that is notified when an alarm starts and when it ends. AWS sends a message to it whose link confirms the subscription. Not together with `topicArn`.',
+      'Address that is notified when an alarm starts and when it ends. AWS sends it a message with a link that confirms the subscription. Do not set `topicArn` as well.',
       'oncall@example.com',
     ),
     topicArn: key(
       v.optional(topicArn),
-      'An SNS topic of yours that is notified instead, in the region of the deployment. Its policy must let `cloudwatch.amazonaws.com` publish.',
+      'Your own SNS topic, which is notified instead, in the region of the deployment. Its policy must let `cloudwatch.amazonaws.com` publish.',
       'arn:aws:sns:eu-central-1:111122223333:oncall',
     ),
   }),
@@ -400,7 +404,7 @@ export const deployConfigSchema = v.pipe(
     ),
     alarms: key(
       v.optional(alarmsSchema),
-      'Alarms on failed requests, functions, dead letters and messages that wait for long, and who is notified of them. Without this section there are none. See [alarms](deploy.md#alarms).',
+      'Alarms on failed requests, functions, dead letters and messages that wait for long, and their recipient. Without this section there are none. See [alarms](deploy.md#alarms).',
     ),
     tracing: key(v.optional(v.boolean('must be true or false'), false), 'Whether AWS X-Ray traces requests.', true),
     metrics: key(

@@ -66,7 +66,7 @@ const functionMembers = {
   ),
   provisioned: key(
     v.optional(provisionedSchema),
-    'Environments that are kept initialized, so that requests do not wait for cold starts (provisioned concurrency). They cost money while idle. Without it there are none.',
+    'Environments that are kept initialized, so that requests do not wait for cold starts (provisioned concurrency). They cost money while idle. Without it, no environments are kept initialized.',
   ),
 };
 
@@ -459,7 +459,7 @@ function schemaOf(names: readonly TaskName[]) {
     ),
     traffic: key(
       v.optional(v.record(versionName, percent, 'must map version numbers to percent')),
-      'Percent of the requests for each version, with two decimals at most, 100 in total. The split is sticky: see [versions](versions.md). Default: 100 for the highest version.',
+      'Percentage of the requests for each version, with at most two decimals. The sum must be 100. The split is sticky: see [versions](versions.md). Default: 100 for the highest version.',
       { '1': 90, '2': 10 },
     ),
     shadow: key(
