@@ -80,7 +80,7 @@ describe('the app of this repository, started by the command', () => {
     expect(data[0]?.embedding).toHaveLength(384);
   });
 
-  it('gives one and the same vector to the OpenAI client, the Open Inference Protocol and :predict', async () => {
+  it('returns the same vector to the OpenAI client, the Open Inference Protocol and :predict', async () => {
     const { data } = await client().embeddings.create({ model: 'minilm', input: TEXT });
     const inference = await post('/v2/models/minilm/infer', {
       id: 'same-1',
@@ -98,7 +98,7 @@ describe('the app of this repository, started by the command', () => {
     expect(Float32Array.from(predictions[0] ?? [])).toEqual(vector);
   });
 
-  it('gives the same vector as bytes, for a request of bytes that is compressed', async () => {
+  it('returns the same vector as bytes for a compressed binary request', async () => {
     const text = Buffer.from(TEXT);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(text.byteLength);
@@ -165,7 +165,7 @@ describe('the app of this repository, started by the command', () => {
     expect((await embed(TEXT, { 'cache-control': 'no-store' })).headers.get('x-cache')).toBe('BYPASS');
   });
 
-  it('gives a text the same vector alone and among others, whatever they are', async () => {
+  it('returns the same vector for a text alone and among any other texts', async () => {
     const others = ['a', 'two words', 'a much longer sentence than the others, so that the short ones are padded'];
 
     const alone = await embed(TEXT, { 'cache-control': 'no-store' });
@@ -191,7 +191,7 @@ describe('the app of this repository, started by the command', () => {
     expect((await call('GET', '/v2/health/live', { key: '' })).status).toBe(200);
   });
 
-  it('hurts no other request when the process of one is killed', async () => {
+  it('fails only one request when the process that serves it is killed', async () => {
     const long = Array.from({ length: 64 }, (_, index) => `${index} ${'a fairly long text '.repeat(40)}`);
     const noStore = { 'cache-control': 'no-store' };
     await embed(TEXT);
@@ -302,7 +302,7 @@ describe('the app, given bad input,', () => {
     ['a static response', () => call('DELETE', '/v2/models/minilm/infer'), 405],
     ['API Gateway, before a function', () => call('POST', '/v2/models/minilm/infer', { key: 'wrong' }), 401],
     ['API Gateway, without a route', () => call('GET', '/v2/nope'), 404],
-  ])('has errors below /v2 in the form of the Open Inference Protocol, from %s', async (_source, send, status) => {
+  ])('returns errors of %s below /v2 in the form of the Open Inference Protocol', async (_source, send, status) => {
     const response = await send();
 
     const problem = JSON.parse(response.text) as Record<string, unknown>;
@@ -326,7 +326,7 @@ describe('the app, given bad input,', () => {
 });
 
 describe('stopping', () => {
-  it('leaves no process and no description behind', async () => {
+  it('leaves no process and no description file behind', async () => {
     const other = await startApp(assembly);
     await fetch(`${other.description.url}/v2/models/minilm/ready`, { headers: { 'x-api-key': other.key('internal') } });
     const pids = await other.environments();

@@ -27,7 +27,7 @@ function get(path: string, headers: Record<string, string>): Promise<Response> {
 }
 
 describe('an OpenAI client with nothing but a URL and a key', () => {
-  it('gets models and embeddings', async () => {
+  it('lists models and computes embeddings', async () => {
     const openai = client(app.key('internal'));
     const { data } = await openai.embeddings.create({ model: 'minilm', input: 'Hello, world' });
     expect(data[0]?.embedding).toHaveLength(384);
@@ -96,7 +96,7 @@ describe('a key', () => {
     }
   });
 
-  it('owns the same things whichever header it comes in', async () => {
+  it('owns the same records in either header', async () => {
     const openai = client(app.key('pro'));
     const file = await openai.files.create({ file: new File(['{}'], 'a.jsonl'), purpose: 'batch' });
     const response = await get(`/v1/files/${file.id}`, { 'x-api-key': app.key('pro') });
@@ -104,7 +104,7 @@ describe('a key', () => {
     expect((await get(`/v1/files/${file.id}`, { 'x-api-key': KEY() })).status).toBe(404);
   });
 
-  it('is in no log of a function', async () => {
+  it('appears in no log of a function', async () => {
     const folder = join(app.directory, app.description.logs);
     const files = await readdir(folder);
     expect(files.filter((name) => name.includes('authorize'))).toHaveLength(1);

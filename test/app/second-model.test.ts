@@ -32,7 +32,7 @@ it('a second model in models/ runs with the configuration as it is committed', a
   expect(await response.json()).toMatchObject({ predictions: [3] });
 });
 
-it('a limit of the cost while idle warns in local mode, with its file and key', async () => {
+it('local mode warns of an idle cost above the limit, with the file and key of the limit', async () => {
   const config = join(folder, 'config/dev.yaml');
   const text = await readFile(config, 'utf8');
   await writeFile(config, text.replace(/^maxIdleMonthlyUsd: .*$/m, 'maxIdleMonthlyUsd: 1'));

@@ -107,7 +107,7 @@ describe('sixty models with ids of 63 characters in one deployment', () => {
     }
   });
 
-  test('every function, API and worker, is found by local mode, and every mapping invokes an alias', () => {
+  test('local mode finds the functions of the API and of the workers, and every mapping invokes an alias', () => {
     expect(plan.notRun).toEqual([]);
     for (const id of [...ADDERS, ...EMBEDDINGS]) {
       const names = plan.functions.map(({ logName }) => logName);

@@ -54,7 +54,7 @@ async function purge(): Promise<void> {
   }
 }
 
-it('work whose messages were purged is settled: a job fails with the reason, and the command says so', async () => {
+it('jobs whose messages were purged fail with the reason, and the command reports them', async () => {
   await call('PUT', '/v1/jobs/stranded', { endpoint: '/v1/embeddings', body: { model: 'minilm', input: 'a' } });
   await settled();
   await purge();

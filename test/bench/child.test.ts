@@ -16,7 +16,7 @@ function isAlive(pid: number): boolean {
 
 describe('a child of the bench', () => {
   // It hangs, and so fails, when the second process is left behind.
-  it('is waited for by a line of its output, and takes its own children along when it stops', async () => {
+  it('starts when it prints a line, and stops its own children when it stops', async () => {
     const child = start(`
       const { spawn } = require('node:child_process');
       const grandchild = spawn(process.execPath, ['-e', 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1e6); console.log("up")']);

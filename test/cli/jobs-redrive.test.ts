@@ -90,7 +90,7 @@ async function waiting(queueUrl: string): Promise<number> {
 const redrive = (...args: readonly string[]) => tensorgate('jobs', 'redrive', '--queue-url', deadLetters, ...args);
 
 describe('tensorgate jobs redrive', () => {
-  it('puts every dead letter back to the queue that it came from, marked once', async () => {
+  it('returns every dead letter to its source queue, marked once', async () => {
     for (let index = 0; index < 23; index++)
       await addDeadLetter(`job-${index}`, 'WORKER_LOST', { traceparent: text('00-1') });
     const { exitCode, stdout } = await redrive();
@@ -104,7 +104,7 @@ describe('tensorgate jobs redrive', () => {
     expect(attributes[REDRIVE_ATTRIBUTE]?.StringValue).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('leaves letters of other codes, and those over the limit, where they are and visible', async () => {
+  it('leaves letters with other codes and letters beyond the limit visible in the queue', async () => {
     await addDeadLetter('a', 'WORKER_LOST');
     await addDeadLetter('b', 'INVALID_EVENT');
     await addDeadLetter('c', 'WORKER_LOST');
@@ -123,14 +123,14 @@ describe('tensorgate jobs redrive', () => {
     expect((await contents(deadLetters)).map(({ Body: body }) => body)).toEqual(['a']);
   });
 
-  it('keeps letters whose origin is unknown, and says so', async () => {
+  it('keeps and reports letters whose source queue is unknown', async () => {
     await client.send(new SendMessageCommand({ QueueUrl: deadLetters, MessageBody: 'stray' }));
     const { stdout } = await redrive();
     expect(stdout).toMatch(/WORKER_LOST +unknown +1 +0 /);
     expect(await waiting(deadLetters)).toBe(1);
   });
 
-  it('says that there are none', async () => {
+  it('reports that no dead letters exist', async () => {
     expect((await redrive()).stdout).toBe('no dead letters\n');
   });
 
@@ -172,7 +172,7 @@ describe('tensorgate jobs redrive', () => {
       await tables.close();
     });
 
-    it('leaves messages alone that would change nothing, and says why', async () => {
+    it('skips messages that would change nothing, and reports why', async () => {
       const message = (id: string) => jobMessage(Date.now(), id);
       const failure = { status: 'failed', error: { code: 'WORKER_LOST', message: 'lost' } } as const;
       const success = { status: 'succeeded', result: { kind: 'inline', json: '{}' }, version: '1', items: 1 } as const;
@@ -222,7 +222,7 @@ describe('tensorgate jobs redrive', () => {
     });
   });
 
-  it('fails with UNAVAILABLE when no queue is named and local mode does not run, and names what was left over', async () => {
+  it('fails with UNAVAILABLE when no queue is named and local mode does not run, and names stale files', async () => {
     const [before, elsewhere] = [process.cwd(), await mkdtemp(join(tmpdir(), 'tensorgate-redrive-'))];
     process.chdir(elsewhere);
     try {

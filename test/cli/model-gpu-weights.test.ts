@@ -33,7 +33,7 @@ beforeEach(() => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 describe('tensorgate model gpu-weights', () => {
-  it('writes 16-bit weights beside those of the highest version and says what changed', async () => {
+  it('writes 16-bit weights beside those of the highest version, and reports the changes', async () => {
     const { exitCode, stdout } = await gpuWeights();
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^MatMulInteger +2 +0$/m);
@@ -47,7 +47,7 @@ describe('tensorgate model gpu-weights', () => {
     expect(operators).toContain('MatMul');
   });
 
-  it('takes another version, precision and file, and makes the folder that it writes into', async () => {
+  it('accepts another version, precision and file, and creates the output folder', async () => {
     const out = inFolder('made/here.onnx');
     const { exitCode, stdout } = await gpuWeights('--version', '1', '--precision', 'fp32', '--out', out);
     expect(exitCode).toBe(0);
@@ -61,7 +61,7 @@ describe('tensorgate model gpu-weights', () => {
     expect((await gpuWeights()).stdout).toMatch(/^accuracy +of 1 inputs from golden\.json/m);
   });
 
-  it('says so when there is nothing to measure by', async () => {
+  it('reports that it has no samples to measure with', async () => {
     rmSync(inFolder('calibration.json'));
     const { exitCode, stdout } = await gpuWeights();
     expect(exitCode).toBe(0);
@@ -90,7 +90,7 @@ describe('tensorgate model gpu-weights', () => {
     expect([exitCode, stderr]).toEqual([2, message]);
   });
 
-  it('fails with WEIGHTS_MISMATCH when the weights are others', async () => {
+  it('fails with WEIGHTS_MISMATCH when the weights have changed', async () => {
     writeFileSync(inFolder('2/model.onnx'), 'other');
     const { exitCode, stderr } = await gpuWeights();
     expect(exitCode).toBe(1);

@@ -51,14 +51,14 @@ describe('tensorgate model init', () => {
     });
   });
 
-  it('leaves out what no file states, so that the defaults hold', async () => {
+  it('omits settings that no file states, so that the defaults apply', async () => {
     addEncoder();
     addFile('tokenizer_config.json', { model_max_length: 1e30 });
     await init();
     expect(Object.keys(parse(readFileSync(join(folder, 'model.yaml'), 'utf8')))).toEqual(['id', 'task', 'versions']);
   });
 
-  it('serves any other file by its tensors, in the version that its folder names', async () => {
+  it('writes the task tensor for any other file, with the version that its folder names', async () => {
     cpSync('examples/own-app/models/adder/1', join(folder, '3'), { recursive: true });
     const { stdout } = await init('--json');
     expect(JSON.parse(stdout)).toMatchObject({ task: 'tensor', version: '3', weights: '3/model.onnx' });
@@ -75,7 +75,7 @@ describe('tensorgate model init', () => {
     expect(readFileSync(join(folder, 'model.yaml'), 'utf8')).toBe('mine');
   });
 
-  it('asks which of several files it shall be', async () => {
+  it('requires a choice between several files', async () => {
     addEncoder();
     cpSync(join(folder, 'model.onnx'), join(folder, 'onnx/model_quantized.onnx'), { recursive: true });
     const { stderr } = await init();
@@ -83,7 +83,7 @@ describe('tensorgate model init', () => {
     expect((await init('--weights', 'model.onnx')).exitCode).toBe(0);
   });
 
-  it('leaves no manifest behind when the file suits no task', async () => {
+  it('leaves no manifest behind when no task can use the file', async () => {
     addFile('model.onnx', 'not a model');
     addFile('tokenizer.json', '{}');
     const { exitCode, stderr } = await init();

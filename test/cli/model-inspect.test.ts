@@ -49,7 +49,7 @@ describe('tensorgate model inspect', () => {
     });
   });
 
-  it('lists nodes and metadata, long texts cut off', async () => {
+  it('lists nodes and metadata, and truncates long texts', async () => {
     const path = join(folder, 'model.onnx');
     const model = smallEncoder();
     model.metadataProps = [
@@ -83,13 +83,13 @@ describe('tensorgate model inspect', () => {
     expect(stderr).toBe(`ONNX_INVALID: ${path} is not an ONNX model\n`);
   });
 
-  it('explains itself', async () => {
+  it('describes its options with --help', async () => {
     const { exitCode, stdout } = await tensorgate('model', 'inspect', '--help');
     expect(exitCode).toBe(0);
     expect(stdout).toContain('Usage: tensorgate model inspect');
   });
 
-  it('names the commands when it knows none of that name', async () => {
+  it('lists the commands when the name is unknown', async () => {
     const { exitCode, stderr } = await tensorgate('modell');
     expect(exitCode).toBe(2);
     expect(stderr).toContain("unknown command 'modell'");

@@ -37,7 +37,7 @@ const withTexts = (...args: readonly string[]): Promise<Outcome> =>
   quantize('--inputs', texts, '--tokenizer', tokenizer, ...args);
 
 describe('tensorgate model quantize', () => {
-  it('tries every scheme on texts, writes the chosen model and says why', async () => {
+  it('tries every scheme on texts, writes the chosen model and reports why', async () => {
     const { exitCode, stdout } = await withTexts();
     expect(exitCode).toBe(0);
     for (const scheme of ['static', 'static-smooth', 'dynamic', 'weight-only']) {
@@ -81,7 +81,7 @@ describe('tensorgate model quantize', () => {
     expect(report.bytes.after).toBeLessThanOrEqual(Math.min(...sizes) * 1.01);
   });
 
-  it('says how many of the inputs were used when there are more', async () => {
+  it('reports how many of the inputs were used when there are more', async () => {
     const { stdout } = await withTexts('--max-inputs', '2', '--scheme', 'weight-only');
     expect(stdout).toMatch(/^inputs +2 of 4, evenly spread: see --max-inputs$/m);
   });
@@ -118,7 +118,7 @@ describe('tensorgate model quantize', () => {
     expect(stdout).toMatch(/^nodes +0 of 1 Gather quantized: excluded\n +1 of 2 MatMul quantized: excluded$/m);
   });
 
-  it('makes the folder that it writes into', async () => {
+  it('creates the output folder', async () => {
     const deep = join(folder, 'made', 'here', 'int8.onnx');
     const { exitCode } = await tensorgate('model', 'quantize', model, '--out', deep, '--scheme', 'dynamic');
     expect(exitCode).toBe(0);
@@ -134,7 +134,7 @@ describe('tensorgate model quantize', () => {
     expect(stdout).toMatch(/: relative error at most 0\.0200/);
   });
 
-  it('says how many nodes were not quantized, and writes no file if that is all of them', async () => {
+  it('reports how many nodes were not quantized, and writes no file if none was quantized', async () => {
     const [conv, never] = [join(folder, 'conv.onnx'), join(folder, 'never.onnx')];
     writeModel(
       smallModel({
@@ -151,7 +151,7 @@ describe('tensorgate model quantize', () => {
     expect(existsSync(never)).toBe(false);
   });
 
-  it('says once what holds for every scheme', async () => {
+  it('reports facts that apply to every scheme once', async () => {
     const half = join(folder, 'half.onnx');
     const weight = tensorProto('w', [8, 8], new Float32Array(64));
     writeModel(
@@ -173,7 +173,7 @@ describe('tensorgate model quantize', () => {
     );
   });
 
-  it('says that a model was quantized already', async () => {
+  it('reports that a model was quantized already', async () => {
     const again = join(folder, 'again.onnx');
     await quantize('--scheme', 'weight-only');
     const { exitCode, stderr } = await tensorgate('model', 'quantize', out, '-o', again, '--scheme', 'weight-only');

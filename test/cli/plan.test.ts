@@ -9,7 +9,7 @@ import { tensorgate } from './model-commands.ts';
 const LOAD = ['plan', 'models/minilm', '--tokens', '128', '--cpu-ms', '17'];
 
 describe('tensorgate plan', () => {
-  it('names the cheapest that is quick enough, and where the crossover lies', async () => {
+  it('names the cheapest target that is fast enough, and the load of the crossover', async () => {
     const { exitCode, stdout } = await tensorgate(...LOAD, '--rps', '1', '--p95-ms', '50');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^minilm {2}1 requests a second of 128 tokens$/m);
@@ -20,7 +20,7 @@ describe('tensorgate plan', () => {
     expect(stdout).toContain('GPU: 0.20 ms (derived from the weights)');
   });
 
-  it('moves with the load and with what is asked', async () => {
+  it('depends on the load and on the requested latency', async () => {
     const large = await tensorgate(...LOAD, '--rps', '5000', '--instance-type', 'ml.g4dn.xlarge');
     expect(large.stdout).toContain('Cheapest: SageMaker on ml.g4dn.xlarge.');
     const quick = await tensorgate(...LOAD, '--rps', '1', '--p95-ms', '10');
@@ -31,7 +31,7 @@ describe('tensorgate plan', () => {
     expect(never.stdout).toContain('Functions are cheaper than ml.g5.xlarge at any load.');
   });
 
-  it('compares weights that only the container reads by what is given', async () => {
+  it('compares a model that only the container can run by given measurements', async () => {
     const root = mkdtempSync(join(tmpdir(), 'tensorgate-plan-'));
     const folder = join(root, 'texts');
     const weights = safetensors({ w: [1] });
@@ -52,7 +52,7 @@ describe('tensorgate plan', () => {
     rmSync(root, { recursive: true });
   });
 
-  it('measures where nothing is given, and prints JSON', async () => {
+  it('measures values that are not given, and prints JSON', async () => {
     const { stdout } = await tensorgate('plan', 'models/minilm', '--tokens', '16', '--rps', '2', '--json');
     const plan = JSON.parse(stdout) as { load: { cpuMs: number }; sources: object; targets: unknown[] };
     expect(plan.load.cpuMs).toBeGreaterThan(0);

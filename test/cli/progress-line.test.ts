@@ -7,7 +7,7 @@ function terminal(isTTY: boolean) {
 }
 
 describe('ProgressLine', () => {
-  it('shows a bar within 80 columns and removes it in the end', () => {
+  it('shows a bar within 80 columns, and removes it at the end', () => {
     const stream = terminal(true);
     {
       using line = new ProgressLine(stream);
@@ -19,7 +19,7 @@ describe('ProgressLine', () => {
     ]);
   });
 
-  it('does not write more often than anybody can see', () => {
+  it('limits how often it writes', () => {
     const stream = terminal(true);
     using line = new ProgressLine(stream);
     for (let done = 0; done < 1000; done++) line.show({ done, total: 1000, step: 'static' });

@@ -114,7 +114,7 @@ const erase = (...args: readonly string[]) =>
   );
 
 describe('tensorgate tenant erase', () => {
-  it('removes everything of the tenant and nothing of others, and leaves ids of deleted records only', async () => {
+  it('removes all records of the tenant and none of others, and leaves only ids of deleted records', async () => {
     const { exitCode, stdout } = await erase('acme', '--json');
     expect(exitCode).toBe(0);
     const report = JSON.parse(stdout);
@@ -152,7 +152,7 @@ describe('tensorgate tenant erase', () => {
     }
   });
 
-  it('finds nothing more when it is repeated, and says what remains and for how long', async () => {
+  it('finds nothing more when it is repeated, and reports what remains and for how long', async () => {
     await erase('acme');
     const { stdout } = await erase('acme');
     expect(stdout).toMatch(/^erased nothing\n/);
@@ -184,7 +184,7 @@ describe('tensorgate tenant erase', () => {
     expect(partly.stderr).toContain('--webhooks-table, --results-table, --payload-bucket must be given');
   });
 
-  it('says that the service does not respond', async () => {
+  it('reports that the service does not respond', async () => {
     process.env['AWS_ENDPOINT_URL_DYNAMODB'] = 'http://127.0.0.1:1';
     const { exitCode, stderr } = await erase('acme');
     expect(exitCode).toBe(4);

@@ -83,13 +83,13 @@ export function describeHttpFunction(name: string, routes: HttpFunctionRoutes): 
     it.each([
       ['RATE_LIMITED', 429],
       ['UNAVAILABLE', 503],
-    ] as const)('says with %s when to retry', async (code, status) => {
+    ] as const)('sets retry-after with %s', async (code, status) => {
       const response = await open(new AppError(code, 'busy')).send(withBody(JSON.stringify(goodBody)));
       checkProblem(response, status, code);
       expect(response.headers).toMatchObject({ 'retry-after': '1' });
     });
 
-    it('says of an unexpected failure nothing but INTERNAL', async () => {
+    it('reveals nothing about an unexpected failure except INTERNAL', async () => {
       const failing = open(new TypeError('secret'));
       const response = await failing.send(withBody(JSON.stringify(goodBody)));
       checkProblem(response, 500, 'INTERNAL');

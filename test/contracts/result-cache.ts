@@ -43,7 +43,7 @@ function bytesOf(result: CachedResult | undefined): number[] | undefined {
 /** Describes the behavior of every results cache. Each implementation runs these tests. */
 export function describeResultCache(name: string, open: OpenResultCache): void {
   describe(`ResultCache: ${name}`, () => {
-    it('finds what was put, with its bytes and the time it was computed', async () => {
+    it('returns a stored result with its bytes and the time at which it was computed', async () => {
       const cache = await open(testClock());
       await cache.put(new Map([['a', resultOf([1, 2, 255])]]));
       const found = await cache.get(['a']);
@@ -51,7 +51,7 @@ export function describeResultCache(name: string, open: OpenResultCache): void {
       expect(found.get('a')?.createdAtMs).toBe(START_MS);
     });
 
-    it('leaves out what it does not hold', async () => {
+    it('omits results that it does not have', async () => {
       const cache = await open(testClock());
       await cache.put(new Map([['a', resultOf([1])]]));
       expect([...(await cache.get(['b', 'a', 'c'])).keys()]).toEqual(['a']);
@@ -85,7 +85,7 @@ export function describeResultCache(name: string, open: OpenResultCache): void {
       expect(bytesOf(found.get('key-229'))).toEqual([229, 0]);
     });
 
-    it('takes no results and no fingerprints', async () => {
+    it('accepts empty lists of results and fingerprints', async () => {
       const cache = await open(testClock());
       await cache.put(new Map());
       expect((await cache.get([])).size).toBe(0);

@@ -31,7 +31,7 @@ describe('docs/errors.md', () => {
 });
 
 describe('ERRORS', () => {
-  it.each(CODES)('gives %s a status of an error and a title', (code) => {
+  it.each(CODES)('maps %s to an error status and a title', (code) => {
     const { status, title } = ERRORS[code];
     expect(status).toBeGreaterThanOrEqual(400);
     expect(status).toBeLessThan(600);
@@ -61,7 +61,7 @@ describe('AppError', () => {
     expect(error.param).toHaveLength(200);
   });
 
-  it('needs neither member nor cause', () => {
+  it('accepts no member and no cause', () => {
     const { param, dependency, cause } = new AppError('INTERNAL', 'unexpected failure');
     expect([param, dependency, cause]).toEqual([undefined, undefined, undefined]);
   });
@@ -86,7 +86,7 @@ describe('problem', () => {
     });
   });
 
-  it('leaves out what is not known', () => {
+  it('omits unknown members', () => {
     const document = JSON.stringify(problem('INTERNAL', 'unexpected failure', { param: undefined }));
     expect(Object.keys(JSON.parse(document))).toEqual(['type', 'title', 'status', 'detail', 'code']);
   });

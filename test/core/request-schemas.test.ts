@@ -200,7 +200,7 @@ describe.each(Object.entries(SUBJECTS))('%s', (_, { parse, full, members }) => {
     for (const request of requests) expect(errorOf(parse, request)).not.toMatch(/secret|4111/);
   });
 
-  test('keeps its errors short, however long the values and however many the defects', () => {
+  test('has short errors for values of any length and any number of defects', () => {
     const long = [
       'a'.repeat(100_000),
       Array.from({ length: 20_000 }, (_, index) => index),

@@ -17,7 +17,7 @@ import { ROUTES } from '../../lambdas/serve-batches/routes.ts';
 const GUIDE = readFileSync('docs/batches.md', 'utf8');
 
 describe('docs/batches.md', () => {
-  it('lists routes that there are', () => {
+  it('lists existing routes', () => {
     const router = new Router(ROUTES);
     const routes = [...GUIDE.matchAll(/`(GET|POST|DELETE) (\/v1\/[^`]+)`/g)];
     expect(routes.length).toBeGreaterThan(12);
@@ -31,7 +31,7 @@ describe('docs/batches.md', () => {
     expect(isRequest(readLine(line, 1, { endpoint: '/v1/embeddings', models: ['minilm'] }))).toBe(true);
   });
 
-  it('names codes that there are', () => {
+  it('names existing codes', () => {
     const codes = [...GUIDE.matchAll(/`([A-Z]+_[A-Z_]+)`/g)].map(([, code]) => code);
     expect(codes.length).toBeGreaterThan(15);
     expect(codes.filter((code = '') => !Object.hasOwn(ERRORS, code) && !code.startsWith('API_'))).toEqual([]);

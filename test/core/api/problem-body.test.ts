@@ -31,13 +31,13 @@ describe('problemBody', () => {
     ['/v1/embeddings', 'openai'],
     ['/v20', 'openai'],
     ['/', 'openai'],
-  ])('has on %s the form %s', (path, form) => {
+  ])('has, on the path %s, the form %s', (path, form) => {
     expect(errorFormOf(path)).toBe(form);
   });
 });
 
 describe('retryHeaders', () => {
-  it('says with every 429 and 503 when to retry', () => {
+  it('contain retry-after for every 429 and 503', () => {
     const codes = KINDS.filter(([, { status }]) => status === 429 || status === 503).map(([code]) => code as ErrorCode);
     expect(codes).toContain('UNAVAILABLE');
     for (const code of codes) expect(retryHeaders(code)['retry-after']).toMatch(/^[1-9]\d*$/);
@@ -58,15 +58,15 @@ describe('openAiError', () => {
     ['RATE_LIMITED', 'rate_limit_error'],
     ['QUOTA_EXCEEDED', 'insufficient_quota'],
     ['INTERNAL', 'server_error'],
-  ] as const)('gives %s the type %s', (code, type) => {
+  ] as const)('maps %s to the type %s', (code, type) => {
     expect(openAiError(code, 'what was wrong')).toEqual({ message: 'what was wrong', type, param: null, code });
   });
 
-  it('names the member that was wrong', () => {
+  it('names the invalid member', () => {
     expect(openAiError('INPUT_EMPTY', 'empty', 'input[2]').param).toBe('input[2]');
   });
 
-  it('gives every code a type', () => {
+  it('maps every code to a type', () => {
     for (const code of Object.keys(ERRORS) as ErrorCode[]) expect(openAiError(code, '').type).toMatch(/^[a-z_]+$/);
   });
 });

@@ -35,7 +35,7 @@ describe('readLine', () => {
     expect(readLine(text, 1, rules)).toMatchObject({ body: { instances: [9_007_199_254_740_993n] } });
   });
 
-  it('leaves the model to the protocol where the path names it', () => {
+  it('leaves the model to the protocol if the path names it', () => {
     const rules = { endpoint: '/v1/models/sums:predict', models: ['sums'] };
     expect(isRequest(readLine(request({ url: rules.endpoint }), 1, rules))).toBe(true);
   });

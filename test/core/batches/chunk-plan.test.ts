@@ -20,7 +20,7 @@ function plan(text: string, windows: readonly number[] = [], limits = LIMITS): P
 const line = fc.oneof(fc.stringMatching(/^[a-z]{0,30}$/), fc.constantFrom('', '  ', '\r', '\t \r', 'x'.repeat(70)));
 
 describe('ChunkPlan', () => {
-  it('covers every byte and line once, in order, whatever the windows', () => {
+  it('covers every byte and line once, in order, for windows of any size', () => {
     fc.assert(
       fc.property(
         fc.array(line),
@@ -58,7 +58,7 @@ describe('ChunkPlan', () => {
     );
   });
 
-  it('holds to the limits of lines and bytes', () => {
+  it('respects the limits of lines and bytes', () => {
     for (const { lines, start, end } of plan(Array.from({ length: 20 }, (_, index) => 'y'.repeat(index)).join('\n'))) {
       expect(lines).toBeLessThanOrEqual(LIMITS.lines);
       expect(end - start).toBeLessThanOrEqual(LIMITS.bytes);
@@ -88,7 +88,7 @@ describe('ChunkPlan', () => {
 });
 
 describe('textStart', () => {
-  it('is behind a byte order mark', () => {
+  it('skips a byte order mark', () => {
     expect(textStart(new Uint8Array([0xef, 0xbb, 0xbf]))).toBe(3);
     expect(textStart(new Uint8Array([0xef, 0xbb]))).toBe(0);
     expect(textStart(new Uint8Array())).toBe(0);

@@ -26,7 +26,7 @@ function duplicatesIn(text: string, windowBytes = 1024): number[] {
 }
 
 describe('CustomIds', () => {
-  it('finds the lines whose id an earlier line has, whatever the windows', () => {
+  it('finds lines that repeat an earlier id, for windows of any size', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('a', 'b', 'é', '1', '\n')), fc.integer({ min: 1, max: 50 }), (ids, size) => {
         const expected = ids.flatMap((id, index) => (ids.indexOf(id) < index ? [index + 1] : []));
@@ -45,7 +45,7 @@ describe('CustomIds', () => {
     expect(duplicatesIn(line('a') + long + line('b') + line('a'), 1024 * 1024)).toEqual([4]);
   });
 
-  it('knows thousands of ids, and resumes from its state', () => {
+  it('remembers thousands of ids, and resumes from its state', () => {
     const ids = Array.from({ length: 5000 }, (_, index) => `id-${index}`);
     const first = new CustomIds(fingerprint);
     const bytes = Buffer.from([...ids, 'last'].map(line).join(''));

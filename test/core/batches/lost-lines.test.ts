@@ -8,7 +8,7 @@ const parse = (text: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('lostLines', () => {
-  it('are one error line for each request, with its custom_id where it can be read', () => {
+  it('are one error line for each request, with its custom_id if it can be read', () => {
     const text = '{"custom_id":"a","method":"POST"}\n\n  \ntorn\n{"custom_id":"b"}';
     const error = { code: 'WORKER_LOST', message: 'gone' } as const;
     expect(
@@ -20,7 +20,7 @@ describe('lostLines', () => {
     ]);
   });
 
-  it('are one for each request that failed where the file is gone, without a custom_id', () => {
+  it('are one for each failed request, without a custom_id, if the file does not exist', () => {
     expect(parse(lostLines('batch_1', { firstLine: 5, failed: 2 }, undefined))).toMatchObject([
       { custom_id: null, error: { code: 'WORKER_LOST', line: 5 } },
       { custom_id: null, error: { code: 'WORKER_LOST', line: 6 } },

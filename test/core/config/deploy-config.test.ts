@@ -5,7 +5,7 @@ import { DEFAULT_BUDGETS } from '../../../core/identity/budgets.ts';
 const MANY = Array.from({ length: 21 }, (_, index) => `inputs-${index}`);
 
 describe('parseDeployConfig', () => {
-  it.each([undefined, null, {}])('has a default for everything: %j', (value) => {
+  it.each([undefined, null, {}])('has a default for every key: %j', (value) => {
     const config = parseDeployConfig(value, 'config/dev.yaml');
     expect(Object.keys(config.usagePlans)).toEqual(['free', 'pro', 'internal']);
     expect(config.usagePlans['free']).toEqual({
@@ -185,7 +185,7 @@ describe('STAGE_PATTERN', () => {
     ['1dev', false],
     ['Dev', false],
     ['', false],
-  ])('says of %j %s', (stage, expected) => {
+  ])('matches %j: %s', (stage, expected) => {
     expect(STAGE_PATTERN.test(stage)).toBe(expected);
   });
 });

@@ -4,12 +4,12 @@ import { checkGranted } from '../../../core/config/granted.ts';
 const HAS = { replyQueues: ['results'], inputBuckets: ['lake'] };
 
 describe('checkGranted', () => {
-  it('accepts grants of what the deployment has', () => {
+  it('accepts grants of resources that the deployment has', () => {
     const all = { replyQueues: ['results'], inputBuckets: [{ bucket: 'lake', prefix: 'a/' }] };
     expect(() => checkGranted({ 'usagePlans.pro': all, 'jobs.producers': {} }, HAS, 'dev.yaml')).not.toThrow();
   });
 
-  it('lists every grant of something else', () => {
+  it('lists every grant of an unknown resource', () => {
     const wrong = { replyQueues: ['results', 'result'], inputBuckets: [{ bucket: 'lakes', prefix: '' }] };
     expect(() => checkGranted({ 'usagePlans.pro': wrong }, HAS, 'dev.yaml')).toThrow(
       `dev.yaml grants resources that the deployment does not have:

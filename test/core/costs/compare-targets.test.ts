@@ -53,7 +53,7 @@ describe('p95WaitMs', () => {
     expect(p95WaitMs(100, 10, 2)).toBeCloseTo(Math.log(1 / 3 / 0.05) * 10, 6);
   });
 
-  it('is nothing where hardly anybody waits, and has no end where the servers can’t keep up', () => {
+  it('is zero at a low load, and infinite if the servers cannot keep up', () => {
     expect(p95WaitMs(1, 10, 1)).toBe(0);
     expect(p95WaitMs(100, 10, 1)).toBe(Number.POSITIVE_INFINITY);
   });
@@ -70,13 +70,13 @@ describe('crossoverRps', () => {
     expect(cheapest({ ...load, rps: crossover * 1.1 })).toBe('sagemaker');
   });
 
-  it('is nowhere for a model that a processor runs as quickly', () => {
+  it('does not exist for a model that a CPU runs as fast', () => {
     expect(crossoverRps({ ...LOAD, cpuMs: 1, gpuMs: 4 })).toBeUndefined();
   });
 });
 
 describe('derivedGpuMs', () => {
-  it('is two operations for each weight and token, at a share of what the GPU can do', () => {
+  it('is two operations for each weight and token, at a share of the peak rate of the GPU', () => {
     // 2 x 10^9 x 105 operations at 70 x 10^12 x 0.3 a second
     expect(derivedGpuMs(1e9, 105, G5.gpu)).toBeCloseTo(10, 6);
   });

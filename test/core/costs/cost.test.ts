@@ -19,7 +19,7 @@ describe('idleMonthlyUsd', () => {
     expect(idleMonthlyUsd([priced]).total).toBeCloseTo(usd, 2);
   });
 
-  it('counts what polling costs, and says what of it may be free', () => {
+  it('counts the cost of polling, and reports the part that the free tier may cover', () => {
     // 6 queues x 5 receivers x 131,400 requests of 20 seconds in 730 hours, at 0.40 USD a million
     const { total, lines } = idleMonthlyUsd([ON_DEMAND], { queues: { mappings: 6, alarms: 0 } });
     expect(total).toBeCloseTo(1.5768, 4);
@@ -32,7 +32,7 @@ describe('idleMonthlyUsd', () => {
     ]);
   });
 
-  it('says that all of what one queue costs may be free', () => {
+  it('reports that the free tier may cover all of the cost of one queue', () => {
     const { lines } = idleMonthlyUsd([], { queues: { mappings: 1, alarms: 0 } });
     expect(lines.at(-1)).toHaveProperty('note', expect.stringMatching(/^up to \$0\.26 less/));
   });
@@ -43,7 +43,7 @@ describe('idleMonthlyUsd', () => {
     expect(lines.slice(-2).map(({ what }) => what)).toEqual(['alarms of jobs, 4', 'alarms of the API, 6']);
   });
 
-  it('counts what a schedule costs that finds nothing to do', () => {
+  it('counts the cost of a schedule that finds no work', () => {
     // 8,760 runs x 1 s x 0.5 GiB x 0.0000133334 USD, and requests and reads of less than a cent
     const sweep = { name: 'sweep-records', memoryMiB: 512, architecture: 'arm64', everyMinutes: 5 } as const;
     const { total, lines } = idleMonthlyUsd([], { queues: { mappings: 0, alarms: 0, scheduled: [sweep] } });
@@ -73,16 +73,16 @@ describe('idleMonthlyUsd', () => {
 describe('breakEvenHitRate', () => {
   const result = { memoryMiB: 1769, architecture: 'arm64', itemBytes: 1700 } as const;
 
-  it('is undefined where computing is cheaper than looking up', () => {
+  it('is undefined if computing is cheaper than looking up', () => {
     expect(breakEvenHitRate({ ...result, computeMs: 4 })).toBeUndefined();
   });
 
-  it('is a low share where computing is dear', () => {
+  it('is low if computing is expensive', () => {
     // look-up 0.0625 + 0.0921, write 1.25, computing 4.607 dollars a million: (0.1546 + 1.25) / (4.607 + 1.25)
     expect(breakEvenHitRate({ ...result, computeMs: 200 })).toBeCloseTo(0.2398, 3);
   });
 
-  it('falls as computing gets dearer', () => {
+  it('falls as computing becomes more expensive', () => {
     const ms = fc.integer({ min: 10, max: 10_000 });
     fc.assert(
       fc.property(ms, ms, (a, b) => {

@@ -35,7 +35,7 @@ describe('logsUsdPerMillionRequests', () => {
     expect(logsUsdPerMillionRequests({ metrics: 'off', systemLogLevel: 'WARN' })).toBeCloseTo(bytes * 0.0005, 6);
   });
 
-  test.each(METRICS_LEVELS)('knows the size of a request line with metrics: %s within a twentieth', (metrics) => {
+  test.each(METRICS_LEVELS)('estimates the size of a request line with metrics: %s within a twentieth', (metrics) => {
     const lines: string[] = [];
     const target = { stage: 'prod', metricsNamespace: 'Tensorgate', metrics, now: () => 1_764_280_000_000 };
     const event = gatewayEvent('/v1/embeddings');
@@ -68,7 +68,7 @@ describe('logsUsdPerMillionRequests', () => {
     expectWithinTwentieth(bytes, LOG_BYTES.request[metrics]);
   });
 
-  test('knows the size of a line of the access log within a twentieth', () => {
+  test('estimates the size of a line of the access log within a twentieth', () => {
     const values: Readonly<Record<keyof typeof ACCESS_LOG_FIELDS, string>> = {
       requestId: '3f2b1c9e-7f61-4c43-9a55-0f2a6a3c9d11',
       time: '28/Nov/2026:07:29:06 +0000',
@@ -96,49 +96,52 @@ describe('logsUsdPerMillionJobs', () => {
     expect(logsUsdPerMillionJobs({ metrics: 'basic', systemLogLevel: 'INFO' })).toBeCloseTo(bytes * 0.0005, 6);
   });
 
-  test.each(METRICS_LEVELS)('knows the size of the lines of a job with metrics: %s within a twentieth', (metrics) => {
-    const sizes: number[] = [];
-    const target = {
-      stage: 'prod',
-      metricsNamespace: 'Tensorgate',
-      metrics,
-      now: () => 1_764_280_000_000,
-      write: (line: string) => sizes.push(Buffer.byteLength(line)),
-    };
-    const event = gatewayEvent('/v1/jobs/{proxy+}', { httpMethod: 'PUT' });
-    const gatewayRequestId = '3f2b1c9e-7f61-4c43-9a55-0f2a6a3c9d11';
-    const awsRequestId = '8d1f7a52-3f0e-4a7c-8a5e-5a0c7f6f2b10';
-    writeAccessLine(
-      target,
-      {
-        event: { ...event, requestContext: { ...event.requestContext, requestId: gatewayRequestId } },
+  test.each(METRICS_LEVELS)(
+    'estimates the size of the lines of a job with metrics: %s within a twentieth',
+    (metrics) => {
+      const sizes: number[] = [];
+      const target = {
+        stage: 'prod',
+        metricsNamespace: 'Tensorgate',
+        metrics,
+        now: () => 1_764_280_000_000,
+        write: (line: string) => sizes.push(Buffer.byteLength(line)),
+      };
+      const event = gatewayEvent('/v1/jobs/{proxy+}', { httpMethod: 'PUT' });
+      const gatewayRequestId = '3f2b1c9e-7f61-4c43-9a55-0f2a6a3c9d11';
+      const awsRequestId = '8d1f7a52-3f0e-4a7c-8a5e-5a0c7f6f2b10';
+      writeAccessLine(
+        target,
+        {
+          event: { ...event, requestContext: { ...event.requestContext, requestId: gatewayRequestId } },
+          awsRequestId,
+          status: 202,
+          error: undefined,
+          latencyMs: 21.412,
+        },
+        [],
+      );
+      const jobId = '0199b3c2-7f61-7c43-9a55-0f2a6a3c9d11';
+      jobsLog<'serve-jobs'>(target)({ metric: 'JobsSubmitted', model: 'minilm', details: { jobId } });
+      writeRunLine(target, {
         awsRequestId,
-        status: 202,
-        error: undefined,
-        latencyMs: 21.412,
-      },
-      [],
-    );
-    const jobId = '0199b3c2-7f61-7c43-9a55-0f2a6a3c9d11';
-    jobsLog<'serve-jobs'>(target)({ metric: 'JobsSubmitted', model: 'minilm', details: { jobId } });
-    writeRunLine(target, {
-      awsRequestId,
-      model: 'minilm',
-      durationMs: 55.312,
-      isCold: false,
-      messages: 1,
-      retried: 0,
-      measures: { items: 1, tokens: 63, cacheHits: 0, cacheMisses: 1, modelMs: 6.741 },
-      cacheFailures: 0,
-      errors: new Map(),
-      ended: new Map([['succeeded', 1]]),
-      lines: { completed: 0, failed: 0 },
-    });
-    const { submission, job, worker } = LOG_BYTES;
-    for (const [index, expected] of [submission, job, worker].entries()) {
-      expectWithinTwentieth(sizes[index] ?? 0, expected[metrics]);
-    }
-  });
+        model: 'minilm',
+        durationMs: 55.312,
+        isCold: false,
+        messages: 1,
+        retried: 0,
+        measures: { items: 1, tokens: 63, cacheHits: 0, cacheMisses: 1, modelMs: 6.741 },
+        cacheFailures: 0,
+        errors: new Map(),
+        ended: new Map([['succeeded', 1]]),
+        lines: { completed: 0, failed: 0 },
+      });
+      const { submission, job, worker } = LOG_BYTES;
+      for (const [index, expected] of [submission, job, worker].entries()) {
+        expectWithinTwentieth(sizes[index] ?? 0, expected[metrics]);
+      }
+    },
+  );
 });
 
 describe('tracesUsd', () => {
@@ -172,7 +175,7 @@ describe('requestCosts', () => {
     });
   });
 
-  test('has no part of what a deployment does not use', () => {
+  test('omits services that a deployment does not use', () => {
     expect(costOf({ itemBytes: undefined, authorizer: undefined })).toEqual({
       'API Gateway': 3.5,
       Lambda: 0.49,
@@ -180,7 +183,7 @@ describe('requestCosts', () => {
     });
   });
 
-  test('pays less for the time of environments that it pays for anyway', () => {
+  test('charges less for the time of provisioned environments', () => {
     expect(costOf({ isProvisioned: true, itemBytes: undefined })).toMatchObject({ Lambda: 0.37 });
   });
 });

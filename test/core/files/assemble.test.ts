@@ -111,7 +111,7 @@ describe('assemble', () => {
     expect(empty.objects.size).toBe(0);
   });
 
-  it('resumes where it stopped, however often it stops', async () => {
+  it('resumes after any number of interruptions', async () => {
     const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(true))];
     for (let round = 0; round < 20 && !ledger.state.done; round++) {
       let isFirst = true;
@@ -126,7 +126,7 @@ describe('assemble', () => {
     expect(Buffer.compare(bucket.objects.get('file') ?? Buffer.alloc(0), WHOLE)).toBe(0);
   });
 
-  it('gives the same result when two calls run concurrently', async () => {
+  it('returns the same result when two calls run concurrently', async () => {
     const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(true))];
     const run = () => assemble(ledger.state, assembly(PIECES, bucket, ledger));
     await Promise.all([run(), run()]);
@@ -134,7 +134,7 @@ describe('assemble', () => {
     expect(Buffer.compare(bucket.objects.get('file') ?? Buffer.alloc(0), WHOLE)).toBe(0);
   });
 
-  it('starts again when its upload was aborted, and when a part is not the one it wrote', async () => {
+  it('starts again when its upload was aborted, and when a part has other bytes', async () => {
     for (const harm of ['gone', 'stale'] as const) {
       const [bucket, ledger] = [new Bucket(), new Ledger(startAssembly(true))];
       let left = 3;

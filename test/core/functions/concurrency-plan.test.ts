@@ -6,7 +6,7 @@ const BACKGROUND = [10, 5, 10, 40, 10, 10].map((maxConcurrency, index) => ({ nam
 const OPTIONS = { account: 1000, interactiveShare: 0.5, background: BACKGROUND, reserved: 0, source: 'config' };
 
 describe('planConcurrency', () => {
-  it('gives background work what it may use in an account of the usual size', () => {
+  it('assigns background work its maximum in an account of the usual size', () => {
     expect(planConcurrency(OPTIONS)).toEqual({
       account: 1000,
       interactive: 915,

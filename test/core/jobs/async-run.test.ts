@@ -4,7 +4,7 @@ import { inferenceId, invocationOfNotification, parseS3Uri } from '../../../core
 const RUN = 'a_-9'.padEnd(43, 'x');
 
 describe('a notification of an asynchronous endpoint', () => {
-  it('names the request that it is about', () => {
+  it('names its request', () => {
     const invocation = { run: RUN, submission: 'Ab_-89', number: 12_345 };
     const id = inferenceId(invocation);
     expect(id.length).toBeLessThanOrEqual(64);
@@ -25,7 +25,7 @@ describe('a notification of an asynchronous endpoint', () => {
     [{ eventSource: 'aws:sagemaker', inferenceId: 7 }],
     [{ eventSource: 'aws:sagemaker', inferenceId: `${RUN}.a.b` }],
     [{ eventSource: 'aws:sagemaker', inferenceId: '11111111-2222-3333-4444-555555555555' }],
-  ])('is not seen in %j', (value) => {
+  ])('is not recognized in %j', (value) => {
     expect(invocationOfNotification(value)).toBeUndefined();
   });
 });

@@ -21,11 +21,11 @@ function failureOf(value: unknown): AppError {
 }
 
 describe('an event of a producer', () => {
-  it('needs no more than the attributes that CloudEvents requires', () => {
+  it('needs only the attributes that CloudEvents requires', () => {
     expect(parseJobEvent(EVENT)).toEqual({ id: '1', source: '/shop', request: DATA });
   });
 
-  it('carries whose job it is and the trace it belongs to', () => {
+  it('contains the owner of the job and its trace', () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     expect(parseJobEvent({ ...EVENT, apikeyid: 'k1', traceparent })).toMatchObject({ tenant: 'k1', traceparent });
   });

@@ -13,7 +13,7 @@ describe('the attributes of a dead letter', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('never change their names, for letters lie in the queue for days while a deployment is updated', () => {
+  it('never change their names, because letters stay in the queue while a deployment is updated', () => {
     expect(names).toEqual(['errorCode', 'errorMessage', 'sourceQueue', 'redrive']);
   });
 });

@@ -98,7 +98,7 @@ describe('renderJob', () => {
 });
 
 describe('renderJobList', () => {
-  it('says whether there are more jobs', () => {
+  it('reports whether more jobs exist', () => {
     expect(JSON.parse(renderJobList([QUEUED], BASE, 'next'))).toMatchObject({
       object: 'list',
       data: [{ id: 'job_1' }],
@@ -144,7 +144,7 @@ describe('jobCloudEvent', () => {
     expect(event({ ...QUEUED, owner: 'producers', status: 'canceled' })).not.toHaveProperty('tenant');
   });
 
-  it('leaves out a result that is too large, and shows its address if it has one', () => {
+  it('omits a result that is too large, and shows its URL if it has one', () => {
     const payload = { kind: 'payload', payload: { bucket: 'b', key: 'k' }, bytes: 999 } as const;
     expect(event(SUCCEEDED, { maxResultBytes: 5 })['data']).not.toHaveProperty('result');
     expect(event({ ...SUCCEEDED, result: payload }, { result: { json: '{"a":1}' } })['data']).toHaveProperty('result', {

@@ -41,7 +41,7 @@ describe('keys', () => {
 });
 
 describe('cursors', () => {
-  it('come back as they went', () => {
+  it('are read as they were written', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 4_000_000_000_000 }),

@@ -17,7 +17,7 @@ test('only UNAVAILABLE is an outage', () => {
   expect(isOutage(new AppError('TIMEOUT', 'the model took too long'))).toBe(false);
 });
 
-test('a defect of this product lasts if 8 tries have met it, and no other error does', () => {
+test('a defect of this product is permanent after 8 tries, and no other error is', () => {
   const [defect, outage] = [{ code: 'INTERNAL' }, { code: 'UNAVAILABLE' }] as const;
   expect([isLastingDefect(defect, 7), isLastingDefect(defect, 8), isLastingDefect(outage, 400)]).toEqual([
     false,

@@ -6,7 +6,7 @@ import { parseManifest } from '../../../core/models/manifest.ts';
 const MINIMAL = { id: 'a', task: 'tensor', versions: { '1': { weights: 'a.onnx', sha256: 'a'.repeat(64) } } };
 
 describe('gpuInstanceType', () => {
-  it('knows its own default', () => {
+  it('includes the default', () => {
     expect(gpuInstanceType(DEFAULT_INSTANCE_TYPE)).toMatchObject({ gpus: 1, usdPerHour: 1.408 });
   });
 
@@ -21,7 +21,7 @@ describe('gpuInstanceType', () => {
 });
 
 describe('compute of a manifest', () => {
-  it('has a default for all but the target', () => {
+  it('has a default for every key except the target', () => {
     expect(parseManifest({ ...MINIMAL, compute: { target: 'sagemaker' } }, 'model.yaml').compute).toEqual({
       target: 'sagemaker',
       memoryMiB: 1769,

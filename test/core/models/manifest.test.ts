@@ -236,7 +236,7 @@ describe('parseManifest', () => {
   it.each([
     ['its own id', ['minilm']],
     ['a name twice', ['a', 'a']],
-  ])('fails when aliases hold %s', (_, aliases) => {
+  ])('fails if the aliases contain %s', (_, aliases) => {
     expect(problemsOf({ ...MINIMAL, aliases })).toEqual([
       `aliases: must contain each name once, and not the id, got ${aliases.join(', ')}`,
     ]);

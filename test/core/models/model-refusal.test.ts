@@ -95,12 +95,12 @@ test.each([
   ['Failed to allocate memory for requested buffer of size 80000000', 'INTERNAL', 'the model ran out of memory'],
   ['std::bad_alloc', 'INTERNAL', 'the model ran out of memory'],
   ['Failed to allocate memory for requested buffer of size 4000000000000000', 'INVALID_TENSOR', 'the model refused'],
-])('a lack of memory may be over later, unless no function has that much: %s', (status, code, message) => {
+])('a lack of memory is temporary, unless no function has that much: %s', (status, code, message) => {
   const error = describeRefusal(new Error(failed('ConstantOfShape', 'alloc', status)), { readsText: false });
   expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
 });
 
-test('a failure that is not about inputs stays one of this product', () => {
+test('a failure that is not caused by inputs stays an error of the service', () => {
   const error = describeRefusal(new Error('the device is gone'), { readsText: false });
   expect(error).toMatchObject({ code: 'INTERNAL', message: 'the model failed to run' });
   expect(describeRefusal('text', { readsText: false })).toMatchObject({ code: 'INTERNAL' });

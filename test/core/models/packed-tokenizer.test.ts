@@ -26,7 +26,7 @@ describe('packTokenizer', () => {
     ['whose ids are not numbers', { type: 'WordPiece', unk_token: 'a', vocab: { a: 'x' } }],
     ['that lacks its unknown token', { type: 'WordPiece', unk_token: '[UNK]', vocab: { a: 0 } }],
     ['without a vocabulary', { type: 'WordPiece' }],
-  ])('leaves a tokenizer %s as it is', (_, model) => {
+  ])('does not change a tokenizer %s', (_, model) => {
     const text = definition(model);
     expect(packTokenizer(text)).toBe(text);
     expect(packedVocabulary(JSON.parse(text))).toBeUndefined();
@@ -37,7 +37,7 @@ describe('packTokenizer', () => {
     expect(packedVocabulary(list)).toBe('[UNK]\nb');
   });
 
-  it('packs what is packed already to the same text', () => {
+  it('packs a packed tokenizer to the same text', () => {
     const packed = packTokenizer(definition({ type: 'WordPiece', unk_token: 'a', vocab: { a: 0 } }));
     expect(packTokenizer(packed)).toBe(packed);
   });

@@ -9,7 +9,7 @@ const INPUTS = {
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 describe('encodeTeiRequest', () => {
-  it('gives the ids of each text without padding, and wants vectors as they are', () => {
+  it('sends the ids of each text without padding, and requests vectors without normalization', () => {
     const { contentType, body } = encodeTeiRequest(INPUTS);
     expect(contentType).toBe('application/json');
     expect(JSON.parse(new TextDecoder().decode(body))).toEqual({
@@ -24,7 +24,7 @@ describe('encodeTeiRequest', () => {
 });
 
 describe('decodeTeiAnswer', () => {
-  it('gives a vector for each text', () => {
+  it('returns a vector for each text', () => {
     const answer = [
       [0.5, -1.25],
       [2, 4],

@@ -53,7 +53,7 @@ describe('a response of Triton', () => {
     expect(decodeTritonAnswer(echo(tensors))).toEqual(tensors);
   });
 
-  it('is read without its media type, whatever the names hold', () => {
+  it('is read without its media type, for any names', () => {
     const tensors: Record<string, Tensor> = {
       '}{"\\': { datatype: 'FP32', shape: [1], data: new Float32Array([7]) },
       b: { datatype: 'BYTES', shape: [1], data: ['{}}'] },
@@ -65,7 +65,7 @@ describe('a response of Triton', () => {
     expect(() => decodeTritonBody(Buffer.from(text))).toThrow('its JSON part lists no binary outputs');
   });
 
-  it('may begin anywhere in its buffer', () => {
+  it('may start at any offset of its buffer', () => {
     const { contentType, body } = echo({ f: { datatype: 'FP32', shape: [1], data: new Float32Array([2]) } });
     const shifted = new Uint8Array(body.length + 1);
     shifted.set(body, 1);
@@ -125,7 +125,7 @@ describe('a response of Triton', () => {
     }
   });
 
-  it('is refused as BAD_GATEWAY whatever its bytes are', () => {
+  it('is read or refused as BAD_GATEWAY for any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(60), (body, size) => {
         const contentType = `application/vnd.sagemaker-triton.binary+json;json-header-size=${size}`;

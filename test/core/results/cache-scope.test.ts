@@ -10,7 +10,7 @@ const CALLERS = [
 ];
 
 describe('cacheKeyPrefix', () => {
-  it('is of the tenant unless the deployment says more', () => {
+  it('is that of the tenant unless the deployment shares results more widely', () => {
     expect(cacheKeyPrefix(undefined, CALLERS[0])).toBe('tenant/a/');
     expect(cacheKeyPrefix('tenant', CALLERS[0])).toBe('tenant/a/');
     expect(cacheKeyPrefix()).toBe('tenant//');

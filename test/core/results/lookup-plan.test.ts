@@ -15,7 +15,7 @@ describe('planLookup', () => {
     );
   });
 
-  it('hands every item the result of its own fingerprint', () => {
+  it('assigns every item the result of its own fingerprint', () => {
     fc.assert(
       fc.property(fingerprints, (all) => {
         const plan = planLookup(all);
@@ -42,7 +42,7 @@ describe('cacheState', () => {
     [1, 3, true, 'PARTIAL'],
     [3, 3, true, 'HIT'],
   ] as const)(
-    'reports, for %d of %d results found and reading allowed = %s, %s',
+    'reports, for %d of %d results found and the read permission %s, %s',
     (found, requested, read, expected) => {
       expect(cacheState(found, requested, read)).toBe(expected);
     },

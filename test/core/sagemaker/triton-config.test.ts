@@ -20,7 +20,7 @@ const MODEL: TritonModel = {
 };
 
 describe('renderTritonConfig', () => {
-  it('takes the first dimension as the batch, and bounds the queue', () => {
+  it('declares the first dimension as the batch, and limits the queue', () => {
     expect(renderTritonConfig(MODEL)).toBe(`name: "tiny"
 backend: "onnxruntime"
 default_model_filename: "model.onnx"
@@ -80,7 +80,7 @@ model_warmup {
 `);
   });
 
-  it('leaves a model alone whose first dimension is fixed', () => {
+  it('batches no requests if the first dimension is fixed', () => {
     const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 3] }] as const;
     const text = renderTritonConfig({ ...MODEL, inputs });
     expect(isBatchable({ ...MODEL, inputs })).toBe(false);
@@ -97,7 +97,7 @@ model_warmup {
     expect(text).not.toContain('dynamic_batching');
   });
 
-  it('puts a dimension back where only the batch is left', () => {
+  it('adds a dimension if only the batch remains', () => {
     const outputs = [{ name: 'score', datatype: 'FP16', shape: [-1] }] as const;
     expect(renderTritonConfig({ ...MODEL, outputs })).toContain(
       'data_type: TYPE_FP16\n  dims: [ 1 ]\n  reshape { shape: [ ] }',
@@ -128,7 +128,7 @@ describe('tritonConfigOf', () => {
       'model.yaml',
     );
 
-  it('goes by the manifest', () => {
+  it('follows the manifest', () => {
     const text = tritonConfigOf(
       manifest({ target: 'sagemaker', queue: { maxRequests: 7 }, modelInstances: 3, tensorRt: true }),
       '1',

@@ -29,7 +29,7 @@ describe('the message of some work', () => {
     expect(state({ before: { atMs: NOW_MS - CONFIRM_AFTER_MS, progress: '0' } })).toEqual({ kind: 'gone' });
   });
 
-  it('is not gone when the second look is too early, and the first look stays the first', () => {
+  it('is not gone when the second look is too early, which does not replace the first', () => {
     const before = { atMs: NOW_MS - CONFIRM_AFTER_MS + 1, progress: '0' };
     expect(state({ before })).toEqual({ kind: 'unconfirmed', observation: before });
   });

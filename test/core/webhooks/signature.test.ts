@@ -6,7 +6,7 @@ import { formatSecret, SECRET_BYTES, signedHeaders } from '../../../core/webhook
 const hmac = (key: Uint8Array, text: string): Uint8Array => createHmac('sha256', key).update(text).digest();
 
 describe('signedHeaders', () => {
-  it('are verified by the library of the standard, with each of the secrets', () => {
+  it("pass the verification of the standard's library with each of the secrets", () => {
     const secrets = [formatSecret(randomBytes(SECRET_BYTES)), formatSecret(randomBytes(SECRET_BYTES))];
     const body = JSON.stringify({ type: 'job.succeeded', data: { text: 'größer' } });
     const headers = signedHeaders({ id: 'dlv_1', timestamp: Math.floor(Date.now() / 1000), body }, secrets, hmac);

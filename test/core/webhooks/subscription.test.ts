@@ -4,14 +4,14 @@ import { isSubscribed, parseSubscriptionRequest, renderSubscription } from '../.
 const ALL = { id: 'wh_1', url: 'https://a.example.com/', events: [], createdAtMs: 0 };
 
 describe('a subscription', () => {
-  it('isSubscribed everything unless it names events, and nothing while it is disabled', () => {
+  it('receives every event unless it names some, and none while it is disabled', () => {
     expect(isSubscribed(ALL, 'job.failed')).toBe(true);
     expect(isSubscribed({ ...ALL, events: ['job.succeeded'] }, 'job.failed')).toBe(false);
     expect(isSubscribed({ ...ALL, events: ['job.failed'] }, 'job.failed')).toBe(true);
     expect(isSubscribed({ ...ALL, disabledAtMs: 1 }, 'job.failed')).toBe(false);
   });
 
-  it('is shown with the events that it gets', () => {
+  it('is shown with the events that it receives', () => {
     expect(renderSubscription(ALL)).toMatchObject({
       status: 'enabled',
       events: expect.arrayContaining(['job.failed']),
@@ -33,7 +33,7 @@ describe('a subscription', () => {
     expect(() => parseSubscriptionRequest(value)).toThrow(words);
   });
 
-  it('asks for all events where it names none', () => {
+  it('receives all events if it names none', () => {
     expect(parseSubscriptionRequest({ url: 'https://a.b/' })).toEqual({ url: 'https://a.b/', events: [] });
   });
 });

@@ -39,7 +39,7 @@ describe('jobEvent', () => {
     });
   });
 
-  it('names no address for a job of a producer, who has none', () => {
+  it('names no URL for a job of a producer, which has none', () => {
     const { body, traceparent } = jobEvent({ ...JOB, traceparent: '00-a-b-01' });
     expect(JSON.parse(body).data.url).toBeNull();
     expect(traceparent).toBe('00-a-b-01');
@@ -58,7 +58,7 @@ describe('batchEvent', () => {
 });
 
 describe('deliveryOf', () => {
-  it('has the same id however often it is made, and another for another receiver or end', () => {
+  it('has the same id each time it is created, and another for another receiver or outcome', () => {
     const ids = new Set(
       [
         [JOB, 'https://a.example.com/'],

@@ -5,7 +5,7 @@ const check = (url: string, allowLoopback = false) => checkWebhookUrl(url, { all
 
 describe('checkWebhookUrl', () => {
   it.each(['https://hooks.example.com/a?b=c', 'https://shop.de:8443/', 'https://xn--bcher-kva.ch./hook'])(
-    'takes %s',
+    'accepts %s',
     (url) => {
       expect(() => check(url)).not.toThrow();
     },
@@ -33,13 +33,13 @@ describe('checkWebhookUrl', () => {
   });
 
   it.each(['http://127.0.0.1:8080/hook', 'http://localhost:1/', 'https://[::1]/'])(
-    'takes %s where this machine may be called',
+    'accepts %s if this machine may be called',
     (url) => {
       expect(() => check(url, true)).not.toThrow();
     },
   );
 
-  it('takes no other address where this machine may be called', () => {
+  it('accepts no other address if this machine may be called', () => {
     expect(() => check('http://10.0.0.1/', true)).toThrow('must be an https URL');
     expect(() => check('ftp://localhost/', true)).toThrow('must be an https URL');
   });
@@ -51,7 +51,7 @@ describe('a webhook URL', () => {
     ' https://hooks.example.com/a',
     'https://hooks.example.com:443/a\n',
     'https:\\\\hooks.example.com\\a',
-  ])('has one form, however it is written: %j', (text) => {
+  ])('has one normal form for every notation: %j', (text) => {
     checkWebhookUrl(text, { allowLoopback: false });
     expect(canonicalUrl(text)).toBe('https://hooks.example.com/a');
   });

@@ -153,7 +153,7 @@ describe('PUT /v1/jobs/{id}', () => {
     expect(await messages(words)).toMatchObject([{ id: 'a1', owner: 'key-1', input: { kind: 'inline' } }]);
   });
 
-  it('hands the body on as it was written, with every digit', async () => {
+  it('passes the body on as it was written, with every digit', async () => {
     const text = '{"endpoint":"/v2/models/words/infer","body":{"inputs":[{"data":[12345678901234567890]}] }}';
     await call('PUT', '/v1/jobs/a2', { text });
     expect(await messages(words)).toMatchObject([{ input: { json: '{"inputs":[{"data":[12345678901234567890]}] }' } }]);
@@ -261,14 +261,14 @@ describe('an id that a caller chooses', () => {
     expect(same.statusCode).toBe(expected === undefined ? 200 : 409);
   });
 
-  it('says in the job that it came over HTTP', async () => {
+  it('marks the job as submitted over HTTP', async () => {
     await call('PUT', '/v1/jobs/jobs-1', { body: REQUEST });
     expect(await messages(words)).toMatchObject([{ id: 'jobs-1', via: 'http', plan: 'trusted' }]);
   });
 });
 
 describe('GET /v1/jobs/{id}', () => {
-  it('shows a result, or where a large one is', async () => {
+  it('shows a result, or the URL of a large one', async () => {
     await jobs.create(definition('g1'));
     await jobs.finish(definition('g1'), {
       status: 'succeeded',
@@ -464,7 +464,7 @@ describe('the routes of webhooks', () => {
     expect(rotated[1]).toMatchObject({ secret: first?.secret, expires_at: expect.any(String) });
   });
 
-  it('know deliveries of jobs only that the key has', async () => {
+  it('show deliveries only of jobs of the key', async () => {
     await jobs.create(definition('d1'));
     expect((await call('GET', '/v1/jobs/d1/deliveries')).json).toEqual({ object: 'list', data: [] });
     expect((await call('GET', '/v1/jobs/d9/deliveries')).json).toMatchObject({ code: 'JOB_NOT_FOUND' });
@@ -542,7 +542,7 @@ describe('Prefer on an inference route', () => {
     },
   );
 
-  it('says which key it derived, and finds the job by it or by a repetition', async () => {
+  it('returns the derived key, and finds the job by it or by a repetition', async () => {
     const body = { model: 'words', input: 'a repeated request' };
     const first = await ask('respond-async', {}, body);
     const key = String(first.headers?.['idempotency-key']);
@@ -620,7 +620,7 @@ describe('Prefer on an inference route', () => {
     expect(await messages(words)).toEqual([]);
   });
 
-  it('changes nothing where it asks for nothing of the kind, or the deployment has no jobs', async () => {
+  it('changes nothing if it requests no job, or if the deployment has no jobs', async () => {
     expect((await ask('handling=lenient')).statusCode).toBe(200);
     expect((await ask(undefined)).statusCode).toBe(200);
     const { send } = serveInMemory();

@@ -119,7 +119,7 @@ describe('any set of policies', () => {
     );
   });
 
-  it('judges alike whatever the order, and however statements are spread over policies', () => {
+  it('does not depend on the order of statements or on their distribution over policies', () => {
     fc.assert(
       fc.property(statements, (list) => {
         const spread = compilePolicies(list.map((one) => ({ Statement: [one] })));

@@ -120,7 +120,7 @@ describe('prepareToServe', () => {
     ).toEqual(['int64', 'float', 'float']);
   });
 
-  it('gives out the tensors of a sequence one by one, with the classes of each', async () => {
+  it('outputs the tensors of a sequence one by one, with the classes of each', async () => {
     const model = flowers(NAMES);
     const graph = graphOf(model);
     graph.node[1] = makeNode('SequenceConstruct', 'both', ['probabilities', 'probabilities'], ['p']);
@@ -137,7 +137,7 @@ describe('prepareToServe', () => {
     await session.release();
   });
 
-  it('leaves a model alone that needs no change', () => {
+  it('does not change a model that needs no change', () => {
     const model = smallEncoder();
     expect(prepareToServe(model, 'encoder.onnx')).toEqual({ model, isChanged: false });
   });

@@ -116,7 +116,7 @@ describe('toHalf', () => {
     expect(RELATIVE.error(before ?? {}, after ?? {})).toBeLessThan(0.001);
   });
 
-  it('leaves an operator alone that it does not know to be safe', async () => {
+  it('does not convert an operator that is not known to be safe', async () => {
     const original = smallModel({
       nodes: [
         makeNode('MatMul', 'product', ['x', 'w'], ['p']),
@@ -134,7 +134,7 @@ describe('toHalf', () => {
     expect(RELATIVE.error(before ?? {}, after ?? {})).toBeLessThan(0.002);
   });
 
-  it('gives the same bytes each time and leaves its argument alone', () => {
+  it('returns the same bytes each time, and does not change its argument', () => {
     const original = smallEncoder();
     const before = encodeModel(original);
     expect(encodeModel(toHalf(original).model)).toEqual(encodeModel(toHalf(original).model));

@@ -20,17 +20,17 @@ const criteria = (prefer: Preference, batchInvarianceWorth = 1, mustGain = true)
 });
 
 describe('choose', () => {
-  it('takes the fastest when it is surely faster', () => {
+  it('chooses the fastest if it is significantly faster', () => {
     const [slow, fast] = [candidate({ bytes: 500 }), candidate({ ratio: 2 })];
     expect(choose([slow, fast], criteria('speed'))).toBe(fast);
   });
 
-  it('takes the smaller one when noise may explain the difference in speed', () => {
+  it('chooses the smaller one if noise may explain the difference in speed', () => {
     const [small, noisy] = [candidate({ bytes: 500, ratio: 1.2 }), candidate({ ratio: 1.5, spread: 0.4 })];
     expect(choose([noisy, small], criteria('speed'))).toBe(small);
   });
 
-  it('takes the more accurate one of the same size and speed, else the first', () => {
+  it('chooses the more accurate one of the same size and speed, else the first', () => {
     const [first, second, exact] = [candidate(), candidate(), candidate({ bytes: 1005, meanError: 0.001 })];
     expect(choose([first, second, exact], criteria('speed'))).toBe(exact);
     expect(choose([first, second], criteria('speed'))).toBe(first);
@@ -45,7 +45,7 @@ describe('choose', () => {
     expect(choose(trials, criteria(prefer))).toBe(trials[index]);
   });
 
-  it('lets a candidate with the same bits in a batch be slower, up to what that is worth', () => {
+  it('accepts a slower candidate with the same bits in a batch, up to the worth of that property', () => {
     const [fast, invariant] = [candidate({ ratio: 2.4 }), candidate({ ratio: 2, batchInvariant: true })];
     expect(choose([fast, invariant], criteria('speed', 1.25))).toBe(invariant);
     expect(choose([fast, invariant], criteria('speed', 1.1))).toBe(fast);

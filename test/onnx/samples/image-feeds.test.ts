@@ -69,7 +69,7 @@ describe('openSamples, with a folder of pictures', () => {
       [1, -1, -1, -0.2, -0.6, 1],
     ],
     ['a mean for each channel', ['n', 3, 1, 2], { mean: [1, 0.4, 0] }, [1, 3, 1, 2], [0, -1, -0.4, 0, 0.2, 1]],
-  ] as const)('gives %s', async (_, declared, image, shape, expected) => {
+  ] as const)('returns %s', async (_, declared, image, shape, expected) => {
     const tensor = await read({ 'a.png': await pair() }, input(declared), image);
     expect(tensor?.shape).toEqual(shape);
     Array.from(tensor?.data ?? [], Number).forEach((value, index) => {
@@ -103,7 +103,7 @@ describe('openSamples, with a folder of pictures', () => {
     for (const value of tensor?.data ?? []) expect(Number(value)).toBeCloseTo(0.5, 1);
   });
 
-  it('cuts off what is too much at two sides when the picture has to cover', async () => {
+  it('crops two sides if the picture must cover the input', async () => {
     const stripes = await png(6, 2, (x) => (x < 2 || x > 3 ? [0, 0, 0] : [255, 255, 255]));
     const tensor = await read({ 'a.png': stripes }, input(['n', 3, 2, 2]), { fit: 'cover' });
     expect(Array.from(tensor?.data ?? [], Number)).toEqual(new Array(12).fill(1));

@@ -105,7 +105,7 @@ describe('a binary request', () => {
     );
   });
 
-  it('is read or refused, whatever its bytes are', () => {
+  it('is read or refused for any bytes', () => {
     const json = fc.oneof(
       fc.json().map((text) => text),
       fc

@@ -78,7 +78,7 @@ test('JSON is read and written without waiting', () => {
   expect(encodeInfer(RESPONSE, { form: 'json', isBinary: false }, [], true)).not.toBeInstanceOf(Promise);
 });
 
-test('a binary body that arrives as text is refused, with what to do', () => {
+test('a binary body that arrives as text is refused, with advice', () => {
   const body = { mediaType: `${TRITON_BINARY_TYPE}2`, text: '{}' };
   expect(() => decodeInfer(body, TARGET)).toThrow(
     expect.objectContaining({ code: 'INVALID_BODY', message: expect.stringContaining('application/octet-stream') }),

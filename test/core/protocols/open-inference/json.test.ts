@@ -34,11 +34,11 @@ describe('decodeInferRequest', () => {
     });
   });
 
-  it('gives neither id nor outputs when the request has none', () => {
+  it('returns neither id nor outputs when the request has none', () => {
     expect(decodeInferRequest({ inputs: [] })).toEqual({ parameters: {}, inputs: new Map() });
   });
 
-  it('takes null for an absent member', () => {
+  it('treats null as an absent member', () => {
     const input = { name: 'x', datatype: 'INT8', shape: [1], data: [1], parameters: null };
     const body = { id: null, parameters: null, inputs: [input], outputs: null };
     expect(decodeInferRequest(body)).toEqual(
@@ -241,7 +241,7 @@ describe('requestedOutputs', () => {
     { name: 's', datatype: 'BYTES' },
   ] as const;
 
-  it('gives all outputs of the model when the request names none', () => {
+  it('returns all outputs of the model when the request names none', () => {
     expect(requestedOutputs(undefined, outputs)).toEqual([{ name: 'h' }, { name: 's' }]);
   });
 
@@ -263,7 +263,7 @@ describe('validateInputs', () => {
   const a: Tensor = { datatype: 'INT32', shape: [1, 2], data: Int32Array.of(1, 2) };
   const b: Tensor = { datatype: 'BYTES', shape: [], data: ['x'] };
 
-  it('gives the tensors that the model takes', () => {
+  it('returns the tensors that the model accepts', () => {
     const inputs = new Map([
       ['b', b],
       ['a', a],
@@ -271,17 +271,17 @@ describe('validateInputs', () => {
     expect(validateInputs(inputs, descriptions)).toEqual({ a, b });
   });
 
-  it('takes a tensor without elements where a dimension varies', () => {
+  it('accepts a tensor without elements if a dimension varies', () => {
     const none: Tensor = { datatype: 'INT32', shape: [0, 2], data: new Int32Array() };
     expect(validateInputs(new Map([['a', none]]), descriptions.slice(0, 1))).toEqual({ a: none });
   });
 
-  it('takes any shape where the file leaves the number of dimensions open', () => {
+  it('accepts any shape if the file leaves the number of dimensions open', () => {
     const open: TensorDescription = { name: 'a', datatype: 'INT32', shape: [], anyRank: true };
     expect(validateInputs(new Map([['a', a]]), [open])).toEqual({ a });
   });
 
-  it('takes any name of an input, also one that objects inherit', () => {
+  it('accepts any name of an input, even one that objects inherit', () => {
     const tensors = validateInputs(new Map([['__proto__', a]]), [{ ...at(descriptions, 0), name: '__proto__' }]);
     expect(Object.entries(tensors)).toEqual([['__proto__', a]]);
   });

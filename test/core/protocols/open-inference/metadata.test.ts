@@ -38,7 +38,7 @@ describe('modelMetadata', () => {
     });
   });
 
-  it('says of a tensor that it may have any number of dimensions', () => {
+  it('describes a tensor with any number of dimensions', () => {
     const { inputs } = modelMetadata(packed('tensor'), { describe: () => ({ inputs: [OPEN], outputs: [] }) });
     expect(inputs).toEqual([{ name: 'x', datatype: 'FP32', shape: [], parameters: { any_rank: true } }]);
   });
@@ -47,7 +47,7 @@ describe('modelMetadata', () => {
     expect(modelMetadata(packed('tensor'), TASKS.tensor.task, '2')).toMatchObject({ inputs: INPUTS, outputs: OUTPUTS });
   });
 
-  it('has the names of dimensions and classes with the tensors, and properties and what was left out with the model', () => {
+  it('has names of dimensions and classes with the tensors, and properties and omitted ones with the model', () => {
     const model = packed('tensor');
     const metadata = {
       tensors: [

@@ -78,7 +78,7 @@ describe('a ModelInferRequest', () => {
     expect(() => decode(hex)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
   });
 
-  it('is read or refused, whatever its bytes are', () => {
+  it('is read or refused for any bytes', () => {
     const known = [RAW, CONTENTS].map((hex) => Buffer.from(hex, 'hex'));
     const mutated = fc
       .tuple(

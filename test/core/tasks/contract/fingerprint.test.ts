@@ -142,7 +142,7 @@ describe('the fingerprint of an embedding', () => {
     );
   });
 
-  test('the fingerprint is what the hash gives', () => {
+  test('the fingerprint is the output of the hash', () => {
     expect(ofEmbedding(KEY, () => 'digest')).toBe('digest');
   });
 });
@@ -184,7 +184,7 @@ describe('the fingerprint of tensors', () => {
     expect(shaped([1, 2])).not.toBe(shaped([2, 1]));
   });
 
-  test('inputs of any size fit', () => {
+  test('inputs of any size have a fingerprint', () => {
     const data = Float32Array.from({ length: 5000 }, (_, index) => index);
     const bytes = ofTensors({ modelId: 'a', sha256: 'w', inputs: { x: { datatype: 'FP32', shape: [5000], data } } });
     expect(bytes).toContain(hex(new Uint8Array(data.buffer)));

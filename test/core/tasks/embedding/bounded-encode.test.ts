@@ -19,7 +19,7 @@ const cut = (ids: readonly number[], side: 'start' | 'end') =>
   side === 'end' ? [...ids.slice(0, MAX_TOKENS - 1), 1] : [0, ...ids.slice(1 - MAX_TOKENS)];
 
 describe('encodeBounded', () => {
-  it.each(['start', 'end'] as const)('leaves the same tokens as the whole text if the %s is cut', (side) => {
+  it.each(['start', 'end'] as const)('returns the same tokens as for the whole text if the %s is cut', (side) => {
     const words = fc.array(
       fc.tuple(fc.integer({ min: 1, max: 300 }), fc.constantFrom(' ', '  ', '\n', ' '.repeat(400))),
       { maxLength: 400 },
@@ -38,7 +38,7 @@ describe('encodeBounded', () => {
     );
   });
 
-  it('reads a text once that is not long', () => {
+  it('reads a short text once', () => {
     const { encode, read } = wordTokenizer();
     const text = 'a '.repeat(32 * MAX_TOKENS);
     expect(encodeBounded(text, MAX_TOKENS, 'end', { encode }).isWhole).toBe(true);

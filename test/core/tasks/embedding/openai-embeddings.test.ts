@@ -58,7 +58,7 @@ describe('decodeOpenAiEmbeddings', () => {
     });
   });
 
-  it('takes null for absent in optional members', () => {
+  it('treats null as absent in optional members', () => {
     const body = { input: 'a', model: 'm', encoding_format: null, dimensions: null, truncate: null };
     expect(decodeOpenAiEmbeddings(body, LIMITS)).toMatchObject({
       encodingFormat: 'float',
@@ -67,13 +67,16 @@ describe('decodeOpenAiEmbeddings', () => {
     });
   });
 
-  it.each([1, 384])('takes %d dimensions', (dimensions) => {
+  it.each([1, 384])('accepts %d dimensions', (dimensions) => {
     expect(decodeOpenAiEmbeddings({ input: 'a', model: 'm', dimensions }, LIMITS).dimensions).toBe(dimensions);
   });
 
-  it.each([{ input: 'a' }, { input: 'a', model: null }])('leaves the model to the function for %j', (body) => {
-    expect(() => decodeOpenAiEmbeddings(body, LIMITS)).not.toThrow();
-  });
+  it.each([{ input: 'a' }, { input: 'a', model: null }])(
+    'leaves the choice of the model to the function for %j',
+    (body) => {
+      expect(() => decodeOpenAiEmbeddings(body, LIMITS)).not.toThrow();
+    },
+  );
 
   describe('of a model whose manifest does not accept token ids', () => {
     const { vocabularySize: _, ...limits } = LIMITS;

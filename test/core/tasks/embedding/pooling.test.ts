@@ -46,11 +46,11 @@ describe('meanPool', () => {
     );
   });
 
-  it('gives zeros for an item without tokens', () => {
+  it('returns zeros for an item without tokens', () => {
     expect(meanPool({ data: Float32Array.of(5, 5), tokens: 1, width: 2 }, 0, 0)).toEqual(Float32Array.of(0, 0));
   });
 
-  it('gives the same bits whatever the padding', () => {
+  it('returns the same bits for any padding', () => {
     fc.assert(
       fc.property(batch, ({ data, tokens, width, lengths }) => {
         lengths.forEach((length, item) => {
@@ -93,13 +93,13 @@ describe('normalizeL2', () => {
     expect(normalizeL2(new Float32Array(3))).toEqual(new Float32Array(3));
   });
 
-  it('divides by 1e-12 where the length is smaller, as torch does', () => {
+  it('divides by 1e-12 if the length is smaller, as torch does', () => {
     expect(normalizeL2(Float32Array.of(1e-14))[0]).toBeCloseTo(0.01, 6);
   });
 });
 
 describe('cutDimensions', () => {
-  it('gives the very same vector when nothing is cut', () => {
+  it('returns the same vector when nothing is cut', () => {
     const vector = Float32Array.of(0.1, 0.2, 0.3);
     expect(cutDimensions(vector, 3)).toBe(vector);
   });
@@ -112,7 +112,7 @@ describe('cutDimensions', () => {
 });
 
 describe('poolBatch', () => {
-  it.each(['mean', 'cls'] as const)('gives one vector for each item by pooling %s', (pooling) => {
+  it.each(['mean', 'cls'] as const)('returns one vector for each item by pooling %s', (pooling) => {
     fc.assert(
       fc.property(batch, ({ data, tokens, width, lengths }) => {
         const states = { data, tokens, width };

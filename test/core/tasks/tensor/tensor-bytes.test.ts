@@ -18,7 +18,7 @@ describe('encodeTensors', () => {
     expect(decodeTensors(encodeTensors(TENSORS))).toEqual(TENSORS);
   });
 
-  it('is undone wherever the bytes lie', () => {
+  it('is undone at any offset of a buffer', () => {
     const bytes = encodeTensors(TENSORS);
     for (let offset = 0; offset < 4; offset++) {
       const moved = new Uint8Array(bytes.length + offset);

@@ -22,7 +22,7 @@ describe('readBody', () => {
     expect(await readBody(event, LIMIT)).toEqual({ mediaType: 'text/csv', text: 'a,b' });
   });
 
-  it('takes a body without a content type for JSON, and its bytes for text', async () => {
+  it('treats a body without a content type as JSON, and its bytes as text', async () => {
     const event = { ...binaryEvent('/x', Buffer.from('{"a":"é"}')), headers: {} };
     expect(await readBody(event, LIMIT)).toEqual({ mediaType: 'application/json', text: '{"a":"é"}' });
   });
@@ -45,7 +45,7 @@ describe('readBody', () => {
     ['as sent', image(Buffer.alloc(1001))],
     ['once decompressed', image(gzipSync(Buffer.alloc(1001)), { 'Content-Encoding': 'gzip' })],
     ['as text of few characters', gatewayEvent('/x', { body: '€'.repeat(334) })],
-  ])('fails with BODY_TOO_LARGE beyond the limit, %s, and says what to do', async (_, event) => {
+  ])('fails with BODY_TOO_LARGE and advice beyond the limit, %s', async (_, event) => {
     await expect(readBody(event, { ...LIMIT, advice: 'send it in parts' })).rejects.toMatchObject({
       code: 'BODY_TOO_LARGE',
       message: expect.stringMatching(/, at most 1000 are allowed; send it in parts$/),
@@ -82,7 +82,7 @@ describe('readBody', () => {
     expect(await readBody({ ...binaryEvent('/x', Buffer.from('\ufeff{}')), headers: {} }, LIMIT)).toEqual(json);
   });
 
-  it('takes a body of exactly the limit', async () => {
+  it('accepts a body of exactly the limit', async () => {
     expect(await readBody(gatewayEvent('/x', { body: `"${'€'.repeat(332)}"` }), LIMIT)).toHaveProperty('text');
   });
 });

@@ -70,7 +70,7 @@ describe('openSageMakerEndpoints', () => {
     });
   });
 
-  it('waits without end when nothing says how long', async () => {
+  it('waits without a limit when the request has no deadline', async () => {
     expect(await endpoints.invoke('1', MESSAGE, Number.POSITIVE_INFINITY)).toHaveProperty('contentType');
   });
 
@@ -85,7 +85,7 @@ describe('openSageMakerEndpoints', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('does not send it again when no time is left', async () => {
+  it('does not retry when no time is left', async () => {
     answers.unshift(failing(503, 'ServiceUnavailable'));
     await expect(endpoints.invoke('1', MESSAGE, 40)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(requests).toHaveLength(1);
@@ -127,7 +127,7 @@ describe('openSageMakerEndpoints', () => {
       await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
     });
 
-    it('does not hold it against the endpoint', async () => {
+    it('does not count it as a failure of the endpoint', async () => {
       const echo = answers[0] as (typeof answers)[number];
       answers = [mismatch];
       for (let calls = 0; calls < 6; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
@@ -135,7 +135,7 @@ describe('openSageMakerEndpoints', () => {
       await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toHaveProperty('contentType');
     });
 
-    it('keeps the reason of a model that takes strings to itself', async () => {
+    it('hides the reason of a model that accepts strings', async () => {
       answers = [refusing(failed('no number: my secret'))];
       const clock = { now: () => nowMs };
       const textual = openSageMakerEndpoints({ name: 'tiny', clock, client, random: () => 0, readsText: true });
@@ -147,7 +147,7 @@ describe('openSageMakerEndpoints', () => {
   });
 
   it.each(['ValidationError', 'ValidationException'])(
-    'says that the endpoint is not in service for %s',
+    'reports that the endpoint is not in service for %s',
     async (type) => {
       answers = [failing(400, type)];
       await expect(endpoints.invoke('1', MESSAGE, 1000)).rejects.toMatchObject({
@@ -157,13 +157,13 @@ describe('openSageMakerEndpoints', () => {
     },
   );
 
-  it('gives up when the time is over, and does not ask again', async () => {
+  it('fails at the deadline, and does not retry', async () => {
     answers = [() => undefined];
     await expect(endpoints.invoke('1', MESSAGE, 60)).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(requests).toHaveLength(1);
   });
 
-  it('refuses what SageMaker would not take', async () => {
+  it('refuses requests that SageMaker would refuse', async () => {
     const body = new Uint8Array(MAX_INVOCATION_BYTES + 1);
     await expect(endpoints.invoke('1', { contentType: '', body }, 1000)).rejects.toMatchObject({
       code: 'BODY_TOO_LARGE',
@@ -195,13 +195,13 @@ describe('openSageMakerEndpoints', () => {
     ['a full queue that the container reports with 429', failing(424, 'ModelError', { OriginalStatusCode: 429 }), 2],
     ['throttling by SageMaker', failing(400, 'ThrottlingException'), 2],
     ['a timeout in the container', failing(424, 'ModelError', { OriginalStatusCode: 504 }), 1],
-  ])('keeps asking the endpoint after %s', async (_, fail, attempts) => {
+  ])('keeps calling the endpoint after %s', async (_, fail, attempts) => {
     answers = [fail];
     for (let calls = 0; calls < 10; calls++) await endpoints.invoke('1', MESSAGE, 1000).catch(() => undefined);
     expect(requests).toHaveLength(10 * attempts);
   });
 
-  it('keeps asking the endpoint when a caller had little time to wait', async () => {
+  it('keeps calling the endpoint when a caller had little time to wait', async () => {
     const echo = answers[0];
     answers = [() => undefined];
     for (let calls = 0; calls < 6; calls++) await endpoints.invoke('1', MESSAGE, 20).catch(() => undefined);
@@ -209,7 +209,7 @@ describe('openSageMakerEndpoints', () => {
     await expect(endpoints.invoke('1', MESSAGE, 1000)).resolves.toMatchObject({ contentType: 'text/plain' });
   });
 
-  it('counts a timeout as a failure when the endpoint had its fair chance', async () => {
+  it('counts a timeout as a failure when the endpoint had enough time', async () => {
     answers = [failing(424, 'ModelError', { OriginalStatusCode: 504 })];
     for (let calls = 0; calls < 10; calls++) await endpoints.invoke('1', MESSAGE, 28_000).catch(() => undefined);
     expect(requests).toHaveLength(5);

@@ -68,7 +68,7 @@ describe('openDynamoDbResultCache', () => {
     });
   });
 
-  it('asks again for what was left unprocessed', async () => {
+  it('retries unprocessed items', async () => {
     let reads = 0;
     const server = await start(
       startServer((operation, input, response) => {
@@ -87,7 +87,7 @@ describe('openDynamoDbResultCache', () => {
     expect(reads).toBe(2);
   });
 
-  it('gives up on what stays unprocessed when the budget ends, and gives the part that came', async () => {
+  it('returns a partial result if items stay unprocessed when the budget ends', async () => {
     const server = await start(
       startServer((_, input, response) =>
         reply(response, 200, { Responses: { [TABLE]: [item('a')] }, UnprocessedKeys: input['RequestItems'] }),
@@ -97,7 +97,7 @@ describe('openDynamoDbResultCache', () => {
     expect([...found.keys()]).toEqual(['a']);
   });
 
-  it('passes over items that lack what the cache wrote', async () => {
+  it('ignores items that the cache did not write', async () => {
     const server = await start(
       startServer((_, __, response) =>
         reply(response, 200, { Responses: { [TABLE]: [{ fingerprint: { S: 'a' } }, item('b')] } }),

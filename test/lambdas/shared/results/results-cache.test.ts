@@ -59,7 +59,7 @@ describeResultCache('memory before a table', async (clock) => {
 describeResultCache('memory without a table', async (clock) => new ResultsCache({ memory: memory(clock), clock }));
 
 describe('ResultsCache', () => {
-  it('asks the table only for what memory lacks, and says where each result was', async () => {
+  it('reads from the table only results that memory lacks, and reports where each result was', async () => {
     const { cache, table } = open();
     await cache.put(one('a'));
     await table.put(one('b'));
@@ -71,7 +71,7 @@ describe('ResultsCache', () => {
     expect(table.reads).toEqual([['b', 'c']]);
   });
 
-  it('keeps a result of the table in memory, and does not ask the table for it again', async () => {
+  it('keeps a result of the table in memory, and does not read it from the table again', async () => {
     const { cache, table } = open();
     await table.put(one('b'));
     await cache.get(['b']);
@@ -120,7 +120,7 @@ describe('ResultsCache', () => {
     expect((await cache.get(['a'])).get('a')?.level).toBe('table');
   });
 
-  it('leaves a table alone for thirty seconds after three failures in a row', async () => {
+  it('does not call a table for thirty seconds after three failures in a row', async () => {
     const { cache, clock, table } = open();
     table.failing = ['read'];
     for (let read = 0; read < 5; read++) await cache.get(['a']);

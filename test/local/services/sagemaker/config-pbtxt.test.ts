@@ -27,7 +27,7 @@ describe('parseTextFormat', () => {
 });
 
 describe('readModelConfig', () => {
-  it('understands what the constructs write', () => {
+  it('reads the configuration that the constructs write', () => {
     const text = renderTritonConfig({
       name: 'tiny',
       version: '1',
@@ -47,7 +47,7 @@ describe('readModelConfig', () => {
     });
   });
 
-  it('merges nothing where nothing says so', () => {
+  it('merges no requests by default', () => {
     expect(readModelConfig('name: "a"')).toEqual({
       name: 'a',
       maxBatchSize: 0,
@@ -56,7 +56,7 @@ describe('readModelConfig', () => {
     });
   });
 
-  it('needs numbers', () => {
+  it('requires numbers in numeric fields', () => {
     expect(() => readModelConfig('max_batch_size: many')).toThrow('needs a number for max_batch_size, got many');
   });
 });

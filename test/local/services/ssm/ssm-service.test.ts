@@ -38,14 +38,14 @@ describe('AWS Systems Manager in local mode', () => {
     }
   });
 
-  test('needs the permission to read the parameter', () => {
+  test('requires the permission to read the parameter', () => {
     expect(service.permissions(request(JSON.stringify({ Name: NAME })))).toEqual([
       { action: 'ssm:GetParameter', resource: parameterArn(NAME) },
     ]);
     expect(parameterArn(NAME)).toMatch(/^arn:aws:ssm:[^:]+:\d+:parameter\/tensorgate\/jobs\/models\/words$/);
   });
 
-  test('knows no other operation', () => {
+  test('refuses other operations', () => {
     expect(service.permissions(request('{}', 'PutParameter'))).toBeUndefined();
     expect(service.error(403, 'AccessDeniedException', 'no').status).toBe(400);
   });
