@@ -147,7 +147,7 @@ describe('the app of this repository, started by the command', () => {
     await expect(client().models.retrieve('nope')).rejects.toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND' });
   });
 
-  it('returns the result of a repeated request from the cache, and says so', async () => {
+  it('returns the result of a repeated request from the cache, and reports the hit', async () => {
     const text = `once ${process.pid} and again`;
 
     const first = await embed(text);

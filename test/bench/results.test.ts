@@ -52,7 +52,7 @@ describe('results of the bench', () => {
     expect(load?.[0]?.levels[0]?.requestsPerSecond.median).toBe(600.123);
   });
 
-  it('become the latest only when asked for', () => {
+  it('become the latest only on request', () => {
     writeResults({ ...results, commit: 'abc1234567+' }, true, directory);
     expect(readdirSync(directory)).toEqual(['2026-01-02-abc1234567-changed.json', 'latest.json']);
   });

@@ -65,7 +65,7 @@ describe('tensorgate model quantize', () => {
     expect(stdout.endsWith(`  versions:\n    "2":\n      weights: 2/model.onnx\n      sha256: ${sha256}\n`)).toBe(true);
   });
 
-  it('prints the report as one JSON document if asked for', async () => {
+  it('prints the report as one JSON document on request', async () => {
     const { exitCode, stdout } = await withTexts('--json', '--prefer', 'size');
     const report = JSON.parse(stdout);
     expect(exitCode).toBe(0);

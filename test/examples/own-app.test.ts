@@ -199,7 +199,7 @@ describe('an app outside of this repository', () => {
   it.each([
     ['missing', undefined, 'it is not installed'],
     ['of another version', '9.9.9', 'version 9.9.9 is installed'],
-  ])('says what to install if onnxruntime-node is %s', (_, version, found) => {
+  ])('reports what to install if onnxruntime-node is %s', (_, version, found) => {
     const link = join(app, 'node_modules/onnxruntime-node');
     renameSync(link, `${link}-hidden`);
     if (version !== undefined) {

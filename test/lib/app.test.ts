@@ -79,7 +79,7 @@ describe('bin/app.ts', () => {
       'CONFIG_INVALID: config/dev.yaml has 1 problem',
     ],
     ['a wrong manifest', () => runApp(writeProject('', { task: 'x' })), 'MANIFEST_INVALID: models/adder/model.yaml'],
-  ])('says what is wrong, and nothing else, when it gets %s', (_, run, message) => {
+  ])('reports what is wrong, and nothing else, when it gets %s', (_, run, message) => {
     const { status, stderr } = run();
     expect(status).toBe(1);
     expect(stderr).toContain(message);

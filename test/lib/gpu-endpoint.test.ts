@@ -72,7 +72,7 @@ describe('GpuEndpoint', () => {
     });
   });
 
-  it('moves half of the traffic first where there are two instances', () => {
+  it('moves half of the traffic first if there are two instances', () => {
     const template = synthesize(gpuModel({ instances: { min: 2, max: 4 } }));
     expect(propertiesOf(template, 'AWS::SageMaker::Endpoint')).toMatchObject({
       DeploymentConfig: {
@@ -83,7 +83,7 @@ describe('GpuEndpoint', () => {
     });
   });
 
-  it('moves a quarter at a time where the manifest says so', () => {
+  it('moves a quarter at a time if the manifest says so', () => {
     const template = synthesize(gpuModel({ instances: { min: 4, max: 8 }, shift: 'linear' }));
     expect(propertiesOf(template, 'AWS::SageMaker::Endpoint')).toMatchObject({
       DeploymentConfig: {
@@ -168,7 +168,7 @@ describe('GpuEndpoint', () => {
     ]);
   });
 
-  it('does not scale where most is least', () => {
+  it('does not scale if the maximum equals the minimum', () => {
     const template = synthesize(gpuModel({ instances: { min: 1, max: 1 } }));
     template.resourceCountIs('AWS::ApplicationAutoScaling::ScalableTarget', 0);
   });
@@ -212,7 +212,7 @@ describe('GpuEndpoint', () => {
     });
   });
 
-  it('takes an image of the deployer’s own, which it may pull', () => {
+  it('accepts an image of the deployer’s own, which it may pull', () => {
     const image = '222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/triton:1.0';
     const template = synthesize(gpuModel({ image }));
     expect(propertiesOf(template, 'AWS::SageMaker::Model').PrimaryContainer.Image).toBe(image);
@@ -220,12 +220,12 @@ describe('GpuEndpoint', () => {
     expect(JSON.stringify(policy?.Properties)).toContain(':ecr:eu-west-1:222222222222:repository/team/triton"');
   });
 
-  it('says so where AWS has no image', () => {
+  it('fails with advice if AWS has no image', () => {
     const stack = new Stack(testApp(), 'Test', { env: { region: 'moon-1' } });
     expect(() => new GpuEndpoint(stack, 'Gpu', { model: gpuModel() })).toThrow('AWS offers no Triton image in moon-1');
   });
 
-  it('encrypts volumes by a key where the instances take one', () => {
+  it('encrypts volumes by a key if the instances support one', () => {
     const image = '222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/triton:volta';
     const template = synthesize(gpuModel({ instanceType: 'ml.p3.2xlarge', image }), (stack) => ({
       encryptionKey: new Key(stack, 'Key'),
@@ -306,7 +306,7 @@ describe('an asynchronous GpuEndpoint', () => {
     expect(wake?.AlarmActions).toEqual([{ Ref: expect.stringMatching(/Wake/) }]);
   });
 
-  it('needs no waking where an instance always runs', () => {
+  it('needs no waking if an instance always runs', () => {
     const template = synthesize(gpuModel({ mode: 'async', instances: { min: 1, max: 2, backlog: 9 } }), withBucket);
     const policies = resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalingPolicy');
     expect(policies.map(({ Properties }) => Properties.PolicyType)).toEqual(['TargetTrackingScaling']);

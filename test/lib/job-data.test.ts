@@ -171,7 +171,7 @@ describe('DataStack', () => {
     expect(idsOf('AWS::S3::Bucket')).toEqual(['PayloadsBucket1715615A']);
   });
 
-  it('hands retention on to everything in it', () => {
+  it('passes the retention on to all of its resources', () => {
     const template = synthesizeData({ retainData: false, jobs: { retentionDays: 1, fileRetentionDays: 2 } });
     for (const { DeletionPolicy } of resourcesOf(template, 'AWS::DynamoDB::GlobalTable')) {
       expect(DeletionPolicy).toBe('Delete');
@@ -181,7 +181,7 @@ describe('DataStack', () => {
     expect(bucket?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(45);
   });
 
-  it('holds the results only where there are no jobs', () => {
+  it('holds the results only if the deployment has no jobs', () => {
     const template = synthesizeData({ jobs: { enabled: false } });
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
     template.resourceCountIs('AWS::S3::Bucket', 0);

@@ -34,7 +34,7 @@ describe('routes of jobs', () => {
     { path: `${path}/{proxy+}`, answeredBy },
   ]);
 
-  it.each(paths)('hand every method of $path with a key to $answeredBy', ({ path, answeredBy }) => {
+  it.each(paths)('pass every method of $path with a key to $answeredBy', ({ path, answeredBy }) => {
     const { Properties } = methods.get(`ANY ${path}`) ?? {};
     expect(Properties).toMatchObject({ ApiKeyRequired: true, Integration: { Type: 'AWS_PROXY' } });
     expect(JSON.stringify(Properties.Integration.Uri)).toContain(`ApiJobRoutes${answeredBy.replace('-', '')}Function`);
@@ -51,7 +51,7 @@ describe('routes of jobs', () => {
     }
   });
 
-  it('hand forms on as bytes', () => {
+  it('pass forms on as bytes', () => {
     expect(propertiesOf(template, 'AWS::ApiGateway::RestApi').BinaryMediaTypes).toContain('multipart/form-data');
   });
 
@@ -91,7 +91,7 @@ describe('JobsStack', () => {
     ]);
   });
 
-  it('hands settings of the deployment on', () => {
+  it('passes settings of the deployment on', () => {
     expect(jobsStack.jobs?.alarms).toHaveLength(6 + models.length * 2);
     const template = templateOf(jobsStack);
     template.hasResourceProperties('AWS::Events::EventBus', { Name: 'tensorgate-dev' });

@@ -145,7 +145,7 @@ describe('tensorgate start', () => {
     while (!(await readFile(log, 'utf8')).includes('twenty ticks')) await setImmediate();
   });
 
-  it('fails with LOCAL_START when the port is taken, and says what to do', async () => {
+  it('fails with LOCAL_START when the port is taken, and explains what to do', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
     const { port } = blocker.address() as { port: number };

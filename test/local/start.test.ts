@@ -106,7 +106,7 @@ describe('startLocal', () => {
     );
   });
 
-  it('gives the same keys at each start', async () => {
+  it('returns the same keys at each start', async () => {
     const assembly = await writeFixtureApp(folder, APP);
     const keys: string[][] = [];
     for (let round = 0; round < 2; round += 1) {
@@ -211,7 +211,7 @@ describe('startLocal', () => {
     expect(await readdir(folder)).not.toContain('local.json');
   });
 
-  it('makes new keys when the file of keys is broken', async () => {
+  it('creates new keys when the file of keys is broken', async () => {
     await writeFile(join(folder, 'api-keys.json'), '{broken');
     stack = await startLocal({ assembly: await writeFixtureApp(folder, APP), directory: folder, port: 0 });
     expect(stack.description.apiKeys).toHaveLength(2);

@@ -34,7 +34,7 @@ describe('synthesize', () => {
     });
   });
 
-  it('hands on what the app says', async () => {
+  it('passes the output of the app on', async () => {
     await writeApp('process.stderr.write("idle: $0\\n");');
     expect(await synthesize('dev', { projectDirectory: folder, outputDirectory: 'out' })).toMatchObject({
       words: 'idle: $0',

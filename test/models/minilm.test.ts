@@ -98,7 +98,7 @@ describe('minilm', () => {
     expect(meanCosine).toBeLessThan(0.9);
   });
 
-  it('gives the same bits alone and in the batches of the server', async () => {
+  it('returns the same bits alone and in the batches of the server', async () => {
     const alone = await embedAlone();
     const lengths = goldens.map(({ ids }) => ids.length);
     const batched: Float32Array[] = [];
@@ -109,7 +109,7 @@ describe('minilm', () => {
     expect(differing(batched, alone)).toEqual([]);
   });
 
-  it('gives the same bits alone and padded to the limit', async () => {
+  it('returns the same bits alone and padded to the limit', async () => {
     const longest = goldens.find(({ ids }) => ids.length === model.limits.maxTokens)?.ids ?? [];
     const rows = goldens.filter((_, index) => index % 6 === 0).map(({ ids }) => ids);
     const alone: Float32Array[] = [];

@@ -65,7 +65,7 @@ describe('the caller of a request', () => {
     });
   });
 
-  it('is what an authorizer says, whichever key API Gateway metered', () => {
+  it('is the one that an authorizer returns, whichever key API Gateway metered', () => {
     const authorizer = { tenant: 'acme', plan: 'pro', roles: 'submit read', credential: 'token' };
     expect(identifyCaller({ authorizer, apiKeyId: 'shared' })).toEqual({
       tenant: 'acme',

@@ -20,7 +20,7 @@ const messageOf = (attempt: () => void) => {
 };
 
 describe('destinations inside the account', () => {
-  it('are open to those who have them granted, and to all who name none', () => {
+  it('are open to callers with a grant, and to callers that name none', () => {
     checkDestinations({ replyQueue: 'results' }, GRANTS);
     checkDestinations({ eventBus: true }, { ...NO_GRANTS, eventBus: true });
     checkDestinations({ eventBus: false }, NO_GRANTS);

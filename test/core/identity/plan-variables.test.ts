@@ -23,7 +23,7 @@ const VARIABLES = renderPlanVariables([
 ]);
 
 describe('the stage variables of plans', () => {
-  it('contain the plan of every key, however many there are', () => {
+  it('contain the plan of every key, even of many keys', () => {
     expect(planOfKey('f1', VARIABLES)).toBe('free');
     for (const key of KEYS) expect(planOfKey(key, VARIABLES)).toBe('pro-eu');
   });

@@ -9,7 +9,7 @@ describe('parseJobRequest', () => {
     { endpoint: '/v2/models/m/infer', input_file_id: 'file-abc', input_media_type: 'application/x-protobuf; a=1' },
     { endpoint: '/v1/embeddings', input_s3: 's3://my-bucket/a/b.json', reply_queue: 'results', event_bus: true },
     { endpoint: '/v1/embeddings', body: {}, webhook_url: 'https://a.example.com/' },
-  ])('takes %j', (request) => {
+  ])('accepts %j', (request) => {
     expect(parseJobRequest(request)).toEqual(request);
   });
 

@@ -38,7 +38,7 @@ describe('parseWorkMessage', () => {
     { ...JOB, input: { kind: 'payload', payload: { bucket: 'b', key: 'k' }, mediaType: 'image/png' } },
     CHUNK,
     { ...CHUNK, addedByALaterVersion: true },
-  ])('takes %j', (message) => {
+  ])('accepts %j', (message) => {
     expect(parseWorkMessage(message)).toEqual(message);
   });
 

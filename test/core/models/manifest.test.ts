@@ -260,7 +260,7 @@ describe('parseManifest', () => {
     });
   });
 
-  it('takes shares with decimals that sum to 100', () => {
+  it('accepts shares with decimals that sum to 100', () => {
     const versions = { '1': VERSION, '2': VERSION, '3': VERSION };
     const traffic = { '1': 33.33, '2': 33.33, '3': 33.34 };
     expect(parseManifest({ ...MINIMAL, versions, traffic }, 'model.yaml').traffic).toEqual(traffic);

@@ -111,7 +111,7 @@ model_warmup {
     expect(text).not.toContain('model_warmup');
   });
 
-  it('asks for TensorRT in half precision', () => {
+  it('requests TensorRT in half precision', () => {
     expect(renderTritonConfig({ ...MODEL, tensorRt: true })).toContain('name: "tensorrt"');
   });
 

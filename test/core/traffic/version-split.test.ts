@@ -37,7 +37,7 @@ describe('pickVersion', () => {
     );
   });
 
-  it('gives each version its share, within one and a half percent', () => {
+  it('assigns each version its share, within one and a half percent', () => {
     fc.assert(
       fc.property(traffic, (split) => {
         for (const [version, share] of Object.entries(split)) {

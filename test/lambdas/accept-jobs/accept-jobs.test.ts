@@ -103,7 +103,7 @@ describe('an event of a producer', () => {
     expect(await harness.submitted()).toMatchObject([{ input: { kind: 'payload', payload } }]);
   });
 
-  it('is one job, however often it is sent', async () => {
+  it('is one job, even if it is sent repeatedly', async () => {
     await harness.send(jobEvent('1'));
     await harness.send(jobEvent('1'));
     expect(await harness.work()).toEqual(DONE);

@@ -319,7 +319,7 @@ describe('a delivery', () => {
     expect((await deliveries())[0]?.attempts[0]?.error).toContain(words);
   });
 
-  it('succeeds however large the response of the receiver is', async () => {
+  it('succeeds for a response of any size', async () => {
     receiver.answer = (_, response) => {
       response.writeHead(200);
       response.end(Buffer.alloc(10_000_000, 'x'));
@@ -452,7 +452,7 @@ describe('a receiver that is not known to be quick', () => {
     expect(await deps.webhooks.reserve(OWNER, 'another', { limits: deps.limits, holdMs: 15_000 })).toBeDefined();
   });
 
-  it('gives the place of a function that was killed to others once its time has passed', async () => {
+  it('releases the slot of a killed function once its time has passed', async () => {
     const reserve = () =>
       deps.webhooks.reserve(OWNER, 'h', { limits: { ofReceiver: 2, ofTenant: 4, ofAll: 20 }, holdMs: 15_000 });
     expect([await reserve(), await reserve(), await reserve()].map((one) => one !== undefined)).toEqual([
@@ -470,7 +470,7 @@ describe('a receiver that is not known to be quick', () => {
     ]);
   });
 
-  it('takes no place of its tenant while its own are taken', async () => {
+  it('takes no slot of its tenant while its own slots are taken', async () => {
     const reserve = (host: string) =>
       deps.webhooks.reserve(OWNER, host, { limits: { ofReceiver: 1, ofTenant: 2, ofAll: 20 }, holdMs: 15_000 });
     await reserve('slow');
@@ -539,7 +539,7 @@ describe('what is known of a receiver', () => {
   });
 });
 
-it('an URL is called however it is written', async () => {
+it('a URL is called in any notation', async () => {
   await handle(message({ url: ` ${url.replace('http:', 'HTTP:')}` }));
   expect(receiver.got).toHaveLength(1);
   expect(await deliveries()).toMatchObject([{ status: 'delivered' }]);

@@ -223,7 +223,7 @@ describe('a chunk that no worker completed', () => {
     expect(await harness.steps()).toEqual([]);
   });
 
-  it('is counted once however often it is delivered, and requests the merge each time', async () => {
+  it('is counted once even if it is delivered repeatedly, and requests the merge each time', async () => {
     await harness.recordBatch({ chunks: 1 });
     await harness.lose(chunkMessage(0));
     await harness.work();

@@ -124,7 +124,7 @@ describe('the value of an API key', () => {
     );
   });
 
-  it('is asked for again while API Gateway throttles, with waits that double', async () => {
+  it('is requested again while API Gateway throttles, with waits that double', async () => {
     const waits: number[] = [];
     const { send } = recorded((sent, index) => {
       if (index === 0) throw new TypeError('fetch failed');
@@ -135,7 +135,7 @@ describe('the value of an API key', () => {
     expect(waits).toEqual([250, 500, 1000]);
   });
 
-  it('is given up in the end, or immediately where another attempt cannot help', async () => {
+  it('fails after the last attempt, or immediately if another attempt cannot help', async () => {
     const throttled = recorded(() => new Response('', { status: 429 }));
     const wait = async () => {};
     await expect(openApiKeys({ settings: SETTINGS, fetch: throttled.send, wait })('id1')).rejects.toThrow(

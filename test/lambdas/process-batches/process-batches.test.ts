@@ -365,7 +365,7 @@ describe('a step that does not complete', () => {
     expect(await processor.takeJson('chunks')).toHaveLength(1);
   });
 
-  it('waits by its visibility while the queue is away, which changes nothing about the batch', async () => {
+  it('waits by its visibility while the queue is unavailable, which changes nothing about the batch', async () => {
     await processor.createBatch(linesOf(3));
     const pauses: number[] = [];
     processor.deps.queue.setVisibility = async (_, seconds) => {

@@ -216,7 +216,7 @@ describe('a batch whose input file is gone', () => {
 });
 
 describe('the end of a batch', () => {
-  test('starts its retention, and gives its input file back', async () => {
+  test('starts its retention, and releases its input file', async () => {
     await processor.createBatch(linesOf(3));
     const readers = async () => (await processor.files.startRemoval(OWNER, 'file-1')).kind;
     await answer(() => true);
@@ -229,7 +229,7 @@ describe('the end of a batch', () => {
     expect(await processor.files.get(OWNER, 'file-1')).toBeUndefined();
   });
 
-  test('gives the file back once, although every step is repeated', async () => {
+  test('releases the file once, even if every step is repeated', async () => {
     await processor.createBatch(linesOf(3));
     const other = await processor.batch();
     await processor.batches.create({ ...other, id: 'batch_2' });

@@ -179,7 +179,7 @@ describe('a job on an asynchronous endpoint', () => {
     },
   );
 
-  it('asks the endpoint although the cache holds the results, if its caller said no-store', async () => {
+  it('calls the endpoint although the cache holds the results, if its caller said no-store', async () => {
     for (const id of ['a', 'b']) {
       const before = submitted.length;
       await worker.send('jobs', worker.job(id, embeddings(['x', 'y z']), { cacheControl: 'no-store' }));

@@ -127,7 +127,7 @@ describe('a chunk', () => {
   it.each([
     ['BATCH_CANCELED', { status: 'cancelling' }],
     ['BATCH_EXPIRED', { windowEndsAtMs: 0 }],
-  ] as const)('ends with %s for each line where the batch has stopped', async (code, more) => {
+  ] as const)('ends with %s for each line if the batch has stopped', async (code, more) => {
     await worker.createBatch(more);
     await worker.send('chunks', await worker.chunkOf([request('a', 'a'), request('b', 'b')]));
     const runs = worker.shapes().length;

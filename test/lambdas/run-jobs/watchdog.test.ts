@@ -62,7 +62,7 @@ describe('the watchdog of a worker', () => {
     expect(calls).toEqual([1]);
   });
 
-  it('says that a write is canceled only once it is not under way', async () => {
+  it('reports that a write is canceled only once it is not under way', async () => {
     tasks.handle({ kind: 'write', id: 1, afterMs: 0, write: WRITE });
     await jest.advanceTimersByTimeAsync(1);
     tasks.handle({ kind: 'cancel', id: 1 });

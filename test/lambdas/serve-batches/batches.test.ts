@@ -69,13 +69,13 @@ describe('POST /v1/batches', () => {
     });
   });
 
-  it('knows the model immediately if the endpoint names it', async () => {
+  it('reads the model from the endpoint if the endpoint names it', async () => {
     const body = { ...request(await upload()), endpoint: '/v1/models/minilm:predict', output_expires_after: null };
     const { output_expires_after: _, ...rest } = body;
     expect(await service.client().post('/batches', { body: rest })).toMatchObject({ model: 'minilm' });
   });
 
-  it('keeps what its caller says about the results cache, as a header or a member', async () => {
+  it('records the cache directives of its caller, as a header or a member', async () => {
     const headers = { 'Cache-Control': 'no-store' };
     const byHeader = await service.client().batches.create(request(await upload()), { headers });
     expect(await service.deps.batches.getBatch('key-1', byHeader.id)).toMatchObject({ cacheControl: 'no-store' });
@@ -90,7 +90,7 @@ describe('POST /v1/batches', () => {
     expect(await service.deps.batches.getBatch('key-1', id)).toMatchObject({ outputExpiresAfterSeconds: 7200 });
   });
 
-  it('takes a file whose parts are still being put together', async () => {
+  it('accepts a file whose parts are still being put together', async () => {
     const id = await upload();
     const get = async (owner: string, fileId: string) => {
       const file = await service.deps.files.get(owner, fileId);
@@ -138,7 +138,7 @@ describe('POST /v1/batches', () => {
 });
 
 describe('POST /v1/batches with an idempotency key', () => {
-  it('makes one batch of the same request sent twice, and sends no more steps', async () => {
+  it('creates one batch of the same request sent twice, and sends no more steps', async () => {
     const body = { ...request(await upload()), metadata: { a: '1', b: '2' } };
     const first = await service.client().batches.create(body, idempotent('one'));
     expect(await stepsOf(first.id)).toHaveLength(1);
@@ -147,7 +147,7 @@ describe('POST /v1/batches with an idempotency key', () => {
     expect(await stepsOf(first.id)).toHaveLength(0);
   });
 
-  it('makes one batch of two concurrent requests', async () => {
+  it('creates one batch of two concurrent requests', async () => {
     const body = request(await upload());
     const made = await Promise.all([1, 2].map(() => service.client().batches.create(body, idempotent('concurrent'))));
     expect(made[0]?.id).toBe(made[1]?.id);
@@ -193,7 +193,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     service.clock.nowMs = Math.ceil((service.clock.nowMs + 1) / REPEAT_WINDOW_MS) * REPEAT_WINDOW_MS + offsetMs;
   };
 
-  it('makes one batch of a request that is repeated within the window, at its edges too', async () => {
+  it('creates one batch of a request that is repeated within the window, at its edges too', async () => {
     const body = request(await upload());
     moveTo(-1);
     const first = await post(body);
@@ -211,7 +211,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     expect(await post(body, { 'idempotency-key': first.key })).toEqual({ ...first, key: '', isReplayed: 'true' });
   });
 
-  it('makes one batch although the first response was an error', async () => {
+  it('creates one batch although the first response was an error', async () => {
     const body = request(await upload());
     const { batches, usage } = service.deps;
     const gateway = await service.start({
@@ -241,7 +241,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     ['file', async () => [request(await upload())] as const],
     ['member', async (body: object) => [{ ...body, metadata: { run: '2' } }] as const],
     ['cache-control', async (body: object) => [body, { 'cache-control': 'no-store' }] as const],
-  ])('makes another batch with another %s', async (_, change) => {
+  ])('creates another batch with another %s', async (_, change) => {
     const body = request(await upload());
     const { id } = await post(body);
     const [changed, headers] = await change(body);
@@ -254,7 +254,7 @@ describe('POST /v1/batches without an idempotency key', () => {
     ['was canceled', (id) => service.client().batches.cancel(id)],
     ['failed', (id) => end(id, 'failed')],
     ['was deleted', (id) => end(id, 'completed').then(() => service.send('DELETE', `/v1/batches/${id}`))],
-  ])('makes another batch if the first %s', async (_, settle) => {
+  ])('creates another batch if the first %s', async (_, settle) => {
     const body = request(await upload());
     const { id } = await post(body);
     await settle(id);

@@ -54,7 +54,7 @@ describe('POST /v1/files with a form', () => {
     expect(await service.client().files.retrieve(file.id)).toEqual(file);
   });
 
-  it('gives every byte back by a redirect that the client follows, under the name of the file', async () => {
+  it('returns every byte by a redirect that the client follows, under the name of the file', async () => {
     const text = `${linesOf(2)}"ü\u0000\r\n--boundary"\n`;
     const { id } = await upload('fälle, 1.jsonl', text);
     expect(await (await service.client().files.content(id)).text()).toBe(text);
@@ -161,7 +161,7 @@ describe('POST /v1/files with a form', () => {
     expect(await failure).toMatchObject({ status: 413, code: 'BODY_TOO_LARGE', message });
   });
 
-  it('fails with FILE_TOO_LARGE beyond what the deployment takes', async () => {
+  it('fails with FILE_TOO_LARGE beyond the limit of the deployment', async () => {
     const gateway = await service.start({ settings: { ...service.deps.settings, maxFileBytes: 10 } });
     const body = form({ file: new Blob(['x'.repeat(11)]), purpose: 'batch' });
     const answer = await fetch(`${gateway.url}/v1/files`, { method: 'POST', ...body });
@@ -198,7 +198,7 @@ describe('POST /v1/files with JSON', () => {
     expect(data).toMatchObject([{ id, status: 'processed' }]);
   });
 
-  it('gives a file up whose bytes did not come in time', async () => {
+  it('fails a file whose bytes did not arrive in time', async () => {
     const { id } = await declare(3);
     service.clock.nowMs += 3_600_000;
     expect(await service.client().files.retrieve(id)).toMatchObject({
@@ -211,7 +211,7 @@ describe('POST /v1/files with JSON', () => {
     expect(await service.deps.files.get('key-1', id)).toMatchObject({ status: 'error' });
   });
 
-  it('takes bytes that arrived in time, however late they are looked at', async () => {
+  it('accepts bytes that arrived in time, even if they are checked later', async () => {
     const { id, upload_url } = await declare(3);
     await fetch(upload_url, { method: 'PUT', body: 'abc' });
     service.clock.nowMs += 3 * 3_600_000;
@@ -229,7 +229,7 @@ describe('POST /v1/files with JSON', () => {
     expect(await answer.json()).toMatchObject({ code });
   });
 
-  it('fails with FILE_TOO_LARGE beyond what one address takes, naming the way in parts', async () => {
+  it('fails with FILE_TOO_LARGE beyond the limit of one URL, and names uploads in parts', async () => {
     const gateway = await service.start({ settings: { ...service.deps.settings, maxFileBytes: 2 ** 40 } });
     gateway.stageVariables = { plan_0: 'large:keys=key-1&fileBytes=1000000000000' };
     const body = json({ filename: 'a', purpose: 'batch', bytes: 6 * 2 ** 30 });

@@ -37,7 +37,7 @@ async function parted() {
 }
 
 describe('an upload', () => {
-  it('makes a file of its parts in the order that they are named in', async () => {
+  it('creates a file from its parts in the requested order', async () => {
     const upload = await begin();
     expect(upload).toEqual({
       id: expect.stringMatching(/^upload_[0-9a-z]{26}$/),
@@ -86,7 +86,7 @@ describe('an upload', () => {
     expect(content === pieces.join('')).toBe(true);
   });
 
-  it('gives its file the time to live that was asked for', async () => {
+  it('sets the requested time to live of its file', async () => {
     const upload = await service.client().uploads.create({
       filename: 'a',
       purpose: 'user_data',
@@ -109,7 +109,7 @@ describe('an upload', () => {
     await expect(upload).rejects.toMatchObject({ status: 400, code: 'INVALID_BODY' });
   });
 
-  it('fails with FILE_TOO_LARGE beyond what the deployment takes', async () => {
+  it('fails with FILE_TOO_LARGE beyond the limit of the deployment', async () => {
     await expect(begin(MAX_FILE_BYTES + 1)).rejects.toMatchObject({ status: 413, code: 'FILE_TOO_LARGE' });
   });
 });

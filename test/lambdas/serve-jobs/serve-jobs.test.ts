@@ -167,7 +167,7 @@ describe('PUT /v1/jobs/{id}', () => {
     expect(await servers.textOf(key)).toContain('yyy');
   });
 
-  it('takes destinations, and a webhook as a header too', async () => {
+  it('accepts destinations, and a webhook as a header too', async () => {
     const headers = { 'x-webhook-url': 'https://hooks.shop.com/a' };
     const request = { ...REQUEST, reply_queue: 'results', event_bus: true, webhook_url: null };
     await call('PUT', '/v1/jobs/a4', { body: request, headers });
@@ -180,7 +180,7 @@ describe('PUT /v1/jobs/{id}', () => {
     ['/v1/embeddings', { model: 'ada', input: 'x' }],
     ['/v1/models/ada:predict', { instances: ['x'] }],
     ['/v2/models/ada/infer', { inputs: [] }],
-  ])('takes an alias of a model for %s', async (endpoint, body) => {
+  ])('accepts an alias of a model for %s', async (endpoint, body) => {
     const { json } = await call('PUT', `/v1/jobs/alias-${Object.keys(body)[0]}`, { body: { endpoint, body } });
     expect(json).toMatchObject({ model: 'words' });
     expect(await messages(words)).toMatchObject([{ model: 'words', endpoint }]);
@@ -521,7 +521,7 @@ describe('Prefer on an inference route', () => {
     return model({ ...event, requestContext: { ...event.requestContext, path: '/dev/v1/embeddings' } }, context);
   };
 
-  it('makes a job of a request', async () => {
+  it('creates a job from a request', async () => {
     const answer = await ask('respond-async');
     const job = JSON.parse(answer.body) as { id: string };
     expect(answer.statusCode).toBe(202);

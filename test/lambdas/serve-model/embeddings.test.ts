@@ -41,7 +41,7 @@ describe('POST /v1/embeddings', () => {
     expect(body['usage']).toEqual({ prompt_tokens: 11, total_tokens: 11 });
   });
 
-  it('gives the same bits alone, among others and as base64', async () => {
+  it('returns the same bits alone, among others and as base64', async () => {
     const { send } = serveInMemory({ table: null });
     const alone = vectorsOf(bodyOf(await send(postEvent(ROUTE, { model: 'words', input: 'a bc def' }))))[0] ?? [];
     const among = vectorsOf(
@@ -65,7 +65,7 @@ describe('POST /v1/embeddings', () => {
     expect(encoders[0]?.shapes).toHaveLength(1);
   });
 
-  it('cuts vectors to the dimensions asked for, from one kept vector', async () => {
+  it('cuts vectors to the requested dimensions, from one kept vector', async () => {
     const { send } = serveInMemory({ packed: textModel({ embedding: { matryoshkaDimensions: [2] } }) });
     await send(postEvent(ROUTE, { model: 'words', input: 'ab cde' }));
     const answer = await send(postEvent(ROUTE, { model: 'words', input: 'ab cde', dimensions: 2 }));
@@ -75,7 +75,7 @@ describe('POST /v1/embeddings', () => {
     expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
   });
 
-  it('cuts a text that is too long only when asked to', async () => {
+  it('cuts a text that is too long only on request', async () => {
     const { send } = serveInMemory();
     const input = 'w '.repeat(30).trim();
     const refused = await send(postEvent(ROUTE, { model: 'words', input }));
@@ -110,7 +110,7 @@ describe('POST /v1/embeddings', () => {
   });
 
   describe('the results cache', () => {
-    it('returns the result of a repeated request, and says so', async () => {
+    it('returns the result of a repeated request, and reports the hit', async () => {
       const { send, clock, encoders } = serveInMemory();
       const event = () => postEvent(ROUTE, { model: 'words', input: 'hello there' });
       const first = await send(event());
@@ -168,7 +168,7 @@ describe('POST /v1/embeddings', () => {
       ]);
     });
 
-    it('is passed by where the model keeps no results', async () => {
+    it('is not used if the model keeps no results', async () => {
       const { send } = serveInMemory({ table: null });
       await send(postEvent(ROUTE, { model: 'words', input: 'x' }));
       expect((await send(postEvent(ROUTE, { model: 'words', input: 'x' }))).headers?.['x-cache']).toBe('BYPASS');

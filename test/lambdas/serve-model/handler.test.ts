@@ -118,7 +118,7 @@ describe('createHandler', () => {
     expect((await serveInMemory().send(event)).statusCode).toBe(200);
   });
 
-  it('takes media types of JSON, and none at all', async () => {
+  it('accepts media types of JSON, and none at all', async () => {
     const { send } = serveInMemory();
     for (const type of ['application/json; charset=utf-8', 'application/vnd.api+json', 'Application/JSON']) {
       expect((await send(postEvent(ROUTE, GOOD, { headers: { 'Content-Type': type } }))).statusCode).toBe(200);

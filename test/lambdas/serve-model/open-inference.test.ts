@@ -60,7 +60,7 @@ describe('a model behind the Open Inference Protocol', () => {
     });
   });
 
-  test('takes binary tensors and returns them', async () => {
+  test('accepts binary tensors and returns them', async () => {
     const response = await send({ ...OCTETS, 'Inference-Header-Content-Length': LENGTH });
     expect(response.headers).toMatchObject({ 'content-type': 'application/octet-stream' });
     expect(partsOf(response)).toEqual([
@@ -73,13 +73,13 @@ describe('a model behind the Open Inference Protocol', () => {
     ]);
   });
 
-  test('takes binary tensors that are compressed', async () => {
+  test('accepts binary tensors that are compressed', async () => {
     const headers = { ...OCTETS, 'Content-Encoding': 'gzip', 'Inference-Header-Content-Length': LENGTH };
     const plain = await send({ ...OCTETS, 'Inference-Header-Content-Length': LENGTH });
     expect((await send(headers, gzipSync(BINARY))).body).toBe(plain.body);
   });
 
-  test('takes the media type that states the length of the JSON part, and returns it to callers that accept it', async () => {
+  test('accepts the media type that states the length of the JSON part, and returns it to callers that accept it', async () => {
     const type = 'application/vnd.sagemaker-triton.binary+json';
     const response = await send({ 'Content-Type': `${type}; json-header-size=${LENGTH}`, Accept: type });
     expect(response.headers?.['content-type']).toMatch(
@@ -98,13 +98,13 @@ describe('a model behind the Open Inference Protocol', () => {
     },
   );
 
-  test('takes JSON that is sent as bytes', async () => {
+  test('accepts JSON that is sent as bytes', async () => {
     const body = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] };
     const response = await send(OCTETS, Buffer.from(JSON.stringify(body)));
     expect(bodyOf(response)).toMatchObject({ outputs: [{ data: [-1, -2] }] });
   });
 
-  test('takes a body that is nothing but the input', async () => {
+  test('accepts a body that is nothing but the input', async () => {
     const response = await send({ ...OCTETS, 'Inference-Header-Content-Length': '0' }, TAIL);
     expect(partsOf(response)[1]).toBe('000080bf000000c0000040c0000080c0');
   });
@@ -118,7 +118,7 @@ describe('a model behind the Open Inference Protocol', () => {
     });
   });
 
-  test("takes a message of the protocol's gRPC service and returns one", async () => {
+  test("accepts a message of the protocol's gRPC service and returns one", async () => {
     // ModelInferRequest { inputs: [{ name: "x", datatype: "FP32", shape: [1, 2] }], raw_input_contents: [1.0, 2.0] }
     const message = Buffer.from('2a0d0a0178120446503332 1a020102 3a080000803f00000040'.replaceAll(' ', ''), 'hex');
     const type = 'application/x-protobuf';
@@ -145,7 +145,7 @@ describe('a model behind the Open Inference Protocol', () => {
     expect(bodyOf(response)).toMatchObject({ code, error: expect.any(String) });
   });
 
-  test('says what to do about bytes that API Gateway has turned into text', async () => {
+  test('reports what to do about bytes that API Gateway has turned into text', async () => {
     const headers = { 'Content-Type': 'application/json', 'Inference-Header-Content-Length': LENGTH };
     const event = gatewayEvent('/v2/models/negate/infer', { headers, body: BINARY.toString('latin1') });
     expect(bodyOf(await handler(event, lambdaContext()))).toMatchObject({

@@ -18,7 +18,7 @@ describe('a model of texts', () => {
     return { openAi, predict, infer };
   }
 
-  it('gives the same bits over every protocol', async () => {
+  it('returns the same bits over every protocol', async () => {
     const { openAi, predict, infer } = await vectorsByProtocol();
     const vectors = (openAi['data'] as { embedding: number[] }[]).map(({ embedding }) => embedding);
     expect(predict).toEqual({ predictions: vectors });
@@ -30,7 +30,7 @@ describe('a model of texts', () => {
     });
   });
 
-  it('takes truncate and dimensions as parameters', async () => {
+  it('accepts truncate and dimensions as parameters', async () => {
     const { send } = serveInMemory({ packed: textModel({ embedding: { matryoshkaDimensions: true } }) });
     const parameters = { truncate: true, dimensions: 2 };
     const long = 'w '.repeat(30).trim();

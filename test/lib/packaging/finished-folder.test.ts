@@ -36,7 +36,7 @@ describe('makeFolderOnce', () => {
     expect(readdirSync(folder)).toEqual(['done']);
   });
 
-  it('takes what another process finished meanwhile', () => {
+  it('uses a folder that another process finished meanwhile', () => {
     const folder = join(temporaryDirectory(), 'b');
     makeFolderOnce(folder, 'done', (unfinished) => {
       write(folder, 'theirs');

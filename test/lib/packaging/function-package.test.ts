@@ -76,7 +76,7 @@ describe('composeFunctionPackage', () => {
     expect(composeFunctionPackage(model, bundle).hash).not.toBe(first.hash);
   });
 
-  it('fails with PACKAGE_TOO_LARGE that says what is how large', () => {
+  it('fails with PACKAGE_TOO_LARGE and the size of each part', () => {
     const model = packedEmbedding();
     const { sizes } = composeFunctionPackage(model, writeBundle());
     const room = MAX_UNZIPPED_BYTES - sizes.code - sizes.natives - (sizes.model - 4);
@@ -92,7 +92,7 @@ describe('composeFunctionPackage', () => {
     );
   });
 
-  it('fails with CONFIG_INVALID that says how to build when the bundle is missing', () => {
+  it('fails with CONFIG_INVALID and advice when the bundle is missing', () => {
     expect(() => composeFunctionPackage(packedEmbedding(), temporaryDirectory())).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('run npm run build') }),
     );

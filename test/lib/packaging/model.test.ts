@@ -15,7 +15,7 @@ function read(directory: string, workDirectory = temporaryDirectory()): Model {
 }
 
 describe('Model.fromDirectory', () => {
-  it('packs the weights and says what they declare', () => {
+  it('packs the weights, and reads their inputs and outputs', () => {
     const model = read(writeAdder(temporaryDirectory()));
     expect(model.id).toBe('adder');
     expect(model.manifest.compute.memoryMiB).toBe(1769);
@@ -177,7 +177,7 @@ describe('Model.fromDirectory', () => {
 });
 
 describe('Model.fromPacked', () => {
-  it('takes what was packed before', () => {
+  it('opens a packed model', () => {
     const { packedDirectory, packed } = read(writeAdder(temporaryDirectory()));
     expect(Model.fromPacked(packedDirectory).packed).toEqual(packed);
   });

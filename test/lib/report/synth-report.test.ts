@@ -49,7 +49,7 @@ describe('renderSynthReport', () => {
     expect(report).toContain('keys of the tenant acme, plan pro: k2025, k2026\n');
   });
 
-  it('says that a deployment without metrics pays for none', () => {
+  it('reports that a deployment without metrics pays for none', () => {
     const api = new InferenceApi(otherStack(), 'Api', { models: [packedTensor()], metrics: 'off' });
     expect(renderSynthReport(api)).toContain('\nmetrics (off): none\n');
   });

@@ -18,14 +18,14 @@ async function send(path: string, headers: Record<string, string>) {
   return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
 }
 
-test('a service that does not run is refused in XML where its protocol is XML', async () => {
+test('a service that does not run is refused in XML if its protocol is XML', async () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8', authorization: AUTHORIZATION };
   const { status, type, text } = await send('/', form);
   expect([status, type]).toEqual([501, 'application/xml']);
   expect(text).toMatch(/^<ErrorResponse><Error><Type>Sender<\/Type><Code>NotImplemented<\/Code>.*no service sts/);
 });
 
-test('a service that does not run is refused in JSON where its protocol is JSON', async () => {
+test('a service that does not run is refused in JSON if its protocol is JSON', async () => {
   const { status, text } = await send('/', { 'x-amz-target': 'Logs.DescribeLogGroups', authorization: AUTHORIZATION });
   expect(status).toBe(501);
   expect(JSON.parse(text)).toEqual({ __type: 'NotImplemented', message: expect.stringContaining('no service sts') });

@@ -112,7 +112,7 @@ describe('planAssembly', () => {
       { Runtime: 'nodejs24.x', Handler: 'h', Code: { S3Key: 'gone.zip' } },
       'its code is not an asset',
     ],
-  ])('does not run a function with %s and says so', (_, properties, reason) => {
+  ])('does not run a function with %s and reports it', (_, properties, reason) => {
     const plan = planAssembly([
       stackOf('S', { Fn: { Type: 'AWS::Lambda::Function', Properties: { ...role, ...properties } } }),
     ]);
@@ -120,7 +120,7 @@ describe('planAssembly', () => {
     expect(plan.notRun).toEqual([expect.objectContaining({ resource: 'Fn', reason: expect.stringContaining(reason) })]);
   });
 
-  it('says which permissions of a role it cannot judge', () => {
+  it('reports which permissions of a role it cannot judge', () => {
     const plan = planAssembly([
       stackOf('S', {
         Role: {

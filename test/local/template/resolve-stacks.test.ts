@@ -59,7 +59,7 @@ describe('resolveStacks', () => {
     expect(resolveStacks([stack]).resources.map(({ logicalId }) => logicalId)).toEqual(['B']);
   });
 
-  it('knows pseudo parameters, parameters with a default and mappings', () => {
+  it('resolves pseudo parameters, parameters with a default and mappings', () => {
     const stack = stackOf(
       'S',
       {
@@ -100,7 +100,7 @@ describe('resolveStacks', () => {
     ]);
   });
 
-  it('makes attributes up for resources that it does not run', () => {
+  it('invents attributes for resources that it does not run', () => {
     const stack = stackOf('S', {
       Topic: { Type: 'AWS::Kinesis::Stream' },
       User: {

@@ -156,7 +156,7 @@ describe('prepareToServe', () => {
       create(TypeProtoSchema, { value: { case: 'sparseTensorType', value: create(TypeProto_SparseTensorSchema, {}) } }),
       'make it dense',
     ],
-  ])('refuses an input or output that is %s, and says what to do', (what, type, wayOut) => {
+  ])('refuses an input or output that is %s, and explains what to do', (what, type, wayOut) => {
     const values = (name: string) => [create(ValueInfoProtoSchema, { name, type })];
     const nodes = [makeNode('Identity', 'n', ['x'], ['y'])];
     const withInput = smallModel({ nodes, inputs: values('x'), outputs: [] });

@@ -96,7 +96,7 @@ describe('foldQuantization', () => {
     expect([activations, graphOf(model).initializer]).toEqual([1, []]);
   });
 
-  it('gives out what a pair gave out', async () => {
+  it('outputs the tensor that a pair output', async () => {
     const { model } = foldQuantization(between([QUANTIZE, changed(NodeProtoSchema, DEQUANTIZE, { output: ['y'] })]));
     const [answer] = await answersOfModel(model, [{ x: floats([2, 2], [1, 2, 3, 4]) }]);
     expect(answer?.['y']?.data).toEqual(Float32Array.of(1, 2, 3, 4));

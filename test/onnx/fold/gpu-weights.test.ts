@@ -25,7 +25,7 @@ describe('gpuWeights of minilm', () => {
     expect(fp16.bytes).toHaveLength(fp16.facts.bytesAfter);
   });
 
-  it('gives the same bytes each time', () => {
+  it('returns the same bytes each time', () => {
     expect(Buffer.compare(gpuWeights(original).bytes, fp16.bytes)).toBe(0);
   });
 

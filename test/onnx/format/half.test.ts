@@ -16,7 +16,7 @@ function meaning(bits: number): number {
 }
 
 describe('toHalfFloats', () => {
-  it('gives every finite 16-bit float its own bits', () => {
+  it('keeps the bits of every finite 16-bit float', () => {
     for (let bits = 0; bits < 0x7c00; bits++) {
       expect(halfBits(meaning(bits))).toBe(bits);
       expect(halfBits(-meaning(bits))).toBe(bits | 0x8000);

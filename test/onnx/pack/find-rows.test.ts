@@ -61,7 +61,7 @@ test('rows that meet only beyond a threshold run together', async () => {
   expect(await rowsOf(model, ['batch'], { x: [-1, 8], y: [-1, 8] })).toBe('together');
 });
 
-test('rows that a model takes only beside others run together', async () => {
+test('rows that a model accepts only beside others run together', async () => {
   // y = x + the third row
   const model = {
     nodes: [makeNode('Gather', 'third', ['x', 'two'], ['row']), makeNode('Add', 'add', ['x', 'row'], ['y'])],

@@ -109,7 +109,7 @@ describe('packModel', () => {
       return target;
     }
 
-    it('makes a Triton model repository of a version, and no file for onnxruntime here', async () => {
+    it('writes a Triton model repository of a version, and no file for onnxruntime here', async () => {
       writeFolder(perceptron(), { compute });
       const { versions } = await packModel(folder, out);
       const bytes = encodeModel(perceptron());
@@ -133,7 +133,7 @@ describe('packModel', () => {
       expect(existsSync(join(out, '1.ort'))).toBe(false);
     });
 
-    it('makes the same archive of the same files', async () => {
+    it('writes the same archive of the same files', async () => {
       writeFolder(perceptron(), { compute });
       await packModel(folder, out);
       const file = join(out, 'endpoint/1.tar.gz');
@@ -158,7 +158,7 @@ describe('packModel', () => {
       });
     });
 
-    it('takes other weights where the version names some', async () => {
+    it('takes other weights if the version names some', async () => {
       const bytes = encodeModel(
         smallModel({
           nodes: [makeNode('MatMul', 'only', ['x', 'w'], ['y'])],

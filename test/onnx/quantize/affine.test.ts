@@ -89,7 +89,7 @@ describe('quantizePerTensor', () => {
 });
 
 describe('quantizePerChannel', () => {
-  it('gives each channel the scale that it would have alone, whatever the axis', () => {
+  it('quantizes each channel with the scale that it would have alone, along any axis', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 5 }),

@@ -25,7 +25,7 @@ describe('quantizeModel', () => {
   });
 
   it.each(['static', 'static-smooth', 'dynamic', 'weight-only'] as const)(
-    'judges only %s when asked for it',
+    'judges only %s on request',
     async (scheme) => {
       const result = await quantizeModel(smallEncoder(), { scheme, samples: SAMPLES });
       expect(result.trials.map((trial) => trial.scheme)).toEqual([scheme]);

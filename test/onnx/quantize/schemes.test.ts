@@ -67,7 +67,7 @@ describe('quantizeStatic', () => {
     ranges = await calibrate(encoder, activationsToCalibrate(encoder), feedsOf(FEEDS));
   });
 
-  it('stays close to the original and gives the same bits alone, in a batch and padded', async () => {
+  it('stays close to the original and returns the same bits alone, in a batch and padded', async () => {
     const { model, layers } = quantizeStatic(encoder, ranges);
     expect(layers.map(({ node }) => node)).toEqual(['lookup', 'up', 'down']);
     expect(await worstError(encoder, model)).toBeLessThan(0.001);
@@ -239,7 +239,7 @@ describe('quantizeDynamic', () => {
 });
 
 describe('quantizeWeightOnly', () => {
-  it('stays closer to the original than any other and gives the same bits in a batch', async () => {
+  it('stays closer to the original than any other and returns the same bits in a batch', async () => {
     const { model, layers } = quantizeWeightOnly(smallEncoder());
     expect(layers).toHaveLength(3);
     expect(await worstError(smallEncoder(), model)).toBeLessThan(0.0005);

@@ -86,7 +86,7 @@ describe('openSamples, with a .npy file', () => {
     ['<u2', Uint16Array.of(3, 4), 'UINT64', [3n, 4n]],
     ['|u1', Uint8Array.of(3, 4), 'FP64', [3, 4]],
     ['|b1', Uint8Array.of(1, 0), 'BOOL', [1, 0]],
-  ] as const)('gives elements of type %s to a model that takes %s', async (descr, data, datatype, expected) => {
+  ] as const)('gives elements of type %s to a model that accepts %s', async (descr, data, datatype, expected) => {
     const [feed] = await read('a.npy', npy(descr, [1, 2], bytes(data)), x(['n', 2], datatype));
     expect(feed?.['x']?.datatype).toBe(datatype);
     expect(feed?.['x']?.data).toBeInstanceOf(ELEMENTS[datatype]);
@@ -122,7 +122,7 @@ describe('openSamples, with a .npy file', () => {
     });
   });
 
-  it('fails with INVALID_PARAMETER when the model takes several inputs', async () => {
+  it('fails with INVALID_PARAMETER when the model accepts several inputs', async () => {
     const inputs = [...x(['n']), { ...x(['n'])[0], name: 'z' } as ModelInput];
     await expect(read('a.npy', float32([1], [1]), inputs)).rejects.toThrow(/holds one array, the model takes x, z/);
   });

@@ -83,7 +83,7 @@ describe('openSamples, with a folder of pictures', () => {
     ['INT64', [255, 0, 0, 102, 51, 255]],
     ['UINT64', [255, 0, 0, 102, 51, 255]],
     ['FP16', [0x3c00, 0, 0, 0x3666, 0x3266, 0x3c00]],
-  ] as const)('gives a model that takes %s its own levels', async (datatype, expected) => {
+  ] as const)('gives a model that accepts %s its own levels', async (datatype, expected) => {
     const tensor = await read({ 'a.png': await pair() }, input(['n', 3, 1, 2], datatype));
     Array.from(tensor?.data ?? [], Number).forEach((value, index) => {
       expect(value).toBeCloseTo(expected[index] ?? Number.NaN, 5);
@@ -135,7 +135,7 @@ describe('openSamples, with a folder of pictures', () => {
     ['other channels', input(['n', 7, 2, 2]), /pictures need a model with one input/],
     ['any size', input(['n', 3, 'h', 'w']), /takes pictures of any size, .*: give one with --image-size/],
     ['texts', input(['n', 3, 1, 2], 'BYTES'), /takes texts/],
-  ])('fails with INVALID_PARAMETER when the model takes %s', async (_, inputs, message) => {
+  ])('fails with INVALID_PARAMETER when the model accepts %s', async (_, inputs, message) => {
     await expect(read({ 'a.png': await pair() }, inputs)).rejects.toMatchObject({
       code: 'INVALID_PARAMETER',
       message: expect.stringMatching(message),

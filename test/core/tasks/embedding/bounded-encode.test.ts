@@ -63,7 +63,7 @@ describe('encodeBounded', () => {
     expect(read.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(1.7 * text.length);
   });
 
-  it.each(['start', 'end'] as const)('cuts no character in two where a text has no spaces, at the %s', (side) => {
+  it.each(['start', 'end'] as const)('cuts no character in two if a text has no spaces, at the %s', (side) => {
     const texts: string[] = [];
     const encode = (text: string) => {
       texts.push(text);

@@ -19,7 +19,7 @@ function decode(body: unknown, descriptions: readonly TensorDescription[], maxIt
 }
 
 describe('instances of a predict request', () => {
-  it('reads bare values where the model has one input', () => {
+  it('reads bare values if the model has one input', () => {
     expect(
       decode(
         {
@@ -95,7 +95,7 @@ describe('instances of a predict request', () => {
     );
   });
 
-  it('fails with INVALID_TENSOR when the model takes another number of instances', () => {
+  it('fails with INVALID_TENSOR when the model accepts another number of instances', () => {
     expect(() => decode({ instances: [[1, 2]] }, [{ ...X, shape: [4, 2] }], MAX)).toThrow(
       expect.objectContaining({ code: 'INVALID_TENSOR' }),
     );

@@ -74,7 +74,7 @@ describe('the package of minilm', () => {
     expect((await start()).exports).toEqual(['handler']);
   });
 
-  it('gives the same bits over every protocol, alone and among others', async () => {
+  it('returns the same bits over every protocol, alone and among others', async () => {
     const { send } = await start();
     const texts = ['A text.', 'Another one, which is a good deal longer than the first.', 'x'];
     const whole = vectorsOf(bodyOf(await send(embeddingEvent(texts))));
@@ -93,7 +93,7 @@ describe('the package of minilm', () => {
     expect([...new Float32Array(bytes.buffer)]).toEqual(Array.from(whole[1] ?? [], Math.fround));
   });
 
-  it('gives the vectors of the reference', async () => {
+  it('returns the vectors of the reference', async () => {
     const { send } = await start();
     const items = golden.items.slice(0, 16);
     const vectors = vectorsOf(

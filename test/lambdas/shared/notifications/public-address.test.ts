@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { isPublicAddress, pinAddress } from '../../../../lambdas/shared/notifications/public-address.ts';
 
 describe('isPublicAddress', () => {
-  it.each(['93.184.215.14', '8.8.8.8', '2606:4700:4700::1111', '2a00:1450:4001:81b::200e'])('takes %s', (address) => {
+  it.each(['93.184.215.14', '8.8.8.8', '2606:4700:4700::1111', '2a00:1450:4001:81b::200e'])('accepts %s', (address) => {
     expect(isPublicAddress(address)).toBe(true);
   });
 
@@ -59,7 +59,7 @@ describe('pinAddress', () => {
     });
   });
 
-  it('takes loopback, and nothing else that is private, where that is allowed', async () => {
+  it('accepts loopback, and nothing else that is private, where that is allowed', async () => {
     expect(await pinAddress('[::1]', answers(), true)).toEqual({ address: '::1', family: 6 });
     await expect(pinAddress('10.0.0.1', answers(), true)).rejects.toMatchObject({ code: 'INVALID_WEBHOOK_URL' });
   });

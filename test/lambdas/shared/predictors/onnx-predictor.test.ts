@@ -21,7 +21,7 @@ describe('openOnnxPredictor', () => {
     data: BigInt64Array.from(values, BigInt),
   });
 
-  it('runs a packed model, and gives the same bits with more threads', async () => {
+  it('runs a packed model, and returns the same bits with more threads', async () => {
     const file = join(folder, version.file);
     const inputs = {
       input_ids: ids([101, 7592, 2088, 102]),

@@ -119,7 +119,7 @@ describe('openWordPiece', () => {
     expect(packAndOpen({ ...definition, post_processor: bert })?.encode('hello')).toEqual([101, 7592, 102]);
   });
 
-  it('keeps CJK characters together where the definition does not split them', () => {
+  it('keeps CJK characters together if the definition does not split them', () => {
     const together = { ...definition, normalizer: { ...definition.normalizer, handle_chinese_chars: false } };
     const expected = openLibraryTokenizer(together).encode('中文 word');
     expect(packAndOpen(together)?.encode('中文 word')).toEqual(expected);

@@ -44,7 +44,7 @@ describe('the directory of queues', () => {
     expect(server.operations).toEqual(['GetParameter', 'GetParameter']);
   });
 
-  test('asks for each parameter once, and again after five minutes', async () => {
+  test('reads each parameter once, and again after five minutes', async () => {
     const clock = movableClock();
     const directory = open(clock);
     await directory.ofModel('words');

@@ -37,7 +37,7 @@ describe('a line about a job', () => {
     });
   });
 
-  it('warns when a message moves to the dead letters, and says why', () => {
+  it('warns when a message moves to the dead letters, and reports why', () => {
     const line = lineOf({ metric: 'DeadLetters', code: 'INVALID_EVENT', error: { message: 'no event' }, details: {} });
     expect(line).toMatchObject({
       level: 'WARN',

@@ -239,7 +239,7 @@ describe('the results of an authorizer', () => {
     expect(await callsBehind('/kept', 'all')).toBeGreaterThan(first);
   });
 
-  it('are not kept where the time is zero', async () => {
+  it('are not kept if the time is zero', async () => {
     expect(await callsBehind('/each', 'all')).toBeLessThan(await callsBehind('/each', 'all'));
   });
 

@@ -205,7 +205,7 @@ describe('an event', () => {
 });
 
 describe('putting events', () => {
-  it('says for each entry why it is not accepted', async () => {
+  it('reports for each entry why it is not accepted', async () => {
     const { Entries: entries, FailedEntryCount: failed } = await put(
       { Source: undefined },
       { DetailType: '' },
@@ -267,7 +267,7 @@ describe('a rule with a rate', () => {
 });
 
 describe('the plan', () => {
-  it('says what of the rules does not run', () => {
+  it('reports what of the rules does not run', () => {
     expect(stack.plan.notRun).toEqual([
       { resource: 'Nightly', type: 'AWS::Events::Rule', reason: 'only a rate is followed as a schedule here' },
       {

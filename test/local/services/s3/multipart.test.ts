@@ -59,7 +59,7 @@ async function fileCount(): Promise<number> {
 }
 
 describe('an upload in parts', () => {
-  it('makes one object of the parts that are named, in their order, with the tag of S3', async () => {
+  it('creates one object from the listed parts, in their order, with the tag of S3', async () => {
     const upload = await begin('whole', { ContentType: 'application/jsonl', Metadata: { a: '1' } });
     const blocks = ['a', 'b'].map((char) => Buffer.alloc(MIN_PART, char));
     const last = Buffer.from('the end');
@@ -104,7 +104,7 @@ describe('an upload in parts', () => {
     expect(next.Parts?.map(({ PartNumber: number }) => number)).toEqual([2]);
   });
 
-  it('takes parts from other objects', async () => {
+  it('accepts parts from other objects', async () => {
     await s3.client.send(new PutObjectCommand({ Bucket, Key: 'source', Body: 'zero one two' }));
     const upload = await begin('copied');
     const copy = { ...upload, PartNumber: 1, CopySource: `${Bucket}/source`, CopySourceRange: 'bytes=5-7' };
@@ -131,7 +131,7 @@ describe('an upload in parts', () => {
     expect(await fileCount()).toBeLessThanOrEqual(before);
   });
 
-  it('has the checksum of its parts when one was chosen, and wants it of each', async () => {
+  it('has the checksum of its parts when one was chosen, and requires it for each', async () => {
     const upload = await begin('summed', { ChecksumAlgorithm: 'CRC32' });
     const parts = [await part(upload, 1, 'x')];
     await expect(complete(upload, [{ PartNumber: 1, ETag: parts[0]?.ETag }])).rejects.toMatchObject({

@@ -131,7 +131,7 @@ describe('a presigned URL', () => {
     expect(await codeOf(await fetch(stranger))).toMatch(/^403 InvalidAccessKeyId/);
   });
 
-  it('takes an upload of exactly the length that was signed', async () => {
+  it('accepts an upload of exactly the length that was signed', async () => {
     const command = new PutObjectCommand({ Bucket, Key: 'sized', ContentLength: 5 });
     const client = s3.clientOf('local');
     client.config.requestChecksumCalculation = async () => 'WHEN_REQUIRED';

@@ -204,7 +204,7 @@ describe('SQS of local mode', () => {
     expect((await receive(url, { max: 10 })).map(({ Body: body }) => body)).toEqual(['new']);
   });
 
-  it('takes batches, and refuses what SQS refuses in its own words', async () => {
+  it('accepts batches, and refuses what SQS refuses in its own words', async () => {
     await start({ ...API, functions: NOTHING, resources: { Queue: queue() } });
     const url = await urlOf('Queue');
     const entries = ['a', 'b', 'c'].map((body) => ({ Id: body, MessageBody: body }));
