@@ -279,7 +279,7 @@ describe('openDynamoDbJobStore', () => {
     });
   });
 
-  describe('getMany', () => {
+  describe('getAll', () => {
     it('returns records in the order of the keys, and nothing for a job that has expired or does not exist', async () => {
       const [first, second] = [definition({ id: 'job_1' }), definition({ id: 'job_2' })];
       for (const job of [first, second]) await store.create(job);
