@@ -1,6 +1,7 @@
 import type { PatientCaller } from './client.ts';
 import { type Behavior, FRAGILE_ENDPOINT, FRAGILE_TRIES, fragileBody } from './fragile-model.ts';
 import { SeededRandom } from './seeded-random.ts';
+import type { ServiceName } from './services.ts';
 
 /** A job, or a line of a batch, for the fragile model. */
 export interface FragileRequest {
@@ -17,8 +18,16 @@ export interface FragileWork {
   readonly lines: readonly FragileRequest[];
 }
 
-/** Error codes of requests that end their worker. */
-const EXPECTED_ERROR = { memory: 'WORKER_LOST', endless: 'TIMEOUT' } as const;
+/**
+ * Returns the error codes that a request may have. The reason of an endless one is noted in the jobs table, which can be
+ * unavailable then.
+ *
+ * @param outage - Service that is away for a time.
+ */
+function errorsOf(behavior: Exclude<Behavior, 'fine'>, outage: ServiceName): readonly string[] {
+  if (behavior === 'memory') return ['WORKER_LOST'];
+  return outage === 'DynamoDB' ? ['TIMEOUT', 'WORKER_LOST'] : ['TIMEOUT'];
+}
 
 /** Numbers of requests that are fine. */
 const FINE_JOBS = 5;
@@ -40,9 +49,9 @@ export function planFragileWork(seed: number, wave: number): FragileWork {
   return { jobs: plan('fragile', FINE_JOBS), lines: plan('line', FINE_LINES) };
 }
 
-/** Lists the error codes of the dead letters that the work leaves. */
-export function deadLetterCodes({ jobs }: FragileWork): string[] {
-  return jobs.flatMap(({ behavior }) => (behavior === 'fine' ? [] : [EXPECTED_ERROR[behavior]]));
+/** Lists the error codes that each dead letter of the work may have. */
+export function deadLetterCodes({ jobs }: FragileWork, outage: ServiceName): (readonly string[])[] {
+  return jobs.flatMap(({ behavior }) => (behavior === 'fine' ? [] : [errorsOf(behavior, outage)]));
 }
 
 /** Submits the jobs. */
@@ -66,17 +75,21 @@ export function fragileLines({ lines }: FragileWork): string[] {
  *
  * @returns Everything that is wrong.
  */
-export async function checkFragileJobs({ jobs }: FragileWork, caller: PatientCaller): Promise<string[]> {
+export async function checkFragileJobs(
+  { jobs }: FragileWork,
+  outage: ServiceName,
+  caller: PatientCaller,
+): Promise<string[]> {
   const problems: string[] = [];
   for (const { key, behavior, steps } of jobs) {
     const { json } = await caller.call('GET', `/v1/jobs/${key}`);
-    const { code } = (json['error'] ?? {}) as { readonly code?: string };
+    const { code = '' } = (json['error'] ?? {}) as { readonly code?: string };
     const attempts = Number(json['attempts']);
-    const facts = `${key} (${behavior}) is ${json['status']} ${code ?? ''} after ${attempts} attempts`;
+    const facts = `${key} (${behavior}) is ${json['status']} ${code} after ${attempts} attempts`;
     const isRight =
       behavior === 'fine'
         ? isResult(json['result'], steps) && attempts <= FRAGILE_TRIES
-        : code === EXPECTED_ERROR[behavior] && attempts === FRAGILE_TRIES;
+        : errorsOf(behavior, outage).includes(code) && attempts === FRAGILE_TRIES;
     if (!isRight) problems.push(facts);
   }
   return problems;
@@ -94,7 +107,12 @@ interface FileLine {
  *
  * @returns Everything that is wrong.
  */
-export async function checkFragileBatch({ lines }: FragileWork, id: string, caller: PatientCaller): Promise<string[]> {
+export async function checkFragileBatch(
+  { lines }: FragileWork,
+  id: string,
+  outage: ServiceName,
+  caller: PatientCaller,
+): Promise<string[]> {
   const { json } = await caller.call('GET', `/v1/batches/${id}`);
   if (json['status'] !== 'completed') return [`the fragile batch is ${json['status']}`];
   const files = [json['output_file_id'], json['error_file_id']].filter((file) => typeof file === 'string');
@@ -104,8 +122,8 @@ export async function checkFragileBatch({ lines }: FragileWork, id: string, call
   for (const { key, behavior, steps } of lines) {
     const own = found.filter(({ custom_id: customId }) => customId === key);
     const { response, error } = own[0] ?? {};
-    const code = error?.code ?? response?.body.error?.code;
-    const isRight = behavior === 'fine' ? isResult(response?.body, steps) : code === EXPECTED_ERROR[behavior];
+    const code = error?.code ?? response?.body.error?.code ?? '';
+    const isRight = behavior === 'fine' ? isResult(response?.body, steps) : errorsOf(behavior, outage).includes(code);
     if (own.length === 1 && isRight) continue;
     problems.push(`${key} (${behavior}) of the fragile batch has ${own.length} lines: ${JSON.stringify(own[0])}`);
   }

@@ -120,6 +120,7 @@ class Scenario {
   /** Expected embeddings by text. */
   readonly #expected = new Map<string, string>();
   readonly #problems: string[] = [];
+  readonly #plan: FaultPlan;
   readonly #outcomes = new Map<string, string>();
   readonly #startedMs: number;
   readonly #memory: { readonly items: number; readonly mib: number }[] = [];
@@ -133,6 +134,7 @@ class Scenario {
   constructor(options: ScenarioOptions, { product, faultInjector, receiver, bucket }: ScenarioParts) {
     const { stack } = product;
     this.#options = options;
+    this.#plan = new FaultPlan(options.seed);
     this.#product = product;
     this.#faultInjector = faultInjector;
     this.#receiver = receiver;
@@ -214,10 +216,10 @@ class Scenario {
   }
 
   async #submitJobs({ jobs, index }: Wave, ids: Map<PlannedJob, string>): Promise<void> {
-    const outage = new FaultPlan(this.#options.seed).outage(index);
+    const outage = this.#plan.outage(index);
     const outageAt = Math.floor(outage.startsAt * jobs.length);
     const deployAt = Math.floor(jobs.length / 2);
-    const stops = new FaultPlan(this.#options.seed).stops(index);
+    const stops = this.#plan.stops(index);
     let submitted = 0;
     await inParallel(jobs, WIDTH, async (job) => {
       if (submitted === outageAt) {
@@ -327,10 +329,11 @@ class Scenario {
   }
 
   /** Requests that end their worker have failed, and none of the others. */
-  async #checkFragile({ fragile }: Wave, batchId: string): Promise<void> {
+  async #checkFragile({ fragile, index }: Wave, batchId: string): Promise<void> {
     const caller = this.#callers.pro;
-    this.#problems.push(...(await checkFragileJobs(fragile, caller)));
-    this.#problems.push(...(await checkFragileBatch(fragile, batchId, caller)));
+    const { service } = this.#plan.outage(index);
+    this.#problems.push(...(await checkFragileJobs(fragile, service, caller)));
+    this.#problems.push(...(await checkFragileBatch(fragile, batchId, service, caller)));
   }
 
   /** Each accepted job is listed once, and no other. */
@@ -354,12 +357,13 @@ class Scenario {
     }
   }
 
-  async #checkDeadLetters({ invalidMessages, fragile }: Wave): Promise<void> {
+  async #checkDeadLetters({ invalidMessages, fragile, index }: Wave): Promise<void> {
     const codes = await this.#product.takeDeadLetterCodes();
-    const expected = new Set<string>([...invalidMessages.map(({ code }) => code), ...deadLetterCodes(fragile)]);
+    const ofFragile = deadLetterCodes(fragile, this.#plan.outage(index).service);
+    const expected: readonly (readonly string[])[] = [...invalidMessages.map(({ code }) => [code]), ...ofFragile];
     // A message that is delivered twice can be refused twice.
-    const unexpected = codes.filter((code) => !expected.has(code));
-    const missing = [...expected].filter((code) => !codes.includes(code));
+    const unexpected = codes.filter((code) => !expected.flat().includes(code));
+    const missing = expected.filter((some) => !some.some((code) => codes.includes(code)));
     if (unexpected.length > 0) this.#problems.push(`dead letters with ${unexpected.join(', ')}`);
     if (missing.length > 0) this.#problems.push(`no dead letter with ${missing.join(', ')}`);
   }

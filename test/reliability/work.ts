@@ -67,7 +67,7 @@ export interface Wave {
 }
 
 /** Seed of the run in CI. Its only wave has work of every kind, and a batch that ends as it would without faults. */
-export const CI_SEED = 318;
+export const CI_SEED = 646;
 
 /** Items of the run in CI: one wave. */
 export const CI_ITEMS = 400;
