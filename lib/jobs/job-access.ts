@@ -1,4 +1,4 @@
-import { Fn, Stack } from 'aws-cdk-lib';
+import { Aws, Stack } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -107,11 +107,11 @@ function settingsOfJobs(parts: JobParts, own: Scope): Partial<FunctionSettings> 
     modelIds: [...queues.models.keys()],
     taskModels: parts.taskModels,
     modelAliases: parts.modelAliases,
-    batchesQueue: queues.shared.batches.queueUrl,
-    webhooksQueue: queues.shared.webhooks.queueUrl,
-    lostJobsQueue: queues.shared['lost-jobs'].queueUrl,
-    deadLettersQueue: queues.shared['dead-letters'].queueUrl,
-    jobsQueue: queues.shared.jobs.queueUrl,
+    batchesQueue: urlOf(queues.shared.batches),
+    webhooksQueue: urlOf(queues.shared.webhooks),
+    lostJobsQueue: urlOf(queues.shared['lost-jobs']),
+    deadLettersQueue: urlOf(queues.shared['dead-letters']),
+    jobsQueue: urlOf(queues.shared.jobs),
     eventBus: parts.events.bus.eventBusName,
     producerGrants: producerGrantsOf(config),
     retentionDays: config.retentionDays,
@@ -133,7 +133,7 @@ function producerGrantsOf({ replyQueues, inputBuckets, producers }: JobsConfig):
 
 function urlsOf(queues: JobQueues, { id }: Model): ModelQueues | undefined {
   const own = queues.models.get(id);
-  return own && { jobs: own.jobs.queueUrl, chunks: own.chunks.queueUrl };
+  return own && { jobs: urlOf(own.jobs), chunks: urlOf(own.chunks) };
 }
 
 function queuesOf({ models }: JobQueues, own: Scope): readonly (readonly [string, QueuesOfModel])[] {
@@ -199,12 +199,18 @@ function grantOn(grantee: IGrantable, action: string, queues: readonly IQueue[])
 }
 
 /**
- * The ARN of a queue as the stack of a grantee writes it. Another stack computes it from the URL, which it needs as well: a stack
- * has 200 outputs, so each queue has one.
+ * Returns the URL of a queue, which any stack computes from the name: the ARN comes from it too, so that each queue needs one
+ * of the 200 outputs of its stack. CloudFormation does not document `Fn::Split` of another stack's output, which would find
+ * the name in the URL.
  */
+function urlOf({ queueName }: IQueue): string {
+  return `https://sqs.${Aws.REGION}.${Aws.URL_SUFFIX}/${Aws.ACCOUNT_ID}/${queueName}`;
+}
+
+/** Returns the ARN of a queue as the stack of a grantee writes it: another stack computes it from the name. */
 function arnFor({ grantPrincipal: principal }: IGrantable, queue: IQueue): string {
   if (!Construct.isConstruct(principal) || rootStackOf(principal) === rootStackOf(queue)) return queue.queueArn;
-  return Stack.of(principal).formatArn({ service: 'sqs', resource: Fn.select(4, Fn.split('/', queue.queueUrl)) });
+  return Stack.of(principal).formatArn({ service: 'sqs', resource: queue.queueName });
 }
 
 /** The stack that a construct is deployed with: a nested stack is deployed with its parent. */
