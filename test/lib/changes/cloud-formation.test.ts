@@ -54,6 +54,17 @@ const reader = stack('Api', {
   after: ['Data'],
 });
 
+const splitter = stack('Api', {
+  resources: {
+    Role: resource('AWS::IAM::Role', {
+      Path: {
+        'Fn::Select': [1, { 'Fn::Split': ['/', { 'Fn::GetStackOutput': { StackName: 'Data', OutputName: 'Arn' } }] }],
+      },
+    }),
+  },
+  after: ['Data'],
+});
+
 const version = (Description: string) => resource('AWS::Lambda::Version', { FunctionName: { Ref: 'Fn' }, Description });
 const fn = (MemorySize: number) => resource('AWS::Lambda::Function', { MemorySize, Environment: { Variables: {} } });
 
@@ -103,6 +114,11 @@ describe('the rules of CloudFormation', () => {
     ],
     ['a stack imports what nothing exports', [[stack('Data'), importer]], 'Api: no stack exports Data:Arn'],
     ['a stack reads an output that does not exist', [[stack('Data'), reader]], 'Api: Data has no output Arn'],
+    [
+      'a stack splits an output of another stack',
+      [[stack('Data', { outputs: { Arn: 'a' } }), splitter]],
+      'Api: Fn::Split takes no output of another stack',
+    ],
     [
       'a queue is replaced',
       [[stack('Jobs', queue({ QueueName: 'a' }))], [stack('Jobs', queue({ QueueName: 'b' }))]],

@@ -19,10 +19,17 @@ type Rule = (update: Update) => readonly string[];
 /** Quotas of a template. */
 const MAX = { resources: 500, outputs: 200, bytes: 1_000_000 };
 
+/**
+ * Intrinsic functions whose arguments may be outputs of other stacks: those with which cfn-lint's authors deployed one
+ * (cfn-lint pull requests 4495 and 4519).
+ */
+const TAKE_OUTPUTS: ReadonlySet<string> = new Set(['Fn::Join', 'Fn::If', 'Fn::Select', 'Fn::Sub', 'Fn::Base64']);
+
 /** Every rule by which an update can be refused. */
 export const UPDATE_RULES: readonly Rule[] = [
   removesNoImportedExport,
   readsExistingOutputs,
+  readsOutputsWhereAllowed,
   replacesNothingWithData,
   takesNoIdentity,
   updatesEndpointsAsAllowed,
@@ -52,6 +59,20 @@ function readsExistingOutputs({ after, deployed }: Update): readonly string[] {
     return known === true ? [] : [`${stack} has no output ${output}`];
   });
   return [...imports, ...reads];
+}
+
+/** Fails for an output of another stack in an intrinsic function that may not take one. */
+function readsOutputsWhereAllowed({ after }: Update): readonly string[] {
+  const refused = new Set<string>();
+  const visit = (value: unknown, within: string | undefined): void => {
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, member] of Object.entries(value)) {
+      if (key === 'Fn::GetStackOutput' && within !== undefined && !TAKE_OUTPUTS.has(within)) refused.add(within);
+      visit(member, key.startsWith('Fn::') ? key : within);
+    }
+  };
+  for (const { Properties } of after.resources.values()) visit(Properties, undefined);
+  return [...refused].map((name) => `${name} takes no output of another stack`);
 }
 
 function replacesNothingWithData(update: Update): readonly string[] {
