@@ -5,6 +5,8 @@ export interface ChunkWorker {
   /** The message that it was started by, and the claim of that delivery. */
   readonly messageId: string;
   readonly claimId: string;
+  /** How often that claim had waited before, as other messages. */
+  readonly waits: number;
   /** When its time ends, milliseconds since the Unix epoch. */
   readonly untilMs: number;
 }
@@ -47,6 +49,8 @@ export interface ChunkDelivery {
   readonly messageId: string;
   /** A message that waited has the claim of the delivery before. */
   readonly claimId: string;
+  /** How often that claim has waited, as other messages. */
+  readonly waits: number;
   /** Whether the message itself was delivered before. */
   readonly isRepeated: boolean;
   readonly nowMs: number;
@@ -54,18 +58,25 @@ export interface ChunkDelivery {
 
 /**
  * Returns what became of the last start of a chunk. A chunk can have several messages: a copy may be sent although the response
- * says that it was not. Only a delivery of the message that a worker had, or the end of its time, says that it crashed.
+ * says that it was not, and it may be sent twice. Only what follows from the worker's own delivery says that it stopped or
+ * crashed: a copy that it sent, or a later delivery of its message. Otherwise the end of its time says that it crashed.
  */
 export function lastStartOf(
   progress: ChunkProgress | undefined,
-  { messageId, claimId, isRepeated, nowMs }: ChunkDelivery,
+  { messageId, claimId, waits, isRepeated, nowMs }: ChunkDelivery,
 ): 'stopped' | 'crashed' | 'running' {
   if (progress?.isStarted === false) return 'stopped';
   const worker = progress?.worker;
   if (worker === undefined) return isRepeated ? 'crashed' : 'stopped';
-  if (worker.claimId === claimId) return 'stopped';
-  const isOwn = worker.messageId === messageId || claimId.startsWith(`${worker.messageId}.`);
-  return isOwn || worker.untilMs <= nowMs ? 'crashed' : 'running';
+  // Copies of one claim that have waited as often are copies of one message: one of them says nothing about the other.
+  if (worker.claimId === claimId && waits > worker.waits) return 'stopped';
+  const isLater = deliveryIn(claimId, worker.messageId) > deliveryIn(worker.claimId, worker.messageId);
+  return worker.messageId === messageId || isLater || worker.untilMs <= nowMs ? 'crashed' : 'running';
+}
+
+/** Returns which delivery of a message a claim names; 0 if it names another message. */
+function deliveryIn(claimId: string, messageId: string): number {
+  return claimId.startsWith(`${messageId}.`) ? Number(claimId.slice(messageId.length + 1)) : 0;
 }
 
 /** Returns the progress of a chunk whose worker crashed: the line that ran alone has used up a try. */

@@ -80,18 +80,19 @@ export class ChunkStart {
   async open(): Promise<boolean> {
     this.isOpen = !hasPast(this.#work);
     if (this.isOpen) return true;
-    const { record, message, claimId } = this.#work;
+    const { record, message, claimId, waits } = this.#work;
     const { deps, watch } = this.#run;
     const { messageId } = record;
     const nowMs = deps.inference.clock.now();
     const found = await deps.progress.read(message.batchId, message.index);
     const isRepeated = Number(record.attributes.ApproximateReceiveCount) > 1;
-    const last = lastStartOf(found, { messageId, claimId, isRepeated, nowMs });
+    const last = lastStartOf(found, { messageId, claimId, waits, isRepeated, nowMs });
     if (last === 'running') return false;
     const before = found ?? NO_PROGRESS;
-    const worker = { messageId, claimId, untilMs: nowMs + watch.remainingMs };
+    const worker = { messageId, claimId, waits, untilMs: nowMs + watch.remainingMs };
     this.progress = { ...(last === 'crashed' ? afterCrash(before) : before), isStarted: true, worker };
-    if (!(await deps.progress.start(message.batchId, message.index, this.progress, nowMs))) return false;
+    const options = { nowMs, before: before.worker };
+    if (!(await deps.progress.start(message.batchId, message.index, this.progress, options))) return false;
     this.isOpen = true;
     if (this.progress.hasResults) await this.#readResults();
     return true;

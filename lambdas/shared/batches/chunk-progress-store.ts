@@ -1,5 +1,5 @@
 import { PutItemCommand, type PutItemCommandInput } from '@aws-sdk/client-dynamodb';
-import { type ChunkProgress, NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
+import { type ChunkProgress, type ChunkWorker, NO_PROGRESS } from '../../../core/batches/chunk-progress.ts';
 import { DAY_MS } from '../../../core/clock.ts';
 import { jobsTableKeys } from '../../../core/jobs/jobs-table.ts';
 import { toItem } from '../aws/attribute-value.ts';
@@ -11,6 +11,13 @@ import { type DynamoDbStoreOptions, JOBS_TABLE_NAME, readItem } from './dynamodb
 /** How long progress is kept: longer than any batch takes. */
 const PROGRESS_RETENTION_MS = 14 * DAY_MS;
 
+/** Options of {@link ChunkProgressStore.start}. */
+export interface ChunkStartOptions {
+  readonly nowMs: number;
+  /** The worker before, which has stopped or crashed; undefined if none is known. */
+  readonly before?: ChunkWorker | undefined;
+}
+
 /** Keeps the progress of chunks that one start does not complete. */
 export interface ChunkProgressStore {
   /** Reads the progress of a chunk, strongly consistent. */
@@ -21,7 +28,7 @@ export interface ChunkProgressStore {
    * @param progress - With the worker.
    * @returns False if another worker runs it.
    */
-  start(batchId: string, index: number, progress: ChunkProgress, nowMs: number): Promise<boolean>;
+  start(batchId: string, index: number, progress: ChunkProgress, options: ChunkStartOptions): Promise<boolean>;
   /** Replaces the progress of a chunk, which the worker that started it does. */
   save(batchId: string, index: number, progress: ChunkProgress): Promise<void>;
 }
@@ -38,23 +45,24 @@ export function openChunkProgressStore(options: DynamoDbStoreOptions): ChunkProg
       const item = await readItem(options, jobsTableKeys.chunkProgress(batchId, index));
       return item === undefined ? undefined : { ...NO_PROGRESS, ...(recordOf(item) as Partial<ChunkProgress>) };
     },
-    start: async (batchId, index, progress, nowMs) => {
-      const own = progress.worker;
+    start: async (batchId, index, progress, { nowMs, before }) => {
       const command = new PutItemCommand({
         ...progressInput(options, batchId, index, progress),
         ConditionExpression:
-          'attribute_not_exists(#worker) OR #isStarted = :no OR #worker.#untilMs <= :now OR #worker.#messageId IN (:own, :claimed)',
+          'attribute_not_exists(#worker) OR #isStarted = :no OR #worker.#untilMs <= :now OR #worker.#messageId = :own OR (#worker.#messageId = :before AND #worker.#claimId = :claim)',
         ExpressionAttributeNames: {
           '#worker': 'worker',
           '#isStarted': 'isStarted',
           '#untilMs': 'untilMs',
           '#messageId': 'messageId',
+          '#claimId': 'claimId',
         },
         ExpressionAttributeValues: toItem({
           ':no': false,
           ':now': nowMs,
-          ':own': own?.messageId ?? '',
-          ':claimed': own?.claimId.split('.')[0] ?? '',
+          ':own': progress.worker?.messageId ?? '',
+          ':before': before?.messageId ?? '',
+          ':claim': before?.claimId ?? '',
         }),
       });
       const { isDone } = await writeIf(JOBS_TABLE_NAME, async () => (await client.send(command)).Attributes);

@@ -149,17 +149,26 @@ describe('a chunk of which there are several messages', () => {
 
   it('is started by one of two workers that receive them at the same time', async () => {
     worker = await startWorker();
-    const { progress } = worker.deps;
-    const start = (messageId: string) => {
-      const own = { messageId, claimId: `${messageId}.1`, untilMs: worker.clock.nowMs + 1 };
-      return progress.start('batch_1', 0, { ...NO_PROGRESS, isStarted: true, worker: own }, worker.clock.nowMs);
+    const { clock, deps } = worker;
+    const { progress } = deps;
+    const workerOf = (messageId: string) => {
+      return { messageId, claimId: `${messageId}.1`, waits: 0, untilMs: clock.nowMs + 1 };
+    };
+    const start = (messageId: string, before?: string) => {
+      const started = { ...NO_PROGRESS, isStarted: true, worker: workerOf(messageId) };
+      const seen = before === undefined ? undefined : workerOf(before);
+      return progress.start('batch_1', 0, started, { nowMs: clock.nowMs, before: seen });
     };
     const started = await Promise.all([start('a'), start('b')]);
     expect(started.toSorted()).toEqual([false, true]);
     // The worker that has it may start it again, and the other one may once its time has ended.
-    expect(await start(started[0] ? 'a' : 'b')).toBe(true);
-    worker.clock.nowMs += 1;
-    expect(await start(started[0] ? 'b' : 'a')).toBe(true);
+    const [first, second] = started[0] ? ['a', 'b'] : ['b', 'a'];
+    expect(await start(first)).toBe(true);
+    clock.nowMs += 1;
+    expect(await start(second)).toBe(true);
+    // Two copies have seen that it stopped: the first of them starts.
+    expect(await start('c', second)).toBe(true);
+    expect(await start('d', second)).toBe(false);
   });
 });
 
