@@ -67,6 +67,20 @@ describe('the directory of queues', () => {
     expect(await open().ofModel('words')).toEqual(QUEUES);
   });
 
+  test('keeps what it has read while AWS Systems Manager does not respond', async () => {
+    const clock = movableClock();
+    const directory = open(clock);
+    await directory.ofModel('words');
+    clock.nowMs += 301_000;
+    failures = Array.from({ length: 3 }, () => 'ThrottlingException');
+    expect(await directory.ofModel('words')).toEqual(QUEUES);
+    expect(await directory.ofModel('words')).toEqual(QUEUES);
+    expect(server.operations).toHaveLength(4);
+    clock.nowMs += 31_000;
+    values.delete('/queues/models/words');
+    expect(await directory.ofModel('words')).toBeUndefined();
+  });
+
   test('fails with UNAVAILABLE when AWS Systems Manager does not respond', async () => {
     failures = Array.from({ length: 3 }, () => 'ThrottlingException');
     await expect(open().ofModel('words')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
