@@ -62,7 +62,7 @@ export interface FilePage {
 /** How a new file counts in the usage of its owner. */
 export interface FileCounting {
   /**
-   * Budgets that must contain with it.
+   * Budgets that must not be exceeded with it.
    *
    * @default - the file is counted, and never refused
    */

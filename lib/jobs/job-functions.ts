@@ -142,6 +142,7 @@ export class JobFunctions extends Construct {
       environment,
     });
     grantJobAccess(name, created, parts);
+    parts.queues.deployBefore(created.fn);
     return created;
   }
 
@@ -164,6 +165,7 @@ export class JobFunctions extends Construct {
       },
     });
     grantJobAccess('run-jobs', worker, parts, model);
+    parts.queues.deployBefore(worker.fn);
     if (resultsTable !== undefined) grantCachedResults(resultsTable, worker);
     endpoint?.grantInvoke(worker);
     if (endpoint?.isAsync === false && resultsTable !== undefined) grantClaims(resultsTable, worker);

@@ -2,7 +2,7 @@ import { Duration, Names, Stack, Validations } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { modelQueuesParameter, replyQueueParameter } from '../../core/functions/deployed-names.ts';
 import { FUNCTIONS, type FunctionDefinition } from '../../core/functions/functions.ts';
 import type { ModelQueueName, SharedQueueName } from '../../core/functions/permissions.ts';
@@ -61,6 +61,7 @@ export class JobQueues extends Construct {
   readonly replies: ReadonlyMap<string, IQueue>;
   /** Path of the parameters with the URLs of the queues of models and of reply queues. */
   readonly path: string;
+  readonly #replyUrls: readonly StringParameter[];
 
   /** @internal */
   constructor(scope: Construct, id: string, props: JobQueuesProps) {
@@ -85,9 +86,17 @@ export class JobQueues extends Construct {
     this.models = new Map(props.models.map((model) => [model.id, this.#createForModel(model, lostJobs)]));
     this.replies = new Map(props.replyQueues.map((name) => [name, this.#createReplyQueue(name)]));
     this.path = `/tensorgate/${Names.uniqueResourceName(this, { maxLength: 128, separator: '-' })}`;
-    for (const [name, { queueUrl }] of this.replies) {
-      publish(this, `ReplyUrl-${name}`, replyQueueParameter(this.path, name), queueUrl);
-    }
+    this.#replyUrls = [...this.replies].map(([name, { queueUrl }]) =>
+      publish(this, `ReplyUrl-${name}`, replyQueueParameter(this.path, name), queueUrl),
+    );
+  }
+
+  /**
+   * Makes CloudFormation deploy a function after the URLs of reply queues. A reply queue without a URL counts as removed, so
+   * replies to it would be dropped.
+   */
+  deployBefore({ node }: IConstruct): void {
+    node.addDependency(...this.#replyUrls);
   }
 
   /** Grants `grantee` permission to look up the URLs of the queues of models and of reply queues. */
@@ -149,6 +158,6 @@ function withoutRedrive(queue: Queue, reason: string): void {
   Validations.of(queue).acknowledge({ id: 'AwsSolutions-SQS3', reason });
 }
 
-function publish(scope: Construct, id: string, parameterName: string, stringValue: string): void {
-  new StringParameter(scope, id, { parameterName, stringValue, simpleName: false });
+function publish(scope: Construct, id: string, parameterName: string, stringValue: string): StringParameter {
+  return new StringParameter(scope, id, { parameterName, stringValue, simpleName: false });
 }

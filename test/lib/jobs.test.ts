@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { Duration } from 'aws-cdk-lib';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -91,6 +91,18 @@ describe('queues', () => {
     // The shortest of the longest waits.
     const shortestWaitSeconds = growingDelaySeconds(1000, 0);
     expect(deliveries(receives('lost-jobs'), receives('jobs-one')) * shortestWaitSeconds).toBeGreaterThan(DAY);
+  });
+
+  it('have their URLs before functions that reply to them are deployed', () => {
+    const stack = otherStack();
+    new Jobs(stack, 'Jobs', { models, replyQueues: ['results'] });
+    const outer = Template.fromStack(stack);
+    const [url] = resourcesOf(outer, 'AWS::SSM::Parameter');
+    expect(url?.Properties.Name).toMatch(/\/replies\/results$/);
+    const ofModels = resourcesOf(outer, 'AWS::CloudFormation::Stack');
+    const functions = resourcesOf(outer, 'AWS::Lambda::Function');
+    expect([ofModels.length, functions.length]).toEqual([models.length, 5]);
+    for (const { DependsOn } of [...ofModels, ...functions]) expect(DependsOn).toContain(url?.logicalId);
   });
 
   it.each(['dead-letters', 'reply-results'])('move no messages from %s, because its readers delete them', (name) => {

@@ -68,6 +68,7 @@ export interface SynthesizedResource {
   // biome-ignore lint/suspicious/noExplicitAny: tests look into properties of any shape
   readonly Properties: any;
   readonly DeletionPolicy?: string;
+  readonly DependsOn?: readonly string[];
 }
 
 /** Returns the logical id that a resource in the stack of a model would have in the stack of the API or of the jobs. */

@@ -16,7 +16,7 @@ export interface CountedItem {
   readonly item: Item;
   readonly charge: Charge;
   /**
-   * Budgets that must contain afterwards.
+   * Budgets that must not be exceeded afterwards.
    *
    * @default - the record is counted, and never refused
    */
