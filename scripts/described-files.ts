@@ -19,8 +19,9 @@ export interface DescribedFile {
 }
 
 const MODEL_INTRODUCTION = `
-Each model is a folder in \`models/\`. Its \`model.yaml\` states what the model does and where it runs. Inputs, outputs, shapes
-and datatypes are read from the ONNX file. [Getting a model](get-a-model.md) shows how to create the files.
+This page describes every key of a model's manifest. Each model is a folder in \`models/\`. Its \`model.yaml\` states what the
+model does and where it runs. Inputs, outputs, shapes and datatypes are read from the ONNX file.
+[Getting a model](get-a-model.md) shows how to create the files.
 
 \`\`\`yaml
 # yaml-language-server: $schema=../../docs/schemas/model.schema.json
@@ -36,8 +37,8 @@ These editors complete the keys, show their descriptions and mark mistakes. In y
 `;
 
 const CONFIG_INTRODUCTION = `
-Each stage of a deployment has a file \`config/<stage>.yaml\`: \`npm start\` reads \`config/dev.yaml\`, and
-\`cdk deploy -c stage=prod\` reads \`config/prod.yaml\`. Every key has a default, so the file may be empty.
+This page describes every key of the configuration of a stage. Each stage has a file \`config/<stage>.yaml\`: \`npm start\` reads
+\`config/dev.yaml\`, and \`cdk deploy -c stage=prod\` reads \`config/prod.yaml\`. Every key has a default, so the file may be empty.
 
 \`\`\`yaml
 # yaml-language-server: $schema=../docs/schemas/config.schema.json

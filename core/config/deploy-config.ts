@@ -105,7 +105,7 @@ const budgetsSchema = objectOf({
   batchRequests: budget('batchRequests', 'Requests of one batch.', 50_000, MAX_BATCH_REQUESTS),
   batchOutputBytes: budget(
     'batchOutputBytes',
-    'Bytes that the outputs of one batch may have. Once they are reached, the remaining requests end as errors.',
+    'Maximum number of bytes of the outputs of one batch. Once it is reached, the remaining requests end as errors.',
     1_000_000_000,
   ),
 });
@@ -158,7 +158,7 @@ const tenantSchema = objectOf({
   ),
   id: key(
     v.optional(tenantId),
-    'Owner in the records of the tenant. Default: its name. Write the id of an earlier key of `usagePlans` to keep what that key owns.',
+    'Id that owns the records of the tenant. Default: its name. To keep what an earlier key of `usagePlans` owns, write the id of that key.',
     '1a2b3c4d5e',
   ),
 });
@@ -293,7 +293,7 @@ const concurrencySchema = objectOf({
   ),
   interactiveShare: key(
     v.optional(numberIn(0, 0.95), 0.5),
-    'Share of it for requests that callers wait for. Jobs, batches and webhooks never use it: their concurrency is reduced at synthesis until they fit into the rest.',
+    'Share of the quota that is kept for requests that callers wait for. Jobs, batches and webhooks never use it: their concurrency is reduced at synthesis until they fit into the rest.',
     0.8,
   ),
 });
@@ -341,7 +341,7 @@ const alarmsSchema = v.pipe(
     ),
     topicArn: key(
       v.optional(topicArn),
-      'Your own SNS topic, which is notified instead, in the region of the deployment. Its policy must let `cloudwatch.amazonaws.com` publish.',
+      'Your own SNS topic in the region of the deployment, which is notified instead of `email`. Its policy must let `cloudwatch.amazonaws.com` publish.',
       'arn:aws:sns:eu-central-1:111122223333:oncall',
     ),
   }),
@@ -374,7 +374,7 @@ export const deployConfigSchema = v.pipe(
     ),
     tenants: key(
       v.optional(tenantsSchema, {}),
-      'Callers by name whose jobs, files, batches and webhooks outlive their keys: see [tenants](deploy.md#tenants-and-their-keys). A key of `usagePlans` is a tenant of its own.',
+      'Named callers, whose jobs, files, batches and webhooks outlive their keys: see [tenants](deploy.md#tenants-and-their-keys). A key of `usagePlans` is a tenant of its own.',
       { acme: { plan: 'pro', keys: ['k2025', 'k2026'] } },
     ),
     auth: key(v.optional(authSchema, {}), 'How callers are identified.'),
@@ -404,7 +404,7 @@ export const deployConfigSchema = v.pipe(
     ),
     alarms: key(
       v.optional(alarmsSchema),
-      'Alarms on failed requests, functions, dead letters and messages that wait for long, and their recipient. Without this section there are none. See [alarms](deploy.md#alarms).',
+      'Alarms on failed requests, functions, dead letters and messages that wait too long, and their recipient. Without this section, there are no alarms. See [alarms](deploy.md#alarms).',
     ),
     tracing: key(v.optional(v.boolean('must be true or false'), false), 'Whether AWS X-Ray traces requests.', true),
     metrics: key(

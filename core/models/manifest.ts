@@ -29,7 +29,7 @@ const provisionedSchema = v.pipe(
     max: key(v.optional(wholeNumber(1, 1000), 10), 'Maximum number of environments that are kept initialized.', 20),
     utilization: key(
       v.optional(numberIn(0.1, 0.9), 0.7),
-      'Share of the initialized environments in use that scaling aims at.',
+      'Target of scaling: the share of the initialized environments that are in use.',
       0.6,
     ),
   }),
@@ -51,7 +51,7 @@ const functionMembers = {
   ),
   architecture: key(
     v.optional(oneOf(['x86_64', 'arm64']), 'x86_64'),
-    "Processor of the model's function. `arm64` costs a fifth less. Measure it with your model first. onnxruntime supports it in AWS Lambda since 1.30. It may log `Error in cpuinfo: failed to parse …` at a cold start, which is harmless.",
+    "Processor of the model's function. `arm64` costs a fifth less. Measure it with your model first. onnxruntime has supported it in AWS Lambda since version 1.30, but may log `Error in cpuinfo: failed to parse …` at a cold start, which is harmless.",
     'arm64',
   ),
   timeoutSeconds: key(
@@ -155,17 +155,17 @@ const instancesSchema = v.pipe(
     ),
     invocationsPerMinute: key(
       v.optional(wholeNumber(1, 1_000_000)),
-      'Requests a minute for each instance that scaling aims at, instead of `concurrency`. Realtime endpoints only.',
+      'Target of scaling, instead of `concurrency`: requests a minute for each instance. Realtime endpoints only.',
       600,
     ),
     concurrency: key(
       v.optional(numberIn(0.1, 1000)),
-      'Concurrent requests for each instance that scaling aims at. Default: 16.',
+      'Target of scaling: concurrent requests for each instance. Default: 16.',
       8,
     ),
     backlog: key(
       v.optional(numberIn(0.1, 10_000)),
-      'Waiting requests for each instance that scaling aims at. Async endpoints only. Default: 5.',
+      'Target of scaling: waiting requests for each instance. Async endpoints only. Default: 5.',
       10,
     ),
     schedules: key(
@@ -206,7 +206,7 @@ const sageMakerMembers = {
   ...functionMembers,
   mode: key(
     v.optional(oneOf(['realtime', 'async']), 'realtime'),
-    '`async`: jobs and batches only, without instances while no jobs or batches wait.',
+    '`realtime` serves every request. `async` serves only jobs and batches, and runs no instances while no jobs or batches wait.',
     'async',
   ),
   instanceType: key(
@@ -468,7 +468,7 @@ function schemaOf(names: readonly TaskName[]) {
           version: key(versionName, 'Version that gets copies of requests. `traffic` must not name it.', '2'),
           percent: key(
             v.pipe(percent, v.minValue(0.01, 'must be 0.01 or more')),
-            'Percent of the requests that are copied.',
+            'Percentage of the requests that are copied.',
             10,
           ),
         }),

@@ -49,7 +49,7 @@ export const EMBEDDING: TaskDefinition = {
             ),
             acceptTokenIds: key(
               v.optional(v.boolean('must be true or false'), false),
-              "Whether requests may hold token ids of the model's own vocabulary instead of texts.",
+              "Whether requests may contain token ids of the model's own vocabulary instead of texts.",
               true,
             ),
           }),
@@ -76,7 +76,7 @@ export const EMBEDDING: TaskDefinition = {
       ),
       overflow: key(
         v.optional(oneOf(['error', 'truncate']), 'error'),
-        'Treatment of an input with more than `maxTokens`, unless the request states it: `error` refuses it, `truncate` cuts its end.',
+        'Treatment of an input with more than `maxTokens`, unless the request says otherwise: `error` refuses it, `truncate` cuts its end.',
         'truncate',
       ),
     },
