@@ -213,7 +213,7 @@ export const METRICS = {
     unit: 'Count',
     dimensions: PER_STAGE,
     emittedBy: ['deliver-webhooks'],
-    meaning: 'failed attempts of which another one follows',
+    meaning: 'failed attempts that are followed by another one',
   },
   WebhookWaits: {
     unit: 'Count',

@@ -13,7 +13,7 @@ interface Row {
 const page = readFileSync('docs/dependencies.md', 'utf8').split('## Considered and not taken')[0] ?? '';
 const rows: readonly Row[] = [...page.matchAll(/^\| (.+?) \| .+ \| (.+?) \|$/gm)]
   .map(([, packages = '', licence = '']) => ({ packages: packages.split(', '), licence }))
-  .filter(({ licence }) => licence !== 'licence' && licence !== '---');
+  .filter(({ licence }) => licence !== 'license' && licence !== '---');
 
 const root = readJson('package.json');
 const lock = readJson('package-lock.json').packages;
