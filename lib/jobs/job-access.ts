@@ -3,7 +3,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { Construct, type IConstruct } from 'constructs';
+import { Construct } from 'constructs';
 import type { JobsConfig } from '../../core/config/deploy-config.ts';
 import { FUNCTIONS, type FunctionDefinition, type FunctionName } from '../../core/functions/functions.ts';
 import type { MetricsLevel } from '../../core/functions/metrics-level.ts';
@@ -18,6 +18,7 @@ import type { Grants } from '../../core/identity/grants.ts';
 import type { CacheScope } from '../../core/results/cache-scope.ts';
 import { grantList, grantListDue, grantRecords } from '../data/jobs-table.ts';
 import { grantListKeys, grantObjects } from '../data/payload-bucket.ts';
+import { topLevelStackOf } from '../limits/stack-size.ts';
 import type { Model } from '../packaging/model.ts';
 import { grantByModel } from '../security/grant-by-model.ts';
 import { explainWildcard } from '../security/wildcard-reason.ts';
@@ -209,12 +210,6 @@ function urlOf({ queueName }: IQueue): string {
 
 /** Returns the ARN of a queue as the stack of a grantee writes it: another stack computes it from the name. */
 function arnFor({ grantPrincipal: principal }: IGrantable, queue: IQueue): string {
-  if (!Construct.isConstruct(principal) || rootStackOf(principal) === rootStackOf(queue)) return queue.queueArn;
+  if (!Construct.isConstruct(principal) || topLevelStackOf(principal) === topLevelStackOf(queue)) return queue.queueArn;
   return Stack.of(principal).formatArn({ service: 'sqs', resource: queue.queueName });
-}
-
-/** The stack that a construct is deployed with: a nested stack is deployed with its parent. */
-function rootStackOf(construct: IConstruct): Stack {
-  const stack = Stack.of(construct);
-  return stack.nestedStackParent === undefined ? stack : rootStackOf(stack.nestedStackParent);
 }

@@ -1,5 +1,5 @@
 import { CfnResource, Stack } from 'aws-cdk-lib';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { AppError } from '../../core/errors.ts';
 
 /** Maximum number of resources in one CloudFormation stack. */
@@ -25,4 +25,10 @@ export function checkStackSize(scope: Construct, modelCount: number): void {
 /** Resources of a stack, without those of the stacks nested in it. */
 export function countResources(stack: Stack): number {
   return stack.node.findAll().filter((child) => CfnResource.isCfnResource(child) && child.stack === stack).length;
+}
+
+/** Returns the stack that a construct is deployed with. A nested stack is deployed with its parent. */
+export function topLevelStackOf(construct: IConstruct): Stack {
+  const stack = Stack.of(construct);
+  return stack.nestedStackParent === undefined ? stack : topLevelStackOf(stack.nestedStackParent);
 }

@@ -6,6 +6,7 @@ import {
   type PolicyValidationStack,
   Stack,
 } from 'aws-cdk-lib';
+import { topLevelStackOf } from './stack-size.ts';
 
 /**
  * Validates the templates of an app with CloudFormation's rules, those of nested stacks too. The CDK's own plugin reads only
@@ -25,14 +26,10 @@ export class TemplateRules extends CloudFormationValidatePlugin {
 function nestedTemplates({ appConstruct, stackTemplates }: IPolicyValidationContext): PolicyValidationStack[] {
   return appConstruct.node.findAll().flatMap((construct) => {
     if (!Stack.isStack(construct) || !construct.nested) return [];
-    const outermost = topLevelStack(construct).node.path;
+    const outermost = topLevelStackOf(construct).node.path;
     const owner = stackTemplates.find(({ stackConstructPath }) => stackConstructPath === outermost);
     if (owner === undefined) return [];
     const templatePath = join(dirname(owner.templatePath), construct.templateFile);
     return [{ ...owner, templatePath, stackConstructPath: construct.node.path }];
   });
-}
-
-function topLevelStack(stack: Stack): Stack {
-  return stack.nestedStackParent === undefined ? stack : topLevelStack(stack.nestedStackParent);
 }
