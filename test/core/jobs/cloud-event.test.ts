@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError } from '../../../core/errors.ts';
+import type { AppError } from '../../../core/errors.ts';
 import { JOB_EVENT_TYPE, parseJobEvent } from '../../../core/jobs/cloud-event.ts';
+import { appErrorOf } from '../app-error-of.ts';
 
 const DATA = { endpoint: '/v1/embeddings', body: { input: 'a' } };
 
@@ -11,13 +12,7 @@ function without(name: string): Record<string, unknown> {
 }
 
 function failureOf(value: unknown): AppError {
-  try {
-    parseJobEvent(value);
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error('it was accepted');
+  return appErrorOf(() => parseJobEvent(value));
 }
 
 describe('an event of a producer', () => {

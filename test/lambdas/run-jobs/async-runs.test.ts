@@ -5,7 +5,7 @@ import { SENTENCE_EMBEDDING } from '../../../core/protocols/tei-embed.ts';
 import type { AsyncEndpoint } from '../../../lambdas/shared/predictors/async-endpoint.ts';
 import { decodeInferRequest, encodeInferResponse } from '../../../local/services/sagemaker/infer-codec.ts';
 import { PAYLOADS } from '../shared/jobs/job-servers.ts';
-import { startWorker, type Worker } from './worker.ts';
+import { embeddingsLine, startWorker, type Worker } from './worker.ts';
 
 /** A request that the endpoint took. */
 interface Submitted {
@@ -274,8 +274,7 @@ describe('a job on an asynchronous endpoint', () => {
 describe('a chunk on an asynchronous endpoint', () => {
   it('submits its lines together, and keeps no function waiting', async () => {
     await worker.createBatch();
-    const line = (id: string) =>
-      JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/embeddings', body: embeddings(`text ${id}`) });
+    const line = (id: string) => embeddingsLine(id, `text ${id}`);
     const chunk = await worker.chunkOf([line('1'), line('2'), line('3')], { lines: 3 });
     await worker.send('chunks', chunk);
     await worker.work('chunks');
@@ -290,8 +289,7 @@ describe('a chunk on an asynchronous endpoint', () => {
 
   it('may be polled more often than a worker may crash', async () => {
     await worker.createBatch();
-    const line = JSON.stringify({ custom_id: 'a', method: 'POST', url: '/v1/embeddings', body: embeddings('x') });
-    const chunk = await worker.chunkOf([line]);
+    const chunk = await worker.chunkOf([embeddingsLine('a', 'x')]);
     for (let poll = 0; poll <= worker.deps.maxReceiveCount; poll++) {
       await worker.send('chunks', chunk, { receives: { DataType: 'String', StringValue: `${poll}/` } });
       await worker.work('chunks');

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { postEvent } from '../events.ts';
 import { bodyOf, serveInMemory, textModel, WordEncoder } from '../serve-model/memory-deps.ts';
-import { startWorker, type Worker } from './worker.ts';
+import { embeddingsLine, startWorker, type Worker } from './worker.ts';
 
 let worker: Worker;
 
@@ -10,16 +10,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => worker.close());
-
-function request(customId: string, input: unknown, more: Record<string, unknown> = {}): string {
-  return JSON.stringify({
-    custom_id: customId,
-    method: 'POST',
-    url: '/v1/embeddings',
-    body: { model: 'words', input },
-    ...more,
-  });
-}
 
 interface Line {
   readonly custom_id: string | null;
@@ -40,7 +30,7 @@ describe('a chunk', () => {
   it('writes an output line for each request, in order, with the bits of the synchronous response', async () => {
     await worker.createBatch();
     const inputs = ['a', 'bb cc', 'd'];
-    await worker.send('chunks', await worker.chunkOf(inputs.map((input, index) => request(`r${index}`, input))));
+    await worker.send('chunks', await worker.chunkOf(inputs.map((input, index) => embeddingsLine(`r${index}`, input))));
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
     const lines = await part('output');
     expect(lines.map(({ custom_id: id }) => id)).toEqual(['r0', 'r1', 'r2']);
@@ -55,12 +45,12 @@ describe('a chunk', () => {
 
   it('counts the bytes of its results, and ends the rest of the batch with errors once they exceed its budget', async () => {
     await worker.createBatch({ chunks: 2, maxOutputBytes: 10 });
-    await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('a', 'a')]));
     await worker.work('chunks');
     const bytes = Buffer.byteLength(await worker.part('output'));
     expect(await worker.batch()).toMatchObject({ outputBytes: bytes });
     const runs = worker.shapes().length;
-    await worker.send('chunks', await worker.chunkOf([request('b', 'b')], { index: 1 }));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('b', 'b')], { index: 1 }));
     await worker.work('chunks');
     expect(worker.shapes()).toHaveLength(runs);
     expect((await part('errors', 1)).map(({ error }) => error?.code)).toEqual(['BUDGET_EXCEEDED']);
@@ -70,7 +60,7 @@ describe('a chunk', () => {
   it('neither uses nor leaves cached results if its batch says no-store', async () => {
     await worker.createBatch({ cacheControl: 'no-store' });
     for (const index of [0, 1]) {
-      await worker.send('chunks', await worker.chunkOf([request('a', 'a')], { index }));
+      await worker.send('chunks', await worker.chunkOf([embeddingsLine('a', 'a')], { index }));
       const runs = worker.shapes().length;
       await worker.work('chunks');
       expect(worker.shapes()).toHaveLength(runs + 1);
@@ -79,7 +69,7 @@ describe('a chunk', () => {
 
   it('requests the merge if it is the last one', async () => {
     await worker.createBatch();
-    await worker.send('chunks', await worker.chunkOf([request('r', 'a')]));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('r', 'a')]));
     await worker.work('chunks');
     const [step] = await worker.servers.receive(worker.urls.batches);
     expect(JSON.parse(step?.Body ?? '')).toEqual({ v: 1, kind: 'merge', owner: 'key1', batchId: 'batch_1' });
@@ -88,14 +78,14 @@ describe('a chunk', () => {
   it('writes each invalid line to the error file, and runs the others', async () => {
     await worker.createBatch();
     const lines = [
-      request('good', 'a'),
+      embeddingsLine('good', 'a'),
       '{"custom_id": "torn',
       '',
-      request('empty', ''),
-      request('elsewhere', 'a', { url: '/v1/models/words:predict' }),
-      request('stranger', 'a', { body: { model: 'other', input: 'a' } }),
+      embeddingsLine('empty', ''),
+      embeddingsLine('elsewhere', 'a', { url: '/v1/models/words:predict' }),
+      embeddingsLine('stranger', 'a', { body: { model: 'other', input: 'a' } }),
       '[]',
-      request('good too', 'b'),
+      embeddingsLine('good too', 'b'),
     ];
     await worker.send('chunks', await worker.chunkOf(lines, { firstLine: 11 }));
     await worker.work('chunks');
@@ -115,7 +105,7 @@ describe('a chunk', () => {
 
   it('is not counted again when it is redelivered, and requests the merge again', async () => {
     await worker.createBatch();
-    const chunk = await worker.chunkOf([request('r', 'a')]);
+    const chunk = await worker.chunkOf([embeddingsLine('r', 'a')]);
     await worker.send('chunks', chunk);
     await worker.work('chunks');
     await worker.send('chunks', chunk);
@@ -129,7 +119,7 @@ describe('a chunk', () => {
     ['BATCH_EXPIRED', { windowEndsAtMs: 0 }],
   ] as const)('ends with %s for each line if the batch has stopped', async (code, more) => {
     await worker.createBatch(more);
-    await worker.send('chunks', await worker.chunkOf([request('a', 'a'), request('b', 'b')]));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('a', 'a'), embeddingsLine('b', 'b')]));
     const runs = worker.shapes().length;
     await worker.work('chunks');
     expect(worker.shapes()).toHaveLength(runs);
@@ -159,7 +149,7 @@ describe('a chunk', () => {
       },
     });
     await worker.createBatch();
-    const chunk = await worker.chunkOf([request('good', 'a'), request('empty', '')]);
+    const chunk = await worker.chunkOf([embeddingsLine('good', 'a'), embeddingsLine('empty', '')]);
     await worker.send('chunks', chunk);
     await worker.work('chunks');
     expect((await worker.batch())?.counts).toEqual({ completed: 0, failed: 2 });
@@ -171,14 +161,14 @@ describe('a chunk', () => {
   });
 
   it('is dropped if its batch was deleted', async () => {
-    await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('a', 'a')]));
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
   });
 
   it('fails at its first start with INPUT_NOT_FOUND if its file is gone', async () => {
     await worker.createBatch();
     const file = { bucket: 'payloads', key: 'gone' };
-    await worker.send('chunks', await worker.chunkOf([request('a', 'a'), request('b', 'b')], { file }));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('a', 'a'), embeddingsLine('b', 'b')], { file }));
     expect(await worker.work('chunks')).toEqual({ batchItemFailures: [] });
     expect(worker.delays).toEqual([]);
     expect(await worker.batch()).toMatchObject({ chunksDone: 1, counts: { completed: 0, failed: 2 } });
@@ -188,7 +178,7 @@ describe('a chunk', () => {
 
   it('is requeued if there is no time', async () => {
     await worker.createBatch();
-    await worker.send('chunks', await worker.chunkOf([request('a', 'a')]));
+    await worker.send('chunks', await worker.chunkOf([embeddingsLine('a', 'a')]));
     worker.remainingMs = 1000;
     await worker.work('chunks');
     expect((await worker.batch())?.chunksDone).toBe(0);

@@ -9,7 +9,7 @@ import { createHandler } from '../../../lambdas/run-jobs/handler.ts';
 import { sqsEvent } from '../../../local/services/lambda/sqs-event.ts';
 import { lambdaContext } from '../events.ts';
 import { WordEncoder } from '../serve-model/memory-deps.ts';
-import { startWorker, type Worker } from './worker.ts';
+import { embeddingsLine, startWorker, type Worker } from './worker.ts';
 
 let worker: Worker;
 
@@ -34,6 +34,18 @@ class Deadly extends WordEncoder {
   }
 }
 
+/** Starts a worker of a model that ends its process. Returns a function that counts how often it did. */
+async function startDeadlyWorker(): Promise<() => number> {
+  const models: Deadly[] = [];
+  const load = async (version: PackedVersion) => {
+    const model = new Deadly(version);
+    models.push(model);
+    return model;
+  };
+  worker = await startWorker({ load });
+  return () => models.reduce((sum, { deaths }) => sum + deaths, 0);
+}
+
 const POISON = body('a b c d e f g');
 
 /** Waits for something to become true. */
@@ -56,14 +68,7 @@ async function workOnNext(): Promise<void> {
 
 describe('a job that crashes the worker', () => {
   it('does not affect other jobs: they complete, and their messages are deleted before it runs again', async () => {
-    const models: Deadly[] = [];
-    const load = async (version: PackedVersion) => {
-      const model = new Deadly(version);
-      models.push(model);
-      return model;
-    };
-    worker = await startWorker({ load });
-    const deaths = () => models.reduce((sum, model) => sum + model.deaths, 0);
+    const deaths = await startDeadlyWorker();
     await worker.send('jobs', worker.job('first', body('one')));
     await worker.send('jobs', worker.job('poison', POISON));
     await worker.send('jobs', worker.job('last', body('two')));
@@ -88,18 +93,10 @@ describe('a job that crashes the worker', () => {
 
 describe('a line that crashes the worker', () => {
   it('costs itself alone: the other lines have their results, and are not computed again', async () => {
-    const models: Deadly[] = [];
-    const load = async (version: PackedVersion) => {
-      const model = new Deadly(version);
-      models.push(model);
-      return model;
-    };
-    worker = await startWorker({ load });
+    const deaths = await startDeadlyWorker();
     await worker.createBatch();
     const texts = ['one', 'two', POISON.input, 'three', 'four'];
-    const lines = texts.map((input, index) =>
-      JSON.stringify({ custom_id: `r${index}`, method: 'POST', url: '/v1/embeddings', body: body(input) }),
-    );
+    const lines = texts.map((input, index) => embeddingsLine(`r${index}`, input));
     await worker.send('chunks', await worker.chunkOf(lines));
     await until(async () => {
       workAside('chunks');
@@ -108,7 +105,7 @@ describe('a line that crashes the worker', () => {
     });
     expect((await worker.batch())?.counts).toEqual({ completed: 4, failed: 1 });
     // Once with the others, then alone: as often as a job is started.
-    expect(models.reduce((sum, { deaths }) => sum + deaths, 0)).toBe(3);
+    expect(deaths()).toBe(3);
     const failed = JSON.parse(await worker.part('errors'));
     expect(failed).toMatchObject({ custom_id: 'r2', response: null, error: { code: 'WORKER_LOST', line: 3 } });
     const written = (await worker.part('output')).trimEnd().split('\n');
@@ -119,20 +116,11 @@ describe('a line that crashes the worker', () => {
 
 describe('a chunk of which there are several messages', () => {
   it('is run by one worker at a time, so that a line which crashes workers costs itself alone', async () => {
-    const models: Deadly[] = [];
-    const load = async (version: PackedVersion) => {
-      const model = new Deadly(version);
-      models.push(model);
-      return model;
-    };
-    worker = await startWorker({ load });
+    const deaths = await startDeadlyWorker();
     await worker.createBatch();
-    const lines = ['one', POISON.input, 'two'].map((input, index) =>
-      JSON.stringify({ custom_id: `r${index}`, method: 'POST', url: '/v1/embeddings', body: body(input) }),
-    );
+    const lines = ['one', POISON.input, 'two'].map((input, index) => embeddingsLine(`r${index}`, input));
     const text = JSON.stringify(await worker.chunkOf(lines));
     const handler = createHandler(worker.deps);
-    const deaths = () => models.reduce((sum, model) => sum + model.deaths, 0);
     const deliver = (messageId: string, receives: number) =>
       handler(copyOf(text, messageId, receives), lambdaContext());
     const retried = (itemIdentifier: string) => ({ batchItemFailures: [{ itemIdentifier }] });
@@ -220,8 +208,8 @@ describe('work that never ends', () => {
     const { progress } = worker.deps;
     // Two workers crashed at it.
     await progress.save('batch_1', 0, { ...NO_PROGRESS, isAlone: true, isStarted: true, tries: { 1: 1 }, running: 1 });
-    const line = JSON.stringify({ custom_id: 'r', method: 'POST', url: '/v1/embeddings', body: body('a') });
-    await worker.send('chunks', await worker.chunkOf([line]), { receives: { DataType: 'String', StringValue: '2/' } });
+    const chunk = await worker.chunkOf([embeddingsLine('r', 'a')]);
+    await worker.send('chunks', chunk, { receives: { DataType: 'String', StringValue: '2/' } });
     workAside('chunks');
     await until(async () => (await progress.read('batch_1', 0))?.reasons[1] !== undefined);
     expect(await progress.read('batch_1', 0)).toMatchObject({ running: 1, reasons: { 1: { code: 'TIMEOUT' } } });
@@ -259,9 +247,7 @@ describe('a worker that crashes', () => {
   it('leaves a chunk to the next worker if it was written and not counted', async () => {
     worker = await startWorker();
     await worker.createBatch();
-    const lines = ['a', 'b'].map((input) =>
-      JSON.stringify({ custom_id: input, method: 'POST', url: '/v1/embeddings', body: body(input) }),
-    );
+    const lines = ['a', 'b'].map((input) => embeddingsLine(input, input));
     await worker.send('chunks', await worker.chunkOf(lines));
     const { chunks } = worker.deps;
     const finishChunk = chunks.finishChunk.bind(chunks);

@@ -45,6 +45,17 @@ export interface Worker extends JobsHarness<Queue> {
   chunkOf(lines: readonly string[], more?: Partial<ChunkMessage>): Promise<ChunkMessage>;
 }
 
+/** Returns a line of a batch's input that requests embeddings. */
+export function embeddingsLine(customId: string, input: unknown, more: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    custom_id: customId,
+    method: 'POST',
+    url: '/v1/embeddings',
+    body: { model: 'words', input },
+    ...more,
+  });
+}
+
 /** Settings of a test. */
 export interface WorkerOptions {
   readonly load?: (version: PackedVersion) => Promise<Predictor>;

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ErrorCode } from '../../../../core/errors.ts';
 import { decodeOpenAiEmbeddings, encodeOpenAiEmbeddings } from '../../../../core/tasks/embedding/openai-embeddings.ts';
+import { appErrorOf } from '../../app-error-of.ts';
 
 const LIMITS = {
   maxItems: 3,
@@ -237,9 +238,8 @@ describe('decodeOpenAiEmbeddings', () => {
   ];
 
   it.each(wrong)('fails when the body is %j: %s', (body, code, param, message) => {
-    expect(() => decodeOpenAiEmbeddings(body, LIMITS)).toThrow(
-      expect.objectContaining({ code, message, ...(param === undefined ? {} : { param }) }),
-    );
+    const error = appErrorOf(() => decodeOpenAiEmbeddings(body, LIMITS));
+    expect([error.code, error.param, error.message]).toEqual([code, param, message]);
   });
 });
 

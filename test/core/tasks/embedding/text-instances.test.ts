@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeTextInstances, encodeVectorPredictions } from '../../../../core/tasks/embedding/text-instances.ts';
+import { appErrorOf } from '../../app-error-of.ts';
 
 const LIMITS = { maxItems: 2, dimensions: 4, matryoshka: true, truncation: 'none' } as const;
 
@@ -86,9 +87,8 @@ describe('decodeTextInstances', () => {
       'signature_name must be absent or serving_default, because a model has one signature, got a string',
     ],
   ])('fails when the body is %j with %s', (body, code, param, message) => {
-    expect(() => decodeTextInstances(body, LIMITS)).toThrow(
-      expect.objectContaining({ code, message, ...(param === undefined ? {} : { param }) }),
-    );
+    const error = appErrorOf(() => decodeTextInstances(body, LIMITS));
+    expect([error.code, error.param, error.message]).toEqual([code, param, message]);
   });
 });
 
